@@ -1,0 +1,35 @@
+# `make run` and `make test` are all a new machine needs: Python 3.11 or later, nothing else.
+# CPU-only torch wheels: make run TORCH_INDEX=URL
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.PHONY: run test test-slow check bench clean
+run: $(STAMP)
+	$(BIN)/sqsim run latency_vs_bandwidth
+
+test: $(STAMP)
+	$(BIN)/pytest -n 2 -m "not slow" tests --ignore=tests/benchmarks
+
+test-slow: $(STAMP)
+	$(BIN)/pytest -m slow tests --ignore=tests/benchmarks
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy kinds.py channels models simulator scenarios plots
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/pytest -s tests/benchmarks
+
+$(STAMP): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sqsim needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) 'torch>=2.6,<3')
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build results *.egg-info

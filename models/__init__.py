@@ -1,0 +1,1 @@
+"""Language models, the law of acceptance, and how long compute takes. No SimPy, no packets."""
