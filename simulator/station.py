@@ -1,0 +1,100 @@
+"""What one queue saw: its customers in time, so that busy fractions, mean queues and Little's law are read off, not guessed.
+
+A station keeps two independent accounts of the same thing. `area` integrates the number present over time, event by
+event; `sojourn_s` adds up how long each customer stayed. Little's law in its exact form says that they agree (I4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """All a station asks of the event loop."""
+
+    @property
+    def now(self) -> float: ...
+
+
+@dataclass(slots=True)
+class Customer:
+    """One visit to one station."""
+
+    arrived_s: float
+    began_s: float | None = None
+
+
+@dataclass
+class Station:
+    """Counts visits to one queue with `servers` places of service. Never decides anything."""
+
+    clock: Clock
+    name: str
+    servers: int = 1
+    arrived: int = 0
+    left: int = 0
+    served: int = 0
+    _sojourn_s: float = 0.0
+    _area: float = 0.0
+    _busy_area: float = 0.0
+    _in_service: int = 0
+    _last_s: float = 0.0
+    _present: dict[int, Customer] = field(default_factory=dict)
+
+    def arrive(self) -> Customer:
+        """A customer joins the queue now."""
+        self._advance()
+        customer = Customer(self.clock.now)
+        self._present[id(customer)] = customer
+        self.arrived += 1
+        return customer
+
+    def begin(self, customer: Customer) -> None:
+        """Service of this customer starts now."""
+        self._advance()
+        customer.began_s = self.clock.now
+        self._in_service += 1
+
+    def leave(self, customer: Customer) -> None:
+        """The customer goes, served if service had begun, given up otherwise."""
+        self._advance()
+        del self._present[id(customer)]
+        self.left += 1
+        self._sojourn_s += self.clock.now - customer.arrived_s
+        if customer.began_s is not None:
+            self._in_service -= 1
+            self.served += 1
+
+    @property
+    def present(self) -> int:
+        """Customers here now, waiting or in service."""
+        return len(self._present)
+
+    @property
+    def sojourn_s(self) -> float:
+        """Total time spent here by all customers so far, those still here included."""
+        return self._sojourn_s + sum(self.clock.now - customer.arrived_s for customer in self._present.values())
+
+    @property
+    def area(self) -> float:
+        """Integral of the number present over time, so far."""
+        self._advance()
+        return self._area
+
+    def busy_fraction(self, horizon_s: float) -> float:
+        """Mean share of the servers in service over `horizon_s`; 0 for an empty horizon."""
+        self._advance()
+        return self._busy_area / (self.servers * horizon_s) if horizon_s > 0 else 0.0
+
+    def mean_present(self, horizon_s: float) -> float:
+        """Mean number present over `horizon_s`; 0 for an empty horizon."""
+        return self.area / horizon_s if horizon_s > 0 else 0.0
+
+    def _advance(self) -> None:
+        now = self.clock.now
+        elapsed = now - self._last_s
+        assert elapsed >= 0, f"I2: the clock of station {self.name} ran back by {-elapsed} s"
+        self._area += elapsed * len(self._present)
+        self._busy_area += elapsed * min(self._in_service, self.servers)
+        self._last_s = now
