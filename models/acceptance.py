@@ -1,0 +1,105 @@
+"""The law of acceptance: how a verifier turns drafts into output that follows its own law exactly.
+
+`verify` is speculative decoding (Leviathan et al. 2023, Chen et al. 2023): accept draft d_n with probability
+min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from max(0, p_n - qhat_n), renormalized over
+the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `couple` is Daliri, Musco, Suresh
+(arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
+
+Shapes: L drafts, V token ids; position n = 0..L-1 judges draft n, position L is the bonus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verification decides: `accepted` leading drafts stand, then `token`, the correction or bonus, follows."""
+
+    accepted: int
+    token: int
+
+
+def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+    """Judges drafts d_n drawn from qhat_n against the target laws p_n, by rejection.
+
+    p [L+1, V] and qhat [L, V] hold laws as rows; drafts [L]; uniforms [L+1] in [0, 1). Draft n is accepted iff
+    uniforms[n] * qhat_n(d_n) < p_n(d_n); uniforms[L] draws the correction or bonus token by inverse CDF in token-id
+    order. L = 0 is plain sampling from p. P(reject n | reached) = TV(qhat_n, p_n).
+
+    A rejection proves that p_n < qhat_n somewhere, so in exact arithmetic the residual has mass TV(qhat_n, p_n) > 0.
+    Where rounding leaves it none (laws equal to the last bit, an event of probability about 1e-16), p_n is drawn from.
+    Raises ValueError when the shapes disagree.
+    """
+    length = len(drafts)
+    _require_shapes(p, drafts, uniforms, (length + 1,))
+    if qhat.shape != (length, p.shape[1]):
+        raise ValueError(f"qhat has shape {qhat.shape}: [L, V] = {(length, p.shape[1])} expected")
+    for n in range(length):
+        token = drafts[n]
+        if not uniforms[n] * qhat[n, token] < p[n, token]:
+            residual = np.maximum(p[n] - qhat[n], 0.0)
+            law = residual if residual.any() else p[n]
+            return Verdict(n, inverse_cdf(law, float(uniforms[length])))
+    return Verdict(length, inverse_cdf(p[length], float(uniforms[length])))
+
+
+def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
+    """Judges drafts by the race both ends run: draft n is accepted iff it is `race(p_n, exponentials[n])`.
+
+    p [L+1, V], drafts [L], exponentials [L+1, V] of unit rate, indexed by text position. The committed text is then
+    the verifier's own, whatever the drafter. Raises ValueError when the shapes disagree.
+    """
+    length = len(drafts)
+    _require_shapes(p, drafts, exponentials, p.shape)
+    for n in range(length):
+        token = race(p[n], exponentials[n])
+        if token != drafts[n]:
+            return Verdict(n, token)
+    return Verdict(length, race(p[length], exponentials[length]))
+
+
+def inverse_cdf(weights: Floats | Ints, u: float) -> int:
+    """The first index i with weights[0] + ... + weights[i] > u * total: i is drawn with probability weights[i] / total.
+
+    weights [V], non-negative, not all zero, of any total (integer counts are summed exactly); u in [0, 1). An index of
+    zero weight is never returned, not even where u * total rounds up to the total. Raises ValueError on no mass.
+    """
+    cumulative = np.cumsum(weights)
+    total = cumulative[-1]
+    if not total > 0:
+        raise ValueError("weights have no mass: nothing to draw")
+    index = int(np.searchsorted(cumulative, u * total, side="right"))
+    if index < len(cumulative):
+        return index
+    return int(np.searchsorted(cumulative, total, side="left"))
+
+
+def race(law: Floats | Ints, exponentials: Floats) -> int:
+    """argmin_i exponentials[i] / law[i] over the tokens of positive weight, lowest id first: a draw from `law` [V].
+
+    `law` need not be normalized: integer counts b race exactly as b / ell does.
+    """
+    times = np.full(len(law), np.inf)
+    np.divide(exponentials, law, out=times, where=law > 0)
+    return int(np.argmin(times))
+
+
+def total_variation(p: Floats, q: Floats) -> Floats:
+    """TV(p, q) = sum |p - q| / 2 along the last axis: [..., V] and [..., V] give [...]."""
+    distance: Floats = 0.5 * np.abs(p - q).sum(axis=-1)
+    return distance
+
+
+def _require_shapes(p: Floats, drafts: Ints, noise: Floats, noise_shape: tuple[int, ...]) -> None:
+    if drafts.ndim != 1 or p.ndim != 2 or p.shape[0] != len(drafts) + 1:
+        raise ValueError(f"p has shape {p.shape} for drafts of shape {drafts.shape}: [L+1, V] and [L] expected")
+    if noise.shape != noise_shape:
+        raise ValueError(f"randomness has shape {noise.shape}: {noise_shape} expected")

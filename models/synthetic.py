@@ -1,0 +1,214 @@
+"""Exact small Markov laws in float64: a model pair without a network, for theory, tests and very large sweeps.
+
+The next-token law depends on the last `order` tokens only, through one of `contexts` rows. Row s of the verifier is
+softmax(b g_s) with Gaussian g_s and b such that its entropy is the one asked for. Row s of the drafter is
+(1 - w) p_s + w r_s, where r_s holds p_s's probabilities in reverse order of likelihood (or, where that is too near, is
+certain of p_s's least likely token) and w makes TV(p_s, q_s) the distance asked for. Both hold at temperature 1; at another temperature a row is raised to 1/T and normalized.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from models.acceptance import inverse_cdf, total_variation
+from models.interface import CachedText, LoadedPair, Pair, Prompt
+from models.interface import Laws as Floats
+
+_PROMPT_STREAM = 1 << 62
+"""Philox counter of the prompts' uniforms, apart from every row's."""
+
+
+class Synthetic(Pair):
+    """A drafter and a verifier at a chosen distance, made from a seed."""
+
+    summary: ClassVar[str] = "synthetic Markov laws in float64, no network"
+
+    kind: Literal["synthetic"] = "synthetic"
+    size: int = Field(default=256, ge=2, le=1 << 20, description="V, number of token ids")
+    order: int = Field(default=1, ge=1, le=2, description="how many past tokens the next one depends on")
+    contexts: int = Field(default=256, ge=1, le=1 << 20, description="most distinct next-token laws of a model")
+    entropy_bits: float = Field(default=4.0, gt=0, description="entropy of each law of the verifier, at most log2 V")
+    distance: float = Field(default=0.2, ge=0, lt=1, description="TV(p, q) of each law of the pair, at temperature 1")
+    prompts: int = Field(default=24, ge=1, le=10_000, description="how many prompts, drawn from the verifier's law")
+    prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
+    context: int = Field(default=4096, ge=2, description="longest text, in tokens")
+    seed: int = Field(default=0, ge=0, lt=1 << 60, description="decides the laws and the prompts")
+
+    @model_validator(mode="after")
+    def _feasible(self) -> Self:
+        if self.entropy_bits > np.log2(self.size):
+            raise ValueError(f"entropy_bits at most log2 of size = {np.log2(self.size):.6g} allowed")
+        if self.prompt_tokens > self.context:
+            raise ValueError(f"prompt_tokens at most context = {self.context} allowed")
+        if self.distance > 1 - 1 / self.size:
+            raise ValueError(f"distance at most 1 - 1/size = {1 - 1 / self.size:.6g} allowed")
+        return self
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return self.size
+
+    @cached_property
+    def context_tokens(self) -> int:
+        return self.context
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"synthetic/1 numpy {np.__version__} {self.model_dump_json()}".encode()).hexdigest()
+
+    def load(self) -> LoadedPair:
+        """Makes both models and draws the prompts. Rows are made when first asked for and kept."""
+        model = partial(MarkovModel, self.size, order=self.order, contexts=self.contexts, context_tokens=self.context)
+        drafter = model(self._drafter_row, fingerprint=self.fingerprint + "/drafter")
+        verifier = model(self._verifier_row, fingerprint=self.fingerprint + "/verifier")
+        return LoadedPair(drafter, verifier, tuple(self._prompt(verifier, i) for i in range(self.prompts)))
+
+    def _verifier_row(self, state: int) -> Floats:
+        gaussians = self._stream(state).standard_normal(self.size)
+        return _with_entropy(gaussians, self.entropy_bits)
+
+    def _drafter_row(self, state: int) -> Floats:
+        p = self._verifier_row(state)
+        other = _reversed(p)
+        if total_variation(p, other) < self.distance:
+            other = np.zeros_like(p)
+            other[np.argmin(p)] = 1.0
+        weight = self.distance / float(total_variation(p, other)) if self.distance > 0 else 0.0
+        q: Floats = (1 - weight) * p + weight * other
+        q /= q.sum()
+        return q
+
+    def _prompt(self, verifier: MarkovModel, index: int) -> Prompt:
+        uniforms = self._stream(_PROMPT_STREAM + index).random(self.prompt_tokens)
+        tokens = [int(uniforms[0] * self.size)]
+        for u in uniforms[1:]:
+            tokens.append(inverse_cdf(verifier.row(tuple(tokens[-self.order :]), 1.0), float(u)))
+        return Prompt(f"synthetic-{index}", "synthetic", tuple(tokens))
+
+    def _stream(self, index: int) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(key=np.array([self.seed, index], dtype=np.uint64)))
+
+
+class MarkovModel:
+    """A `LanguageModel` whose laws are rows of a table: `row_of(s)` [V] is the law in context s = 0..contexts-1.
+
+    After tokens ..., x, y of a text the context is y (order 1) or V x + y (order 2), modulo `contexts`; at a text's
+    first token a missing x counts as 0.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        row_of: Callable[[int], Floats],
+        *,
+        order: int = 1,
+        contexts: int | None = None,
+        context_tokens: int = 4096,
+        fingerprint: str = "markov",
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.context_tokens = context_tokens
+        self.fingerprint = fingerprint
+        self._row_of = row_of
+        self._order = order
+        self._contexts = contexts or vocabulary**order
+        self._rows: dict[tuple[float, int], Floats] = {}
+
+    @classmethod
+    def from_table(cls, table: Floats) -> Self:
+        """The order-1 model with law table[x] after token x; table [V, V], rows sum to 1."""
+        digest = hashlib.sha256(np.ascontiguousarray(table, dtype=np.float64).tobytes()).hexdigest()
+        return cls(len(table), lambda state: table[state], fingerprint=digest)
+
+    def open(self, temperature: float) -> CachedText:
+        return MarkovText(self, temperature)
+
+    def row(self, tokens: tuple[int, ...], temperature: float) -> Floats:
+        """The law [V] of the token after a text that ends in `tokens`."""
+        state = 0
+        for token in tokens[-self._order :]:
+            state = state * self.vocabulary + token
+        key = temperature, state % self._contexts
+        if (row := self._rows.get(key)) is None:
+            row = self._rows[key] = _at_temperature(self._row_of(key[1]), temperature)
+            row.setflags(write=False)
+        return row
+
+
+class MarkovText:
+    """A text of a `MarkovModel`. Nothing costs time, but `cached` is tracked as a real cache would hold it."""
+
+    def __init__(self, model: MarkovModel, temperature: float) -> None:
+        self._model = model
+        self._temperature = temperature
+        self._cached: tuple[int, ...] = ()
+
+    @property
+    def cached(self) -> tuple[int, ...]:
+        return self._cached
+
+    def laws(self, tokens: tuple[int, ...], last: int) -> Floats:
+        """See `CachedText.laws`: [last, V], row i after tokens[: len(tokens) - last + 1 + i]."""
+        if not 0 <= last <= len(tokens):
+            raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
+        if len(tokens) > self._model.context_tokens:
+            raise ValueError(f"text of {len(tokens)} tokens: at most {self._model.context_tokens}")
+        laws = np.empty((last, self._model.vocabulary))
+        for i in range(last):
+            end = len(tokens) - last + 1 + i
+            laws[i] = self._model.row(tokens[max(0, end - 2) : end], self._temperature)
+        self._cached = tokens
+        return laws
+
+    def crop(self, length: int) -> None:
+        self._cached = self._cached[:length]
+
+
+def _with_entropy(logits: Floats, bits: float) -> Floats:
+    """softmax(b logits) [V] with b >= 0 found by bisection, so that its entropy is `bits`."""
+    low, high = 0.0, 1.0
+    while _entropy_bits(_softmax(high * logits)) > bits and high < 1e12:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if _entropy_bits(_softmax(middle * logits)) > bits else (low, middle)
+    return _softmax(high * logits)
+
+
+def _softmax(logits: Floats) -> Floats:
+    law: Floats = np.exp(logits - logits.max())
+    law /= law.sum()
+    return law
+
+
+def _entropy_bits(law: Floats) -> float:
+    positive = law[law > 0]
+    return float(-(positive * np.log2(positive)).sum())
+
+
+def _reversed(law: Floats) -> Floats:
+    """The same probabilities with the order of likelihood reversed: of all permutations, the farthest in TV."""
+    order = np.argsort(law, kind="stable")
+    out = np.empty_like(law)
+    out[order] = law[order[::-1]]
+    return out
+
+
+def _at_temperature(law: Floats, temperature: float) -> Floats:
+    """law^(1/T), normalized; at 0 one-hot at the lowest-id argmax."""
+    if temperature == 0:
+        out = np.zeros_like(law)
+        out[np.argmax(law)] = 1.0
+        return out
+    if temperature == 1:
+        return law.copy()
+    with np.errstate(divide="ignore"):
+        return _softmax(np.log(law) / temperature)
