@@ -3,7 +3,8 @@
 The next-token law depends on the last `order` tokens only, through one of `contexts` rows. Row s of the verifier is
 softmax(b g_s) with Gaussian g_s and b such that its entropy is the one asked for. Row s of the drafter is
 (1 - w) p_s + w r_s, where r_s holds p_s's probabilities in reverse order of likelihood (or, where that is too near, is
-certain of p_s's least likely token) and w makes TV(p_s, q_s) the distance asked for. Both hold at temperature 1; at another temperature a row is raised to 1/T and normalized.
+certain of p_s's least likely token) and w makes TV(p_s, q_s) the distance asked for. Both hold at temperature 1; at
+another temperature a row is raised to 1/T and normalized.
 """
 
 from __future__ import annotations
