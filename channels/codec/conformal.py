@@ -1,0 +1,104 @@
+"""The conformal threshold of C-SQS: a cut-off that moves so that the dropped mass meets its target in the long run.
+
+After each draft beta_{n+1} = beta_n - eta (alpha_n - alpha), clipped above at 1 and never below: clipped at 0 the
+long-run theorem is false. `Conformal` is the rule, without state, for callers in which every draft carries its own
+threshold; `ConformalThreshold` is the same rule with the threshold kept inside. alpha_n is always the mass dropped by
+the uncapped set {q >= beta_n}; `k_max` acts only on what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from channels.codec.sparsify import Ids, Law, at_least, most_probable
+
+Rollback = Literal["through_rejection", "accepted_only", "none"]
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """The threshold rule: target alpha, step eta, first threshold beta_1, and what a rejection undoes.
+
+    `rollback` says which updates of a round survive its feedback (the sources are silent, so it is a switch):
+    "through_rejection" keeps those of the accepted drafts and of the first rejected one, whose prefix was right;
+    "accepted_only" keeps those of the accepted drafts; "none" keeps all.
+    """
+
+    target: float
+    step: float
+    initial: float
+    rollback: Rollback = "through_rejection"
+    k_max: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.target <= 1.0:
+            raise ValueError(f"target = {self.target}: must be within 0 and 1")
+        if not 0.0 < self.step < float("inf"):
+            raise ValueError(f"step = {self.step}: must be positive and finite")
+        if not -float("inf") < self.initial <= 1.0:
+            raise ValueError(f"initial = {self.initial}: must be finite and at most 1")
+        if self.rollback not in get_args(Rollback):
+            raise ValueError(f"rollback = {self.rollback!r}: must be one of {', '.join(get_args(Rollback))}")
+        if self.k_max is not None and self.k_max < 1:
+            raise ValueError(f"k_max = {self.k_max}: must be at least 1")
+
+    def support(self, q: Law, beta: float) -> Ids:
+        """The ids to send of q, float64 [V], at threshold beta: int64 [K], ascending, 1 <= K <= k_max."""
+        kept = at_least(q, beta)
+        if self.k_max is None or kept.size <= self.k_max:
+            return kept
+        return kept[most_probable(q[kept], self.k_max)]
+
+    def dropped_mass(self, q: Law, beta: float) -> float:
+        """alpha_n: the mass of q outside the uncapped set at threshold beta, within 0 and 1."""
+        return min(1.0, max(0.0, 1.0 - float(q[at_least(q, beta)].sum())))
+
+    def next(self, beta: float, dropped_mass: float) -> float:
+        """The threshold after a draft that was cut at beta and dropped `dropped_mass` (of the uncapped set)."""
+        return min(1.0, beta - self.step * (dropped_mass - self.target))
+
+    def after_feedback(self, chain: Sequence[float], accepted: int, drafted: int) -> float:
+        """The threshold before the next round's first draft.
+
+        chain[n], n = 0..drafted, is the threshold after n drafts of the round: chain[0] cut draft 1, chain[drafted] is
+        what would have cut draft drafted + 1. Later entries are ignored. Raises ValueError unless
+        0 <= accepted <= drafted < len(chain).
+        """
+        if not 0 <= accepted <= drafted < len(chain):
+            raise ValueError(f"accepted {accepted}, drafted {drafted}, chain of {len(chain)}: out of order")
+        kept = {"through_rejection": min(accepted + 1, drafted), "accepted_only": accepted, "none": drafted}
+        return chain[kept[self.rollback]]
+
+
+class ConformalThreshold:
+    """A C-SQS threshold with memory: `support` and `observe` for each draft, `feedback` once a round."""
+
+    def __init__(
+        self,
+        target: float,
+        step: float,
+        initial: float,
+        rollback: Rollback = "through_rejection",
+        k_max: int | None = None,
+    ) -> None:
+        self.rule = Conformal(target, step, initial, rollback, k_max)
+        self.chain = [initial]
+
+    @property
+    def beta(self) -> float:
+        """The threshold that cuts the next draft."""
+        return self.chain[-1]
+
+    def support(self, q: Law) -> Ids:
+        """The ids to send of q, float64 [V], now: int64 [K], ascending. Changes nothing."""
+        return self.rule.support(q, self.beta)
+
+    def observe(self, dropped_mass: float) -> None:
+        """Moves the threshold after a draft whose uncapped set dropped `dropped_mass`."""
+        self.chain.append(self.rule.next(self.beta, dropped_mass))
+
+    def feedback(self, accepted: int, drafted: int) -> None:
+        """Ends the round: of `drafted` drafts the first `accepted` stood; later updates are undone by `rollback`."""
+        self.chain = [self.rule.after_feedback(self.chain, accepted, drafted)]

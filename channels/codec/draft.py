@@ -1,0 +1,137 @@
+"""What both ends of the air agree on: a drafted token as it crosses it, the session's format, and the error.
+
+Import these names from `channels.codec.wire`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec.lattice import LARGEST_RESOLUTION
+
+Ids = npt.NDArray[np.int64]
+
+UNSENT = -1
+"""The token of a draft whose format does not send it (both ends draw it from the shared random stream)."""
+
+Code = Literal["enumerative"]
+Support = Literal["variable", "fixed", "dense"]
+Token = Literal["flat", "unsent"]
+
+
+class CodecError(ValueError):
+    """Drafts that do not fit the format, or bytes that no encoder under it can have produced."""
+
+
+class Draft:
+    """One drafted token as it crosses the air: its id, the kept ids, their counts. Immutable, compares by value.
+
+    token: the drafted id, one of those with a positive count, or `UNSENT`. support: int64 [K], ascending token ids.
+    counts: int64 [K], non-negative. Ids whose count is zero are dropped on construction. Raises CodecError on anything
+    else, and where no count is positive.
+    """
+
+    __slots__ = ("counts", "support", "token")
+    token: int
+    support: Ids
+    counts: Ids
+
+    def __init__(self, token: int, support: Ids, counts: Ids) -> None:
+        ids, numbers = _integers("support", support), _integers("counts", counts)
+        if ids.ndim != 1 or ids.shape != numbers.shape:
+            raise CodecError(f"support {ids.shape}, counts {numbers.shape}: must be two vectors of one length")
+        if numbers.size and numbers.min() < 0:
+            raise CodecError(f"counts: {numbers.min()} is negative")
+        if ids.size and (ids[0] < 0 or not (ids[1:] > ids[:-1]).all()):
+            raise CodecError("support: must be ascending, non-negative token ids")
+        kept = numbers.nonzero()[0]
+        if not kept.size:
+            raise CodecError("counts: none is positive")
+        ids, numbers = ids[kept], numbers[kept]
+        place = int(ids.searchsorted(token))
+        if token != UNSENT and (place == ids.size or ids[place] != token):
+            raise CodecError(f"token {token}: has no positive count")
+        ids.flags.writeable = numbers.flags.writeable = False
+        object.__setattr__(self, "token", int(token))
+        object.__setattr__(self, "support", ids)
+        object.__setattr__(self, "counts", numbers)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Draft is immutable: {name}")
+
+    def __reduce__(self) -> tuple[type[Draft], tuple[int, Ids, Ids]]:
+        return Draft, (self.token, self.support, self.counts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Draft):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"Draft({self.token}, {self.support.tolist()}, {self.counts.tolist()})"
+
+    def _key(self) -> tuple[int, bytes, bytes]:
+        return self.token, self.support.tobytes(), self.counts.tobytes()
+
+
+def _integers(name: str, values: Ids) -> Ids:
+    """The values as a fresh int64 array; CodecError where that would change them."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "iu":
+        raise CodecError(f"{name}: must be integers, not {given.dtype}")
+    return given.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Format:
+    """What both ends know before the first packet; negotiated once a session, hashable.
+
+    vocabulary: V, at least 2. resolution: ell, the sum of a draft's counts. max_drafts: most drafts a packet holds.
+    code: "enumerative" (module `enumerative`).
+    support: "variable": K_n is sent, then the ids with a positive count; "fixed": `support_size` ids, refilled with the
+    lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
+    support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V) or
+    "unsent" (both ends share the random stream; drafts then hold `UNSENT`). version: of the wire format.
+    """
+
+    vocabulary: int
+    resolution: int
+    max_drafts: int
+    code: Code = "enumerative"
+    support: Support = "variable"
+    support_size: int | None = None
+    token: Token = "flat"
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.vocabulary < 2:
+            raise CodecError(f"vocabulary = {self.vocabulary}: must be at least 2")
+        if not 1 <= self.resolution <= LARGEST_RESOLUTION:
+            raise CodecError(f"resolution = {self.resolution}: must be at least 1 and at most {LARGEST_RESOLUTION}")
+        if self.max_drafts < 1:
+            raise CodecError(f"max_drafts = {self.max_drafts}: must be at least 1")
+        choices: tuple[tuple[str, object, tuple[object, ...]], ...] = (
+            ("code", self.code, get_args(Code)),
+            ("support", self.support, get_args(Support)),
+            ("token", self.token, get_args(Token)),
+            ("version", self.version, (1,)),
+        )
+        for name, value, allowed in choices:
+            if value not in allowed:
+                raise CodecError(f"{name} = {value!r}: must be one of {', '.join(map(str, allowed))}")
+        if (self.support == "fixed") != (self.support_size is not None):
+            raise CodecError(f"support_size = {self.support_size}: must be given for a fixed support, and only there")
+        if self.support_size is not None and not 1 <= self.support_size <= self.vocabulary:
+            raise CodecError(f"support_size = {self.support_size}: must be within 1 and {self.vocabulary}")
+
+    @property
+    def largest_support(self) -> int:
+        """The most ids with a positive count that a draft may hold: min(K or V, ell)."""
+        return min(self.support_size or self.vocabulary, self.resolution)

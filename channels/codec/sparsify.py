@@ -1,0 +1,113 @@
+"""Sparsification: which tokens of a draft distribution cross the air (the kept set X_n of K-SQS, C-SQS and relatives).
+
+Every rule maps q, float64 [V], to the kept token ids, int64 [K], ascending, never empty. Where probabilities tie, the
+lowest ids are kept. A rule is a frozen value without state; the adaptive threshold is in `conformal`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Law = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+
+class Sparsifier(Protocol):
+    """Anything that keeps some tokens of a law."""
+
+    def support(self, q: Law) -> Ids:
+        """The kept token ids of q, float64 [V]: int64 [K], ascending, K >= 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Keeps the k most probable tokens (K-SQS)."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k = {self.k}: must be at least 1")
+
+    def support(self, q: Law) -> Ids:
+        """int64 [k]. Raises ValueError when k exceeds the vocabulary."""
+        if self.k > q.size:
+            raise ValueError(f"k = {self.k}: must be at most the vocabulary, {q.size}")
+        return most_probable(q, self.k)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Keeps every token with q >= beta; the most probable one where none is (C-SQS with a threshold that stays)."""
+
+    beta: float
+
+    def __post_init__(self) -> None:
+        if not self.beta <= 1.0:
+            raise ValueError(f"beta = {self.beta}: must be a number, at most 1")
+
+    def support(self, q: Law) -> Ids:
+        """int64 [K]."""
+        return at_least(q, self.beta)
+
+
+@dataclass(frozen=True)
+class TopP:
+    """Keeps the fewest most probable tokens that hold at least `mass` (nucleus)."""
+
+    mass: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.mass <= 1.0:
+            raise ValueError(f"mass = {self.mass}: must be above 0 and at most 1")
+
+    def support(self, q: Law) -> Ids:
+        """int64 [K]. All of V where rounding keeps the sum below `mass`."""
+        held = np.cumsum(-np.sort(-q))
+        return most_probable(q, min(int(np.searchsorted(held, self.mass)) + 1, q.size))
+
+
+@dataclass(frozen=True)
+class MinP:
+    """Keeps every token with q >= ratio * max q."""
+
+    ratio: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.ratio <= 1.0:
+            raise ValueError(f"ratio = {self.ratio}: must be within 0 and 1")
+
+    def support(self, q: Law) -> Ids:
+        """int64 [K]."""
+        return at_least(q, self.ratio * float(q.max()))
+
+
+@dataclass(frozen=True)
+class All:
+    """Keeps the whole vocabulary (dense)."""
+
+    def support(self, q: Law) -> Ids:
+        """int64 [V]."""
+        return np.arange(q.size, dtype=np.int64)
+
+
+def at_least(q: Law, beta: float) -> Ids:
+    """The ids with q >= beta, ascending; the lowest-id argmax where there is none. int64 [K]."""
+    kept = np.flatnonzero(q >= beta)
+    return kept if kept.size else np.array([q.argmax()], dtype=np.int64)
+
+
+def most_probable(q: Law, k: int) -> Ids:
+    """The k most probable ids, ascending; the lowest ids among equals. int64 [k], 1 <= k <= V."""
+    least = np.partition(q, q.size - k)[q.size - k]
+    kept = np.flatnonzero(q >= least)
+    if kept.size == k:
+        return kept
+    above = np.flatnonzero(q > least)
+    level = kept[q[kept] == least][: k - above.size]
+    return np.sort(np.concatenate([above, level]))

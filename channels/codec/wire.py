@@ -1,0 +1,90 @@
+"""The wire: drafts to bytes and back, exact on every byte, and how long a packet is before it is built.
+
+A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
+writes it, and how, is the format's affair (`Format`; module `enumerative`). `feedback` has the way down and the prompt.
+
+`context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from channels.codec import enumerative
+from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
+from channels.codec.feedback import (
+    decode_feedback,
+    decode_tokens,
+    encode_feedback,
+    encode_tokens,
+    feedback_bits,
+    tokens_bits,
+)
+
+__all__ = [
+    "UNSENT",
+    "CodecError",
+    "Draft",
+    "Format",
+    "decode",
+    "decode_feedback",
+    "decode_tokens",
+    "encode",
+    "encode_feedback",
+    "encode_tokens",
+    "feedback_bits",
+    "largest_length_bits",
+    "length_bits",
+    "tokens_bits",
+]
+
+
+def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int] = ()) -> bytes:
+    """The packet of 1 to max_drafts drafts. Raises CodecError where a draft does not fit the format."""
+    _check(drafts, format)
+    return enumerative.encode(drafts, format)
+
+
+def decode(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple[Draft, ...]:
+    """The drafts of a packet that was encoded under the same format and context.
+
+    Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced under them; what it
+    returns encodes to the same bytes.
+    """
+    return enumerative.decode(payload, format)
+
+
+def length_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int] = ()) -> int:
+    """The exact length of the packet in bits, before padding to bytes: 8 * len(encode(...)) is the next multiple of 8.
+
+    Raises CodecError as `encode` does.
+    """
+    _check(drafts, format)
+    return enumerative.length_bits([draft.support.size for draft in drafts], format)
+
+
+def largest_length_bits(
+    drafts: Sequence[Draft], support: Ids, counts: Ids, format: Format, context: Sequence[int] = ()
+) -> int:
+    """The length in bits if one more draft were appended, at the dearest token that its counts could draw.
+
+    drafts: those already drawn, 0 to max_drafts - 1 of them. support, counts: int64 [K], as for `Draft`. Raises
+    CodecError as `encode` does.
+    """
+    appended = Draft(UNSENT if format.token == "unsent" else int(support[counts.argmax()]), support, counts)
+    return length_bits([*drafts, appended], format, context)
+
+
+def _check(drafts: Sequence[Draft], format: Format) -> None:
+    """CodecError unless there are 1 to max_drafts drafts, each of which the format can carry."""
+    if not 1 <= len(drafts) <= format.max_drafts:
+        raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {format.max_drafts}")
+    for draft in drafts:
+        if draft.support[-1] >= format.vocabulary:
+            raise CodecError(f"support: {draft.support[-1]} is not below the vocabulary, {format.vocabulary}")
+        if draft.counts.sum() != format.resolution:
+            raise CodecError(f"counts: sum is {draft.counts.sum()}, must be the resolution, {format.resolution}")
+        if format.support_size is not None and draft.support.size > format.support_size:
+            raise CodecError(f"support: {draft.support.size} ids, a fixed support holds {format.support_size}")
+        if (draft.token == UNSENT) != (format.token == "unsent"):
+            raise CodecError(f"token {draft.token}: the format's token is {format.token!r}")
