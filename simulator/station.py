@@ -1,4 +1,4 @@
-"""What one queue saw: its customers in time, so that busy fractions, mean queues and Little's law are read off, not guessed.
+"""What one queue saw: its customers in time, so that busy fractions, queues and Little's law are read off, not guessed.
 
 A station keeps two independent accounts of the same thing. `area` integrates the number present over time, event by
 event; `sojourn_s` adds up how long each customer stayed. Little's law in its exact form says that they agree (I4).

@@ -1,0 +1,58 @@
+"""One direction of a link as a user describes it: rate, loss, delay, packets, repeats and sharing."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from channels.link.arq import Arq, StopAndWait
+from channels.link.delays import ConstantDelay, Delay
+from channels.link.losses import Loss, NoLoss
+from channels.link.rates import Constant, Rate
+from channels.link.sharing import Fifo, Sharing
+from kinds import ConfigError, Part
+
+
+class Link(Part):
+    """One direction of a link. The defaults are a thin, clean uplink of an edge device."""
+
+    rate: Rate = Field(Constant(), description="Service rate of the link.")
+    loss: Loss = Field(NoLoss(), description="Which packets are lost on the air.")
+    delay: Delay = Field(ConstantDelay(), description="Propagation delay; it does not hold the link.")
+    access_s: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Wait of each message for its grant before it may queue, seconds."
+    )
+    mtu_bits: int | None = Field(
+        None, gt=0, description="Largest packet, header included, bits; null: each message is one packet."
+    )
+    header_bits: int = Field(
+        320,
+        ge=0,
+        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check.",
+    )
+    arq: Arq = Field(StopAndWait(), description="How lost packets are sent again.")
+    sharing: Sharing = Field(Fifo(), description="How the devices share the link.")
+
+    @model_validator(mode="after")
+    def _packets_carry_payload(self) -> Self:
+        if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
+            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
+        return self
+
+    def packets_bits(self, payload_bits: int) -> list[int]:
+        """The sizes, header included, of the packets that carry a message; an empty message is one bare header."""
+        if self.mtu_bits is None:
+            return [payload_bits + self.header_bits]
+        full, rest = divmod(payload_bits, self.mtu_bits - self.header_bits)
+        tail = [rest + self.header_bits] if rest or not full else []
+        return [self.mtu_bits] * full + tail
+
+
+def check_round_trip(name: str, link: Link, reverse_delay_s: float) -> None:
+    """Raises ConfigError when the timer of `link` is shorter than one round trip; `name` is its field in the cell."""
+    round_trip_s = link.delay.mean_s + reverse_delay_s
+    if link.arq.timeout_s < round_trip_s:
+        raise ConfigError(
+            f"{name}.arq.timeout_s = {link.arq.timeout_s}: must be at least one round trip, {round_trip_s:g} s"
+        )

@@ -1,0 +1,63 @@
+"""Which packets a link loses. The loss of a packet is decided once, when its last bit has left the sender."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from channels.link.uniforms import Uniforms
+from kinds import Choice
+
+PacketIndex = tuple[int, int, int, int, int]
+"""(device, request, round, fragment, attempt), attempts counted from 0: the address of one packet on the air."""
+
+
+class LossProcess(Protocol):
+    """The losses of one link."""
+
+    def lost(self, now_s: float, index: PacketIndex) -> bool:
+        """Whether the packet at this address, whose last bit leaves at now_s, never arrives."""
+        ...
+
+
+class Loss(Choice):
+    """The loss model of a link, chosen by `kind`."""
+
+    @abstractmethod
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        """The losses of one link that draws its randomness from `uniforms`."""
+
+
+class NoLoss(Loss):
+    """Every packet arrives."""
+
+    kind: Literal["none"] = "none"
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        return _Never()
+
+
+class Bernoulli(Loss):
+    """Each packet is lost independently with the same probability."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    probability: float = Field(0.1, ge=0, lt=1, description="Probability that a packet is lost, 0 to below 1.")
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        return _Independent(self.probability, uniforms)
+
+
+class _Never:
+    def lost(self, now_s: float, index: PacketIndex) -> bool:
+        return False
+
+
+class _Independent:
+    def __init__(self, probability: float, uniforms: Uniforms) -> None:
+        self._probability = probability
+        self._uniform = uniforms.uniform
+
+    def lost(self, now_s: float, index: PacketIndex) -> bool:
+        return self._uniform(*index) < self._probability

@@ -1,0 +1,79 @@
+"""How fast a link carries bits: service curves without a clock.
+
+A `Rate` is a description; its `Curve` answers two questions about time, and holds no state that an answer changes: how
+many bits a busy link carries between two instants, and where it stands after a given number of bits. What is left over
+(half an opportunity, a part of a bucket) travels in the `Position`, so that nothing is lost between two packets.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from channels.link.uniforms import Uniforms
+from kinds import Choice
+
+MessageIndex = tuple[int, int, int]
+"""(device, request, round): the address of a message."""
+
+
+class Position(NamedTuple):
+    """Where a link stands between two packets."""
+
+    time_s: float
+    credit_bits: float = 0.0
+    """Service already granted and not yet used (negative: owed). What it means is the curve's own business."""
+    message: MessageIndex = (0, 0, 0)
+
+
+class Curve(ABC):
+    """The service that one link offers over time."""
+
+    @abstractmethod
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        """The bits that a link, fresh at t0_s and busy since, has carried at t1_s >= t0_s."""
+
+    @abstractmethod
+    def finish(self, position: Position, bits: float) -> Position:
+        """Where the link stands when `bits` more have gone through without a pause; time inf when they never do."""
+
+    def idle(self, position: Position, now_s: float) -> Position:
+        """Where a link that had nothing to carry since `position` stands at now_s. By default unused credit is gone."""
+        return Position(now_s, 0.0, position.message)
+
+
+class Rate(Choice):
+    """The rate of a link, chosen by `kind`."""
+
+    @abstractmethod
+    def curve(self, uniforms: Uniforms) -> Curve:
+        """The service curve of one link that draws its randomness, if any, from `uniforms`."""
+
+
+class Constant(Rate):
+    """The same rate for ever. `inf` carries everything at once, 0 carries nothing."""
+
+    kind: Literal["constant"] = "constant"
+    bps: float = Field(
+        100_000.0, ge=0, description="Rate of the link, bits per second; inf is legal, 0 waits for ever."
+    )
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return ConstantCurve(self.bps)
+
+
+class ConstantCurve(Curve):
+    """Bits over rate."""
+
+    def __init__(self, bps: float) -> None:
+        self._bps = bps
+        self._s_per_bit = 1 / bps if bps > 0 else float("inf")
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        return self._bps * (t1_s - t0_s) if t1_s > t0_s else 0.0
+
+    def finish(self, position: Position, bits: float) -> Position:
+        busy_s = bits / self._bps if self._bps > 0 else float("inf") if bits > 0 else 0.0
+        return Position(position.time_s + busy_s, 0.0, position.message)
