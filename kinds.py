@@ -28,6 +28,7 @@ class Choice(Part):
     """A part chosen by `kind`. Direct subclasses are families; classes below them with a `kind` default register."""
 
     kinds: ClassVar[dict[str, type[Any]]] = {}
+    kind: str
 
     @classmethod
     def is_family(cls) -> bool:

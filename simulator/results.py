@@ -22,7 +22,7 @@ BREAKDOWN: tuple[str, ...] = (
     "downlink_queue_s",
     "downlink_s",
 )
-"""Columns that partition a request's `latency_s`: each instant belongs to the state of its oldest unresolved round (I11)."""
+"""These partition a request's `latency_s`: each instant belongs to the state of its oldest unresolved round (I11)."""
 
 BREAKDOWN_MEANING: dict[str, str] = {
     "prompt_uplink_s": "the prompt is on its way to the cloud and the round can only wait for it",
@@ -69,7 +69,7 @@ METRICS: dict[str, str] = {
     "tv_qhat": "total variation between qhat and p, mean over verified drafts: the expected resampling_per_draft",
     "rejection_bound": "TV(q, p) + alpha_n + covering bound of the quantizer, mean over verified drafts",
     "tv_output": "total variation between the law the committed token follows and the verifier's, mean over positions",
-    "verifier_nll_per_token": "-ln p(token) of every committed token under the verifier at temperature 1, mean",
+    "verifier_nll_per_token": "-ln p(token) of every committed token under the verifier at the temperature of the cell, mean",
     "over_budget_per_round": "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
     "tail_tokens": "committed tokens cut at the output limit, per request",
     "cloud_s_per_token": "seconds of cloud service, prefill included / output tokens",
@@ -77,9 +77,9 @@ METRICS: dict[str, str] = {
     "uplink_busy": "share of the time the uplink transmits",
     "cloud_busy": "share of the time a cloud server is at work, mean over servers",
     "downlink_busy": "share of the time the downlink transmits",
-    "uplink_queue": "messages on the sending side of the uplink, waiting, in transmission or awaiting a timer, mean in time",
+    "uplink_queue": "packets waiting for the uplink or on the air, mean in time",
     "cloud_queue": "jobs at the cloud, waiting or in service, mean in time",
-    "downlink_queue": "messages on the sending side of the downlink, mean in time",
+    "downlink_queue": "packets waiting for the downlink or on the air, mean in time",
 }
 """Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
 
@@ -92,7 +92,7 @@ ROUND_COLUMNS: tuple[str, ...] = (
     "cell", "device", "request", "round", "started_s", "sent_s", "received_s", "verified_s", "answered_s",
     "drafted", "verified", "accepted", "committed", "payload_bits", "uplink_bits", "uplink_attempts", "reply_bits",
     "downlink_bits", "support_size", "coded_size", "dropped_mass", "tv_quantization", "tv_mismatch", "tv_qhat",
-    "rejection_bound", "over_budget", "edge_passes", "nll",
+    "rejection_bound", "tv_output", "nll", "over_budget", "edge_passes",
 )  # fmt: skip
-"""`support_size` to `tv_quantization` are sums over the drafts sent; `tv_mismatch` to `rejection_bound` over verified ones;
-`nll` over committed tokens. Dividing by `drafted`, `verified` or `committed` gives the means."""
+"""`support_size` to `tv_quantization` are sums over the drafts sent, `tv_mismatch` to `rejection_bound` over the verified,
+`tv_output` and `nll` over the committed tokens. Dividing by `drafted`, `verified` or `committed` gives the means."""

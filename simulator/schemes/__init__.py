@@ -1,0 +1,10 @@
+"""Uplink schemes, one a file. A class under `DraftScheme` that fixes a `kind` is registered by being imported."""
+
+from simulator.schemes.base import DraftScheme, Scheme
+from simulator.schemes.c_sqs import CSqs
+from simulator.schemes.cloud_only import CloudOnly
+from simulator.schemes.dense import Dense
+from simulator.schemes.k_sqs import KSqs
+from simulator.schemes.s_q import SQ
+
+__all__ = ["SQ", "CSqs", "CloudOnly", "Dense", "DraftScheme", "KSqs", "Scheme"]

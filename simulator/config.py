@@ -1,0 +1,196 @@
+"""A cell: one whole experiment as a frozen, validated value, hashable to an id.
+
+Alternatives (`kind`) live beside what they configure: rates, losses and delays in channels.link, latencies and model
+pairs in models, schemes in simulator.schemes. Here they are put together, checked against each other, and named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+import models.zoo  # noqa: F401  registers the pairs
+from channels.link.config import Link, check_round_trip
+from channels.link.rates import Constant as ConstantRate
+from kinds import Choice, ConfigError, Part, one_line
+from models.interface import Pair
+from models.latency import Latency, Roofline
+from simulator.schemes import KSqs, Scheme
+
+
+class Models(Part):
+    """Which models decide the tokens."""
+
+    pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
+    temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
+
+
+class Workload(Choice):
+    """When requests arrive, and what they ask for."""
+
+    devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
+    requests: int = Field(8, ge=1, description="requests of each device")
+    prompt_tokens: int = Field(32, ge=1, description="tokens kept of each prompt, its first ones")
+    output_tokens: int = Field(64, ge=1, description="tokens of each answer")
+    prompt_at_cloud: bool = Field(
+        False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
+    )
+
+
+class Closed(Workload):
+    """Each device asks, waits for the answer, and asks again at once."""
+
+    kind: Literal["closed"] = "closed"
+
+
+class Edge(Part):
+    """What a device computes with."""
+
+    latency: Latency = Field(
+        Roofline(size="opt_125m", device="jetson_orin_nano_8gb"),  # type: ignore[arg-type]
+        description="time of a drafter pass",
+    )
+    encode_s_per_draft: float = Field(
+        1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
+    )
+
+
+class Batching(Choice):
+    """How many waiting jobs a free server takes at once."""
+
+    def take(self, waiting: int) -> int:
+        """How many of `waiting` >= 1 jobs go into the next pass, at least 1."""
+        raise NotImplementedError
+
+
+class NoBatching(Batching):
+    """One job a pass."""
+
+    kind: Literal["none"] = "none"
+
+    def take(self, waiting: int) -> int:
+        return 1
+
+
+class BatchWaiting(Batching):
+    """A free server takes what waits, up to a cap, and never waits for more."""
+
+    kind: Literal["waiting"] = "waiting"
+    cap: int = Field(16, ge=1, description="most jobs of one pass")
+
+    def take(self, waiting: int) -> int:
+        return min(waiting, self.cap)
+
+
+class Cloud(Part):
+    """The verifier's servers, one queue before them, first come first served."""
+
+    servers: int = Field(1, ge=1, le=10_000, description="GPUs, each with a copy of the verifier")
+    batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
+    latency: Latency = Field(
+        Roofline(size="opt_13b", device="a100_80gb_sxm"),  # type: ignore[arg-type]
+        description="time of a verifier pass",
+    )
+
+
+def _absolute(paths: object) -> object:
+    return tuple(str(Path(path).resolve()) for path in paths) if isinstance(paths, (list, tuple)) else paths
+
+
+class Cell(Part):
+    """One experiment. Every field has a default that makes sense; `id` names it, files by their content."""
+
+    models: Models = Models()
+    workload: Workload = Field(Closed(), description="requests")
+    scheme: Scheme = Field(KSqs(), description="what crosses the uplink, and how it is judged")
+    edge: Edge = Edge()
+    uplink: Link = Link()
+    downlink: Link = Link(rate=ConstantRate(bps=10e6))
+    cloud: Cloud = Cloud()
+    seed: int = Field(0, ge=0, lt=1 << 62, description="of every random number")
+    imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(
+        (), description="Python files that register kinds of the user's own"
+    )
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        pair, workload = self.models.pair, self.workload
+        longest = workload.prompt_tokens + workload.output_tokens
+        if longest > pair.context_tokens:
+            raise ValueError(
+                f"workload.prompt_tokens + workload.output_tokens = {longest}: "
+                f"must be at most the pair's context, {pair.context_tokens} tokens"
+            )
+        try:
+            self.scheme.format(pair.vocabulary)
+        except ValueError as error:
+            raise ValueError(f"scheme.{error}") from None
+        check_round_trip("uplink", self.uplink, self.downlink.delay.mean_s)
+        check_round_trip("downlink", self.downlink, self.uplink.delay.mean_s)
+        return self
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of every field; an imported file counts by its content, not its place."""
+        return self._digest(self.model_dump_json(exclude={"imports"}))
+
+    @cached_property
+    def decoding_id(self) -> str:
+        """Hash of the fields that decide tokens: cells that share it share their forward passes."""
+        return self._digest(self.model_dump_json(include={"models", "workload", "scheme", "seed"}))
+
+    def _digest(self, text: str) -> str:
+        digest = hashlib.sha256(text.encode())
+        for path in self.imports:
+            digest.update(Path(path).read_bytes())
+        return digest.hexdigest()[:16]
+
+    def to_yaml(self) -> str:
+        """The whole cell written out, as `sqsim run --config` reads it."""
+        return yaml.safe_dump(self.model_dump(mode="python"), sort_keys=False)
+
+    @classmethod
+    def from_fields(cls, fields: object) -> Self:
+        """A cell from nested mappings; loads its `imports` first. Raises ConfigError, one line."""
+        if not isinstance(fields, dict):
+            raise ConfigError(f"cell = {fields!r}: must be a mapping of fields")
+        imports = fields.get("imports", ())
+        load_imports(imports if isinstance(imports, (list, tuple)) else ())
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise one_line(error) from None
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> Self:
+        """A cell from a YAML file. Raises ConfigError, one line."""
+        try:
+            return cls.from_fields(yaml.safe_load(path.read_text()))
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"config = {path}: {' '.join(str(error).split())}") from None
+
+
+def load_imports(paths: Iterable[str | Path]) -> None:
+    """Runs each file once a process, so that the kinds it defines exist. Raises ConfigError, one line."""
+    for path in (Path(path).resolve() for path in paths):
+        name = f"sqsim_import_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        if name in sys.modules:
+            continue
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise ConfigError(f"import = {path}: must be a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise ConfigError(f"import = {path}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,159 @@
+"""What an uplink scheme is: propose, draw, encode and decode, judge, reply, settle. Each step has a default here.
+
+Notation of one draft: q is the drafter's law [V]; `support` keeps some ids of it; the lattice turns those into integer
+`counts`; qhat = counts / sum(counts). The draft is drawn from exactly the qhat that is sent, and the cloud judges with
+the qhat it decoded, so the committed text follows the verifier's law p exactly (SQS-SD, arXiv 2510.09942, section III).
+
+A scheme is a frozen value: parameters and pure functions. What changes from draft to draft (a conformal threshold) is a
+`State`, handed in and handed back, so that a rejected draft's state can be dropped with the draft.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from channels.codec import wire
+from channels.codec.lattice import covering_bound, quantize
+from kinds import Choice
+from models.acceptance import Verdict, inverse_cdf, total_variation, verify
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+State = tuple[float, ...]
+"""What a scheme carries from one draft to the next; () for schemes that carry nothing."""
+
+
+class Noise(Protocol):
+    """The uniforms of one round of one request, each a pure function of its name and index."""
+
+    def draft(self, n: int) -> float:
+        """Draws draft n = 0, 1, ... of the round."""
+        ...
+
+    def verdict(self, drafts: int) -> Floats:
+        """Judges a round of that many drafts: float64 [drafts + 1], the last for the correction or bonus."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What one draft position would send, before the draft is drawn."""
+
+    ids: Ids  # [K] ascending
+    counts: Ids  # [K] numerators of qhat, zeros allowed
+    dropped_mass: float  # alpha_n: q outside `ids`
+    tv_quantization: float  # TV(q renormalized on ids, qhat)
+    covering_bound: float  # the quantizer's own bound on tv_quantization
+    state: State  # of the scheme, after this position
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Received:
+    """What the cloud knows of a round once the payload is decoded."""
+
+    drafts: Ids  # [L]
+    qhat: Floats  # [L, V]
+
+
+class Scheme(Choice):
+    """How a request's tokens come about."""
+
+    lossless: ClassVar[bool] = True
+    """Whether the committed text follows the verifier's law. Where not, the distance is measured (`tv_output`)."""
+
+    @abstractmethod
+    def format(self, vocabulary: int) -> wire.Format:
+        """The wire format that both ends hold. Raises ValueError (CodecError is one) where it cannot be."""
+
+
+class DraftScheme(Scheme):
+    """Sparsify, quantize on the type lattice, draw from what is sent, verify. A subclass gives `support`, at least."""
+
+    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
+    max_drafts: int = Field(8, ge=1, le=1024, description="L_max, most drafts a round sends")
+    budget_bits: int | None = Field(
+        5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
+    )
+
+    @abstractmethod
+    def support(self, q: Floats, state: State) -> Ids:
+        """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
+
+    def format(self, vocabulary: int) -> wire.Format:
+        return wire.Format(vocabulary, self.resolution, self.max_drafts)
+
+    def start(self) -> State:
+        """The state before a device's first draft."""
+        return ()
+
+    def advance(self, q: Floats, state: State) -> State:
+        """The state after a position with this law, whether or not its draft is later accepted."""
+        return state
+
+    def settle(self, chain: Sequence[State], accepted: int) -> State:
+        """The state after a round: chain[n] is the state after n of its drafts, chain[-1] after all of them."""
+        return chain[accepted]
+
+    def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
+        """What to send of q, float64 [V]. `at_most` keeps only that many of the most probable ids of the support."""
+        ids = self.support(q, state)
+        mass = q[ids]
+        if at_most is not None and at_most < ids.size:
+            kept = np.sort(np.argsort(-mass, kind="stable")[:at_most])
+            ids, mass = ids[kept], mass[kept]
+        total = float(mass.sum())
+        counts = quantize(mass, self.resolution)
+        return Proposal(
+            ids=ids,
+            counts=counts,
+            dropped_mass=min(1.0, max(0.0, 1.0 - total)),
+            tv_quantization=float(total_variation(mass / total, counts / self.resolution)),
+            covering_bound=covering_bound(ids.size, self.resolution),
+            state=self.advance(q, state),
+        )
+
+    def drawn_from(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law."""
+        return proposal.counts
+
+    def draw(self, proposal: Proposal, q: Floats, noise: Noise, n: int) -> wire.Draft:
+        """Draft n of a round, drawn by inverse CDF in token-id order."""
+        token = proposal.ids[inverse_cdf(self.drawn_from(proposal, q), noise.draft(n))]
+        return wire.Draft(int(token), proposal.ids, proposal.counts)
+
+    def largest_bits(
+        self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]
+    ) -> int:
+        """Payload bits before padding with this proposal appended, at the dearest token it could draw."""
+        return wire.largest_length_bits(drafts, proposal.ids, proposal.counts, fmt, context)
+
+    def encode(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> bytes:
+        """The payload of a round. `context`: the committed token ids that both ends hold."""
+        return wire.encode(drafts, fmt, context)
+
+    def decode(self, payload: bytes, fmt: wire.Format, context: Sequence[int]) -> Received:
+        """What the cloud gets from the payload and nothing else. Raises CodecError."""
+        drafts = wire.decode(payload, fmt, context)
+        qhat = np.zeros((len(drafts), fmt.vocabulary))
+        for row, draft in zip(qhat, drafts, strict=True):
+            row[draft.support] = draft.counts / draft.counts.sum()
+        return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
+
+    def judge(self, p: Floats, received: Received, noise: Noise) -> Verdict:
+        """The cloud's verdict on a round: p float64 [L+1, V]."""
+        return verify(p, received.drafts, received.qhat, noise.verdict(len(received.drafts)))
+
+    def encode_reply(self, verdict: Verdict, fmt: wire.Format) -> bytes:
+        """What goes back: how many drafts stand, and the correction or bonus token."""
+        return wire.encode_feedback(verdict.accepted, verdict.token, fmt)
+
+    def decode_reply(self, reply: bytes, fmt: wire.Format) -> Verdict:
+        """What the edge reads from the reply. Raises CodecError."""
+        return Verdict(*wire.decode_feedback(reply, fmt))

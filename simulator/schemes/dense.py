@@ -1,0 +1,21 @@
+"""Q-S: the whole distribution on the lattice, no sparsification (arXiv 2507.00605). The dense baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from channels.codec import wire
+from channels.codec.sparsify import All
+from simulator.schemes.base import DraftScheme, Floats, Ids, State
+
+
+class Dense(DraftScheme):
+    """Quantize-then-sample over the full vocabulary: no subset is sent, one composition of ell over V is."""
+
+    kind: Literal["dense"] = "dense"
+
+    def format(self, vocabulary: int) -> wire.Format:
+        return wire.Format(vocabulary, self.resolution, self.max_drafts, support="dense")
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return All().support(q)

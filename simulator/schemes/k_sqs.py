@@ -1,0 +1,31 @@
+"""K-SQS: keep the K most probable tokens (SQS-SD, arXiv 2510.09942, section III-A)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from channels.codec import wire
+from channels.codec.sparsify import TopK
+from simulator.schemes.base import DraftScheme, Floats, Ids, State
+
+
+class TopKScheme(DraftScheme):
+    """A support of fixed size; both ends know K, so it is not sent."""
+
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+
+    def format(self, vocabulary: int) -> wire.Format:
+        if self.k > vocabulary:
+            raise ValueError(f"k = {self.k}: must be at most the vocabulary, {vocabulary}")
+        return wire.Format(vocabulary, self.resolution, self.max_drafts, support="fixed", support_size=self.k)
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return TopK(self.k).support(q)
+
+
+class KSqs(TopKScheme):
+    """Sparsify to K tokens, quantize, then draw."""
+
+    kind: Literal["k_sqs"] = "k_sqs"
