@@ -22,7 +22,7 @@ from channels.link.config import Link, check_round_trip
 from channels.link.rates import Constant as ConstantRate
 from kinds import Choice, ConfigError, Part, one_line
 from models.interface import Pair
-from models.latency import Latency, Roofline
+from models.latency import DEVICES, SIZES, Latency, Roofline
 from simulator.schemes import KSqs, Scheme
 
 
@@ -55,7 +55,7 @@ class Edge(Part):
     """What a device computes with."""
 
     latency: Latency = Field(
-        Roofline(size="opt_125m", device="jetson_orin_nano_8gb"),  # type: ignore[arg-type]
+        Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
         description="time of a drafter pass",
     )
     encode_s_per_draft: float = Field(
@@ -96,7 +96,7 @@ class Cloud(Part):
     servers: int = Field(1, ge=1, le=10_000, description="GPUs, each with a copy of the verifier")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
     latency: Latency = Field(
-        Roofline(size="opt_13b", device="a100_80gb_sxm"),  # type: ignore[arg-type]
+        Roofline(size=SIZES["opt_13b"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a verifier pass",
     )
 

@@ -69,7 +69,7 @@ METRICS: dict[str, str] = {
     "tv_qhat": "total variation between qhat and p, mean over verified drafts: the expected resampling_per_draft",
     "rejection_bound": "TV(q, p) + alpha_n + covering bound of the quantizer, mean over verified drafts",
     "tv_output": "total variation between the law the committed token follows and the verifier's, mean over positions",
-    "verifier_nll_per_token": "-ln p(token) of every committed token under the verifier at the temperature of the cell, mean",
+    "verifier_nll_per_token": "-ln p(token) of committed tokens under the verifier at the cell's temperature, mean",
     "over_budget_per_round": "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
     "tail_tokens": "committed tokens cut at the output limit, per request",
     "cloud_s_per_token": "seconds of cloud service, prefill included / output tokens",
@@ -94,5 +94,5 @@ ROUND_COLUMNS: tuple[str, ...] = (
     "downlink_bits", "support_size", "coded_size", "dropped_mass", "tv_quantization", "tv_mismatch", "tv_qhat",
     "rejection_bound", "tv_output", "nll", "over_budget", "edge_passes",
 )  # fmt: skip
-"""`support_size` to `tv_quantization` are sums over the drafts sent, `tv_mismatch` to `rejection_bound` over the verified,
-`tv_output` and `nll` over the committed tokens. Dividing by `drafted`, `verified` or `committed` gives the means."""
+"""`support_size` to `tv_quantization` are sums over the drafts sent, `tv_mismatch` to `rejection_bound` over those
+verified, `tv_output` and `nll` over the committed tokens. Divided by that number of theirs they are means."""

@@ -1,4 +1,4 @@
-"""Randomness by name and index. A uniform is a pure function of (seed, purpose, index); nothing is drawn in event order.
+"""Randomness by name and index: a uniform is a pure function of (seed, purpose, index), never drawn in event order.
 
 Two cells that differ only in the network therefore see the same tokens, and any event order, worker count or resume
 gives the same numbers. The function is a keyed BLAKE2b, read as 53 bits; vectors come from a Philox generator keyed the

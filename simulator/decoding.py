@@ -1,0 +1,177 @@
+"""The decoding plane: which tokens, without a clock.
+
+A request's decoding is a tree of steps. The edge holds a `Branch` (committed text, drafts of the open round, the
+scheme's state after each), the cloud a `CloudView` (committed text). Steps take such a value and return the next one:
+draft, seal, verify, resolve. Each is a pure function of the node it starts from, so it may be remembered, repeated
+after a loss, or taken on a branch that is later given up; when things happen is the timing plane's business.
+
+What crosses the air is bytes: the cloud judges what `decode(payload)` says, the edge resolves what the reply says. The
+measures beside a verdict (how far q is from p) are an observer's, who sees both ends; no step reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from channels.codec import wire
+from models.acceptance import Verdict, verify
+from models.interface import LoadedPair
+from simulator.drafting import draft_once, drawn_laws
+from simulator.measures import Floats, Measures, measure
+from simulator.memory import Memory, Node, ReplayedText, child
+from simulator.schemes.base import DraftScheme, Noise, Received, Scheme, State
+from simulator.steps import Branch, CloudView, Drafted, Full, Sealed, Stale, Undone, Verified
+
+
+class Randomness(Protocol):
+    """The randomness of one request."""
+
+    def round(self, number: int) -> Noise:
+        """That of one of its rounds, 1, 2, ..."""
+        ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that decides the tokens of one request, but its text and randomness."""
+
+    pair: Callable[[], LoadedPair]
+    scheme: Scheme
+    format: wire.Format
+    temperature: float
+
+
+class Session:
+    """Both ends of one request's decoding. Real passes run only for steps that `memory` does not hold."""
+
+    def __init__(
+        self, setting: Setting, prompt: tuple[int, ...], randomness: Randomness, memory: Memory, root: Node
+    ) -> None:
+        self.scheme = setting.scheme
+        self.format = setting.format
+        self.prompt = prompt
+        self._randomness = randomness
+        self._memory = memory
+        self._root = root
+        self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
+        self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
+
+    def edge(self, state: State) -> Branch:
+        """The edge's side at the start. `state`: the scheme's, fresh or as the device's last request left it."""
+        return Branch(self._root, 1, self.prompt, state)
+
+    def cloud(self, prompt: tuple[int, ...]) -> CloudView:
+        """The cloud's side once the prompt has arrived: nothing cached."""
+        return CloudView(self._root, 1, prompt)
+
+    def prefill(self, view: CloudView) -> CloudView:
+        """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""
+        self.verifier.skip(view.committed[:-1], 0)  # no law comes of it, so it runs when the first law is needed
+        return replace(view, cached=len(view.committed) - 1)
+
+    def draft(self, branch: Branch) -> tuple[Branch, Drafted | Full]:
+        """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
+        node = child(branch.node, b"draft")
+        context = branch.context
+        outcome = self._memory.recall(node, Drafted) or self._memory.recall(node, Full)
+        if outcome is None:
+            q = self.drafter.laws(context, 1)[0]
+            outcome = draft_once(_drafting(self.scheme), self.format, q, branch, self._randomness.round(branch.round))
+            self._memory.keep(node, outcome)
+        else:
+            self.drafter.skip(context, 1)
+        if isinstance(outcome, Full):
+            return replace(branch, node=node, full=True, cached=len(context)), outcome
+        return replace(branch, node=node, drafts=(*branch.drafts, outcome), cached=len(context)), outcome
+
+    def seal(self, branch: Branch) -> Sealed:
+        """The payload of the open round."""
+        assert branch.drafts, "I9: a round sends at least one draft"
+        node = child(branch.node, b"seal")
+        payload = self._memory.recall(node, bytes)
+        if payload is None:
+            drafts = [drafted.draft for drafted in branch.drafts]
+            payload = _drafting(self.scheme).encode(drafts, self.format, branch.committed)
+            self._memory.keep(node, payload)
+        return Sealed(node, branch.round, payload, branch)
+
+    def verify(self, view: CloudView, sealed: Sealed) -> tuple[CloudView, Verified | Stale]:
+        """The cloud's judgement of a round, from its own text and decode(payload) alone. Raises CodecError."""
+        if sealed.round != view.round:
+            return view, Stale()
+        node = child(sealed.node, b"verify")
+        text = (*view.committed, *(drafted.draft.token for drafted in sealed.sent.drafts))
+        verified = self._memory.recall(node, Verified)
+        if verified is None:
+            verified = self._judge(view, sealed)
+            self._memory.keep(node, verified)
+        else:
+            self.verifier.skip(text, len(sealed.sent.drafts) + 1)
+        after = view.after(node, verified.committed)
+        self.verifier.crop(after.committed[: after.cached])
+        return after, verified
+
+    def decode_alone(self, view: CloudView) -> tuple[CloudView, Verified]:
+        """One token by the verifier itself, no drafts: a round of length 0."""
+        node = child(view.node, b"alone")
+        verified = self._memory.recall(node, Verified)
+        if verified is None:
+            p = self.verifier.laws(view.committed, 1)
+            nothing = np.empty((0, p.shape[1]))
+            noise = self._randomness.round(view.round).verdict(0)
+            verdict = verify(p, np.empty(0, np.int64), nothing, noise)
+            measures = measure(p, nothing, nothing, np.empty(0), None, verdict, (verdict.token,))
+            reply = wire.encode_feedback(0, verdict.token, self.format)
+            verified = Verified(0, reply, (verdict.token,), measures)
+            self._memory.keep(node, verified)
+        else:
+            self.verifier.skip(view.committed, 1)
+        return view.after(node, verified.committed), verified
+
+    def resolve(self, branch: Branch, reply: bytes) -> tuple[Branch, Undone]:
+        """The edge's side after a reply: text, scheme state and drafter cache keep what stood. Raises CodecError."""
+        scheme = _drafting(self.scheme)
+        verdict = scheme.decode_reply(reply, self.format)
+        stood = tuple(drafted.draft.token for drafted in branch.drafts[: verdict.accepted])
+        committed = (*branch.committed, *stood, verdict.token)
+        state = scheme.settle([branch.state, *(drafted.state for drafted in branch.drafts)], verdict.accepted)
+        cached = min(branch.cached, len(committed) - 1)
+        self.drafter.crop(committed[:cached])
+        node = child(branch.node, b"resolve" + reply)
+        undone = Undone((*stood, verdict.token), len(branch.drafts) - verdict.accepted)
+        return Branch(node, branch.round + 1, committed, state, cached=cached), undone
+
+    def _judge(self, view: CloudView, sealed: Sealed) -> Verified:
+        scheme = _drafting(self.scheme)
+        received = scheme.decode(sealed.payload, self.format, view.committed)
+        p = self.verifier.laws((*view.committed, *received.drafts.tolist()), len(received.drafts) + 1)
+        verdict = scheme.judge(p, received, self._randomness.round(view.round))
+        committed = (*received.drafts[: verdict.accepted].tolist(), verdict.token)
+        measures = self._observe(sealed.sent, received, p, verdict, committed)
+        return Verified(verdict.accepted, scheme.encode_reply(verdict, self.format), committed, measures)
+
+    def _observe(
+        self, sent: Branch, received: Received, p: Floats, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Measures:
+        """Sees both ends: checks I8, that what was received is what was sent, and measures the verified drafts."""
+        tokens = [drafted.draft.token for drafted in sent.drafts]
+        assert received.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
+        for drafted, law in zip(sent.drafts, received.qhat, strict=True):
+            ids, counts = drafted.draft.support, drafted.draft.counts
+            same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], counts / counts.sum())
+            assert same, "I8: the qhat received is not the qhat sent"
+        verified = min(verdict.accepted + 1, len(tokens))
+        prefixes = [(*sent.committed, *tokens[:n]) for n in range(verified)]
+        q = np.concatenate([self.drafter.recent(prefix) for prefix in prefixes])
+        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in sent.drafts[:verified]])
+        drawn = None if self.scheme.lossless else drawn_laws(_drafting(self.scheme), sent, q)
+        return measure(p, q, received.qhat[:verified], slack, drawn, verdict, committed)
+
+
+def _drafting(scheme: Scheme) -> DraftScheme:
+    assert isinstance(scheme, DraftScheme), f"scheme {scheme.kind} drafts nothing"
+    return scheme

@@ -1,0 +1,70 @@
+"""One draft at the edge: propose, test the budget, and only then draw.
+
+A draft's payload must not depend on whether it is sent: the budget is tested before d_n is drawn, against the largest
+length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own token
+is dear would bend the output law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from channels.codec import wire
+from simulator.measures import Floats
+from simulator.schemes.base import DraftScheme, Noise, Proposal, State
+from simulator.steps import Branch, Drafted, Full
+
+
+def draft_once(scheme: DraftScheme, fmt: wire.Format, q: Floats, branch: Branch, noise: Noise) -> Drafted | Full:
+    """Draft n of a round from its law q [V]: propose, test the budget, and only then draw."""
+    sent = [drafted.draft for drafted in branch.drafts]
+    state = branch.drafts[-1].state if sent else branch.state
+    proposal = scheme.propose(q, state)
+    over_budget = False
+    if scheme.budget_bits is not None:
+        budget = scheme.budget_bits
+
+        def fits(proposal: Proposal) -> bool:
+            return scheme.largest_bits(sent, proposal, fmt, branch.committed) <= budget
+
+        if not fits(proposal):
+            if sent:
+                return Full()
+            proposal = longest_prefix(scheme, q, state, proposal, fits)
+            over_budget = not fits(proposal)
+    return Drafted(
+        draft=scheme.draw(proposal, q, noise, len(sent)),
+        support_size=len(proposal.ids),
+        dropped_mass=proposal.dropped_mass,
+        tv_quantization=proposal.tv_quantization,
+        covering_bound=proposal.covering_bound,
+        over_budget=over_budget,
+        state=proposal.state,
+    )
+
+
+def longest_prefix(
+    scheme: DraftScheme, q: Floats, state: State, whole: Proposal, fits: Callable[[Proposal], bool]
+) -> Proposal:
+    """For a first draft that exceeds the budget: the most of its top-probability ids that fit, one id if none do."""
+    low, high = 1, len(whole.ids)  # the whole does not fit; one id is sent whatever it costs
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(scheme.propose(q, state, middle)):
+            low = middle
+        else:
+            high = middle
+    return scheme.propose(q, state, low)
+
+
+def drawn_laws(scheme: DraftScheme, sent: Branch, q: Floats) -> Floats:
+    """The laws [n, V] that the first n drafts of a round were really drawn from."""
+    drawn = np.zeros_like(q)
+    states = [sent.state, *(drafted.state for drafted in sent.drafts)]
+    for row, law, state, drafted in zip(drawn, q, states, sent.drafts, strict=False):
+        proposal = scheme.propose(law, state, drafted.support_size)
+        weights = scheme.drawn_from(proposal, law)
+        row[proposal.ids] = weights / weights.sum()
+    return drawn
