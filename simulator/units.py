@@ -1,0 +1,59 @@
+"""Units, read from the last word of a column's or field's name, and quantities as a person writes them."""
+
+from __future__ import annotations
+
+import math
+
+_UNITS = {
+    "s": "s", "bits": "bit", "bps": "bit/s", "tokens": "tokens", "db": "dB", "hz": "Hz", "bytes": "byte", "ratio": "",
+    "per_s": "1/s",
+}  # fmt: skip
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+
+
+def unit(name: str) -> str:
+    """The unit of a column or field (`latency_per_token_s` -> `s`); empty for a plain number."""
+    words = name.rsplit(".", 1)[-1].split("_")
+    if len(words) < 2 and words[0] != "bps":
+        return ""
+    if words[-2:] == ["per", "s"]:
+        return "1/s"
+    if len(words) > 2 and words[-2] == "per":  # bits_per_token: bits, of which there are so many a token
+        return _UNITS.get(words[-3], "")
+    return _UNITS.get(words[-1], "")
+
+
+def quantity(value: object, name: str, digits: int = 3) -> str:
+    """`value` of the field `name` with its unit, in engineering prefixes: 32000.0 of `rate.bps` -> `32 kbit/s`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if not math.isfinite(value):
+        return "inf" if value > 0 else str(value)
+    symbol = unit(name)
+    if symbol in ("s", "bit/s", "Hz"):
+        factor, prefix = prefix_of(value, digits)
+        return f"{_digits(value / factor, digits)} {prefix}{symbol}"
+    return f"{_digits(value, digits)} {symbol}".rstrip()
+
+
+def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:
+    """The engineering prefix that fits `value` once rounded to `digits`: 999.9 -> (1000, "k")."""
+    rounded = abs(float(f"{value:.{digits}g}"))
+    if rounded == 0:
+        return 1.0, ""
+    return next(((factor, prefix) for factor, prefix in _PREFIXES if rounded >= factor * 0.999999), _PREFIXES[-1])
+
+
+def title(name: str) -> str:
+    """A column's name in words: `uplink.rate.bps` -> `uplink rate`, `models.temperature` -> `temperature`."""
+    words = name.split(".")
+    if words[-1] == "bps":
+        words = words[:-1]
+    elif len(words) > 1:
+        words = words[-2:] if words[0] not in ("models", "workload", "scheme") else words[-1:]
+    return " ".join(words).removesuffix("_s").removesuffix("_bits").removesuffix("_bps").replace("_", " ")
+
+
+def _digits(value: float, digits: int) -> str:
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text or abs(value) >= 1000 else text
