@@ -1,14 +1,13 @@
 """One direction of a link in time: the uplink and the downlink are both this class.
 
 A message is cut into packets. A packet waits for the link, is serialised (which holds the link), then travels (which
-does not), and is acknowledged or sent again when its timer runs out. Packets are not processes: each is carried from
-one SimPy event to the next by callbacks. All rules live in `channels.link`; here they meet the clock.
+does not), and is acknowledged or sent again when its timer runs out. Packets are not processes: callbacks carry them
+from one SimPy event to the next. All rules live in `channels.link`; here they meet the clock.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -17,7 +16,10 @@ import simpy
 
 from channels.link.arq import Packet, Sender, Verdict
 from channels.link.config import Link as LinkConfig
-from channels.link.rates import MessageIndex, Position
+from channels.link.delays import DelayProcess
+from channels.link.losses import LossProcess
+from channels.link.rates import MessageIndex
+from channels.link.sharing import Server
 from channels.link.uniforms import Branch, Uniforms
 from simulator.station import Customer, Station
 
@@ -27,38 +29,52 @@ RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
-"""What a message on a link can be doing: those of its oldest unacknowledged packet."""
+"""What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
-_RATE, _LOSS, _DELAY = range(3)
+_SHARED_LANE = -1
 
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A payload on its way through one link. `deliver` is called once, at the far end, and `report` not after it."""
+    """A payload on its way through one link. After `deliver`, `give_up` or `withdraw` it hears nothing more."""
 
     index: MessageIndex
     bits: int
     deliver: Callable[[Message], None]
+    """Called once, at the far end, when the last packet is in."""
     report: Callable[[str], None]
+    """Called with one of STATES at each change."""
+    give_up: Callable[[Message], None] | None = None
+    """Called once, at the near end, when a packet has used up `max_attempts`; a link with that limit requires it."""
     sent_bits: int = 0
     """Bits put on the air for it so far, headers and repeats included."""
     attempts: int = 0
     """Packets put on the air for it so far."""
-    delivered: bool = False
-    _missing: int = 0
-    _packets: list[_Flight] = field(default_factory=list)
-    _oldest: int = 0
+    done: bool = False
+    packets: list[Flight] = field(default_factory=list)
+    missing: int = 0
+    oldest: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class _Flight(Packet):
+@dataclass(slots=True, eq=False, kw_only=True)
+class Flight(Packet):
     """A packet with what the timing plane knows of it."""
 
-    message: Message = field(kw_only=True)
-    fragment: int = field(kw_only=True)
+    message: Message
+    index: MessageIndex
+    fragment: int
     state: str = QUEUE
-    arrived: bool = False
     visit: Customer | None = None
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
+
+    server: Server[Flight]
+    loss: LossProcess
+    delay: DelayProcess
+    ack_loss: LossProcess
 
 
 class Link:
@@ -77,128 +93,187 @@ class Link:
         self.dropped = 0
         self.bits_sent = 0
         self._travelling = 0
+        self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
-        self._curve = config.rate.curve(Branch(uniforms, (_RATE,)))
-        self._loss = config.loss.process(Branch(uniforms, (_LOSS,)))
-        self._delay = config.delay.process(Branch(uniforms, (_DELAY,)))
-        self._senders: dict[int, Sender[_Flight]] = {}
-        self._queue: deque[_Flight] = deque()
-        self._busy = False
-        self._position = Position(env.now)
+        self._senders: dict[int, Sender[Flight]] = {}
+        self._lanes: dict[int, _Lane] = {}
 
     def put(self, message: Message) -> None:
         """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
+        assert message.give_up or self.config.arq.max_attempts is None, f"{self.name}: who hears that it gave up?"
         message.report(QUEUE)
         if self.config.access_s > 0:
-            self._later(self.config.access_s, partial(self._granted, message))
+            self._later(self.config.access_s, partial(self._admit, message))
         else:
             self._admit(message)
+
+    def withdraw(self, message: Message) -> None:
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
+        message.done = True
+        if message.packets:
+            self._drop(self._lane(message.index[0]).server.discard(message.packets))
+            self._release(self._senders[message.index[0]].forget(message.packets))
 
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
-        return len(self._queue) + self._busy + self._travelling
+        return self._travelling + sum(lane.server.present for lane in self._lanes.values())
 
-    def _granted(self, message: Message, _: simpy.Event) -> None:
-        self._admit(message)
-
-    def _admit(self, message: Message) -> None:
+    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
+        if message.done:
+            return
         sizes = self.config.packets_bits(message.bits)
-        message._packets = [_Flight(bits, message=message, fragment=index) for index, bits in enumerate(sizes)]
-        message._missing = len(sizes)
+        message.packets = [
+            Flight(bits=bits, message=message, index=message.index, fragment=fragment)
+            for fragment, bits in enumerate(sizes)
+        ]
+        message.missing = len(sizes)
         device = message.index[0]
         sender = self._senders.get(device)
         if sender is None:
             sender = self._senders[device] = self.config.arq.sender()
-        for packet in message._packets:
-            if sender.offer(packet):
-                self._enqueue(packet)
+        self._release([packet for packet in message.packets if sender.offer(packet)])
 
-    def _enqueue(self, packet: _Flight) -> None:
-        self.sent += 1
-        packet.visit = self.station.arrive()
-        self._tell(packet, QUEUE)
-        if self._busy:
-            self._queue.append(packet)
-        else:
-            self._position = self._curve.idle(self._position, self.env.now)
-            self._transmit(packet)
-
-    def _transmit(self, packet: _Flight) -> None:
-        message = packet.message
-        assert packet.visit is not None
-        self._busy = True
-        self.station.begin(packet.visit)
-        message.sent_bits += packet.bits
-        message.attempts += 1
-        self.bits_sent += packet.bits
-        self._tell(packet, RETRANSMIT if packet.attempt else TRANSMIT)
-        self._position = self._curve.finish(self._position._replace(message=message.index), packet.bits)
-        if self._position.time_s < float("inf"):
-            self._later(max(0.0, self._position.time_s - self.env.now), partial(self._transmitted, packet))
-
-    def _transmitted(self, packet: _Flight, _: simpy.Event) -> None:
-        assert packet.visit is not None
-        self.station.leave(packet.visit)
-        self._busy = False
-        self._part(packet)
-        if self._queue:
-            self._transmit(self._queue.popleft())
-
-    def _part(self, packet: _Flight) -> None:
-        """The last bit has left: the packet travels, or is lost and its sender waits for the timer."""
-        now_s = self.env.now
-        index = (*packet.message.index, packet.fragment, packet.attempt)
-        timeout_s = self._senders[index[0]].on_send(packet)
-        if self._loss.lost(now_s, index):
-            self.lost += 1
-            self._tell(packet, TIMEOUT_WAIT)
-            self._later(timeout_s, partial(self._timed_out, packet, packet.attempt))
-        else:
-            self._travelling += 1
-            self._tell(packet, PROPAGATION)
-            self._later(self._delay.delay_s(now_s, index), partial(self._arrived, packet))
-
-    def _arrived(self, packet: _Flight, _: simpy.Event) -> None:
-        self._travelling -= 1
-        self.delivered += 1
-        self._later(self._reverse_delay_s, partial(self._acknowledged, packet))
-        if packet.arrived:
-            return
-        packet.arrived = True
-        message = packet.message
-        message._missing -= 1
-        if not message._missing:
-            message.delivered = True
-            message.deliver(message)
-
-    def _acknowledged(self, packet: _Flight, _: simpy.Event) -> None:
-        for released in self._senders[packet.message.index[0]].on_ack(packet):
-            self._enqueue(released)
-        self._tell_oldest(packet.message)
-
-    def _timed_out(self, packet: _Flight, attempt: int, _: simpy.Event) -> None:
-        if self._senders[packet.message.index[0]].on_timeout(packet, attempt) is Verdict.RESEND:
+    def _release(self, packets: Iterable[Flight]) -> None:
+        for packet in packets:
             self._enqueue(packet)
 
-    def _tell(self, packet: _Flight, state: str) -> None:
+    def _enqueue(self, packet: Flight) -> None:
+        self.sent += 1
+        lane = self._lane(packet.index[0])
+        limit = self.config.buffer_packets
+        if limit is not None and lane.server.present and lane.server.waiting >= limit:
+            self._drop([packet])
+            self._await_timer(packet, self._senders[packet.index[0]].on_send(packet, self.env.now))
+            return
+        packet.visit = self.station.arrive()
+        self._tell(packet, QUEUE)
+        lane.server.join(packet, self.env.now)
+        self._advance(lane)
+
+    def _advance(self, lane: _Lane) -> None:
+        """Starts what the discipline lets start, and sets the clock for the next departure."""
+        server = lane.server
+        version = server.version
+        while (packet := server.start(self.env.now)) is not None:
+            assert packet.visit is not None
+            self.station.begin(packet.visit)
+            packet.message.sent_bits += packet.bits
+            packet.message.attempts += 1
+            self.bits_sent += packet.bits
+            self._tell(packet, RETRANSMIT if packet.attempt else TRANSMIT)
+        if server.version != version:
+            self._set_departure(lane)
+
+    def _set_departure(self, lane: _Lane) -> None:
+        if lane.server.due_s < float("inf"):
+            wait_s = max(0.0, lane.server.due_s - self.env.now)
+            self._later(wait_s, partial(self._depart, lane, lane.server.version))
+
+    def _depart(self, lane: _Lane, version: int, _: simpy.Event) -> None:
+        if version != lane.server.version:
+            return
+        packet = lane.server.leave(self.env.now)
+        assert packet.visit is not None
+        self.station.leave(packet.visit)
+        self._launch(lane, packet)
+        self._advance(lane)
+
+    def _launch(self, lane: _Lane, packet: Flight) -> None:
+        """The last bit has left: the packet travels, or is lost and its sender waits for the timer."""
+        now_s = self.env.now
+        address = (*packet.index, packet.fragment, packet.attempt)
+        timeout_s = self._senders[packet.index[0]].on_send(packet, now_s)
+        if lane.loss.lost(now_s, address):
+            self.lost += 1
+            self._await_timer(packet, timeout_s)
+            return
+        self._travelling += 1
+        self._tell(packet, PROPAGATION)
+        travel_s = lane.delay.delay_s(now_s, address)
+        heard = not lane.ack_loss.lost(now_s, address)
+        self._later(travel_s, partial(self._arrive, packet, heard))
+        if not heard or travel_s + self._reverse_delay_s > timeout_s:
+            self._later(timeout_s, partial(self._expire, packet, packet.attempt))
+
+    def _arrive(self, packet: Flight, heard: bool, _: simpy.Event) -> None:
+        self._travelling -= 1
+        self.delivered += 1
+        if heard:
+            self._later(self._reverse_delay_s, partial(self._acknowledge, packet))
+        else:
+            self._tell(packet, TIMEOUT_WAIT)
+        message = packet.message
+        if not packet.arrived and not message.done:
+            packet.arrived = True
+            message.missing -= 1
+            if not message.missing:
+                message.done = True
+                message.deliver(message)
+
+    def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
+        self._release(self._senders[packet.index[0]].on_ack(packet, self.env.now))
+        self._follow_oldest(packet.message)
+
+    def _await_timer(self, packet: Flight, timeout_s: float) -> None:
+        self._tell(packet, TIMEOUT_WAIT)
+        self._later(timeout_s, partial(self._expire, packet, packet.attempt))
+
+    def _expire(self, packet: Flight, attempt: int, _: simpy.Event) -> None:
+        verdict = self._senders[packet.index[0]].on_timeout(packet, attempt)
+        if verdict is Verdict.RESEND:
+            self._enqueue(packet)
+        elif verdict is Verdict.GIVE_UP:
+            self._give_up(packet.message)
+
+    def _give_up(self, message: Message) -> None:
+        heard_of = message.done
+        self.withdraw(message)
+        if message.give_up and not heard_of:
+            message.give_up(message)
+
+    def _drop(self, packets: Iterable[Flight]) -> None:
+        for packet in packets:
+            self.dropped += 1
+            if packet.visit is not None:
+                self.station.leave(packet.visit)
+                packet.visit = None
+
+    def _tell(self, packet: Flight, state: str) -> None:
         """Notes what a packet does; its message does the same when this is its oldest unacknowledged packet."""
         if packet.state is not state:
             packet.state = state
             message = packet.message
-            if packet.fragment == message._oldest and not message.delivered:
+            if packet.fragment == message.oldest and not message.done:
                 message.report(state)
 
-    def _tell_oldest(self, message: Message) -> None:
+    def _follow_oldest(self, message: Message) -> None:
         """After an acknowledgement: the message follows its next unacknowledged packet."""
-        if message.delivered:
+        if message.done:
             return
-        before = message._packets[message._oldest].state
-        while message._packets[message._oldest].acked:
-            message._oldest += 1
-        after = message._packets[message._oldest].state
+        before = message.packets[message.oldest].state
+        while message.packets[message.oldest].acked:
+            message.oldest += 1
+        after = message.packets[message.oldest].state
         if after is not before:
             message.report(after)
+
+    def _lane(self, device: int) -> _Lane:
+        key = device if self.config.sharing.lane_per_device else _SHARED_LANE
+        lane = self._lanes.get(key)
+        return self._open_lane(key) if lane is None else lane
+
+    def _open_lane(self, key: int) -> _Lane:
+        config = self.config
+        rate, loss, delay, ack = (Branch(self._uniforms, (key + 1, purpose)) for purpose in range(4))
+        lane = self._lanes[key] = _Lane(
+            server=config.sharing.server(config.rate.curve(rate), self.env.now),
+            loss=config.loss.process(loss),
+            delay=config.delay.process(delay),
+            ack_loss=config.arq.ack_loss.process(ack),
+        )
+        self.station.servers = len(self._lanes)
+        return lane
 
     def _later(self, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
         timeout = self.env.timeout(delay_s)

@@ -3,20 +3,23 @@
 A sender is told what happened (`offer`, `on_send`, `on_ack`, `on_timeout`) and answers what to do: send these packets,
 set a timer of this length, send again, give up. Whoever owns the clock obeys. One sender serves one device on one link,
 across all its messages. Timers run from the moment the last bit of an attempt has left, so that a queue in front of a
-shared link never sets one off.
+shared link never sets one off. The receiver's half is `Packet.arrived`: a packet counts once, and is acknowledged each
+time.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from channels.link.losses import Loss, NoLoss
+from channels.link.timers import FixedTimer, Timer, TimerState
 from kinds import Choice
 
 
@@ -28,6 +31,9 @@ class Packet:
     """Header included."""
     attempt: int = 0
     """The attempt under way, counted from 0."""
+    sent_s: float = 0.0
+    """When the last bit of that attempt left."""
+    arrived: bool = False
     acked: bool = False
 
 
@@ -37,8 +43,9 @@ P = TypeVar("P", bound=Packet)
 class Verdict(Enum):
     """What to do when a timer has run out."""
 
-    STALE = "the packet was acknowledged or sent again since: do nothing"
+    STALE = "acknowledged, or sent again since: do nothing"
     RESEND = "send the next attempt"
+    GIVE_UP = "that was the last attempt allowed"
 
 
 class Arq(Choice):
@@ -49,17 +56,32 @@ class Arq(Choice):
         gt=0,
         allow_inf_nan=False,
         description="Seconds from the last bit of an attempt to the next attempt if no acknowledgement came; at least "
-        "one round trip (propagation out and back).",
+        "one round trip (propagation out and back). What an adaptive timer starts from.",
+    )
+    timer: Timer = Field(FixedTimer(), description="How the timeout follows the round trips seen.")
+    backoff: float = Field(
+        1.0,
+        ge=1,
+        le=16,
+        description="Factor on the timeout after each expiry, kept until a packet gets through at its first attempt "
+        "(Karn); 1: none.",
+    )
+    timeout_max_s: float = Field(60.0, gt=0, description="Longest timeout that back-off leads to, seconds.")
+    max_attempts: int | None = Field(
+        None, ge=1, description="Attempts per packet before the sender gives its message up; null: no limit."
+    )
+    ack_loss: Loss = Field(
+        NoLoss(), description="Which acknowledgements are lost on their way back; they need no capacity."
     )
 
     @property
     @abstractmethod
-    def window(self) -> int:
-        """The most packets a device may have under way, unacknowledged."""
+    def window_packets(self) -> int:
+        """The span, oldest unacknowledged to newest sent, that a device may have under way."""
 
     def sender(self) -> Sender[P]:
         """A fresh sender for one device on one link."""
-        return Sender(self.window, self.timeout_s)
+        return Sender(self, self.window_packets)
 
 
 class StopAndWait(Arq):
@@ -68,45 +90,87 @@ class StopAndWait(Arq):
     kind: Literal["stop_and_wait"] = "stop_and_wait"
 
     @property
-    def window(self) -> int:
+    def window_packets(self) -> int:
         return 1
 
 
-class Sender(Generic[P]):
-    """At most `window` packets of one device between the oldest unacknowledged and the newest sent, in order."""
+class SelectiveRepeat(Arq):
+    """Up to a window of packets under way per device; only those whose own timer runs out are sent again."""
 
-    def __init__(self, window: int, timeout_s: float) -> None:
+    kind: Literal["selective_repeat"] = "selective_repeat"
+    window: int = Field(16, ge=1, description="Packets a device may have between oldest unacknowledged and newest.")
+
+    @property
+    def window_packets(self) -> int:
+        return self.window
+
+
+class Sender(Generic[P]):
+    """The packets of one device in order: a window of them under way, the others held."""
+
+    def __init__(self, arq: Arq, window: int) -> None:
+        self._arq = arq
         self._window = window
-        self._timeout_s = timeout_s
+        self._timer: TimerState = arq.timer.state(arq.timeout_s)
+        self._factor = 1.0
         self._held: deque[P] = deque()
         self._open: deque[P] = deque()
 
+    @property
+    def timeout_s(self) -> float:
+        """How long the next attempt will wait for its acknowledgement, seconds."""
+        if self._factor == 1.0:
+            return self._timer.timeout_s
+        return max(self._timer.timeout_s, min(self._arq.timeout_max_s, self._timer.timeout_s * self._factor))
+
     def offer(self, packet: P) -> bool:
-        """Takes on a packet. True: send it now. False: it is held until `on_ack` hands it out."""
+        """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
         if len(self._open) < self._window:
             self._open.append(packet)
             return True
         self._held.append(packet)
         return False
 
-    def on_send(self, packet: P) -> float:
+    def on_send(self, packet: P, now_s: float) -> float:
         """The last bit of this attempt has left. Answers how long to wait before `on_timeout`, seconds."""
-        return self._timeout_s
+        packet.sent_s = now_s
+        return self.timeout_s
 
-    def on_ack(self, packet: P) -> Sequence[P]:
+    def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
         """This packet is acknowledged, once or again. Answers the held packets that may go now."""
+        if packet.acked:
+            return ()
         packet.acked = True
-        opened: list[P] = []
-        while self._open and self._open[0].acked:
-            self._open.popleft()
-        while self._held and len(self._open) < self._window:
-            self._open.append(self._held.popleft())
-            opened.append(self._open[-1])
-        return opened
+        if packet.attempt == 0:
+            self._timer.on_sample(now_s - packet.sent_s)
+            self._factor = 1.0
+        return self._slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Verdict:
         """The timer of this attempt has run out. RESEND moves the packet on to its next attempt."""
         if packet.acked or packet.attempt != attempt:
             return Verdict.STALE
+        if self._arq.max_attempts is not None and attempt + 1 >= self._arq.max_attempts:
+            return Verdict.GIVE_UP
         packet.attempt += 1
+        if self._arq.backoff > 1.0:
+            self._factor = max(self._factor, self._arq.backoff ** min(packet.attempt, 64))
         return Verdict.RESEND
+
+    def forget(self, packets: Collection[P]) -> Sequence[P]:
+        """These packets are no longer wanted: as good as acknowledged. Answers the held packets that may go now."""
+        for packet in packets:
+            packet.acked = True
+        self._held = deque(packet for packet in self._held if not packet.acked)
+        return self._slide()
+
+    def _slide(self) -> Sequence[P]:
+        while self._open and self._open[0].acked:
+            self._open.popleft()
+        if not self._held:
+            return ()
+        opened: list[P] = []
+        while self._held and len(self._open) < self._window:
+            self._open.append(self._held.popleft())
+            opened.append(self._open[-1])
+        return opened

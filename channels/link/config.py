@@ -33,11 +33,22 @@ class Link(Part):
     )
     arq: Arq = Field(StopAndWait(), description="How lost packets are sent again.")
     sharing: Sharing = Field(Fifo(), description="How the devices share the link.")
+    buffer_packets: int | None = Field(
+        None,
+        ge=0,
+        description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
+    )
 
     @model_validator(mode="after")
     def _packets_carry_payload(self) -> Self:
         if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
             raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
+        return self
+
+    @model_validator(mode="after")
+    def _fluid_sharing_needs_a_rate_of_time_alone(self) -> Self:
+        if self.sharing.fluid and not self.rate.time_alone:
+            raise ValueError("sharing all at once needs a rate that depends on time alone")
         return self
 
     def packets_bits(self, payload_bits: int) -> list[int]:

@@ -8,7 +8,7 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -47,6 +47,9 @@ class Curve(ABC):
 class Rate(Choice):
     """The rate of a link, chosen by `kind`."""
 
+    time_alone: ClassVar[bool] = True
+    """Whether the service at an instant depends on that instant only, not on what was sent before."""
+
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""
@@ -69,7 +72,6 @@ class ConstantCurve(Curve):
 
     def __init__(self, bps: float) -> None:
         self._bps = bps
-        self._s_per_bit = 1 / bps if bps > 0 else float("inf")
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         return self._bps * (t1_s - t0_s) if t1_s > t0_s else 0.0

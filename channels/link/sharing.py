@@ -1,17 +1,275 @@
-"""Who goes next when several devices share a link."""
+"""How devices share a link: who is served next, or all at once.
+
+A `Server` is one transmitter with its queue and its service curve, without a clock. Whoever owns the clock lets packets
+`join`, asks which of them `start`, and at `due_s` lets one `leave`.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Collection
+from heapq import heappop, heappush
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
+from channels.link.rates import Curve, MessageIndex, Position
 from kinds import Choice
+
+INF = float("inf")
+
+
+class Job(Protocol):
+    """What a server must know of a packet."""
+
+    @property
+    def bits(self) -> int: ...
+
+    @property
+    def index(self) -> MessageIndex: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
+class Server(ABC, Generic[J]):
+    """One transmitter. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
+
+    due_s: float = INF
+    version: int = 0
+
+    def __init__(self, curve: Curve, now_s: float) -> None:
+        self._curve = curve
+        self._position = Position(now_s)
+
+    @property
+    @abstractmethod
+    def present(self) -> int:
+        """Packets here, waiting or being sent."""
+
+    @property
+    @abstractmethod
+    def waiting(self) -> int:
+        """Packets here beyond the first: what a finite buffer holds."""
+
+    @abstractmethod
+    def join(self, job: J, now_s: float) -> None:
+        """A packet joins the queue."""
+
+    @abstractmethod
+    def start(self, now_s: float) -> J | None:
+        """Starts at most one waiting packet, if the discipline lets it; None when no more start now."""
+
+    @abstractmethod
+    def leave(self, now_s: float) -> J:
+        """The packet whose last bit leaves at `due_s`, which is now."""
+
+    @abstractmethod
+    def discard(self, unwanted: Collection[J]) -> list[J]:
+        """Takes those of these packets that have not started out of the queue and answers them."""
 
 
 class Sharing(Choice):
     """How devices share a link, chosen by `kind`."""
+
+    lane_per_device: ClassVar[bool] = False
+    """Whether each device has a server (and its fades and losses) of its own."""
+    fluid: ClassVar[bool] = False
+    """Whether several packets are sent at once; the rate must then be a function of time alone."""
+
+    @abstractmethod
+    def server(self, curve: Curve, now_s: float) -> Server[J]:
+        """A fresh, empty server over this curve."""
 
 
 class Fifo(Sharing):
     """One queue for all: first come, first served, packet by packet."""
 
     kind: Literal["fifo"] = "fifo"
+
+    def server(self, curve: Curve, now_s: float) -> Server[J]:
+        return FifoServer(curve, now_s)
+
+
+class RoundRobin(Sharing):
+    """A queue per device; the devices that have something take turns, a packet each."""
+
+    kind: Literal["round_robin"] = "round_robin"
+
+    def server(self, curve: Curve, now_s: float) -> Server[J]:
+        return RoundRobinServer(curve, now_s)
+
+
+class ProcessorSharing(Sharing):
+    """All packets at once, each at an equal part of the rate: the fluid limit of round robin."""
+
+    kind: Literal["processor"] = "processor"
+    fluid: ClassVar[bool] = True
+
+    def server(self, curve: Curve, now_s: float) -> Server[J]:
+        return ProcessorServer(curve, now_s)
+
+
+class Own(Sharing):
+    """No sharing: each device has the whole rate to itself, with its own fades and losses."""
+
+    kind: Literal["own"] = "own"
+    lane_per_device: ClassVar[bool] = True
+
+    def server(self, curve: Curve, now_s: float) -> Server[J]:
+        return FifoServer(curve, now_s)
+
+
+class FifoServer(Server[J]):
+    """One packet at a time, in order of arrival."""
+
+    def __init__(self, curve: Curve, now_s: float) -> None:
+        super().__init__(curve, now_s)
+        self._queue: deque[J] = deque()
+        self._sent: J | None = None
+        self._rested = True
+
+    @property
+    def present(self) -> int:
+        return self.waiting + (self._sent is not None)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def join(self, job: J, now_s: float) -> None:
+        self._queue.append(job)
+
+    def start(self, now_s: float) -> J | None:
+        if self._sent is not None:
+            return None
+        job = self._next()
+        if job is None:
+            self._rested = True
+            return None
+        if self._rested:
+            self._position = self._curve.idle(self._position, now_s)
+            self._rested = False
+        self._sent = job
+        time_s, credit_bits, _ = self._position
+        self._position = self._curve.finish(Position(time_s, credit_bits, job.index), job.bits)
+        self.due_s = self._position.time_s
+        self.version += 1
+        return job
+
+    def leave(self, now_s: float) -> J:
+        job, self._sent = self._sent, None
+        self.due_s = INF
+        assert job is not None, "I5: a departure from an idle link"
+        return job
+
+    def discard(self, unwanted: Collection[J]) -> list[J]:
+        self._queue, gone = _part(self._queue, unwanted)
+        return gone
+
+    def _next(self) -> J | None:
+        return self._queue.popleft() if self._queue else None
+
+
+class RoundRobinServer(FifoServer[J]):
+    """One packet at a time, the devices in turn."""
+
+    def __init__(self, curve: Curve, now_s: float) -> None:
+        super().__init__(curve, now_s)
+        self._queues: dict[int, deque[J]] = {}
+        self._turns: deque[int] = deque()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def join(self, job: J, now_s: float) -> None:
+        device = job.index[0]
+        queue = self._queues.setdefault(device, deque())
+        if not queue:
+            self._turns.append(device)
+        queue.append(job)
+        self._waiting += 1
+
+    def discard(self, unwanted: Collection[J]) -> list[J]:
+        gone: list[J] = []
+        for device in {job.index[0] for job in unwanted} & self._queues.keys():
+            self._queues[device], left = _part(self._queues[device], unwanted)
+            gone += left
+            if not self._queues[device] and device in self._turns:
+                self._turns.remove(device)
+        self._waiting -= len(gone)
+        return gone
+
+    def _next(self) -> J | None:
+        if not self._turns:
+            return None
+        device = self._turns.popleft()
+        job = self._queues[device].popleft()
+        self._waiting -= 1
+        if self._queues[device]:
+            self._turns.append(device)
+        return job
+
+
+class ProcessorServer(Server[J]):
+    """Virtual work: v grows by the bits that each packet gets; a packet that joins at v leaves at v + its bits."""
+
+    def __init__(self, curve: Curve, now_s: float) -> None:
+        super().__init__(curve, now_s)
+        self._virtual_bits = 0.0
+        self._at_s = now_s
+        self._order = 0
+        self._active: list[tuple[float, int, J]] = []
+        self._joined: deque[J] = deque()
+
+    @property
+    def present(self) -> int:
+        return len(self._active) + len(self._joined)
+
+    @property
+    def waiting(self) -> int:
+        return max(0, self.present - 1)
+
+    def join(self, job: J, now_s: float) -> None:
+        self._joined.append(job)
+
+    def start(self, now_s: float) -> J | None:
+        if not self._joined:
+            return None
+        self._advance(now_s)
+        job = self._joined.popleft()
+        self._order += 1
+        heappush(self._active, (self._virtual_bits + job.bits, self._order, job))
+        self._plan(now_s)
+        return job
+
+    def leave(self, now_s: float) -> J:
+        self._virtual_bits, _, job = heappop(self._active)
+        self._at_s = now_s
+        self._plan(now_s)
+        return job
+
+    def discard(self, unwanted: Collection[J]) -> list[J]:
+        self._joined, gone = _part(self._joined, unwanted)
+        return gone
+
+    def _advance(self, now_s: float) -> None:
+        if self._active:
+            gained_bits = self._curve.served_bits(self._at_s, now_s) / len(self._active)
+            self._virtual_bits = min(self._virtual_bits + gained_bits, self._active[0][0])
+        else:
+            self._virtual_bits = 0.0
+        self._at_s = now_s
+
+    def _plan(self, now_s: float) -> None:
+        self.version += 1
+        self.due_s = INF
+        if self._active:
+            left_bits = (self._active[0][0] - self._virtual_bits) * len(self._active)
+            self.due_s = self._curve.finish(Position(now_s), left_bits).time_s
+
+
+def _part(queue: deque[J], unwanted: Collection[J]) -> tuple[deque[J], list[J]]:
+    """The queue without the unwanted packets, and those of them that it held."""
+    return deque(job for job in queue if job not in unwanted), [job for job in queue if job in unwanted]

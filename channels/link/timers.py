@@ -1,0 +1,88 @@
+"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Literal, Protocol, Self
+
+from pydantic import Field, model_validator
+
+from kinds import Choice
+
+
+class TimerState(Protocol):
+    """The running estimate of one sender."""
+
+    @property
+    def timeout_s(self) -> float:
+        """The wait of a first attempt, seconds."""
+        ...
+
+    def on_sample(self, round_trip_s: float) -> None:
+        """A packet sent once was acknowledged after this time."""
+        ...
+
+
+class Timer(Choice):
+    """How the retransmission timer is set, chosen by `kind`."""
+
+    @abstractmethod
+    def state(self, first_s: float) -> TimerState:
+        """A fresh estimate that waits `first_s` until it knows better."""
+
+
+class FixedTimer(Timer):
+    """Always `arq.timeout_s`."""
+
+    kind: Literal["fixed"] = "fixed"
+
+    def state(self, first_s: float) -> TimerState:
+        return _Fixed(first_s)
+
+
+class JacobsonTimer(Timer):
+    """Jacobson's mean and deviation with the constants of RFC 6298; Karn's rule is the sender's."""
+
+    kind: Literal["jacobson"] = "jacobson"
+    min_s: float = Field(0.2, ge=0, allow_inf_nan=False, description="Shortest timeout, seconds (Linux: 0.2).")
+    max_s: float = Field(60.0, gt=0, allow_inf_nan=False, description="Longest timeout, seconds (RFC 6298: 60).")
+    granularity_s: float = Field(
+        0.001, ge=0, allow_inf_nan=False, description="Least margin over the smoothed round trip, seconds (RFC: G)."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_s > self.max_s:
+            raise ValueError(f"min_s = {self.min_s} must not exceed max_s = {self.max_s}")
+        return self
+
+    def state(self, first_s: float) -> TimerState:
+        return _Jacobson(self, first_s)
+
+
+class _Fixed:
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+
+    def on_sample(self, round_trip_s: float) -> None:
+        pass
+
+
+class _Jacobson:
+    """RFC 6298, section 2: SRTT, RTTVAR, RTO = SRTT + max(G, 4 RTTVAR)."""
+
+    def __init__(self, timer: JacobsonTimer, first_s: float) -> None:
+        self.timeout_s = first_s
+        self._timer = timer
+        self._smoothed_s: float | None = None
+        self._deviation_s = 0.0
+
+    def on_sample(self, round_trip_s: float) -> None:
+        if self._smoothed_s is None:
+            self._smoothed_s = round_trip_s
+            self._deviation_s = round_trip_s / 2
+        else:
+            self._deviation_s += (abs(self._smoothed_s - round_trip_s) - self._deviation_s) / 4
+            self._smoothed_s += (round_trip_s - self._smoothed_s) / 8
+        margin_s = max(self._timer.granularity_s, 4 * self._deviation_s)
+        self.timeout_s = min(self._timer.max_s, max(self._timer.min_s, self._smoothed_s + margin_s))
