@@ -1,0 +1,38 @@
+"""Figures from result tables. One figure a file, one shared style; nothing here simulates.
+
+Each figure is a function draw(summary, axis) -> Figure in a module of its own, registered below by its name. `summary`
+is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None where
+nothing was swept. matplotlib is imported when a figure is drawn, not before.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+FIGURES: dict[str, str] = {
+    "latency": "latency per token along the swept axis, a curve a scheme",
+    "breakdown": "where the time goes, at three values of the swept axis",
+    "bits": "payload bits per token",
+    "resampling": "resampling rate beside its bound",
+}
+"""Name of the figure, which is also its module, and what it shows."""
+
+
+def draw(name: str, summary: pd.DataFrame, axis: str | None) -> Figure | None:
+    """Figure `name` of a summary table; None where the table has nothing to show in it."""
+    module = importlib.import_module(f"plots.{name}")
+    figure: Figure | None = module.draw(summary, axis)
+    return figure
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Writes `name`.svg and `name`.png under `folder`; the same table gives the same bytes."""
+    from plots.style import write
+
+    return write(figure, folder, name)

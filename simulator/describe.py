@@ -91,9 +91,7 @@ def _named(value: object) -> bool:
 
 def _bounds(field: FieldInfo) -> str:
     parts = [
-        f"{sign} {getattr(constraint, name):g}"
-        if isinstance(getattr(constraint, name), float)
-        else f"{sign} {getattr(constraint, name)}"
+        f"{sign} {shown(getattr(constraint, name))}"
         for constraint in field.metadata
         for name, sign in _BOUNDS
         if getattr(constraint, name, None) is not None

@@ -1,0 +1,38 @@
+"""Payload bits per output token of each scheme: what its drafts cost on the uplink, headers and retries apart."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from plots.lines_or_bars import Series, bars, changes, lines
+from plots.style import curves, looks, outside_legend, swept, upright
+from simulator.units import quantity, title
+
+METRIC = "payload_bits_per_token"
+
+
+def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+    """Bars, or curves where the axis changes the bits; None where no scheme sends a payload."""
+    sent = summary[summary[METRIC].notna()]
+    if sent.empty:
+        return None
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    ax = figure.add_subplot()
+    series = [Series(METRIC, "payload")]
+    if axis is not None and changes(sent, axis, METRIC):
+        lines(ax, sent, axis, series, looks(summary))
+        swept(ax, axis, sent[axis].tolist())
+        outside_legend(figure, ax)
+        ax.set_title(f"Payload bits per token against {title(axis)}", loc="left")
+        upright(ax, METRIC, sent[METRIC].tolist(), "payload bits per output token")
+        return figure
+    bars(ax, sent, series, looks(summary))
+    upright(ax, METRIC, [0.0], "payload bits per output token")
+    tops = [float(rows[METRIC].iloc[0]) for _, rows in curves(sent)]
+    halves = [float(rows[METRIC + "_ci95"].fillna(0.0).iloc[0]) for _, rows in curves(sent)]
+    for x, (top, half) in enumerate(zip(tops, halves, strict=True)):
+        ax.annotate(quantity(top, ""), (x, top + half), (0, 3), textcoords="offset points", ha="center", fontsize=9)
+    ax.set_ylim(0, max(top + half for top, half in zip(tops, halves, strict=True)) * 1.12 or 1.0)
+    ax.set_title("Payload bits per token" + (f" (the same at every {title(axis)})" if axis else ""), loc="left")
+    return figure

@@ -1,0 +1,90 @@
+"""Where the time goes: seconds per output token by what the request waited for, stacked, at three axis values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from plots.style import curves
+from simulator.results import BREAKDOWN
+from simulator.units import prefix_of, quantity, title
+
+COLOURS: dict[str, str] = {
+    "prompt_uplink_s": "#f6c9a0",
+    "uplink_queue_s": "#fde5cf",
+    "uplink_transmit_s": "#D55E00",
+    "retransmit_s": "#8a2f00",
+    "propagation_s": "#F0E442",
+    "timeout_wait_s": "#9c8f00",
+    "edge_queue_s": "#cfe3f1",
+    "draft_s": "#0072B2",
+    "encode_s": "#56B4E9",
+    "prefill_s": "#c9e7d8",
+    "cloud_queue_s": "#8fd3b6",
+    "cloud_decode_s": "#00573f",
+    "verify_s": "#009E73",
+    "downlink_queue_s": "#ecd3e3",
+    "downlink_s": "#CC79A7",
+}
+"""Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud. Pink: downlink."""
+_SMALL = 0.004
+"""A part below this share of every bar it is in is drawn with the other small ones."""
+
+
+def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+    """A panel for the lowest, middle and highest value of the axis, a bar a curve; None without breakdown columns."""
+    names = [name for name in COLOURS if name in summary.columns]
+    if not names or sorted(COLOURS) != sorted(BREAKDOWN):
+        return None
+    chosen = _three(summary, axis)
+    panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
+    large = _large(summary, names)
+    figure = Figure(figsize=(1.6 + 2.9 * len(panels), 4.4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (at, rows) in zip(axes, panels, strict=True):
+        _panel(ax, rows, names, large)
+        if axis is not None and at is not None:
+            ax.set_title(f"{title(axis)} {quantity(at, axis)}", fontsize=10)
+    axes[0].set_ylabel("time per output token")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside right center")
+    figure.suptitle("Where the time goes", x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def _three(summary: pd.DataFrame, axis: str | None) -> list[float | None]:
+    if axis is None:
+        return [None]
+    values = sorted(summary[axis].dropna().unique())
+    return [float(values[i]) for i in sorted({0, (len(values) - 1) // 2, len(values) - 1})]
+
+
+def _large(summary: pd.DataFrame, names: list[str]) -> list[str]:
+    parts = summary[names].fillna(0.0)
+    shares = parts.div(parts.sum(axis=1).replace(0.0, np.nan), axis=0)
+    return [name for name in names if bool((shares[name] > _SMALL).any())]
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], large: list[str]) -> None:
+    """Stacks the large parts and the sum of the others; each panel has its own scale."""
+    means = pd.DataFrame({curve: part[names].mean() for curve, part in curves(rows)}).fillna(0.0)
+    bottom = np.zeros(means.shape[1])
+    places = np.arange(means.shape[1])
+    stacks = [(name.removesuffix("_s").replace("_", " "), means.loc[name], COLOURS[name]) for name in large]
+    small = [name for name in names if name not in large]
+    if small and float(means.loc[small].to_numpy().sum()) > 0:
+        stacks.append(("other, each under 0.4%", means.loc[small].sum(), "#999999"))
+    for label, heights, colour in stacks:
+        ax.bar(places, heights, 0.68, bottom=bottom, color=colour, label=label, edgecolor="white", linewidth=0.4)
+        bottom = bottom + heights.to_numpy()
+    top = float(bottom.max()) if bottom.size else 0.0
+    for x, total in zip(places, bottom, strict=True):
+        ax.text(float(x), total + 0.012 * top, quantity(float(total), "x_s"), ha="center", va="bottom", fontsize=8)
+    factor, prefix = prefix_of(top)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / factor:g} {prefix}s" if y else "0"))
+    ax.set_ylim(0, top * 1.08 or 1.0)
+    ax.set_xticks(places, list(means.columns), rotation=30, ha="right", rotation_mode="anchor")
+    ax.grid(axis="x", visible=False)

@@ -1,0 +1,67 @@
+"""One metric of each curve: bars where the swept axis leaves it as it is, curves where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from plots.style import Look, curves, place
+from simulator.results import CI_SUFFIX
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric column and how it is told from others in the same figure."""
+
+    column: str
+    label: str
+    filled: bool = True
+
+
+def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
+    """Whether the metric takes more than one value (beyond 1e-9 of it) along the axis, on any curve."""
+    if axis is None:
+        return False
+    for _, rows in curves(summary):
+        values = rows[column].dropna()
+        if len(values) > 1 and not np.allclose(values, values.iloc[0], rtol=1e-9, atol=0):
+            return True
+    return False
+
+
+def bars(ax: Axes, summary: pd.DataFrame, series: list[Series], look: dict[str, Look]) -> None:
+    """A group of bars a curve, one a series, with 95% half-widths. Curves without a value are left out."""
+    groups = [(name, rows.iloc[0]) for name, rows in curves(summary) if rows[series[0].column].notna().any()]
+    width = 0.7 / len(series)
+    for i, one in enumerate(series):
+        offset = (i - (len(series) - 1) / 2) * width
+        for j, (curve, row) in enumerate(groups):
+            colour = look[curve].colour
+            half = row.get(one.column + CI_SUFFIX, np.nan)
+            ax.bar(
+                j + offset, row[one.column], width * 0.92, color=colour if one.filled else "white",
+                edgecolor=colour, hatch=None if one.filled else "////", linewidth=1.0,
+                yerr=None if np.isnan(half) else half, error_kw={"elinewidth": 1.1, "capsize": 3, "ecolor": "#333333"},
+            )  # fmt: skip
+    ax.set_xticks(range(len(groups)), [curve for curve, _ in groups])
+    ax.grid(axis="x", visible=False)
+
+
+def lines(ax: Axes, summary: pd.DataFrame, axis: str, series: list[Series], look: dict[str, Look]) -> None:
+    """A curve for each curve and series, with 95% half-widths; unfilled series are thin, dotted, with open markers."""
+    for curve, rows in curves(summary):
+        for one in series:
+            given = rows[rows[one.column].notna()].sort_values(axis)
+            if given.empty:
+                continue
+            style = look[curve]
+            ax.errorbar(
+                place(given[axis]), given[one.column], yerr=given[one.column + CI_SUFFIX].fillna(0.0),
+                color=style.colour, marker=style.marker, markersize=4.5, capsize=2.5, elinewidth=1.1,
+                markerfacecolor=style.colour if one.filled else "white",
+                linestyle=style.dashes if one.filled else ":", linewidth=1.4 if one.filled else 1.0,
+                label=f"{curve}, {one.label}" if len(series) > 1 else curve,
+            )  # fmt: skip

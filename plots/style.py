@@ -1,0 +1,155 @@
+"""The look shared by all figures: colours, markers, axes with units, and how a figure is written to disk.
+
+Colours are those of Okabe and Ito (2008), told apart by colour-blind readers. A scheme keeps its colour and marker in
+every figure; a scheme not listed takes the next free ones, in order of appearance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+from simulator.units import quantity, title, unit
+
+matplotlib.rcParams.update(
+    {
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#dddddd",
+        "grid.linewidth": 0.6,
+        "legend.frameon": False,
+        "svg.hashsalt": "sqsim",
+        "svg.fonttype": "path",
+        "figure.dpi": 100,
+        "savefig.dpi": 150,
+    }
+)
+
+SCHEMES: dict[str, tuple[str, str]] = {
+    "cloud_only": ("#000000", "s"),
+    "dense": ("#0072B2", "o"),
+    "k_sqs": ("#D55E00", "^"),
+    "c_sqs": ("#009E73", "D"),
+    "s_q": ("#CC79A7", "v"),
+}
+_SPARE_COLOURS = ("#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F", "#A6761D", "#B2182B")
+_SPARE_MARKERS = ("P", "X", "*", "<", ">", "h")
+_DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
+_LOG_FROM = 20.0
+"""Values that span this ratio or more are drawn on a logarithmic scale."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one curve is drawn."""
+
+    colour: str
+    marker: str
+    dashes: object = "-"
+
+
+def looks(summary: pd.DataFrame) -> dict[str, Look]:
+    """A look for each curve of the table: colour and marker by scheme, dashes among curves of one scheme."""
+    found: dict[str, Look] = {}
+    styles = dict(SCHEMES)
+    seen: dict[str, int] = {}
+    pairs = zip(summary["curve"].astype(str), summary["scheme.kind"].astype(str), strict=True)
+    for curve, kind in dict(pairs).items():
+        if kind not in styles:
+            spare = len(styles) - len(SCHEMES)
+            styles[kind] = (
+                _SPARE_COLOURS[spare % len(_SPARE_COLOURS)],
+                _SPARE_MARKERS[spare % len(_SPARE_MARKERS)],
+            )
+        rank = seen[kind] = seen.get(kind, -1) + 1
+        found[curve] = Look(*styles[kind], dashes=_DASHES[rank % len(_DASHES)])
+    return found
+
+
+def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(curve, its rows), in order of appearance."""
+    return [(str(curve), rows) for curve, rows in summary.groupby("curve", sort=False)]
+
+
+def place(values: Iterable[float]) -> npt.NDArray[np.float64]:
+    """Where values stand on an axis: themselves, and inf a step beyond the largest finite one."""
+    given = np.asarray(list(values), dtype=np.float64)
+    finite = given[np.isfinite(given)]
+    if finite.size == given.size or finite.size == 0:
+        return given
+    high, low = float(finite.max()), float(finite.min())
+    beyond = high * 10 ** max(0.3, math.log10(high / low) / 12) if low > 0 else high + 0.1 * (high - low or 1.0)
+    return np.where(np.isfinite(given), given, beyond)
+
+
+def swept(ax: Axes, name: str, values: Sequence[float]) -> None:
+    """Labels the horizontal axis as the swept column `name` with its unit, logarithmic where the values span far."""
+    places = place(sorted(set(values)))
+    symbol = unit(name)
+    ax.set_xlabel(f"{title(name)} ({symbol})" if symbol else title(name))
+    logarithmic = places.size > 1 and places.min() > 0 and places.max() / places.min() >= _LOG_FROM
+    if logarithmic:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(FixedLocator(_decades(places)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    elif places.size <= 6:
+        ax.xaxis.set_major_locator(FixedLocator(list(places)))
+    endless = float(places.max()) if any(math.isinf(value) for value in values) else None
+    if endless is not None:
+        ax.xaxis.set_major_locator(FixedLocator([*(_decades(places[:-1]) if logarithmic else places[:-1]), endless]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "∞" if x == endless else _tick(x, symbol)))
+
+
+def upright(ax: Axes, name: str, values: Sequence[float], label: str | None = None) -> None:
+    """Labels the vertical axis as metric `name` with its unit; logarithmic where positive values span far."""
+    symbol = unit(name)
+    text = label or title(name)
+    ax.set_ylabel(f"{text} ({symbol})" if symbol else text)
+    finite = [value for value in values if math.isfinite(value)]
+    if finite and min(finite) > 0 and max(finite) / min(finite) >= _LOG_FROM:
+        ax.set_yscale("log")
+        low, high = min(finite), max(finite)
+        ax.set_ylim(low * 0.7, high * 1.4)
+    else:
+        ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _tick(y, symbol)))
+
+
+def outside_legend(figure: Figure, ax: Axes, title: str | None = None) -> None:
+    """A legend to the right of the axes, where it hides nothing."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), title=title, borderaxespad=0.0, alignment="left")
+
+
+def write(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Writes the figure as svg and png, without dates, so that equal tables give equal bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+    figure.savefig(paths[0], metadata={"Date": None}, bbox_inches="tight")
+    figure.savefig(paths[1], metadata={"Software": None}, bbox_inches="tight")
+    return paths
+
+
+def _decades(places: npt.NDArray[np.float64]) -> list[float]:
+    low, high = math.floor(math.log10(places.min()) + 1e-9), math.ceil(math.log10(places.max()) - 1e-9)
+    return [10.0**power for power in range(low, high + 1)]
+
+
+def _tick(value: float, symbol: str) -> str:
+    """A tick's number: with the unit's prefix where the unit takes one (the bare unit stands in the label)."""
+    if symbol in ("s", "bit/s", "Hz"):
+        number, _, prefixed = quantity(value, {"s": "x_s", "bit/s": "bps", "Hz": "x_hz"}[symbol]).partition(" ")
+        return number + (" " + prefixed.removesuffix(symbol)).rstrip()
+    return quantity(value, "")
