@@ -19,7 +19,7 @@ from channels.link.config import Link as LinkConfig
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess
 from channels.link.rates import MessageIndex
-from channels.link.sharing import Server
+from channels.link.sharing import INF, Server
 from channels.link.uniforms import Branch, Uniforms
 from simulator.station import Customer, Station
 
@@ -75,6 +75,8 @@ class _Lane:
     loss: LossProcess
     delay: DelayProcess
     ack_loss: LossProcess
+    planned: int = 0
+    """The server's version that the next departure was set for."""
 
 
 class Link:
@@ -154,7 +156,6 @@ class Link:
     def _advance(self, lane: _Lane) -> None:
         """Starts what the discipline lets start, and sets the clock for the next departure."""
         server = lane.server
-        version = server.version
         while (packet := server.start(self.env.now)) is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
@@ -162,13 +163,10 @@ class Link:
             packet.message.attempts += 1
             self.bits_sent += packet.bits
             self._tell(packet, RETRANSMIT if packet.attempt else TRANSMIT)
-        if server.version != version:
-            self._set_departure(lane)
-
-    def _set_departure(self, lane: _Lane) -> None:
-        if lane.server.due_s < float("inf"):
-            wait_s = max(0.0, lane.server.due_s - self.env.now)
-            self._later(wait_s, partial(self._depart, lane, lane.server.version))
+        if server.version != lane.planned:
+            lane.planned = server.version
+            if server.due_s < INF:
+                self._later(max(0.0, server.due_s - self.env.now), partial(self._depart, lane, server.version))
 
     def _depart(self, lane: _Lane, version: int, _: simpy.Event) -> None:
         if version != lane.server.version:
@@ -201,8 +199,6 @@ class Link:
         self.delivered += 1
         if heard:
             self._later(self._reverse_delay_s, partial(self._acknowledge, packet))
-        else:
-            self._tell(packet, TIMEOUT_WAIT)
         message = packet.message
         if not packet.arrived and not message.done:
             packet.arrived = True
@@ -210,6 +206,8 @@ class Link:
             if not message.missing:
                 message.done = True
                 message.deliver(message)
+        if not heard:
+            self._tell(packet, TIMEOUT_WAIT)
 
     def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
         self._release(self._senders[packet.index[0]].on_ack(packet, self.env.now))

@@ -1,0 +1,236 @@
+"""What a message does on a link, instant by instant, against timelines worked out by hand."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import simpy
+
+from channels.link.config import Link as LinkConfig
+from simulator.link import STATES, Link, Message
+
+TIMER_S = 0.5
+
+
+class HashedUniforms:
+    def uniform(self, *index: int) -> float:
+        digest = hashlib.blake2b(repr(index).encode(), digest_size=8).digest()
+        return (int.from_bytes(digest) >> 11) * 2.0**-53
+
+
+class Scripted:
+    """A loss (or acknowledgement loss) that follows a script of packets lost, by (device, round, fragment, attempt)."""
+
+    def __init__(self, *lost: tuple[int, int, int, int]) -> None:
+        self._lost = set(lost)
+
+    def lost(self, now_s: float, index: tuple[int, int, int, int, int]) -> bool:
+        return (index[0], *index[2:]) in self._lost
+
+
+class Bench:
+    """A link of 1 kbit/s, 0.1 s each way, without headers, and a log of all that its messages say."""
+
+    def __init__(self, lost: Scripted | None = None, deaf: Scripted | None = None, **changes: object) -> None:
+        settings: dict[str, object] = {
+            "rate": {"kind": "constant", "bps": 1000},
+            "delay": {"kind": "constant", "delay_s": 0.1},
+            "header_bits": 0,
+            "arq": {"kind": "stop_and_wait", "timeout_s": TIMER_S},
+        }
+        self.env = simpy.Environment()
+        self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
+        self.link = Link(self.env, LinkConfig.model_validate(settings | changes), HashedUniforms(), "uplink", 0.1)
+        lane = self.link._lane(0)
+        lane.loss = lost or lane.loss
+        lane.ack_loss = deaf or lane.ack_loss
+
+    def put(self, at_s: float, device: int, bits: int, number: int = 0) -> Message:
+        log = self.log.setdefault((device, number), [])
+        message = Message(
+            index=(device, 0, number),
+            bits=bits,
+            deliver=lambda m: log.append((round(self.env.now, 9), "deliver")),
+            report=lambda state: log.append((round(self.env.now, 9), state)),
+            give_up=lambda m: log.append((round(self.env.now, 9), "give_up")),
+        )
+        self.env.timeout(at_s).callbacks.append(lambda _: self.link.put(message))
+        return message
+
+    def run(self) -> None:
+        self.env.run()
+        assert self.link.in_flight == 0
+        assert self.link.sent == self.link.delivered + self.link.lost + self.link.dropped
+        assert self.link.station.area == pytest.approx(self.link.station.sojourn_s, abs=1e-9)
+
+
+def test_a_message_queues_transmits_travels_and_is_delivered() -> None:
+    bench = Bench()
+    bench.put(0.0, device=0, bits=1000)
+    bench.run()
+    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
+
+
+def test_propagation_does_not_hold_the_link() -> None:
+    """The second message starts when the last bit of the first has left, not when it has arrived."""
+    bench = Bench(delay={"kind": "constant", "delay_s": 5.0}, arq={"kind": "stop_and_wait", "timeout_s": 10.2})
+    bench.put(0.0, device=0, bits=1000)
+    bench.put(0.0, device=1, bits=1000)
+    bench.run()
+    assert bench.log[1, 0] == [(0, "queue"), (1.0, "transmit"), (2.0, "propagation"), (7.0, "deliver")]
+
+
+def test_a_loss_waits_for_its_timer_and_lets_the_others_pass() -> None:
+    bench = Bench(lost=Scripted((0, 0, 0, 0)))
+    bench.put(0.0, device=0, bits=1000)
+    bench.put(0.0, device=1, bits=2000)
+    bench.run()
+    first = [(0, "queue"), (0, "transmit"), (1.0, "timeout_wait"), (1.5, "queue"), (3.0, "retransmit")]
+    assert bench.log[0, 0] == [*first, (4.0, "propagation"), (4.1, "deliver")]
+    assert bench.log[1, 0] == [(0, "queue"), (1.0, "transmit"), (3.0, "propagation"), (3.1, "deliver")]
+
+
+def test_a_lost_acknowledgement_costs_a_repeat_and_delivers_once() -> None:
+    bench = Bench(deaf=Scripted((0, 0, 0, 0)))
+    message = bench.put(0.0, device=0, bits=1000)
+    bench.put(0.0, device=0, bits=1000, number=1)
+    bench.run()
+    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
+    assert bench.log[0, 1] == [(0, "queue"), (2.7, "transmit"), (3.7, "propagation"), (3.8, "deliver")]
+    assert (message.attempts, message.sent_bits, bench.link.delivered) == (2, 2000, 3)
+
+
+def test_a_message_does_what_its_oldest_unacknowledged_packet_does() -> None:
+    """Two packets under selective repeat; the first is lost, the second is in and acknowledged long before."""
+    bench = Bench(
+        lost=Scripted((0, 0, 0, 0)), mtu_bits=1000, arq={"kind": "selective_repeat", "window": 2, "timeout_s": 3.0}
+    )
+    message = bench.put(0.0, device=0, bits=2000)
+    bench.run()
+    first = [(0, "queue"), (0, "transmit"), (1.0, "timeout_wait"), (4.0, "queue"), (4.0, "retransmit")]
+    assert bench.log[0, 0] == [*first, (5.0, "propagation"), (5.1, "deliver")]
+    assert (message.attempts, message.sent_bits) == (3, 3000)
+
+
+def test_after_an_acknowledgement_the_message_follows_its_next_packet() -> None:
+    bench = Bench(
+        lost=Scripted((0, 0, 1, 0)), mtu_bits=1000, arq={"kind": "selective_repeat", "window": 2, "timeout_s": 3.0}
+    )
+    bench.put(0.0, device=0, bits=2000)
+    bench.run()
+    head = [(0, "queue"), (0, "transmit"), (1.0, "propagation"), (1.2, "transmit"), (2.0, "timeout_wait")]
+    tail = [(5.0, "queue"), (5.0, "retransmit"), (6.0, "propagation"), (6.1, "deliver")]
+    assert bench.log[0, 0] == head + tail
+
+
+def test_a_grant_comes_before_the_queue_and_counts_as_waiting() -> None:
+    bench = Bench(access_s=0.25)
+    bench.put(0.0, device=0, bits=1000)
+    bench.put(0.5, device=1, bits=1000)
+    bench.run()
+    assert bench.log[0, 0] == [(0, "queue"), (0.25, "transmit"), (1.25, "propagation"), (1.35, "deliver")]
+    assert bench.log[1, 0] == [(0.5, "queue"), (1.25, "transmit"), (2.25, "propagation"), (2.35, "deliver")]
+
+
+def test_an_acknowledgement_at_the_very_instant_of_the_timer_wins() -> None:
+    """Integer times: the round trip is exactly the timeout, and no packet is repeated."""
+    link = {"delay": {"kind": "constant", "delay_s": 2.0}, "arq": {"kind": "stop_and_wait", "timeout_s": 4.0}}
+    bench = Bench(**link)
+    bench.link._reverse_delay_s = 2.0
+    messages = [bench.put(float(k), device=0, bits=1000, number=k) for k in range(5)]
+    bench.run()
+    assert [message.attempts for message in messages] == [1] * 5
+    assert [bench.log[0, k][-1] for k in range(5)] == [(5.0 * k + 3.0, "deliver") for k in range(5)]
+
+
+def test_a_packet_that_arrives_as_its_repeat_is_due_is_neither_lost_nor_doubled() -> None:
+    """Integer times: the timer fires at the instant of arrival; the message is delivered once."""
+    bench = Bench(delay={"kind": "constant", "delay_s": 2.0}, arq={"kind": "stop_and_wait", "timeout_s": 2.0})
+    bench.put(0.0, device=0, bits=1000)
+    bench.run()
+    assert [entry for entry in bench.log[0, 0] if entry[1] == "deliver"] == [(3.0, "deliver")]
+    assert bench.link.delivered == 2
+
+
+def test_a_full_buffer_drops_the_newest_and_its_timer_brings_it_back() -> None:
+    bench = Bench(buffer_packets=1)
+    for device in range(3):
+        bench.put(0.0, device=device, bits=1000)
+    bench.run()
+    assert bench.link.dropped == 2
+    assert bench.log[2, 0] == [(0, "queue"), (0, "timeout_wait"), (1.0, "queue"), (2.0, "retransmit"), (3.0, "propagation"), (3.1, "deliver")]
+
+
+def test_a_sender_gives_up_after_its_last_attempt() -> None:
+    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 2}
+    bench = Bench(lost=Scripted((0, 0, 0, 0), (0, 0, 0, 1)), arq=arq)
+    bench.put(0.0, device=0, bits=1000)
+    bench.put(0.0, device=0, bits=1000, number=1)
+    bench.run()
+    repeat = [(1.5, "queue"), (1.5, "retransmit"), (2.5, "timeout_wait"), (3.0, "give_up")]
+    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "timeout_wait"), *repeat]
+    assert bench.log[0, 1][1:] == [(3.0, "transmit"), (4.0, "propagation"), (4.1, "deliver")]
+
+
+@pytest.mark.parametrize("sharing", ["fifo", "round_robin", "processor", "own"])
+def test_a_withdrawn_message_is_heard_of_no_more_and_frees_the_link(sharing: str) -> None:
+    bench = Bench(sharing=sharing, mtu_bits=1000, arq={"kind": "selective_repeat", "window": 3, "timeout_s": TIMER_S})
+    message = bench.put(0.0, device=0, bits=3000)
+    bench.put(0.0, device=0, bits=1000, number=1)
+    bench.env.timeout(0.5).callbacks.append(lambda _: bench.link.withdraw(message))
+    bench.run()
+    assert [state for _, state in bench.log[0, 0]] == ["queue", "transmit"]
+    assert bench.log[0, 1][-1] == (4.1 if sharing == "processor" else 2.1, "deliver")
+
+
+def test_devices_take_turns_by_packet() -> None:
+    arq = {"kind": "selective_repeat", "window": 8, "timeout_s": TIMER_S}
+    bench = Bench(sharing="round_robin", mtu_bits=1000, arq=arq)
+    bench.put(0.0, device=0, bits=4000)
+    bench.put(0.5, device=1, bits=1000)
+    bench.put(0.6, device=2, bits=2000)
+    bench.run()
+    assert bench.log[1, 0][1] == (2.0, "transmit")
+    ends = {device: bench.log[device, 0][-1][0] for device in range(3)}
+    assert ends == {0: 7.1, 1: 3.1, 2: 6.1}
+
+
+def test_a_shared_link_serves_all_at_once() -> None:
+    """2000 bits from 0 s, 500 from 1 s: the short one has half the link for 1 s, the long one ends at 2.5 s."""
+    bench = Bench(sharing="processor")
+    bench.put(0.0, device=0, bits=2000)
+    bench.put(1.0, device=1, bits=500)
+    bench.run()
+    assert bench.log[0, 0][-1] == (2.6, "deliver")
+    assert bench.log[1, 0][-1] == (2.1, "deliver")
+
+
+def test_a_link_of_their_own_keeps_devices_apart() -> None:
+    bench = Bench(sharing="own")
+    for device in range(3):
+        bench.put(0.0, device=device, bits=1000)
+    bench.run()
+    assert [bench.log[device, 0][-1] for device in range(3)] == [(1.1, "deliver")] * 3
+    assert bench.link.station.servers == 3
+
+
+def test_an_infinite_rate_costs_propagation_alone() -> None:
+    bench = Bench(rate={"kind": "constant", "bps": "inf"}, mtu_bits=100)
+    bench.link._reverse_delay_s = 0.0
+    bench.put(1.0, device=0, bits=1000)
+    bench.run()
+    assert bench.log[0, 0][-1] == (2.0, "deliver")
+
+
+def test_a_rate_of_zero_waits_for_ever() -> None:
+    bench = Bench(rate={"kind": "constant", "bps": 0})
+    bench.put(0.0, device=0, bits=1000)
+    bench.env.run(until=1e6)
+    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit")]
+    assert bench.link.in_flight == 1
+    assert bench.link.station.busy_fraction(1e6) == pytest.approx(1.0)
+
+
+def test_states_are_the_documented_ones() -> None:
+    assert STATES == ("queue", "transmit", "retransmit", "propagation", "timeout_wait")
