@@ -1,0 +1,171 @@
+"""Any causal language model of the transformers library as a `LanguageModel`: KV cache, rollback by crop, float64 laws.
+
+Always float32, batch 1 and one torch thread, so that a text's laws depend on nothing else that runs; parallelism comes
+from processes. One `laws` call is one forward pass. To the last bit, laws also depend on how a text was split into
+passes (a matrix product of nine rows rounds unlike nine of one), so what must repeat exactly repeats the same calls.
+"""
+
+from __future__ import annotations
+
+import bisect
+import inspect
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.cache_utils import DynamicLayer
+
+from kinds import ConfigError
+from models.files import fingerprint
+from models.interface import CachedText, Laws
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> HuggingFaceModel:
+    """The model saved in `folder` (config.json and safetensors, sharded or not), in float32.
+
+    `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. Raises
+    ConfigError when the cache cannot be rolled back, when there are no safetensors, or when they do not fit the config.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        require_croppable(config, str(folder))
+        network, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except ConfigError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise ConfigError(f"{folder}: no causal language model could be read ({_first_line(error)})") from error
+    if missing := sorted(report["missing_keys"]):
+        raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
+    return HuggingFaceModel(network, fingerprint(weights_hash), device)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer saved beside a model. Raises ConfigError when there is none."""
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{folder}: no tokenizer could be read ({_first_line(error)})") from error
+
+
+def require_croppable(config: PreTrainedConfig, name: str) -> None:
+    """Raises ConfigError naming the cache, unless every layer keeps all keys and values, so that a text can roll back.
+
+    Sliding windows forget what a rollback needs; state-space and linear-attention layers cannot go back at all.
+    """
+    layers = DynamicCache(config=config).layers
+    unfit = sorted({type(layer).__name__ for layer in layers if type(layer) is not DynamicLayer})
+    kind = getattr(config, "model_type", "model")
+    if unfit:
+        raise ConfigError(f"{name}: {kind} caches through {', '.join(unfit)}; only full attention caches roll back")
+    if not layers and not _has_attention_layers(config):
+        raise ConfigError(f"{name}: {kind} keeps a state, not keys and values; only full attention caches roll back")
+
+
+def _has_attention_layers(config: PreTrainedConfig) -> bool:
+    """Whether the model attends: a state-space configuration has a state size or no attention heads."""
+    return hasattr(config, "num_attention_heads") and not hasattr(config, "state_size")
+
+
+class HuggingFaceModel:
+    """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread."""
+
+    def __init__(self, network: PreTrainedModel, fingerprint: str, device: DeviceName = "cpu") -> None:
+        torch.set_num_threads(1)
+        self.fingerprint = fingerprint
+        self.network = network.eval().requires_grad_(False).to(_device(device))
+        self.vocabulary: int = network.config.vocab_size
+        self.context_tokens: int = network.config.max_position_embeddings
+        if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
+            raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
+
+    def open(self, temperature: float) -> CachedText:
+        """See `LanguageModel.open`."""
+        return HuggingFaceText(self, temperature)
+
+
+class HuggingFaceText:
+    """One text, its keys and values. See `CachedText`."""
+
+    def __init__(self, model: HuggingFaceModel, temperature: float) -> None:
+        self._network = model.network
+        self._device = model.network.device
+        self._context_tokens = model.context_tokens
+        self._temperature = temperature
+        self._cache = DynamicCache(config=model.network.config)
+        self._cached: tuple[int, ...] = ()
+
+    @property
+    def cached(self) -> tuple[int, ...]:
+        return self._cached
+
+    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
+        """See `CachedText.laws`: [last, V] float64."""
+        if not 0 <= last <= len(tokens):
+            raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
+        if len(tokens) > self._context_tokens:
+            raise ValueError(f"text of {len(tokens)} tokens: at most {self._context_tokens}")
+        self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - last))
+        missing = tokens[len(self._cached) :]
+        if not missing:
+            return np.empty((0, self._network.config.vocab_size))
+        with torch.inference_mode():
+            ids = torch.tensor([missing], device=self._device)
+            output = self._network(input_ids=ids, cache=self._cache, use_cache=True, logits_to_keep=max(last, 1))
+            self._cached = tokens
+            return _laws(output.logits[0, output.logits.shape[1] - last :], self._temperature)
+
+    def crop(self, length: int) -> None:
+        """Forgets all cached entries past the first `length`."""
+        if length < len(self._cached):
+            self._cache.crop(length - len(self._cached))
+            self._cached = self._cached[:length]
+
+
+def _laws(logits: torch.Tensor, temperature: float) -> Laws:
+    """Softmax in float64 of logits [n, V] at a temperature; at 0 one-hot at the lowest-id argmax."""
+    if temperature > 0:
+        wide = logits.double()
+        laws: Laws = torch.softmax(wide if temperature == 1 else wide / temperature, dim=-1).cpu().numpy()
+        return laws
+    values = logits.cpu().numpy()
+    greedy = np.zeros(values.shape)
+    greedy[np.arange(len(values)), values.argmax(axis=1)] = 1.0
+    return greedy
+
+
+def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """How many leading tokens two texts share; quick where one is a prefix of the other."""
+    shorter = min(len(a), len(b))
+    if a[:shorter] == b[:shorter]:
+        return shorter
+    return bisect.bisect_left(range(shorter), True, key=lambda n: a[: n + 1] != b[: n + 1])
+
+
+def _device(name: DeviceName) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device = 'cuda': no such device here; auto or cpu allowed")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200]

@@ -1,0 +1,66 @@
+"""Acceptance of a pair: the mean of sum_x min(p, q) over the verifier's own continuations of prompts.
+
+This is the probability that a draft from q is accepted where the text is the verifier's, the ceiling of what a codec
+can keep. At temperature 0 it is the share of positions where both prefer the same token.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import numpy as np
+
+from models.acceptance import inverse_cdf, total_variation
+from models.interface import LoadedPair
+
+TEMPERATURES = (0.0, 0.5, 1.0)
+
+
+class AcceptanceTable(TypedDict):
+    """What was measured: over how much text, then acceptance by temperature, over all prompts and by their kind."""
+
+    prompts: int
+    prompt_tokens: int
+    new_tokens: int
+    seed: int
+    temperatures: dict[str, float]
+    by_kind: dict[str, dict[str, float]]
+
+
+def acceptance_table(pair: LoadedPair, prompt_tokens: int = 64, new_tokens: int = 64, seed: int = 0) -> AcceptanceTable:
+    """Acceptance at each of TEMPERATURES on `new_tokens` sampled tokens after each prompt's first `prompt_tokens`."""
+    by_kind: dict[str, dict[str, list[float]]] = {}
+    for temperature in TEMPERATURES:
+        for index, prompt in enumerate(pair.prompts):
+            uniforms = np.random.default_rng([seed, index]).random(new_tokens)
+            values = _on_own_text(pair, prompt.tokens[:prompt_tokens], temperature, uniforms)
+            by_kind.setdefault(prompt.kind, {}).setdefault(f"{temperature:g}", []).append(values)
+    kinds = {kind: {t: round(float(np.mean(v)), 4) for t, v in rows.items()} for kind, rows in by_kind.items()}
+    pooled = {
+        f"{t:g}": round(float(np.mean([v for rows in by_kind.values() for v in rows[f"{t:g}"]])), 4)
+        for t in TEMPERATURES
+    }
+    return AcceptanceTable(
+        prompts=len(pair.prompts),
+        prompt_tokens=prompt_tokens,
+        new_tokens=new_tokens,
+        seed=seed,
+        temperatures=pooled,
+        by_kind=kinds,
+    )
+
+
+def _on_own_text(
+    pair: LoadedPair,
+    prompt: tuple[int, ...],
+    temperature: float,
+    uniforms: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> float:
+    """Mean of 1 - TV(p, q) along one continuation drawn from the verifier."""
+    text, laws = prompt, []
+    opened = pair.verifier.open(temperature)
+    for u in uniforms:
+        laws.append(opened.laws(text, 1)[0])
+        text += (inverse_cdf(laws[-1], float(u)),)
+    q = pair.drafter.open(temperature).laws(text[:-1], len(uniforms))
+    return float(1 - total_variation(np.array(laws), q).mean())

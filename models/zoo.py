@@ -1,0 +1,192 @@
+"""The pairs a cell can name: `sotu` (bundled), any Hugging Face pair, and presets of published pairs.
+
+Describing a pair reads small JSON files only; networks, and torch, are imported by `load`.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from kinds import ConfigError
+from models import synthetic as synthetic  # registers the kind `synthetic`
+from models.files import ADDRESSES, WEIGHTS, Card, fingerprint, read_card, read_prompts, sha256
+from models.interface import LoadedPair, Pair
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Rung = Literal["100k", "1m"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+class Sotu(Pair):
+    """Two rungs of our own ladder, trained on State of the Union addresses; prompts from held-out addresses."""
+
+    summary: ClassVar[str] = "small Llama models on one 1,024-token BPE of State of the Union addresses, bundled"
+    home: ClassVar[Path] = WEIGHTS / "sotu"
+
+    kind: Literal["sotu"] = "sotu"
+    drafter: Rung = Field(default="100k", description="rung that drafts, by its number of parameters")
+    verifier: Rung = Field(default="1m", description="rung that verifies, by its number of parameters")
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return self._card.vocabulary
+
+    @cached_property
+    def context_tokens(self) -> int:
+        return self._card.context_tokens
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint(*(self._card.sha256[name] for name in self._files), sha256(ADDRESSES))
+
+    def load(self) -> LoadedPair:
+        """See `Pair.load`."""
+        from tokenizers import Tokenizer
+
+        from models.huggingface import load_model
+
+        self._card.verify(self.home, self._files)
+        tokenizer = Tokenizer.from_file(str(self.home / "tokenizer.json"))
+        drafter, verifier = (
+            load_model(self.home / rung, self._card.sha256[f"{rung}/model.safetensors"], "cpu")
+            for rung in (self.drafter, self.verifier)
+        )
+        return LoadedPair(drafter, verifier, read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids)))
+
+    @cached_property
+    def _card(self) -> Card:
+        return read_card(self.home / "card.json")
+
+    @property
+    def _files(self) -> list[str]:
+        return ["tokenizer.json"] + [
+            f"{rung}/{name}" for rung in (self.drafter, self.verifier) for name in ("config.json", "model.safetensors")
+        ]
+
+
+class _TwoFolders(Pair):
+    """Two causal language models of the transformers library with one vocabulary, saved as safetensors."""
+
+    drafter: str = Field(min_length=1, description="folder or hub id of the model that drafts")
+    verifier: str = Field(min_length=1, description="folder or hub id of the model that verifies")
+    prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
+    device: DeviceName = Field(default="auto", description="where both run; auto takes a GPU when there is one")
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return _integer(self.verifier, ("vocab_size",))
+
+    @cached_property
+    def context_tokens(self) -> int:
+        lengths = ("max_position_embeddings", "n_positions")
+        return min(_integer(name, lengths) for name in (self.drafter, self.verifier))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        hashes = [_weights_hash(_folder(name)) for name in (self.drafter, self.verifier)]
+        return fingerprint(*hashes, sha256(self.prompts), self.device)
+
+    def load(self) -> LoadedPair:
+        """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes."""
+        from models.huggingface import load_model, load_tokenizer
+
+        folders = [_folder(name) for name in (self.drafter, self.verifier)]
+        tokenizers = [load_tokenizer(folder) for folder in folders]
+        _require_one_vocabulary(
+            *tokenizers, *(_integer(name, ("vocab_size",)) for name in (self.drafter, self.verifier))
+        )
+        drafter, verifier = (load_model(folder, _weights_hash(folder), self.device) for folder in folders)
+        prompts = read_prompts(self.prompts, lambda text: list(tokenizers[1].encode(text)))
+        return LoadedPair(drafter, verifier, prompts)
+
+
+class HuggingFace(_TwoFolders):
+    """Any two causal language models of the transformers library with one vocabulary."""
+
+    summary: ClassVar[str] = "any two causal language models with one vocabulary, by local path or hub id"
+
+    kind: Literal["huggingface"] = "huggingface"
+
+
+class GptNeo(_TwoFolders):
+    """The pair of SQS-SD (arXiv 2510.09942), as far as the paper tells."""
+
+    summary: ClassVar[str] = "GPT-Neo 125M drafts for GPT-Neo 1.3B, from the hub"
+
+    kind: Literal["gpt_neo"] = "gpt_neo"
+    drafter: str = Field(default="EleutherAI/gpt-neo-125m", description="folder or hub id of the model that drafts")
+    verifier: str = Field(default="EleutherAI/gpt-neo-1.3B", description="folder or hub id of the model that verifies")
+
+
+class Opt(_TwoFolders):
+    """The pair of Q-S (arXiv 2507.00605)."""
+
+    summary: ClassVar[str] = "OPT-125M drafts for OPT-13B, from the hub or safetensors of your own"
+
+    kind: Literal["opt"] = "opt"
+    drafter: str = Field(default="facebook/opt-125m", description="folder or hub id of the model that drafts")
+    verifier: str = Field(default="facebook/opt-13b", description="folder or hub id of the model that verifies")
+
+
+class Pythia(_TwoFolders):
+    """Two Pythia models with equally padded vocabularies."""
+
+    summary: ClassVar[str] = "Pythia 160M drafts for Pythia 1.4B, from the hub"
+
+    kind: Literal["pythia"] = "pythia"
+    drafter: str = Field(default="EleutherAI/pythia-160m", description="folder or hub id of the model that drafts")
+    verifier: str = Field(default="EleutherAI/pythia-1.4b", description="folder or hub id of the model that verifies")
+
+
+def _require_one_vocabulary(
+    drafter: PreTrainedTokenizerBase, verifier: PreTrainedTokenizerBase, drafter_size: int, verifier_size: int
+) -> None:
+    """Compares token by token, then the widths of the laws, which padding may make differ."""
+    ours, theirs = drafter.get_vocab(), verifier.get_vocab()
+    sizes = f"drafter has {len(ours)} tokens in laws of {drafter_size}, verifier {len(theirs)} in {verifier_size}"
+    if len(ours) != len(theirs) or drafter_size != verifier_size:
+        raise ConfigError(f"vocabularies differ: {sizes}; a pair shares one vocabulary")
+    if ours != theirs:
+        token = min(token for token, index in ours.items() if theirs.get(token) != index)
+        raise ConfigError(f"vocabularies differ at token {token!r}: {sizes}; a pair shares one vocabulary")
+
+
+def _integer(name: str, keys: tuple[str, ...]) -> int:
+    """The first of `keys` in the model's config.json. Raises ConfigError when there is none."""
+    path = Path(name) / "config.json" if Path(name).is_dir() else _download(name, only_config=True) / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return next(int(config[key]) for key in keys if key in config)
+    except (OSError, ValueError, TypeError, StopIteration):
+        raise ConfigError(f"{path}: {' or '.join(keys)} expected in a model's configuration") from None
+
+
+def _folder(name: str) -> Path:
+    """The local folder of a path or hub id, downloaded when it must be. Raises ConfigError without safetensors."""
+    folder = Path(name) if Path(name).is_dir() else _download(name, only_config=False)
+    if not any(folder.glob("*.safetensors")):
+        raise ConfigError(f"{name}: no safetensors in it; save the model as safetensors first")
+    return folder
+
+
+def _download(name: str, only_config: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = ["config.json"] if only_config else ["*.json", "*.txt", "*.model", "*.safetensors"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0][:120]
+        raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({reason})") from error
+
+
+def _weights_hash(folder: Path) -> str:
+    """One hash over the configuration and all safetensors of a folder, in order of their names."""
+    return " ".join(sha256(path) for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))])

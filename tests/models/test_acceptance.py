@@ -1,0 +1,170 @@
+"""The law of acceptance, by exact integration over its uniforms."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models.acceptance import Verdict, couple, inverse_cdf, race, total_variation, verify
+
+
+@st.composite
+def laws(draw, vocabulary, rows):
+    """Rows of probabilities [rows, V], zeros included."""
+    weights = draw(arrays(np.int64, (rows, vocabulary), elements=st.integers(0, 50)))
+    weights[:, 0] += weights.sum(axis=1) == 0
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def intervals(breakpoints):
+    """(midpoint, length) of each interval that the breakpoints cut [0, 1) into."""
+    edges = np.unique(np.clip([0.0, *breakpoints, 1.0], 0, 1))
+    return [((a + b) / 2, b - a) for a, b in itertools.pairwise(edges) if b > a]
+
+
+def accept_breakpoint(p, qhat, token):
+    return p[token] / qhat[token]
+
+
+def exact_outcomes(p, qhat):
+    """{(accepted, output token): probability} of one draft from qhat [V] judged by p [2, V], uniforms integrated."""
+    outcomes = {}
+    residual = np.maximum(p[0] - qhat, 0)
+    cuts = np.cumsum(p[1]).tolist() + (np.cumsum(residual) / (residual.sum() or 1)).tolist()
+    for token in np.flatnonzero(qhat):
+        for u0, w0 in intervals([accept_breakpoint(p[0], qhat, token)]):
+            for u1, w1 in intervals(cuts):
+                verdict = verify(p, np.array([token]), qhat[None], np.array([u0, u1]))
+                out = (verdict.accepted, int(token) if verdict.accepted else verdict.token)
+                outcomes[out] = outcomes.get(out, 0.0) + qhat[token] * w0 * w1
+    return outcomes
+
+
+@given(laws(5, 2), laws(5, 1))
+def test_rejection_probability_is_total_variation(p, qhat):
+    rejected = sum(w for (accepted, _), w in exact_outcomes(p, qhat[0]).items() if accepted == 0)
+    assert rejected == pytest.approx(total_variation(p[0], qhat[0]), abs=1e-12)
+
+
+@given(laws(5, 2), laws(5, 1))
+def test_output_law_is_the_verifiers(p, qhat):
+    law = np.zeros(5)
+    for (_, token), w in exact_outcomes(p, qhat[0]).items():
+        law[token] += w
+    np.testing.assert_allclose(law, p[0], atol=1e-12)
+
+
+@given(laws(4, 3), laws(4, 2))
+def test_second_position_is_judged_only_when_the_first_is_accepted(p, qhat):
+    for tokens in itertools.product(np.flatnonzero(qhat[0]), np.flatnonzero(qhat[1])):
+        limits = [accept_breakpoint(p[n], qhat[n], tokens[n]) for n in range(2)]
+        for (u0, _), (u1, _) in itertools.product(intervals(limits[:1]), intervals(limits[1:])):
+            verdict = verify(p, np.array(tokens), qhat, np.array([u0, u1, 0.5]))
+            expected = 0 if u0 > limits[0] else 1 if u1 > limits[1] else 2
+            assert verdict.accepted == expected
+
+
+def test_without_drafts_a_token_is_sampled_from_the_target():
+    p = np.array([[0.25, 0.0, 0.75]])
+    none = np.empty(0, dtype=np.int64)
+    drawn = [verify(p, none, np.empty((0, 3)), np.array([u])) for u in (0.0, 0.2499, 0.25, 0.999)]
+    assert drawn == [Verdict(0, 0), Verdict(0, 0), Verdict(0, 2), Verdict(0, 2)]
+
+
+def test_the_correction_may_lie_outside_the_draft_support():
+    p = np.array([[0.1, 0.0, 0.9], [1.0, 0.0, 0.0]])
+    qhat = np.array([[1.0, 0.0, 0.0]])
+    assert verify(p, np.array([0]), qhat, np.array([0.2, 0.0])) == Verdict(0, 2)
+
+
+def test_a_token_the_verifier_excludes_is_never_accepted():
+    p = np.array([[0.0, 1.0], [0.5, 0.5]])
+    qhat = np.array([[1.0, 0.0]])
+    assert verify(p, np.array([0]), qhat, np.array([0.0, 0.7])) == Verdict(0, 1)
+
+
+def test_equal_laws_accept_even_at_the_largest_uniform():
+    p = np.full((2, 3), 1 / 3)
+    u = np.nextafter(1.0, 0.0)
+    assert verify(p, np.array([2]), p[:1], np.array([u, u])) == Verdict(1, 2)
+
+
+def test_rejection_with_an_empty_residual_draws_from_the_target():
+    below = np.nextafter(0.5, 0)
+    p = np.array([[below, 0.5], [1.0, 0.0]])
+    qhat = np.array([[0.5, 0.5]])
+    u = np.nextafter(1.0, 0.0)
+    assert verify(p, np.array([0]), qhat, np.array([u, 0.9])) == Verdict(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("p", "drafts", "qhat", "uniforms"),
+    [((2, 4), 2, (2, 4), 3), ((3, 4), 2, (2, 5), 3), ((3, 4), 2, (2, 4), 2), ((3, 4), 2, (3, 4), 3)],
+)
+def test_verify_refuses_shapes_that_disagree(p, drafts, qhat, uniforms):
+    with pytest.raises(ValueError, match="expected"):
+        verify(np.ones(p), np.zeros(drafts, dtype=np.int64), np.ones(qhat), np.zeros(uniforms))
+
+
+@given(arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 9)), st.floats(0, 1, exclude_max=True))
+def test_inverse_cdf_of_counts_agrees_with_exact_fractions(counts, u):
+    counts[-1] += counts.sum() == 0
+    index = inverse_cdf(counts, u)
+    below, upto = int(counts[:index].sum()), int(counts[: index + 1].sum())
+    assert counts[index] > 0
+    assert below <= u * int(counts.sum()) < upto or u * float(counts.sum()) == counts.sum()
+
+
+def test_inverse_cdf_at_the_edge_never_returns_a_weightless_index():
+    u = np.nextafter(1.0, 0.0)
+    weights = np.array([0.0, 1e-300, 3e-308, 0.0, 0.0])
+    assert weights[inverse_cdf(weights, u)] > 0
+    assert inverse_cdf(np.array([0, 5, 0]), u) == 1
+    assert inverse_cdf(np.array([0, 5, 0]), 0.0) == 1
+    assert inverse_cdf(np.array([0.0, 0.1, 0.0]), 1.0) == 1
+
+
+def test_inverse_cdf_refuses_weights_without_mass():
+    with pytest.raises(ValueError, match="no mass"):
+        inverse_cdf(np.zeros(3), 0.5)
+
+
+def test_coupled_text_is_the_verifiers_whatever_was_drafted():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        p = rng.dirichlet(np.ones(6), size=4)
+        exponentials = rng.exponential(size=(4, 6))
+        own = [race(p[n], exponentials[n]) for n in range(4)]
+        drafts = np.array([own[0], rng.integers(6), rng.integers(6)])
+        verdict = couple(p, drafts, exponentials)
+        committed = [*drafts[: verdict.accepted].tolist(), verdict.token]
+        assert committed == own[: len(committed)]
+        assert verdict.accepted == 3 or drafts[verdict.accepted] != own[verdict.accepted]
+
+
+def test_race_follows_its_law():
+    law = np.array([0.1, 0.0, 0.6, 0.3])
+    exponentials = np.random.default_rng(2).exponential(size=(20_000, 4))
+    shares = np.bincount([race(law, row) for row in exponentials], minlength=4) / 20_000
+    assert shares[1] == 0
+    assert np.all(np.abs(shares - law) <= 5 * np.sqrt(law * (1 - law) / 20_000))
+
+
+def test_race_on_counts_equals_race_on_probabilities():
+    rng = np.random.default_rng(3)
+    for _ in range(100):
+        counts, exponentials = rng.multinomial(64, np.ones(8) / 8), rng.exponential(size=8)
+        assert race(counts, exponentials) == race(counts / 64, exponentials)
+
+
+def test_match_probability_of_the_race_meets_its_bound():
+    rng = np.random.default_rng(4)
+    p, q = rng.dirichlet(np.ones(5), size=2)
+    n = 20_000
+    hits = np.mean([race(p, e) == race(q, e) for e in rng.exponential(size=(n, 5))])
+    tv = float(total_variation(p, q))
+    assert hits >= (1 - tv) / (1 + tv) - 5 * np.sqrt(0.25 / n)
+    assert hits <= 1 - tv + 5 * np.sqrt(0.25 / n)

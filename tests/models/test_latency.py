@@ -1,0 +1,113 @@
+"""Durations of passes against closed forms written out by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kinds import one_line
+from models.latency import DEVICES, SIZES, Affine, Constant, Device, Latency, Roofline, Size
+
+work = st.lists(st.tuples(st.integers(1, 500), st.integers(0, 2000)), min_size=1, max_size=8)
+UNIT = Device(name="unit", flops_per_s=1e3, bytes_per_s=1e2)
+TINY = Size(name="tiny", parameters=10, layers=2, width=3, kv_width=1)
+
+
+def test_constant_ignores_the_work():
+    assert Constant(per_pass_s=0.5).pass_s([(1, 0), (7, 9)]) == 0.5
+
+
+def test_affine_sums_its_terms_over_the_batch():
+    latency = Affine(base_s=1, per_sequence_s=0.1, per_token_s=0.01, per_cached_token_s=0.001)
+    assert latency.pass_s([(3, 10), (2, 20)]) == pytest.approx(1 + 2 * 0.1 + 5 * 0.01 + 30 * 0.001, rel=1e-15)
+
+
+def test_roofline_bound_by_memory_reads_weights_once_and_caches_each():
+    latency = Roofline(size=TINY, device=UNIT.model_copy(update={"flops_per_s": 1e12}), memory_efficiency=0.5)
+    weights, kv_per_token = 2 * 10, 2 * 2 * 2 * 1
+    expected = (weights + kv_per_token * (5 + 1 + 7 + 2)) / (100 * 0.5)
+    assert latency.pass_s([(1, 5), (2, 7)]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_roofline_bound_by_compute_counts_causal_pairs():
+    latency = Roofline(size=TINY, device=UNIT.model_copy(update={"bytes_per_s": 1e12}), compute_efficiency=0.25)
+    pairs = (5 + 1) + (5 + 2) + (5 + 3)
+    expected = (2 * 10 * 3 + 4 * 2 * 3 * pairs) / (1e3 * 0.25)
+    assert latency.pass_s([(3, 5)]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_roofline_adds_its_overhead_to_every_pass():
+    plain, delayed = Roofline(), Roofline(overhead_s=0.25)
+    assert delayed.pass_s([(1, 64)]) == pytest.approx(plain.pass_s([(1, 64)]) + 0.25, rel=1e-12)
+
+
+@given(work, st.integers(1, 50), st.integers(0, 50))
+def test_more_work_never_takes_less_time(batch, new, cached):
+    for latency in (Affine(per_cached_token_s=1e-6), Roofline()):
+        before = latency.pass_s(batch)
+        assert latency.pass_s([*batch, (new, cached)]) >= before
+        assert latency.pass_s([(batch[0][0] + new, batch[0][1] + cached), *batch[1:]]) >= before
+
+
+@given(work)
+def test_a_batch_is_never_slower_than_its_sequences_one_by_one(batch):
+    for latency in (Affine(per_cached_token_s=1e-6), Roofline(overhead_s=1e-3)):
+        assert latency.pass_s(batch) <= sum(latency.pass_s([one]) for one in batch) * (1 + 1e-12)
+
+
+def test_a_decode_step_of_opt_13b_on_an_a100_is_bound_by_its_weights():
+    expected = (2 * 12_853_473_280 + 2 * 2 * 40 * 5120 * 101) / (2.039e12 * 0.7)
+    assert Roofline(size="opt_13b", device="a100_80gb_sxm").pass_s([(1, 100)]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_long_prefill_is_bound_by_arithmetic():
+    latency = Roofline(size="opt_13b", device="a100_80gb_sxm", compute_efficiency=0.5)
+    flops = 2 * 12_853_473_280 * 2000 + 4 * 40 * 5120 * 2000 * 2001 / 2
+    assert latency.pass_s([(2000, 0)]) == pytest.approx(flops / 156e12, rel=1e-12)
+
+
+def _opt_parameters(layers, width):
+    """Weights of an OPT as its architecture has them: blocks with biases, tied tokens, 2,050 positions, final norm."""
+    return layers * (12 * width**2 + 13 * width) + 50_272 * width + 2_050 * width + 2 * width
+
+
+@pytest.mark.parametrize("name", ["opt_125m", "opt_13b"])
+def test_listed_parameters_follow_from_the_dimensions(name):
+    size = SIZES[name]
+    assert size.parameters == _opt_parameters(size.layers, size.width)
+
+
+def test_every_listed_figure_names_its_source():
+    assert all(entry.source != "user" for entry in (*DEVICES.values(), *SIZES.values()))
+
+
+def test_an_empty_pass_is_refused():
+    for latency in (Constant(), Affine(), Roofline()):
+        with pytest.raises(ValueError, match="empty"):
+            latency.pass_s([])
+
+
+def test_a_device_is_named_or_written_out():
+    by_name = Roofline(device="jetson_orin_nano_8gb", size="opt_125m")
+    written = Roofline(
+        device=DEVICES["jetson_orin_nano_8gb"].model_dump(), size={**SIZES["opt_125m"].model_dump(), "name": "mine"}
+    )
+    assert by_name.pass_s([(1, 10)]) == written.pass_s([(1, 10)])
+    assert Latency.of(by_name.model_dump()) == by_name
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "roofline", "device": "abacus"}, "one of a100_80gb_sxm"),
+        ({"kind": "affine", "base_s": -1}, "greater than or equal to 0"),
+        ({"kind": "constant", "per_pass_s": float("inf")}, "finite"),
+        ({"kind": "roofline", "memory_efficiency": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_impossible_figures_are_told_on_one_line(fields, words):
+    kind = Latency.kinds[fields["kind"]]
+    with pytest.raises(ValidationError) as error:
+        kind.model_validate(fields)
+    message = str(one_line(error.value))
+    assert words in message and "\n" not in message

@@ -1,0 +1,111 @@
+"""Synthetic pairs: their laws are what the parameters say, and their texts behave as caches do."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kinds import one_line
+from models.acceptance import total_variation
+from models.interface import Pair
+from models.synthetic import MarkovModel, Synthetic
+
+
+def rows(model, size):
+    """The laws [V, V] after each single token."""
+    text = model.open(1.0)
+    return np.vstack([text.laws((token,), 1) for token in range(size)])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(4, 64), st.floats(0.05, 0.95), st.floats(0.0, 0.7), st.integers(0, 1000))
+def test_entropy_and_distance_are_those_asked_for(size, share, distance, seed):
+    pair = Synthetic(size=size, entropy_bits=share * np.log2(size), distance=distance, seed=seed, prompts=1).load()
+    p, q = rows(pair.verifier, size), rows(pair.drafter, size)
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(q.sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(total_variation(p, q), distance, atol=1e-9)
+    entropy = -np.sum(p * np.log2(np.maximum(p, 1e-300)), axis=1)
+    np.testing.assert_allclose(entropy, share * np.log2(size), atol=1e-6)
+
+
+def test_order_two_depends_on_two_tokens_and_no_more():
+    text = Synthetic(size=8, order=2, entropy_bits=2).load().verifier.open(1.0)
+    after = [text.laws(tokens, 1)[0] for tokens in ((1, 2, 3), (7, 2, 3), (1, 4, 3))]
+    np.testing.assert_array_equal(after[0], after[1])
+    assert total_variation(after[0], after[2]) > 0.1
+
+
+def test_trailing_laws_are_those_of_each_prefix():
+    text = Synthetic(size=16, entropy_bits=3).load().verifier.open(0.7)
+    tokens = (3, 1, 4, 1, 5)
+    together = text.laws(tokens, 4)
+    for i, row in enumerate(together):
+        np.testing.assert_array_equal(row, text.laws(tokens[: 2 + i], 1)[0])
+
+
+def test_temperature_sharpens_to_the_argmax():
+    model = MarkovModel.from_table(np.array([[0.4, 0.4, 0.2], [0.2, 0.3, 0.5], [0.0, 0.9, 0.1]]))
+    np.testing.assert_allclose(model.open(0.5).laws((1,), 1)[0], np.array([4, 9, 25]) / 38, atol=1e-15)
+    np.testing.assert_allclose(model.open(0.5).laws((2,), 1)[0], np.array([0, 81, 1]) / 82, atol=1e-15)
+    np.testing.assert_array_equal(model.open(0.0).laws((0,), 1)[0], [1, 0, 0])
+
+
+def test_same_seed_same_pair_and_another_seed_another():
+    first, again, other = (Synthetic(seed=seed).load() for seed in (5, 5, 6))
+    assert first.prompts == again.prompts != other.prompts
+    assert first.verifier.fingerprint == again.verifier.fingerprint != other.verifier.fingerprint
+    assert first.verifier.fingerprint != first.drafter.fingerprint
+    np.testing.assert_array_equal(rows(first.drafter, 8), rows(again.drafter, 8))
+
+
+def test_prompts_follow_the_verifiers_law():
+    pair = Synthetic(size=4, entropy_bits=1.5, prompts=50, prompt_tokens=400).load()
+    law = rows(pair.verifier, 4)
+    follows = np.zeros((4, 4))
+    for prompt in pair.prompts:
+        np.add.at(follows, (prompt.tokens[:-1], prompt.tokens[1:]), 1)
+    n = follows.sum(axis=1, keepdims=True)
+    assert np.all(np.abs(follows / n - law) <= 5 * np.sqrt(law * (1 - law) / n) + 1e-9)
+
+
+def test_cached_is_the_text_last_asked_about():
+    text = Synthetic(size=8, entropy_bits=2).load().drafter.open(1.0)
+    assert text.cached == ()
+    text.laws((1, 2, 3), 2)
+    assert text.cached == (1, 2, 3)
+    text.crop(1)
+    assert text.cached == (1,)
+    assert text.laws((1, 7), 0).shape == (0, 8)
+    assert text.cached == (1, 7)
+
+
+def test_too_many_laws_and_too_long_a_text_are_refused():
+    text = Synthetic(size=8, entropy_bits=2, context=4, prompt_tokens=2).load().verifier.open(1.0)
+    with pytest.raises(ValueError, match="last = 3"):
+        text.laws((1, 2), 3)
+    with pytest.raises(ValueError, match="at most 4"):
+        text.laws((1, 2, 3, 4, 5), 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"size": 4, "entropy_bits": 3.0}, "at most log2 of size = 2"),
+        ({"size": 4, "entropy_bits": 1.0, "distance": 0.8}, "at most 1 - 1/size = 0.75"),
+        ({"context": 8}, "prompt_tokens at most context = 8"),
+    ],
+)
+def test_impossible_parameters_are_told_on_one_line(fields, words):
+    with pytest.raises(ValidationError) as error:
+        Synthetic(**fields)
+    message = str(one_line(error.value))
+    assert words in message and "\n" not in message
+
+
+def test_the_pair_is_chosen_by_its_kind():
+    pair = Pair.of({"kind": "synthetic", "size": 32})
+    assert isinstance(pair, Synthetic)
+    assert (pair.vocabulary, pair.context_tokens) == (32, 4096)
+    assert pair.fingerprint == Synthetic(size=32).fingerprint != Synthetic(size=33).fingerprint
