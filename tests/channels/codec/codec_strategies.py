@@ -1,0 +1,61 @@
+"""Hypothesis strategies for the codec: laws, formats, packets. Named after what they make."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from channels.codec.draft import UNSENT, Draft, Format
+
+
+@st.composite
+def laws(draw, min_size=1, max_size=40):
+    """A distribution with ties, zeros, near-deterministic and half-multiple entries: float64 [K], sum 1."""
+    size = draw(st.integers(min_size, max_size))
+    weights = draw(
+        st.one_of(
+            st.lists(st.integers(0, 6), min_size=size, max_size=size),
+            st.lists(st.floats(1e-12, 1.0), min_size=size, max_size=size),
+            st.lists(st.sampled_from([0.0, 0.5, 1.0, 1.5, 1e-9]), min_size=size, max_size=size),
+        )
+    )
+    values = np.asarray(weights, dtype=np.float64)
+    values[draw(st.integers(0, size - 1))] += 1.0
+    return values / values.sum()
+
+
+@st.composite
+def formats(draw, max_vocabulary=400, max_resolution=60, supports=("variable", "fixed", "dense")):
+    """A format of any kind."""
+    vocabulary = draw(st.integers(2, max_vocabulary))
+    support = draw(st.sampled_from(supports))
+    return Format(
+        vocabulary,
+        draw(st.integers(1, max_resolution)),
+        draw(st.integers(1, 32)),
+        support=support,
+        support_size=draw(st.integers(1, vocabulary)) if support == "fixed" else None,
+        token=draw(st.sampled_from(["flat", "unsent"])),
+    )
+
+
+@st.composite
+def packets(draw, max_drafts=5, **sizes):
+    """A format and drafts it carries."""
+    format = draw(formats(**sizes))
+    number = draw(st.integers(1, min(format.max_drafts, max_drafts)))
+    return format, tuple(draw(drafts(format)) for _ in range(number))
+
+
+@st.composite
+def drafts(draw, format):
+    """One draft that the format carries: a random support, every count positive."""
+    seed, share = draw(st.integers(0, 2**32 - 1)), draw(st.sampled_from([0.0, 0.02, 0.3, 1.0]))
+    return random_draft(np.random.default_rng(seed), format, share)
+
+
+def random_draft(rng, format, share):
+    """A draft with about `share` of the largest support, counts a random composition."""
+    size = max(1, round(share * format.largest_support))
+    support = np.sort(rng.choice(format.vocabulary, size, replace=False)).astype(np.int64)
+    ends = np.sort(rng.choice(format.resolution - 1, size - 1, replace=False)) + 1
+    counts = np.diff(ends, prepend=0, append=format.resolution).astype(np.int64)
+    return Draft(UNSENT if format.token == "unsent" else int(rng.choice(support)), support, counts)

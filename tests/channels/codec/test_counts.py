@@ -1,0 +1,35 @@
+"""The paper's count and Q-S's, against the tables of REFERENCE.md."""
+
+import pytest
+
+from channels.codec.counts import dense_bits, lattice_bits, paper_bits, qs_bits, size_bits, subset_bits
+
+PAPER = {1: 15.62, 2: 36.89, 3: 56.60, 5: 93.31, 10: 176.33, 20: 323.31, 50: 698.91, 100: 1231.65, 320: 3116.88}
+QS = {2: 47, 4: 74, 8: 126, 12: 175, 16: 222, 24: 312, 100: 1054, 240: 2209, 720: 5467, 1280: 8658}
+
+
+@pytest.mark.parametrize(("size", "bits"), PAPER.items())
+def test_paper_count_at_v_50257_resolution_100(size, bits):
+    assert paper_bits(50257, size, 100) == pytest.approx(bits, abs=0.005)
+    assert subset_bits(50257, size) + lattice_bits(size, 100) == pytest.approx(bits, abs=0.005)
+    assert paper_bits(50257, size, 100, varies=True) == pytest.approx(bits + 16, abs=0.005)
+    assert size_bits(50257) == 16
+
+
+def test_dense_count_at_v_50257_resolution_100():
+    assert dense_bits(50257, 100) == pytest.approx(1037.08, abs=0.005)
+
+
+@pytest.mark.parametrize(("resolution", "bits"), QS.items())
+def test_qs_code_at_v_50272(resolution, bits):
+    assert qs_bits(50272, resolution) == bits
+
+
+def test_dense_beats_sparse_from_81_ids_at_resolution_100():
+    shorter = [size for size in range(1, 200) if dense_bits(50257, 100) < paper_bits(50257, size, 100)]
+    assert shorter[0] == 81
+
+
+def test_more_ids_than_the_vocabulary_are_refused():
+    with pytest.raises(ValueError, match="must have"):
+        paper_bits(10, 11, 100)

@@ -1,0 +1,66 @@
+"""Sparsifiers against a sort over the whole vocabulary, written here."""
+
+import numpy as np
+import pytest
+from codec_strategies import laws
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.codec.sparsify import All, MinP, Threshold, TopK, TopP
+
+
+def ranked(q):
+    """Ids from most to least probable, lowest id first among equals."""
+    return sorted(range(q.size), key=lambda x: (-q[x], x))
+
+
+@given(laws(), st.data())
+def test_top_k_keeps_the_most_probable_and_the_lowest_ids_among_equals(q, data):
+    k = data.draw(st.integers(1, q.size))
+    support = TopK(k).support(q)
+    assert support.dtype == np.int64
+    assert support.tolist() == sorted(ranked(q)[:k])
+
+
+@given(laws(), st.floats(-0.5, 1.0))
+def test_threshold_keeps_what_reaches_it_and_never_nothing(q, beta):
+    kept = [x for x in range(q.size) if q[x] >= beta]
+    support = Threshold(beta).support(q)
+    assert support.dtype == np.int64
+    assert support.tolist() == (kept or [ranked(q)[0]])
+
+
+@given(laws(), st.floats(0.01, 1.0))
+def test_top_p_keeps_the_fewest_tokens_that_hold_the_mass(q, mass):
+    support = TopP(mass).support(q)
+    assert support.tolist() == sorted(ranked(q)[: support.size])
+    assert q[support].sum() >= mass - 1e-9
+    assert np.sort(q[support])[1:].sum() < mass + 1e-9
+
+
+@given(laws(), st.floats(0.0, 1.0))
+def test_min_p_cuts_relative_to_the_largest(q, ratio):
+    assert MinP(ratio).support(q).tolist() == [x for x in range(q.size) if q[x] >= ratio * q.max()]
+
+
+@given(laws())
+def test_all_keeps_the_vocabulary(q):
+    assert All().support(q).tolist() == list(range(q.size))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TopK(0),
+        lambda: Threshold(1.1),
+        lambda: Threshold(float("nan")),
+        lambda: TopP(0.0),
+        lambda: TopP(float("nan")),
+        lambda: MinP(-0.1),
+        lambda: MinP(2.0),
+        lambda: TopK(3).support(np.array([0.5, 0.5])),
+    ],
+)
+def test_nonsense_is_refused(make):
+    with pytest.raises(ValueError, match="must be"):
+        make()

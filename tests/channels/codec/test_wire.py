@@ -1,0 +1,207 @@
+"""Drafts and packets: round trips, exact lengths, golden bytes, and every byte string that is not a packet."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from codec_strategies import formats, packets, random_draft
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from channels.codec.counts import dense_bits, paper_bits
+from channels.codec.wire import UNSENT, CodecError, Draft, Format, decode, encode, largest_length_bits, length_bits
+
+
+def ids(*values):
+    return np.array(values, dtype=np.int64)
+
+
+@given(packets())
+@example((Format(2, 1, 1), (Draft(1, ids(1), ids(1)),)))
+@example((Format(3, 5, 1, support="fixed", support_size=3), (Draft(2, ids(2), ids(5)),)))
+def test_decode_returns_what_was_encoded(packet):
+    format, drafts = packet
+    payload = encode(drafts, format)
+    assert decode(payload, format) == drafts
+    assert len(payload) == -(-length_bits(drafts, format) // 8)
+
+
+@given(packets(max_vocabulary=20_000, max_resolution=300, max_drafts=2, supports=("variable", "dense")))
+def test_decode_returns_what_was_encoded_at_any_vocabulary(packet):
+    format, drafts = packet
+    assert decode(encode(drafts, format), format) == drafts
+
+
+@given(packets())
+def test_length_is_within_8_bits_of_the_papers_count(packet):
+    format, drafts = packet
+    V, ell = format.vocabulary, format.resolution
+    counted = 0.0
+    for draft in drafts:
+        if format.support == "dense":
+            counted += dense_bits(V, ell)
+        else:
+            varies = format.support == "variable"
+            size = draft.support.size if format.support_size is None else format.support_size
+            counted += paper_bits(V, size, ell, varies)
+        counted += math.log2(V) if format.token == "flat" else 0.0
+    assert length_bits(drafts, format) <= counted + 8
+
+
+@given(packets())
+def test_largest_length_is_reached_by_some_token_and_exceeded_by_none(packet):
+    format, drafts = packet
+    last = drafts[-1]
+    tokens = [UNSENT] if format.token == "unsent" else last.support.tolist()
+    lengths = [length_bits([*drafts[:-1], Draft(t, last.support, last.counts)], format) for t in tokens]
+    assert largest_length_bits(drafts[:-1], last.support, last.counts, format) == max(lengths)
+
+
+@given(formats(max_vocabulary=30, max_resolution=12), st.binary(max_size=20))
+def test_any_bytes_are_refused_or_encode_to_themselves(format, payload):
+    try:
+        drafts = decode(payload, format)
+    except CodecError:
+        return
+    assert encode(drafts, format) == payload
+
+
+@given(packets(), st.data())
+def test_damaged_packets_are_refused_or_encode_to_themselves(packet, data):
+    format, drafts = packet
+    payload = encode(drafts, format)
+    bit = data.draw(st.integers(0, 8 * len(payload) - 1))
+    flipped = (int.from_bytes(payload, "big") ^ 1 << bit).to_bytes(len(payload), "big")
+    for damaged in (flipped, payload[:-1], payload + b"\0", b"\0" + payload, payload[1:], b""):
+        try:
+            found = decode(damaged, format)
+        except CodecError:
+            continue
+        assert encode(found, format) == damaged
+        assert damaged != payload
+
+
+def test_every_byte_string_of_a_tiny_format_is_a_packet_or_refused():
+    format = Format(3, 2, 2)
+    found = {}
+    for size in range(4):
+        for number in range(256**size if size < 3 else 256):
+            payload = number.to_bytes(size, "big")
+            try:
+                drafts = decode(payload, format)
+            except CodecError:
+                continue
+            assert encode(drafts, format) == payload
+            found[drafts] = payload
+    # one id (3 supports, 1 token each) or two ids (3 supports, 2 tokens each): 9 drafts; packets of one or two
+    assert len(found) == 9 + 81
+
+
+def test_a_fixed_support_with_any_other_filling_is_refused():
+    format = Format(6, 2, 1, support="fixed", support_size=3)
+    sent = Draft(5, ids(5), ids(2))
+    assert decode(encode([sent], format), format) == (sent,)
+    accepted = 0
+    for number in range(256**2):
+        try:
+            (draft,) = decode(number.to_bytes(2, "big"), format)
+        except CodecError:
+            continue
+        accepted += 1
+        assert draft.support.size <= 2
+    # resolution 2: one id (6 ways, 1 token) or two ids (15 ways, counts 1+1, 2 tokens)
+    assert accepted == 6 + 15 * 2
+
+
+GOLDEN = {
+    Format(50257, 100, 8): "00002c5c41938880a6dc8879c7b76b790d39",
+    Format(50257, 100, 8, support="fixed", support_size=8): (
+        "00003bc105827db2288c20cb86defe2b6e0fc9dfbd6ebbd45dd7f2b7ba4c04187852265bee1f3ef039"
+    ),
+    Format(64, 8, 8, support="dense"): "0055e7c5340ade7e118071",
+    Format(1024, 100, 8, token="unsent"): "00d90067c439ca27e539",
+}
+
+
+@pytest.mark.parametrize(("format", "golden"), GOLDEN.items())
+def test_bytes_on_the_wire_do_not_change(format, golden):
+    ell, token = format.resolution, format.token == "unsent"
+    drafts = (
+        Draft(UNSENT if token else 10, ids(3, 10, 50, 63), ids(1, ell // 2, ell // 4, ell - 1 - ell // 2 - ell // 4)),
+        Draft(UNSENT if token else 7, ids(7), ids(ell)),
+    )
+    assert encode(drafts, format).hex() == golden
+    assert decode(bytes.fromhex(golden), format) == drafts
+
+
+def test_nonsense_drafts_are_refused():
+    for support, counts, token in [
+        (ids(1, 2), ids(3), 1),
+        (ids(2, 1), ids(3, 3), 1),
+        (ids(1, 1), ids(3, 3), 1),
+        (ids(-1, 1), ids(3, 3), 1),
+        (ids(1, 2), ids(3, -3), 1),
+        (ids(1, 2), ids(0, 0), 1),
+        (ids(1, 2), ids(0, 3), 1),
+        (ids(), ids(), 1),
+        (np.array([1.0, 2.0]), ids(3, 3), 1),
+    ]:
+        with pytest.raises(CodecError):
+            Draft(token, support, counts)
+
+
+def test_drafts_that_do_not_fit_the_format_are_refused():
+    format = Format(10, 6, 2)
+    good = Draft(1, ids(1, 2), ids(3, 3))
+    for drafts in ([], [good] * 3, [Draft(11, ids(1, 11), ids(3, 3))], [Draft(1, ids(1, 2), ids(3, 4))]):
+        with pytest.raises(CodecError):
+            encode(drafts, format)
+        with pytest.raises(CodecError):
+            length_bits(drafts, format)
+    with pytest.raises(CodecError):
+        encode([Draft(UNSENT, ids(1), ids(6))], format)
+    with pytest.raises(CodecError):
+        encode([good], Format(10, 6, 2, token="unsent"))
+    with pytest.raises(CodecError):
+        encode([good], Format(10, 6, 2, support="fixed", support_size=1))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"vocabulary": 1},
+        {"resolution": 0},
+        {"max_drafts": 0},
+        {"code": "huffman"},
+        {"support": "fixed"},
+        {"support_size": 3},
+        {"support": "fixed", "support_size": 11},
+        {"token": "loud"},
+        {"version": 0},
+    ],
+)
+def test_nonsense_formats_are_refused(fields):
+    with pytest.raises(CodecError):
+        Format(**{"vocabulary": 10, "resolution": 6, "max_drafts": 2, **fields})
+
+
+def test_draft_compares_by_value_drops_zeros_and_stays_as_it_is():
+    counts = ids(3, 0, 3)
+    draft = Draft(5, ids(1, 3, 5), counts)
+    assert draft == Draft(5, ids(1, 5), ids(3, 3)) != Draft(1, ids(1, 5), ids(3, 3))
+    assert hash(draft) == hash(Draft(5, ids(1, 5), ids(3, 3)))
+    assert pickle.loads(pickle.dumps(draft)) == draft
+    counts[0] = 9
+    assert draft.counts.tolist() == [3, 3]
+    with pytest.raises(ValueError, match="read-only"):
+        draft.counts[0] = 1
+    with pytest.raises(AttributeError):
+        draft.token = 1
+
+
+def test_round_trip_of_a_realistic_packet():
+    rng = np.random.default_rng(3)
+    for format in (Format(49152, 100, 8), Format(1024, 100, 8, support="dense")):
+        drafts = tuple(random_draft(rng, format, share) for share in (0.01, 0.1, 0.5, 1.0))
+        assert decode(encode(drafts, format), format) == drafts
