@@ -74,6 +74,10 @@ class Prompt:
     kind: str
     tokens: tuple[int, ...]
 
+    def first(self, tokens: int) -> Prompt:
+        """The prompt cut after that many tokens."""
+        return Prompt(self.name, self.kind, self.tokens[:tokens])
+
 
 @dataclass(frozen=True)
 class LoadedPair:

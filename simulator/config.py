@@ -148,10 +148,16 @@ class Cell(Part):
         return self._digest(self.model_dump_json(include={"models", "workload", "scheme", "seed"}))
 
     def _digest(self, text: str) -> str:
-        digest = hashlib.sha256(text.encode())
-        for path in self.imports:
-            digest.update(Path(path).read_bytes())
-        return digest.hexdigest()[:16]
+        return hashlib.sha256((text + self.imports_digest).encode()).hexdigest()[:16]
+
+    @cached_property
+    def imports_digest(self) -> str:
+        """Hash of the imported files' contents, "" where there are none. Raises ConfigError where one is gone."""
+        try:
+            contents = [Path(path).read_bytes() for path in self.imports]
+        except OSError as error:
+            raise ConfigError(f"import = {error.filename}: {error.strerror}") from None
+        return hashlib.sha256(b"".join(contents)).hexdigest() if contents else ""
 
     def to_yaml(self) -> str:
         """The whole cell written out, as `sqsim run --config` reads it."""

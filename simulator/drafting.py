@@ -1,8 +1,8 @@
 """One draft at the edge: propose, test the budget, and only then draw.
 
 A draft's payload must not depend on whether it is sent: the budget is tested before d_n is drawn, against the largest
-length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own token
-is dear would bend the output law.
+length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own
+token is dear would bend the output law.
 """
 
 from __future__ import annotations

@@ -53,8 +53,11 @@ def measure(
 
 
 def output_law(p: Floats, qhat: Floats, drawn: Floats) -> Floats:
-    """The law of the token that a verified position commits, rows [n, V], when its draft is drawn from `drawn`, accepted
-    with probability min(1, p / qhat) and replaced from max(0, p - qhat) otherwise. Equals p where drawn equals qhat."""
+    """The law of the token that a verified position commits, rows [n, V].
+
+    Its draft is drawn from `drawn`, accepted with probability min(1, p / qhat), and replaced from max(0, p - qhat)
+    otherwise. Equals p where drawn equals qhat.
+    """
     ratio = np.minimum(1.0, np.divide(p, qhat, out=np.ones_like(p), where=qhat > 0))
     kept = drawn * ratio
     residual = np.maximum(0.0, p - qhat)

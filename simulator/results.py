@@ -43,6 +43,7 @@ BREAKDOWN_MEANING: dict[str, str] = {
 }
 
 METRICS: dict[str, str] = {
+    "answered": "requests answered / requests arrived",
     "latency_s": "arrival of a request to the arrival of its last token at the device, mean over requests",
     "ttft_s": "arrival of a request to the arrival of its first token at the device, mean over requests",
     "tpot_s": "(last token's arrival - first token's arrival) / (output tokens - 1), mean over requests",

@@ -23,6 +23,7 @@ from channels.codec import wire
 from channels.codec.lattice import covering_bound, quantize
 from kinds import Choice
 from models.acceptance import Verdict, inverse_cdf, total_variation, verify
+from simulator.policy import FixedLength, Policy
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
@@ -89,9 +90,13 @@ class DraftScheme(Scheme):
     def format(self, vocabulary: int) -> wire.Format:
         return wire.Format(vocabulary, self.resolution, self.max_drafts)
 
-    def start(self) -> State:
-        """The state before a device's first draft."""
+    def entry(self, last: State | None) -> State:
+        """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
         return ()
+
+    def policy(self) -> Policy:
+        """Who decides when to stop drafting."""
+        return FixedLength(self.max_drafts)
 
     def advance(self, q: Floats, state: State) -> State:
         """The state after a position with this law, whether or not its draft is later accepted."""

@@ -25,13 +25,15 @@ class CSqs(DraftScheme):
     rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
     k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
 
+    carry: bool = Field(False, description="a device's next request goes on from the threshold of its last")
+
     @cached_property
     def rule(self) -> Conformal:
         """The threshold's law of motion."""
         return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
 
-    def start(self) -> State:
-        return (self.initial,)
+    def entry(self, last: State | None) -> State:
+        return last if self.carry and last is not None else (self.initial,)
 
     def support(self, q: Floats, state: State) -> Ids:
         return self.rule.support(q, state[0])

@@ -1,0 +1,46 @@
+"""Where a request's time went: each instant belongs to the state of its oldest unresolved round (I11)."""
+
+from __future__ import annotations
+
+from simulator.results import BREAKDOWN
+from simulator.station import Clock
+
+
+class Ledger:
+    """Charges the time of one request to the columns of `results.BREAKDOWN`, without gap or overlap."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.spent: dict[str, float] = dict.fromkeys(BREAKDOWN, 0.0)
+        self._clock = clock
+        self._since_s = clock.now
+        self._states: dict[int, str] = {}
+        self._prompt_pending = False
+
+    def enter(self, round_number: int, state: str) -> None:
+        """The round is in this state, a column of BREAKDOWN, from now on."""
+        self._charge()
+        self._states[round_number] = state
+
+    def close(self, round_number: int) -> None:
+        """The round is resolved."""
+        self._charge()
+        del self._states[round_number]
+
+    def prompt_sent(self) -> None:
+        """From now on a payload that queues for the uplink waits behind the prompt, until `prompt_arrived`."""
+        self._prompt_pending = True
+
+    def prompt_arrived(self) -> None:
+        """The prompt is in the cloud."""
+        self._charge()
+        self._prompt_pending = False
+
+    def _charge(self) -> None:
+        now = self._clock.now
+        if now != self._since_s:
+            assert self._states, f"I11: from {self._since_s} to {now} s the request is in no state"
+            state = self._states[min(self._states)]
+            if self._prompt_pending and state == "uplink_queue_s":
+                state = "prompt_uplink_s"
+            self.spent[state] += now - self._since_s
+            self._since_s = now

@@ -1,0 +1,96 @@
+"""From the tables of a cell to its metrics, each as `results.METRICS` defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from simulator.edge import Device
+from simulator.results import BREAKDOWN, METRICS
+from simulator.serving import Plant
+
+
+def summarise(
+    requests: pd.DataFrame, rounds: pd.DataFrame, plant: Plant, devices: Sequence[Device]
+) -> dict[str, float]:
+    """Every metric of `results.METRICS`, in its order, then BREAKDOWN as seconds per output token.
+
+    Latencies are of answered requests only; where there are none, or a ratio has no denominator, the value is nan.
+    """
+    values = _latencies(requests) | _rounds(requests, rounds) | _plant(requests, plant, devices)
+    answered = requests[requests["outcome"] == "answered"]
+    tokens = float(answered["output_tokens"].sum())
+    breakdown = {name: _ratio(float(answered[name].sum()), tokens) for name in BREAKDOWN}
+    return {name: values[name] for name in METRICS} | breakdown
+
+
+def _latencies(requests: pd.DataFrame) -> dict[str, float]:
+    answered = requests[requests["outcome"] == "answered"]
+    tokens = answered["output_tokens"].to_numpy(float)
+    latency_s = answered["latency_s"].to_numpy()
+    p50, p90, p99 = np.quantile(latency_s / tokens, [0.5, 0.9, 0.99]) if len(answered) else [np.nan] * 3
+    span_s = float(answered["finish_s"].max() - requests["arrival_s"].min()) if len(answered) else np.nan
+    return {
+        "answered": len(answered) / len(requests),
+        "latency_s": _mean(latency_s),
+        "ttft_s": _mean(answered["ttft_s"].to_numpy()),
+        "tpot_s": _mean(answered["tpot_s"].to_numpy()),
+        "latency_per_token_s": _ratio(float(latency_s.sum()), float(tokens.sum())),
+        "latency_per_token_p50_s": float(p50),
+        "latency_per_token_p90_s": float(p90),
+        "latency_per_token_p99_s": float(p99),
+        "tokens_per_s": _ratio(float(tokens.sum()), span_s),
+        "tail_tokens": float(requests["tail_tokens"].mean()),
+    }
+
+
+def _rounds(requests: pd.DataFrame, rounds: pd.DataFrame) -> dict[str, float]:
+    total = {name: float(rounds[name].sum()) for name in rounds.columns if name != "cell"}
+    tokens, drafted, verified = float(requests["output_tokens"].sum()), total["drafted"], total["verified"]
+    rejected = verified - total["accepted"]
+    speculative = float((rounds["drafted"] > 0).sum())
+    return {
+        "payload_bits_per_token": _ratio(total["payload_bits"], tokens),
+        "payload_bits_per_draft": _ratio(total["payload_bits"], drafted),
+        "draft_length": _ratio(drafted, speculative),
+        "accepted_per_round": _ratio(total["accepted"], speculative),
+        "acceptance_rate": _ratio(total["accepted"], verified),
+        "resampling_per_round": _ratio(rejected, speculative),
+        "resampling_per_draft": _ratio(rejected, verified),
+        "resampling_per_token": _ratio(rejected, tokens),
+        **{
+            name: _ratio(total[name], drafted)
+            for name in ("support_size", "coded_size", "dropped_mass", "tv_quantization")
+        },
+        **{name: _ratio(total[name], verified) for name in ("tv_mismatch", "tv_qhat", "rejection_bound")},
+        "tv_output": _ratio(total["tv_output"], total["committed"]),
+        "verifier_nll_per_token": _ratio(total["nll"], total["committed"]),
+        "over_budget_per_round": _ratio(total["over_budget"], speculative),
+    }
+
+
+def _plant(requests: pd.DataFrame, plant: Plant, devices: Sequence[Device]) -> dict[str, float]:
+    tokens, horizon_s = float(requests["output_tokens"].sum()), plant.env.now
+    uplink, downlink, cloud = plant.uplink, plant.downlink, plant.cloud
+    return {
+        "uplink_bits_per_token": _ratio(uplink.bits_sent, tokens),
+        "downlink_bits_per_token": _ratio(downlink.bits_sent, tokens),
+        "cloud_s_per_token": _ratio(cloud.service_s, tokens),
+        "edge_busy": _mean(np.array([device.station.busy_fraction(horizon_s) for device in devices])),
+        "uplink_busy": uplink.station.busy_fraction(horizon_s),
+        "downlink_busy": downlink.station.busy_fraction(horizon_s),
+        "cloud_busy": _ratio(cloud.service_s, cloud.station.servers * horizon_s),
+        "uplink_queue": uplink.station.mean_present(horizon_s),
+        "cloud_queue": cloud.station.mean_present(horizon_s),
+        "downlink_queue": downlink.station.mean_present(horizon_s),
+    }
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else float("nan")
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,139 @@
+"""What happened, one record per thing that ended: requests and rounds, as the rows of two tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from models.interface import Prompt
+from simulator.ledger import Ledger
+from simulator.measures import Measures
+from simulator.results import REQUEST_COLUMNS, ROUND_COLUMNS
+from simulator.steps import Drafted
+
+
+@dataclass(slots=True)
+class Round:
+    """One round of a request: draft, send, verify, feed back; or one token of the verifier alone."""
+
+    number: int
+    started_s: float
+    sent_s: float = math.nan
+    received_s: float = math.nan
+    verified_s: float = math.nan
+    answered_s: float = math.nan
+    drafts: tuple[Drafted, ...] = ()
+    accepted: int = 0
+    committed: int = 0
+    payload_bits: int = 0
+    uplink_bits: int = 0
+    uplink_attempts: int = 0
+    reply_bits: int = 0
+    downlink_bits: int = 0
+    edge_passes: int = 0
+    measures: Measures = field(default_factory=Measures)
+
+    def row(self, request: Request) -> tuple[object, ...]:
+        """As ROUND_COLUMNS, the cell's id aside."""
+        drafts, measures = self.drafts, self.measures
+        return (
+            request.device,
+            request.number,
+            self.number,
+            self.started_s,
+            self.sent_s,
+            self.received_s,
+            self.verified_s,
+            self.answered_s,
+            len(drafts),
+            measures.verified,
+            self.accepted,
+            self.committed,
+            self.payload_bits,
+            self.uplink_bits,
+            self.uplink_attempts,
+            self.reply_bits,
+            self.downlink_bits,
+            sum(drafted.support_size for drafted in drafts),
+            sum(drafted.draft.support.size for drafted in drafts),
+            sum(drafted.dropped_mass for drafted in drafts),
+            sum(drafted.tv_quantization for drafted in drafts),
+            measures.tv_mismatch,
+            measures.tv_qhat,
+            measures.rejection_bound,
+            measures.tv_output,
+            measures.nll,
+            any(drafted.over_budget for drafted in drafts),
+            self.edge_passes,
+        )
+
+
+@dataclass(slots=True)
+class Request:
+    """One question to the service, from its arrival to its last token."""
+
+    device: int
+    number: int
+    prompt: Prompt
+    output_tokens: int
+    arrival_s: float
+    ledger: Ledger
+    tokens: list[int] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+    tail_tokens: int = 0
+    first_token_s: float = math.nan
+    finish_s: float = math.nan
+
+    @property
+    def remaining_tokens(self) -> int:
+        """Output tokens still to come."""
+        return self.output_tokens - len(self.tokens)
+
+    def commit(self, tokens: tuple[int, ...], now_s: float) -> None:
+        """Tokens have reached the device; those past the output limit are cut and counted (I9)."""
+        kept = tokens[: self.remaining_tokens]
+        if not self.tokens:
+            self.first_token_s = now_s
+        self.tokens.extend(kept)
+        self.tail_tokens += len(tokens) - len(kept)
+        if not self.remaining_tokens:
+            self.finish_s = now_s
+
+    def row(self) -> tuple[object, ...]:
+        """As REQUEST_COLUMNS, the cell's id aside."""
+        latency_s, spent = self.finish_s - self.arrival_s, self.ledger.spent
+        answered = not self.remaining_tokens
+        if answered:
+            gap = abs(math.fsum(spent.values()) - latency_s)
+            assert gap <= 1e-9 * max(1.0, latency_s), f"I11: the breakdown misses latency_s by {gap} s"
+        return (
+            self.device,
+            self.number,
+            self.prompt.name,
+            "answered" if answered else "in_flight",
+            self.arrival_s,
+            self.first_token_s,
+            self.finish_s,
+            len(self.tokens),
+            len(self.rounds),
+            latency_s,
+            self.first_token_s - self.arrival_s,
+            (self.finish_s - self.first_token_s) / max(1, self.output_tokens - 1),
+            *spent.values(),
+            0.0,  # hidden_draft_s: no scheme drafts ahead of its replies
+            self.tail_tokens,
+        )
+
+
+def requests_table(requests: Iterable[Request]) -> pd.DataFrame:
+    """A row per request, REQUEST_COLUMNS without `cell`."""
+    return pd.DataFrame.from_records([request.row() for request in requests], columns=REQUEST_COLUMNS[1:])
+
+
+def rounds_table(requests: Iterable[Request]) -> pd.DataFrame:
+    """A row per round, ROUND_COLUMNS without `cell`."""
+    rows = [round_.row(request) for request in requests for round_ in request.rounds]
+    return pd.DataFrame.from_records(rows, columns=ROUND_COLUMNS[1:])
