@@ -93,6 +93,8 @@ class HuggingFaceModel:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
         self.network = network.eval().requires_grad_(False).to(_device(device))
+        for weight in self.network.parameters():  # mapped from a file, its alignment, hence rounding, is the file's
+            weight.data = weight.data.clone()
         self.vocabulary: int = network.config.vocab_size
         self.context_tokens: int = network.config.max_position_embeddings
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:

@@ -1,0 +1,250 @@
+"""Laws from a cache that is rolled back equal those of a fresh forward pass, on every architecture."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from kinds import ConfigError
+from models.huggingface import HuggingFaceModel, load_model
+from models.interface import Pair
+from models.zoo import HuggingFace
+from tests.models import tiny
+
+ARCHITECTURES = sorted(tiny.CONFIGS)
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def model(request):
+    return HuggingFaceModel(tiny.network(request.param), "tiny")
+
+
+def fresh_laws(model, tokens, temperature=1.0):
+    """Laws [len(tokens), V] of a full forward without a cache, softmax by numpy."""
+    with torch.no_grad():
+        logits = model.network(torch.tensor([tokens]), use_cache=False).logits[0].double().numpy() / temperature
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def test_laws_after_random_accept_reject_histories_equal_a_fresh_forward(model):
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        text = model.open(1.0)
+        committed = tuple(rng.integers(tiny.VOCABULARY, size=rng.integers(1, 12)).tolist())
+        for _ in range(4):
+            drafts = tuple(rng.integers(tiny.VOCABULARY, size=rng.integers(0, 6)).tolist())
+            laws = text.laws(committed + drafts, len(drafts) + 1)
+            assert text.cached == committed + drafts
+            accepted = int(rng.integers(len(drafts) + 1))
+            committed += (*drafts[:accepted], int(rng.integers(tiny.VOCABULARY)))
+        expected = fresh_laws(model, text.cached)[-len(laws) :]
+        np.testing.assert_allclose(laws, expected, atol=1e-4)
+        np.testing.assert_allclose(laws.sum(axis=1), 1, atol=1e-12)
+
+
+def test_caches_hold_exactly_the_cached_prefix_i10(model):
+    """I10: the keys of every layer are as many as `cached`, and equal those of a fresh pass over it."""
+    rng = np.random.default_rng(1)
+    text = model.open(1.0)
+    committed = (1, 2, 3)
+    for _ in range(20):
+        drafts = tuple(rng.integers(tiny.VOCABULARY, size=3).tolist())
+        text.laws(committed + drafts, 4)
+        kept = int(rng.integers(4))
+        text.crop(len(committed) + kept)
+        assert text.cached == (committed + drafts)[: len(committed) + kept]
+        committed = (*text.cached, int(rng.integers(tiny.VOCABULARY)))
+    again = model.open(1.0)
+    again.laws(text.cached, 1)
+    for layer, fresh in zip(text._cache.layers, again._cache.layers, strict=True):
+        assert layer.keys.shape[-2] == len(text.cached)
+        torch.testing.assert_close(layer.keys, fresh.keys, atol=1e-4, rtol=0)
+        torch.testing.assert_close(layer.values, fresh.values, atol=1e-4, rtol=0)
+
+
+def test_only_missing_tokens_are_run_and_in_one_pass(model, monkeypatch):
+    passes = []
+    forward = type(model.network).forward
+
+    def counted(network, input_ids, **given):
+        passes.append(input_ids.shape[1])
+        return forward(network, input_ids, **given)
+
+    monkeypatch.setattr(type(model.network), "forward", counted)
+    text = model.open(1.0)
+    text.laws((1, 2, 3, 4, 5), 1)
+    text.laws((1, 2, 3, 4, 5, 6), 1)
+    text.laws((1, 2, 3, 9, 9, 9), 2)
+    text.laws((1, 2, 3, 9, 9, 9), 1)
+    text.laws((1, 2, 3, 9), 0)
+    text.laws((8, 2), 0)
+    assert passes == [5, 1, 3, 1, 2]
+
+
+def test_trailing_laws_are_those_that_were_asked_for(model):
+    tokens = (5, 4, 3, 2, 1, 0)
+    text = model.open(0.5)
+    everything = fresh_laws(model, tokens, 0.5)
+    for last in (1, 3, 6):
+        laws = text.laws(tokens, last)
+        assert laws.shape == (last, tiny.VOCABULARY) and laws.dtype == np.float64
+        np.testing.assert_allclose(laws, everything[-last:], atol=1e-4)
+    assert text.laws(tokens, 0).shape == (0, tiny.VOCABULARY)
+
+
+def test_greedy_laws_are_one_hot_and_follow_the_networks_own_generation(model):
+    prompt = (1, 2, 3)
+    own = model.network.generate(
+        torch.tensor([prompt]), attention_mask=torch.ones(1, 3), do_sample=False, max_new_tokens=20, min_new_tokens=20,
+        eos_token_id=None, pad_token_id=0,
+    )[0].tolist()  # fmt: skip
+    text, tokens = model.open(0.0), prompt
+    for _ in range(20):
+        law = text.laws(tokens, 1)[0]
+        assert sorted(law)[-2:] == [0, 1]
+        tokens += (int(np.argmax(law)),)
+    assert list(tokens) == own
+
+
+def test_greedy_ties_go_to_the_lowest_id():
+    network = tiny.network("llama")
+    with torch.no_grad():
+        network.lm_head.weight.zero_()
+    law = HuggingFaceModel(network, "flat").open(0.0).laws((3,), 1)[0]
+    assert law[0] == 1 and law.sum() == 1
+
+
+def test_too_many_laws_and_too_long_a_text_are_refused(model):
+    with pytest.raises(ValueError, match="last = 3"):
+        model.open(1.0).laws((1, 2), 3)
+    with pytest.raises(ValueError, match=f"at most {tiny.CONTEXT}"):
+        model.open(1.0).laws((1,) * (tiny.CONTEXT + 1), 1)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_saved_model_loads_to_the_same_laws(architecture, tmp_path):
+    tiny.save(tmp_path, architecture)
+    loaded = load_model(tmp_path, "hash", "cpu")
+    assert (loaded.vocabulary, loaded.context_tokens) == (tiny.VOCABULARY, tiny.CONTEXT)
+    direct = HuggingFaceModel(tiny.network(architecture), "direct")
+    np.testing.assert_array_equal(loaded.open(1.0).laws((1, 2, 3), 2), direct.open(1.0).laws((1, 2, 3), 2))
+
+
+def test_sharded_weights_load_whole_and_a_lost_shard_is_named(tmp_path):
+    tiny.network("llama").save_pretrained(tmp_path, max_shard_size="20KB")
+    shards = sorted(tmp_path.glob("*.safetensors"))
+    assert len(shards) > 1
+    whole = HuggingFaceModel(tiny.network("llama"), "direct").open(1.0).laws((4, 2), 1)
+    np.testing.assert_array_equal(load_model(tmp_path, "hash", "cpu").open(1.0).laws((4, 2), 1), whole)
+    shards[1].unlink()
+    with pytest.raises(ConfigError, match=shards[1].name) as error:
+        load_model(tmp_path, "hash", "cpu")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_weight_is_refused_not_made_up(tmp_path):
+    tiny.save(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match="1 weights are missing"):
+        load_model(tmp_path, "hash", "cpu")
+
+
+def test_a_truncated_file_is_told_on_one_line(tmp_path):
+    tiny.save(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ConfigError) as error:
+        load_model(tmp_path, "hash", "cpu")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "cache"),
+    [
+        (
+            transformers.MistralConfig(
+                vocab_size=61, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2,
+                intermediate_size=32, sliding_window=16,
+            ),
+            "mistral caches through DynamicSlidingWindowLayer",
+        ),
+        (transformers.MambaConfig(vocab_size=61, hidden_size=32, num_hidden_layers=1, state_size=4), "mamba"),
+    ],
+    ids=["sliding-window", "state-space"],
+)  # fmt: skip
+def test_caches_that_cannot_roll_back_are_refused_by_name(config, cache, tmp_path):
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=cache) as error:
+        load_model(tmp_path, "hash", "cpu")
+    assert "roll back" in str(error.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_an_absent_gpu_is_refused_and_auto_takes_the_cpu(tmp_path):
+    tiny.save(tmp_path)
+    with pytest.raises(ConfigError, match="cuda"):
+        load_model(tmp_path, "hash", "cuda")
+    assert load_model(tmp_path, "hash", "auto").network.device.type == "cpu"
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(json.dumps({"name": "a", "kind": "news", "text": "HELLO"}) + "\n")
+    return path
+
+
+def test_a_pair_of_folders_describes_itself_and_loads(tmp_path, prompts):
+    drafter, verifier = tiny.save(tmp_path / "d", "gpt2"), tiny.save(tmp_path / "v", "llama", seed=1)
+    pair = Pair.of({"kind": "huggingface", "drafter": str(drafter), "verifier": str(verifier), "prompts": prompts})
+    assert isinstance(pair, HuggingFace)
+    assert (pair.vocabulary, pair.context_tokens) == (tiny.VOCABULARY, tiny.CONTEXT)
+    loaded = pair.load()
+    assert loaded.prompts[0].tokens == tuple(ord(c) - ord("A") for c in "HELLO")
+    assert loaded.drafter.open(1.0).laws((1,), 1).shape == loaded.verifier.open(1.0).laws((1,), 1).shape
+    assert loaded.drafter.fingerprint != loaded.verifier.fingerprint
+
+
+def test_the_fingerprint_follows_weights_and_prompts(tmp_path, prompts):
+    folder = tiny.save(tmp_path / "m")
+    before = HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint
+    assert HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint == before
+    prompts.write_text(prompts.read_text().replace("HELLO", "WORLD"))
+    moved = HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint
+    tiny.save(folder, seed=9)
+    assert (
+        len({before, moved, HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint}) == 3
+    )
+
+
+def test_vocabularies_of_two_sizes_are_refused_naming_both(tmp_path):
+    drafter, verifier = tiny.save(tmp_path / "d"), tiny.save(tmp_path / "v", words=["a", "b", "c"])
+    with pytest.raises(ConfigError, match=r"61 tokens .* 3 in 61"):
+        HuggingFace(drafter=str(drafter), verifier=str(verifier)).load()
+
+
+def test_vocabularies_are_compared_token_by_token(tmp_path):
+    swapped = [*tiny.WORDS[:7], tiny.WORDS[8], tiny.WORDS[7], *tiny.WORDS[9:]]
+    drafter, verifier = tiny.save(tmp_path / "d"), tiny.save(tmp_path / "v", words=swapped)
+    with pytest.raises(ConfigError, match="differ at token 'H'"):
+        HuggingFace(drafter=str(drafter), verifier=str(verifier)).load()
+
+
+def test_a_folder_without_safetensors_is_refused(tmp_path):
+    tiny.CONFIGS["llama"]().save_pretrained(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ConfigError, match="no safetensors"):
+        HuggingFace(drafter=str(tmp_path), verifier=str(tmp_path)).load()
+
+
+def test_a_name_that_is_neither_folder_nor_hub_id_is_told_on_one_line(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigError, match="nobody/nothing") as error:
+        _ = HuggingFace(drafter="nobody/nothing", verifier="nobody/nothing").vocabulary
+    assert "\n" not in str(error.value)

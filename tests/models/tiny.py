@@ -1,0 +1,82 @@
+"""Tiny random models of several architectures, saved to disk as any model is: what the loading tests read."""
+
+from pathlib import Path
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+VOCABULARY = 61
+CONTEXT = 96
+WORDS = [*(chr(ord("A") + i) for i in range(VOCABULARY - 1)), "<|endoftext|>"]
+
+CONFIGS = {
+    "llama": lambda: transformers.LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=48,
+        max_position_embeddings=CONTEXT,
+    ),
+    "gpt2": lambda: transformers.GPT2Config(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, bos_token_id=0, eos_token_id=0
+    ),
+    "gpt_neo": lambda: transformers.GPTNeoConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        attention_types=[[["global", "local"], 1]],
+        window_size=7,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=0,
+        eos_token_id=0,
+    ),
+    "opt": lambda: transformers.OPTConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        ffn_dim=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        word_embed_proj_dim=24,
+        max_position_embeddings=CONTEXT,
+        do_layer_norm_before=True,
+    ),
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=CONTEXT,
+    ),
+}
+
+
+def network(architecture: str, seed: int = 0, spread: float = 0.2) -> transformers.PreTrainedModel:
+    """A random network whose laws are far from uniform: every weight matrix has standard deviation `spread`."""
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForCausalLM.from_config(CONFIGS[architecture]()).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim == 2:
+                weight.normal_(std=spread)
+    return model
+
+
+def save(folder: Path, architecture: str = "llama", seed: int = 0, words: list[str] | None = None) -> Path:
+    """Saves network and tokenizer to `folder`; `words` are the tokens' texts, by default single characters."""
+    network(architecture, seed).save_pretrained(folder)
+    tokenizer(words).save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def tokenizer(words: list[str] | None = None) -> Tokenizer:
+    """A tokenizer of VOCABULARY tokens, characters and an end of text, or of `words`."""
+    texts = words or WORDS
+    made = Tokenizer(models.WordLevel({text: i for i, text in enumerate(texts)}, unk_token=texts[0]))
+    made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    made.decoder = decoders.Fuse()
+    return made
