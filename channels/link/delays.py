@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import log1p
 from typing import Literal, Protocol
 
 from pydantic import Field
@@ -45,6 +46,47 @@ class ConstantDelay(Delay):
 
     def process(self, uniforms: Uniforms) -> DelayProcess:
         return _Same(self.delay_s)
+
+
+class Jitter(Delay):
+    """A floor and an exponential extra, drawn per packet."""
+
+    kind: Literal["jitter"] = "jitter"
+    delay_s: float = Field(0.02, ge=0, allow_inf_nan=False, description="Least one-way delay, seconds.")
+    jitter_s: float = Field(0.005, ge=0, allow_inf_nan=False, description="Mean of the extra delay, seconds.")
+    reorder: bool = Field(
+        False, description="Whether a packet may overtake an earlier one of its device; false: it arrives with it."
+    )
+
+    @property
+    def mean_s(self) -> float:
+        """Floor plus mean extra; without reordering packets may wait a little longer for those before them."""
+        return self.delay_s + self.jitter_s
+
+    def process(self, uniforms: Uniforms) -> DelayProcess:
+        return _Drawn(self, uniforms) if self.reorder else _InOrder(_Drawn(self, uniforms))
+
+
+class _Drawn:
+    def __init__(self, delay: Jitter, uniforms: Uniforms) -> None:
+        self._delay = delay
+        self._uniform = uniforms.uniform
+
+    def delay_s(self, now_s: float, index: PacketIndex) -> float:
+        return self._delay.delay_s - self._delay.jitter_s * log1p(-self._uniform(*index))
+
+
+class _InOrder:
+    """Never before the packet of the same device that left before."""
+
+    def __init__(self, drawn: DelayProcess) -> None:
+        self._drawn = drawn
+        self._latest_s: dict[int, float] = {}
+
+    def delay_s(self, now_s: float, index: PacketIndex) -> float:
+        arrival_s = max(now_s + self._drawn.delay_s(now_s, index), self._latest_s.get(index[0], 0.0))
+        self._latest_s[index[0]] = arrival_s
+        return arrival_s - now_s
 
 
 class _Same:

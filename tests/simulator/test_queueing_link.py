@@ -117,3 +117,107 @@ def test_processor_sharing_has_the_same_mean_sojourn_for_each_law(law: str) -> N
         log, _ = drive(arrivals_s, bits, sharing="processor")
         sojourns.append(float(np.mean(log.ended_s - log.put_s)))
     assert_mean(sojourns, 1 / (1 - 0.6))
+
+
+@pytest.mark.parametrize("sharing", ["fifo", "round_robin"])
+def test_each_wait_follows_lindleys_recursion(sharing: str) -> None:
+    """An independent twin, wait by wait: W' = max(0, W + S - A). With one packet a device, turns are first come."""
+    generator = np.random.default_rng(5)
+    arrivals_s, bits = poisson(generator, 0.9, 3000), generator.exponential(MEAN_BITS, 3000)
+    log, _ = drive(arrivals_s, bits, sharing=sharing)
+    wait_s = 0.0
+    for k in range(3000):
+        if k:
+            wait_s = max(0.0, wait_s + round(bits[k - 1]) / BPS - (arrivals_s[k] - arrivals_s[k - 1]))
+        assert log.began_s[k] - log.put_s[k] == pytest.approx(wait_s, abs=1e-8)
+
+
+def test_processor_sharing_follows_a_slow_twin() -> None:
+    """Sojourn by sojourn against a loop that hands each of the n present a share of 1/n until the next event."""
+    generator = np.random.default_rng(6)
+    arrivals_s, bits = poisson(generator, 0.9, 300), np.ceil(generator.exponential(MEAN_BITS, 300))
+    log, _ = drive(arrivals_s, bits, sharing="processor")
+    left = dict[int, float]()
+    ends_s, now_s, upcoming = np.zeros(300), 0.0, 0
+    while upcoming < 300 or left:
+        arrival_s = arrivals_s[upcoming] if upcoming < 300 else np.inf
+        first = min(left, key=left.__getitem__, default=None)
+        departure_s = now_s + left[first] * len(left) / BPS if first is not None else np.inf
+        next_s = min(arrival_s, departure_s)
+        left = {k: rest - (next_s - now_s) * BPS / len(left) for k, rest in left.items()}
+        now_s = next_s
+        if departure_s <= arrival_s and first is not None:
+            ends_s[first] = now_s
+            del left[first]
+        else:
+            left[upcoming] = bits[upcoming]
+            upcoming += 1
+    np.testing.assert_allclose(log.ended_s, ends_s, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.5])
+def test_transmissions_are_geometric(probability: float) -> None:
+    """P(N = k) = p^(k-1) (1-p): mean and share of one-shot messages, from the variance of the geometric law."""
+    jobs = 20_000
+    loss = {"kind": "bernoulli", "probability": probability}
+    log, link = drive(np.arange(jobs) * 1.0, np.full(jobs, 1000.0), seed=3, loss=loss)
+    sd = math.sqrt(probability) / (1 - probability) / math.sqrt(jobs)
+    assert abs(log.attempts.mean() - 1 / (1 - probability)) < 5 * sd
+    share_sd = math.sqrt(probability * (1 - probability) / jobs)
+    assert abs((log.attempts == 1).mean() - (1 - probability)) < 5 * share_sd
+    assert link.sent == log.attempts.sum()
+
+
+def stream(count: int, bits: int, seed: int = 0, **settings: object) -> tuple[float, Link]:
+    """Seconds until the last of `count` messages of one device, all there at 0 s, is acknowledged."""
+    env = simpy.Environment()
+    config = LinkConfig.model_validate({"header_bits": 0} | settings)
+    link = Link(env, config, HashedUniforms(seed), "uplink", config.delay.mean_s)
+    for k in range(count):
+        link.put(Message((0, 0, k), bits, lambda message: None, lambda state: None))
+    env.run()
+    assert link.delivered == link.sent - link.lost
+    return float(env.now), link
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.2, 0.5])
+def test_stop_and_wait_goodput(probability: float) -> None:
+    """(1-p) L / (L/R + RTT) with the timer at one cycle; the number of cycles is negative binomial."""
+    count, bits, bps, delay_s = 4000, 1000, 1e4, 0.15
+    duration_s, _ = stream(
+        count,
+        bits,
+        seed=11,
+        rate={"kind": "constant", "bps": bps},
+        delay={"kind": "constant", "delay_s": delay_s},
+        arq={"kind": "stop_and_wait", "timeout_s": 2 * delay_s},
+        loss={"kind": "bernoulli", "probability": probability},
+    )
+    cycle_s = bits / bps + 2 * delay_s
+    sd_s = cycle_s * math.sqrt(count * probability) / (1 - probability)
+    assert abs(duration_s - count * cycle_s / (1 - probability)) <= 5 * sd_s + 1e-6
+
+
+@pytest.mark.parametrize("delay_s", [0.01, 1.0, 30.0])
+def test_selective_repeat_fills_the_link_when_its_window_covers_the_pipe(delay_s: float) -> None:
+    """W L / R >= L / R + RTT: the link is never idle, whatever the delay; a smaller window leaves W per cycle."""
+    count, bits, bps = 5000, 1000, 1e4
+    cycle_s = bits / bps + 2 * delay_s
+    window = math.ceil(cycle_s * bps / bits)
+    shared = {
+        "rate": {"kind": "constant", "bps": bps},
+        "delay": {"kind": "constant", "delay_s": delay_s},
+    }
+    arq = {"kind": "selective_repeat", "timeout_s": 2 * delay_s + 1e-6}
+    full_s, link = stream(count, bits, arq=arq | {"window": window}, **shared)
+    assert full_s == pytest.approx(count * bits / bps + 2 * delay_s)
+    assert link.sent == count
+    if window > 2:
+        half_s, _ = stream(count, bits, arq=arq | {"window": window // 2}, **shared)
+        assert half_s > 1.9 * full_s - cycle_s
+
+
+def test_the_busy_fraction_is_the_offered_load() -> None:
+    arrivals_s = np.arange(1, 1001) * 1.0
+    _, link = drive(arrivals_s, np.full(1000, 0.4e6))
+    assert link.station.busy_fraction(1000.4) == pytest.approx(400 / 1000.4)

@@ -1,0 +1,78 @@
+"""Gilbert and Elliott's two-state loss: a good and a bad state, stepping per packet or living in time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import log1p
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.losses import Loss, LossProcess, PacketIndex
+from channels.link.uniforms import Uniforms
+
+
+class GilbertElliott(Loss):
+    """Starts good. Per packet the chain steps with each packet on the air; per second it jumps at these rates."""
+
+    kind: Literal["gilbert_elliott"] = "gilbert_elliott"
+    per: Literal["packet", "second"] = Field("packet", description="What the chain steps by: packets, or seconds.")
+    to_bad: float = Field(
+        0.02, gt=0, allow_inf_nan=False, description="From good to bad: probability per packet, or rate per second."
+    )
+    to_good: float = Field(
+        0.2, gt=0, allow_inf_nan=False, description="From bad to good: probability per packet, or rate per second."
+    )
+    loss_good: float = Field(0.0, ge=0, lt=1, description="Probability of loss in the good state.")
+    loss_bad: float = Field(1.0, ge=0, le=1, description="Probability of loss in the bad state.")
+
+    @model_validator(mode="after")
+    def _steps_are_probabilities(self) -> Self:
+        if self.per == "packet" and max(self.to_bad, self.to_good) > 1:
+            raise ValueError("to_bad and to_good are probabilities per packet: at most 1")
+        return self
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        return _PerPacket(self, uniforms) if self.per == "packet" else _PerSecond(self, uniforms)
+
+
+class _States:
+    """The loss probability of each state, and the numbers that decide."""
+
+    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
+        self._loss = loss
+        self._uniform = uniforms.uniform
+
+    def _lost_in(self, bad: bool, index: PacketIndex) -> bool:
+        probability = self._loss.loss_bad if bad else self._loss.loss_good
+        return probability >= 1 or (probability > 0 and self._uniform(1, *index) < probability)
+
+
+class _PerPacket(_States):
+    """The k-th packet on the air finds the state that k steps lead to."""
+
+    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
+        super().__init__(loss, uniforms)
+        self._bad = False
+        self._packets = 0
+
+    def lost(self, now_s: float, index: PacketIndex) -> bool:
+        step = self._uniform(0, self._packets)
+        self._bad = step >= self._loss.to_good if self._bad else step < self._loss.to_bad
+        self._packets += 1
+        return self._lost_in(self._bad, index)
+
+
+class _PerSecond(_States):
+    """Sojourns are exponential; the k-th ends by the k-th number, whoever sends in between."""
+
+    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
+        super().__init__(loss, uniforms)
+        self._changes_s: list[float] = [0.0]
+
+    def lost(self, now_s: float, index: PacketIndex) -> bool:
+        while self._changes_s[-1] <= now_s:
+            number = len(self._changes_s)
+            rate = self._loss.to_bad if number % 2 else self._loss.to_good
+            self._changes_s.append(self._changes_s[-1] - log1p(-self._uniform(0, number)) / rate)
+        return self._lost_in(bisect_right(self._changes_s, now_s) % 2 == 0, index)

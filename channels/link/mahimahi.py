@@ -1,0 +1,103 @@
+"""Delivery opportunities as recorded by mahimahi: each line of a trace is a millisecond at which 1,500 bytes may leave.
+
+Equal stamps repeat an opportunity, the file repeats at its end, and what a packet leaves of an opportunity goes to the
+next packet if one waits. A packet that comes at the very millisecond of an opportunity is too late for it. Whole
+milliseconds and whole opportunities are counted in integers, so that the service is exact to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.rates import Curve, Position, Rate
+from channels.link.uniforms import Uniforms
+from kinds import ConfigError
+
+OPPORTUNITY_BITS: Final = 12_000
+_TOLERANCE_MS: Final = 1e-6
+"""Clock readings this close below a stamp count as the stamp: sums of float seconds miss whole milliseconds by less."""
+
+
+class Mahimahi(Rate):
+    """A mahimahi trace file, or a generated one in the same form."""
+
+    kind: Literal["mahimahi"] = "mahimahi"
+    path: Path | None = Field(
+        None, description="Trace file: one whole number a line, milliseconds; null: a generated cellular trace of 60 s."
+    )
+
+    @model_validator(mode="after")
+    def _file_is_sound(self) -> Self:
+        self.read()
+        return self
+
+    def read(self) -> tuple[int, ...]:
+        """The stamps of one lap, milliseconds. Raises ConfigError that names the first bad line."""
+        return generated_trace() if self.path is None else read_mahimahi(self.path)
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return MahimahiCurve(self.read())
+
+
+class MahimahiCurve(Curve):
+    """Opportunities counted in integers; `credit_bits` is what is left of the one at the position's instant."""
+
+    def __init__(self, stamps_ms: tuple[int, ...]) -> None:
+        self._stamps_ms = stamps_ms
+        self._lap_ms = stamps_ms[-1]
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        return max(0, self._count(t1_s) - self._count(t0_s)) * OPPORTUNITY_BITS
+
+    def finish(self, position: Position, bits: float) -> Position:
+        if bits <= position.credit_bits:
+            return position._replace(credit_bits=position.credit_bits - bits)
+        needed = math.ceil((bits - position.credit_bits) / OPPORTUNITY_BITS)
+        laps, place = divmod(self._count(position.time_s) + needed - 1, len(self._stamps_ms))
+        time_s = (laps * self._lap_ms + self._stamps_ms[place]) / 1000
+        left_bits = position.credit_bits + needed * OPPORTUNITY_BITS - bits
+        return Position(max(time_s, position.time_s), left_bits, position.message)
+
+    def _count(self, time_s: float) -> int:
+        """Opportunities at or before an instant."""
+        laps, into_ms = divmod(math.floor(time_s * 1000 + _TOLERANCE_MS), self._lap_ms)
+        return laps * len(self._stamps_ms) + bisect_right(self._stamps_ms, into_ms)
+
+
+def read_mahimahi(path: Path) -> tuple[int, ...]:
+    """The stamps of a trace file, milliseconds. Raises ConfigError that names the file and the first bad line."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"path = {str(path)!r}: a readable trace file ({error})") from None
+    if not lines:
+        raise ConfigError(f"{path}, line 1: the file is empty; at least one stamp")
+    stamps_ms: list[int] = []
+    for number, line in enumerate(lines, 1):
+        if not (line.isascii() and line.isdigit()):
+            raise ConfigError(f"{path}, line {number}: one whole number of milliseconds, got {line!r}")
+        if stamps_ms and int(line) < stamps_ms[-1]:
+            raise ConfigError(f"{path}, line {number}: stamps must not fall, got {line} after {stamps_ms[-1]}")
+        stamps_ms.append(int(line))
+    if stamps_ms[-1] == 0:
+        raise ConfigError(f"{path}, line {len(lines)}: the last stamp is the length of the trace and must not be 0")
+    return tuple(stamps_ms)
+
+
+def generated_trace(seconds: int = 60) -> tuple[int, ...]:
+    """Stamps of a made-up cellular uplink whose rate moves, second by second, on a scale from 24 kbit/s to 1.5 Mbit/s.
+
+    The walk follows a linear congruence in integers, so that every machine makes the same trace.
+    """
+    gaps_ms = (500, 250, 125, 64, 32, 16, 8)
+    state, level, stamps_ms = 1, 3, list[int]()
+    for second in range(seconds):
+        state = (1_103_515_245 * state + 12_345) % 2**31
+        level = min(len(gaps_ms) - 1, max(0, level + (state >> 16) % 3 - 1))
+        stamps_ms += [1000 * second + offset for offset in range(gaps_ms[level], 1001, gaps_ms[level])]
+    return tuple(stamps_ms)

@@ -1,0 +1,129 @@
+"""Rates that follow a Markov chain, stepping in time or, as the Q-S code does, once per message."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.rates import Curve, MessageIndex, Position, Rate
+from channels.link.steps import StepCurve
+from channels.link.uniforms import Uniforms
+
+Rates = tuple[float, ...]
+Matrix = tuple[tuple[float, ...], ...]
+
+
+class _Chain(Rate):
+    """States with a rate each, and the probabilities of a step. The defaults are Q-S's channel."""
+
+    bps: Rates = Field((2e6, 6e6), min_length=1, description="Rate of each state, bits per second.")
+    transition: Matrix = Field(
+        ((0.5, 0.5), (0.5, 0.5)), description="Row i: probabilities that state i is followed by each state; sums to 1."
+    )
+
+    @model_validator(mode="after")
+    def _stochastic(self) -> Self:
+        size = len(self.bps)
+        if any(not 0 <= bps < float("inf") for bps in self.bps):
+            raise ValueError("bps must be finite and at least 0 in each state")
+        if len(self.transition) != size or any(len(row) != size for row in self.transition):
+            raise ValueError(f"transition must have {size} rows of {size}, one for each rate")
+        for number, row in enumerate(self.transition):
+            if any(not 0 <= value <= 1 for value in row) or abs(sum(row) - 1) > 1e-9:
+                raise ValueError(f"transition row {number} must hold probabilities that sum to 1")
+        if not all(self._gets_through(state) for state in range(size)):
+            raise ValueError("from each state the chain must be able to reach one with a rate above 0")
+        return self
+
+    def _gets_through(self, state: int) -> bool:
+        reached, frontier = {state}, [state]
+        while frontier:
+            frontier = [
+                after
+                for before in frontier
+                for after, probability in enumerate(self.transition[before])
+                if probability > 0 and after not in reached
+            ]
+            reached.update(frontier)
+        return any(self.bps[state] > 0 for state in reached)
+
+    def steps(self) -> _Steps:
+        return _Steps(self.transition)
+
+
+class Markov(_Chain):
+    """The chain steps at fixed intervals, from state 0 at 0 s."""
+
+    kind: Literal["markov"] = "markov"
+    step_s: float = Field(0.1, gt=0, allow_inf_nan=False, description="Time between two steps of the chain, seconds.")
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return _MarkovCurve(self, uniforms)
+
+
+class MarkovPerMessage(_Chain):
+    """The chain steps once per round of a request, from a random state at round 0; repeats of a packet stay in it."""
+
+    kind: Literal["markov_per_message"] = "markov_per_message"
+    time_alone: ClassVar[bool] = False
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return _PerMessageCurve(self, uniforms)
+
+
+class _Steps:
+    """Turns a state and a uniform number into the next state."""
+
+    def __init__(self, transition: Matrix) -> None:
+        self._cumulative = [list(accumulate(row))[:-1] for row in transition]
+
+    def after(self, state: int, uniform: float) -> int:
+        return bisect_right(self._cumulative[state], uniform)
+
+
+class _MarkovCurve(StepCurve):
+    def __init__(self, rate: Markov, uniforms: Uniforms) -> None:
+        super().__init__()
+        self._rate = rate
+        self._steps = rate.steps()
+        self._uniform = uniforms.uniform
+        self._state = 0
+
+    def _segment(self, number: int) -> tuple[float, float]:
+        if number:
+            self._state = self._steps.after(self._state, self._uniform(number))
+        return (number + 1) * self._rate.step_s, self._rate.bps[self._state]
+
+
+class _PerMessageCurve(Curve):
+    """The state of (device, request, round) follows from the numbers at (device, request, 0..round) alone."""
+
+    def __init__(self, rate: MarkovPerMessage, uniforms: Uniforms) -> None:
+        self._bps = rate.bps
+        self._steps = rate.steps()
+        self._uniform = uniforms.uniform
+        self._states: dict[MessageIndex, int] = {}
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        """Of the first message of the first request; the curve of another is its own."""
+        return self._bps[self._state((0, 0, 0))] * (t1_s - t0_s) if t1_s > t0_s else 0.0
+
+    def finish(self, position: Position, bits: float) -> Position:
+        bps = self._bps[self._state(position.message)]
+        busy_s = bits / bps if bps > 0 else float("inf")
+        return Position(position.time_s + busy_s, 0.0, position.message)
+
+    def _state(self, message: MessageIndex) -> int:
+        device, request, last = message
+        known = self._states.get(message)
+        if known is not None:
+            return known
+        state = int(self._uniform(device, request, 0) * len(self._bps))
+        for number in range(1, last + 1):
+            step = (device, request, number)
+            state = self._states.setdefault(step, self._steps.after(state, self._uniform(*step)))
+        self._states[message] = state
+        return state

@@ -1,0 +1,123 @@
+"""A link that is out at times: the rate behind it goes on in time, but carries nothing meanwhile.
+
+A packet on the air waits out the outage and goes on. Scheduled outages come from the configuration, random ones last
+exponential times.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import count
+from math import log1p
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.rates import Constant, Curve, Position, Rate
+from channels.link.uniforms import Branch, Uniforms
+
+INF = float("inf")
+Window = tuple[float, float]
+
+
+class _Interrupted(Rate):
+    """Another rate, with holes."""
+
+    rate: Rate = Field(Constant(), description="The rate between outages; it must depend on time alone.")
+
+    @model_validator(mode="after")
+    def _of_time_alone(self) -> Self:
+        if not self.rate.time_alone:
+            raise ValueError("outages need a rate that depends on time alone")
+        return self
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return _InterruptedCurve(self.rate.curve(Branch(uniforms, (0,))), self.outages(Branch(uniforms, (1,))))
+
+    @abstractmethod
+    def outages(self, uniforms: Uniforms) -> Iterator[Window]:
+        """The outages in order, (start_s, end_s) with start_s < end_s, apart from each other."""
+
+
+class Scheduled(_Interrupted):
+    """Out at given times."""
+
+    kind: Literal["scheduled_outages"] = "scheduled_outages"
+    outages_s: tuple[Window, ...] = Field((), description="Pairs (start_s, end_s), in order and apart.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        before_s = -1.0
+        for start_s, end_s in self.outages_s:
+            if not max(0.0, before_s) <= start_s < end_s or start_s == before_s:
+                raise ValueError(f"outages_s must be pairs start < end, in order and apart; see ({start_s}, {end_s})")
+            before_s = end_s
+        return self
+
+    def outages(self, uniforms: Uniforms) -> Iterator[Window]:
+        return iter(self.outages_s)
+
+
+class Random(_Interrupted):
+    """Up and out for exponential times, up at 0 s."""
+
+    kind: Literal["random_outages"] = "random_outages"
+    mean_up_s: float = Field(60.0, gt=0, allow_inf_nan=False, description="Mean time between two outages, seconds.")
+    mean_out_s: float = Field(2.0, gt=0, allow_inf_nan=False, description="Mean length of an outage, seconds.")
+
+    def outages(self, uniforms: Uniforms) -> Iterator[Window]:
+        end_s = 0.0
+        for number in count():
+            start_s = end_s - self.mean_up_s * log1p(-uniforms.uniform(number, 0))
+            end_s = start_s - self.mean_out_s * log1p(-uniforms.uniform(number, 1))
+            if start_s < end_s:
+                yield start_s, end_s
+
+
+class _InterruptedCurve(Curve):
+    """The inner curve over the time that is left."""
+
+    def __init__(self, inner: Curve, outages: Iterator[Window]) -> None:
+        self._inner = inner
+        self._coming = outages
+        self._known: list[Window] = []
+        self._ends_s: list[float] = []
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        total_bits, at_s = 0.0, t0_s
+        for start_s, end_s in self._from(t0_s):
+            if start_s >= t1_s:
+                break
+            total_bits += self._inner.served_bits(at_s, start_s)
+            at_s = max(at_s, end_s)
+        return total_bits + self._inner.served_bits(at_s, t1_s)
+
+    def finish(self, position: Position, bits: float) -> Position:
+        left_bits = bits
+        for start_s, end_s in self._from(position.time_s):
+            end = self._inner.finish(position, left_bits)
+            if end.time_s <= start_s:
+                return end
+            left_bits -= self._served_until(position, start_s)
+            position = Position(max(position.time_s, end_s), 0.0, position.message)
+        return self._inner.finish(position, left_bits)
+
+    def idle(self, position: Position, now_s: float) -> Position:
+        return self._inner.idle(position, now_s)
+
+    def _served_until(self, position: Position, time_s: float) -> float:
+        return position.credit_bits + self._inner.served_bits(position.time_s, max(position.time_s, time_s))
+
+    def _from(self, time_s: float) -> Iterator[Window]:
+        """The outages that end after an instant, in order."""
+        for number in count(bisect_right(self._ends_s, time_s)):
+            if number == len(self._known):
+                coming = next(self._coming, None)
+                if coming is None:
+                    return
+                self._known.append(coming)
+                self._ends_s.append(coming[1])
+            if self._known[number][1] > time_s:
+                yield self._known[number]

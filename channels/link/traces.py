@@ -1,0 +1,100 @@
+"""Rates that were measured: a list of instants and rates, from the configuration or from a file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.rates import Curve, Rate
+from channels.link.steps import INF, StepCurve
+from channels.link.uniforms import Uniforms
+from kinds import ConfigError
+
+Points = tuple[tuple[float, float], ...]
+
+
+class Trace(Rate):
+    """A piecewise constant rate: each point holds until the next, the last until `period_s`, when the trace repeats."""
+
+    kind: Literal["trace"] = "trace"
+    points: Points = Field(
+        ((0.0, 100_000.0),), description="Pairs (start_s, bps), starts rising from 0; ignored where `path` is given."
+    )
+    path: Path | None = Field(None, description="CSV file with the columns start_s and bps instead of `points`.")
+    period_s: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Length after which the trace repeats, seconds; null: never."
+    )
+
+    @model_validator(mode="after")
+    def _points_make_sense(self) -> Self:
+        points = self.read()
+        _check([(f"point {number}", *point) for number, point in enumerate(points, 1)])
+        if self.period_s is not None:
+            if self.period_s <= points[-1][0]:
+                raise ValueError(f"period_s = {self.period_s} must be past the last point, {points[-1][0]} s")
+            if not any(bps > 0 for _, bps in points):
+                raise ValueError("a trace that repeats must carry something: all its rates are 0")
+        return self
+
+    def read(self) -> Points:
+        """The points, from the file if there is one. Raises ConfigError on the first bad line of a file."""
+        return self.points if self.path is None else read_trace(self.path)
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        return TraceCurve(self.read(), self.period_s)
+
+
+class TraceCurve(StepCurve):
+    """The points, once or over and over."""
+
+    def __init__(self, points: Points, period_s: float | None) -> None:
+        super().__init__()
+        self._points = points
+        self._period_s = period_s
+
+    def _segment(self, number: int) -> tuple[float, float]:
+        lap, place = divmod(number, len(self._points))
+        bps = self._points[place][1]
+        if place + 1 < len(self._points):
+            return lap * (self._period_s or 0.0) + self._points[place + 1][0], bps
+        return (INF if self._period_s is None else (lap + 1) * self._period_s), bps
+
+
+def read_trace(path: Path) -> Points:
+    """The points of a CSV file with the columns start_s and bps. Raises ConfigError that names file and line."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"path = {str(path)!r}: a readable CSV file ({error})") from None
+    if not rows or [name.strip() for name in rows[0]] != ["start_s", "bps"]:
+        raise ConfigError(f"{path}, line 1: the header must be start_s,bps")
+    if len(rows) == 1:
+        raise ConfigError(f"{path}, line 2: at least one point")
+    numbered = []
+    for line, row in enumerate(rows[1:], 2):
+        try:
+            start_s, bps = (float(value) for value in row)
+        except ValueError:
+            raise ConfigError(f"{path}, line {line}: two numbers, got {','.join(row)!r}") from None
+        numbered.append((f"{path}, line {line}", start_s, bps))
+    _check(numbered)
+    return tuple((start_s, bps) for _, start_s, bps in numbered)
+
+
+def _check(points: list[tuple[str, float, float]]) -> None:
+    """Starts rise from 0 s, rates are finite and not negative; otherwise a ConfigError that names the place."""
+    if not points:
+        raise ConfigError("points: at least one")
+    before_s = -1.0
+    for place, start_s, bps in points:
+        if before_s < 0 and start_s != 0:
+            raise ConfigError(f"{place}: the first start_s must be 0, got {start_s}")
+        if not before_s < start_s < INF:
+            raise ConfigError(f"{place}: start_s must rise, got {start_s} after {before_s}")
+        if not 0 <= bps < INF:
+            raise ConfigError(f"{place}: bps must be finite and at least 0, got {bps}")
+        before_s = start_s
