@@ -7,5 +7,6 @@ simulate(Cell()).summary["latency_per_token_s"]
 from kinds import ConfigError
 from simulator.config import Cell
 from simulator.run import CellResult, simulate
+from simulator.sweep import sweep
 
-__all__ = ["Cell", "CellResult", "ConfigError", "simulate"]
+__all__ = ["Cell", "CellResult", "ConfigError", "simulate", "sweep"]
