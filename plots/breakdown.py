@@ -42,7 +42,9 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     chosen = _three(summary, axis)
     panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
     large = _large(summary, names)
-    figure = Figure(figsize=(1.6 + 2.9 * len(panels), 4.4), layout="constrained")
+    figure = Figure(
+        figsize=(1.9 + max(2.7, 0.6 * summary["curve"].nunique() + 0.5) * len(panels), 4.4), layout="constrained"
+    )
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (at, rows) in zip(axes, panels, strict=True):
         _panel(ax, rows, names, large)

@@ -31,7 +31,9 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
             linewidth=1.4, elinewidth=1.1, capsize=2.5, label=curve,
         )  # fmt: skip
     swept(ax, axis, shown[axis].tolist())
-    upright(ax, METRIC, shown[METRIC].tolist(), "latency per output token")
+    widths = shown[METRIC + CI_SUFFIX].fillna(0.0)
+    ends = pd.concat([shown[METRIC], shown[METRIC] + widths, (shown[METRIC] - widths).where(widths < shown[METRIC])])
+    upright(ax, METRIC, ends.dropna().tolist(), "latency per output token")
     ax.set_title(f"Latency per token against {title(axis)}", loc="left")
     outside_legend(figure, ax)
     return figure

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
-from simulator.units import quantity, title, unit
+from simulator.units import PREFIXED, quantity, title, unit
 
 matplotlib.rcParams.update(
     {
@@ -91,15 +91,14 @@ def place(values: Iterable[float]) -> npt.NDArray[np.float64]:
     if finite.size == given.size or finite.size == 0:
         return given
     high, low = float(finite.max()), float(finite.min())
-    beyond = high * 10 ** max(0.3, math.log10(high / low) / 12) if low > 0 else high + 0.1 * (high - low or 1.0)
+    beyond = high * 10 ** max(0.5, math.log10(high / low) / 6) if low > 0 else high + 0.1 * (high - low or 1.0)
     return np.where(np.isfinite(given), given, beyond)
 
 
 def swept(ax: Axes, name: str, values: Sequence[float]) -> None:
     """Labels the horizontal axis as the swept column `name` with its unit, logarithmic where the values span far."""
     places = place(sorted(set(values)))
-    symbol = unit(name)
-    ax.set_xlabel(f"{title(name)} ({symbol})" if symbol else title(name))
+    ax.set_xlabel(_label(title(name), name))
     logarithmic = places.size > 1 and places.min() > 0 and places.max() / places.min() >= _LOG_FROM
     if logarithmic:
         ax.set_xscale("log")
@@ -110,22 +109,21 @@ def swept(ax: Axes, name: str, values: Sequence[float]) -> None:
     endless = float(places.max()) if any(math.isinf(value) for value in values) else None
     if endless is not None:
         ax.xaxis.set_major_locator(FixedLocator([*(_decades(places[:-1]) if logarithmic else places[:-1]), endless]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "∞" if x == endless else _tick(x, symbol)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "∞" if x == endless else _tick(x, name)))
 
 
 def upright(ax: Axes, name: str, values: Sequence[float], label: str | None = None) -> None:
     """Labels the vertical axis as metric `name` with its unit; logarithmic where positive values span far."""
-    symbol = unit(name)
-    text = label or title(name)
-    ax.set_ylabel(f"{text} ({symbol})" if symbol else text)
+    ax.set_ylabel(_label(label or title(name), name))
     finite = [value for value in values if math.isfinite(value)]
     if finite and min(finite) > 0 and max(finite) / min(finite) >= _LOG_FROM:
         ax.set_yscale("log")
-        low, high = min(finite), max(finite)
-        ax.set_ylim(low * 0.7, high * 1.4)
+        ax.set_ylim(min(finite) * 0.8, max(finite) * 1.25)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _tick(y, symbol)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _tick(y, name)))
 
 
 def outside_legend(figure: Figure, ax: Axes, title: str | None = None) -> None:
@@ -147,9 +145,11 @@ def _decades(places: npt.NDArray[np.float64]) -> list[float]:
     return [10.0**power for power in range(low, high + 1)]
 
 
-def _tick(value: float, symbol: str) -> str:
-    """A tick's number: with the unit's prefix where the unit takes one (the bare unit stands in the label)."""
-    if symbol in ("s", "bit/s", "Hz"):
-        number, _, prefixed = quantity(value, {"s": "x_s", "bit/s": "bps", "Hz": "x_hz"}[symbol]).partition(" ")
-        return number + (" " + prefixed.removesuffix(symbol)).rstrip()
-    return quantity(value, "")
+def _label(text: str, name: str) -> str:
+    """The axis label: units that take prefixes (s, bit/s) stand at the ticks, others in the label."""
+    symbol = unit(name)
+    return f"{text} ({symbol})" if symbol and symbol not in PREFIXED else text
+
+
+def _tick(value: float, name: str) -> str:
+    return quantity(value, name if unit(name) in PREFIXED else "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from kinds import Choice, Part
 from simulator.settings import part_of
@@ -75,6 +76,8 @@ def shown(value: object) -> str:
     """A value as it would be typed after `=`."""
     if value is None:
         return "null"
+    if value is PydanticUndefined:
+        return "(needed)"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

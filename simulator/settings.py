@@ -50,6 +50,16 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     return list(cells.values())
 
 
+def compose(schema: type[P], settings: Mapping[str, object]) -> P:
+    """A value of `schema` with its defaults, changed by `settings`. Raises ConfigError as `expand` does."""
+    tree: Nested = {}
+    used = _assign(schema, tree, settings)
+    for path in settings:
+        if path not in used:
+            raise _unknown(schema, path, [tree])
+    return validated(schema, tree)
+
+
 def validated(schema: type[P], tree: Mapping[str, object]) -> P:
     """`tree` as a value of `schema`; what it refuses becomes a one-line ConfigError."""
     try:
@@ -180,7 +190,7 @@ def _paths(schema: type[Part] | None, tree: Nested, above: tuple[str, ...]) -> I
     for name, field in schema.model_fields.items() if schema is not None else ():
         yield ".".join((*above, name))
         part = part_of(field.annotation)
-        below = tree.get(name)
+        below = _opened(part, tree.get(name, field.get_default(call_default_factory=True)))
         if part is not None and isinstance(below, dict):
             yield from _paths(chosen(part, below), below, (*above, name))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import stdtrit
 
 from simulator.results import BREAKDOWN, CI_SUFFIX, METRICS
 
@@ -47,7 +47,7 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
         return Interval(mean, math.nan, 1)
     if np.ptp(given) == 0:
         return Interval(float(given[0]), 0.0, n)
-    return Interval(mean, float(stdtrit(n - 1, 0.975) * given.std(ddof=1) / math.sqrt(n)), n)
+    return Interval(mean, float(_quantile(n - 1) * given.std(ddof=1) / math.sqrt(n)), n)
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +122,15 @@ def with_curves(table: pd.DataFrame, axis: str | None) -> pd.DataFrame:
         kind = row["scheme.kind"]
         told = [name for name in changing if name in within[kind] and not _is_nan(row[name])]
         labels.append(" ".join([str(kind), *(f"{name.rsplit('.', 1)[-1]}={_short(row[name])}" for name in told)]))
-    return table.assign(**{CURVE: labels})
+    return table.copy().assign(**{CURVE: labels})
+
+
+@cache
+def _quantile(degrees: int) -> float:
+    """The 0.975 quantile of Student's t."""
+    from scipy.special import stdtrit  # here: it costs a quarter of a second that a plain `--help` should not pay
+
+    return float(stdtrit(degrees, 0.975))
 
 
 def _groups(cells: pd.DataFrame, settings: Sequence[str]) -> list[pd.DataFrame]:

@@ -8,6 +8,8 @@ _UNITS = {
     "s": "s", "bits": "bit", "bps": "bit/s", "tokens": "tokens", "db": "dB", "hz": "Hz", "bytes": "byte", "ratio": "",
     "per_s": "1/s",
 }  # fmt: skip
+PREFIXED = ("s", "bit/s", "Hz")
+"""Units that are written with an engineering prefix: ms, kbit/s, GHz."""
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -30,7 +32,7 @@ def quantity(value: object, name: str, digits: int = 3) -> str:
     if not math.isfinite(value):
         return "inf" if value > 0 else str(value)
     symbol = unit(name)
-    if symbol in ("s", "bit/s", "Hz"):
+    if symbol in PREFIXED:
         factor, prefix = prefix_of(value, digits)
         return f"{_digits(value / factor, digits)} {prefix}{symbol}"
     return f"{_digits(value, digits)} {symbol}".rstrip()

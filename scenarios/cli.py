@@ -1,0 +1,150 @@
+"""The `sqsim` command: the one place that parses arguments and prints. Heavy imports wait until they are needed.
+
+Results go to files, a summary to stdout, progress and errors to stderr. Exit status: 0 done, 2 a user's mistake (one
+line), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from kinds import ConfigError
+from scenarios.registry import NAMES, scenario
+from scenarios.scenario import Changes, Scenario, job_around, job_of
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its errors on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"sqsim: {message}; see `{self.prog} --help`\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line `sqsim ARGUMENTS`; returns its exit status."""
+    return _guarded(_parser().parse_args(arguments))
+
+
+def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs `given`, registered or not, with the arguments of `sqsim run`, and exits. For a scenario run as a script."""
+    parser = Parser(description=given.summary)
+    _run_options(parser)
+    options = parser.parse_args(arguments)
+    options.command, options.name, options.config, options.given = "run", given.name, None, given
+    sys.exit(_guarded(options))
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """The command, with every expected failure as one line on stderr."""
+    try:
+        {"list": _list, "run": _run, "plot": _plot}[options.command](options)
+        sys.stdout.flush()
+    except ConfigError as error:
+        return _failed(str(error), 2)
+    except KeyboardInterrupt:
+        return _failed("interrupted; the same command goes on where it can", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+    return 0
+
+
+def _failed(message: str, status: int) -> int:
+    print("sqsim: " + " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="sqsim",
+        description="Simulates edge-cloud speculative decoding over a thin uplink.",
+        epilog="Start with: sqsim list; sqsim run latency_vs_bandwidth --quick",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario")
+    run = commands.add_parser("run", help="run a scenario, or one cell from a file")
+    run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
+    run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
+    _run_options(run)
+    plot = commands.add_parser("plot", help="draw a result directory again, without simulating")
+    plot.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
+    return parser
+
+
+def _run_options(run: argparse.ArgumentParser) -> None:
+    add = run.add_argument
+    add("--set", action="append", default=[], metavar="A.B=V", help="change a field in every cell; V is YAML")
+    add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="sweep a field; replaces or adds an axis")
+    add("--seeds", type=int, metavar="N", help="how many seeds (default: the scenario's)")
+    add("--quick", action="store_true", help="a small version of the scenario, within a minute")
+    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
+    add("--overwrite", action="store_true", help="replace other results in DIR")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
+        help="load a file that registers schemes, losses, ... of your own")  # fmt: skip
+
+
+def _list(options: argparse.Namespace) -> None:
+    if options.name is not None:
+        from scenarios.fields import page
+
+        print(page(scenario(options.name)))
+        return
+    width = max(map(len, NAMES))
+    for found in map(scenario, NAMES):
+        print(f"{found.name:<{width}}  about {found.minutes:g} min  {found.summary}")
+
+
+def _run(options: argparse.Namespace) -> None:
+    if (options.name is None) == (options.config is None):
+        raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
+    if options.workers is not None and options.workers < 1:
+        raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
+    if options.config is not None:
+        job = job_around(options.config, _changes(options))
+    else:
+        job = job_of(getattr(options, "given", None) or scenario(options.name), _changes(options))
+    name = job.name + ("_quick" if options.quick else "")
+    from scenarios.running import run  # here, so that the mistakes above are answered at once
+
+    out = options.out or Path("results") / name
+    print(run(job, out, options.workers or _cores(), overwrite=options.overwrite, quiet=options.quiet))
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _changes(options: argparse.Namespace) -> Changes:
+    if not (options.set or options.grid):
+        return Changes(seeds=options.seeds, quick=options.quick, imports=tuple(options.imports))
+    from simulator.settings import parse_axis, parse_setting
+
+    return Changes(
+        settings=dict(map(parse_setting, options.set)),
+        grid=dict(map(parse_axis, options.grid)),
+        seeds=options.seeds,
+        quick=options.quick,
+        imports=tuple(options.imports),
+    )
+
+
+def _plot(options: argparse.Namespace) -> None:
+    from scenarios.drawing import redraw
+
+    for path in redraw(options.folder):
+        print(path, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

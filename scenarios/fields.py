@@ -1,0 +1,72 @@
+"""A scenario's page in `sqsim list NAME`: base, grid, seeds, then every field: default, unit, bounds and meaning."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from scenarios.scenario import Changes, Scenario, job_of
+from simulator.describe import FieldLine, describe, shown
+from simulator.units import quantity
+
+_FIELD, _DEFAULT = 34, 22
+
+
+def page(scenario: Scenario) -> str:
+    """The whole page, as wide as the terminal, 100 columns at most."""
+    width = min(100, shutil.get_terminal_size((100, 24)).columns)
+    cells = job_of(scenario, Changes()).cells
+    base = "\n".join(f"  {path} = {_typed(value)}" for path, value in scenario.base.items())
+    parts = [
+        f"{scenario.name}: {scenario.summary}",
+        f"About {scenario.minutes:g} minutes on two cores; {len(cells)} cells.",
+        f"Base, where it differs from the defaults:\n{base}" if base else "Base: the defaults.",
+        "Grid:\n" + "\n".join(_axis(path, values) for path, values in scenario.grid.items()),
+        f"  seed = {scenario.seeds} seeds\n",
+        "Fields (change with --set FIELD=VALUE, sweep with --grid FIELD=V1,V2):\n",
+        *_folded(describe(cells[0]), width),
+    ]
+    return "\n".join(parts)
+
+
+def _axis(path: str, values: Sequence[object]) -> str:
+    typed = [_typed(value) if isinstance(value, Mapping) else quantity(value, path) for value in values]
+    return f"  {path} = {', '.join(typed)}"
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {shown(part)}" for name, part in value.items()) + "}"
+    return shown(value)
+
+
+def _folded(lines: Iterable[FieldLine], width: int) -> list[str]:
+    """The fields; a group that repeats an earlier one (downlink, uplink) shows only what differs."""
+    groups: dict[str, list[FieldLine]] = {}
+    for line in lines:
+        groups.setdefault(line.field.split(".")[0], []).append(line)
+    told: list[str] = []
+    seen: dict[frozenset[str], str] = {}
+    for name, group in groups.items():
+        shape = frozenset(line.field.removeprefix(name) for line in group)
+        twin = seen.setdefault(shape, name) if len(group) > 1 else name
+        if twin != name:
+            known = set(groups[twin])
+            group = [line for line in group if replace(line, field=twin + line.field.removeprefix(name)) not in known]
+            told.append(f"  {name}.*: the fields of {twin}" + (", except:" if group else ""))
+        told += [text for line in group for text in _row(line, width)]
+    return told
+
+
+def _row(line: FieldLine, width: int) -> list[str]:
+    default = line.default if line.default in ("null", "(needed)") else f"{line.default} {line.unit}".rstrip()
+    kinds = f"of kind {line.when}" if line.when else ""
+    meaning = "; ".join(filter(None, (line.meaning.rstrip("."), line.bounds, kinds)))
+    indent = 2 + _FIELD + _DEFAULT
+    head = f"  {line.field:<{_FIELD - 1}} {default:<{_DEFAULT - 1}} "
+    text = textwrap.wrap(meaning, max(20, width - indent)) or [""]
+    if len(head) > indent:
+        return [head.rstrip(), *(" " * indent + row for row in text)]
+    return [head + text[0], *(" " * indent + row for row in text[1:])]

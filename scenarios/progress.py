@@ -1,0 +1,59 @@
+"""How far a sweep is, on stderr: a bar with the time left on a terminal, a line per tenth elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class Progress:
+    """Called as progress(done, total, label); draws nothing when quiet. A context manager: the bar ends with it."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: tqdm[int] | None = None
+        self._tenth = -1
+        self._started_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, done: int, total: int, label: str) -> None:
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            self._draw(done, total, label)
+        else:
+            self._print(done, total, label)
+
+    def _draw(self, done: int, total: int, label: str) -> None:
+        from tqdm import tqdm
+
+        bar: tqdm[int] | None = self._bar
+        if bar is None:
+            bar = tqdm([], total=total, unit="step", file=sys.stderr, dynamic_ncols=True, leave=False)
+        bar.total = total
+        bar.set_postfix_str(label, refresh=False)
+        bar.update(done - bar.n)
+        bar.refresh()
+        self._bar = bar
+
+    def _print(self, done: int, total: int, label: str) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth <= self._tenth:
+            return
+        self._tenth = tenth
+        elapsed_s = time.monotonic() - self._started_s
+        left = f", about {elapsed_s * (total - done) / done:.0f} s left" if 0 < done < total else ""
+        print(f"{100 * done // max(total, 1):3d}%  {done} of {total}{left}  {label}", file=sys.stderr, flush=True)

@@ -1,0 +1,121 @@
+"""What a scenario is, and how it becomes cells: a base, a grid over it, seeds, and what to draw and say at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinds import ConfigError
+
+if TYPE_CHECKING:
+    from simulator.config import Cell
+
+
+@dataclass(frozen=True)
+class Quick:
+    """What `--quick` puts in place of the scenario's own values."""
+
+    base: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    seeds: int = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question to the finished table: which curve is lowest in `metric`, leaving out the schemes `without`."""
+
+    metric: str = "latency_per_token_s"
+    without: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
+
+    Field names are dotted, as in `--set` and `--grid`. `base` is what differs from a default cell; `axis` is the grid's
+    column that figures and findings run along.
+    """
+
+    name: str
+    summary: str
+    minutes: float
+    grid: Mapping[str, Sequence[object]]
+    axis: str | None = None
+    base: Mapping[str, object] = field(default_factory=dict)
+    seeds: int = 3
+    quick: Quick = field(default_factory=Quick)
+    figures: Sequence[str] = ("latency", "breakdown", "bits", "resampling")
+    findings: Sequence[Finding] = (Finding(),)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a user types on top of a scenario."""
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    seeds: int | None = None
+    quick: bool = False
+    imports: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells to run, and what to draw and say of them. `notes` tell the user what became of the changes."""
+
+    name: str
+    cells: Sequence[Cell]
+    notes: Sequence[str]
+    axis: str | None
+    figures: Sequence[str]
+    findings: Sequence[Finding]
+
+
+def job_of(scenario: Scenario, changes: Changes) -> Job:
+    """The scenario under a user's changes.
+
+    Raises ConfigError for a field no cell has, a value a field refuses, and changes that contradict each other.
+    """
+    from simulator.config import Cell, load_imports
+    from simulator.settings import compose
+
+    load_imports(changes.imports)
+    quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
+    base = compose(Cell, {**scenario.base, **quick.base, "imports": [str(path) for path in changes.imports]})
+    cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
+    return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings)
+
+
+def job_around(file: Path, changes: Changes) -> Job:
+    """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
+    from simulator.config import Cell, load_imports
+
+    load_imports(changes.imports)
+    cells, notes = _spread(Cell.from_yaml(file), {}, 1, changes)
+    if changes.quick:
+        notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
+    return Job(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
+
+
+def _spread(
+    base: Cell, grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
+) -> tuple[list[Cell], list[str]]:
+    from simulator.settings import expand, pin, widen
+
+    settings = dict(changes.settings)
+    twice = [path for path in settings if path in changes.grid]
+    if twice:
+        raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
+    if changes.seeds is not None and "seed" in changes.grid:
+        raise ConfigError("seed: both --seeds and --grid give it; give one")
+    if changes.seeds is not None and changes.seeds < 1:
+        raise ConfigError(f"seeds = {changes.seeds}: should be greater than or equal to 1")
+    first = settings.pop("seed", base.seed)
+    if not isinstance(first, int) or isinstance(first, bool):
+        raise ConfigError(f"seed = {first!r}: should be a whole number")
+    axes, pinned = pin(widen(grid, changes.grid), settings)
+    axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
+    notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
+    return expand(base, axes, settings), notes

@@ -1,0 +1,126 @@
+"""Results as text: the headline along the axis, what each scheme costs, what the run stands for. Returns strings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from simulator.config import Cell
+from simulator.describe import shown
+from simulator.results import CI_SUFFIX
+from simulator.stats import CURVE
+from simulator.units import PREFIXED, prefix_of, quantity, title, unit
+
+WIDTH = 100
+COSTS: tuple[tuple[str, str], ...] = (
+    ("payload_bits_per_token", "payload bits"),
+    ("uplink_bits_per_token", "uplink bits"),
+    ("draft_length", "drafts"),
+    ("accepted_per_round", "accepted"),
+    ("resampling_per_draft", "resampled"),
+    ("rejection_bound", "its bound"),
+)
+COSTS_HEADING = "bits per output token; drafts sent and accepted per round; rejections per verified draft, their bound"
+
+
+def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
+    """A row per value of the axis, a column per curve: mean ± half-width; `*` marks the lowest mean of a row."""
+    table = summary[summary[metric].notna()]
+    factor, symbol = _scale(table[metric], metric)
+    names = list(dict.fromkeys(table[CURVE]))
+    rows = [(None, table)] if axis is None else list(table.groupby(axis, sort=True))
+    body = []
+    for at, part in rows:
+        by_curve = {str(row[CURVE]): row for _, row in part.iterrows()}
+        lowest = min(float(row[metric]) for row in by_curve.values())
+        cells = []
+        for name in names:
+            row = by_curve.get(name)
+            mark = "*" if row is not None and float(row[metric]) == lowest and len(names) > 1 else " "
+            cells.append("-" if row is None else _mean(row, metric, factor) + mark)
+        body.append(["" if axis is None else quantity(at, axis), *cells])
+    seeds = int(table["n"].max())
+    spread = f"mean ± 95% half-width over {seeds} seeds" if seeds > 1 else "one seed, no interval"
+    heading = f"{title(metric)}{f' ({symbol})' if symbol else ''}, {spread}" + ("; * lowest" if len(names) > 1 else "")
+    return heading + "\n\n" + _aligned(["" if axis is None else title(axis), *names], body)
+
+
+def costs(summary: pd.DataFrame) -> str:
+    """A row per curve: bits, draft length, acceptance, resampling and its bound; a range where the axis matters."""
+    present = [(name, label) for name, label in COSTS if name in summary.columns]
+    body = [
+        [str(curve), *(_over_axis(rows, name) for name, _ in present)]
+        for curve, rows in summary.groupby(CURVE, sort=False)
+    ]
+    return COSTS_HEADING + "\n\n" + _aligned(["", *(label for _, label in present)], body)
+
+
+def stands_for(cells: Sequence[Cell]) -> str:
+    """Which pair chose the tokens and what the clock stands for, one line."""
+    pairs = _distinct(f"{cell.models.pair.summary} (pair {cell.models.pair.kind})" for cell in cells)
+    edge = _distinct(_computes(cell.edge.latency) for cell in cells)
+    cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
+    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}."
+
+
+def _computes(latency: object) -> str:
+    size, device = getattr(latency, "size", None), getattr(latency, "device", None)
+    if size is not None and device is not None:
+        return f"{shown(size)} on {shown(device)} (roofline)"
+    fields = {name: value for name, value in vars(latency).items() if name != "kind"}
+    return " ".join(
+        [str(getattr(latency, "kind", latency)), *(f"{name}={shown(value)}" for name, value in fields.items())]
+    )
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(texts))
+
+
+def _scale(values: pd.Series[float], metric: str) -> tuple[float, str]:
+    """The prefix of the smallest value, for the whole table, and the unit's symbol with it."""
+    symbol = unit(metric)
+    if symbol not in PREFIXED:
+        return 1.0, symbol
+    factor, prefix = prefix_of(float(values.min()))
+    return factor, prefix + symbol
+
+
+def _mean(row: pd.Series[float], metric: str, factor: float = 1.0) -> str:
+    mean, half = float(row[metric]) / factor, float(row.get(metric + CI_SUFFIX, math.nan)) / factor
+    digits = max(0, 2 - math.floor(math.log10(abs(mean)))) if mean else 1
+    digits = min(digits, 4)
+    return f"{mean:,.{digits}f}" + ("" if math.isnan(half) else f" ±{half:,.{digits}f}")
+
+
+def _over_axis(rows: pd.DataFrame, metric: str) -> str:
+    given = rows[rows[metric].notna()]
+    if given.empty:
+        return "-"
+    low, high = float(given[metric].min()), float(given[metric].max())
+    if np.isclose(low, high, rtol=1e-9, atol=0):
+        return _mean(given.iloc[0], metric)
+    return f"{low:.3g}..{high:.3g}"
+
+
+def _aligned(header: list[str], body: list[list[str]]) -> str:
+    """Columns padded to their widest entry, first to the left, others to the right; blocks of at most WIDTH columns."""
+    widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
+    blocks: list[list[int]] = [[]]
+    used = widths[0]
+    for i in range(1, len(header)):
+        if blocks[-1] and used + 2 + widths[i] > WIDTH:
+            blocks.append([])
+            used = widths[0]
+        blocks[-1].append(i)
+        used += 2 + widths[i]
+    return "\n\n".join(
+        "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in block)]).rstrip()
+            for row in [header, *body]
+        )
+        for block in blocks
+    )
