@@ -45,7 +45,7 @@ class Mahimahi(Rate):
 
 
 class MahimahiCurve(Curve):
-    """Opportunities counted in integers; `credit_bits` is what is left of the one at the position's instant."""
+    """Opportunities counted in integers; `credit_bits` is what is left of those at the position's instant."""
 
     def __init__(self, stamps_ms: tuple[int, ...]) -> None:
         self._stamps_ms = stamps_ms
@@ -57,11 +57,12 @@ class MahimahiCurve(Curve):
     def finish(self, position: Position, bits: float) -> Position:
         if bits <= position.credit_bits:
             return position._replace(credit_bits=position.credit_bits - bits)
+        gone = self._count(position.time_s)
         needed = math.ceil((bits - position.credit_bits) / OPPORTUNITY_BITS)
-        laps, place = divmod(self._count(position.time_s) + needed - 1, len(self._stamps_ms))
+        laps, place = divmod(gone + needed - 1, len(self._stamps_ms))
         time_s = (laps * self._lap_ms + self._stamps_ms[place]) / 1000
-        left_bits = position.credit_bits + needed * OPPORTUNITY_BITS - bits
-        return Position(max(time_s, position.time_s), left_bits, position.message)
+        granted_bits = (self._count(time_s) - gone) * OPPORTUNITY_BITS
+        return Position(time_s, position.credit_bits + granted_bits - bits, position.message)
 
     def _count(self, time_s: float) -> int:
         """Opportunities at or before an instant."""

@@ -118,12 +118,14 @@ class _PerMessageCurve(Curve):
 
     def _state(self, message: MessageIndex) -> int:
         device, request, last = message
-        known = self._states.get(message)
-        if known is not None:
-            return known
-        state = int(self._uniform(device, request, 0) * len(self._bps))
-        for number in range(1, last + 1):
-            step = (device, request, number)
-            state = self._states.setdefault(step, self._steps.after(state, self._uniform(*step)))
-        self._states[message] = state
+        first = max(last, 0)
+        while first > 0 and (device, request, first) not in self._states:
+            first -= 1
+        state = self._states.get((device, request, first))
+        if state is None:
+            state = int(self._uniform(device, request, 0) * len(self._bps))
+            self._states[device, request, 0] = state
+        for number in range(first + 1, last + 1):
+            state = self._steps.after(state, self._uniform(device, request, number))
+            self._states[device, request, number] = state
         return state

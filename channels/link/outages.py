@@ -95,6 +95,8 @@ class _InterruptedCurve(Curve):
         return total_bits + self._inner.served_bits(at_s, t1_s)
 
     def finish(self, position: Position, bits: float) -> Position:
+        if bits <= 0:
+            return position
         left_bits = bits
         for start_s, end_s in self._from(position.time_s):
             end = self._inner.finish(position, left_bits)

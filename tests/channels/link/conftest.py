@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
+
+from channels.link.uniforms import Uniforms
 
 
 class HashedUniforms:
@@ -18,6 +21,11 @@ class HashedUniforms:
         return (int.from_bytes(digest) >> 11) * 2.0**-53
 
 
-@pytest.fixture
-def uniforms() -> HashedUniforms:
+@pytest.fixture(scope="session")
+def seeded() -> Callable[[int], Uniforms]:
+    return HashedUniforms
+
+
+@pytest.fixture(scope="session")
+def uniforms() -> Uniforms:
     return HashedUniforms(1)

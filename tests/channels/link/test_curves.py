@@ -1,0 +1,91 @@
+"""What every service curve promises, on random questions; and that each is a pure function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.link.rates import Curve, Position, Rate
+from channels.link.uniforms import Uniforms
+
+RATES: dict[str, Any] = {
+    "constant": {"kind": "constant", "bps": 1e5},
+    "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
+    "trace once": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4))},
+    "mahimahi": {"kind": "mahimahi"},
+    "markov": {"kind": "markov", "bps": (0, 1e5), "step_s": 0.05},
+    "rayleigh": {"kind": "rayleigh"},
+    "scheduled": {"kind": "scheduled_outages", "rate": {"kind": "rayleigh"}, "outages_s": ((0.3, 0.4), (1, 3))},
+    "random": {"kind": "random_outages", "rate": {"kind": "mahimahi"}, "mean_up_s": 0.5, "mean_out_s": 0.2},
+    "message": {"kind": "markov_per_message"},
+    "bucket": {"kind": "token_bucket", "peak_bps": 1e6},
+    "duty": {"kind": "duty_cycle", "duty": 0.1},
+}
+OF_TIME_ALONE = [name for name, fields in RATES.items() if Rate.of(fields).time_alone]
+TIMES = st.floats(0, 100)
+SIZES = st.integers(1, 100_000)
+
+
+@pytest.fixture(params=RATES, scope="module")
+def curve(request: pytest.FixtureRequest, uniforms: Uniforms) -> Curve:
+    return Rate.of(RATES[request.param]).curve(uniforms)
+
+
+@pytest.fixture(params=OF_TIME_ALONE, scope="module")
+def curve_of_time(request: pytest.FixtureRequest, uniforms: Uniforms) -> Curve:
+    return Rate.of(RATES[request.param]).curve(uniforms)
+
+
+@settings(max_examples=60, deadline=None)
+@given(start_s=TIMES, sizes=st.lists(SIZES, min_size=2, max_size=6))
+def test_time_does_not_run_back_and_more_bits_end_later(curve: Curve, start_s: float, sizes: list[int]) -> None:
+    position = Position(start_s, 0.0, (0, 0, 0))
+    for bits in sizes:
+        after = curve.finish(position, bits)
+        assert after.time_s >= position.time_s
+        assert curve.finish(position, bits + 1000).time_s >= after.time_s
+        position = after
+
+
+@settings(max_examples=60, deadline=None)
+@given(start_s=TIMES, bits=SIZES)
+def test_finish_is_the_first_instant_at_which_the_bits_are_served(
+    curve_of_time: Curve, start_s: float, bits: int
+) -> None:
+    end_s = curve_of_time.finish(Position(start_s), bits).time_s
+    assert curve_of_time.served_bits(start_s, end_s + 1e-8) >= bits - 1e-3
+    assert curve_of_time.served_bits(start_s, end_s - 1e-5) < bits + 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(start_s=TIMES, first=SIZES, second=SIZES)
+def test_nothing_is_lost_between_two_packets(curve_of_time: Curve, start_s: float, first: int, second: int) -> None:
+    """Two packets back to back end when one of both sizes does: a half-used opportunity is kept."""
+    start = Position(start_s)
+    apart = curve_of_time.finish(curve_of_time.finish(start, first), second)
+    assert apart.time_s == pytest.approx(curve_of_time.finish(start, first + second).time_s, abs=1e-7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(start_s=TIMES, parts=st.tuples(st.floats(0, 5), st.floats(0, 5)))
+def test_service_adds_up_over_time(curve_of_time: Curve, start_s: float, parts: tuple[float, float]) -> None:
+    middle_s, end_s = start_s + parts[0], start_s + parts[0] + parts[1]
+    whole = curve_of_time.served_bits(start_s, end_s)
+    split = curve_of_time.served_bits(start_s, middle_s) + curve_of_time.served_bits(middle_s, end_s)
+    assert split == pytest.approx(whole, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_curve_is_a_pure_function_of_its_uniforms(name: str, uniforms: Uniforms) -> None:
+    """Asked in another order, a fresh curve gives the same answers."""
+    questions = [Position(time_s, 0.0, (0, 0, number)) for number, time_s in enumerate((0.0, 3.0, 40.0, 7.0))]
+    one, other = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
+    forward = [one.finish(question, 30_000) for question in questions]
+    assert forward == [other.finish(question, 30_000) for question in reversed(questions)][::-1]
+
+
+def test_no_bits_take_no_time(curve: Curve) -> None:
+    assert curve.finish(Position(0.25), 0).time_s == 0.25

@@ -1,0 +1,244 @@
+"""Each rate against figures worked out by hand, or against its law."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from channels.link.mahimahi import MahimahiCurve, generated_trace
+from channels.link.rates import Position, Rate
+from channels.link.steps import StepCurve
+from channels.link.uniforms import Uniforms
+
+INF = float("inf")
+
+
+def test_constant_rate_is_bits_over_rate(uniforms: Uniforms) -> None:
+    curve = Rate.of({"kind": "constant", "bps": 1000}).curve(uniforms)
+    assert curve.finish(Position(2.0), 500).time_s == 2.5
+    assert curve.served_bits(1.0, 1.25) == 250
+
+
+def test_an_infinite_rate_ends_at_once_and_a_rate_of_zero_never(uniforms: Uniforms) -> None:
+    assert Rate.of({"kind": "constant", "bps": INF}).curve(uniforms).finish(Position(2.0), 1e9).time_s == 2.0
+    assert Rate.of({"kind": "constant", "bps": 0}).curve(uniforms).finish(Position(2.0), 1).time_s == INF
+
+
+def test_a_trace_holds_each_rate_until_the_next_and_repeats(uniforms: Uniforms) -> None:
+    """100 bit/s for 1 s, nothing for 1 s, 50 bit/s for 2 s, and again."""
+    points = ((0, 100), (1, 0), (2, 50))
+    once = Rate.of({"kind": "trace", "points": points}).curve(uniforms)
+    again = Rate.of({"kind": "trace", "points": points, "period_s": 4}).curve(uniforms)
+    assert once.finish(Position(0.5), 75).time_s == 2.5
+    assert once.finish(Position(0.0), 300).time_s == 6.0
+    assert again.finish(Position(0.0), 300).time_s == 5.0
+    assert again.served_bits(3.0, 9.0) == 50 + 200 + 100
+
+
+def test_a_trace_that_ends_in_silence_never_finishes(uniforms: Uniforms) -> None:
+    curve = Rate.of({"kind": "trace", "points": ((0, 100), (1, 0))}).curve(uniforms)
+    assert curve.finish(Position(0.0), 101).time_s == INF
+    assert curve.finish(Position(0.0), 100).time_s == 1.0
+
+
+STAMPS = st.lists(st.integers(0, 40), min_size=1, max_size=20).map(sorted).filter(lambda stamps: stamps[-1] > 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(stamps=STAMPS, start_ms=st.integers(0, 200), sizes=st.lists(st.integers(1, 40_000), min_size=1, max_size=8))
+def test_mahimahi_serves_to_the_bit(stamps: list[int], start_ms: int, sizes: list[int]) -> None:
+    """Against a slow twin that hands out the opportunities one by one, each packet taking what the last one left."""
+    curve, position = MahimahiCurve(tuple(stamps)), Position(start_ms / 1000)
+    opportunities = (laps * stamps[-1] + stamp for laps in range(10_000) for stamp in stamps)
+    coming = (stamp for stamp in opportunities if stamp > start_ms)
+    now_ms, left_bits = start_ms, 0
+    for bits in sizes:
+        while left_bits < bits:
+            now_ms, left_bits = next(coming), left_bits + 12_000
+        left_bits -= bits
+        position = curve.finish(position, bits)
+        assert position.time_s == now_ms / 1000
+    assert curve.served_bits(start_ms / 1000, position.time_s) == sum(sizes) + position.credit_bits
+
+
+def test_a_mahimahi_file_that_holds_1_is_12_mbit_per_second(tmp_path: Path, uniforms: Uniforms) -> None:
+    path = tmp_path / "one.trace"
+    path.write_text("1\n")
+    curve = Rate.of({"kind": "mahimahi", "path": str(path)}).curve(uniforms)
+    assert curve.served_bits(0, 10) == 12e6 * 10
+    assert curve.finish(Position(0.0), 12_000 * 250).time_s == 0.25
+
+
+def test_what_an_idle_link_leaves_of_an_opportunity_is_gone(uniforms: Uniforms) -> None:
+    curve = MahimahiCurve((5,))
+    half = curve.finish(Position(0.0), 6000)
+    assert (half.time_s, half.credit_bits) == (0.005, 6000)
+    assert curve.finish(half, 6000).time_s == 0.005
+    assert curve.finish(curve.idle(half, 0.005), 6000).time_s == 0.010
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("1\n\n3\n", "line 2"), ("4\n3\n", "line 2"), ("", "line 1"), ("0\n0\n", "line 2"), ("1\n2.5\n", "line 2")],
+    ids=["empty line", "falling stamp", "empty file", "last stamp 0", "not whole"],
+)
+def test_a_bad_mahimahi_file_names_its_line(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "bad.trace"
+    path.write_text(text)
+    with pytest.raises(ValidationError, match=line):
+        Rate.kinds["mahimahi"](path=path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "line 1"),
+        ("time,rate\n0,1\n", "line 1"),
+        ("start_s,bps\n", "line 2"),
+        ("start_s,bps\n1,5\n", "line 2"),
+        ("start_s,bps\n0,5\n0,6\n", "line 3"),
+        ("start_s,bps\n0,5\n1,-6\n", "line 3"),
+        ("start_s,bps\n0,5\n1,fast\n", "line 3"),
+        ("start_s,bps\n0,5\n1,2,3\n", "line 3"),
+        ("start_s,bps\n0,nan\n", "line 2"),
+    ],
+)
+def test_a_bad_trace_file_names_its_line(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(ValidationError, match=line):
+        Rate.kinds["trace"](path=path)
+
+
+def test_a_trace_file_reads_as_its_points(tmp_path: Path, uniforms: Uniforms) -> None:
+    path = tmp_path / "good.csv"
+    path.write_text("start_s,bps\n0,100\n1,0\n2,50\n")
+    assert Rate.kinds["trace"](path=path).read() == ((0.0, 100.0), (1.0, 0.0), (2.0, 50.0))
+
+
+def test_the_generated_trace_is_what_a_file_could_hold() -> None:
+    stamps = generated_trace()
+    assert list(stamps) == sorted(stamps)
+    assert 59_000 < stamps[-1] <= 60_000
+    assert len({round(np.sum((np.array(stamps) // 1000) == second)) for second in range(60)}) > 4
+
+
+def test_a_markov_rate_spends_its_stationary_share_in_each_state(uniforms: Uniforms) -> None:
+    """Share of the fast state p/(p+r); the variance of the mean of a two-state chain is known."""
+    p, r, steps = 0.1, 0.3, 40_000
+    rate = Rate.of({"kind": "markov", "bps": (0, 1), "transition": ((1 - p, p), (r, 1 - r)), "step_s": 1.0})
+    share, eigenvalue = p / (p + r), 1 - p - r
+    sd = math.sqrt(share * (1 - share) * (1 + eigenvalue) / (1 - eigenvalue) / steps)
+    assert abs(rate.curve(uniforms).served_bits(0, steps) / steps - share) < 5 * sd
+
+
+def test_a_rate_per_message_is_q_s_channel(seeded: Callable[[int], Uniforms]) -> None:
+    """Two states, all transitions one half: half of the messages at each rate, whatever came before."""
+    curve = Rate.of("markov_per_message").curve(seeded(4))
+    slow = np.array([curve.finish(Position(0.0, 0.0, (0, 0, t)), 6e6).time_s == 3.0 for t in range(4000)])
+    assert abs(slow.mean() - 0.5) < 5 * 0.5 / math.sqrt(4000)
+    assert abs((slow[1:] == slow[:-1]).mean() - 0.5) < 5 * 0.5 / math.sqrt(4000)
+
+
+def test_a_rate_per_message_stays_for_the_repeats_of_a_message(uniforms: Uniforms) -> None:
+    curve = Rate.of("markov_per_message").curve(uniforms)
+    message = (3, 1, 7)
+    assert len({curve.finish(Position(0.0, 0.0, message), 1e6).time_s for _ in range(5)}) == 1
+
+
+def test_rayleigh_capacity_is_its_ergodic_mean(uniforms: Uniforms) -> None:
+    """E[log2(1 + g s)] = e^(1/s) E1(1/s) / ln 2, at 5 sd of the mean over blocks."""
+    from scipy.special import exp1
+
+    blocks, snr = 20_000, 10**0.3
+    curve = Rate.of({"kind": "rayleigh", "bandwidth_hz": 1e5, "mean_snr_db": 3, "coherence_s": 0.01}).curve(uniforms)
+    assert isinstance(curve, StepCurve)
+    rates = np.array([curve.rate_bps((number + 0.5) * 0.01) for number in range(blocks)])
+    expected = 1e5 * math.exp(1 / snr) * exp1(1 / snr) / math.log(2)
+    assert abs(rates.mean() - expected) < 5 * rates.std() / math.sqrt(blocks)
+    assert curve.served_bits(0, blocks * 0.01) == pytest.approx(rates.sum() * 0.01)
+
+
+def test_a_token_bucket_passes_its_burst_at_once_and_then_drips(uniforms: Uniforms) -> None:
+    """1000 bit/s into 3000 bits: three packets of 1000 at once, then one a second; 2 s of rest earn two."""
+    curve = Rate.of({"kind": "token_bucket", "bps": 1000, "burst_bits": 3000}).curve(uniforms)
+    position, ends_s = Position(0.0), []
+    for _ in range(5):
+        position = curve.finish(position, 1000)
+        ends_s.append(position.time_s)
+    assert ends_s == [0, 0, 0, 1, 2]
+    rested = curve.idle(position, 4.0)
+    assert [curve.finish(rested, bits).time_s for bits in (2000, 2500)] == [4.0, 4.5]
+
+
+def test_a_token_bucket_never_exceeds_its_envelope(uniforms: Uniforms) -> None:
+    """Over any interval at most burst + rate t, whatever the packets."""
+    curve = Rate.of({"kind": "token_bucket", "bps": 1000, "burst_bits": 3000, "peak_bps": 8000}).curve(uniforms)
+    generator, position, ends = np.random.default_rng(0), Position(0.0), [(0.0, 0)]
+    for bits in generator.integers(100, 5000, 300):
+        if generator.random() < 0.3:
+            position = curve.idle(position, position.time_s + generator.exponential(3))
+        position = curve.finish(position, int(bits))
+        ends.append((position.time_s, ends[-1][1] + int(bits)))
+    for first, (start_s, before) in enumerate(ends):
+        for end_s, after in ends[first + 1 :]:
+            assert after - before <= 3000 + 1000 * (end_s - start_s) + 1e-6
+
+
+def test_airtime_is_answered_with_silence(uniforms: Uniforms) -> None:
+    """A duty of 1/4: 1 s of airtime, 3 s of silence, whether the next packet waits or comes later."""
+    curve = Rate.of({"kind": "duty_cycle", "bps": 100, "duty": 0.25}).curve(uniforms)
+    first = curve.finish(Position(0.0), 100)
+    assert first.time_s == 1.0
+    assert curve.finish(first, 50).time_s == 4.5
+    assert curve.finish(curve.idle(first, 3.0), 50).time_s == 4.5
+    assert curve.finish(curve.idle(first, 10.0), 50).time_s == 10.5
+
+
+def test_a_packet_waits_out_an_outage(uniforms: Uniforms) -> None:
+    rate = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 100}, "outages_s": ((1, 3), (4, 4.5))}
+    curve = Rate.of(rate).curve(uniforms)
+    assert [curve.finish(Position(0.0), bits).time_s for bits in (100, 150, 250)] == [1.0, 3.5, 5.0]
+    assert curve.finish(Position(2.0), 50).time_s == 3.5
+    assert curve.served_bits(0, 5) == 250
+
+
+def test_random_outages_take_their_share_of_the_time(uniforms: Uniforms) -> None:
+    """Up mu / (mu + nu) of the time; the spread is that of an alternating renewal process."""
+    rate = {"kind": "random_outages", "rate": {"kind": "constant", "bps": 1}, "mean_up_s": 3, "mean_out_s": 1}
+    horizon_s = 40_000
+    up_share = Rate.of(rate).curve(uniforms).served_bits(0, horizon_s) / horizon_s
+    sd = math.sqrt(2 * 3**2 * 1**2 / (3 + 1) ** 3 / horizon_s)
+    assert abs(up_share - 0.75) < 5 * sd
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"kind": "constant", "bps": -1}, "bps"),
+        ({"kind": "constant", "bps": math.nan}, "bps"),
+        ({"kind": "trace", "points": ()}, "points"),
+        ({"kind": "trace", "points": ((0, 0),), "period_s": 1}, "all its rates are 0"),
+        ({"kind": "trace", "points": ((0, 1), (2, 1)), "period_s": 2}, "period_s"),
+        ({"kind": "mahimahi", "path": "/no/such/file"}, "path"),
+        ({"kind": "markov", "transition": ((0.5, 0.6), (0.5, 0.5))}, "row 0"),
+        ({"kind": "markov", "bps": (1, 2, 3)}, "3 rows of 3"),
+        ({"kind": "markov", "bps": (0, 1), "transition": ((1, 0), (0.5, 0.5))}, "rate above 0"),
+        ({"kind": "markov", "step_s": 0}, "step_s"),
+        ({"kind": "rayleigh", "coherence_s": 0}, "coherence_s"),
+        ({"kind": "token_bucket", "bps": 10, "peak_bps": 5}, "peak_bps"),
+        ({"kind": "duty_cycle", "duty": 0}, "duty"),
+        ({"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
+        ({"kind": "scheduled_outages", "rate": "token_bucket"}, "time alone"),
+    ],
+)
+def test_nonsense_is_refused_by_name(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        Rate.kinds[str(fields["kind"])].model_validate(fields)
