@@ -18,6 +18,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
+from channels.link.arq import SelectiveRepeat
 from channels.link.config import Link, check_round_trip
 from channels.link.rates import Constant as ConstantRate
 from kinds import Choice, ConfigError, Part, one_line
@@ -113,7 +114,7 @@ class Cell(Part):
     scheme: Scheme = Field(KSqs(), description="what crosses the uplink, and how it is judged")
     edge: Edge = Edge()
     uplink: Link = Link()
-    downlink: Link = Link(rate=ConstantRate(bps=10e6))
+    downlink: Link = Link(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
     cloud: Cloud = Cloud()
     seed: int = Field(0, ge=0, lt=1 << 62, description="of every random number")
     imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(

@@ -68,10 +68,10 @@ class ReplayedText:
         return laws
 
     def recent(self, tokens: tuple[int, ...]) -> Laws:
-        """The laws that a pass over `tokens` gave since the last crop, made again where the pass was skipped."""
+        """The law [1, V] after `tokens`, from the pass made since the last crop, else by a pass of its own."""
         if tokens not in self._recent:
             self._catch_up()
-        return self._recent[tokens]
+        return self._recent[tokens] if tokens in self._recent else self.laws(tokens, 1)
 
     def crop(self, tokens: tuple[int, ...]) -> None:
         """Keeps only what is cached of `tokens`, a prefix of the text."""

@@ -1,0 +1,34 @@
+"""Small cells over the synthetic pair, for tests of everything but language models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulator import Cell
+
+SCHEMES = ("cloud_only", "dense", "k_sqs", "c_sqs")
+PAIR = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0, "prompt_tokens": 16}
+
+
+def cell(scheme: object = "k_sqs", bps: float = 1e5, **fields: Any) -> Cell:
+    """A cell of two short requests on a fixed timer, no batching; `fields` replace whole top-level parts."""
+    tree: dict[str, Any] = {
+        "models": {"pair": PAIR},
+        "workload": {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24},
+        "scheme": scheme,
+        "edge": {"latency": {"kind": "constant", "per_pass_s": 0.005}},
+        "cloud": {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02}},
+        "uplink": link(bps),
+        "downlink": link(1e7, arq="selective_repeat"),
+    }
+    return Cell.from_fields(tree | fields)
+
+
+def link(bps: float, delay_s: float = 0.02, loss: object = "none", **fields: Any) -> dict[str, Any]:
+    """A link of constant rate and delay."""
+    return {
+        "rate": {"kind": "constant", "bps": bps},
+        "delay": {"kind": "constant", "delay_s": delay_s},
+        "loss": loss,
+        **fields,
+    }

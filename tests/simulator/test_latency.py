@@ -1,0 +1,109 @@
+"""Latency emerges: closed forms where there are some, monotony in the rate, and nothing without the uplink process."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from cells import SCHEMES, cell, link
+
+from simulator import simulate
+from simulator.link import Link
+from simulator.results import BREAKDOWN
+
+HEADER_BITS = 320
+SPECULATIVE = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_latency_falls_weakly_with_bandwidth(scheme: str, seed: int) -> None:
+    rates = [1e3, 3e3, 1e4, 3e4, 1e5, 1e6, 1e7, math.inf]
+    lossy = {"kind": "bernoulli", "probability": 0.2}
+    latency = [
+        simulate(cell(scheme, seed=seed, uplink=link(bps, loss=lossy))).summary["latency_per_token_s"] for bps in rates
+    ]
+    assert all(later <= earlier for earlier, later in zip(latency, latency[1:], strict=False))
+    assert latency[-1] < latency[0]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_free_links_leave_compute_alone(scheme: str) -> None:
+    free = link(math.inf, delay_s=0.0)
+    result = simulate(cell(scheme, uplink=free, downlink=free))
+    compute = ["prefill_s", "draft_s", "encode_s", "cloud_queue_s", "cloud_decode_s", "verify_s"]
+    for name in BREAKDOWN:
+        if name not in compute:
+            assert result.summary[name] == 0.0, name
+    rounds = result.rounds
+    verify_s = 0.02 * len(rounds)
+    draft_s = 0.005 * rounds["edge_passes"].sum() + 1e-4 * rounds["drafted"].sum()
+    assert result.requests["latency_s"].sum() == pytest.approx(verify_s + draft_s, rel=1e-12)
+
+
+def test_cloud_only_equals_its_closed_form() -> None:
+    result = simulate(cell("cloud_only", bps=1e4))
+    prompt_bits = 8 * math.ceil((8 * 6 + 1) / 8)
+    reply_bits = 8 * math.ceil(math.log2(2 * 64) / 8)
+    expected = (
+        (prompt_bits + HEADER_BITS) / 1e4 + 0.02  # prompt up
+        + 24 * 0.02  # passes: the first reads the prompt
+        + (reply_bits + HEADER_BITS) / 1e7 + 0.02  # last token down
+    )  # fmt: skip
+    assert result.requests["latency_s"].to_numpy() == pytest.approx([expected] * 2, rel=1e-12)
+
+
+def test_speculative_round_equals_its_closed_form() -> None:
+    """One round trip, spelled out: K-SQS with room for a single draft a round and nothing lost."""
+    result = simulate(cell({"kind": "k_sqs", "k": 4, "max_drafts": 1}, bps=1e4))
+    later = result.rounds[result.rounds["round"] > 1]
+    duration = later["answered_s"] - later["started_s"]
+    down = (later["reply_bits"] + HEADER_BITS) / 1e7 + 0.02
+    up = (later["payload_bits"] + HEADER_BITS) / 1e4 + 0.02
+    assert duration.to_numpy() == pytest.approx((0.005 + 1e-4 + up + 0.02 + down).to_numpy(), rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_without_the_uplink_process_nothing_is_answered(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Link.put
+    monkeypatch.setattr(Link, "put", lambda self, message: None if self.name == "uplink" else put(self, message))
+    result = simulate(cell(scheme))
+    assert result.summary["answered"] == 0.0
+    assert math.isnan(result.summary["latency_per_token_s"])
+
+
+def test_rate_zero_waits() -> None:
+    result = simulate(cell("k_sqs", bps=0.0))
+    assert (result.requests["outcome"] == "in_flight").all()
+
+
+def test_losses_cost_timers_and_second_transmissions() -> None:
+    quiet = simulate(cell("k_sqs")).summary
+    lossy = simulate(cell("k_sqs", uplink=link(1e5, loss={"kind": "bernoulli", "probability": 0.4}))).summary
+    assert quiet["timeout_wait_s"] == quiet["retransmit_s"] == 0.0
+    assert lossy["timeout_wait_s"] > 0 < lossy["retransmit_s"]
+    assert lossy["uplink_bits_per_token"] > quiet["uplink_bits_per_token"]
+    assert lossy["payload_bits_per_token"] == quiet["payload_bits_per_token"]
+
+
+def test_the_prompt_costs_bits_once() -> None:
+    charged = simulate(cell("k_sqs")).summary
+    free = simulate(
+        cell(
+            "k_sqs",
+            workload={
+                "kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24, "prompt_at_cloud": True,
+            },
+        )
+    ).summary  # fmt: skip
+    prompt_bits = 8 * math.ceil((8 * 6 + 1) / 8) + HEADER_BITS
+    saved = (charged["uplink_bits_per_token"] - free["uplink_bits_per_token"]) * 24
+    assert saved == pytest.approx(prompt_bits, rel=1e-9)
+
+
+def test_devices_contend_for_the_cloud_and_the_uplink() -> None:
+    workload = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24, "devices": 6}
+    alone, crowd = simulate(cell("k_sqs")).summary, simulate(cell("k_sqs", workload=workload)).summary
+    assert crowd["latency_per_token_s"] > alone["latency_per_token_s"]
+    assert crowd["cloud_busy"] > alone["cloud_busy"]
+    assert crowd["uplink_queue_s"] > 0 < crowd["cloud_queue_s"]

@@ -1,0 +1,55 @@
+"""I12: the committed text follows the verifier's law, by exact enumeration through the shipped edge, wire and cloud."""
+
+from __future__ import annotations
+
+import pytest
+from exact import Enumeration, distance, verifier_law
+
+from simulator.schemes import SQ, CSqs, Dense, KSqs
+from simulator.schemes.base import DraftScheme
+
+TOKENS = 3
+EXACT = verifier_law((1, 2), TOKENS)
+LOSSLESS: dict[str, DraftScheme] = {
+    "dense": Dense(resolution=5, max_drafts=2),
+    "k_sqs": KSqs(k=2, resolution=5, max_drafts=2),
+    "k_sqs, first draft over budget": KSqs(k=3, resolution=5, max_drafts=2, budget_bits=6),
+    "c_sqs": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1),
+    "c_sqs, budget binds": CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, target=0.1, budget_bits=16),
+    "c_sqs, rollback none": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, rollback="none"),
+    "c_sqs, accepted only": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, rollback="accepted_only"),
+    "c_sqs, capped": CSqs(resolution=5, max_drafts=2, initial=0.05, step=0.3, k_max=2),
+}
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_i12_output_law_is_the_verifiers(name: str) -> None:
+    enumeration = Enumeration(LOSSLESS[name], TOKENS)
+    law = enumeration.law()
+    assert enumeration.rounds >= 2
+    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(law, EXACT) < 1e-12
+
+
+def test_budget_binds_in_the_enumerations_above() -> None:
+    """The claim is empty where no round is cut: some are, some are not, and some first drafts lose tokens."""
+    cut = Enumeration(LOSSLESS["c_sqs, budget binds"], TOKENS)
+    cut.law()
+    assert 0 < cut.full < cut.second_drafts
+    shrunk = Enumeration(LOSSLESS["k_sqs, first draft over budget"], TOKENS)
+    shrunk.law()
+    assert shrunk.shrunk > 0
+
+
+def test_drawing_from_q_and_quantizing_after_bends_the_law() -> None:
+    law = Enumeration(SQ(k=3, resolution=5, max_drafts=2), TOKENS).law()
+    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(law, EXACT) > 0.04
+
+
+def test_a_budget_that_looks_at_the_draft_bends_the_law() -> None:
+    """Draft 2 is dropped where its own token is dear: the forbidden rule of REFERENCE, "The protocol"."""
+    control = Enumeration(Dense(resolution=5, max_drafts=2), TOKENS, drop=lambda _, after: after.context[-1] == 0)
+    law = control.law()
+    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(law, EXACT) > 0.04
