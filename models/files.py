@@ -28,10 +28,16 @@ class Card(Part):
     context_tokens: int
     sha256: dict[str, str]
 
+    def hash_of(self, name: str) -> str:
+        """The recorded hash of a file. Raises ConfigError when none is recorded."""
+        if name not in self.sha256:
+            raise ConfigError(f"{name}: no such bundled weights; there are {', '.join(sorted(self.sha256))}")
+        return self.sha256[name]
+
     def verify(self, folder: Path, names: Sequence[str]) -> None:
         """Raises ConfigError unless each named file under `folder` is there and has its recorded hash."""
         for name in names:
-            if sha256(folder / name) != self.sha256.get(name):
+            if self.hash_of(name) != sha256(folder / name):
                 raise ConfigError(f"{folder / name}: damaged (its sha256 is not the recorded one); install it again")
 
 

@@ -25,6 +25,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.cache_utils import DynamicLayer
+from transformers.utils import logging
 
 from kinds import ConfigError
 from models.files import fingerprint
@@ -39,6 +40,7 @@ def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> 
     `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. Raises
     ConfigError when the cache cannot be rolled back, when there are no safetensors, or when they do not fit the config.
     """
+    logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         require_croppable(config, str(folder))

@@ -44,7 +44,7 @@ class Sotu(Pair):
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(*(self._card.sha256[name] for name in self._files), sha256(ADDRESSES))
+        return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256(ADDRESSES))
 
     def load(self) -> LoadedPair:
         """See `Pair.load`."""
@@ -55,7 +55,7 @@ class Sotu(Pair):
         self._card.verify(self.home, self._files)
         tokenizer = Tokenizer.from_file(str(self.home / "tokenizer.json"))
         drafter, verifier = (
-            load_model(self.home / rung, self._card.sha256[f"{rung}/model.safetensors"], "cpu")
+            load_model(self.home / rung, self._card.hash_of(f"{rung}/model.safetensors"), "cpu")
             for rung in (self.drafter, self.verifier)
         )
         return LoadedPair(drafter, verifier, read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids)))
