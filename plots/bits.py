@@ -14,7 +14,7 @@ METRIC = "payload_bits_per_token"
 
 def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     """Bars, or curves where the axis changes the bits; None where no scheme sends a payload."""
-    sent = summary[summary[METRIC].notna()]
+    sent = summary[summary[METRIC] > 0]
     if sent.empty:
         return None
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")

@@ -21,6 +21,9 @@ SCENARIO = Scenario(
         "models.temperature": 1.0,
         "workload.requests": 8,
         "workload.output_tokens": 64,
+        # Stop-and-wait would hold each streamed token of cloud-only back for a round trip: not a fair baseline.
+        "uplink.arq": "selective_repeat",
+        "downlink.arq": "selective_repeat",
     },
     grid={
         "scheme": ["cloud_only", "dense", {"kind": "k_sqs", "k": 8}, "c_sqs"],

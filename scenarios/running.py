@@ -12,7 +12,7 @@ from scenarios.drawing import Note, draw_all
 from scenarios.progress import Progress
 from scenarios.scenario import Finding, Job
 from scenarios.tables import WIDTH, costs, headline, stands_for
-from simulator.findings import lines
+from simulator.findings import SEPARABLE, lines
 from simulator.stats import CURVE, axis_of, summarise, with_curves
 
 
@@ -35,7 +35,7 @@ def _report(job: Job, table: pd.DataFrame, summary: pd.DataFrame, axis: str | No
     text = [headline(summary, axis), "", costs(summary), ""]
     if axis is not None:
         told = dict.fromkeys(line for finding in job.findings for line in _told(finding, table, axis))
-        text += [*(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in told), ""]
+        text += [*(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in told), SEPARABLE, ""]
     return [*text, stands_for(job.cells)]
 
 

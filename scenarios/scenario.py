@@ -79,11 +79,11 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
     Raises ConfigError for a field no cell has, a value a field refuses, and changes that contradict each other.
     """
     from simulator.config import Cell, load_imports
-    from simulator.settings import compose
+    from simulator.settings import changed
 
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
-    base = compose(Cell, {**scenario.base, **quick.base, "imports": [str(path) for path in changes.imports]})
+    base = changed(Cell, {**scenario.base, **quick.base, "imports": [str(path) for path in changes.imports]})
     cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
     return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings)
 
@@ -93,16 +93,17 @@ def job_around(file: Path, changes: Changes) -> Job:
     from simulator.config import Cell, load_imports
 
     load_imports(changes.imports)
-    cells, notes = _spread(Cell.from_yaml(file), {}, 1, changes)
+    cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     return Job(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
 
 
 def _spread(
-    base: Cell, grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
+    base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
-    from simulator.settings import expand, pin, widen
+    from simulator.config import Cell
+    from simulator.settings import pin, spread, widen
 
     settings = dict(changes.settings)
     twice = [path for path in settings if path in changes.grid]
@@ -112,10 +113,10 @@ def _spread(
         raise ConfigError("seed: both --seeds and --grid give it; give one")
     if changes.seeds is not None and changes.seeds < 1:
         raise ConfigError(f"seeds = {changes.seeds}: should be greater than or equal to 1")
-    first = settings.pop("seed", base.seed)
+    first = settings.pop("seed", base.get("seed", 0))
     if not isinstance(first, int) or isinstance(first, bool):
         raise ConfigError(f"seed = {first!r}: should be a whole number")
     axes, pinned = pin(widen(grid, changes.grid), settings)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
-    return expand(base, axes, settings), notes
+    return spread(Cell, base, axes, settings), notes

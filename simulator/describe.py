@@ -35,41 +35,56 @@ def describe(part: Part) -> list[FieldLine]:
     What several kinds share is one line; `when` then lists them.
     """
     merged: dict[FieldLine, list[str]] = {}
-    for line in _lines(type(part), part, (), ""):
+    for line in _lines(type(part), part, _Place()):
         merged.setdefault(replace(line, when=""), []).append(line.when)
     return [replace(line, when=", ".join(filter(None, kinds))) for line, kinds in merged.items()]
 
 
-def _lines(schema: type[Part], value: Part | None, above: tuple[str, ...], when: str) -> Iterator[FieldLine]:
+@dataclass(frozen=True)
+class _Place:
+    """Where a walk through a part stands: names above, kinds chosen on the way, families not to be opened again."""
+
+    path: tuple[str, ...] = ()
+    when: str = ""
+    open: frozenset[type] = frozenset()
+
+    def below(self, name: str) -> _Place:
+        return replace(self, path=(*self.path, name))
+
+    def under(self, family: type, kind: str) -> _Place:
+        return replace(self, when=f"{self.when}/{kind}" if self.when else kind, open=self.open | {family})
+
+
+def _lines(schema: type[Part], value: Part | None, place: _Place) -> Iterator[FieldLine]:
     for name, field in schema.model_fields.items():
         if name == "kind":
             continue
         default = getattr(value, name) if value is not None else field.get_default(call_default_factory=True)
-        path = (*above, name)
+        here = place.below(name)
         part = part_of(field.annotation)
-        if part is None:
-            yield _line(path, field, default, when)
-        elif issubclass(part, Choice) and part.is_family():
-            yield from _family(part, field, default, path, when)
-        elif _named(default):
-            yield _line(path, field, default, when)
+        if part is not None and issubclass(part, Choice) and part.is_family():
+            yield from _family(part, field, default, here)
+        elif part is None or _named(default):
+            yield _line(here, field, default)
         else:
-            yield from _lines(part, default if isinstance(default, Part) else None, path, when)
+            yield from _lines(part, default if isinstance(default, Part) else None, here)
 
 
-def _family(
-    family: type[Choice], field: FieldInfo, default: object, path: tuple[str, ...], when: str
-) -> Iterator[FieldLine]:
+def _family(family: type[Choice], field: FieldInfo, default: object, place: _Place) -> Iterator[FieldLine]:
     kind = getattr(default, "kind", None)
+    path = ".".join((*place.path, "kind"))
     known = ", ".join(sorted(family.kinds))
-    yield FieldLine(".".join((*path, "kind")), str(kind), "", f"one of {known}", field.description or "", when)
+    yield FieldLine(path, shown(kind), "", f"one of {known}", field.description or "", place.when)
+    if family in place.open:  # a part made of others of its own family: its kinds are told further up
+        return
     for name, alternative in sorted(family.kinds.items(), key=lambda item: item[0] != kind):
-        nested = f"{when}/{name}" if when else name
-        yield from _lines(alternative, default if isinstance(default, alternative) else None, path, nested)
+        given = default if isinstance(default, alternative) else None
+        yield from _lines(alternative, given, place.under(family, name))
 
 
-def _line(path: tuple[str, ...], field: FieldInfo, default: object, when: str) -> FieldLine:
-    return FieldLine(".".join(path), shown(default), unit(path[-1]), _bounds(field), field.description or "", when)
+def _line(place: _Place, field: FieldInfo, default: object) -> FieldLine:
+    path, meaning = ".".join(place.path), field.description or ""
+    return FieldLine(path, shown(default), unit(place.path[-1]), _bounds(field), meaning, place.when)
 
 
 def shown(value: object) -> str:
@@ -82,6 +97,8 @@ def shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.12g}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(shown, value)) + "]"
     if _named(value):
         return str(getattr(value, "name", value))
     return str(value)

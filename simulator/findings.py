@@ -16,6 +16,9 @@ from simulator.stats import CURVE, Interval, interval, paired
 from simulator.units import quantity, title
 
 
+SEPARABLE = "Separable: the 95% interval of the difference, paired by seed, leaves out 0."
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One value of the axis: the lowest curve, those not separable from it, and the best of the others.
@@ -68,7 +71,7 @@ def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Ou
 def _told(stretch: list[Outcome]) -> str:
     tied = stretch[0].tied
     if len(tied) > 1:
-        return f"{_and(tied)} are not separable (the paired 95% interval of their difference covers 0)"
+        return f"{_and(tied)} are not separable"
     margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
     if not margins:
         return f"{tied[0]} alone"
@@ -80,14 +83,14 @@ def _told(stretch: list[Outcome]) -> str:
 
 
 def _stretch(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
-    """`up to b`, `from a on`, `a to b`, `at a`, `everywhere`, in the axis's unit."""
-    if from_start and to_end:
-        return f"{quantity(low, axis)} to {quantity(high, axis)} (all of it)" if low != high else quantity(low, axis)
-    if from_start:
+    """`at a`, `up to b`, `from a on` or `a to b`, in the axis's unit."""
+    if low == high:
+        return f"at {quantity(low, axis)}"
+    if from_start and not to_end:
         return f"up to {quantity(high, axis)}"
-    if to_end:
+    if to_end and not from_start:
         return f"from {quantity(low, axis)} on"
-    return f"at {quantity(low, axis)}" if low == high else f"{quantity(low, axis)} to {quantity(high, axis)}"
+    return f"{quantity(low, axis)} to {quantity(high, axis)}" + (" (all of it)" if from_start else "")
 
 
 def _and(names: tuple[str, ...]) -> str:

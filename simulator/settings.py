@@ -6,6 +6,7 @@ mapping) apply first, outermost first; single fields follow. So the order in whi
 
 from __future__ import annotations
 
+import copy
 import difflib
 import itertools
 import json
@@ -32,32 +33,40 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     (`scheme.k` where one scheme has k) applies there. Raises ConfigError for a field that no cell has, an axis without
     values, and every value that a field refuses.
     """
+    return spread(type(base), base.model_dump(), grid, settings or {})
+
+
+def spread(
+    schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
+) -> list[P]:
+    """`expand` over nested mappings that need not be a whole cell: missing fields take their defaults."""
     for path, values in grid.items():
         if not values:
             raise ConfigError(f"{path} = []: an axis needs at least one value")
     used: set[str] = set()
-    cells: dict[str, P] = {}
     trees: list[Nested] = []
     for values in itertools.product(*grid.values()):
-        tree = base.model_dump()
-        used |= _assign(type(base), tree, {**(settings or {}), **dict(zip(grid, values, strict=True))})
-        trees.append(tree)
-    for path in (*(settings or {}), *grid):
-        if path not in used:
-            raise _unknown(type(base), path, trees)
-    for cell in (validated(type(base), tree) for tree in trees):
+        here = copy.deepcopy(tree)
+        used |= _assign(schema, here, {**settings, **dict(zip(grid, values, strict=True))})
+        trees.append(here)
+    _require(used, (*settings, *grid), schema, trees)
+    cells: dict[str, P] = {}
+    for cell in (validated(schema, here) for here in trees):
         cells.setdefault(cell.model_dump_json(), cell)
     return list(cells.values())
 
 
-def compose(schema: type[P], settings: Mapping[str, object]) -> P:
-    """A value of `schema` with its defaults, changed by `settings`. Raises ConfigError as `expand` does."""
+def changed(schema: type[Part], settings: Mapping[str, object]) -> Nested:
+    """The defaults of `schema` changed by `settings`, as nested mappings, not yet checked as a whole."""
     tree: Nested = {}
-    used = _assign(schema, tree, settings)
-    for path in settings:
+    _require(_assign(schema, tree, settings), tuple(settings), schema, [tree])
+    return tree
+
+
+def _require(used: set[str], paths: Sequence[str], schema: type[Part], trees: Sequence[Nested]) -> None:
+    for path in paths:
         if path not in used:
-            raise _unknown(schema, path, [tree])
-    return validated(schema, tree)
+            raise _unknown(schema, path, trees)
 
 
 def validated(schema: type[P], tree: Mapping[str, object]) -> P:

@@ -1,0 +1,66 @@
+"""The sentences about a sweep, from tables whose outcome is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from simulator.findings import lines, outcomes
+
+AXIS = "uplink.rate.bps"
+RATES = (1e3, 1e4, 1e5, 1e6)
+
+
+def sweep(latency: dict[str, tuple[float, ...]], noise: dict[str, float] | None = None, seeds: int = 3) -> pd.DataFrame:
+    """A cells table: `latency[curve]` along RATES, plus `noise[curve]` times -1, 0, 1, ... by seed."""
+    return pd.DataFrame(
+        [
+            {
+                "curve": curve,
+                AXIS: rate,
+                "seed": seed,
+                "latency_per_token_s": value + (noise or {}).get(curve, 0) * (seed - 1),
+            }
+            for curve, values in latency.items()
+            for rate, value in zip(RATES, values, strict=True)
+            for seed in range(seeds)
+        ]
+    )
+
+
+def test_the_crossover_is_where_the_lowest_changes() -> None:
+    told = lines(sweep({"sparse": (0.5, 0.2, 0.11, 0.11), "dense": (1.0, 0.4, 0.1, 0.1)}), AXIS)
+    assert told == [
+        "latency per token, uplink rate up to 10 kbit/s: sparse is lowest, 50% below the next (dense)",
+        "latency per token, uplink rate from 100 kbit/s on: dense is lowest, 9.1% below the next (sparse)",
+    ]
+
+
+def test_what_the_seeds_cannot_tell_apart_is_called_not_separable() -> None:
+    # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 covers 0
+    told = lines(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4, "c": (0.9,) * 4}, {"b": 0.01}), AXIS)
+    assert told == ["latency per token, uplink rate 1 kbit/s to 1 Mbit/s (all of it): a and b are not separable"]
+
+
+def test_a_difference_that_every_seed_shows_is_separable_however_noisy_the_seeds() -> None:
+    found = outcomes(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"a": 0.1, "b": 0.102}), AXIS)
+    assert {outcome.lowest for outcome in found} == {"a"} and all(outcome.tied == ("a",) for outcome in found)
+
+
+def test_one_seed_gives_an_order_and_says_that_it_has_no_interval() -> None:
+    (told,) = lines(sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1), AXIS)
+    assert told.endswith("a is lowest, 50% below the next (b); one seed, no interval")
+
+
+def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> None:
+    cells = sweep({"a": (3.0, 3.0, 3.0, 3.0), "b": (4.0, 4.0, 4.0, 4.0)}).rename(
+        columns={AXIS: "models.temperature", "latency_per_token_s": "payload_bits_per_token"}
+    )
+    cells.loc[cells["curve"] == "b", "payload_bits_per_token"] = np.nan
+    (told,) = lines(cells, "models.temperature", "payload_bits_per_token")
+    assert told == "payload bits per token, temperature 1,000 to 1,000,000 (all of it): a alone"
+
+
+def test_a_single_point_is_named_as_a_point() -> None:
+    told = lines(sweep({"a": (0.1, 0.5, 0.5, 0.5), "b": (0.2, 0.4, 0.4, 0.4)}), AXIS)
+    assert told[0].startswith("latency per token, uplink rate at 1 kbit/s: a is lowest")

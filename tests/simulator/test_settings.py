@@ -1,0 +1,207 @@
+"""What `--set` and `--grid` mean, on a small configuration of its own and on real cells."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from kinds import Choice, ConfigError, Part
+from simulator.config import Cell
+from simulator.describe import describe
+from simulator.settings import (
+    changed,
+    expand,
+    flatten,
+    parse_axis,
+    parse_setting,
+    pin,
+    spread,
+    validated,
+    widen,
+)
+
+
+class Drink(Choice):
+    """A family."""
+
+
+class Tea(Drink):
+    kind: Literal["tea"] = "tea"
+    minutes: float = Field(3.0, gt=0)
+    sugar: int = Field(0, ge=0)
+
+
+class Coffee(Drink):
+    kind: Literal["coffee"] = "coffee"
+    shots: int = Field(1, ge=1, le=4)
+    sugar: int = Field(0, ge=0)
+
+
+class Tray(Part):
+    drink: Drink = Field(Tea(), description="what is in the cup")
+    hot: bool = True
+
+
+class Breakfast(Part):
+    tray: Tray = Tray()
+    guests: int = Field(1, ge=1)
+    price_s: float = Field(2.0, ge=0)
+
+
+BASE = Breakfast()
+
+
+def set_in(settings: dict[str, object]) -> Breakfast:
+    (found,) = expand(BASE, {}, settings)
+    return found
+
+
+def test_a_dotted_path_changes_one_field_and_leaves_the_rest() -> None:
+    assert set_in({"tray.drink.minutes": 5}) == Breakfast(tray=Tray(drink=Tea(minutes=5)))
+
+
+def test_setting_a_kind_resets_the_part_even_to_the_kind_it_had() -> None:
+    sweet = Breakfast(tray=Tray(drink=Tea(minutes=9, sugar=2)))
+    assert expand(sweet, {}, {"tray.drink.kind": "coffee"}) == [Breakfast(tray=Tray(drink=Coffee()))]
+    assert expand(sweet, {}, {"tray.drink.kind": "tea"}) == [Breakfast()]
+
+
+def test_a_bare_name_a_kind_and_a_mapping_mean_the_same() -> None:
+    wanted = Breakfast(tray=Tray(drink=Coffee()))
+    for settings in ({"tray.drink": "coffee"}, {"tray.drink.kind": "coffee"}, {"tray.drink": {"kind": "coffee"}}):
+        assert set_in(settings) == wanted
+    assert set_in({"tray": {"drink": "coffee"}}) == wanted
+
+
+@given(
+    st.permutations([("tray", {"hot": False}), ("tray.drink.kind", "coffee"), ("tray.drink.shots", 3), ("guests", 2)])
+)
+def test_the_order_of_settings_does_not_matter(settings: list[tuple[str, object]]) -> None:
+    assert set_in(dict(settings)) == Breakfast(guests=2, tray=Tray(hot=False, drink=Coffee(shots=3)))
+
+
+def test_a_field_of_one_kind_applies_where_that_kind_is() -> None:
+    cells = expand(BASE, {"tray.drink": ["tea", "coffee"], "tray.drink.shots": [2, 3]})
+    assert [cell.tray.drink for cell in cells] == [Tea(), Coffee(shots=2), Coffee(shots=3)]
+    assert expand(BASE, {"tray.drink": ["tea", "coffee"]}, {"tray.drink.shots": 4})[1].tray.drink == Coffee(shots=4)
+
+
+def test_the_grid_is_the_product_first_axis_outermost() -> None:
+    cells = expand(BASE, {"guests": [1, 2], "price_s": [0.0, 1.0, math.inf]})
+    assert [(cell.guests, cell.price_s) for cell in cells] == [(g, p) for g in (1, 2) for p in (0.0, 1.0, math.inf)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"tray.drink.shots": 2}, "tray.drink.shots: no cell has such a field"),
+        ({"tray.drink.minuts": 2}, "did you mean tray.drink.minutes"),
+        ({"minutes": 2}, "did you mean tray.drink.minutes"),
+        ({"guests.more": 2}, "guests.more: no cell has such a field"),
+        ({"guests": 0}, "guests = 0: "),
+        ({"tray.drink.minutes": -1}, "tray.drink.minutes = -1: "),
+        ({"tray.drink": "milk"}, "kind must be one of coffee, tea"),
+        ({"tray": {"drink": {"kind": "tea", "milk": 1}}}, "tray.drink.milk = 1: no such field"),
+        ({"price_s": math.nan}, "price_s = nan: "),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_field(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        set_in(settings)
+    assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_axis_without_values_is_refused() -> None:
+    with pytest.raises(ConfigError, match="guests"):
+        expand(BASE, {"guests": []})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a.b=1", 1), ("a.b=1e6", 1e6), ("a.b=inf", math.inf), ("a.b=.inf", math.inf), ("a.b=null", None),
+        ("a.b=true", True), ("a.b=tea", "tea"), ("a.b={kind: tea, minutes: 1e2}", {"kind": "tea", "minutes": 100.0}),
+        ("a.b=x=y", "x=y"), ("a.b=", None),
+    ],
+)  # fmt: skip
+def test_values_are_yaml_and_numbers_are_numbers(text: str, value: object) -> None:
+    assert parse_setting(text) == ("a.b", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("k=1,2", [1, 2]), ("k=[1, 2]", [1, 2]), ("k=tea", ["tea"]), ("k=1e3,inf", [1000.0, math.inf]),
+        ("k=[{kind: tea}, coffee]", [{"kind": "tea"}, "coffee"]), ("k={kind: tea},coffee", [{"kind": "tea"}, "coffee"]),
+        ("k=[]", []),
+    ],
+)  # fmt: skip
+def test_axes_are_lists_with_or_without_brackets(text: str, values: list[object]) -> None:
+    assert parse_axis(text) == ("k", values)
+
+
+@pytest.mark.parametrize("text", ["guests", "=3", "guests=[1", "k={a: b: c}"])
+def test_what_cannot_be_read_is_one_line(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_setting(text)
+    assert "\n" not in str(error.value)
+
+
+@given(st.floats(allow_nan=False))
+def test_every_number_survives_being_typed(number: float) -> None:
+    assert parse_setting(f"a={number!r}") == ("a", number)
+
+
+def test_a_setting_pins_the_axis_it_gives() -> None:
+    grid = {"tray.drink": ["tea"], "tray.drink.sugar": [1, 2], "guests": [1, 2]}
+    assert pin(grid, {"tray.drink.kind": "tea"})[1] == ["tray.drink"]
+    assert pin(grid, {"tray": {"drink": {"sugar": 3}}})[1] == ["tray.drink", "tray.drink.sugar"]
+    assert pin(grid, {"guests": 4}) == ({"tray.drink": ["tea"], "tray.drink.sugar": [1, 2]}, ["guests"])
+    assert pin(grid, {"price_s": 4})[1] == []
+
+
+def test_an_axis_replaces_its_namesake_in_place_and_others_are_added() -> None:
+    grid = widen({"tray.drink": ["tea"], "guests": [1]}, {"price_s": [3.0], "tray.drink.kind": ["coffee"]})
+    assert list(grid.items()) == [("tray.drink", ["coffee"]), ("guests", [1]), ("price_s", [3.0])]
+    assert expand(BASE, grid) == [Breakfast(tray=Tray(drink=Coffee()), price_s=3.0)]
+
+
+def test_a_partial_tree_takes_defaults_for_what_it_lacks() -> None:
+    tree = changed(Breakfast, {"tray.drink.kind": "coffee"})
+    assert spread(Breakfast, tree, {}, {"tray.drink.shots": 2}) == [Breakfast(tray=Tray(drink=Coffee(shots=2)))]
+    with pytest.raises(ConfigError, match=r"tray.drink.shots"):
+        changed(Breakfast, {"tray.drink.kind": "coffee", "tray.drink.shot": 2})
+
+
+def test_flat_rows_name_every_leaf() -> None:
+    assert flatten(BASE) == {
+        "tray.drink.kind": "tea", "tray.drink.minutes": 3.0, "tray.drink.sugar": 0, "tray.hot": True,
+        "guests": 1, "price_s": 2.0,
+    }  # fmt: skip
+
+
+def test_every_kind_of_every_family_is_described_with_bounds_and_unit() -> None:
+    told = {(line.field, line.when): line for line in describe(BASE)}
+    assert told["tray.drink.kind", ""].bounds == "one of coffee, tea"
+    assert told["tray.drink.kind", ""].meaning == "what is in the cup"
+    assert told["tray.drink.shots", "coffee"].bounds == "whole number, >= 1, <= 4"
+    assert told["tray.drink.sugar", "tea, coffee"].default == "0"
+    assert told["price_s", ""].unit == "s"
+
+
+def test_a_cell_is_described_whole() -> None:
+    fields = {line.field for line in describe(Cell.from_fields({"models": {"pair": "synthetic"}}))}
+    missing = set(flatten(Cell.from_fields({"models": {"pair": "synthetic"}}))) - fields
+    assert {name for name in missing if ".size." not in name and ".device." not in name} == set()
+
+
+def test_checks_across_fields_are_one_short_line() -> None:
+    for settings in ({"scheme": {"kind": "k_sqs", "k": 300}}, {"workload": {"output_tokens": 9999}}):
+        with pytest.raises(ConfigError) as error:
+            validated(Cell, {"models": {"pair": {"kind": "synthetic", "size": 256}}, **settings})
+        assert len(str(error.value)) < 160

@@ -1,0 +1,94 @@
+"""Intervals and pairing against closed forms and hand-made tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.stats import axis_of, interval, paired, summarise, with_curves
+
+
+def table(rows: list[tuple[str, float, int, float]]) -> pd.DataFrame:
+    """(scheme, rate, seed, latency) rows, with the columns that a cells table has."""
+    columns = ["scheme.kind", "uplink.rate.bps", "seed", "latency_per_token_s"]
+    return pd.DataFrame(rows, columns=columns).assign(cell="id")
+
+
+@pytest.mark.parametrize(("n", "quantile"), [(2, 12.7062047), (3, 4.3026527), (11, 2.2281389)])
+def test_the_half_width_is_students(n: int, quantile: float) -> None:
+    values = np.arange(n, dtype=float)
+    found = interval(values)
+    assert found.mean == pytest.approx((n - 1) / 2)
+    assert found.half_width == pytest.approx(quantile * math.sqrt(n * (n + 1) / 12) / math.sqrt(n), rel=1e-7)
+
+
+def test_the_interval_covers_the_mean_in_95_of_100_cases() -> None:
+    rng = np.random.default_rng(7)
+    trials = 4000  # 5 sd of a binomial share at .95 over 4,000 trials is .0172
+    covered = sum(abs(found.mean) <= found.half_width for found in map(interval, rng.standard_normal((trials, 3))))
+    assert abs(covered / trials - 0.95) < 0.0172
+
+
+def test_one_value_has_no_half_width_and_none_has_no_mean() -> None:
+    one, none = interval([2.0]), interval([math.nan])
+    assert (one.mean, one.n, math.isnan(one.half_width), one.separable) == (2.0, 1, True, False)
+    assert none.n == 0 and math.isnan(none.mean)
+
+
+@given(st.floats(-1e9, 1e9), st.integers(2, 6))
+def test_equal_values_have_no_spread_at_all(value: float, n: int) -> None:
+    assert (interval([value] * n).mean, interval([value] * n).half_width) == (value, 0.0)
+
+
+def test_a_summary_has_a_row_per_setting_in_order_with_seeds_counted() -> None:
+    cells = table([("b", 1.0, 0, 2.0), ("b", 1.0, 1, 4.0), ("a", 1.0, 0, 5.0), ("b", 2.0, 0, 1.0)])
+    summary = summarise(cells)
+    assert list(summary["scheme.kind"]) == ["b", "a", "b"]
+    assert list(summary["n"]) == [2, 1, 1]
+    assert list(summary["latency_per_token_s"]) == [3.0, 5.0, 1.0]
+    assert summary["latency_per_token_s_ci95"][0] == pytest.approx(12.7062047 * math.sqrt(2) / math.sqrt(2))
+    assert "seed" not in summary.columns and "cell" not in summary.columns
+
+
+def test_settings_meet_where_a_field_is_missing() -> None:
+    cells = table([("a", 1.0, 0, 2.0), ("a", 1.0, 1, 4.0)]).assign(**{"scheme.k": np.nan})
+    assert list(summarise(cells)["n"]) == [2]
+
+
+def test_pairing_removes_what_seeds_share() -> None:
+    rng = np.random.default_rng(3)
+    shared = rng.standard_normal(8)
+    cells = table(
+        [("a", 1.0, s, 10 + shared[s]) for s in range(8)] + [("b", 1.0, s, 10.1 + shared[s]) for s in range(8)]
+    )
+    found = paired(cells, "latency_per_token_s", cells["scheme.kind"] == "a", cells["scheme.kind"] == "b")
+    assert found.mean == pytest.approx(-0.1) and found.half_width < 1e-9 and found.separable
+    assert interval(cells["latency_per_token_s"][:8].to_numpy()).half_width > 0.1
+
+
+def test_pairing_uses_common_seeds_only_and_refuses_a_mask_of_two_settings() -> None:
+    cells = table([("a", 1.0, 0, 1.0), ("a", 1.0, 1, 3.0), ("b", 1.0, 1, 2.0), ("b", 1.0, 2, 9.0)])
+    a, b = cells["scheme.kind"] == "a", cells["scheme.kind"] == "b"
+    assert paired(cells, "latency_per_token_s", a, b).n == 1
+    assert paired(cells, "latency_per_token_s", a, b, relative=True).mean == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="seed"):
+        paired(cells, "latency_per_token_s", a | b, b)
+
+
+def test_the_axis_is_the_one_asked_for_or_the_numeric_one_that_varies() -> None:
+    cells = table([("a", 1.0, 0, 1.0), ("a", 2.0, 0, 1.0), ("b", 1.0, 0, 1.0)]).assign(**{"scheme.k": [4, 8, np.nan]})
+    assert axis_of(cells, "scheme.k") == "scheme.k"
+    assert axis_of(cells, "models.temperature") == "uplink.rate.bps"
+    assert axis_of(cells[cells["uplink.rate.bps"] == 1.0]) is None
+
+
+def test_curves_are_told_apart_by_what_differs_within_their_scheme() -> None:
+    cells = table([("k_sqs", 1.0, 0, 1.0), ("k_sqs", 1.0, 0, 1.0), ("dense", 1.0, 0, 1.0)])
+    cells["scheme.k"] = [4, 8, np.nan]
+    assert list(with_curves(cells, None)["curve"]) == ["k_sqs k=4", "k_sqs k=8", "dense"]
+    assert list(with_curves(cells, "scheme.k")["curve"]) == ["k_sqs", "k_sqs", "dense"]
