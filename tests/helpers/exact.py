@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -152,7 +153,7 @@ class Enumeration:
 def intervals(breakpoints: np.ndarray) -> Iterator[tuple[float, float]]:
     """(midpoint, length) of each interval of [0, 1] between these breakpoints and those of a coarse grid."""
     edges = np.unique(np.clip([*breakpoints, *GRID], 0.0, 1.0))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         if high - low > 1e-15:
             yield (low + high) / 2, high - low
 

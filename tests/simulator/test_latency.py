@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from cells import SCHEMES, cell, link
@@ -23,7 +24,7 @@ def test_latency_falls_weakly_with_bandwidth(scheme: str, seed: int) -> None:
     latency = [
         simulate(cell(scheme, seed=seed, uplink=link(bps, loss=lossy))).summary["latency_per_token_s"] for bps in rates
     ]
-    assert all(later <= earlier for earlier, later in zip(latency, latency[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(latency))
     assert latency[-1] < latency[0]
 
 

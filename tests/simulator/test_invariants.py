@@ -1,0 +1,298 @@
+"""The numbered invariants of the design, each with the fault that shows its test can fail.
+
+I12 has a file of its own, test_output_law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cells import SCHEMES, cell, link
+
+from channels.codec import wire
+from simulator import Cell, CellResult, simulate, sweep
+from simulator import link as link_module
+from simulator.cloud import Cloud
+from simulator.ledger import Ledger
+from simulator.link import Link
+from simulator.memory import Memory, ReplayedText
+from simulator.records import Request
+from simulator.schemes import KSqs
+from simulator.serving import Host
+from simulator.station import Station
+from simulator.steps import Branch
+
+LOSSY = {"kind": "bernoulli", "probability": 0.3}
+WORKLOAD = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
+SPECULATIVE = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
+
+
+def busy(scheme: str = "k_sqs", seed: int = 0) -> Cell:
+    """Three devices on lossy links and one server."""
+    return cell(scheme, seed=seed, workload=WORKLOAD, uplink=link(2e4, loss=LOSSY), downlink=link(1e5, loss=LOSSY))
+
+
+def run(scheme: str = "k_sqs") -> CellResult:
+    """A run of `busy` that remembers nothing of earlier ones."""
+    return simulate(busy(scheme), Memory())
+
+
+@pytest.fixture
+def plants(monkeypatch: pytest.MonkeyPatch) -> list[Link]:
+    """Every link that is built from here on."""
+    built: list[Link] = []
+    init = Link.__init__
+
+    def noted(self: Link, *args: object, **kwargs: object) -> None:
+        init(self, *args, **kwargs)  # type: ignore[arg-type]
+        built.append(self)
+
+    monkeypatch.setattr(Link, "__init__", noted)
+    return built
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_i1_packets_and_requests_are_conserved(scheme: str, plants: list[Link]) -> None:
+    result = run(scheme)
+    for each in plants:
+        assert each.sent == each.delivered + each.lost + each.dropped + each.in_flight
+        assert each.lost > 0 == each.in_flight
+    assert len(result.requests) == 6 and (result.requests["outcome"] == "answered").all()
+
+
+def test_i1_sees_a_packet_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Link, "lost", property(lambda self: 0, lambda self, value: None), raising=False)
+    with pytest.raises(AssertionError, match="I1"):
+        run()
+
+
+def test_i2_clock_never_runs_back() -> None:
+    class Clock:
+        now = 1.0
+
+    clock = Clock()
+    station = Station(clock, "any")
+    station.arrive()
+    clock.now = 0.5
+    with pytest.raises(AssertionError, match="I2"):
+        station.arrive()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_i3_rounds_happen_in_order(scheme: str) -> None:
+    rounds = run(scheme).rounds
+    for earlier, later in (
+        ("started_s", "sent_s"), ("sent_s", "received_s"), ("received_s", "verified_s"), ("verified_s", "answered_s"),
+    ):  # fmt: skip
+        assert (rounds[earlier] <= rounds[later]).all()
+    assert (rounds["received_s"] > rounds["sent_s"]).all() or scheme == "cloud_only"
+
+
+def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = Host._reply
+
+    def late(self: Host, round_: object, verified: object) -> None:
+        reply(self, round_, verified)  # type: ignore[arg-type]
+        round_.verified_s += 100.0  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(Host, "_reply", late)
+    with pytest.raises(AssertionError, match="I3"):
+        run()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_i4_littles_law_holds_exactly_at_every_station(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stations: list[Station] = []
+    post_init = Station.__init__
+
+    def noted(self: Station, *args: object, **kwargs: object) -> None:
+        post_init(self, *args, **kwargs)  # type: ignore[arg-type]
+        stations.append(self)
+
+    monkeypatch.setattr(Station, "__init__", noted)
+    run(scheme)
+    assert {station.name for station in stations} >= {"uplink", "downlink", "cloud", "edge 0", "edge 2"}
+    for station in stations:
+        assert station.area == pytest.approx(station.sojourn_s, rel=1e-9)
+
+
+def test_i4_sees_a_customer_counted_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Station.begin
+
+    def late(self: Station, customer: object) -> None:
+        begin(self, customer)  # type: ignore[arg-type]
+        customer.arrived_s = self.clock.now  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(Station, "begin", late)
+    with pytest.raises(AssertionError, match="I4"):
+        run()
+
+
+def test_i5_no_server_idles_beside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checked after every pass; a dispatcher that forgets to look again is caught by it."""
+    run("cloud_only")
+    dispatch = Cloud._dispatch
+    monkeypatch.setattr(Cloud, "_dispatch", lambda self: None if self.station.served else dispatch(self))
+    with pytest.raises(AssertionError, match="I5"):
+        run("cloud_only")
+
+
+def test_i6_same_cell_same_tables_whatever_the_workers_or_a_resume(tmp_path: Path) -> None:
+    cells = [cell(scheme, bps, seed=seed) for scheme in SCHEMES for seed in (0, 1) for bps in (1e4, 1e6)]
+    sweep(cells, tmp_path / "one", 1)
+    sweep(cells, tmp_path / "two", 2)
+
+    def interrupt(done: int, total: int, label: str) -> None:
+        if done >= total // 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        sweep(cells, tmp_path / "resumed", 1, progress=interrupt)
+    assert not (tmp_path / "resumed" / "cells.csv").exists()
+    resumed: list[str] = []
+    sweep(cells, tmp_path / "resumed", 1, progress=lambda done, total, label: resumed.append(label))
+    assert "resumed" in resumed
+    for name in ("cells.csv", "summary.csv", "rounds.parquet", "requests.parquet"):
+        reference = (tmp_path / "one" / name).read_bytes()
+        assert reference == (tmp_path / "two" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes()
+
+
+def test_i6_a_remembered_run_equals_a_live_one() -> None:
+    memory = Memory()
+    slow, fast = busy(), busy().model_copy(update={"uplink": busy().uplink.model_copy(update={"access_s": 0.1})})
+    simulate(slow, memory)
+    remembered, live = simulate(fast, memory), simulate(fast, Memory())
+    assert remembered.rounds.equals(live.rounds) and remembered.requests.equals(live.requests)
+    assert remembered.summary == pytest.approx(live.summary, rel=0, abs=0, nan_ok=True)
+
+
+def test_i6_cells_that_differ_in_the_network_see_the_same_tokens() -> None:
+    decoded = ["drafted", "accepted", "payload_bits", "support_size", "tv_qhat", "nll"]
+    fast, slow = simulate(cell("c_sqs", 1e7), Memory()), simulate(cell("c_sqs", 1e3), Memory())
+    assert fast.rounds[decoded].equals(slow.rounds[decoded])
+
+
+@pytest.mark.parametrize("scheme", SPECULATIVE)
+def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts bytes where they are made and bits where they are sent, both ways; the lossless link repeats nothing."""
+    made: dict[str, list[int]] = {"uplink": [], "downlink": []}
+    sent: dict[str, int] = {"uplink": 0, "downlink": 0}
+    put = Link.put
+
+    def spy(name: str, way: str) -> None:
+        original: Callable[..., bytes] = getattr(wire, name)
+
+        def counted(*args: object) -> bytes:
+            made[way].append(len(payload := original(*args)))
+            return payload
+
+        monkeypatch.setattr(wire, name, counted)
+
+    def noted(self: Link, message: link_module.Message) -> None:
+        sent[self.name] += message.bits
+        put(self, message)
+
+    spy("encode", "uplink")
+    spy("encode_tokens", "uplink")
+    spy("encode_feedback", "downlink")
+    monkeypatch.setattr(Link, "put", noted)
+    result = simulate(cell(scheme), Memory())
+    rounds = result.rounds
+    assert sent == {way: 8 * sum(lengths) for way, lengths in made.items()}
+    messages = len(rounds) + len(result.requests)
+    tokens = result.requests["output_tokens"].sum()
+    charged = result.summary["uplink_bits_per_token"] * tokens
+    assert charged == pytest.approx(sent["uplink"] + 320 * messages)
+    assert (rounds["uplink_bits"] == rounds["payload_bits"] + 320).all()
+    assert (rounds["downlink_bits"] == rounds["reply_bits"] + 320).all()
+
+
+def test_i8_a_corrupted_encoder_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cloud sees only decode(payload): flip any one bit of what is encoded, and the run fails."""
+    encode = KSqs.encode
+    for bit in (0, 1, 9, 30, 31):
+
+        def flipped(self: KSqs, *args: object, bit: int = bit) -> bytes:
+            payload = bytearray(encode(self, *args))  # type: ignore[arg-type]
+            payload[-1 - bit // 8] ^= 1 << bit % 8
+            return bytes(payload)
+
+        monkeypatch.setattr(KSqs, "encode", flipped)
+        with pytest.raises((wire.CodecError, AssertionError)) as caught:
+            run()
+        assert isinstance(caught.value, wire.CodecError) or "I8" in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", SPECULATIVE)
+def test_i9_a_round_commits_what_stood_and_one_more(scheme: str) -> None:
+    result = run(scheme)
+    rounds, requests = result.rounds, result.requests
+    assert (rounds["committed"] == rounds["accepted"] + 1).all()
+    per_request = rounds.groupby(["device", "request"])["committed"].sum()
+    expected = requests.set_index(["device", "request"])[["output_tokens", "tail_tokens"]].sum(axis=1)
+    assert per_request.equals(expected.rename("committed"))
+    assert (requests["output_tokens"] == 16).all()
+
+
+def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = Request.commit
+    monkeypatch.setattr(Request, "commit", lambda self, tokens, now_s: commit(self, (*tokens, tokens[-1]), now_s))
+    with pytest.raises(AssertionError, match="I9"):
+        run()
+
+
+@pytest.mark.parametrize("scheme", SPECULATIVE)
+def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After every round, at both ends, on the models' own caches; and the books agree with them."""
+    from simulator.decoding import Session
+
+    resolve = Session.resolve
+    seen: list[int] = []
+
+    def checked(self: Session, branch: Branch, reply: bytes) -> object:
+        after, undone = resolve(self, branch, reply)
+        for text in (self.drafter, self.verifier):
+            cached = text.cached
+            assert after.committed[: len(cached)] == cached and len(after.committed) - len(cached) in (1, 2)
+            seen.append(len(after.committed) - len(cached))
+        assert after.cached == len(self.drafter.cached)
+        return after, undone
+
+    monkeypatch.setattr(Session, "resolve", checked)
+    run(scheme)
+    assert set(seen) == {1, 2}
+
+
+def test_i10_sees_a_cache_that_keeps_rejected_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReplayedText, "crop", lambda self, tokens: None)
+    with pytest.raises(AssertionError):
+        test_i10_caches_hold_a_prefix_of_the_committed_text("k_sqs", monkeypatch)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_i11_the_breakdown_sums_to_the_latency(scheme: str) -> None:
+    from simulator.results import BREAKDOWN
+
+    requests = run(scheme).requests
+    assert requests[list(BREAKDOWN)].sum(axis=1).to_numpy() == pytest.approx(requests["latency_s"].to_numpy(), rel=1e-9)
+    assert (requests[list(BREAKDOWN)] >= 0).all(axis=None)
+
+
+def test_i11_sees_time_that_belongs_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    enter = Ledger.enter
+
+    def forgetful(self: Ledger, number: int, state: str) -> None:
+        enter(self, number, state)
+        self._since_s += 1e-6
+
+    monkeypatch.setattr(Ledger, "enter", forgetful)
+    with pytest.raises(AssertionError, match="I11"):
+        run()
+
+
+def test_devices_draw_different_tokens() -> None:
+    rounds = run().rounds
+    texts = {tuple(rows["nll"]) for _, rows in rounds.groupby(["device", "request"])}
+    assert len(texts) == 6
