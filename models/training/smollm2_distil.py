@@ -1,0 +1,206 @@
+"""Distils the verifier into the drafter: forward KL on the stored targets, then more and more on acceptance itself.
+
+For each position with verifier's law p, known on its 64 likeliest tokens and one drawn tail token, the loss is
+-sum p log q over the drafter's vocabulary, minus `OVERLAP` * progress * sum min(p, q) over the known tokens: the first
+learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW elsewhere, linear decay.
+Several processes of one thread share each step and average gradients, which bears a busy machine better than threads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as group
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.multiprocessing.spawn import spawn
+from transformers import LlamaModel
+
+from models.smollm2_files import verifier_folder
+from models.smollm2_network import CUT, E_WIDTH, FEED_FORWARD, HEADS, LAYERS, WIDTH, V, Weights, configuration
+from models.training.smollm2_data import SEED, keep_freed_memory, read_all, shards
+from models.training.smollm2_teacher import Windows
+
+WINDOWS = 16  # a step, over all processes
+MUON_RATE, ADAM_RATE, WARMUP, OVERLAP = 0.02, 2e-3, 20, 2.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train: `steps`, or less when `minutes` are over first (the decay then ends there)."""
+
+    steps: int
+    minutes: float
+    workers: int
+    scratch: Path
+    out: Path
+
+
+class Student(nn.Module):
+    """The drafter in factored form. `embedding` is E [V, E_WIDTH], not trained."""
+
+    def __init__(self, embedding: torch.Tensor, vocabulary: torch.Tensor) -> None:
+        super().__init__()
+        self.embedding, self.cut, self.vocabulary = embedding, embedding[vocabulary], vocabulary
+        self.body = LlamaModel(configuration(vocabulary=1))
+        self.body.embed_tokens.requires_grad_(False)
+        self.input = nn.Parameter(torch.zeros(E_WIDTH, WIDTH))
+        self.head = nn.Parameter(torch.zeros(E_WIDTH, WIDTH))
+
+    def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
+        """tokens [B, T] -> the body's output [B, T, WIDTH]."""
+        embedded = self.embedding[tokens.long()] @ self.input
+        states: torch.Tensor = self.body(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        return states
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """hidden [..., WIDTH] -> logits over the cut vocabulary [..., CUT]."""
+        return hidden @ (self.cut @ self.head).T
+
+    def factored(self) -> Weights:
+        """What is shipped, fp16 (token ids int32)."""
+        body = {name: tensor for name, tensor in self.body.state_dict().items() if "embed_tokens" not in name}
+        weights = body | {"input": self.input.detach(), "head": self.head.detach()}
+        halves = {name: tensor.half().contiguous() for name, tensor in weights.items()}
+        return halves | {"vocabulary": self.vocabulary.int()}
+
+
+def usage(windows: Windows) -> torch.Tensor:
+    """How much probability the verifier gives each token over the data, [V] float32."""
+    mass = torch.zeros(V)
+    probabilities = windows.log_p.float().exp()
+    mass.index_add_(0, windows.top.flatten(), probabilities.flatten())
+    return mass.index_add_(0, windows.tail.flatten(), (1 - probabilities.sum(-1)).clamp(min=0).flatten())
+
+
+@torch.no_grad()
+def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
+    """Input: the usage-weighted principal directions of E, at unit scale. Layers: the identity. Head: the least-squares
+    map from the drafter's output to the verifier's hidden state."""
+    weights = (mass / mass.sum())[:, None]
+    centred = student.embedding - (weights * student.embedding).sum(0)
+    variances, directions = torch.linalg.eigh(centred.T @ (weights * centred))
+    student.input.copy_(directions[:, -WIDTH:] / variances[-WIDTH:].mean().sqrt())
+    for layer in student.body.layers:
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+    tensors = load_file(shard)
+    outputs = student.hidden(tensors["tokens"]).flatten(0, 1)
+    states = tensors["hidden"].float().flatten(0, 1)
+    gram = outputs.T @ outputs
+    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(WIDTH)
+    student.head.copy_(torch.linalg.solve(gram + ridge, outputs.T @ states).T)
+
+
+def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: float) -> tuple[torch.Tensor, float]:
+    """(loss, acceptance on the known tokens), means over the batch's positions; `place` [V]: row in the cut, or -1."""
+    logits = logits.float()
+    normalizer = logits.logsumexp(-1, keepdim=True)
+    top = batch.log_p.float().exp()
+    known = torch.cat([top, (1 - top.sum(-1, keepdim=True)).clamp(min=0)], dim=-1)
+    rows = place[torch.cat([batch.top, batch.tail[..., None]], dim=-1).long()]
+    p = known * (rows >= 0)
+    log_q = logits.gather(-1, rows.clamp(min=0)) - normalizer
+    divergence = -(p * log_q).sum(-1).mean()
+    accepted = torch.minimum(p, log_q.exp())[..., :-1].sum(-1).mean()
+    return divergence - overlap * accepted, float(accepted.detach())
+
+
+def distil(plan: Plan) -> dict[str, object]:
+    """Trains in `plan.workers` processes, writes the factored weights to `plan.out`; returns the recipe."""
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ.setdefault("MASTER_PORT", "29517")
+    spawn(_train, args=(plan,), nprocs=plan.workers)  # type: ignore[no-untyped-call]
+    with safe_open(plan.out, "pt") as file:
+        return json.loads(file.metadata()["recipe"])  # type: ignore[no-any-return]
+
+
+def _train(rank: int, plan: Plan) -> None:
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    group.init_process_group("gloo", rank=rank, world_size=plan.workers)
+    windows = read_all(plan.scratch)
+    mass = usage(windows)
+    vocabulary = mass.topk(CUT).indices.sort().values
+    student = Student(load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"], vocabulary)
+    initialise(student, shards(plan.scratch)[0], mass)
+    place = torch.full((V,), -1).index_copy_(0, vocabulary, torch.arange(CUT))
+    if rank == 0:
+        kept = float(mass[vocabulary].sum() / mass.sum())
+        print(f"{windows.tokens.numel()} targets; the cut holds {kept:.4f}", flush=True)
+    start = time.monotonic()
+    steps, seen = _loop(student, windows, place, rank, plan)
+    if rank == 0:
+        recipe = {
+            "network": f"Llama, {LAYERS} layers, d = {WIDTH}, {HEADS} heads, feed-forward {FEED_FORWARD}",
+            "cut_vocabulary": CUT,
+            "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
+            "loss": f"forward KL - {OVERLAP:g} * progress * sum min(p, q)",
+            "optimizers": f"Muon {MUON_RATE:g} on matrices, AdamW {ADAM_RATE:g} elsewhere, linear decay, bf16 autocast",
+            "windows_a_step": WINDOWS,
+            "steps": steps,
+            "minutes": round((time.monotonic() - start) / 60, 1),
+            "processes": plan.workers,
+            "training_acceptance": round(seen, 4),
+        }
+        plan.out.parent.mkdir(parents=True, exist_ok=True)
+        save_file(student.factored(), plan.out, {"recipe": json.dumps(recipe)})
+    group.destroy_process_group()
+
+
+def _loop(student: Student, windows: Windows, place: torch.Tensor, rank: int, plan: Plan) -> tuple[int, float]:
+    """Steps until the plan is over, each process on its share of the windows; (steps, acceptance on the last ones)."""
+    optimizers = _optimizers(student)
+    rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
+    generator = torch.Generator().manual_seed(SEED)
+    order: list[int] = []
+    start, progress, step, mean = time.monotonic(), 0.0, 0, torch.zeros(2)
+    while progress < 1:
+        if len(order) < WINDOWS:
+            order = torch.randperm(len(windows.tokens), generator=generator).tolist()
+        chosen, order = order[:WINDOWS], order[WINDOWS:]
+        batch = windows.select(torch.tensor(chosen[rank :: plan.workers]))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = student.logits(student.hidden(batch.tokens))
+        value, accepted = loss(logits, batch, place, OVERLAP * progress)
+        value.backward()  # type: ignore[no-untyped-call]
+        elapsed = (time.monotonic() - start) / (60 * plan.minutes)
+        progress = _average(student, max((step + 1) / plan.steps, elapsed))
+        scale = min(1.0, (step + 1) / WARMUP) * max(0.0, 1 - progress)
+        for entry, rate in zip((e for o in optimizers for e in o.param_groups), rates, strict=True):
+            entry["lr"] = rate * scale
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        step, mean = step + 1, mean * 0.98 + 0.02 * torch.tensor([float(value.detach()), accepted])
+        if rank == 0 and step % 50 == 0:
+            seen = mean / (1 - 0.98**step)
+            print(f"step {step} ({progress:.0%}): loss {seen[0]:.3f}, acceptance {seen[1]:.4f}", flush=True)
+    return step, float(mean[1] / (1 - 0.98**step))
+
+
+def _optimizers(student: Student) -> list[torch.optim.Optimizer]:
+    matrices = [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+    others = [p for p in student.parameters() if p.requires_grad and not any(p is matrix for matrix in matrices)]
+    return [
+        torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
+        torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def _average(student: Student, progress: float) -> float:
+    """Averages gradients, and the number given, over the processes; returns the averaged number."""
+    gradients = [p.grad for p in student.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([progress])])
+    group.all_reduce(flat)
+    flat /= group.get_world_size()
+    for gradient, part in zip(gradients, torch.split(flat[:-1], [g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+    return float(flat[-1])
