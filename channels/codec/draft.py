@@ -18,9 +18,12 @@ Ids = npt.NDArray[np.int64]
 UNSENT = -1
 """The token of a draft whose format does not send it (both ends draw it from the shared random stream)."""
 
+LARGEST_VOCABULARY = 1 << 20
+LARGEST_DRAFTS = 1 << 10
+
 Code = Literal["enumerative"]
 Support = Literal["variable", "fixed", "dense"]
-Token = Literal["flat", "unsent"]
+Token = Literal["flat", "coded", "unsent"]
 
 
 class CodecError(ValueError):
@@ -55,10 +58,20 @@ class Draft:
         place = int(ids.searchsorted(token))
         if token != UNSENT and (place == ids.size or ids[place] != token):
             raise CodecError(f"token {token}: has no positive count")
-        ids.flags.writeable = numbers.flags.writeable = False
+        self._set(token, ids, numbers)
+
+    @classmethod
+    def of(cls, token: int, support: Ids, counts: Ids) -> Draft:
+        """A draft of arrays that are known to be valid, all counts positive, and are given away."""
+        draft = cls.__new__(cls)
+        draft._set(token, support, counts)
+        return draft
+
+    def _set(self, token: int, support: Ids, counts: Ids) -> None:
+        support.flags.writeable = counts.flags.writeable = False
         object.__setattr__(self, "token", int(token))
-        object.__setattr__(self, "support", ids)
-        object.__setattr__(self, "counts", numbers)
+        object.__setattr__(self, "support", support)
+        object.__setattr__(self, "counts", counts)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Draft is immutable: {name}")
@@ -97,8 +110,9 @@ class Format:
     code: "enumerative" (module `enumerative`).
     support: "variable": K_n is sent, then the ids with a positive count; "fixed": `support_size` ids, refilled with the
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
-    support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V) or
-    "unsent" (both ends share the random stream; drafts then hold `UNSENT`). version: of the wire format.
+    support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"
+    (at -log2 qhat) or "unsent" (both ends share the random stream; drafts then hold `UNSENT`).
+    version: of the wire format.
     """
 
     vocabulary: int
@@ -108,20 +122,20 @@ class Format:
     support: Support = "variable"
     support_size: int | None = None
     token: Token = "flat"
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
-        if self.vocabulary < 2:
-            raise CodecError(f"vocabulary = {self.vocabulary}: must be at least 2")
+        if not 2 <= self.vocabulary <= LARGEST_VOCABULARY:
+            raise CodecError(f"vocabulary = {self.vocabulary}: must be at least 2 and at most {LARGEST_VOCABULARY}")
         if not 1 <= self.resolution <= LARGEST_RESOLUTION:
             raise CodecError(f"resolution = {self.resolution}: must be at least 1 and at most {LARGEST_RESOLUTION}")
-        if self.max_drafts < 1:
-            raise CodecError(f"max_drafts = {self.max_drafts}: must be at least 1")
+        if not 1 <= self.max_drafts <= LARGEST_DRAFTS:
+            raise CodecError(f"max_drafts = {self.max_drafts}: must be at least 1 and at most {LARGEST_DRAFTS}")
         choices: tuple[tuple[str, object, tuple[object, ...]], ...] = (
             ("code", self.code, get_args(Code)),
             ("support", self.support, get_args(Support)),
             ("token", self.token, get_args(Token)),
-            ("version", self.version, (1,)),
+            ("version", self.version, (2,)),
         )
         for name, value, allowed in choices:
             if value not in allowed:

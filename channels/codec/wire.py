@@ -1,7 +1,8 @@
 """The wire: drafts to bytes and back, exact on every byte, and how long a packet is before it is built.
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
-writes it, and how, is the format's affair (`Format`; module `enumerative`). `feedback` has the way down and the prompt.
+writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`). `feedback` has the way down and
+the prompt.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it.
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from channels.codec import enumerative
+import numpy as np
+
+from channels.codec import packet
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
 from channels.codec.feedback import (
     decode_feedback,
@@ -42,7 +45,7 @@ __all__ = [
 def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int] = ()) -> bytes:
     """The packet of 1 to max_drafts drafts. Raises CodecError where a draft does not fit the format."""
     _check(drafts, format)
-    return enumerative.encode(drafts, format)
+    return packet.encode(drafts, format, context)
 
 
 def decode(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple[Draft, ...]:
@@ -51,7 +54,7 @@ def decode(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple
     Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced under them; what it
     returns encodes to the same bytes.
     """
-    return enumerative.decode(payload, format)
+    return packet.decode(payload, format, context)
 
 
 def length_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int] = ()) -> int:
@@ -60,7 +63,7 @@ def length_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int] 
     Raises CodecError as `encode` does.
     """
     _check(drafts, format)
-    return enumerative.length_bits([draft.support.size for draft in drafts], format)
+    return packet.measure(drafts, format, context)
 
 
 def largest_length_bits(
@@ -71,7 +74,9 @@ def largest_length_bits(
     drafts: those already drawn, 0 to max_drafts - 1 of them. support, counts: int64 [K], as for `Draft`. Raises
     CodecError as `encode` does.
     """
-    appended = Draft(UNSENT if format.token == "unsent" else int(support[counts.argmax()]), support, counts)
+    # A drafted id is coded last and at its count, so the dearest is one of the least count.
+    dearest = int(support[np.where(counts > 0, counts, counts.sum() + 1).argmin()]) if support.size else UNSENT
+    appended = Draft(UNSENT if format.token == "unsent" else dearest, support, counts)
     return length_bits([*drafts, appended], format, context)
 
 

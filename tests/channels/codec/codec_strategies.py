@@ -33,7 +33,7 @@ def formats(draw, max_vocabulary=400, max_resolution=60, supports=("variable", "
         draw(st.integers(1, 32)),
         support=support,
         support_size=draw(st.integers(1, vocabulary)) if support == "fixed" else None,
-        token=draw(st.sampled_from(["flat", "unsent"])),
+        token=draw(st.sampled_from(["flat", "coded", "unsent"])),
     )
 
 

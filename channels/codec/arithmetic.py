@@ -1,0 +1,153 @@
+"""The arithmetic coder, in integers only, written once for both directions.
+
+An interval [low, low + range) of 56-bit registers; a symbol with cumulative frequency `start`, frequency `size` and
+total `total` <= 2^32 narrows it to step * start, step * size with step = range // total; while range < 2^48, the top
+byte leaves. The packet is the shortest bit string whose zero-extension lies in the final interval: with m the least
+integer such that 2^(56 - m) <= range, the first multiple of 2^(56 - m) not below low, m bits of it, after the bytes
+that left. So the length depends on the sequence of ranges alone, and every string of symbols has one packet.
+
+`io` is the machine, int64 [5]: MODE, CODE (low; when decoding, the packet's value minus low), RANGE, POSITION (bytes
+that left, or were read past the first seven), FAILED. `buffer` is the packet, uint8. A model calls `symbol`, `bit` or
+`uniform` with the value when encoding and gets it back; when decoding it passes anything and gets the value read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec.compiled import compiled
+from channels.codec.fixed import bit_length
+
+ENCODE, DECODE, MEASURE = 0, 1, 2
+MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4
+FULL, SMALL = 1 << 56, 1 << 48
+LARGEST_TOTAL = 1 << 32
+INVALID, OVERFLOW = 1, 2
+"""Values of FAILED: no encoder makes these bytes; the buffer is too small."""
+
+Machine = npt.NDArray[np.int64]
+Buffer = npt.NDArray[np.uint8]
+
+
+def machine(mode: int) -> Machine:
+    """A machine at the start of a packet. A decoder must `start` first."""
+    return np.array([mode, 0, FULL, 0, 0], dtype=np.int64)
+
+
+@compiled
+def start(io: Machine, buffer: Buffer) -> None:
+    """Loads the first seven bytes into a decoder."""
+    for at in range(7):
+        io[CODE] = io[CODE] << 8 | (buffer[at] if at < buffer.size else 0)
+
+
+@compiled
+def narrow(io: Machine, buffer: Buffer, offset: int, width: int) -> None:
+    """The interval becomes [low + offset, low + offset + width)."""
+    if io[MODE] == ENCODE:
+        io[CODE] += offset
+        if io[CODE] >= FULL:
+            io[CODE] -= FULL
+            _carry(io, buffer)
+    elif io[MODE] == DECODE:
+        io[CODE] -= offset
+    io[RANGE] = width
+    while io[RANGE] < SMALL:
+        _shift(io, buffer)
+
+
+@compiled
+def _shift(io: Machine, buffer: Buffer) -> None:
+    """Moves one byte out of, or into, the registers."""
+    position = io[POSITION]
+    if io[MODE] == ENCODE:
+        if position < buffer.size:
+            buffer[position] = io[CODE] >> 48
+        else:
+            io[FAILED] = OVERFLOW
+        io[CODE] = (io[CODE] & (SMALL - 1)) << 8
+    elif io[MODE] == DECODE:
+        io[CODE] = io[CODE] << 8 | (buffer[position + 7] if position + 7 < buffer.size else 0)
+    io[RANGE] <<= 8
+    io[POSITION] = position + 1
+
+
+@compiled
+def _carry(io: Machine, buffer: Buffer) -> None:
+    """Adds one to the bytes that left."""
+    at = min(io[POSITION], buffer.size) - 1
+    while at >= 0 and buffer[at] == 255:
+        buffer[at] = 0
+        at -= 1
+    if at >= 0:
+        buffer[at] += 1
+
+
+@compiled
+def target(io: Machine, total: int) -> int:
+    """When decoding: the cumulative frequency, below `total`, in which the next symbol lies."""
+    value = int(io[CODE] // (io[RANGE] // total))
+    if value >= total:
+        io[FAILED] = INVALID
+        return total - 1
+    return value
+
+
+@compiled
+def symbol(io: Machine, buffer: Buffer, begin: int, size: int, total: int) -> None:
+    """The symbol with cumulative frequency `begin` and frequency `size` >= 1 of `total` (found by `target`)."""
+    step = io[RANGE] // total
+    narrow(io, buffer, step * begin, step * size)
+
+
+@compiled
+def uniform(io: Machine, buffer: Buffer, value: int, total: int) -> int:
+    """A value below `total` >= 1, all alike."""
+    if total == 1:
+        return 0
+    if io[MODE] == DECODE:
+        value = target(io, total)
+    symbol(io, buffer, value, 1, total)
+    return value
+
+
+@compiled
+def bit(io: Machine, buffer: Buffer, value: int, zero: int) -> int:
+    """A bit that is 0 with probability zero / 2^16, 0 < zero < 2^16."""
+    split = (io[RANGE] >> 16) * zero
+    if io[MODE] == DECODE:
+        value = 1 if io[CODE] >= split else 0
+    if value:
+        narrow(io, buffer, split, io[RANGE] - split)
+    else:
+        narrow(io, buffer, 0, split)
+    return value
+
+
+@compiled
+def length_bits(io: Machine) -> int:
+    """The packet's length if it ended here."""
+    return int(8 * io[POSITION] + 57 - bit_length(io[RANGE]))
+
+
+@compiled
+def finish(io: Machine, buffer: Buffer) -> int:
+    """Ends a packet. Encoding: writes the last byte, returns the packet's bytes. Decoding: FAILED unless it is one."""
+    bits = 57 - bit_length(io[RANGE])  # 0..8
+    unit = 1 << (56 - bits)
+    size = int(io[POSITION] + (bits + 7) // 8)
+    if io[MODE] == ENCODE:
+        value = (io[CODE] + unit - 1) // unit * unit
+        if value >= FULL:
+            value -= FULL
+            _carry(io, buffer)
+        if size > buffer.size:
+            io[FAILED] = OVERFLOW
+        elif bits:
+            buffer[size - 1] = value >> 48
+    elif io[MODE] == DECODE:
+        padding = (1 << (8 - bits)) - 1 if bits else 0
+        if size != buffer.size or io[CODE] >= unit or (bits and buffer[size - 1] & padding):
+            io[FAILED] = INVALID
+    return size

@@ -1,0 +1,130 @@
+"""The undisciplined baseline: kept probabilities as IEEE half-precision floats, sent as they are.
+
+A positive half is an integer multiple of 2^-24, so that integer is its numerator, and qhat is the numerators over their
+sum: both ends compute it from integers. A packet is, for each draft, the drafted id and (unless all V are sent) the K
+kept ids, ceil(log2 V) bits each, most significant bit first; zeros up to a whole byte; then 2 K bytes a draft, the
+halves, most significant byte first, in the order of the ids. Its length tells how many drafts it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec.draft import CodecError, Draft
+
+Numbers = npt.NDArray[np.int64]
+
+UNIT_BITS = 24
+"""The smallest positive half is 2^-24."""
+
+
+def numerators(probabilities: npt.NDArray[np.float64]) -> Numbers:
+    """Halves nearest to the probabilities [K], each at most 1, as multiples of 2^-24: int64 [K].
+
+    Where all of them round to zero the largest becomes one unit. Raises ValueError on anything that is not a probability.
+    """
+    if not (probabilities >= 0).all() or not (probabilities <= 1).all() or not probabilities.any():
+        raise ValueError("probabilities: must be within 0 and 1, not all zero")
+    units = np.ldexp(probabilities.astype(np.float16).astype(np.float64), UNIT_BITS).astype(np.int64)
+    if not units.any():
+        units[probabilities.argmax()] = 1
+    return units
+
+
+def covering_bound(size: int) -> float:
+    """Largest total variation between a law on `size` tokens with mass 1 and its halves over their sum.
+
+    Each half is off by at most p 2^-11 + 2^-25; normalizing at most doubles what half the sum of those is.
+    """
+    return min(1.0, 2.0**-11 + size * 2.0**-25)
+
+
+@dataclass(frozen=True)
+class HalfFormat:
+    """V, K (= V: all ids, none of them sent) and the most drafts of a packet."""
+
+    vocabulary: int
+    support_size: int
+    max_drafts: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.support_size <= self.vocabulary:
+            raise CodecError(f"support_size = {self.support_size}: must be within 1 and {self.vocabulary}")
+
+    @property
+    def ids(self) -> int:
+        """Ids sent with each draft, its own first."""
+        return 1 if self.support_size == self.vocabulary else 1 + self.support_size
+
+    def length_bytes(self, drafts: int) -> int:
+        """The length of a packet of that many drafts."""
+        width = (self.vocabulary - 1).bit_length()
+        return (drafts * self.ids * width + 7) // 8 + 2 * self.support_size * drafts
+
+
+def encode(drafts: Sequence[Draft], form: HalfFormat) -> bytes:
+    """The packet. Raises CodecError where a draft does not fit: too many ids, or a count that is no half."""
+    if not 1 <= len(drafts) <= form.max_drafts:
+        raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {form.max_drafts}")
+    supports = [_refilled(draft, form) for draft in drafts]
+    halves = np.zeros((len(drafts), form.support_size), dtype=">f2")
+    ids: list[int] = []
+    for row, draft, support in zip(halves, drafts, supports, strict=True):
+        ids += [draft.token, *(support.tolist() if form.ids > 1 else ())]
+        row[np.searchsorted(support, draft.support)] = np.ldexp(draft.counts.astype(np.float64), -UNIT_BITS)
+        if not np.array_equal(_units(row[np.searchsorted(support, draft.support)]), draft.counts):
+            raise CodecError("counts: not all are halves in units of 2^-24")
+    return _pack(ids, (form.vocabulary - 1).bit_length()) + halves.tobytes()
+
+
+def decode(payload: bytes, form: HalfFormat) -> tuple[Draft, ...]:
+    """The drafts. Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced."""
+    count = next((n for n in range(1, form.max_drafts + 1) if form.length_bytes(n) == len(payload)), None)
+    if count is None:
+        raise CodecError(f"payload of {len(payload)} bytes: no number of drafts has that length")
+    split = len(payload) - 2 * form.support_size * count
+    halves = np.frombuffer(payload, dtype=">f2", offset=split).reshape(count, form.support_size)
+    if not (halves.view(">u2") <= 0x3C00).all():  # signs, numbers above 1, infinities and nan lie above
+        raise CodecError("payload: holds a half outside 0 to 1")
+    ids = np.array(_unpack(payload[:split], (form.vocabulary - 1).bit_length(), count * form.ids)).reshape(
+        count, form.ids
+    )
+    everything = np.arange(form.vocabulary)
+    drafts = tuple(
+        Draft(int(own), everything if form.ids == 1 else kept, _units(row))
+        for (own, *_), kept, row in zip(ids.tolist(), ids[:, 1:], halves, strict=True)
+    )
+    if encode(drafts, form) != payload:
+        raise CodecError("payload: not as the encoder writes it")
+    return drafts
+
+
+def _units(halves: npt.NDArray[np.float16]) -> Numbers:
+    return np.ldexp(halves.astype(np.float64), UNIT_BITS).astype(np.int64)
+
+
+def _refilled(draft: Draft, form: HalfFormat) -> Numbers:
+    """K ids, ascending: those of the draft, and the lowest unused ones in place of zero counts."""
+    if draft.support.size > form.support_size or draft.support[-1] >= form.vocabulary:
+        raise CodecError(f"support of {draft.support.size} ids to {draft.support[-1]}: does not fit {form}")
+    if form.ids == 1:
+        return np.arange(form.vocabulary)
+    unused = np.setdiff1d(np.arange(min(form.vocabulary, form.support_size)), draft.support)
+    return np.sort(np.concatenate([draft.support, unused[: form.support_size - draft.support.size]]))
+
+
+def _pack(ids: Sequence[int], width: int) -> bytes:
+    number = 0
+    for each in ids:
+        number = number << width | each
+    bits = width * len(ids)
+    return (number << -bits % 8).to_bytes((bits + 7) // 8, "big")
+
+
+def _unpack(payload: bytes, width: int, count: int) -> list[int]:
+    number = int.from_bytes(payload, "big") >> (8 * len(payload) - width * count)
+    return [number >> width * (count - 1 - place) & (1 << width) - 1 for place in range(count)]
