@@ -53,6 +53,7 @@ class Message:
     done: bool = False
     packets: list[Flight] = field(default_factory=list)
     missing: int = 0
+    unacked: int = 0
     oldest: int = 0
 
 
@@ -115,6 +116,7 @@ class Link:
         if message.packets:
             self._drop(self._lane(message.index[0]).server.discard(message.packets))
             self._release(self._senders[message.index[0]].forget(message.packets))
+            message.packets = []
 
     @property
     def in_flight(self) -> int:
@@ -129,7 +131,7 @@ class Link:
             Flight(bits=bits, message=message, index=message.index, fragment=fragment)
             for fragment, bits in enumerate(sizes)
         ]
-        message.missing = len(sizes)
+        message.missing = message.unacked = len(sizes)
         device = message.index[0]
         sender = self._senders.get(device)
         if sender is None:
@@ -149,14 +151,16 @@ class Link:
             self._await_timer(packet, self._senders[packet.index[0]].on_send(packet, self.env.now))
             return
         packet.visit = self.station.arrive()
-        self._tell(packet, QUEUE)
+        if packet.attempt:
+            self._tell(packet, QUEUE)
         lane.server.join(packet, self.env.now)
         self._advance(lane)
 
     def _advance(self, lane: _Lane) -> None:
-        """Starts what the discipline lets start, and sets the clock for the next departure."""
+        """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
         server = lane.server
-        while (packet := server.start(self.env.now)) is not None:
+        packet = server.start(self.env.now)
+        if packet is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
             packet.message.sent_bits += packet.bits
@@ -172,8 +176,7 @@ class Link:
         if version != lane.server.version:
             return
         packet = lane.server.leave(self.env.now)
-        assert packet.visit is not None
-        self.station.leave(packet.visit)
+        self._end_visit(packet)
         self._launch(lane, packet)
         self._advance(lane)
 
@@ -210,8 +213,15 @@ class Link:
             self._tell(packet, TIMEOUT_WAIT)
 
     def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
+        if packet.acked:
+            return
         self._release(self._senders[packet.index[0]].on_ack(packet, self.env.now))
-        self._follow_oldest(packet.message)
+        message = packet.message
+        message.unacked -= 1
+        if not message.unacked:
+            message.packets = []
+        elif not message.done:
+            self._follow_oldest(message)
 
     def _await_timer(self, packet: Flight, timeout_s: float) -> None:
         self._tell(packet, TIMEOUT_WAIT)
@@ -233,9 +243,12 @@ class Link:
     def _drop(self, packets: Iterable[Flight]) -> None:
         for packet in packets:
             self.dropped += 1
-            if packet.visit is not None:
-                self.station.leave(packet.visit)
-                packet.visit = None
+            self._end_visit(packet)
+
+    def _end_visit(self, packet: Flight) -> None:
+        if packet.visit is not None:
+            self.station.leave(packet.visit)
+            packet.visit = None
 
     def _tell(self, packet: Flight, state: str) -> None:
         """Notes what a packet does; its message does the same when this is its oldest unacknowledged packet."""
@@ -247,8 +260,6 @@ class Link:
 
     def _follow_oldest(self, message: Message) -> None:
         """After an acknowledgement: the message follows its next unacknowledged packet."""
-        if message.done:
-            return
         before = message.packets[message.oldest].state
         while message.packets[message.oldest].acked:
             message.oldest += 1

@@ -3,6 +3,6 @@
 Importing the package registers each alternative under its `kind`.
 """
 
-from channels.link import bursts, fading, mahimahi, markov, outages, shaping, traces
+from channels.link import bursts, fading, mahimahi, markov, outages, presets, shaping, traces
 
-__all__ = ["bursts", "fading", "mahimahi", "markov", "outages", "shaping", "traces"]
+__all__ = ["bursts", "fading", "mahimahi", "markov", "outages", "presets", "shaping", "traces"]

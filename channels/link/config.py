@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,12 @@ from kinds import ConfigError, Part
 
 
 class Link(Part):
-    """One direction of a link. The defaults are a thin, clean uplink of an edge device."""
+    """One direction of a link. The defaults are a thin, clean uplink of an edge device.
+
+    The name of a preset stands for a whole link, as in `nb_iot.uplink`; a mapping with a `preset` changes parts of one.
+    """
+
+    presets: ClassVar[dict[str, Link]] = {}
 
     rate: Rate = Field(Constant(), description="Service rate of the link.")
     loss: Loss = Field(NoLoss(), description="Which packets are lost on the air.")
@@ -38,6 +43,17 @@ class Link(Part):
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, value: object) -> object:
+        name = value if isinstance(value, str) else value.get("preset") if isinstance(value, dict) else None
+        if name is None:
+            return value
+        if name not in cls.presets:
+            raise ValueError(f"preset {name!r} must be one of {', '.join(sorted(cls.presets))}")
+        changes = {key: part for key, part in value.items() if key != "preset"} if isinstance(value, dict) else {}
+        return dict(cls.presets[name]) | changes
 
     @model_validator(mode="after")
     def _packets_carry_payload(self) -> Self:

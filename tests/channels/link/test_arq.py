@@ -1,0 +1,156 @@
+"""The sender without a clock: its window, its timers, and exactly-once delivery under any fate of its packets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from channels.link.arq import Arq, Packet, Sender, Verdict
+
+
+def sender(kind: str = "stop_and_wait", **fields: Any) -> Sender[Packet]:
+    return Arq.of({"kind": kind} | fields).sender()
+
+
+def test_stop_and_wait_holds_the_next_until_the_acknowledgement() -> None:
+    machine, first, second = sender(), Packet(1), Packet(1)
+    assert machine.offer(first)
+    assert not machine.offer(second)
+    assert list(machine.on_ack(first, 1.0)) == [second]
+    assert list(machine.on_ack(first, 1.1)) == []
+
+
+def test_the_window_spans_from_the_oldest_unacknowledged() -> None:
+    machine = sender("selective_repeat", window=3)
+    packets = [Packet(1) for _ in range(6)]
+    assert [machine.offer(packet) for packet in packets] == [True] * 3 + [False] * 3
+    assert list(machine.on_ack(packets[2], 1.0)) == []
+    assert list(machine.on_ack(packets[0], 1.0)) == [packets[3]]
+    assert list(machine.on_ack(packets[1], 1.0)) == [packets[4], packets[5]]
+
+
+def test_a_timer_that_an_acknowledgement_or_a_repeat_overtook_is_stale() -> None:
+    machine, packet = sender(), Packet(1)
+    machine.offer(packet)
+    assert machine.on_timeout(packet, 0) is Verdict.RESEND
+    assert packet.attempt == 1
+    assert machine.on_timeout(packet, 0) is Verdict.STALE
+    machine.on_ack(packet, 1.0)
+    assert machine.on_timeout(packet, 1) is Verdict.STALE
+
+
+def test_the_last_attempt_gives_up() -> None:
+    machine, packet = sender(max_attempts=2), Packet(1)
+    machine.offer(packet)
+    assert machine.on_timeout(packet, 0) is Verdict.RESEND
+    assert machine.on_timeout(packet, 1) is Verdict.GIVE_UP
+
+
+def test_forgotten_packets_make_room() -> None:
+    machine = sender("selective_repeat", window=2)
+    packets = [Packet(1) for _ in range(5)]
+    for packet in packets:
+        machine.offer(packet)
+    assert list(machine.forget(packets[:3])) == packets[3:]
+    assert machine.on_timeout(packets[0], 0) is Verdict.STALE
+
+
+def test_jacobson_and_karn_follow_a_sequence_computed_by_hand() -> None:
+    """RFC 6298 with alpha 1/8, beta 1/4, K 4: samples .5 .7 .5, two expiries, an ambiguous ack, a sample .5."""
+    timer = {"kind": "jacobson", "min_s": 0, "granularity_s": 0}
+    machine = sender(timeout_s=1.0, timer=timer, backoff=2)
+    assert machine.timeout_s == 1.0
+    for sample_s, timeout_s in ((0.5, 1.5), (0.7, 1.475), (0.5, 1.259375)):
+        packet = Packet(1)
+        machine.offer(packet)
+        machine.on_send(packet, 10.0)
+        machine.on_ack(packet, 10.0 + sample_s)
+        assert machine.timeout_s == pytest.approx(timeout_s)
+    repeated = Packet(1)
+    machine.offer(repeated)
+    assert machine.on_send(repeated, 20.0) == pytest.approx(1.259375)
+    machine.on_timeout(repeated, 0)
+    assert machine.on_send(repeated, 22.0) == pytest.approx(2.51875)
+    machine.on_timeout(repeated, 1)
+    assert machine.on_send(repeated, 25.0) == pytest.approx(5.0375)
+    machine.on_ack(repeated, 25.5)
+    fresh = Packet(1)
+    machine.offer(fresh)
+    assert machine.on_send(fresh, 30.0) == pytest.approx(5.0375)
+    machine.on_ack(fresh, 30.5)
+    assert machine.timeout_s == pytest.approx(1.094140625)
+
+
+def test_the_adaptive_timeout_keeps_its_bounds() -> None:
+    timer = {"kind": "jacobson", "min_s": 0.2, "max_s": 3.0}
+    machine = sender(timer=timer)
+    for sample_s, timeout_s in ((0.01, 0.2), (5.0, 3.0)):
+        packet = Packet(1)
+        machine.offer(packet)
+        machine.on_send(packet, 0.0)
+        machine.on_ack(packet, sample_s)
+        assert machine.timeout_s == timeout_s
+
+
+def test_back_off_doubles_up_to_its_limit() -> None:
+    machine, packet = sender(timeout_s=1.0, backoff=2, timeout_max_s=5), Packet(1)
+    machine.offer(packet)
+    timeouts = [machine.on_send(packet, 0.0)]
+    for attempt in range(4):
+        machine.on_timeout(packet, attempt)
+        timeouts.append(machine.on_send(packet, 0.0))
+    assert timeouts == [1, 2, 4, 5, 5]
+
+
+FATES = st.sampled_from(["lost", "deaf", "heard", "late"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(window=st.integers(1, 5), count=st.integers(1, 12), data=st.data())
+def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: int, data: st.DataObject) -> None:
+    """Any interleaving of losses, lost and late acknowledgements; from the 60th event on the network is kind."""
+    machine = sender("selective_repeat", window=window)
+    packets = [Packet(bits=k) for k in range(count)]
+    air = [packet for packet in packets if machine.offer(packet)]
+    delivered: list[Packet] = []
+    late: list[Packet] = []
+    events = 0
+    while not all(packet.acked for packet in packets):
+        events += 1
+        unacked = [packet.bits for packet in packets if not packet.acked]
+        assert all(packet.bits < unacked[0] + window for packet in air)
+        if late and (not air or data.draw(st.booleans())):
+            air += machine.on_ack(late.pop(), float(events))
+            continue
+        packet = air.pop(data.draw(st.integers(0, len(air) - 1)))
+        machine.on_send(packet, float(events))
+        fate = data.draw(FATES) if events < 60 else "heard"
+        if fate != "lost" and not packet.arrived:
+            packet.arrived = True
+            delivered.append(packet)
+        if fate == "heard":
+            air += machine.on_ack(packet, float(events))
+        elif machine.on_timeout(packet, packet.attempt) is Verdict.RESEND:
+            air.append(packet)
+        late += [packet] * (fate == "late")
+    assert sorted(packet.bits for packet in delivered) == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"kind": "stop_and_wait", "timeout_s": 0}, "timeout_s"),
+        ({"kind": "stop_and_wait", "backoff": 0.5}, "backoff"),
+        ({"kind": "stop_and_wait", "max_attempts": 0}, "max_attempts"),
+        ({"kind": "stop_and_wait", "window": 2}, "window"),
+        ({"kind": "selective_repeat", "window": 0}, "window"),
+        ({"kind": "selective_repeat", "timer": {"kind": "jacobson", "min_s": 9, "max_s": 1}}, "min_s"),
+    ],
+)
+def test_nonsense_is_refused_by_name(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        Arq.kinds[fields["kind"]].model_validate(fields)

@@ -1,0 +1,113 @@
+"""Losses against their laws, at 5 sd."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pydantic import ValidationError
+
+from channels.link.delays import Delay
+from channels.link.losses import Loss, LossProcess
+from channels.link.uniforms import Branch, Uniforms
+
+
+def lost(process: LossProcess, count: int, step_s: float = 1.0) -> npt.NDArray[np.bool_]:
+    return np.array([process.lost(k * step_s, (0, 0, k, 0, 0)) for k in range(count)])
+
+
+def test_independent_losses_have_their_rate(uniforms: Uniforms) -> None:
+    count, probability = 40_000, 0.3
+    losses = lost(Loss.of({"kind": "bernoulli", "probability": probability}).process(uniforms), count)
+    assert abs(losses.mean() - probability) < 5 * math.sqrt(probability * (1 - probability) / count)
+    pairs = probability**2 * (1 - probability**2) + 2 * probability**3 * (1 - probability)
+    assert abs((losses[1:] & losses[:-1]).mean() - probability**2) < 5 * math.sqrt(pairs / count)
+
+
+def test_a_loss_depends_on_the_address_alone(uniforms: Uniforms) -> None:
+    """Common random numbers: whenever and in whatever order packets go, the same ones are lost."""
+    addresses = [(d, 0, t, f, a) for d in range(3) for t in range(5) for f in range(2) for a in range(3)]
+    one, other = (Loss.of({"kind": "bernoulli", "probability": 0.4}).process(uniforms) for _ in range(2))
+    assert [one.lost(0.0, at) for at in addresses] == [other.lost(9.0, at) for at in reversed(addresses)][::-1]
+
+
+def test_no_loss_loses_nothing(uniforms: Uniforms) -> None:
+    assert not lost(Loss.of("none").process(uniforms), 100).any()
+
+
+def bursts(losses: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Lengths of the runs of losses, the last one left out."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], losses.astype(np.int64), [0]])))
+    return (edges[1::2] - edges[::2])[:-1]
+
+
+def test_gilbert_elliott_loses_its_share_in_bursts_of_its_length(uniforms: Uniforms) -> None:
+    """Loss p / (p + r); bursts geometric of mean 1 / r; independent losses of the same share burst far less."""
+    p, r, count = 0.05, 0.2, 60_000
+    losses = lost(Loss.of({"kind": "gilbert_elliott", "to_bad": p, "to_good": r}).process(uniforms), count)
+    share, eigenvalue = p / (p + r), 1 - p - r
+    sd = math.sqrt(share * (1 - share) * (1 + eigenvalue) / (1 - eigenvalue) / count)
+    assert abs(losses.mean() - share) < 5 * sd
+    lengths = bursts(losses)
+    assert abs(lengths.mean() - 1 / r) < 5 * math.sqrt(1 - r) / r / math.sqrt(len(lengths))
+    shuffled = bursts(np.random.default_rng(0).permutation(losses))
+    assert shuffled.mean() < lengths.mean() / 3
+
+
+def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: Uniforms) -> None:
+    loss = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 0.1, "to_good": 0.4})
+    often, seldom = lost(loss.process(uniforms), 4000, 0.25), lost(loss.process(uniforms), 1000, 1.0)
+    assert (often[::4] == seldom).all()
+    many = lost(loss.process(uniforms), 60_000, 1.0)
+    decay = math.exp(-0.5)
+    sd = math.sqrt(0.2 * 0.8 * (1 + decay) / (1 - decay) / 60_000)
+    assert abs(many.mean() - 0.2) < 5 * sd
+
+
+def test_gilbert_elliott_loses_by_state(uniforms: Uniforms) -> None:
+    """P(loss) = (r g + p b) / (p + r), with the spread from 40 blocks."""
+    fields = {"to_bad": 0.1, "to_good": 0.1, "loss_good": 0.1, "loss_bad": 0.5}
+    losses = lost(Loss.of({"kind": "gilbert_elliott"} | fields).process(uniforms), 60_000)
+    means = losses.reshape(40, -1).mean(axis=1)
+    assert abs(means.mean() - 0.3) < 5 * means.std(ddof=1) / math.sqrt(40)
+
+
+def test_jitter_has_its_mean_and_floor(uniforms: Uniforms) -> None:
+    delay = Delay.of({"kind": "jitter", "delay_s": 0.1, "jitter_s": 0.05, "reorder": True})
+    drawn = np.array([delay.process(uniforms).delay_s(0.0, (0, 0, k, 0, 0)) for k in range(10_000)])
+    assert drawn.min() >= 0.1
+    assert abs(drawn.mean() - delay.mean_s) < 5 * 0.05 / math.sqrt(10_000)
+
+
+def test_jitter_keeps_the_order_of_a_device_unless_asked(uniforms: Uniforms) -> None:
+    fields = {"kind": "jitter", "delay_s": 0.1, "jitter_s": 0.05}
+    for reorder in (False, True):
+        process = Delay.of(fields | {"reorder": reorder}).process(uniforms)
+        arrivals = np.array([0.01 * k + process.delay_s(0.01 * k, (0, 0, k, 0, 0)) for k in range(200)])
+        assert (np.diff(arrivals) >= -1e-12).all() != reorder
+        assert process.delay_s(0.0, (1, 0, 0, 0, 0)) < 1.0
+
+
+def test_a_branch_has_numbers_of_its_own(seeded: Callable[[int], Uniforms]) -> None:
+    root = seeded(3)
+    assert Branch(root, (1, 2)).uniform(3) == root.uniform(1, 2, 3) != Branch(root, (2, 2)).uniform(3)
+
+
+@pytest.mark.parametrize(
+    ("family", "fields", "field"),
+    [
+        (Loss, {"kind": "bernoulli", "probability": 1}, "probability"),
+        (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),
+        (Loss, {"kind": "gilbert_elliott", "to_bad": 1.5}, "at most 1"),
+        (Loss, {"kind": "gilbert_elliott", "to_good": 0}, "to_good"),
+        (Loss, {"kind": "gilbert_elliott", "per": "minute"}, "per"),
+        (Delay, {"kind": "constant", "delay_s": -1}, "delay_s"),
+        (Delay, {"kind": "jitter", "jitter_s": math.inf}, "jitter_s"),
+    ],
+)
+def test_nonsense_is_refused_by_name(family: type[Loss] | type[Delay], fields: dict[str, object], field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        family.kinds[str(fields["kind"])].model_validate(fields)

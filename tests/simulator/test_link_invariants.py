@@ -1,0 +1,143 @@
+"""Whatever the link and the luck: each message is delivered once, its states tile its time, and the counts add up."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import simpy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from channels.link.config import Link as LinkConfig
+from simulator.link import STATES, Link, Message
+
+
+class HashedUniforms:
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def uniform(self, *index: int) -> float:
+        digest = hashlib.blake2b(repr((self._seed, *index)).encode(), digest_size=8).digest()
+        return (int.from_bytes(digest) >> 11) * 2.0**-53
+
+
+@dataclass
+class Story:
+    """All that one message said, and when."""
+
+    put_s: float
+    states: list[tuple[float, str]] = field(default_factory=list)
+    delivered_s: list[float] = field(default_factory=list)
+    gave_up_s: list[float] = field(default_factory=list)
+
+
+RATES = st.sampled_from(
+    [
+        {"kind": "constant", "bps": 1000},
+        {"kind": "constant", "bps": "inf"},
+        {"kind": "markov", "bps": (0, 2000), "step_s": 1},
+        {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
+    ]
+)
+LOSSES = st.sampled_from([{"kind": "none"}, {"kind": "bernoulli", "probability": 0.5}, {"kind": "gilbert_elliott"}])
+DELAYS = st.sampled_from(
+    [
+        {"kind": "constant", "delay_s": 0},
+        {"kind": "constant", "delay_s": 2},
+        {"kind": "jitter", "delay_s": 0.5, "jitter_s": 1, "reorder": True},
+    ]
+)
+ARQS = st.fixed_dictionaries(
+    {
+        "kind": st.just("selective_repeat"),
+        "window": st.integers(1, 4),
+        "timeout_s": st.sampled_from([1.0, 4.0]),
+        "ack_loss": LOSSES,
+        "timer": st.sampled_from(["fixed", "jacobson"]),
+        "backoff": st.sampled_from([1.0, 2.0]),
+    }
+)
+LINKS = st.fixed_dictionaries(
+    {
+        "rate": RATES,
+        "loss": LOSSES,
+        "delay": DELAYS,
+        "arq": ARQS,
+        "access_s": st.sampled_from([0.0, 1.0]),
+        "mtu_bits": st.sampled_from([None, 700]),
+        "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own"]),
+        "buffer_packets": st.sampled_from([None, 0, 2]),
+    }
+)
+PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), st.integers(0, 2000)), min_size=1, max_size=8)
+
+
+def run(link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int) -> tuple[Link, list[Story]]:
+    """Puts (at_s, device, bits), whole seconds so that ties abound, and checks the counts after each event."""
+    env = simpy.Environment()
+    link = Link(env, LinkConfig.model_validate(link_fields), HashedUniforms(seed), "uplink", 1.0)
+    stories = []
+    for number, (at_s, device, bits) in enumerate(puts):
+        story = Story(float(at_s))
+        stories.append(story)
+        message = Message(
+            index=(device, 0, number),
+            bits=bits,
+            deliver=lambda _, story=story: story.delivered_s.append(env.now),
+            report=lambda state, story=story: story.states.append((env.now, state)),
+            give_up=lambda _, story=story: story.gave_up_s.append(env.now),
+        )
+        env.timeout(at_s).callbacks.append(lambda _, message=message: link.put(message))
+    while env.peek() < 1e7:
+        env.step()
+        assert link.sent == link.delivered + link.lost + link.dropped + link.in_flight
+    assert link.in_flight == 0
+    assert link.station.area == pytest.approx(link.station.sojourn_s, rel=1e-9, abs=1e-9)
+    return link, stories
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000))
+def test_each_message_is_delivered_once_and_its_states_tile_its_time(
+    link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int
+) -> None:
+    _, stories = run(link_fields, puts, seed)
+    for story in stories:
+        assert len(story.delivered_s) == 1
+        assert story.states[0] == (story.put_s, "queue")
+        assert {state for _, state in story.states} <= set(STATES)
+        assert story.states[-1][0] <= story.delivered_s[0]
+        assert all(before[1] != after[1] for before, after in zip(story.states, story.states[1:], strict=False))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000), attempts=st.integers(1, 3))
+def test_with_a_limit_each_message_is_delivered_or_given_up(
+    link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int, attempts: int
+) -> None:
+    limited = link_fields | {"arq": link_fields["arq"] | {"max_attempts": attempts}}
+    _, stories = run(limited, puts, seed)
+    for story in stories:
+        assert len(story.delivered_s) + len(story.gave_up_s) == 1
+
+
+@pytest.mark.parametrize("sharing", ["fifo", "round_robin", "own"])
+def test_the_same_packets_are_lost_whatever_the_rate(sharing: str) -> None:
+    """Common random numbers: cells that differ only in bandwidth repeat the same packets."""
+    puts = [(at_s, device, 900) for at_s in range(10) for device in range(4)]
+    attempts = []
+    for bps in (300, 1e4, "inf"):
+        fields = {
+            "rate": {"kind": "constant", "bps": bps},
+            "loss": {"kind": "bernoulli", "probability": 0.4},
+            "mtu_bits": 700,
+            "arq": {"kind": "selective_repeat", "timeout_s": 3},
+            "sharing": sharing,
+        }
+        link, _ = run(fields, puts, seed=2)
+        attempts.append((link.sent, link.lost, link.bits_sent))
+    assert attempts[0] == attempts[1] == attempts[2]
+    assert attempts[0][1] > 20
