@@ -25,7 +25,7 @@ UNIT_BITS = 24
 def numerators(probabilities: npt.NDArray[np.float64]) -> Numbers:
     """Halves nearest to the probabilities [K], each at most 1, as multiples of 2^-24: int64 [K].
 
-    Where all of them round to zero the largest becomes one unit. Raises ValueError on anything that is not a probability.
+    Where all round to zero the largest becomes one unit. Raises ValueError on anything that is not a probability.
     """
     if not (probabilities >= 0).all() or not (probabilities <= 1).all() or not probabilities.any():
         raise ValueError("probabilities: must be within 0 and 1, not all zero")

@@ -1,10 +1,22 @@
-"""Uplink schemes, one a file. A class under `DraftScheme` that fixes a `kind` is registered by being imported."""
+"""Uplink schemes, one a file. A class under `Scheme` that fixes a `kind` is registered by being imported."""
 
-from simulator.schemes.base import DraftScheme, Scheme
+from simulator.schemes.base import DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.c_sqs import CSqs
 from simulator.schemes.cloud_only import CloudOnly
 from simulator.schemes.dense import Dense
+from simulator.schemes.half import HalfDense, HalfTopK
 from simulator.schemes.k_sqs import KSqs
 from simulator.schemes.s_q import SQ
 
-__all__ = ["SQ", "CSqs", "CloudOnly", "Dense", "DraftScheme", "KSqs", "Scheme"]
+__all__ = [
+    "SQ",
+    "CSqs",
+    "CloudOnly",
+    "Dense",
+    "DraftScheme",
+    "HalfDense",
+    "HalfTopK",
+    "KSqs",
+    "LatticeScheme",
+    "Scheme",
+]

@@ -63,6 +63,14 @@ class Received:
     qhat: Floats  # [L, V]
 
 
+def received(drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
+    """Decoded drafts as the arrays that verification takes."""
+    qhat = np.zeros((len(drafts), vocabulary))
+    for row, draft in zip(qhat, drafts, strict=True):
+        row[draft.support] = draft.counts / draft.counts.sum()
+    return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
+
+
 class Scheme(Choice):
     """How a request's tokens come about."""
 
@@ -75,9 +83,9 @@ class Scheme(Choice):
 
 
 class DraftScheme(Scheme):
-    """Sparsify, quantize on the type lattice, draw from what is sent, verify. A subclass gives `support`, at least."""
+    """The edge drafts, the cloud verifies. A subclass says what is kept of q and how it is quantized; each later step
+    has a default that fits any integer counts whose format `wire` carries."""
 
-    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
     max_drafts: int = Field(8, ge=1, le=1024, description="L_max, most drafts a round sends")
     budget_bits: int | None = Field(
         5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
@@ -87,8 +95,13 @@ class DraftScheme(Scheme):
     def support(self, q: Floats, state: State) -> Ids:
         """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
 
-    def format(self, vocabulary: int) -> wire.Format:
-        return wire.Format(vocabulary, self.resolution, self.max_drafts)
+    @abstractmethod
+    def quantize(self, mass: Floats) -> Ids:
+        """Numerators of qhat over their sum, int64 [K], from the kept probabilities, float64 [K], of any sum."""
+
+    @abstractmethod
+    def covering_bound(self, size: int) -> float:
+        """The most that quantizing a law on `size` tokens may move it, in total variation."""
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
@@ -114,13 +127,13 @@ class DraftScheme(Scheme):
             kept = np.sort(np.argsort(-mass, kind="stable")[:at_most])
             ids, mass = ids[kept], mass[kept]
         total = float(mass.sum())
-        counts = quantize(mass, self.resolution)
+        counts = self.quantize(mass)
         return Proposal(
             ids=ids,
             counts=counts,
             dropped_mass=min(1.0, max(0.0, 1.0 - total)),
-            tv_quantization=float(total_variation(mass / total, counts / self.resolution)),
-            covering_bound=covering_bound(ids.size, self.resolution),
+            tv_quantization=float(total_variation(mass / total, counts / counts.sum())),
+            covering_bound=self.covering_bound(ids.size),
             state=self.advance(q, state),
         )
 
@@ -145,11 +158,7 @@ class DraftScheme(Scheme):
 
     def decode(self, payload: bytes, fmt: wire.Format, context: Sequence[int]) -> Received:
         """What the cloud gets from the payload and nothing else. Raises CodecError."""
-        drafts = wire.decode(payload, fmt, context)
-        qhat = np.zeros((len(drafts), fmt.vocabulary))
-        for row, draft in zip(qhat, drafts, strict=True):
-            row[draft.support] = draft.counts / draft.counts.sum()
-        return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
+        return received(wire.decode(payload, fmt, context), fmt.vocabulary)
 
     def judge(self, p: Floats, received: Received, noise: Noise) -> Verdict:
         """The cloud's verdict on a round: p float64 [L+1, V]."""
@@ -162,3 +171,18 @@ class DraftScheme(Scheme):
     def decode_reply(self, reply: bytes, fmt: wire.Format) -> Verdict:
         """What the edge reads from the reply. Raises CodecError."""
         return Verdict(*wire.decode_feedback(reply, fmt))
+
+
+class LatticeScheme(DraftScheme):
+    """Counts on the type lattice of resolution ell. A subclass gives `support`, at least."""
+
+    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
+
+    def format(self, vocabulary: int) -> wire.Format:
+        return wire.Format(vocabulary, self.resolution, self.max_drafts)
+
+    def quantize(self, mass: Floats) -> Ids:
+        return quantize(mass, self.resolution)
+
+    def covering_bound(self, size: int) -> float:
+        return covering_bound(size, self.resolution)

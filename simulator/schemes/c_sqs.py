@@ -12,10 +12,10 @@ from typing import Literal
 from pydantic import Field
 
 from channels.codec.conformal import Conformal, Rollback
-from simulator.schemes.base import DraftScheme, Floats, Ids, State
+from simulator.schemes.base import Floats, Ids, LatticeScheme, State
 
 
-class CSqs(DraftScheme):
+class CSqs(LatticeScheme):
     """A support of varying size, so that the mass it drops meets `target` in the long run."""
 
     kind: Literal["c_sqs"] = "c_sqs"

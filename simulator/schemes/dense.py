@@ -6,10 +6,10 @@ from typing import Literal
 
 from channels.codec import wire
 from channels.codec.sparsify import All
-from simulator.schemes.base import DraftScheme, Floats, Ids, State
+from simulator.schemes.base import Floats, Ids, LatticeScheme, State
 
 
-class Dense(DraftScheme):
+class Dense(LatticeScheme):
     """Quantize-then-sample over the full vocabulary: no subset is sent, one composition of ell over V is."""
 
     kind: Literal["dense"] = "dense"

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from channels.codec import wire
 from channels.codec.sparsify import TopK
-from simulator.schemes.base import DraftScheme, Floats, Ids, State
+from simulator.schemes.base import Floats, Ids, LatticeScheme, State
 
 
-class TopKScheme(DraftScheme):
+class TopKScheme(LatticeScheme):
     """A support of fixed size; both ends know K, so it is not sent."""
 
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")

@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator import Cell
 
-SCHEMES = ("cloud_only", "dense", "k_sqs", "c_sqs")
+SCHEMES = ("cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k")
 PAIR = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0, "prompt_tokens": 16}
 
 

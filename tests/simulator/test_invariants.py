@@ -181,22 +181,22 @@ def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest
     sent: dict[str, int] = {"uplink": 0, "downlink": 0}
     put = Link.put
 
-    def spy(name: str, way: str) -> None:
-        original: Callable[..., bytes] = getattr(wire, name)
+    def spy(owner: object, name: str, way: str) -> None:
+        original: Callable[..., bytes] = getattr(owner, name)
 
         def counted(*args: object) -> bytes:
             made[way].append(len(payload := original(*args)))
             return payload
 
-        monkeypatch.setattr(wire, name, counted)
+        monkeypatch.setattr(owner, name, counted)
 
     def noted(self: Link, message: link_module.Message) -> None:
         sent[self.name] += message.bits
         put(self, message)
 
-    spy("encode", "uplink")
-    spy("encode_tokens", "uplink")
-    spy("encode_feedback", "downlink")
+    spy(type(cell(scheme).scheme), "encode", "uplink")
+    spy(wire, "encode_tokens", "uplink")
+    spy(wire, "encode_feedback", "downlink")
     monkeypatch.setattr(Link, "put", noted)
     result = simulate(cell(scheme), Memory())
     rounds = result.rounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from exact import Enumeration, distance, verifier_law
 
-from simulator.schemes import SQ, CSqs, Dense, KSqs
+from simulator.schemes import SQ, CSqs, Dense, HalfDense, HalfTopK, KSqs
 from simulator.schemes.base import DraftScheme
 
 TOKENS = 3
@@ -14,6 +14,8 @@ LOSSLESS: dict[str, DraftScheme] = {
     "dense": Dense(resolution=5, max_drafts=2),
     "k_sqs": KSqs(k=2, resolution=5, max_drafts=2),
     "k_sqs, first draft over budget": KSqs(k=3, resolution=5, max_drafts=2, budget_bits=6),
+    "half_dense": HalfDense(max_drafts=2),
+    "half_top_k": HalfTopK(k=2, max_drafts=2),
     "c_sqs": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1),
     "c_sqs, budget binds": CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, target=0.1, budget_bits=16),
     "c_sqs, rollback none": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, rollback="none"),

@@ -1,0 +1,63 @@
+"""The half-precision baseline: exact on the wire, refuses everything else, and within its covering bound."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.codec.half import HalfFormat, covering_bound, decode, encode, numerators
+from channels.codec.wire import CodecError, Draft
+
+
+@st.composite
+def packets(draw):
+    vocabulary = draw(st.integers(2, 300))
+    size = draw(st.integers(1, vocabulary))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    drafts = []
+    for _ in range(draw(st.integers(1, 4))):
+        support = np.sort(generator.choice(vocabulary, size, replace=False))
+        counts = numerators(generator.dirichlet(np.full(size, draw(st.sampled_from([0.001, 0.1, 1.0])))))
+        token = int(generator.choice(support[counts > 0]))
+        drafts.append(Draft(token, support, counts))
+    return tuple(drafts), HalfFormat(vocabulary, size, draw(st.integers(4, 9)))
+
+
+@given(packets())
+def test_decode_inverts_encode(packet):
+    drafts, form = packet
+    payload = encode(drafts, form)
+    assert decode(payload, form) == drafts
+    assert len(payload) == form.length_bytes(len(drafts))
+
+
+@given(packets(), st.data())
+def test_damaged_packets_are_refused_or_are_packets(packet, data):
+    drafts, form = packet
+    payload = bytearray(encode(drafts, form))
+    place = data.draw(st.integers(0, 8 * len(payload) - 1))
+    payload[place // 8] ^= 1 << place % 8
+    damaged = bytes(payload)[: data.draw(st.integers(0, len(payload)))] + data.draw(st.binary(max_size=3))
+    try:
+        decoded = decode(damaged, form)
+    except CodecError:
+        return
+    assert encode(decoded, form) == damaged
+
+
+@given(st.integers(1, 2000), st.integers(0, 2**32), st.sampled_from([0.001, 0.05, 1.0]))
+def test_halves_stay_within_the_covering_bound(size, seed, concentration):
+    law = np.random.default_rng(seed).dirichlet(np.full(size, concentration))
+    units = numerators(law)
+    assert np.abs(law - units / units.sum()).sum() / 2 <= covering_bound(size) + 1e-12
+
+
+def test_length_of_a_dense_packet_is_what_a_reader_expects():
+    assert HalfFormat(49_152, 49_152, 8).length_bytes(1) == 2 + 2 * 49_152
+    assert HalfFormat(49_152, 8, 8).length_bytes(1) == 18 + 16
+
+
+@pytest.mark.parametrize("law", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0]])
+def test_what_is_no_law_has_no_numerators(law):
+    with pytest.raises(ValueError, match="probabilities"):
+        numerators(np.array(law))
