@@ -31,6 +31,8 @@ class SmolLM2(Pair):
     @classmethod
     def available(cls) -> str | None:
         """Why this pair cannot run here, on one line; None when it can. Imports neither torch nor the wheel."""
+        if not (cls.home / cls.weights).is_file():
+            return f"{cls.home / cls.weights} is missing (python -m models.training.smollm2 makes it)"
         return files.unavailable()
 
     @cached_property

@@ -28,8 +28,8 @@ def configuration(vocabulary: int = V) -> LlamaConfig:
         max_position_embeddings=CONTEXT_TOKENS,
         rope_parameters={"rope_type": "default", "rope_theta": THETA},
         tie_word_embeddings=False,
-        bos_token_id=1,
-        eos_token_id=2,
+        bos_token_id=None,
+        eos_token_id=None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from kinds import ConfigError
+from models import smollm2 as smollm2  # registers the kind `smollm2`
 from models import synthetic as synthetic  # registers the kind `synthetic`
 from models.files import ADDRESSES, WEIGHTS, Card, fingerprint, read_card, read_prompts, sha256
 from models.interface import LoadedPair, Pair
