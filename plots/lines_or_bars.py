@@ -59,7 +59,8 @@ def lines(ax: Axes, summary: pd.DataFrame, axis: str, series: list[Series], look
                 continue
             style = look[curve]
             ax.errorbar(
-                place(given[axis]), given[one.column], yerr=given[one.column + CI_SUFFIX].fillna(0.0),
+                place(given[axis]), given[one.column].to_numpy(dtype=float),
+                yerr=given[one.column + CI_SUFFIX].fillna(0.0).to_numpy(dtype=float),
                 color=style.colour, marker=style.marker, markersize=4.5, capsize=2.5, elinewidth=1.1,
                 markerfacecolor=style.colour if one.filled else "white",
                 linestyle=style.dashes if one.filled else ":", linewidth=1.4 if one.filled else 1.0,

@@ -43,10 +43,12 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "dense": ("#0072B2", "o"),
     "k_sqs": ("#D55E00", "^"),
     "c_sqs": ("#009E73", "D"),
+    "half_dense": ("#56B4E9", "P"),
+    "half_top_k": ("#E69F00", "X"),
     "s_q": ("#CC79A7", "v"),
 }
-_SPARE_COLOURS = ("#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F", "#A6761D", "#B2182B")
-_SPARE_MARKERS = ("P", "X", "*", "<", ">", "h")
+_SPARE_COLOURS = ("#8C6BB1", "#A6761D", "#7F7F7F", "#B2182B", "#01665E", "#3F3F91")
+_SPARE_MARKERS = ("*", "<", ">", "h", "p", "d")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _LOG_FROM = 20.0
 """Values that span this ratio or more are drawn on a logarithmic scale."""

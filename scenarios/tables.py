@@ -23,7 +23,7 @@ COSTS: tuple[tuple[str, str], ...] = (
     ("resampling_per_draft", "resampled"),
     ("rejection_bound", "its bound"),
 )
-COSTS_HEADING = "bits per output token; drafts sent and accepted per round; rejections per verified draft, their bound"
+COSTS_HEADING = "bits per output token; drafts, accepted drafts per round; rejections per verified draft, its bound"
 
 
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:

@@ -78,6 +78,8 @@ def validated(schema: type[P], tree: Mapping[str, object]) -> P:
         if isinstance(got, Mapping | Part):  # a check across fields names them itself
             raise ConfigError(": ".join(text for text in (path, allowed) if text)) from None
         raise one_line(error) from None
+    except TypeError as error:  # a user's scheme, loss, ... that leaves a method out cannot be made
+        raise ConfigError(str(error)) from None
 
 
 def pin(

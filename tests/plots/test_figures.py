@@ -1,0 +1,151 @@
+"""Figures show the table's numbers, with units, the same colours everywhere, on any swept axis."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer, ErrorbarContainer
+from matplotlib.figure import Figure
+
+import plots
+from plots.breakdown import COLOURS
+from plots.style import SCHEMES, looks, place
+from simulator.results import BREAKDOWN
+
+Make = Callable[..., pd.DataFrame]
+AXIS = "uplink.rate.bps"
+
+
+def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS) -> Figure:
+    figure = plots.draw(name, table, axis)
+    assert figure is not None
+    return figure
+
+
+def curves_of(figure: Figure) -> dict[str, ErrorbarContainer]:
+    (ax,) = figure.axes
+    return {str(c.get_label()): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
+
+
+def bars_of(figure: Figure, panel: int = 0) -> list[BarContainer]:
+    return [c for c in figure.axes[panel].containers if isinstance(c, BarContainer)]
+
+
+def test_the_latency_curves_are_the_means_with_their_half_widths(summary: Make) -> None:
+    table = summary()
+    curves = curves_of(drawn("latency", table))
+    assert list(curves) == ["cloud_only", "dense", "k_sqs", "c_sqs"]
+    for kind, container in curves.items():
+        rows = table[table["scheme.kind"] == kind]
+        line, caps, _ = container.lines
+        assert list(line.get_xdata()) == list(rows[AXIS])
+        np.testing.assert_allclose(line.get_ydata(), rows["latency_per_token_s"])
+        np.testing.assert_allclose(caps[1].get_ydata(), 1.1 * rows["latency_per_token_s"])
+
+
+def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(summary: Make) -> None:
+    figure = drawn("latency", summary())
+    (ax,) = figure.axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    low, high = ax.get_ylim()
+    assert low < 0.9 * 0.03 and high > 1.1 * 0.53
+    figure.canvas.draw()
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1 kbit/s", "10 kbit/s", "100 kbit/s", "1 Mbit/s"]
+    assert all(t.get_text().endswith("s") for t in ax.get_yticklabels())
+
+
+def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(summary: Make) -> None:
+    table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
+    figure = drawn("breakdown", table)
+    assert [ax.get_title() for ax in figure.axes] == [
+        f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")
+    ]
+    for panel, rate in enumerate((1e3, 1e5, 1e7)):
+        heights = np.sum([[bar.get_height() for bar in group] for group in bars_of(figure, panel)], axis=0)
+        np.testing.assert_allclose(heights, table[table[AXIS] == rate]["latency_per_token_s"])
+
+
+def test_every_part_of_the_breakdown_has_a_colour_of_its_own() -> None:
+    assert sorted(COLOURS) == sorted(BREAKDOWN)
+    assert len(set(COLOURS.values())) == len(COLOURS)
+
+
+def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(summary: Make) -> None:
+    table = summary()
+    heights = [bar.get_height() for group in bars_of(drawn("bits", table)) for bar in group]
+    assert heights == [500.0, 100.0, 150.0]
+    table["payload_bits_per_token"] *= np.log10(table[AXIS])
+    curves = curves_of(drawn("bits", table))
+    np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [300, 400, 500, 600])
+
+
+def test_resampling_stands_beside_its_bound_for_every_scheme_that_drafts(summary: Make) -> None:
+    figure = drawn("resampling", summary())
+    assert [bar.get_height() for group in bars_of(figure) for bar in group] == [0.2] * 3 + [0.3] * 3
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["dense", "k_sqs", "c_sqs"]
+
+
+def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks(summary: Make) -> None:
+    alone, crowd = looks(summary(schemes=["c_sqs"])), looks(summary(schemes=["mine", "c_sqs", "yours", "dense"]))
+    assert alone["c_sqs"] == crowd["c_sqs"]
+    assert len({look.colour for look in crowd.values()}) == 4
+    assert crowd["mine"].colour not in {colour for colour, _ in SCHEMES.values()}
+    line = curves_of(drawn("latency", summary(schemes=["mine", "c_sqs"])))["c_sqs"].lines[0]
+    assert to_hex(line.get_color()) == SCHEMES["c_sqs"][0].lower()
+
+
+def test_curves_of_one_scheme_share_its_colour_and_differ_in_dashes(summary: Make) -> None:
+    table = pd.concat([summary(schemes=["k_sqs"]), summary(schemes=["k_sqs"]).assign(curve="k_sqs k=16")])
+    first, second = looks(table).values()
+    assert first.colour == second.colour and first.dashes != second.dashes
+
+
+@pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
+def test_any_numeric_axis_will_do(axis: str, summary: Make) -> None:
+    table = summary(rates=(0.0, 0.5, 1.0), axis=axis)
+    for name in plots.FIGURES:
+        assert drawn(name, table, axis).axes
+    (ax,) = drawn("latency", table, axis).axes
+    assert ax.get_xscale() == "linear" and ax.get_xlabel() and ax.get_xlim()[0] <= 0 <= 1 <= ax.get_xlim()[1]
+
+
+def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) -> None:
+    figure = drawn("latency", summary(rates=(1e3, 1e5, math.inf)))
+    figure.canvas.draw()
+    assert figure.axes[0].get_xticklabels()[-1].get_text() == "∞"
+    assert place([1e3, math.inf, 1e5])[1] > 1e5
+
+
+def test_one_setting_without_an_axis_still_shows_where_its_time_goes(summary: Make) -> None:
+    table = summary(rates=(1e4,))
+    assert plots.draw("latency", table, None) is None
+    assert len(drawn("breakdown", table, None).axes) == 1
+    assert bars_of(drawn("bits", table, None))
+
+
+def test_one_seed_draws_without_intervals(summary: Make) -> None:
+    table = summary()
+    table[[name for name in table.columns if name.endswith("_ci95")]] = np.nan
+    for name in plots.FIGURES:
+        assert drawn(name, table)
+
+
+def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> None:
+    for name in plots.FIGURES:
+        first = plots.save(drawn(name, summary()), tmp_path / "a", name)
+        second = plots.save(drawn(name, summary()), tmp_path / "b", name)
+        assert [path.suffix for path in first] == [".svg", ".png"]
+        assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_nothing_is_imported_to_draw_before_something_is_drawn() -> None:
+    code = "import plots, sys; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,66 @@
+"""A command line that runs in the test's own process and folder, on exact synthetic laws."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scenarios.cli import main
+
+Typed = Callable[..., tuple[int, str, str]]
+SMALL = (
+    "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
+    "--set=workload.requests=1",
+    "--set=workload.output_tokens=6",
+    "--set=workload.prompt_tokens=4",
+    "--workers=1",
+)
+
+
+RUN = ("run", "latency_vs_bandwidth", "--quick", *SMALL, "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended well: its folder and what it said."""
+
+    out: Path
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """`latency_vs_bandwidth` at two rates and two seeds, run once for all tests that only read."""
+    folder = tmp_path_factory.mktemp("finished")
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        assert main(RUN) == 0, stderr.getvalue()
+    return Finished(folder / "results" / "latency_vs_bandwidth_quick", stdout.getvalue(), stderr.getvalue())
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Types `sqsim ARGUMENTS` in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            status = main(arguments)
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def small() -> tuple[str, ...]:
+    """Options that make any scenario a matter of a second."""
+    return SMALL

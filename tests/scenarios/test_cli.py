@@ -1,0 +1,220 @@
+"""The command as a user meets it: what it prints, writes, refuses, and how it ends."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import pytest
+
+import scenarios.running
+import simulator
+from scenarios.registry import NAMES
+
+Typed = Callable[..., tuple[int, str, str]]
+RUN = ("run", "latency_vs_bandwidth", "--quick")
+TWO_RATES = "--grid=uplink.rate.bps=1e4,1e6"
+
+MINE = """
+from typing import Literal
+import numpy as np
+from simulator.schemes import LatticeScheme
+
+class Mine(LatticeScheme):
+    kind: Literal["mine_here"] = "mine_here"
+    ratio: float = 0.1
+
+    def support(self, q, state):
+        return np.flatnonzero(q >= self.ratio * q.max())
+"""
+
+
+class Finished(Protocol):
+    out: Path
+    stdout: str
+    stderr: str
+
+
+def test_a_run_writes_what_it_says(finished: Finished) -> None:
+    for name in ("cells.csv", "cells.parquet", "summary.csv", "requests.parquet", "rounds.parquet", "manifest.json"):
+        assert (finished.out / name).is_file()
+    for name in ("latency", "breakdown", "bits", "resampling"):
+        assert (finished.out / "figures" / f"{name}.svg").stat().st_size > 5000
+        assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert len(pd.read_csv(finished.out / "cells.csv")) == 4 * 2 * 2
+    assert "100%  16 of 16" in finished.stderr
+
+
+def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: Finished) -> None:
+    out = finished.stdout
+    long = [line for line in out.splitlines() if len(line) > 100]
+    assert all(line.startswith(("Clock", "Results", "Figures")) for line in long)
+    for told in ("10 kbit/s", "1 Mbit/s", "±", "over 2 seeds", "uplink rate", "its bound", "without cloud_only"):
+        assert told in out
+    assert "Tokens: synthetic" in out and "opt_13b on a100_80gb_sxm" in out
+    assert "results/latency_vs_bandwidth_quick" in out and "% " not in out.split("\n\n")[1]
+
+
+def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
+    summary = pd.read_csv(finished.out / "summary.csv")
+    at = summary[summary["uplink.rate.bps"] == 1e4].set_index("scheme.kind")["latency_per_token_s"]
+    (row,) = [line for line in finished.stdout.splitlines() if line.startswith("10 kbit/s")]
+    means = [entry for entry in row.split()[2:] if not entry.startswith("±")]
+    shown = [float(entry.rstrip("*").replace(",", "")) for entry in means]
+    assert shown == pytest.approx([1e3 * at[kind] for kind in ("cloud_only", "dense", "k_sqs", "c_sqs")], rel=6e-3)
+    stars = [entry.endswith("*") for entry in row.split()[2:] if entry.startswith("±")]
+    assert stars.index(True) == shown.index(min(shown)) and sum(stars) == 1
+
+
+def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenarios.running, "draw_all", lambda *_: iter(()))
+    first = typed(*RUN, *small, TWO_RATES, "--seeds=1", "--out=here", "--quiet")
+    assert first[0] == 0 and first[2] == ""
+    kept = (tmp_path / "here" / "cells.csv").read_bytes()
+    assert typed(*RUN, *small, TWO_RATES, "--seeds=1", "--out=here", "--quiet") == first
+    status, out, err = typed(*RUN, *small, TWO_RATES, "--seeds=2", "--out=here", "--quiet")
+    assert (status, out) == (2, "") and "--overwrite" in err and err.count("\n") == 1
+    assert (tmp_path / "here" / "cells.csv").read_bytes() == kept
+    assert typed(*RUN, *small, TWO_RATES, "--seeds=2", "--out=here", "--overwrite")[0] == 0
+    assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
+
+
+def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
+    status, out, _ = typed(*RUN, *small, "--set=uplink.rate.bps=5e4", "--seeds=1", "--quiet", "--out=pinned")
+    assert status == 0 and "--set pins the axis uplink.rate.bps" in out
+    assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
+    assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
+    assert (tmp_path / "pinned" / "figures" / "breakdown.svg").exists()
+
+
+def test_a_cell_of_a_result_directory_runs_again_from_its_file(
+    typed: Typed, finished: Finished, tmp_path: Path
+) -> None:
+    cells = pd.read_csv(finished.out / "cells.csv")
+    row = cells[cells["scheme.kind"] == "k_sqs"].iloc[0]
+    file = finished.out / "cells" / f"{row['cell']}.yaml"
+    status, _, err = typed("run", f"--config={file}", "--out=one", "--workers=1", "--quiet")
+    assert status == 0, err
+    again = pd.read_csv(tmp_path / "one" / "cells.csv").iloc[0]
+    assert again["cell"] == row["cell"]
+    assert again["latency_per_token_s"] == row["latency_per_token_s"]
+
+
+def test_a_scheme_of_the_users_own_runs_beside_the_others(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
+    status, out, err = typed(*RUN, *small, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
+    assert status == 0, err
+    assert "mine_here" in out and "k_sqs" in out
+    assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
+
+
+def test_a_scheme_that_leaves_a_method_out_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "half.py").write_text(MINE.split("    def support")[0].replace("mine_here", "half_done"))
+    status, out, err = typed(*RUN, "--set=scheme=half_done", "--import=half.py")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "support" in err
+
+
+def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished, tmp_path: Path) -> None:
+    for name in ("summary.csv", "scenario.json"):
+        shutil.copy(finished.out / name, tmp_path / name)
+    status, out, _ = typed("plot", str(tmp_path))
+    assert status == 0 and len(out.splitlines()) == 8
+    for path in (finished.out / "figures").iterdir():
+        assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
+
+
+MISTAKES = [
+    (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
+    (("list", "nothing"), "no such scenario"),
+    ((*RUN, "--set=scheme.kind=ksqs"), "scheme.kind = 'ksqs': kind must be one of"),
+    ((*RUN, "--set=uplink.rate.bsp=1"), "did you mean uplink.rate.bps"),
+    ((*RUN, "--set=uplink.rate.bps=-1"), "uplink.rate.bps = -1"),
+    ((*RUN, "--grid=scheme.k=4,4000000"), "k = 4000000: must be at most the vocabulary"),
+    ((*RUN, "--set=scheme.resolution=0"), "scheme.resolution = 0"),
+    ((*RUN, "--set=workload.prompt_tokens=100000"), "must be at most the pair's context"),
+    ((*RUN, "--set=uplink.rate.bps"), "a.b=v"),
+    ((*RUN, "--set=scheme={k: 1"), "cannot read the value"),
+    ((*RUN, "--grid=scheme=[]"), "at least one value"),
+    ((*RUN, "--set=seed=1.5"), "seed"),
+    ((*RUN, "--seeds=0"), "seeds = 0"),
+    ((*RUN, "--seeds=many"), "invalid int value"),
+    ((*RUN, "--seeds=2", "--grid=seed=1,2"), "both --seeds and --grid"),
+    ((*RUN, "--set=scheme=dense", "--grid=scheme=dense"), "both --set and --grid"),
+    ((*RUN, "--workers=0"), "workers = 0"),
+    ((*RUN, "--import=missing.py"), "missing.py"),
+    ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
+    ((*RUN, "--out=raises.py/below"), "raises.py/below"),
+    ((*RUN, "--nonsense"), "--nonsense"),
+    (("run",), "give a scenario's name or --config"),
+    (("run", "--config=missing.yaml"), "missing.yaml"),
+    (("run", "--config=raises.py"), "must be a mapping"),
+    (("plot", "missing"), "no summary.csv"),
+    (("frobnicate",), "frobnicate"),
+    ((), "COMMAND"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
+    arguments: tuple[str, ...], told: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "raises.py").write_text("1 / 0\n")
+    quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments else ()
+    status, out, err = typed(*arguments, *quick)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert told in err and err.startswith("sqsim: ") and "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["raises.py"]
+
+
+def test_an_interrupt_is_one_line_and_exit_130(
+    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulator, "sweep", interrupted)
+    status, out, err = typed(*RUN, *small)
+    assert (status, out, err.count("\n")) == (130, "", 1)
+
+
+def test_list_names_every_scenario_and_shows_every_field_of_one(typed: Typed) -> None:
+    status, out, _ = typed("list")
+    assert status == 0 and [line.split()[0] for line in out.splitlines()] == list(NAMES)
+    for name in NAMES:
+        status, page, _ = typed("list", name)
+        assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
+        for field in ("uplink.rate.bps", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
+            assert field in page
+        assert "one of " + ", ".join(sorted(simulator.Cell().scheme.kinds)) in " ".join(page.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["list"], ["list", NAMES[0]], ["run", "nothing"], ["run", NAMES[0], "--set=seed=x"], ["plot", "x"]],
+)
+def test_answers_that_need_no_model_never_import_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom scenarios.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "sys.exit(40 + sum(name in sys.modules for name in ('torch', 'transformers')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_scenario_runs_as_a_script(name: str, small: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", f"scenarios.{name}", "--quick", *small, TWO_RATES, "--seeds=1", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "latency per token" in done.stdout
+    assert (tmp_path / "results" / f"{name}_quick" / "summary.csv").is_file()
