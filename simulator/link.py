@@ -57,13 +57,14 @@ class Message:
     oldest: int = 0
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)
 class Flight(Packet):
     """A packet with what the timing plane knows of it."""
 
     message: Message
     index: MessageIndex
     fragment: int
+    sender: Sender[Flight]
     state: str = QUEUE
     visit: Customer | None = None
 
@@ -115,8 +116,10 @@ class Link:
         message.done = True
         if message.packets:
             self._drop(self._lane(message.index[0]).server.discard(message.packets))
-            self._release(self._senders[message.index[0]].forget(message.packets))
+            released = self._senders[message.index[0]].forget(message.packets)
             message.packets = []
+            for packet in released:
+                self._enqueue(packet)
 
     @property
     def in_flight(self) -> int:
@@ -126,21 +129,17 @@ class Link:
     def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
         if message.done:
             return
-        sizes = self.config.packets_bits(message.bits)
-        message.packets = [
-            Flight(bits=bits, message=message, index=message.index, fragment=fragment)
-            for fragment, bits in enumerate(sizes)
-        ]
-        message.missing = message.unacked = len(sizes)
-        device = message.index[0]
-        sender = self._senders.get(device)
+        index = message.index
+        sender = self._senders.get(index[0])
         if sender is None:
-            sender = self._senders[device] = self.config.arq.sender()
-        self._release([packet for packet in message.packets if sender.offer(packet)])
-
-    def _release(self, packets: Iterable[Flight]) -> None:
+            sender = self._senders[index[0]] = self.config.arq.sender()
+        sizes = self.config.packets_bits(message.bits)
+        message.missing = message.unacked = len(sizes)
+        packets = [Flight(bits, message, index, fragment, sender) for fragment, bits in enumerate(sizes)]
+        message.packets = packets
         for packet in packets:
-            self._enqueue(packet)
+            if sender.offer(packet):
+                self._enqueue(packet)
 
     def _enqueue(self, packet: Flight) -> None:
         self.sent += 1
@@ -148,43 +147,48 @@ class Link:
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._await_timer(packet, self._senders[packet.index[0]].on_send(packet, self.env.now))
+            self._await_timer(packet, packet.sender.on_send(packet, self.env.now))
             return
         packet.visit = self.station.arrive()
         if packet.attempt:
             self._tell(packet, QUEUE)
-        lane.server.join(packet, self.env.now)
-        self._advance(lane)
+        now_s = self.env.now
+        lane.server.join(packet, now_s)
+        self._advance(lane, now_s)
 
-    def _advance(self, lane: _Lane) -> None:
+    def _advance(self, lane: _Lane, now_s: float) -> None:
         """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
         server = lane.server
-        packet = server.start(self.env.now)
+        packet = server.start(now_s)
         if packet is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
-            packet.message.sent_bits += packet.bits
-            packet.message.attempts += 1
-            self.bits_sent += packet.bits
+            message, bits = packet.message, packet.bits
+            message.sent_bits += bits
+            message.attempts += 1
+            self.bits_sent += bits
             self._tell(packet, RETRANSMIT if packet.attempt else TRANSMIT)
-        if server.version != lane.planned:
-            lane.planned = server.version
-            if server.due_s < INF:
-                self._later(max(0.0, server.due_s - self.env.now), partial(self._depart, lane, server.version))
+        version = server.version
+        if version != lane.planned:
+            lane.planned = version
+            due_s = server.due_s
+            if due_s < INF:
+                self._later(due_s - now_s if due_s > now_s else 0.0, partial(self._depart, lane, version))
 
     def _depart(self, lane: _Lane, version: int, _: simpy.Event) -> None:
-        if version != lane.server.version:
+        if version != lane.planned:
             return
-        packet = lane.server.leave(self.env.now)
-        self._end_visit(packet)
-        self._launch(lane, packet)
-        self._advance(lane)
-
-    def _launch(self, lane: _Lane, packet: Flight) -> None:
-        """The last bit has left: the packet travels, or is lost and its sender waits for the timer."""
         now_s = self.env.now
-        address = (*packet.index, packet.fragment, packet.attempt)
-        timeout_s = self._senders[packet.index[0]].on_send(packet, now_s)
+        packet = lane.server.leave(now_s)
+        self._end_visit(packet)
+        self._launch(lane, packet, now_s)
+        self._advance(lane, now_s)
+
+    def _launch(self, lane: _Lane, packet: Flight, now_s: float) -> None:
+        """The last bit has left: the packet travels, or is lost and its sender waits for the timer."""
+        attempt = packet.attempt
+        address = (*packet.index, packet.fragment, attempt)
+        timeout_s = packet.sender.on_send(packet, now_s)
         if lane.loss.lost(now_s, address):
             self.lost += 1
             self._await_timer(packet, timeout_s)
@@ -195,7 +199,7 @@ class Link:
         heard = not lane.ack_loss.lost(now_s, address)
         self._later(travel_s, partial(self._arrive, packet, heard))
         if not heard or travel_s + self._reverse_delay_s > timeout_s:
-            self._later(timeout_s, partial(self._expire, packet, packet.attempt))
+            self._later(timeout_s, partial(self._expire, packet, attempt))
 
     def _arrive(self, packet: Flight, heard: bool, _: simpy.Event) -> None:
         self._travelling -= 1
@@ -215,7 +219,8 @@ class Link:
     def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
         if packet.acked:
             return
-        self._release(self._senders[packet.index[0]].on_ack(packet, self.env.now))
+        for released in packet.sender.on_ack(packet, self.env.now):
+            self._enqueue(released)
         message = packet.message
         message.unacked -= 1
         if not message.unacked:
@@ -228,7 +233,7 @@ class Link:
         self._later(timeout_s, partial(self._expire, packet, packet.attempt))
 
     def _expire(self, packet: Flight, attempt: int, _: simpy.Event) -> None:
-        verdict = self._senders[packet.index[0]].on_timeout(packet, attempt)
+        verdict = packet.sender.on_timeout(packet, attempt)
         if verdict is Verdict.RESEND:
             self._enqueue(packet)
         elif verdict is Verdict.GIVE_UP:

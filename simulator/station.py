@@ -17,7 +17,7 @@ class Clock(Protocol):
     def now(self) -> float: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Customer:
     """One visit to one station."""
 
@@ -40,28 +40,26 @@ class Station:
     _busy_area: float = 0.0
     _in_service: int = 0
     _last_s: float = 0.0
-    _present: dict[int, Customer] = field(default_factory=dict)
+    _present: set[Customer] = field(default_factory=set)
 
     def arrive(self) -> Customer:
         """A customer joins the queue now."""
-        self._advance()
-        customer = Customer(self.clock.now)
-        self._present[id(customer)] = customer
+        customer = Customer(self._advance())
+        self._present.add(customer)
         self.arrived += 1
         return customer
 
     def begin(self, customer: Customer) -> None:
         """Service of this customer starts now."""
-        self._advance()
-        customer.began_s = self.clock.now
+        customer.began_s = self._advance()
         self._in_service += 1
 
     def leave(self, customer: Customer) -> None:
         """The customer goes, served if service had begun, given up otherwise."""
-        self._advance()
-        del self._present[id(customer)]
+        now_s = self._advance()
+        self._present.remove(customer)
         self.left += 1
-        self._sojourn_s += self.clock.now - customer.arrived_s
+        self._sojourn_s += now_s - customer.arrived_s
         if customer.began_s is not None:
             self._in_service -= 1
             self.served += 1
@@ -74,7 +72,7 @@ class Station:
     @property
     def sojourn_s(self) -> float:
         """Total time spent here by all customers so far, those still here included."""
-        return self._sojourn_s + sum(self.clock.now - customer.arrived_s for customer in self._present.values())
+        return self._sojourn_s + sum(self.clock.now - customer.arrived_s for customer in self._present)
 
     @property
     def area(self) -> float:
@@ -91,10 +89,14 @@ class Station:
         """Mean number present over `horizon_s`; 0 for an empty horizon."""
         return self.area / horizon_s if horizon_s > 0 else 0.0
 
-    def _advance(self) -> None:
-        now = self.clock.now
-        elapsed = now - self._last_s
-        assert elapsed >= 0, f"I2: the clock of station {self.name} ran back by {-elapsed} s"
-        self._area += elapsed * len(self._present)
-        self._busy_area += elapsed * min(self._in_service, self.servers)
-        self._last_s = now
+    def _advance(self) -> float:
+        """Brings both areas up to now, and answers it."""
+        now_s = self.clock.now
+        elapsed_s = now_s - self._last_s
+        if elapsed_s:
+            assert elapsed_s > 0, f"I2: the clock of station {self.name} ran back by {-elapsed_s} s"
+            self._area += elapsed_s * len(self._present)
+            busy = self._in_service
+            self._busy_area += elapsed_s * (busy if busy < self.servers else self.servers)
+            self._last_s = now_s
+        return now_s

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, Literal, TypeVar
 
@@ -29,12 +29,12 @@ class Packet:
 
     bits: int
     """Header included."""
-    attempt: int = 0
+    attempt: int = field(default=0, init=False)
     """The attempt under way, counted from 0."""
-    sent_s: float = 0.0
+    sent_s: float = field(default=0.0, init=False)
     """When the last bit of that attempt left."""
-    arrived: bool = False
-    acked: bool = False
+    arrived: bool = field(default=False, init=False)
+    acked: bool = field(default=False, init=False)
 
 
 P = TypeVar("P", bound=Packet)

@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import Constant, Curve, Position, Rate
+from channels.link.rates import Constant, Curve, MessageIndex, Position, Rate
 from channels.link.uniforms import Branch, Uniforms
 
 INF = float("inf")
@@ -106,8 +106,8 @@ class _InterruptedCurve(Curve):
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._inner.finish(position, left_bits)
 
-    def idle(self, position: Position, now_s: float) -> Position:
-        return self._inner.idle(position, now_s)
+    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
+        return self._inner.idle(position, now_s, message)
 
     def _served_until(self, position: Position, time_s: float) -> float:
         return position.credit_bits + self._inner.served_bits(position.time_s, max(position.time_s, time_s))

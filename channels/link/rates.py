@@ -39,9 +39,9 @@ class Curve(ABC):
     def finish(self, position: Position, bits: float) -> Position:
         """Where the link stands when `bits` more have gone through without a pause; time inf when they never do."""
 
-    def idle(self, position: Position, now_s: float) -> Position:
-        """Where a link that had nothing to carry since `position` stands at now_s. By default unused credit is gone."""
-        return Position(now_s, 0.0, position.message)
+    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
+        """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
+        return Position(now_s, 0.0, message)
 
 
 class Rate(Choice):

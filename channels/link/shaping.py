@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import Curve, Position, Rate
+from channels.link.rates import Curve, MessageIndex, Position, Rate
 from channels.link.uniforms import Uniforms
 
 
@@ -65,9 +65,9 @@ class _BucketCurve(Curve):
         credit_bits = min(0.0, position.credit_bits + self._rate.bps * busy_s - bits)
         return Position(position.time_s + busy_s, credit_bits, position.message)
 
-    def idle(self, position: Position, now_s: float) -> Position:
+    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         credit_bits = position.credit_bits + self._rate.bps * (now_s - position.time_s)
-        return Position(now_s, min(0.0, credit_bits), position.message)
+        return Position(now_s, min(0.0, credit_bits), message)
 
 
 class _DutyCurve(Curve):
@@ -86,6 +86,6 @@ class _DutyCurve(Curve):
         end_s = position.time_s + silence_s + bits / self._bps
         return Position(end_s, -bits * self._owed_per_bit, position.message)
 
-    def idle(self, position: Position, now_s: float) -> Position:
+    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         credit_bits = position.credit_bits + self._bps * (now_s - position.time_s)
-        return Position(now_s, min(0.0, credit_bits), position.message)
+        return Position(now_s, min(0.0, credit_bits), message)

@@ -146,13 +146,15 @@ class FifoServer(Server[J]):
         if job is None:
             self._rested = True
             return None
+        before = self._position
         if self._rested:
-            self._position = self._curve.idle(self._position, now_s)
             self._rested = False
+            before = self._curve.idle(before, now_s, job.index)
+        else:
+            before = Position(before[0], before[1], job.index)
         self._sent = job
-        time_s, credit_bits, _ = self._position
-        self._position = self._curve.finish(Position(time_s, credit_bits, job.index), job.bits)
-        self.due_s = self._position.time_s
+        self._position = self._curve.finish(before, job.bits)
+        self.due_s = self._position[0]
         self.version += 1
         return job
 
