@@ -1,0 +1,42 @@
+"""The README's table of metrics, made from the definitions in `simulator.results`.
+
+python -m scenarios.readme            rewrites the table in README.md
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.results import BREAKDOWN_MEANING, METRICS
+from simulator.units import unit
+
+README = Path(__file__).parent.parent / "README.md"
+END = "<!-- end -->"
+
+
+def tables() -> dict[str, str]:
+    """The Markdown of each generated part of the README, by its name."""
+    return {"metrics": _table("metric", METRICS), "breakdown": _table("part of the latency", BREAKDOWN_MEANING)}
+
+
+def filled(text: str) -> str:
+    """`text` with every generated part in place, each between its own marker and the next end marker."""
+    for name, table in tables().items():
+        start = f"<!-- {name}: made by python -m scenarios.readme -->\n"
+        assert text.count(start) == 1, f"README.md has no single place for {name}"
+        before, after = text.split(start)
+        text = before + start + table + after[after.index(END) :]
+    return text
+
+
+def _table(heading: str, meanings: dict[str, str]) -> str:
+    rows = [f"| `{name}` | {unit(name)} | {_escaped(meaning)} |" for name, meaning in meanings.items()]
+    return "\n".join([f"| {heading} | unit | definition |", "|---|---|---|", *rows]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text()))

@@ -1,0 +1,67 @@
+"""The README keeps its word: its tables are the code's, its commands run, its scheme works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scenarios.readme import README, filled, tables
+from simulator.results import BREAKDOWN, METRICS
+
+Typed = Callable[..., tuple[int, str, str]]
+TEXT = README.read_text()
+TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## What the numbers mean")]
+
+
+def tour_commands() -> list[list[str]]:
+    """The `sqsim` command lines of the tour, in order."""
+    blocks = re.findall(r"```sh\n(.*?)```", TOUR, re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("sqsim ")]
+
+
+def scheme_code() -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", TOUR, re.DOTALL)
+    return code
+
+
+def run_tour(typed: Typed, folder: Path, options: tuple[str, ...]) -> None:
+    (folder / "my_scheme.py").write_text(scheme_code())
+    for command in tour_commands():
+        status, out, err = typed(*command, *options, "--quiet")
+        assert status == 0, err
+        assert "latency per token" in out
+
+
+def test_the_tables_of_metrics_are_the_codes() -> None:
+    assert filled(TEXT) == TEXT, "run python -m scenarios.readme"
+    for name in (*METRICS, *BREAKDOWN):
+        assert f"| `{name}` |" in "".join(tables().values())
+
+
+def test_the_tour_has_the_commands_it_promises() -> None:
+    commands = tour_commands()
+    assert len(commands) >= 4 and any("--import" in command for command in commands)
+    assert len([line for line in scheme_code().splitlines() if line.strip()]) <= 12
+
+
+def test_the_tour_runs_and_ends_with_the_readers_own_curve(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    run_tour(typed, tmp_path, (*small, "--seeds=1"))
+    mine = pd.read_csv(tmp_path / "results" / "mine" / "summary.csv")
+    assert list(dict.fromkeys(mine["scheme.kind"])) == ["dense", "k_sqs", "c_sqs", "min_p"]
+    assert (tmp_path / "results" / "mine" / "figures" / "latency.svg").is_file()
+    greedy = pd.read_csv(tmp_path / "results" / "greedy" / "summary.csv")
+    assert set(greedy["models.temperature"]) == {0} and set(greedy["uplink.loss.kind"]) == {"bernoulli"}
+    assert set(pd.read_csv(tmp_path / "results" / "k" / "summary.csv")["scheme.k"]) == {2, 4, 8, 16}
+
+
+@pytest.mark.slow
+def test_the_tour_runs_to_the_letter(typed: Typed, tmp_path: Path) -> None:
+    run_tour(typed, tmp_path, ())
