@@ -8,65 +8,23 @@ from one SimPy event to the next. All rules live in `channels.link`; here they m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import simpy
 
-from channels.link.arq import Packet, Sender, Verdict
+from channels.link.arq import Sender, Verdict
 from channels.link.config import Link as LinkConfig
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess
-from channels.link.rates import MessageIndex
 from channels.link.sharing import INF, Server
 from channels.link.uniforms import Branch, Uniforms
-from simulator.station import Customer, Station
+from simulator.messages import PROPAGATION, QUEUE, RETRANSMIT, STATES, TIMEOUT_WAIT, TRANSMIT, Flight, Message
+from simulator.station import Station
 
-QUEUE: Final = "queue"
-TRANSMIT: Final = "transmit"
-RETRANSMIT: Final = "retransmit"
-PROPAGATION: Final = "propagation"
-TIMEOUT_WAIT: Final = "timeout_wait"
-STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
-"""What a message on a link can be doing: what its oldest unacknowledged packet does."""
+__all__ = ["STATES", "Link", "Message"]
 
 _SHARED_LANE = -1
-
-
-@dataclass(slots=True, eq=False)
-class Message:
-    """A payload on its way through one link. After `deliver`, `give_up` or `withdraw` it hears nothing more."""
-
-    index: MessageIndex
-    bits: int
-    deliver: Callable[[Message], None]
-    """Called once, at the far end, when the last packet is in."""
-    report: Callable[[str], None]
-    """Called with one of STATES at each change."""
-    give_up: Callable[[Message], None] | None = None
-    """Called once, at the near end, when a packet has used up `max_attempts`; a link with that limit requires it."""
-    sent_bits: int = 0
-    """Bits put on the air for it so far, headers and repeats included."""
-    attempts: int = 0
-    """Packets put on the air for it so far."""
-    done: bool = False
-    packets: list[Flight] = field(default_factory=list)
-    missing: int = 0
-    unacked: int = 0
-    oldest: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Flight(Packet):
-    """A packet with what the timing plane knows of it."""
-
-    message: Message
-    index: MessageIndex
-    fragment: int
-    sender: Sender[Flight]
-    state: str = QUEUE
-    visit: Customer | None = None
 
 
 @dataclass(slots=True)
@@ -133,7 +91,7 @@ class Link:
         sender = self._senders.get(index[0])
         if sender is None:
             sender = self._senders[index[0]] = self.config.arq.sender()
-        sizes = self.config.packets_bits(message.bits)
+        sizes = self.config.packets_bits(message.bits, message.parts_bits)
         message.missing = message.unacked = len(sizes)
         packets = [Flight(bits, message, index, fragment, sender) for fragment, bits in enumerate(sizes)]
         message.packets = packets
@@ -147,7 +105,7 @@ class Link:
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._await_timer(packet, packet.sender.on_send(packet, self.env.now))
+            self._fail(lane, packet, packet.sender.on_send(packet, self.env.now))
             return
         packet.visit = self.station.arrive()
         if packet.attempt:
@@ -191,7 +149,7 @@ class Link:
         timeout_s = packet.sender.on_send(packet, now_s)
         if lane.loss.lost(now_s, address):
             self.lost += 1
-            self._await_timer(packet, timeout_s)
+            self._fail(lane, packet, timeout_s)
             return
         self._travelling += 1
         self._tell(packet, PROPAGATION)
@@ -206,33 +164,62 @@ class Link:
         self.delivered += 1
         if heard:
             self._later(self._reverse_delay_s, partial(self._acknowledge, packet))
-        message = packet.message
-        if not packet.arrived and not message.done:
+        if not packet.arrived:
             packet.arrived = True
-            message.missing -= 1
-            if not message.missing:
-                message.done = True
-                message.deliver(message)
+            packet.message.missing -= 1
+            self._settle(packet.message)
         if not heard:
             self._tell(packet, TIMEOUT_WAIT)
 
     def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
-        if packet.acked:
-            return
-        for released in packet.sender.on_ack(packet, self.env.now):
-            self._enqueue(released)
+        if not packet.acked:
+            self._let_go(packet, packet.sender.on_ack(packet, self.env.now))
+
+    def _let_go(self, packet: Flight, released: Iterable[Flight]) -> None:
+        """The sender is through with this packet: others go, and the message follows its next one."""
+        for other in released:
+            self._enqueue(other)
         message = packet.message
         message.unacked -= 1
-        if not message.unacked:
-            message.packets = []
-        elif not message.done:
+        if message.done:
+            if not message.unacked:
+                message.packets = []
+        elif message.unacked:
             self._follow_oldest(message)
 
-    def _await_timer(self, packet: Flight, timeout_s: float) -> None:
-        self._tell(packet, TIMEOUT_WAIT)
+    def _miss(self, packet: Flight, _: simpy.Event) -> None:
+        packet.missed = True
+        self._settle(packet.message)
+
+    def _settle(self, message: Message) -> None:
+        """Delivers a message that is all in, or whose next packet is known to be lost for good."""
+        if message.done:
+            return
+        message.prefix = len(message.packets)
+        if message.missing:
+            message.prefix = next(k for k, packet in enumerate(message.packets) if not packet.arrived)
+            if not message.packets[message.prefix].missed or not message.prefix:
+                return
+            self._later(self._reverse_delay_s, partial(self._obsolete, message))
+        message.done = True
+        message.deliver(message)
+
+    def _obsolete(self, message: Message, _: simpy.Event) -> None:
+        self.withdraw(message)
+
+    def _fail(self, lane: _Lane, packet: Flight, timeout_s: float) -> None:
+        """The packet will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
+        if packet.once:
+            address = (*packet.index, packet.fragment, packet.attempt)
+            self._later(lane.delay.delay_s(self.env.now, address), partial(self._miss, packet))
         self._later(timeout_s, partial(self._expire, packet, packet.attempt))
+        self._tell(packet, PROPAGATION if packet.once else TIMEOUT_WAIT)
 
     def _expire(self, packet: Flight, attempt: int, _: simpy.Event) -> None:
+        if packet.once:
+            if not packet.acked:
+                self._let_go(packet, packet.sender.forget([packet]))
+            return
         verdict = packet.sender.on_timeout(packet, attempt)
         if verdict is Verdict.RESEND:
             self._enqueue(packet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -67,13 +68,25 @@ class Link(Part):
             raise ValueError("sharing all at once needs a rate that depends on time alone")
         return self
 
-    def packets_bits(self, payload_bits: int) -> list[int]:
-        """The sizes, header included, of the packets that carry a message; an empty message is one bare header."""
-        if self.mtu_bits is None:
+    @property
+    def room_bits(self) -> int | None:
+        """The payload that one packet holds, bits; None: any."""
+        return None if self.mtu_bits is None else self.mtu_bits - self.header_bits
+
+    def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = ()) -> list[int]:
+        """The sizes, header included, of the packets that carry a message; an empty message is one bare header.
+
+        `parts_bits` says what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
+        """
+        room = self.room_bits
+        if parts_bits:
+            assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
+            return [bits + self.header_bits for bits in parts_bits]
+        if room is None:
             return [payload_bits + self.header_bits]
-        full, rest = divmod(payload_bits, self.mtu_bits - self.header_bits)
+        full, rest = divmod(payload_bits, room)
         tail = [rest + self.header_bits] if rest or not full else []
-        return [self.mtu_bits] * full + tail
+        return [room + self.header_bits] * full + tail
 
 
 def check_round_trip(name: str, link: Link, reverse_delay_s: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,10 +29,20 @@ class HashedUniforms:
 class Story:
     """All that one message said, and when."""
 
+    env: simpy.Environment
     put_s: float
     states: list[tuple[float, str]] = field(default_factory=list)
-    delivered_s: list[float] = field(default_factory=list)
+    delivered: list[tuple[float, int]] = field(default_factory=list)
     gave_up_s: list[float] = field(default_factory=list)
+
+    def on_report(self, state: str) -> None:
+        self.states.append((self.env.now, state))
+
+    def on_deliver(self, message: Message) -> None:
+        self.delivered.append((self.env.now, message.prefix))
+
+    def on_give_up(self, message: Message) -> None:
+        self.gave_up_s.append(self.env.now)
 
 
 RATES = st.sampled_from(
@@ -72,25 +83,33 @@ LINKS = st.fixed_dictionaries(
         "buffer_packets": st.sampled_from([None, 0, 2]),
     }
 )
-PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), st.integers(0, 2000)), min_size=1, max_size=8)
+PARTS = st.lists(st.integers(0, 380), min_size=1, max_size=5).map(tuple)
+PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), st.integers(0, 2000) | PARTS), min_size=1, max_size=8)
+Puts = list[tuple[int, int, int | tuple[int, ...]]]
 
 
-def run(link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int) -> tuple[Link, list[Story]]:
-    """Puts (at_s, device, bits), whole seconds so that ties abound, and checks the counts after each event."""
+def put(link: Link, message: Message, _: simpy.Event) -> None:
+    link.put(message)
+
+
+def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[Story]]:
+    """Puts (at_s, device, bits or parts) in whole seconds, so that ties abound; counts are checked after each event."""
     env = simpy.Environment()
     link = Link(env, LinkConfig.model_validate(link_fields), HashedUniforms(seed), "uplink", 1.0)
     stories = []
-    for number, (at_s, device, bits) in enumerate(puts):
-        story = Story(float(at_s))
+    for number, (at_s, device, load) in enumerate(puts):
+        story = Story(env, float(at_s))
         stories.append(story)
+        parts = load if isinstance(load, tuple) else (load,)
         message = Message(
-            index=(device, 0, number),
-            bits=bits,
-            deliver=lambda _, story=story: story.delivered_s.append(env.now),
-            report=lambda state, story=story: story.states.append((env.now, state)),
-            give_up=lambda _, story=story: story.gave_up_s.append(env.now),
+            (device, 0, number),
+            sum(parts),
+            story.on_deliver,
+            story.on_report,
+            story.on_give_up,
+            parts * (parts is load),
         )
-        env.timeout(at_s).callbacks.append(lambda _, message=message: link.put(message))
+        env.timeout(at_s).callbacks.append(partial(put, link, message))
     while env.peek() < 1e7:
         env.step()
         assert link.sent == link.delivered + link.lost + link.dropped + link.in_flight
@@ -102,26 +121,27 @@ def run(link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000))
 def test_each_message_is_delivered_once_and_its_states_tile_its_time(
-    link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int
+    link_fields: dict[str, Any], puts: Puts, seed: int
 ) -> None:
     _, stories = run(link_fields, puts, seed)
     for story in stories:
-        assert len(story.delivered_s) == 1
+        [(delivered_s, prefix)] = story.delivered
+        assert prefix >= 1
         assert story.states[0] == (story.put_s, "queue")
         assert {state for _, state in story.states} <= set(STATES)
-        assert story.states[-1][0] <= story.delivered_s[0]
+        assert story.states[-1][0] <= delivered_s
         assert all(before[1] != after[1] for before, after in zip(story.states, story.states[1:], strict=False))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000), attempts=st.integers(1, 3))
 def test_with_a_limit_each_message_is_delivered_or_given_up(
-    link_fields: dict[str, Any], puts: list[tuple[int, int, int]], seed: int, attempts: int
+    link_fields: dict[str, Any], puts: Puts, seed: int, attempts: int
 ) -> None:
     limited = link_fields | {"arq": link_fields["arq"] | {"max_attempts": attempts}}
     _, stories = run(limited, puts, seed)
     for story in stories:
-        assert len(story.delivered_s) + len(story.gave_up_s) == 1
+        assert len(story.delivered) + len(story.gave_up_s) == 1
 
 
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin", "own"])
