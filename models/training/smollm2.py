@@ -71,7 +71,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         "meaning": "mean of sum min(p, q) over the verifier's own continuations of models/prompts/mixed.jsonl",
         "new_tokens": NEW_TOKENS,
         "samples_of_each_prompt": {f"{temperature:g}": count for temperature, count in SAMPLES.items()},
-        "by_temperature": evaluate(arguments.out / SmolLM2.weights),
+        "by_temperature": evaluate(arguments.out / SmolLM2.weights, arguments.scratch),
     }
     _write_card(arguments.out, card)
 

@@ -1,9 +1,10 @@
 """Distils the verifier into the drafter: forward KL on the stored targets, then more and more on acceptance itself.
 
 For each position with verifier's law p, known on its 64 likeliest tokens and one drawn tail token, the loss is
--sum p log q over the drafter's vocabulary, minus `OVERLAP` * progress * sum min(p, q) over the known tokens: the first
-learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW elsewhere, linear decay.
-Several processes of one thread share each step and average gradients, which bears a busy machine better than threads.
+(1 - .75 o) * -sum p log q over the drafter's vocabulary, minus 2 o * sum min(p, q) over the known tokens, where o goes
+from 0 to 1: the first learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW
+elsewhere, linear decay. Several processes of one thread share each step and average gradients, which bears a busy
+machine better than threads.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from models.training.smollm2_data import SEED, keep_freed_memory, read_all, shar
 from models.training.smollm2_teacher import Windows
 
 WINDOWS = 16  # a step, over all processes
-MUON_RATE, ADAM_RATE, WARMUP, OVERLAP = 0.02, 2e-3, 20, 2.0
+MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: flo
     log_q = logits.gather(-1, rows.clamp(min=0)) - normalizer
     divergence = -(p * log_q).sum(-1).mean()
     accepted = torch.minimum(p, log_q.exp())[..., :-1].sum(-1).mean()
-    return divergence - overlap * accepted, float(accepted.detach())
+    return (1 - 0.75 * overlap) * divergence - 2 * overlap * accepted, float(accepted.detach())
 
 
 def distil(plan: Plan) -> dict[str, object]:
@@ -142,7 +143,7 @@ def _train(rank: int, plan: Plan) -> None:
             "network": f"Llama, {LAYERS} layers, d = {WIDTH}, {HEADS} heads, feed-forward {FEED_FORWARD}",
             "cut_vocabulary": CUT,
             "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
-            "loss": f"forward KL - {OVERLAP:g} * progress * sum min(p, q)",
+            "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
             "optimizers": f"Muon {MUON_RATE:g} on matrices, AdamW {ADAM_RATE:g} elsewhere, linear decay, bf16 autocast",
             "windows_a_step": WINDOWS,
             "steps": steps,
@@ -169,7 +170,7 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, rank: int, pl
         batch = windows.select(torch.tensor(chosen[rank :: plan.workers]))
         with torch.autocast("cpu", torch.bfloat16):
             logits = student.logits(student.hidden(batch.tokens))
-        value, accepted = loss(logits, batch, place, OVERLAP * progress)
+        value, accepted = loss(logits, batch, place, progress)
         value.backward()  # type: ignore[no-untyped-call]
         elapsed = (time.monotonic() - start) / (60 * plan.minutes)
         progress = _average(student, max((step + 1) / plan.steps, elapsed))
