@@ -47,7 +47,7 @@ def _guarded(options: argparse.Namespace) -> int:
     except ConfigError as error:
         return _failed(str(error), 2)
     except KeyboardInterrupt:
-        return _failed("interrupted; the same command goes on where it can", 130)
+        return _failed("interrupted; what is finished is kept, and the same command goes on from there", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

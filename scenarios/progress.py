@@ -56,4 +56,5 @@ class Progress:
         self._tenth = tenth
         elapsed_s = time.monotonic() - self._started_s
         left = f", about {elapsed_s * (total - done) / done:.0f} s left" if 0 < done < total else ""
-        print(f"{100 * done // max(total, 1):3d}%  {done} of {total}{left}  {label}", file=sys.stderr, flush=True)
+        line = f"{100 * done // max(total, 1):3d}%  {done} of {total}{left}  {label}"
+        print(line.rstrip(), file=sys.stderr, flush=True)

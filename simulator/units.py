@@ -57,5 +57,4 @@ def title(name: str) -> str:
 
 
 def _digits(value: float, digits: int) -> str:
-    text = f"{value:.{digits}g}"
-    return f"{float(text):,.0f}" if "e+" in text or abs(value) >= 1000 else text
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"

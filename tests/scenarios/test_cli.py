@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pytest
 
 import scenarios.running
 import simulator
+from models.zoo import Sotu
 from scenarios.registry import NAMES
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -185,6 +188,40 @@ def test_an_interrupt_is_one_line_and_exit_130(
     monkeypatch.setattr(simulator, "sweep", interrupted)
     status, out, err = typed(*RUN, *small)
     assert (status, out, err.count("\n")) == (130, "", 1)
+
+
+@pytest.mark.slow
+def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
+    small: tuple[str, ...], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "scenarios.cli", "run", "latency_vs_bandwidth", *small, "--workers=2"]
+    options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64"]
+    with subprocess.Popen(
+        [*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stderr is not None
+        while " 0%" in running.stderr.readline():
+            pass
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.stderr.read()
+    assert running.returncode == 130 and "Traceback" not in said and said.splitlines()[-1].startswith("sqsim: inter")
+    again = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "resumed" in again.stderr
+
+
+def test_weights_that_are_not_the_recorded_ones_are_refused(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = tmp_path / "weights"
+    shutil.copytree(Sotu.home, copied)
+    file = copied / "100k" / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    monkeypatch.setattr(Sotu, "home", copied)
+    status, out, err = typed(*RUN, "--set=models.pair=sotu", "--workers=1", "--quiet", "--out=here")
+    assert (status, out, err.count("\n")) == (2, "", 1) and str(file) in err
+    assert not (tmp_path / "here").exists()
 
 
 def test_list_names_every_scenario_and_shows_every_field_of_one(typed: Typed) -> None:

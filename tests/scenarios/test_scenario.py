@@ -1,0 +1,83 @@
+"""From a scenario and a user's changes to cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import plots
+from kinds import ConfigError
+from scenarios.registry import NAMES, scenario
+from scenarios.scenario import Changes, Quick, Scenario, job_of
+from simulator.results import METRICS
+
+SMALL = Scenario(
+    name="small",
+    summary="",
+    minutes=1,
+    base={"models.pair": {"kind": "synthetic", "size": 32}},
+    grid={"scheme": ["dense", {"kind": "k_sqs", "k": 4}], "uplink.rate.bps": [1e3, 1e6]},
+    axis="uplink.rate.bps",
+    seeds=3,
+    quick=Quick(base={"workload.requests": 1}, grid={"uplink.rate.bps": [1e4]}, seeds=2),
+)
+
+
+def test_cells_are_the_grid_times_the_seeds() -> None:
+    job = job_of(SMALL, Changes())
+    assert len(job.cells) == 2 * 2 * 3 and {cell.seed for cell in job.cells} == {0, 1, 2} and not job.notes
+
+
+def test_quick_has_its_own_base_grid_and_seeds_and_the_user_has_the_last_word() -> None:
+    quick = job_of(SMALL, Changes(quick=True)).cells
+    assert len(quick) == 2 * 1 * 2 and {cell.workload.requests for cell in quick} == {1}
+    mine = job_of(SMALL, Changes(quick=True, settings={"workload.requests": 5}, grid={"seed": [7]})).cells
+    assert {(cell.workload.requests, cell.seed) for cell in mine} == {(5, 7)}
+
+
+def test_a_seed_that_is_set_is_the_first() -> None:
+    assert {cell.seed for cell in job_of(SMALL, Changes(settings={"seed": 10}, seeds=2)).cells} == {10, 11}
+
+
+def test_a_pinned_axis_is_said() -> None:
+    job = job_of(SMALL, Changes(settings={"scheme": "c_sqs"}))
+    assert {cell.scheme.kind for cell in job.cells} == {"c_sqs"} and len(job.notes) == 1
+
+
+def test_a_users_kind_replaces_the_bases_fields() -> None:
+    job = job_of(SMALL, Changes(settings={"models.pair.kind": "synthetic"}))
+    assert {cell.models.pair.vocabulary for cell in job.cells} == {256}
+
+
+def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    job = job_of(SMALL, Changes(imports=(tmp_path / "mine.py",)))
+    assert all(cell.imports == (str(tmp_path / "mine.py"),) for cell in job.cells)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_scenario_holds_together(name: str) -> None:
+    found = scenario(name)
+    assert found.axis is None or found.axis in found.grid
+    assert set(found.figures) <= set(plots.FIGURES)
+    assert all(finding.metric in METRICS for finding in found.findings)
+    for quick in (False, True):
+        job = job_of(found, Changes(quick=quick, settings={"models.pair": "synthetic"}))
+        assert len({cell.id for cell in job.cells}) == len(job.cells) > 0
+    lines = Path(__file__).parents[2].joinpath("scenarios", f"{name}.py").read_text().splitlines()
+    assert 30 <= len(lines) <= 60
+
+
+def test_the_main_scenario_asks_what_it_should() -> None:
+    found = scenario("latency_vs_bandwidth")
+    rates = [float(str(rate)) for rate in found.grid["uplink.rate.bps"]]
+    assert len(rates) >= 10 and min(rates) == 1e3 and max(rates) == 1e7 and found.seeds == 3
+    cells = job_of(found, Changes(settings={"models.pair": "synthetic"})).cells
+    assert {cell.scheme.kind for cell in cells} >= {"cloud_only", "dense", "k_sqs", "c_sqs"}
+    assert {cell.workload.output_tokens for cell in cells} == {64} and min(c.workload.requests for c in cells) >= 8
+
+
+def test_an_unknown_scenario_names_the_near_one() -> None:
+    with pytest.raises(ConfigError, match="latency_vs_bandwidth"):
+        scenario("latency")

@@ -1,0 +1,56 @@
+"""The printed tables: within 100 columns, nothing lost, ranges where the axis matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from scenarios.tables import WIDTH, costs, headline, stands_for
+from simulator.config import Cell
+
+AXIS = "uplink.rate.bps"
+
+
+def summary(schemes: int = 4, rates: tuple[float, ...] = (1e3, 1e6), seeds: int = 3) -> pd.DataFrame:
+    rows = [
+        {
+            "curve": f"scheme_{s} k=16", AXIS: rate, "n": seeds,
+            "latency_per_token_s": 0.02 * (s + 1) + 10 / rate,
+            "latency_per_token_s_ci95": 0.001 if seeds > 1 else np.nan,
+            "payload_bits_per_token": 100.0 * s or np.nan, "payload_bits_per_token_ci95": 2.0,
+            "draft_length": 5.0 + (rate > 1e4) * s, "draft_length_ci95": 0.0,
+        }
+        for s in range(schemes)
+        for rate in rates
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_ten_schemes_wrap_into_blocks_of_100_columns_with_every_column_once() -> None:
+    text = headline(summary(10), AXIS)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert [text.count(f"scheme_{s} ") for s in range(10)] == [1] * 10
+    assert text.count("1 Mbit/s") == text.count("1 kbit/s") >= 2
+
+
+def test_the_headline_holds_means_half_widths_and_the_lowest() -> None:
+    rows = {line.split("  ")[0]: line for line in headline(summary(2), AXIS).splitlines()}
+    assert rows["1 kbit/s"].split()[2:] == ["30.0", "±1.0*", "50.0", "±1.0"]
+    assert rows["1 Mbit/s"].split()[2:] == ["20.0", "±1.0*", "40.0", "±1.0"]
+
+
+def test_one_seed_shows_no_interval() -> None:
+    text = headline(summary(2, seeds=1), AXIS)
+    assert "one seed, no interval" in text and "±" not in text
+
+
+def test_costs_are_single_numbers_unless_the_axis_changes_them() -> None:
+    rows = {line[:8]: line.split()[2:] for line in costs(summary(3)).splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_0"] == ["-", "5.00", "±0.00"]
+    assert rows["scheme_2"] == ["200", "±2", "5..7"]
+
+
+def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
+    fields = {"models": {"pair": "synthetic"}, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.03}}}
+    text = stands_for([Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})])
+    assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
