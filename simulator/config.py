@@ -10,9 +10,10 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -21,9 +22,11 @@ import models.zoo  # noqa: F401  registers the pairs
 from channels.link.arq import SelectiveRepeat
 from channels.link.config import Link, check_round_trip
 from channels.link.rates import Constant as ConstantRate
-from kinds import Choice, ConfigError, Part, one_line
+from kinds import ConfigError, Part, one_line
 from models.interface import Pair
 from models.latency import DEVICES, SIZES, Latency, Roofline
+from simulator.arrivals import Closed, Workload
+from simulator.cloud.config import Cloud
 from simulator.schemes import KSqs, Scheme
 
 
@@ -32,24 +35,6 @@ class Models(Part):
 
     pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
     temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
-
-
-class Workload(Choice):
-    """When requests arrive, and what they ask for."""
-
-    devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
-    requests: int = Field(8, ge=1, description="requests of each device")
-    prompt_tokens: int = Field(32, ge=1, description="tokens kept of each prompt, its first ones")
-    output_tokens: int = Field(64, ge=1, description="tokens of each answer")
-    prompt_at_cloud: bool = Field(
-        False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
-    )
-
-
-class Closed(Workload):
-    """Each device asks, waits for the answer, and asks again at once."""
-
-    kind: Literal["closed"] = "closed"
 
 
 class Edge(Part):
@@ -64,42 +49,36 @@ class Edge(Part):
     )
 
 
-class Batching(Choice):
-    """How many waiting jobs a free server takes at once."""
+class DeviceClass(Part):
+    """Some of the devices, and what they have of their own; null: what the cell says."""
 
-    def take(self, waiting: int) -> int:
-        """How many of `waiting` >= 1 jobs go into the next pass, at least 1."""
-        raise NotImplementedError
-
-
-class NoBatching(Batching):
-    """One job a pass."""
-
-    kind: Literal["none"] = "none"
-
-    def take(self, waiting: int) -> int:
-        return 1
+    name: str = Field("device", min_length=1, description="what figures and tables call them")
+    count: int = Field(1, ge=1, description="how many devices are like this")
+    scheme: Scheme | None = Field(None, description="their scheme")
+    edge: Edge | None = Field(None, description="what they compute with")
+    uplink: Link | None = Field(None, description="an uplink shared among them only")
+    downlink: Link | None = Field(None, description="a downlink shared among them only")
 
 
-class BatchWaiting(Batching):
-    """A free server takes what waits, up to a cap, and never waits for more."""
+@dataclass(frozen=True)
+class Equipped:
+    """A class of devices with nothing left open. `name` is its prefix in field names."""
 
-    kind: Literal["waiting"] = "waiting"
-    cap: int = Field(16, ge=1, description="most jobs of one pass")
+    name: str
+    count: int
+    scheme: Scheme
+    edge: Edge
+    uplink: Link
+    downlink: Link
 
-    def take(self, waiting: int) -> int:
-        return min(waiting, self.cap)
-
-
-class Cloud(Part):
-    """The verifier's servers, one queue before them, first come first served."""
-
-    servers: int = Field(1, ge=1, le=10_000, description="GPUs, each with a copy of the verifier")
-    batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
-    latency: Latency = Field(
-        Roofline(size=SIZES["opt_13b"], device=DEVICES["a100_80gb_sxm"]),
-        description="time of a verifier pass",
-    )
+    def check(self, vocabulary: int) -> None:
+        """Raises ValueError where scheme and vocabulary, or timers and delays, do not fit."""
+        try:
+            self.scheme.format(vocabulary)
+        except ValueError as error:
+            raise ValueError(f"{self.name}scheme.{error}") from None
+        check_round_trip(f"{self.name}uplink", self.uplink, self.downlink.delay.mean_s)
+        check_round_trip(f"{self.name}downlink", self.downlink, self.uplink.delay.mean_s)
 
 
 def _absolute(paths: object) -> object:
@@ -116,6 +95,9 @@ class Cell(Part):
     uplink: Link = Link()
     downlink: Link = Link(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
     cloud: Cloud = Cloud()
+    fleet: tuple[DeviceClass, ...] = Field(
+        (), description="classes of devices, in the order of their numbers; their counts sum to workload.devices"
+    )
     seed: int = Field(0, ge=0, lt=1 << 62, description="of every random number")
     imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(
         (), description="Python files that register kinds of the user's own"
@@ -123,20 +105,38 @@ class Cell(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        pair, workload = self.models.pair, self.workload
-        longest = workload.prompt_tokens + workload.output_tokens
-        if longest > pair.context_tokens:
+        pair, (prompt, output) = self.models.pair, self.workload.longest
+        if prompt + output > pair.context_tokens:
             raise ValueError(
-                f"workload.prompt_tokens + workload.output_tokens = {longest}: "
+                f"workload.prompt_tokens + workload.output_tokens = {prompt + output}: "
                 f"must be at most the pair's context, {pair.context_tokens} tokens"
             )
-        try:
-            self.scheme.format(pair.vocabulary)
-        except ValueError as error:
-            raise ValueError(f"scheme.{error}") from None
-        check_round_trip("uplink", self.uplink, self.downlink.delay.mean_s)
-        check_round_trip("downlink", self.downlink, self.uplink.delay.mean_s)
+        if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
+            raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
+        for each in self.classes:
+            each.check(pair.vocabulary)
+            if self.cloud.kv_tokens is not None and self.cloud.kv_tokens < prompt + output + each.scheme.drafts + 1:
+                raise ValueError(
+                    f"cloud.kv_tokens = {self.cloud.kv_tokens}: must hold one whole request, "
+                    f"{prompt + output + each.scheme.drafts + 1} tokens"
+                )
         return self
+
+    @cached_property
+    def classes(self) -> tuple[Equipped, ...]:
+        """The classes of devices with everything filled in; one class where there is no fleet."""
+        fleet = self.fleet or (DeviceClass(count=self.workload.devices),)
+        return tuple(
+            Equipped(
+                name=f"fleet.{place}." if self.fleet else "",
+                count=each.count,
+                scheme=each.scheme or self.scheme,
+                edge=each.edge or self.edge,
+                uplink=each.uplink or self.uplink,
+                downlink=each.downlink or self.downlink,
+            )
+            for place, each in enumerate(fleet)
+        )
 
     @cached_property
     def id(self) -> str:
@@ -146,7 +146,7 @@ class Cell(Part):
     @cached_property
     def decoding_id(self) -> str:
         """Hash of the fields that decide tokens: cells that share it share their forward passes."""
-        return self._digest(self.model_dump_json(include={"models", "workload", "scheme", "seed"}))
+        return self._digest(self.model_dump_json(include={"models", "workload", "scheme", "fleet", "seed"}))
 
     def _digest(self, text: str) -> str:
         return hashlib.sha256((text + self.imports_digest).encode()).hexdigest()[:16]

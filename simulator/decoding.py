@@ -18,10 +18,10 @@ from typing import Protocol
 import numpy as np
 
 from channels.codec import wire
-from models.acceptance import Verdict, verify
+from models.acceptance import Verdict, inverse_cdf, verify
 from models.interface import LoadedPair
 from simulator.drafting import draft_once, drawn_laws
-from simulator.measures import Floats, Measures, measure
+from simulator.measures import Floats, Measures, measure, measure_unverified
 from simulator.memory import Memory, Node, ReplayedText, child
 from simulator.schemes.base import DraftScheme, Noise, Received, Scheme, State
 from simulator.steps import Branch, CloudView, Drafted, Full, Sealed, Stale, Undone, Verified
@@ -104,33 +104,43 @@ class Session:
         if sealed.round != view.round:
             return view, Stale()
         node = child(sealed.node, b"verify")
-        text = (*view.committed, *(drafted.draft.token for drafted in sealed.sent.drafts))
         verified = self._memory.recall(node, Verified)
         if verified is None:
             verified = self._judge(view, sealed)
             self._memory.keep(node, verified)
         else:
-            self.verifier.skip(text, len(sealed.sent.drafts) + 1)
-        after = view.after(node, verified.committed)
-        self.verifier.crop(after.committed[: after.cached])
-        return after, verified
+            self.verifier.skip((*view.committed, *verified.drafts), len(verified.drafts) + 1)
+        return self._after(view, node, verified), verified
 
-    def decode_alone(self, view: CloudView) -> tuple[CloudView, Verified]:
-        """One token by the verifier itself, no drafts: a round of length 0."""
-        node = child(view.node, b"alone")
+    def decode_hosted(self, view: CloudView) -> tuple[CloudView, Verified]:
+        """A round inside the cloud: drafts by the drafter there, none for a verifier on its own, and the verdict."""
+        node = child(view.node, b"hosted")
         verified = self._memory.recall(node, Verified)
         if verified is None:
-            p = self.verifier.laws(view.committed, 1)
-            nothing = np.empty((0, p.shape[1]))
-            noise = self._randomness.round(view.round).verdict(0)
-            verdict = verify(p, np.empty(0, np.int64), nothing, noise)
-            measures = measure(p, nothing, nothing, np.empty(0), None, verdict, (verdict.token,))
-            reply = wire.encode_feedback(0, verdict.token, self.format)
-            verified = Verified(0, reply, (verdict.token,), measures)
+            verified = self._decide(view)
             self._memory.keep(node, verified)
         else:
-            self.verifier.skip(view.committed, 1)
-        return view.after(node, verified.committed), verified
+            for n in range(len(verified.drafts)):
+                self.drafter.skip((*view.committed, *verified.drafts[:n]), 1)
+            self.verifier.skip((*view.committed, *verified.drafts), len(verified.drafts) + 1)
+        after = self._after(view, node, verified)
+        self.drafter.crop(after.committed[: after.cached])
+        return after, verified
+
+    def decode_alone(self, branch: Branch) -> tuple[Branch, Verified]:
+        """One token by the drafter at the edge, which nobody verifies."""
+        node = child(branch.node, b"alone")
+        verified = self._memory.recall(node, Verified)
+        if verified is None:
+            q, p = self.drafter.laws(branch.committed, 1), self.verifier.laws(branch.committed, 1)
+            token = inverse_cdf(q[0], self._randomness.round(branch.round).draft(0))
+            verified = Verified((), 0, b"", (token,), measure_unverified(p[0], q[0], token))
+            self._memory.keep(node, verified)
+        else:
+            self.drafter.skip(branch.committed, 1)
+            self.verifier.skip(branch.committed, 1)
+        committed = (*branch.committed, *verified.committed)
+        return Branch(node, branch.round + 1, committed, branch.state, cached=len(committed) - 1), verified
 
     def resolve(self, branch: Branch, reply: bytes) -> tuple[Branch, Undone]:
         """The edge's side after a reply: text, scheme state and drafter cache keep what stood. Raises CodecError."""
@@ -152,7 +162,30 @@ class Session:
         verdict = scheme.judge(p, received, self._randomness.round(view.round))
         committed = (*received.drafts[: verdict.accepted].tolist(), verdict.token)
         measures = self._observe(sealed.sent, received, p, verdict, committed)
-        return Verified(verdict.accepted, scheme.encode_reply(verdict, self.format), committed, measures)
+        reply = scheme.encode_reply(verdict, self.format)
+        return Verified(tuple(received.drafts.tolist()), verdict.accepted, reply, committed, measures)
+
+    def _decide(self, view: CloudView) -> Verified:
+        """A hosted round, live: drafts are drawn from q itself."""
+        noise = self._randomness.round(view.round)
+        drafts: list[int] = []
+        laws: list[Floats] = []
+        for n in range(self.scheme.drafts):
+            laws.append(self.drafter.laws((*view.committed, *drafts), 1)[0])
+            drafts.append(inverse_cdf(laws[-1], noise.draft(n)))
+        p = self.verifier.laws((*view.committed, *drafts), len(drafts) + 1)
+        q = np.array(laws) if laws else np.empty((0, p.shape[1]))
+        verdict = verify(p, np.array(drafts, dtype=np.int64), q, noise.verdict(len(drafts)))
+        committed = (*drafts[: verdict.accepted], verdict.token)
+        judged = min(verdict.accepted + 1, len(drafts))
+        measures = measure(p, q[:judged], q[:judged], np.zeros(judged), None, verdict, committed)
+        reply = wire.encode_tokens(committed, self.format)
+        return Verified(tuple(drafts), verdict.accepted, reply, committed, measures)
+
+    def _after(self, view: CloudView, node: Node, verified: Verified) -> CloudView:
+        after = view.after(node, verified.committed)
+        self.verifier.crop(after.committed[: after.cached])
+        return after
 
     def _observe(
         self, sent: Branch, received: Received, p: Floats, verdict: Verdict, committed: tuple[int, ...]

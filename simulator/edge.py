@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import simpy
@@ -10,13 +11,14 @@ import simpy
 from channels.codec import wire
 from simulator.config import Edge
 from simulator.decoding import Session
-from simulator.link import Message
 from simulator.policy import Action, EdgeView
 from simulator.records import Request, Round
+from simulator.schemes import EdgeOnly
 from simulator.schemes.base import DraftScheme, State
-from simulator.serving import Generating, Host, Plant, Verifying
-from simulator.station import Station
+from simulator.serving import Generating, Host, Network, Verifying
+from simulator.station import Customer, Station
 from simulator.steps import Branch, Sealed
+from simulator.transfer import Transfer
 
 T = TypeVar("T")
 Process = Generator[simpy.Event, Any, T]
@@ -32,47 +34,144 @@ UPLINK_STATES = {
 
 
 class Device:
-    """One edge device with a processor of its own. `serve` runs one request and is driven by the workload."""
+    """One edge device with a processor of its own.
 
-    def __init__(self, plant: Plant, config: Edge, prompt_at_cloud: bool, number: int) -> None:
+    `open_session` makes the decoding of a request; `on_end` hears of each request that has ended, whatever its outcome.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        network: Network,
+        config: Edge,
+        prompt_at_cloud: bool,
+        open_session: Callable[[Request, State | None], Session],
+        on_end: Callable[[Device, Request], None],
+    ) -> None:
         self.number = number
-        self._plant = plant
+        self.away = False
+        self.station = Station(network.env, f"edge {number}")
+        self._network = network
         self._config = config
         self._prompt_at_cloud = prompt_at_cloud
-        self.station = Station(plant.env, f"edge {number}")
+        self._open_session = open_session
+        self._on_end = on_end
+        self._queue: deque[Request] = deque()
+        self._current: Request | None = None
+        self._working: Customer | None = None
+        self._transfers: list[Transfer] = []
+        self._host: Host | None = None
+        self._wake = network.env.event()
+        self._process = network.env.process(self._run())
 
-    def serve(self, request: Request, session: Session, state: State | None) -> Process[State | None]:
+    def submit(self, request: Request) -> None:
+        """A request comes; on a device that is away it is abandoned at once."""
+        request.ledger.enter(1, "edge_queue_s")
+        self._queue.append(request)
+        if self.away:
+            self.abort(request, "abandoned")
+        elif not self._wake.triggered:
+            self._wake.succeed()
+
+    def abort(self, request: Request, outcome: str) -> None:
+        """The request ends without an answer, if it has not ended yet."""
+        if request in self._queue:
+            self._queue.remove(request)
+            self._end(request, outcome)
+        elif request is self._current:
+            self._process.interrupt(outcome)
+
+    def leave(self) -> None:
+        """The device is away from now on: what it was asked is abandoned."""
+        self.away = True
+        for request in (*self._queue, *([self._current] if self._current else [])):
+            self.abort(request, "abandoned")
+
+    def come_back(self) -> None:
+        """The device is there again."""
+        self.away = False
+
+    def _run(self) -> Process[None]:
+        state: State | None = None
+        while True:
+            if not self._queue:
+                self._wake = self._network.env.event()
+                yield self._wake
+                continue
+            request = self._current = self._queue.popleft()
+            session = self._open_session(request, state)
+            try:
+                state = yield from self._serve(request, session, state)
+                outcome = "answered"
+            except simpy.Interrupt as interrupt:
+                outcome = str(interrupt.cause)
+                self._stop()
+            if self._host is not None:
+                self._host.close()
+            self._transfers.clear()
+            self._host = self._current = None
+            self._end(request, outcome)
+
+    def _end(self, request: Request, outcome: str) -> None:
+        request.end(outcome, self._network.env.now)
+        self._on_end(self, request)
+
+    def _stop(self) -> None:
+        """What is under way for the current request is no longer wanted."""
+        for transfer in self._transfers:
+            transfer.withdraw()
+        if self._working is not None:
+            self.station.leave(self._working)
+            self._working = None
+
+    def _serve(self, request: Request, session: Session, state: State | None) -> Process[State | None]:
         """Runs the request to its last token; the process's value is the scheme's state at the end."""
         if isinstance(session.scheme, DraftScheme):
             return (yield from self._speculate(request, session, session.scheme.entry(state)))
-        yield from self._listen(request, session)
+        yield from (self._alone if isinstance(session.scheme, EdgeOnly) else self._listen)(request, session)
         return None
+
+    def _alone(self, request: Request, session: Session) -> Process[None]:
+        """Decodes with the drafter, token after token; nothing crosses the air."""
+        env, branch = self._network.env, session.edge(())
+        self._begin_work()
+        while request.remaining_tokens:
+            round_ = Round(branch.round, env.now)
+            request.rounds.append(round_)
+            yield from self._pass(request, branch)
+            branch, verified = session.decode_alone(branch)
+            round_.sent_s = round_.received_s = round_.verified_s = round_.answered_s = env.now
+            round_.edge_passes, round_.committed, round_.measures = 1, 1, verified.measures
+            request.commit(verified.committed, env.now)
+            request.ledger.close(round_.number)
+        self._end_work()
 
     def _listen(self, request: Request, session: Session) -> Process[None]:
         """Sends the prompt and takes the tokens that the cloud generates."""
-        env = self._plant.env
+        env = self._network.env
         finished = env.event()
 
         def deliver(round_: Round, reply: bytes) -> None:
             round_.answered_s = env.now
-            request.commit((wire.decode_feedback(reply, session.format)[1],), env.now)
+            request.commit(wire.decode_tokens(reply, session.format), env.now)
             request.ledger.close(round_.number)
-            if not request.remaining_tokens:
+            if not request.remaining_tokens and not finished.triggered:
                 finished.succeed()
 
         request.rounds.append(Round(1, env.now))
         request.ledger.enter(1, "prompt_uplink_s")
-        self._send_prompt(request, session, Generating(self._plant, session, request, deliver))
+        self._host = Generating(self._network, session, request, deliver)
+        self._send_prompt(request, session, self._host)
         yield finished
 
     def _speculate(self, request: Request, session: Session, state: State) -> Process[State]:
-        env = self._plant.env
+        env = self._network.env
         answers: dict[int, simpy.Event] = {}
 
         def deliver(round_: Round, reply: bytes) -> None:
             answers.pop(round_.number).succeed(reply)
 
-        host = Verifying(self._plant, session, request, deliver)
+        host = self._host = Verifying(self._network, session, request, deliver)
         self._send_prompt(request, session, host)
         branch = session.edge(state)
         while request.remaining_tokens:
@@ -92,53 +191,66 @@ class Device:
 
     def _draft(self, request: Request, session: Session, branch: Branch, round_: Round) -> Process[Branch]:
         """Drafts as long as the policy says, then encodes. Value: the branch to seal."""
-        env, latency, ledger = self._plant.env, self._config.latency, request.ledger
+        env = self._network.env
         assert isinstance(session.scheme, DraftScheme)
         policy = session.scheme.policy()
-        visit = self.station.arrive()
-        self.station.begin(visit)
-        while True:
-            view = EdgeView(len(branch.drafts), branch.full, request.remaining_tokens)
-            if policy.next(view) is Action.SEND:
-                break
-            ledger.enter(branch.round, "draft_s" if branch.cached else "prefill_s")
-            yield env.timeout(latency.pass_s([(len(branch.context) - branch.cached, branch.cached)]))
+        self._begin_work()
+        while policy.next(EdgeView(len(branch.drafts), branch.full, request.remaining_tokens)) is Action.DRAFT:
+            yield from self._pass(request, branch)
             branch, _ = session.draft(branch)
             round_.edge_passes += 1
-        ledger.enter(branch.round, "encode_s")
+        request.ledger.enter(branch.round, "encode_s")
         yield env.timeout(self._config.encode_s_per_draft * len(branch.drafts))
-        self.station.leave(visit)
-        round_.drafts = branch.drafts
+        self._end_work()
+        round_.drafts, round_.drafted = branch.drafts, len(branch.drafts)
         return branch
+
+    def _pass(self, request: Request, branch: Branch) -> Process[None]:
+        """One pass of the drafter over what its cache lacks."""
+        request.ledger.enter(branch.round, "draft_s" if branch.cached else "prefill_s")
+        work = [(len(branch.context) - branch.cached, branch.cached)]
+        yield self._network.env.timeout(self._config.latency.pass_s(work))
+
+    def _begin_work(self) -> None:
+        self._working = self.station.arrive()
+        self.station.begin(self._working)
+
+    def _end_work(self) -> None:
+        assert self._working is not None
+        self.station.leave(self._working)
+        self._working = None
 
     def _send_prompt(self, request: Request, session: Session, host: Host) -> None:
         prompt = wire.encode_tokens(request.prompt.tokens, session.format)
         if self._prompt_at_cloud:
             return host.prompt_arrived(prompt)
 
-        def arrived(_message: Message) -> None:
+        def arrived(transfer: Transfer) -> None:
+            self._transfers.remove(transfer)
             request.ledger.prompt_arrived()
             host.prompt_arrived(prompt)
 
         request.ledger.prompt_sent()
-        self._plant.uplink.put(
-            Message((request.device, request.number, 0), 8 * len(prompt), arrived, lambda _state: None)
-        )
+        index = (request.device, request.number, 0)
+        self._transfers.append(Transfer(self._network.uplink, index, 8 * len(prompt), arrived, lambda _state: None))
 
     def _send(self, request: Request, host: Verifying, round_: Round, sealed: Sealed) -> None:
-        round_.sent_s = self._plant.env.now
+        round_.sent_s = self._network.env.now
         round_.payload_bits = 8 * len(sealed.payload)
-        ledger = request.ledger
+        enter = request.ledger.enter
 
-        def arrived(message: Message) -> None:
-            round_.uplink_bits, round_.uplink_attempts = message.sent_bits, message.attempts
+        def arrived(transfer: Transfer) -> None:
+            self._transfers.remove(transfer)
+            round_.uplink_bits, round_.uplink_attempts = transfer.sent_bits, transfer.attempts
             host.payload_arrived(round_, sealed)
 
-        self._plant.uplink.put(
-            Message(
-                (request.device, request.number, round_.number),
+        index = (request.device, request.number, round_.number)
+        self._transfers.append(
+            Transfer(
+                self._network.uplink,
+                index,
                 round_.payload_bits,
                 arrived,
-                lambda state: ledger.enter(round_.number, UPLINK_STATES[state]),
+                lambda state: enter(round_.number, UPLINK_STATES[state]),
             )
         )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
-from simulator.edge import Device
 from simulator.link import Link
+from simulator.plant import Plant
 from simulator.records import Request
-from simulator.serving import Plant
 from simulator.station import Station
 
 
-def check(plant: Plant, devices: Sequence[Device], requests: Sequence[Request]) -> None:
+def check(plant: Plant) -> None:
     """Raises AssertionError on the first broken invariant of a finished run."""
-    for link in (plant.uplink, plant.downlink):
+    for link in plant.links:
         _packets_are_conserved(link)
-    for station in (plant.uplink.station, plant.downlink.station, plant.cloud.station, *(d.station for d in devices)):
+    for station in plant.stations:
         _little(station)
-    for request in requests:
+    for request in plant.users.requests:
         _rounds_in_order(request)
 
 
@@ -40,5 +38,5 @@ def _rounds_in_order(request: Request) -> None:
         )  # a nan, not reached yet, is no disorder
         assert not disorder, f"I3: round {round_.number} of request {request.device}/{request.number}: {moments}"
     committed = sum(round_.committed for round_ in request.rounds)
-    if not request.remaining_tokens:
+    if request.outcome == "answered":
         assert committed == len(request.tokens) + request.tail_tokens, "I9: committed tokens are lost or doubled"

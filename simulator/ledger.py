@@ -15,16 +15,25 @@ class Ledger:
         self._since_s = clock.now
         self._states: dict[int, str] = {}
         self._prompt_pending = False
+        self._ended = False
 
     def enter(self, round_number: int, state: str) -> None:
         """The round is in this state, a column of BREAKDOWN, from now on."""
-        self._charge()
-        self._states[round_number] = state
+        if not self._ended:
+            self._charge()
+            self._states[round_number] = state
 
     def close(self, round_number: int) -> None:
         """The round is resolved."""
+        if not self._ended:
+            self._charge()
+            del self._states[round_number]
+
+    def end(self) -> None:
+        """The request has ended; what happens to its rounds now is not its time."""
         self._charge()
-        del self._states[round_number]
+        self._states.clear()
+        self._ended = True
 
     def prompt_sent(self) -> None:
         """From now on a payload that queues for the uplink waits behind the prompt, until `prompt_arrived`."""
@@ -32,7 +41,8 @@ class Ledger:
 
     def prompt_arrived(self) -> None:
         """The prompt is in the cloud."""
-        self._charge()
+        if not self._ended:
+            self._charge()
         self._prompt_pending = False
 
     def _charge(self) -> None:

@@ -52,6 +52,12 @@ def measure(
     )
 
 
+def measure_unverified(p: Floats, q: Floats, token: int) -> Measures:
+    """Of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its loss is inf."""
+    with np.errstate(divide="ignore"):
+        return Measures(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
+
+
 def output_law(p: Floats, qhat: Floats, drawn: Floats) -> Floats:
     """The law of the token that a verified position commits, rows [n, V].
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from simulator.edge import Device
+from simulator.plant import Plant
 from simulator.results import BREAKDOWN, METRICS
-from simulator.serving import Plant
+
+OVERLOAD = 0.95
 
 
-def summarise(
-    requests: pd.DataFrame, rounds: pd.DataFrame, plant: Plant, devices: Sequence[Device]
-) -> dict[str, float]:
+def summarise(requests: pd.DataFrame, rounds: pd.DataFrame, plant: Plant) -> dict[str, float]:
     """Every metric of `results.METRICS`, in its order, then BREAKDOWN as seconds per output token.
 
     Latencies are of answered requests only; where there are none, or a ratio has no denominator, the value is nan.
     """
-    values = _latencies(requests) | _rounds(requests, rounds) | _plant(requests, plant, devices)
+    values = _latencies(requests) | _rounds(requests, rounds) | _plant(requests, plant)
     answered = requests[requests["outcome"] == "answered"]
     tokens = float(answered["output_tokens"].sum())
     breakdown = {name: _ratio(float(answered[name].sum()), tokens) for name in BREAKDOWN}
@@ -34,6 +34,8 @@ def _latencies(requests: pd.DataFrame) -> dict[str, float]:
     span_s = float(answered["finish_s"].max() - requests["arrival_s"].min()) if len(answered) else np.nan
     return {
         "answered": len(answered) / len(requests),
+        "timed_out": float((requests["outcome"] == "timed_out").mean()),
+        "abandoned": float((requests["outcome"] == "abandoned").mean()),
         "latency_s": _mean(latency_s),
         "ttft_s": _mean(answered["ttft_s"].to_numpy()),
         "tpot_s": _mean(answered["tpot_s"].to_numpy()),
@@ -71,20 +73,24 @@ def _rounds(requests: pd.DataFrame, rounds: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _plant(requests: pd.DataFrame, plant: Plant, devices: Sequence[Device]) -> dict[str, float]:
-    tokens, horizon_s = float(requests["output_tokens"].sum()), plant.env.now
-    uplink, downlink, cloud = plant.uplink, plant.downlink, plant.cloud
+def _plant(requests: pd.DataFrame, plant: Plant) -> dict[str, float]:
+    tokens, horizon_s, cloud = float(requests["output_tokens"].sum()), plant.env.now, plant.cloud
+    ways = {"uplink": plant.uplinks, "downlink": plant.downlinks}
+    busy = {way: _mean([link.station.busy_fraction(horizon_s) for link in links]) for way, links in ways.items()}
+    busy["edge"] = _mean([device.station.busy_fraction(horizon_s) for device in plant.devices])
+    busy["cloud"] = _ratio(cloud.service_s, cloud.station.servers * horizon_s)
+    busiest = max(link.station.busy_fraction(horizon_s) for link in plant.links)
     return {
-        "uplink_bits_per_token": _ratio(uplink.bits_sent, tokens),
-        "downlink_bits_per_token": _ratio(downlink.bits_sent, tokens),
+        "uplink_bits_per_token": _ratio(sum(link.bits_sent for link in ways["uplink"]), tokens),
+        "downlink_bits_per_token": _ratio(sum(link.bits_sent for link in ways["downlink"]), tokens),
         "cloud_s_per_token": _ratio(cloud.service_s, tokens),
-        "edge_busy": _mean(np.array([device.station.busy_fraction(horizon_s) for device in devices])),
-        "uplink_busy": uplink.station.busy_fraction(horizon_s),
-        "downlink_busy": downlink.station.busy_fraction(horizon_s),
-        "cloud_busy": _ratio(cloud.service_s, cloud.station.servers * horizon_s),
-        "uplink_queue": uplink.station.mean_present(horizon_s),
+        **{f"{name}_busy": share for name, share in busy.items()},
+        "overloaded": float(max(busiest, busy["cloud"]) >= OVERLOAD),
+        "uplink_queue": sum(link.station.mean_present(horizon_s) for link in ways["uplink"]),
+        "downlink_queue": sum(link.station.mean_present(horizon_s) for link in ways["downlink"]),
         "cloud_queue": cloud.station.mean_present(horizon_s),
-        "downlink_queue": downlink.station.mean_present(horizon_s),
+        "dropped_packets": float(sum(link.dropped for link in plant.links)),
+        "cloud_evictions": float(cloud.evictions),
     }
 
 
@@ -92,5 +98,5 @@ def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > 0 else float("nan")
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+def _mean(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")

@@ -25,6 +25,7 @@ class Round:
     received_s: float = math.nan
     verified_s: float = math.nan
     answered_s: float = math.nan
+    drafted: int = 0
     drafts: tuple[Drafted, ...] = ()
     accepted: int = 0
     committed: int = 0
@@ -48,7 +49,7 @@ class Round:
             self.received_s,
             self.verified_s,
             self.answered_s,
-            len(drafts),
+            self.drafted,
             measures.verified,
             self.accepted,
             self.committed,
@@ -84,6 +85,7 @@ class Request:
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     tail_tokens: int = 0
+    outcome: str = "in_flight"
     first_token_s: float = math.nan
     finish_s: float = math.nan
 
@@ -99,21 +101,25 @@ class Request:
             self.first_token_s = now_s
         self.tokens.extend(kept)
         self.tail_tokens += len(tokens) - len(kept)
-        if not self.remaining_tokens:
-            self.finish_s = now_s
+
+    def end(self, outcome: str, now_s: float) -> None:
+        """The request is answered, timed_out or abandoned."""
+        assert self.outcome == "in_flight", f"I1: request {self.device}/{self.number} ends twice"
+        self.outcome = outcome
+        self.finish_s = now_s
+        self.ledger.end()
 
     def row(self) -> tuple[object, ...]:
         """As REQUEST_COLUMNS, the cell's id aside."""
         latency_s, spent = self.finish_s - self.arrival_s, self.ledger.spent
-        answered = not self.remaining_tokens
-        if answered:
+        if self.outcome != "in_flight":
             gap = abs(math.fsum(spent.values()) - latency_s)
             assert gap <= 1e-9 * max(1.0, latency_s), f"I11: the breakdown misses latency_s by {gap} s"
         return (
             self.device,
             self.number,
             self.prompt.name,
-            "answered" if answered else "in_flight",
+            self.outcome,
             self.arrival_s,
             self.first_token_s,
             self.finish_s,

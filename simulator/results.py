@@ -36,7 +36,7 @@ BREAKDOWN_MEANING: dict[str, str] = {
     "propagation_s": "in flight, either way",
     "timeout_wait_s": "lost, and the sender waits for its timer, either way",
     "cloud_queue_s": "waiting for a cloud server",
-    "cloud_decode_s": "the verifier decodes alone, one token a pass",
+    "cloud_decode_s": "the cloud decodes by itself: the verifier token by token, or a co-located pair",
     "verify_s": "the verifier checks drafts",
     "downlink_queue_s": "the reply waits for the downlink",
     "downlink_s": "the reply's bits are transmitted, retries included",
@@ -44,6 +44,8 @@ BREAKDOWN_MEANING: dict[str, str] = {
 
 METRICS: dict[str, str] = {
     "answered": "requests answered / requests arrived",
+    "timed_out": "requests that met their deadline first / requests arrived",
+    "abandoned": "requests whose device left / requests arrived",
     "latency_s": "arrival of a request to the arrival of its last token at the device, mean over requests",
     "ttft_s": "arrival of a request to the arrival of its first token at the device, mean over requests",
     "tpot_s": "(last token's arrival - first token's arrival) / (output tokens - 1), mean over requests",
@@ -78,9 +80,12 @@ METRICS: dict[str, str] = {
     "uplink_busy": "share of the time the uplink transmits",
     "cloud_busy": "share of the time a cloud server is at work, mean over servers",
     "downlink_busy": "share of the time the downlink transmits",
+    "overloaded": "1 where the cloud or any link is busy for 95% of the time or more, else 0",
     "uplink_queue": "packets waiting for the uplink or on the air, mean in time",
     "cloud_queue": "jobs at the cloud, waiting or in service, mean in time",
     "downlink_queue": "packets waiting for the downlink or on the air, mean in time",
+    "dropped_packets": "packets that a full buffer or a withdrawn message has dropped, both ways",
+    "cloud_evictions": "sessions whose cache was thrown out for another's",
 }
 """Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
 

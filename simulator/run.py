@@ -15,11 +15,12 @@ from simulator.invariants import check
 from simulator.link import Link
 from simulator.memory import Memory
 from simulator.metrics import summarise
+from simulator.plant import Plant
 from simulator.records import requests_table, rounds_table
-from simulator.serving import Plant
+from simulator.serving import Network
 from simulator.sessions import Decoder
 from simulator.streams import source
-from simulator.workload import ClosedLoop
+from simulator.workload import Users
 
 MEMORY = Memory()
 """What this process has decoded so far."""
@@ -35,31 +36,61 @@ class CellResult:
 
 
 def simulate(cell: Cell, memory: Memory | None = None) -> CellResult:
-    """Runs a cell to the end of its last request. Raises ConfigError for what only the loaded pair can tell.
+    """Runs a cell until each request has its end. Raises ConfigError for what only the loaded pair can tell.
 
     `memory` holds what is decoded already; by default this process's own. A remembered run equals a live one.
     """
-    decoder = Decoder(cell, MEMORY if memory is None else memory)
+    plant = build(cell, MEMORY if memory is None else memory)
+    run(plant, cell.workload.horizon_s)
+    check(plant)
+    in_order = sorted(plant.users.requests, key=lambda request: (request.device, request.number))
+    requests, rounds = requests_table(in_order), rounds_table(in_order)
+    return CellResult(summarise(requests, rounds, plant), requests, rounds)
+
+
+def build(cell: Cell, memory: Memory) -> Plant:
+    """The cloud, links, devices and users of a cell, at time 0."""
     env = simpy.Environment()
-    plant = build(env, cell)
-    devices = [Device(plant, cell.edge, cell.workload.prompt_at_cloud, n) for n in range(cell.workload.devices)]
-    users = [ClosedLoop(env, cell.workload, device, decoder) for device in devices]
-    env.run()
-    requests = [request for user in users for request in user.requests]
-    check(plant, devices, requests)
-    requests_frame, rounds_frame = requests_table(requests), rounds_table(requests)
-    return CellResult(summarise(requests_frame, rounds_frame, plant, devices), requests_frame, rounds_frame)
+    cloud = Cloud(env, cell.cloud, source(cell.seed, "cloud failures"))
+    decoder = Decoder(cell, memory)
+    users = Users(env, cell.workload, decoder, source(cell.seed, "users"))
+    links: dict[tuple[str, LinkConfig, int], Link] = {}
+    devices: list[Device] = []
+    for place, each in enumerate(cell.classes):
+        network = Network(
+            env,
+            _link(env, cell, links, "uplink", place, each.uplink, each.downlink),
+            _link(env, cell, links, "downlink", place, each.downlink, each.uplink),
+            cloud,
+        )
+        devices += [
+            Device(number, network, each.edge, cell.workload.prompt_at_cloud, decoder.session, users.ended)
+            for number in range(len(devices), len(devices) + each.count)
+        ]
+    users.start(devices)
+    return Plant(env, cloud, list(links.values()), devices, users)
 
 
-def build(env: simpy.Environment, cell: Cell) -> Plant:
-    """The links and the cloud that all devices of a cell share."""
+def run(plant: Plant, horizon_s: float) -> None:
+    """Steps until every request has ended, nothing is left to happen, or the horizon is reached."""
+    env, users = plant.env, plant.users
+    while not users.done and env.peek() <= horizon_s:
+        env.step()
 
-    def link(name: str, config: LinkConfig, reverse: LinkConfig) -> Link:
-        return Link(env, config, source(cell.seed, name), name, reverse.delay.mean_s)
 
-    return Plant(
-        env=env,
-        uplink=link("uplink", cell.uplink, cell.downlink),
-        downlink=link("downlink", cell.downlink, cell.uplink),
-        cloud=Cloud(env, cell.cloud),
-    )
+def _link(
+    env: simpy.Environment,
+    cell: Cell,
+    links: dict[tuple[str, LinkConfig, int], Link],
+    way: str,
+    place: int,
+    config: LinkConfig,
+    reverse: LinkConfig,
+) -> Link:
+    """The link of a class of devices: one of its own where the class says so, else the cell's."""
+    own = cell.fleet and getattr(cell.fleet[place], way) is not None
+    key = (way, config, place if own else -1)
+    if key not in links:
+        name = f"{cell.fleet[place].name} {way}" if own else way
+        links[key] = Link(env, config, source(cell.seed, name), name, reverse.delay.mean_s)
+    return links[key]

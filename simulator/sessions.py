@@ -10,13 +10,14 @@ import numpy as np
 
 from kinds import ConfigError
 from models.interface import LoadedPair, Pair
+from simulator.arrivals import Ask
 from simulator.config import Cell
 from simulator.decoding import Session, Setting
 from simulator.ledger import Ledger
 from simulator.measures import Floats
 from simulator.memory import Memory, Node, root
 from simulator.records import Request
-from simulator.schemes.base import DraftScheme, State
+from simulator.schemes.base import DraftScheme, Scheme, State
 from simulator.streams import Source, source
 
 
@@ -53,44 +54,59 @@ class RequestNoise:
 
 
 class Decoder:
-    """Makes the sessions of a cell's requests."""
+    """Makes the requests of a cell and their sessions."""
 
     def __init__(self, cell: Cell, memory: Memory) -> None:
         self._cell = cell
         self._memory = memory
-        pair, scheme = cell.models.pair, cell.scheme
-        self._setting = Setting(lambda: load(pair), scheme, scheme.format(pair.vocabulary), cell.models.temperature)
+        pair = cell.models.pair
+        settings = [
+            Setting(lambda: load(pair), each.scheme, each.scheme.format(pair.vocabulary), cell.models.temperature)
+            for each in cell.classes
+        ]
+        self._settings = [
+            setting for setting, each in zip(settings, cell.classes, strict=True) for _ in range(each.count)
+        ]
         self._drafts, self._verdicts = source(cell.seed, "draft"), source(cell.seed, "verdict")
         self._prompts = load(pair).prompts
-        longest = min(len(prompt.tokens) for prompt in self._prompts)
-        if cell.workload.prompt_tokens > longest:
+        longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
+        if wanted > longest:
             raise ConfigError(
-                f"workload.prompt_tokens = {cell.workload.prompt_tokens}: must be at most the length of the pair's "
-                f"shortest prompt, {longest} tokens"
+                f"workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
+                f"{longest} tokens"
             )
 
-    def request(self, device: int, number: int, now_s: float, ledger: Ledger) -> Request:
+    def request(self, device: int, number: int, ask: Ask, now_s: float, ledger: Ledger) -> Request:
         """Request `number` of a device; prompts go round."""
-        workload = self._cell.workload
-        prompt = self._prompts[(device * workload.requests + number) % len(self._prompts)]
-        return Request(device, number, prompt.first(workload.prompt_tokens), workload.output_tokens, now_s, ledger)
+        prompt = self._prompts[self._place(device, number) % len(self._prompts)].first(ask.prompt_tokens)
+        return Request(device, number, prompt, ask.output_tokens, now_s, ledger)
 
     def session(self, request: Request, state: State | None) -> Session:
         """The decoding of a request by a device whose scheme was left in `state`."""
-        index = (request.device, request.number)
+        setting = self._settings[request.device]
+        index = self._index(request)
         noise = RequestNoise(self._drafts.within(*index), self._verdicts.within(*index))
-        return Session(self._setting, request.prompt.tokens, noise, self._memory, self._root(request, state))
+        return Session(setting, request.prompt.tokens, noise, self._memory, self._root(request, setting.scheme, state))
 
-    def _root(self, request: Request, state: State | None) -> Node:
-        cell, scheme = self._cell, self._cell.scheme
-        entry = scheme.entry(state) if isinstance(scheme, DraftScheme) else ()
+    def _place(self, device: int, number: int) -> int:
+        """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
+        place = device + number * self._cell.workload.devices
+        return place % (self._cell.workload.distinct or place + 1)
+
+    def _index(self, request: Request) -> tuple[int, int]:
+        if self._cell.workload.distinct is None:
+            return request.device, request.number
+        return -1, self._place(request.device, request.number)
+
+    def _root(self, request: Request, scheme: Scheme, state: State | None) -> Node:
+        cell = self._cell
         described = {
             "plane": 1,
             "pair": cell.models.pair.fingerprint,
             "temperature": cell.models.temperature,
             "scheme": scheme.model_dump(mode="json"),
-            "index": (cell.seed, request.device, request.number),
-            "entry": entry,
+            "index": (cell.seed, *self._index(request)),
+            "entry": scheme.entry(state) if isinstance(scheme, DraftScheme) else (),
             "prompt": request.prompt.tokens,
             "imports": cell.imports_digest,
         }

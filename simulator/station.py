@@ -54,6 +54,12 @@ class Station:
         customer.began_s = self._advance()
         self._in_service += 1
 
+    def interrupt(self, customer: Customer) -> None:
+        """Service of this customer stops; it waits again."""
+        self._advance()
+        customer.began_s = None
+        self._in_service -= 1
+
     def leave(self, customer: Customer) -> None:
         """The customer goes, served if service had begun, given up otherwise."""
         now_s = self._advance()

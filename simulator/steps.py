@@ -74,8 +74,9 @@ class CloudView:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The verdict on a round, the bytes of the reply, the tokens it commits, and what an observer measures of it."""
+    """The verdict on a round's drafts, the bytes of the reply, the tokens it commits, and what an observer measures."""
 
+    drafts: tuple[int, ...]
     accepted: int
     reply: bytes
     committed: tuple[int, ...]

@@ -1,32 +1,83 @@
-"""Who asks when: processes that bring requests to devices."""
+"""Who asks when: requests come to devices, and every request has one end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
 import simpy
 
-from simulator.config import Workload
+from channels.link.uniforms import Uniforms
+from simulator.arrivals import Ask, Workload
 from simulator.edge import Device, Process
 from simulator.ledger import Ledger
 from simulator.records import Request
-from simulator.schemes.base import State
 from simulator.sessions import Decoder
 
 
-class ClosedLoop:
-    """One device's user: asks, waits for the answer, asks again at once."""
+class Users:
+    """Brings the devices their requests, and hears how each ends."""
 
-    def __init__(self, env: simpy.Environment, workload: Workload, device: Device, decoder: Decoder) -> None:
+    def __init__(self, env: simpy.Environment, workload: Workload, decoder: Decoder, uniforms: Uniforms) -> None:
         self.requests: list[Request] = []
         self._env = env
         self._workload = workload
-        self._device = device
         self._decoder = decoder
-        env.process(self.run())
+        self._uniforms = uniforms
+        self._asks: dict[int, Iterator[Ask]] = {}
+        self._counts: dict[int, int] = {}
+        self._waiting: dict[int, Ask] = {}
+        self._pending = 0
 
-    def run(self) -> Process[None]:
-        """Brings the device its requests, each when the last is answered."""
-        state: State | None = None
-        for number in range(self._workload.requests):
-            request = self._decoder.request(self._device.number, number, self._env.now, Ledger(self._env))
-            self.requests.append(request)
-            state = yield from self._device.serve(request, self._decoder.session(request, state), state)
+    @property
+    def done(self) -> bool:
+        """Whether all requests have come and ended."""
+        return not self._pending
+
+    def start(self, devices: Sequence[Device]) -> None:
+        """Schedules the first request of each device, and its absences."""
+        for device in devices:
+            self._asks[device.number] = self._workload.asks(device.number, self._uniforms)
+            self._counts[device.number] = 0
+            self._env.process(self._come_and_go(device, self._workload.absences.times(device.number, self._uniforms)))
+            self._schedule_next(device)
+
+    def ended(self, device: Device, request: Request) -> None:
+        """A request of the device has ended; in a closed loop the next one follows."""
+        self._pending -= 1
+        if not self._workload.open:
+            self._schedule_next(device)
+
+    def _schedule_next(self, device: Device) -> None:
+        ask = next(self._asks[device.number], None)
+        if ask is not None:
+            self._pending += 1
+            wait_s = ask.think_s if ask.at_s is None else max(0.0, ask.at_s - self._env.now)
+            self._later(wait_s, partial(self._arrive, device, ask))
+
+    def _arrive(self, device: Device, ask: Ask, _: simpy.Event | None = None) -> None:
+        if device.away and not self._workload.open:
+            self._waiting[device.number] = ask  # a closed loop's user is away with the device
+            return
+        number = self._counts[device.number]
+        self._counts[device.number] += 1
+        request = self._decoder.request(device.number, number, ask, self._env.now, Ledger(self._env))
+        self.requests.append(request)
+        if self._workload.deadline_s is not None:
+            self._later(self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
+        device.submit(request)
+        if self._workload.open:
+            self._schedule_next(device)
+
+    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process[None]:
+        for from_s, to_s in times:
+            yield self._env.timeout(max(0.0, from_s - self._env.now))
+            device.leave()
+            yield self._env.timeout(max(0.0, to_s - self._env.now))
+            device.come_back()
+            if device.number in self._waiting:
+                self._arrive(device, self._waiting.pop(device.number))
+
+    def _later(self, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
+        timeout = self._env.timeout(delay_s)
+        timeout.callbacks.append(call)

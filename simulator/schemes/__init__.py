@@ -2,9 +2,9 @@
 
 from simulator.schemes.base import DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.c_sqs import CSqs
-from simulator.schemes.cloud_only import CloudOnly
 from simulator.schemes.dense import Dense
 from simulator.schemes.half import HalfDense, HalfTopK
+from simulator.schemes.hosted import CloudOnly, Colocated, EdgeOnly
 from simulator.schemes.k_sqs import KSqs
 from simulator.schemes.s_q import SQ
 
@@ -12,8 +12,10 @@ __all__ = [
     "SQ",
     "CSqs",
     "CloudOnly",
+    "Colocated",
     "Dense",
     "DraftScheme",
+    "EdgeOnly",
     "HalfDense",
     "HalfTopK",
     "KSqs",

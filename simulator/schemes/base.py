@@ -77,6 +77,11 @@ class Scheme(Choice):
     lossless: ClassVar[bool] = True
     """Whether the committed text follows the verifier's law. Where not, the distance is measured (`tv_output`)."""
 
+    @property
+    def drafts(self) -> int:
+        """The most drafts of a round."""
+        return 0
+
     @abstractmethod
     def format(self, vocabulary: int) -> wire.Format:
         """The wire format that both ends hold. Raises ValueError (CodecError is one) where it cannot be."""
@@ -90,6 +95,10 @@ class DraftScheme(Scheme):
     budget_bits: int | None = Field(
         5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
     )
+
+    @property
+    def drafts(self) -> int:
+        return self.max_drafts
 
     @abstractmethod
     def support(self, q: Floats, state: State) -> Ids:

@@ -1,0 +1,114 @@
+"""A queue of jobs, the servers that take from it, and the cache memory they reach. Without a clock: it forms passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from simulator.cloud.config import Batching
+from simulator.cloud.job import Job, Share
+from simulator.cloud.kv import KvMemory
+
+
+class Server:
+    """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.shares: list[Share] = []
+        self.since_s = 0.0
+        self.version = 0
+
+
+class Pool:
+    """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest."""
+
+    def __init__(self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory) -> None:
+        self.servers = servers
+        self.kv = kv
+        self._batching = batching
+        self._token_budget = token_budget
+        self._jobs: dict[Job, None] = {}
+        self._prefills: dict[Job, None] = {}
+
+    @property
+    def up(self) -> bool:
+        """Whether any of its servers is."""
+        return any(server.up for server in self.servers)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._jobs) + len(self._prefills)
+
+    @property
+    def load(self) -> int:
+        """Jobs in the queue and in passes."""
+        return self.waiting + sum(len(server.shares) for server in self.servers)
+
+    def free(self) -> Server | None:
+        """The first server that is up and runs no pass."""
+        return next((server for server in self.servers if server.up and not server.shares), None)
+
+    def add(self, job: Job) -> None:
+        """The job waits."""
+        (self._prefills if job.prefill and self._batching.chunked else self._jobs)[job] = None
+
+    def remove(self, job: Job) -> bool:
+        """Takes the job out of the queue; False where it was not in it."""
+        for queue in (self._jobs, self._prefills):
+            if job in queue:
+                del queue[job]
+                return True
+        return False
+
+    def oldest(self) -> Job:
+        """The waiting job that has been here longest."""
+        heads = [next(iter(queue)) for queue in (self._jobs, self._prefills) if queue]
+        return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
+
+    def drain(self) -> Iterator[Job]:
+        """Empties the queue."""
+        while queue := self._jobs or self._prefills:
+            job = next(iter(queue))
+            del queue[job]
+            yield job
+
+    def ready_s(self) -> float:
+        """When a free server may begin a pass with what waits."""
+        visit = self.oldest().visit
+        assert visit is not None
+        return self._batching.ready_s(self.waiting, visit.arrived_s)
+
+    def form(self) -> list[Share]:
+        """The jobs of the next pass, in order, until the cap, the token budget or the memory says stop; they leave the
+        queue and hold their memory. Empty where not even the first finds room beside the passes under way."""
+        pinned = {share.job.session for server in self.servers for share in server.shares}
+        shares: list[Share] = []
+        budget = self._token_budget
+        for job in chain(self._jobs, self._prefills):
+            if len(shares) == self._batching.cap or budget == 0:
+                break
+            share = self._share(job, budget, alone=not shares)
+            if share is None or not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, pinned):
+                break
+            pinned.add(job.session)
+            shares.append(share)
+            budget = None if budget is None else max(0, budget - share.new_tokens)
+        for share in shares:
+            self.remove(share.job)
+        return shares
+
+    def put_back(self, jobs: list[Job]) -> None:
+        """Jobs that a pass has cut wait at the head again."""
+        self._prefills = dict.fromkeys(jobs) | self._prefills
+
+    def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
+        cached = min(self.kv.held(job.session), job.text_tokens - 1)
+        new = job.text_tokens - cached
+        if budget is not None and new > budget:
+            if self._batching.chunked and job.prefill:
+                new = budget
+            elif not alone:
+                return None
+        return Share(job, new, cached)

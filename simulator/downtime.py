@@ -1,0 +1,67 @@
+"""When something is not there: servers that crash, devices that leave. A family of schedules, numbered by the thing."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from math import log1p
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.uniforms import Uniforms
+from kinds import Choice
+
+
+class Downtime(Choice):
+    """The times at which numbered things are away."""
+
+    @abstractmethod
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
+        """The times (from_s, to_s) at which thing `number` is away, in order and apart; may go on for ever."""
+
+
+class NoDowntime(Downtime):
+    """Always there."""
+
+    kind: Literal["none"] = "none"
+
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
+        return iter(())
+
+
+class ScheduledDowntime(Downtime):
+    """Away at given times."""
+
+    kind: Literal["scheduled"] = "scheduled"
+    away: tuple[tuple[int, float, float], ...] = Field(
+        (), description="triples (number, from_s, to_s), those of one number in order and apart; to_s may be inf"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        last_s: dict[int, float] = {}
+        for number, from_s, to_s in self.away:
+            if number < 0 or from_s < 0 or not last_s.get(number, -1.0) < from_s < to_s:
+                raise ValueError(f"away must hold times in order and apart; see ({number}, {from_s}, {to_s})")
+            last_s[number] = to_s
+        return self
+
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
+        return ((from_s, to_s) for which, from_s, to_s in self.away if which == number)
+
+
+class RandomDowntime(Downtime):
+    """Exponential times there and away, each thing by its own numbers."""
+
+    kind: Literal["random"] = "random"
+    mean_there_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="mean time there, between two absences")
+    mean_away_s: float = Field(30.0, gt=0, allow_inf_nan=False, description="mean time away")
+
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
+        now_s, count = 0.0, 0
+        while True:
+            from_s = now_s - self.mean_there_s * log1p(-uniforms.uniform(number, count, 0))
+            now_s = from_s - self.mean_away_s * log1p(-uniforms.uniform(number, count, 1))
+            yield from_s, now_s
+            count += 1

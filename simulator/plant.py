@@ -1,0 +1,39 @@
+"""All that runs in one cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import simpy
+
+from simulator.cloud import Cloud
+from simulator.edge import Device
+from simulator.link import Link
+from simulator.station import Station
+from simulator.workload import Users
+
+
+@dataclass(frozen=True)
+class Plant:
+    """The cloud, every link, every device, and their users."""
+
+    env: simpy.Environment
+    cloud: Cloud
+    links: Sequence[Link]
+    devices: Sequence[Device]
+    users: Users
+
+    @property
+    def uplinks(self) -> list[Link]:
+        return [link for link in self.links if link.name.endswith("uplink")]
+
+    @property
+    def downlinks(self) -> list[Link]:
+        return [link for link in self.links if link.name.endswith("downlink")]
+
+    @property
+    def stations(self) -> list[Station]:
+        """Every queue: links, cloud, devices."""
+        links = [link.station for link in self.links]
+        return [*links, self.cloud.station, *(device.station for device in self.devices)]

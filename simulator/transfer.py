@@ -1,0 +1,67 @@
+"""Getting a payload across a link whatever happens: where the link gives a message up, it is put on again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import simpy
+
+from channels.link.rates import MessageIndex
+from simulator.link import Link
+from simulator.messages import TIMEOUT_WAIT, Message
+
+_AGAIN = 1 << 32
+"""Between the round numbers of a message and of its repetition: each has its own losses."""
+
+
+class Transfer:
+    """One payload on its way. `deliver` is called once with this transfer, unless it is withdrawn first."""
+
+    def __init__(
+        self,
+        link: Link,
+        index: MessageIndex,
+        bits: int,
+        deliver: Callable[[Transfer], None],
+        report: Callable[[str], None],
+    ) -> None:
+        self.sent_bits = 0
+        """Bits put on the air for it until it was delivered."""
+        self.attempts = 0
+        self._link = link
+        self._bits = bits
+        self._deliver = deliver
+        self._report = report
+        self._message = self._put(index)
+        self._withdrawn = False
+
+    def withdraw(self) -> None:
+        """It is no longer wanted."""
+        self._withdrawn = True
+        self._link.withdraw(self._message)
+
+    def _put(self, index: MessageIndex) -> Message:
+        message = Message(index, self._bits, self._arrived, self._report, self._given_up)
+        self._link.put(message)
+        return message
+
+    def _count(self, message: Message) -> None:
+        self.sent_bits += message.sent_bits
+        self.attempts += message.attempts
+
+    def _arrived(self, message: Message) -> None:
+        self._count(message)
+        self._deliver(self)
+
+    def _given_up(self, message: Message) -> None:
+        """The attempts are used up: wait as long as the longest timer, then try afresh."""
+        self._count(message)
+        self._report(TIMEOUT_WAIT)
+        device, request, round_ = message.index
+        timeout = self._link.env.timeout(self._link.config.arq.timeout_max_s)
+        timeout.callbacks.append(partial(self._again, (device, request, round_ + _AGAIN)))
+
+    def _again(self, index: MessageIndex, _: simpy.Event) -> None:
+        if not self._withdrawn:
+            self._message = self._put(index)
