@@ -15,7 +15,6 @@ import pandas as pd
 from simulator.stats import CURVE, Interval, interval, paired
 from simulator.units import quantity, title
 
-
 SEPARABLE = "Separable: the 95% interval of the difference, paired by seed, leaves out 0."
 
 

@@ -171,7 +171,7 @@ MISTAKES = [
 def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
     arguments: tuple[str, ...], told: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
 ) -> None:
-    (tmp_path / "raises.py").write_text("1 / 0\n")
+    (tmp_path / "raises.py").write_text("raise ZeroDivisionError('over\\ntwo lines')\n")
     quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments else ()
     status, out, err = typed(*arguments, *quick)
     assert (status, out, err.count("\n")) == (2, "", 1)
