@@ -2,7 +2,7 @@
 
 A request's decoding is a tree of steps. The edge holds a `Branch` (committed text, drafts of the open round, the
 scheme's state after each), the cloud a `CloudView` (committed text). Steps take such a value and return the next one:
-draft, seal, verify, resolve. Each is a pure function of the node it starts from, so it may be remembered, repeated
+draft, seal, verify, resolve. Each is a pure function of the value it starts from, so it may be remembered, repeated
 after a loss, or taken on a branch that is later given up; when things happen is the timing plane's business.
 
 What crosses the air is bytes: the cloud judges what `decode(payload)` says, the edge resolves what the reply says. The
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -22,9 +23,9 @@ from models.acceptance import Verdict, inverse_cdf, verify
 from models.interface import LoadedPair
 from simulator.drafting import draft_once, drawn_laws
 from simulator.measures import Floats, Measures, measure, measure_unverified
-from simulator.memory import Memory, Node, ReplayedText, child
-from simulator.schemes.base import DraftScheme, Noise, Received, Scheme, State
-from simulator.steps import Branch, CloudView, Drafted, Full, Sealed, Stale, Undone, Verified
+from simulator.memory import ReplayedText, Tree
+from simulator.schemes.base import DraftScheme, Noise, Received, Scheme
+from simulator.steps import Branch, CloudView, Drafted, Full, Sealed, Stale, Tokens, Undone, Verified
 
 
 class Randomness(Protocol):
@@ -46,114 +47,128 @@ class Setting:
 
 
 class Session:
-    """Both ends of one request's decoding. Real passes run only for steps that `memory` does not hold."""
+    """Both ends of one request's decoding. Real passes run only for steps that its tree does not hold.
 
-    def __init__(
-        self, setting: Setting, prompt: tuple[int, ...], randomness: Randomness, memory: Memory, root: Node
-    ) -> None:
+    With `remember` off nothing is hung on the tree: each step is taken anew.
+    """
+
+    def __init__(self, setting: Setting, tree: Tree, randomness: Randomness, *, remember: bool = True) -> None:
         self.scheme = setting.scheme
         self.format = setting.format
-        self.prompt = prompt
+        self._tree = tree
         self._randomness = randomness
-        self._memory = memory
-        self._root = root
+        self._remember = remember
         self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
 
-    def edge(self, state: State) -> Branch:
-        """The edge's side at the start. `state`: the scheme's, fresh or as the device's last request left it."""
-        return Branch(self._root, 1, self.prompt, state)
+    def edge(self) -> Branch:
+        """The edge's side at the start."""
+        return self._tree.edge
 
-    def cloud(self, prompt: tuple[int, ...]) -> CloudView:
+    def cloud(self, prompt: Tokens) -> CloudView:
         """The cloud's side once the prompt has arrived: nothing cached."""
-        return CloudView(self._root, 1, prompt)
+        start = self._tree.cloud
+        return start if start.committed == prompt else CloudView(1, prompt)
 
     def prefill(self, view: CloudView) -> CloudView:
         """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""
-        self.verifier.skip(view.committed[:-1], 0)  # no law comes of it, so it runs when the first law is needed
-        return replace(view, cached=len(view.committed) - 1)
+        after = view.then_prefill or replace(view, cached=len(view.committed) - 1)
+        self.verifier.skip(lambda: view.committed[:-1], 0)  # no law comes of it: it runs when the first law is needed
+        if self._remember:
+            view.then_prefill = after
+        return after
 
     def draft(self, branch: Branch) -> tuple[Branch, Drafted | Full]:
         """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
-        node = child(branch.node, b"draft")
-        context = branch.context
-        outcome = self._memory.recall(node, Drafted) or self._memory.recall(node, Full)
-        if outcome is None:
-            q = self.drafter.laws(context, 1)[0]
-            outcome = draft_once(_drafting(self.scheme), self.format, q, branch, self._randomness.round(branch.round))
-            self._memory.keep(node, outcome)
-        else:
-            self.drafter.skip(context, 1)
-        if isinstance(outcome, Full):
-            return replace(branch, node=node, full=True, cached=len(context)), outcome
-        return replace(branch, node=node, drafts=(*branch.drafts, outcome), cached=len(context)), outcome
+        if branch.then_draft is not None:
+            self.drafter.skip(branch.context, 1)
+            return branch.then_draft
+        q = self.drafter.laws(branch.context(), 1)[0]
+        outcome = draft_once(_drafting(self.scheme), self.format, q, branch, self._randomness.round(branch.round))
+        drafts = branch.drafts if isinstance(outcome, Full) else (*branch.drafts, outcome)
+        full = isinstance(outcome, Full)
+        after = Branch(branch.round, branch.committed, branch.state, drafts, full, cached=branch.length)
+        if self._remember:
+            branch.then_draft = after, outcome
+        return after, outcome
 
     def seal(self, branch: Branch) -> Sealed:
         """The payload of the open round."""
         assert branch.drafts, "I9: a round sends at least one draft"
-        node = child(branch.node, b"seal")
-        payload = self._memory.recall(node, bytes)
-        if payload is None:
+        sealed = branch.then_seal
+        if sealed is None:
             drafts = [drafted.draft for drafted in branch.drafts]
             payload = _drafting(self.scheme).encode(drafts, self.format, branch.committed)
-            self._memory.keep(node, payload)
-        return Sealed(node, branch.round, payload, branch)
+            sealed = Sealed(branch.round, payload, branch)
+            if self._remember:
+                branch.then_seal = sealed
+        return sealed
 
     def verify(self, view: CloudView, sealed: Sealed) -> tuple[CloudView, Verified | Stale]:
         """The cloud's judgement of a round, from its own text and decode(payload) alone. Raises CodecError."""
         if sealed.round != view.round:
             return view, Stale()
-        node = child(sealed.node, b"verify")
-        verified = self._memory.recall(node, Verified)
-        if verified is None:
-            verified = self._judge(view, sealed)
-            self._memory.keep(node, verified)
+        if sealed.then_verify is not None:
+            after, verified = sealed.then_verify
+            self.verifier.skip(partial(_joined, view.committed, verified.drafts), len(verified.drafts) + 1)
         else:
-            self.verifier.skip((*view.committed, *verified.drafts), len(verified.drafts) + 1)
-        return self._after(view, node, verified), verified
+            verified = self._judge(view, sealed)
+            after = view.after(verified.committed)
+            if self._remember:
+                sealed.then_verify = after, verified
+        self.verifier.crop(after.cached)
+        return after, verified
 
     def decode_hosted(self, view: CloudView) -> tuple[CloudView, Verified]:
         """A round inside the cloud: drafts by the drafter there, none for a verifier on its own, and the verdict."""
-        node = child(view.node, b"hosted")
-        verified = self._memory.recall(node, Verified)
-        if verified is None:
-            verified = self._decide(view)
-            self._memory.keep(node, verified)
+        if view.then_hosted is not None:
+            after, verified = view.then_hosted
+            self._skip_hosted(view, verified.drafts)
         else:
-            for n in range(len(verified.drafts)):
-                self.drafter.skip((*view.committed, *verified.drafts[:n]), 1)
-            self.verifier.skip((*view.committed, *verified.drafts), len(verified.drafts) + 1)
-        after = self._after(view, node, verified)
-        self.drafter.crop(after.committed[: after.cached])
+            verified = self._decide(view)
+            after = view.after(verified.committed)
+            if self._remember:
+                view.then_hosted = after, verified
+        self.verifier.crop(after.cached)
+        self.drafter.crop(after.cached)
         return after, verified
 
     def decode_alone(self, branch: Branch) -> tuple[Branch, Verified]:
         """One token by the drafter at the edge, which nobody verifies."""
-        node = child(branch.node, b"alone")
-        verified = self._memory.recall(node, Verified)
-        if verified is None:
-            q, p = self.drafter.laws(branch.committed, 1), self.verifier.laws(branch.committed, 1)
-            token = inverse_cdf(q[0], self._randomness.round(branch.round).draft(0))
-            verified = Verified((), 0, b"", (token,), measure_unverified(p[0], q[0], token))
-            self._memory.keep(node, verified)
-        else:
-            self.drafter.skip(branch.committed, 1)
-            self.verifier.skip(branch.committed, 1)
-        committed = (*branch.committed, *verified.committed)
-        return Branch(node, branch.round + 1, committed, branch.state, cached=len(committed) - 1), verified
+        if branch.then_alone is not None:
+            self.drafter.skip(branch.context, 1)
+            self.verifier.skip(branch.context, 1)
+            return branch.then_alone
+        q, p = self.drafter.laws(branch.committed, 1), self.verifier.laws(branch.committed, 1)
+        token = inverse_cdf(q[0], self._randomness.round(branch.round).draft(0))
+        verified = Verified((), 0, b"", (token,), measure_unverified(p[0], q[0], token))
+        committed = (*branch.committed, token)
+        after = Branch(branch.round + 1, committed, branch.state, cached=len(committed) - 1)
+        if self._remember:
+            branch.then_alone = after, verified
+        return after, verified
 
     def resolve(self, branch: Branch, reply: bytes) -> tuple[Branch, Undone]:
         """The edge's side after a reply: text, scheme state and drafter cache keep what stood. Raises CodecError."""
-        scheme = _drafting(self.scheme)
-        verdict = scheme.decode_reply(reply, self.format)
-        stood = tuple(drafted.draft.token for drafted in branch.drafts[: verdict.accepted])
-        committed = (*branch.committed, *stood, verdict.token)
-        state = scheme.settle([branch.state, *(drafted.state for drafted in branch.drafts)], verdict.accepted)
-        cached = min(branch.cached, len(committed) - 1)
-        self.drafter.crop(committed[:cached])
-        node = child(branch.node, b"resolve" + reply)
-        undone = Undone((*stood, verdict.token), len(branch.drafts) - verdict.accepted)
-        return Branch(node, branch.round + 1, committed, state, cached=cached), undone
+        remembered = branch.then_resolve.get(reply)
+        if remembered is None:
+            scheme = _drafting(self.scheme)
+            verdict = scheme.decode_reply(reply, self.format)
+            stood = tuple(drafted.draft.token for drafted in branch.drafts[: verdict.accepted])
+            committed = (*branch.committed, *stood, verdict.token)
+            state = scheme.settle([branch.state, *(drafted.state for drafted in branch.drafts)], verdict.accepted)
+            cached = min(branch.cached, len(committed) - 1)
+            after = Branch(branch.round + 1, committed, state, cached=cached)
+            remembered = after, Undone((*stood, verdict.token), len(branch.drafts) - verdict.accepted)
+            if self._remember:
+                branch.then_resolve[reply] = remembered
+        self.drafter.crop(remembered[0].cached)
+        return remembered
+
+    def _skip_hosted(self, view: CloudView, drafts: Tokens) -> None:
+        for n in range(len(drafts)):
+            self.drafter.skip(partial(_joined, view.committed, drafts[:n]), 1)
+        self.verifier.skip(partial(_joined, view.committed, drafts), len(drafts) + 1)
 
     def _judge(self, view: CloudView, sealed: Sealed) -> Verified:
         scheme = _drafting(self.scheme)
@@ -182,11 +197,6 @@ class Session:
         reply = wire.encode_tokens(committed, self.format)
         return Verified(tuple(drafts), verdict.accepted, reply, committed, measures)
 
-    def _after(self, view: CloudView, node: Node, verified: Verified) -> CloudView:
-        after = view.after(node, verified.committed)
-        self.verifier.crop(after.committed[: after.cached])
-        return after
-
     def _observe(
         self, sent: Branch, received: Received, p: Floats, verdict: Verdict, committed: tuple[int, ...]
     ) -> Measures:
@@ -208,3 +218,7 @@ class Session:
 def _drafting(scheme: Scheme) -> DraftScheme:
     assert isinstance(scheme, DraftScheme), f"scheme {scheme.kind} drafts nothing"
     return scheme
+
+
+def _joined(committed: Tokens, drafts: Tokens) -> Tokens:
+    return (*committed, *drafts)

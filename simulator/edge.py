@@ -101,7 +101,7 @@ class Device:
             request = self._current = self._queue.popleft()
             session = self._open_session(request, state)
             try:
-                state = yield from self._serve(request, session, state)
+                state = yield from self._serve(request, session)
                 outcome = "answered"
             except simpy.Interrupt as interrupt:
                 outcome = str(interrupt.cause)
@@ -124,16 +124,16 @@ class Device:
             self.station.leave(self._working)
             self._working = None
 
-    def _serve(self, request: Request, session: Session, state: State | None) -> Process[State | None]:
+    def _serve(self, request: Request, session: Session) -> Process[State | None]:
         """Runs the request to its last token; the process's value is the scheme's state at the end."""
         if isinstance(session.scheme, DraftScheme):
-            return (yield from self._speculate(request, session, session.scheme.entry(state)))
+            return (yield from self._speculate(request, session))
         yield from (self._alone if isinstance(session.scheme, EdgeOnly) else self._listen)(request, session)
         return None
 
     def _alone(self, request: Request, session: Session) -> Process[None]:
         """Decodes with the drafter, token after token; nothing crosses the air."""
-        env, branch = self._network.env, session.edge(())
+        env, branch = self._network.env, session.edge()
         self._begin_work()
         while request.remaining_tokens:
             round_ = Round(branch.round, env.now)
@@ -164,7 +164,7 @@ class Device:
         self._send_prompt(request, session, self._host)
         yield finished
 
-    def _speculate(self, request: Request, session: Session, state: State) -> Process[State]:
+    def _speculate(self, request: Request, session: Session) -> Process[State]:
         env = self._network.env
         answers: dict[int, simpy.Event] = {}
 
@@ -173,7 +173,7 @@ class Device:
 
         host = self._host = Verifying(self._network, session, request, deliver)
         self._send_prompt(request, session, host)
-        branch = session.edge(state)
+        branch = session.edge()
         while request.remaining_tokens:
             round_ = Round(branch.round, env.now)
             request.rounds.append(round_)
@@ -208,7 +208,7 @@ class Device:
     def _pass(self, request: Request, branch: Branch) -> Process[None]:
         """One pass of the drafter over what its cache lacks."""
         request.ledger.enter(branch.round, "draft_s" if branch.cached else "prefill_s")
-        work = [(len(branch.context) - branch.cached, branch.cached)]
+        work = [(branch.length - branch.cached, branch.cached)]
         yield self._network.env.timeout(self._config.latency.pass_s(work))
 
     def _begin_work(self) -> None:

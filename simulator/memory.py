@@ -1,50 +1,44 @@
-"""What has been decoded once is not decoded again: remembered steps, and model caches that are only filled when needed.
+"""What has been decoded once is not decoded again: remembered trees, and model caches that are only filled when needed.
 
-A step of the decoding plane is a pure function of a node of its tree, so its outcome is kept under the node's name.
-Cells that differ only in the network then share their forward passes. On the first step that nobody remembers,
-`ReplayedText` makes all the passes that were skipped so far, one by one, in the order and the shapes of a live run: the
-floats, and so the tokens, of a half-remembered request are those of a fresh one.
+A step of the decoding plane is a pure function of the value it starts from, so its outcome hangs on that value: the
+decodings of a request form a tree, and `Memory` keeps the trees by the name of their root. Cells that differ only in
+the network then share their forward passes. On the first step that nobody remembers, `ReplayedText` makes all the
+passes that were skipped so far, one by one, in the order and the shapes of a live run: the floats, and so the tokens,
+of a half-remembered request are those of a fresh one.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import TypeVar
 
 from models.interface import CachedText, Laws
+from simulator.steps import Branch, CloudView
 
-T = TypeVar("T")
-
-Node = bytes
-"""Name of a node of the decoding tree: a hash of everything that led to it."""
+Tokens = tuple[int, ...]
 
 
-def child(parent: Node, action: bytes, *numbers: int) -> Node:
-    """The node that `action` leads to from `parent`."""
-    return blake2b(action + struct.pack(f"<{len(numbers)}q", *numbers), digest_size=16, key=parent).digest()
+class Tree:
+    """The decodings of one request: where its edge and its cloud start."""
 
-
-def root(text: str) -> Node:
-    """The node that a written-out description names."""
-    return blake2b(text.encode(), digest_size=16).digest()
+    def __init__(self, prompt: Tokens, state: tuple[float, ...]) -> None:
+        self.edge = Branch(1, prompt, state)
+        self.cloud = CloudView(1, prompt)
 
 
 class Memory:
-    """Outcomes of steps by node, in this process."""
+    """Trees by the description of their root, in this process."""
 
     def __init__(self) -> None:
-        self._outcomes: dict[Node, object] = {}
+        self._trees: dict[bytes, Tree] = {}
 
-    def recall(self, node: Node, kind: type[T]) -> T | None:
-        """The outcome of this kind of the step at `node`, or None where there is none."""
-        outcome = self._outcomes.get(node)
-        return outcome if isinstance(outcome, kind) else None
-
-    def keep(self, node: Node, outcome: object) -> None:
-        """Remembers the outcome of the step at `node`."""
-        self._outcomes[node] = outcome
+    def tree(self, description: str, prompt: Tokens, state: tuple[float, ...]) -> Tree:
+        """The tree that the description names; a bare one where there was none. The description holds all that decides
+        the tokens, prompt and entry state included."""
+        name = blake2b(description.encode(), digest_size=16).digest()
+        if name not in self._trees:
+            self._trees[name] = Tree(prompt, state)
+        return self._trees[name]
 
 
 class ReplayedText:
@@ -53,46 +47,46 @@ class ReplayedText:
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[tuple[tuple[int, ...], int]] = []
-        self._recent: dict[tuple[int, ...], Laws] = {}
+        self._behind: list[tuple[Callable[[], Tokens] | None, int]] = []
+        self._recent: dict[Tokens, Laws] = {}
 
-    def skip(self, tokens: tuple[int, ...], last: int) -> None:
-        """Notes a pass whose outcome is remembered. `last = -1` notes a crop to `len(tokens)`."""
+    def skip(self, tokens: Callable[[], Tokens], last: int) -> None:
+        """Notes a pass over `tokens()` whose outcome is remembered."""
         self._behind.append((tokens, last))
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
+    def laws(self, tokens: Tokens, last: int) -> Laws:
         """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
-        text = self._catch_up()
-        laws = text.laws(tokens, last)
+        laws = self._caught_up().laws(tokens, last)
         self._recent[tokens] = laws
         return laws
 
-    def recent(self, tokens: tuple[int, ...]) -> Laws:
+    def recent(self, tokens: Tokens) -> Laws:
         """The law [1, V] after `tokens`, from the pass made since the last crop, else by a pass of its own."""
         if tokens not in self._recent:
-            self._catch_up()
+            self._caught_up()
         return self._recent[tokens] if tokens in self._recent else self.laws(tokens, 1)
 
-    def crop(self, tokens: tuple[int, ...]) -> None:
-        """Keeps only what is cached of `tokens`, a prefix of the text."""
+    def crop(self, length: int) -> None:
+        """Keeps only the first `length` tokens of what is cached."""
         if self._text is None or self._behind:
-            self.skip(tokens, -1)
+            self._behind.append((None, length))
         else:
-            self._crop(self._text, len(tokens))
+            self._crop(self._text, length)
 
     @property
-    def cached(self) -> tuple[int, ...]:
+    def cached(self) -> Tokens:
         """What the model really holds, after catching up."""
-        return self._catch_up().cached
+        return self._caught_up().cached
 
-    def _catch_up(self) -> CachedText:
+    def _caught_up(self) -> CachedText:
         if self._text is None:
             self._text = self._open()
-        for tokens, last in self._behind:
-            if last < 0:
-                self._crop(self._text, len(tokens))
+        for tokens, number in self._behind:
+            if tokens is None:
+                self._crop(self._text, number)
             else:
-                self._recent[tokens] = self._text.laws(tokens, last)
+                text = tokens()
+                self._recent[text] = self._text.laws(text, number)
         self._behind.clear()
         return self._text
 

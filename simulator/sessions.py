@@ -15,7 +15,7 @@ from simulator.config import Cell
 from simulator.decoding import Session, Setting
 from simulator.ledger import Ledger
 from simulator.measures import Floats
-from simulator.memory import Memory, Node, root
+from simulator.memory import Memory
 from simulator.records import Request
 from simulator.schemes.base import DraftScheme, Scheme, State
 from simulator.streams import Source, source
@@ -86,7 +86,10 @@ class Decoder:
         setting = self._settings[request.device]
         index = self._index(request)
         noise = RequestNoise(self._drafts.within(*index), self._verdicts.within(*index))
-        return Session(setting, request.prompt.tokens, noise, self._memory, self._root(request, setting.scheme, state))
+        scheme = setting.scheme
+        entry = scheme.entry(state) if isinstance(scheme, DraftScheme) else ()
+        tree = self._memory.tree(self._root(request, scheme, entry), request.prompt.tokens, entry)
+        return Session(setting, tree, noise)
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
@@ -98,7 +101,7 @@ class Decoder:
             return request.device, request.number
         return -1, self._place(request.device, request.number)
 
-    def _root(self, request: Request, scheme: Scheme, state: State | None) -> Node:
+    def _root(self, request: Request, scheme: Scheme, entry: State) -> str:
         cell = self._cell
         described = {
             "plane": 1,
@@ -106,8 +109,8 @@ class Decoder:
             "temperature": cell.models.temperature,
             "scheme": scheme.model_dump(mode="json"),
             "index": (cell.seed, *self._index(request)),
-            "entry": scheme.entry(state) if isinstance(scheme, DraftScheme) else (),
+            "entry": entry,
             "prompt": request.prompt.tokens,
             "imports": cell.imports_digest,
         }
-        return root(json.dumps(described, sort_keys=True))
+        return json.dumps(described, sort_keys=True)

@@ -1,13 +1,18 @@
-"""The values that the steps of the decoding plane take and give. All are immutable; see `decoding` for the steps."""
+"""The values that the steps of the decoding plane take and give; see `decoding` for the steps.
+
+All are immutable to the world. The fields that begin with `then_` are the memory's: the outcome of each step that was
+taken from a value hangs on it, and None, or an empty dict, means that it never was.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from channels.codec import wire
 from simulator.measures import Measures
-from simulator.memory import Node
 from simulator.schemes.base import State
+
+Tokens = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,58 +33,66 @@ class Full:
     """The next draft could exceed the budget, so it was not drawn. Its pass was made: the rule needs q_n."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Branch:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
-    `context`."""
+    `context()`."""
 
-    node: Node
     round: int
-    committed: tuple[int, ...]
+    committed: Tokens
     state: State
     drafts: tuple[Drafted, ...] = ()
     full: bool = False
     cached: int = 0
+    then_draft: tuple[Branch, Drafted | Full] | None = field(default=None, repr=False)
+    then_seal: Sealed | None = field(default=None, repr=False)
+    then_resolve: dict[bytes, tuple[Branch, Undone]] = field(default_factory=dict, repr=False)
+    then_alone: tuple[Branch, Verified] | None = field(default=None, repr=False)
 
-    @property
-    def context(self) -> tuple[int, ...]:
+    def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
         return (*self.committed, *(drafted.draft.token for drafted in self.drafts))
 
+    @property
+    def length(self) -> int:
+        """Tokens of `context()`."""
+        return len(self.committed) + len(self.drafts)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, eq=False)
 class Sealed:
     """A payload and the round it builds on. `sent` is the observer's copy; nothing at the cloud's end reads it."""
 
-    node: Node
     round: int
     payload: bytes
     sent: Branch
+    then_verify: tuple[CloudView, Verified] | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CloudView:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds."""
 
-    node: Node
     round: int
-    committed: tuple[int, ...]
+    committed: Tokens
     cached: int = 0
+    then_prefill: CloudView | None = field(default=None, repr=False)
+    then_hosted: tuple[CloudView, Verified] | None = field(default=None, repr=False)
 
-    def after(self, node: Node, committed: tuple[int, ...]) -> CloudView:
+    def after(self, committed: Tokens) -> CloudView:
         """The view once a round has committed these tokens; the last of them is not in the cache yet."""
         text = (*self.committed, *committed)
-        return CloudView(node, self.round + 1, text, len(text) - 1)
+        return CloudView(self.round + 1, text, len(text) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """The verdict on a round's drafts, the bytes of the reply, the tokens it commits, and what an observer measures."""
 
-    drafts: tuple[int, ...]
+    drafts: Tokens
     accepted: int
     reply: bytes
-    committed: tuple[int, ...]
+    committed: Tokens
     measures: Measures
 
 
@@ -92,5 +105,5 @@ class Stale:
 class Undone:
     """What a resolved round committed, and how many of its drafts came to nothing."""
 
-    committed: tuple[int, ...]
+    committed: Tokens
     drafts: int

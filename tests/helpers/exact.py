@@ -17,7 +17,7 @@ import numpy as np
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
 from simulator.decoding import Session, Setting
-from simulator.memory import Memory, root
+from simulator.memory import Tree
 from simulator.policy import Action, EdgeView
 from simulator.schemes.base import DraftScheme, State
 from simulator.steps import Branch, Drafted, Full
@@ -70,8 +70,7 @@ class Enumeration:
         script = Script()
         self._script = script
         setting = Setting(lambda: PAIR, self.scheme, self.scheme.format(V), 1.0)
-        self._session = Session(setting, self.prompt, script, Memory(), root("exact"))
-        self._session._memory.keep = lambda node, outcome: None  # type: ignore[method-assign]  # every path runs live
+        self._session = Session(setting, Tree(self.prompt, ()), script, remember=False)  # every path runs live
         open_states: dict[tuple[tuple[int, ...], State], float] = {((), self.scheme.entry(None)): 1.0}
         law: Law = defaultdict(float)
         while open_states:
@@ -88,7 +87,7 @@ class Enumeration:
         return law
 
     def _round(self, committed: tuple[int, ...], state: State) -> Iterator[tuple[State, tuple[int, ...], float]]:
-        branch = Branch(root(f"{committed}{state}"), 1, (*self.prompt, *committed), state)
+        branch = Branch(1, (*self.prompt, *committed), state)
         for sealed_branch, weight in self._drafts(branch, self.tokens - len(committed)):
             sealed = self._session.seal(sealed_branch)
             view = self._session.cloud((*self.prompt, *committed))
@@ -104,7 +103,7 @@ class Enumeration:
         if self.scheme.policy().next(view) is Action.SEND:
             yield branch, 1.0
             return
-        q = Q[branch.context[-1]]
+        q = Q[branch.context()[-1]]
         weights = self._weights(branch, q)
         for u, share in intervals(np.cumsum(weights) / weights.sum()):
             self._script.draft_u = u

@@ -266,7 +266,7 @@ def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str, monkeypatch
 
 
 def test_i10_sees_a_cache_that_keeps_rejected_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ReplayedText, "crop", lambda self, tokens: None)
+    monkeypatch.setattr(ReplayedText, "crop", lambda self, length: None)
     with pytest.raises(AssertionError):
         test_i10_caches_hold_a_prefix_of_the_committed_text("k_sqs", monkeypatch)
 

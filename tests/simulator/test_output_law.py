@@ -51,7 +51,7 @@ def test_drawing_from_q_and_quantizing_after_bends_the_law() -> None:
 
 def test_a_budget_that_looks_at_the_draft_bends_the_law() -> None:
     """Draft 2 is dropped where its own token is dear: the forbidden rule of REFERENCE, "The protocol"."""
-    control = Enumeration(Dense(resolution=5, max_drafts=2), TOKENS, drop=lambda _, after: after.context[-1] == 0)
+    control = Enumeration(Dense(resolution=5, max_drafts=2), TOKENS, drop=lambda _, after: after.context()[-1] == 0)
     law = control.law()
     assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
     assert distance(law, EXACT) > 0.04
