@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from plots.lines_or_bars import Series, bars, changes, lines
 from plots.style import looks, outside_legend, swept, upright
 from simulator.units import title
 
+_TOP = 1.08
 SERIES = [
     Series("resampling_per_draft", "measured"),
     Series("rejection_bound", "bound", filled=False),
@@ -40,4 +42,17 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
             "Resampling rate beside its bound" + (f" (the same at every {title(axis)})" if axis else ""), loc="left"
         )
     upright(ax, "resampling_per_draft", [0.0], "rejections per verified draft")
+    _cut_at_one(ax)
     return figure
+
+
+def _cut_at_one(ax: Axes) -> None:
+    """Ends the axis a little above 1: a bound beyond it says nothing, so its bar is cut and its value written there."""
+    if ax.get_ylim()[1] <= _TOP:
+        return
+    ax.set_ylim(0, _TOP)
+    for bar in ax.patches:
+        if isinstance(bar, Rectangle) and bar.get_height() > _TOP:
+            where = bar.get_x() + bar.get_width() / 2
+            text = ax.text(where, 0.985 * _TOP, f"{bar.get_height():.3g}", ha="center", va="top", fontsize=9)
+            text.set_bbox({"facecolor": "white", "linewidth": 0})

@@ -34,7 +34,7 @@ SCENARIO = Scenario(
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 32},
         grid={"uplink.rate.bps": RATES_BPS[::3]},
-        seeds=2,
+        seeds=3,
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     findings=(Finding(), Finding(without=("cloud_only",))),

@@ -42,10 +42,10 @@ class Progress:
 
         bar: tqdm[int] | None = self._bar
         if bar is None:
-            bar = tqdm([], total=total, unit="step", file=sys.stderr, dynamic_ncols=True, leave=False)
+            bar = tqdm([], total=total, unit="cell", file=sys.stderr, dynamic_ncols=True, leave=False)
         bar.total = total
         bar.set_postfix_str(label, refresh=False)
-        bar.update(done - bar.n)
+        bar.n = done
         bar.refresh()
         self._bar = bar
 

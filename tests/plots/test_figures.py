@@ -93,6 +93,14 @@ def test_resampling_stands_beside_its_bound_for_every_scheme_that_drafts(summary
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["dense", "k_sqs", "c_sqs"]
 
 
+def test_a_bound_above_one_is_cut_and_its_value_written(summary: Make) -> None:
+    table = summary()
+    table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 2.91
+    (ax,) = drawn("resampling", table).axes
+    assert ax.get_ylim()[1] < 1.2 and [text.get_text() for text in ax.texts] == ["2.91"]
+    assert not drawn("resampling", summary()).axes[0].texts
+
+
 def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks(summary: Make) -> None:
     alone, crowd = looks(summary(schemes=["c_sqs"])), looks(summary(schemes=["mine", "c_sqs", "yours", "dense"]))
     assert alone["c_sqs"] == crowd["c_sqs"]
