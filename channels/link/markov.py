@@ -105,7 +105,7 @@ class _PerMessageCurve(Curve):
         self._bps = rate.bps
         self._steps = rate.steps()
         self._uniform = uniforms.uniform
-        self._states: dict[MessageIndex, int] = {}
+        self._latest: dict[int, tuple[int, int, int]] = {}
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """Of the first message of the first request; the curve of another is its own."""
@@ -118,14 +118,11 @@ class _PerMessageCurve(Curve):
 
     def _state(self, message: MessageIndex) -> int:
         device, request, last = message
-        first = max(last, 0)
-        while first > 0 and (device, request, first) not in self._states:
-            first -= 1
-        state = self._states.get((device, request, first))
-        if state is None:
-            state = int(self._uniform(device, request, 0) * len(self._bps))
-            self._states[device, request, 0] = state
-        for number in range(first + 1, last + 1):
+        known_request, number, state = self._latest.get(device, (-1, 0, 0))
+        if known_request != request or number > last:
+            number, state = 0, int(self._uniform(device, request, 0) * len(self._bps))
+        while number < last:
+            number += 1
             state = self._steps.after(state, self._uniform(device, request, number))
-            self._states[device, request, number] = state
+        self._latest[device] = (request, number, state)
         return state

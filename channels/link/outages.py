@@ -109,6 +109,9 @@ class _InterruptedCurve(Curve):
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         return self._inner.idle(position, now_s, message)
 
+    def forget(self, before_s: float) -> None:
+        self._inner.forget(before_s)
+
     def _served_until(self, position: Position, time_s: float) -> float:
         return position.credit_bits + self._inner.served_bits(position.time_s, max(position.time_s, time_s))
 

@@ -43,6 +43,9 @@ class Curve(ABC):
         """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
         return Position(now_s, 0.0, message)
 
+    def forget(self, before_s: float) -> None:  # noqa: B027 - most curves remember nothing
+        """No question will concern an instant before this one any more: what is known of it may go."""
+
 
 class Rate(Choice):
     """The rate of a link, chosen by `kind`."""

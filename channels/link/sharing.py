@@ -153,6 +153,7 @@ class FifoServer(Server[J]):
         else:
             before = Position(before[0], before[1], job.index)
         self._sent = job
+        self._curve.forget(before[0])
         self._position = self._curve.finish(before, job.bits)
         self.due_s = self._position[0]
         self.version += 1
@@ -257,6 +258,7 @@ class ProcessorServer(Server[J]):
         return gone
 
     def _advance(self, now_s: float) -> None:
+        self._curve.forget(self._at_s)
         if self._active:
             gained_bits = self._curve.served_bits(self._at_s, now_s) / len(self._active)
             self._virtual_bits = min(self._virtual_bits + gained_bits, self._active[0][0])

@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from channels.link.rates import Curve, Position
 
 INF = float("inf")
+_KEPT = 256
+"""Segments that may lie in the past before they are cleared away."""
 
 
 class StepCurve(Curve):
@@ -21,6 +23,7 @@ class StepCurve(Curve):
         self._edges_s: list[float] = [0.0]
         self._served_bits: list[float] = [0.0]
         self._rates_bps: list[float] = []
+        self._forgotten = 0
 
     @abstractmethod
     def _segment(self, number: int) -> tuple[float, float]:
@@ -41,11 +44,20 @@ class StepCurve(Curve):
         into_s = (goal_bits - self._served_bits[segment]) / self._rates_bps[segment]
         return Position(max(position.time_s, self._edges_s[segment] + into_s), 0.0, position.message)
 
+    def forget(self, before_s: float) -> None:
+        if len(self._rates_bps) <= _KEPT or self._edges_s[_KEPT] > before_s:
+            return
+        past = bisect_right(self._edges_s, before_s) - 1
+        for table in (self._edges_s, self._served_bits, self._rates_bps):
+            del table[:past]
+        self._forgotten += past
+
     def rate_bps(self, time_s: float) -> float:
         """The rate at an instant, bits per second; at a change, the new one."""
         return self._rates_bps[self._segment_at(time_s)]
 
     def _segment_at(self, time_s: float) -> int:
+        assert time_s >= self._edges_s[0], f"I2: a question about {time_s} s, forgotten"
         while self._edges_s[-1] <= time_s:
             self._grow()
         return bisect_right(self._edges_s, time_s) - 1
@@ -55,7 +67,7 @@ class StepCurve(Curve):
         return self._served_bits[segment] + self._rates_bps[segment] * (time_s - self._edges_s[segment])
 
     def _grow(self) -> None:
-        end_s, rate_bps = self._segment(len(self._rates_bps))
+        end_s, rate_bps = self._segment(self._forgotten + len(self._rates_bps))
         assert end_s > self._edges_s[-1], "I2: a rate segment ends before it begins"
         self._rates_bps.append(rate_bps)
         self._served_bits.append(self._served_bits[-1] + (rate_bps * (end_s - self._edges_s[-1]) if rate_bps else 0.0))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.link.rates import Curve, Position, Rate
+from channels.link.steps import StepCurve
 from channels.link.uniforms import Uniforms
 
 RATES: dict[str, Any] = {
@@ -89,3 +90,19 @@ def test_a_curve_is_a_pure_function_of_its_uniforms(name: str, uniforms: Uniform
 
 def test_no_bits_take_no_time(curve: Curve) -> None:
     assert curve.finish(Position(0.25), 0).time_s == 0.25
+
+
+def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniforms) -> None:
+    """Memory is bounded: what lies behind is cleared away, and what follows is the same."""
+    for name in ("markov", "rayleigh", "trace", "random"):
+        whole, lean = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
+        position = Position(0.0)
+        for _ in range(500):
+            lean.forget(position.time_s)
+            after = lean.finish(position, 20_000)
+            assert after.time_s == pytest.approx(whole.finish(position, 20_000).time_s, abs=1e-9)
+            position = after
+        if isinstance(lean, StepCurve) and isinstance(whole, StepCurve):
+            assert len(lean._rates_bps) < 350 < len(whole._rates_bps)
+            with pytest.raises(AssertionError, match="I2"):
+                lean.served_bits(0.0, 1.0)
