@@ -178,6 +178,7 @@ class Generating(Host):
             len(view.committed) + round_.drafted,
             self._entering(round_, "cloud_decode_s" if view.cached else "prefill_s"),
             partial(self._decoded, view, round_),
+            prefill=not view.cached,
             cloud_drafts=round_.drafted,
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 
 import simpy
 
@@ -33,6 +34,7 @@ class Cloud:
         self._turn = 0
         self._homes: dict[SessionKey, Pool] = {}
         self._stranded: dict[Job, None] = {}
+        self._over: set[SessionKey] = set()
         self._servers = [Server() for _ in range(config.servers)]
         groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
         capacity = config.kv_tokens
@@ -50,7 +52,7 @@ class Cloud:
     @property
     def service_s(self) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
-        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.shares)
+        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
 
     @property
     def evictions(self) -> int:
@@ -69,8 +71,9 @@ class Cloud:
         if job in self._stranded:
             del self._stranded[job]
             self._leave(job)
-        elif any(pool.remove(job) for pool in self._pools):
+        elif pool := next((pool for pool in self._pools if pool.remove(job)), None):
             self._leave(job)
+            self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Of the session's cached text only the first `tokens` stood: the rest were rejected drafts."""
@@ -78,10 +81,14 @@ class Cloud:
             pool.kv.crop(session, tokens)
 
     def forget(self, session: SessionKey) -> None:
-        """The session is over: its cache is freed."""
+        """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
         self._homes.pop(session, None)
         for pool in self._pools:
-            pool.kv.forget(session)
+            if pool.runs(session):
+                self._over.add(session)
+            elif pool.kv.held(session):
+                pool.kv.forget(session)
+                self._dispatch(pool)
 
     def _route(self, job: Job) -> None:
         pools = [pool for pool in self._pools if pool.up]
@@ -107,8 +114,8 @@ class Cloud:
 
     def _window_over(self, pool: Pool, job: Job, _: simpy.Event) -> None:
         """The oldest job has waited long enough, if it still waits: a pass begins whatever its size."""
-        if pool.waiting and pool.oldest() is job and (server := pool.free()):
-            self._begin(pool, server)
+        if pool.waiting and pool.oldest() is job and (server := pool.free()) and self._begin(pool, server):
+            self._dispatch(pool)
 
     def _begin(self, pool: Pool, server: Server) -> bool:
         """Starts a pass; False where memory admits no job beside those in passes."""
@@ -116,6 +123,7 @@ class Cloud:
         if not server.shares:
             assert any(other.shares for other in pool.servers), "I5: an empty pool does not admit its first job"
             return False
+        server.busy = True
         server.since_s = self.env.now
         server.version += 1
         self.passes += 1
@@ -130,32 +138,39 @@ class Cloud:
     def _duration_s(self, shares: Sequence[Share]) -> float:
         """The verifier's pass, after the drafter's passes of jobs that draft in the cloud: those run side by side."""
         verify_s = self._config.latency.pass_s([(share.new_tokens, share.cached_tokens) for share in shares])
-        longest = max(share.job.cloud_drafts for share in shares)
-        draft = self._config.drafter_latency.pass_s
-        work = [[(1, share.job.text_tokens) for share in shares if share.job.cloud_drafts > n] for n in range(longest)]
-        return verify_s + sum(draft(each) for each in work)
+        passes = zip_longest(*(share.drafting for share in shares))
+        return verify_s + sum(
+            self._config.drafter_latency.pass_s([work for work in side_by_side if work]) for side_by_side in passes
+        )
 
     def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
             return
         self._served_s += self.env.now - server.since_s
         server.since_s = self.env.now
+        shares, server.shares = server.shares, []
         cut = []
-        for share in server.shares:
+        for share in shares:
             job = share.job
             if share.completes or job.withdrawn:
                 self._leave(job)
             else:
                 self._wait_again(job)
                 cut.append(job)
+            self._free_if_over(pool, job.session)
         pool.put_back(cut)
-        for share in server.shares:  # before the server is free: what they ask for next may share its next pass
+        for share in shares:  # before the server is free: what they ask for next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
-        server.shares = []
+        server.busy = False
         self._dispatch(pool)
         idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
         assert not idle or any(each.shares for each in pool.servers), "I5: a server idles beside a job"
+
+    def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
+        if session in self._over:
+            self._over.remove(session)
+            pool.kv.forget(session)
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
@@ -189,11 +204,13 @@ class Cloud:
         server.up = False
         server.version += 1
         shares, server.shares = server.shares, []
-        if shares:
+        if server.busy:
             self._served_s += self.env.now - server.since_s
+        server.busy = False
         moving = []
         for share in shares:
             pool.kv.forget(share.job.session)
+            self._over.discard(share.job.session)
             if share.job.withdrawn:
                 self._leave(share.job)
             else:

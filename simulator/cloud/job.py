@@ -42,3 +42,14 @@ class Share:
     def completes(self) -> bool:
         """Whether nothing of the job is left after the pass."""
         return self.cached_tokens + self.new_tokens == self.job.text_tokens
+
+    @property
+    def drafting(self) -> list[tuple[int, int]]:
+        """The passes of the cloud's drafter for this share, (new, cached) tokens each: the first reads what the
+        verifier's cache lacks of the text before the drafts, each later one the draft before."""
+        drafts = self.job.cloud_drafts
+        if not drafts or not self.completes:
+            return [(self.new_tokens, self.cached_tokens)] if drafts else []
+        text_tokens = self.job.text_tokens - drafts
+        cached_tokens = min(self.cached_tokens, text_tokens - 1)
+        return [(text_tokens - cached_tokens, cached_tokens), *((1, text_tokens + n) for n in range(drafts - 1))]

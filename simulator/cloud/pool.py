@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from itertools import chain
 
 from simulator.cloud.config import Batching
-from simulator.cloud.job import Job, Share
+from simulator.cloud.job import Job, SessionKey, Share
 from simulator.cloud.kv import KvMemory
 
 
 class Server:
-    """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash."""
+    """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash.
+
+    `busy` outlives `shares` by an instant: the jobs of a pass that has ended may bring new ones before the next begins.
+    """
 
     def __init__(self) -> None:
         self.up = True
+        self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
         self.version = 0
@@ -48,7 +52,11 @@ class Pool:
 
     def free(self) -> Server | None:
         """The first server that is up and runs no pass."""
-        return next((server for server in self.servers if server.up and not server.shares), None)
+        return next((server for server in self.servers if server.up and not server.busy), None)
+
+    def runs(self, session: SessionKey) -> bool:
+        """Whether a job of this session is in a pass."""
+        return any(share.job.session == session for server in self.servers for share in server.shares)
 
     def add(self, job: Job) -> None:
         """The job waits."""

@@ -1,0 +1,101 @@
+"""The cloud alone on a bench: jobs handed in at given times, and a note of when each began and was done.
+
+Times are whole numbers in floats, so that sums are exact and results may be compared with `==`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import simpy
+
+from models.latency import Latency, Work
+from simulator.cloud import Cloud, Job
+from simulator.cloud.config import Cloud as CloudConfig
+from simulator.cloud.job import SessionKey
+
+TICKS = {"kind": "affine", "base_s": 0.0, "per_token_s": 1.0}
+"""A pass lasts as many seconds as it has new tokens: a job says by its tokens how long it takes."""
+
+
+class Noted(Latency):
+    """A pass of new + cached / 1024 seconds that notes its work, for tests that ask what was computed."""
+
+    kind: Literal["noted_in_tests"] = "noted_in_tests"
+    works: ClassVar[list[tuple[tuple[int, int], ...]]] = []
+
+    def pass_s(self, work: Work) -> float:
+        self.works.append(tuple(work))
+        return float(sum(new for new, _ in work)) + sum(cached for _, cached in work) / 1024
+
+
+class HashedUniforms:
+    """Indexed uniforms of the tests' own."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def uniform(self, *index: int) -> float:
+        digest = hashlib.blake2b(repr((self._seed, *index)).encode(), digest_size=8).digest()
+        return (int.from_bytes(digest) >> 11) * 2.0**-53
+
+
+@dataclass(eq=False)
+class Visit:
+    """What became of one job."""
+
+    job: Job
+    arrived_s: float
+    began_s: list[float] = field(default_factory=list)
+    done_s: list[float] = field(default_factory=list)
+
+
+class Bench:
+    """A cloud of its own clock. `visits` holds every job in order of submission."""
+
+    def __init__(self, seed: int = 0, *, env: simpy.Environment | None = None, **fields: object) -> None:
+        self.env = simpy.Environment() if env is None else env
+        self.cloud = Cloud(self.env, CloudConfig.model_validate({"latency": TICKS, **fields}), HashedUniforms(seed))
+        self.visits: list[Visit] = []
+
+    def submit(self, session: SessionKey, tokens: int, *, prefill: bool = False, cloud_drafts: int = 0) -> Visit:
+        """Hands in a job now."""
+        env = self.env
+
+        def report(serving: bool) -> None:
+            if serving:
+                visit.began_s.append(env.now)
+
+        job = Job(session, tokens, prefill, report, lambda: self.on_done(visit), cloud_drafts)
+        visit = Visit(job, env.now)
+        self.visits.append(visit)
+        self.cloud.submit(job)
+        return visit
+
+    def on_done(self, visit: Visit) -> None:
+        """What a job's end leads to; benches that go on from there override it."""
+        visit.done_s.append(self.env.now)
+
+    def at(self, time_s: float, session: SessionKey, tokens: int, **fields: bool) -> None:
+        """Hands in a job at that time."""
+        self.call(time_s, lambda: self.submit(session, tokens, **fields))
+
+    def call(self, time_s: float, action: object) -> None:
+        """Does something at that time."""
+        assert callable(action)
+        self.env.timeout(time_s - self.env.now).callbacks.append(lambda _: action())
+
+    def feed(self, arrivals_s: list[float], tokens: list[int]) -> None:
+        """A process that hands in one job of a session of its own at each of these times."""
+        self.env.process(self._feed(arrivals_s, tokens))
+
+    def _feed(self, arrivals_s: list[float], tokens: list[int]) -> simpy.events.ProcessGenerator:
+        for number, (arrival_s, size) in enumerate(zip(arrivals_s, tokens, strict=True)):
+            yield self.env.timeout(arrival_s - self.env.now)
+            self.submit((0, number), size)
+
+    def run(self, until_s: float | None = None) -> None:
+        """Runs until nothing is left to happen, or to `until_s`."""
+        self.env.run(until_s)

@@ -1,0 +1,147 @@
+"""Servers that crash and return: passes and caches are lost, jobs are not."""
+
+from __future__ import annotations
+
+from math import expm1
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from servers import Bench, Noted, Visit
+
+A, B, C = (0, 0), (1, 0), (2, 0)
+
+
+def scheduled(*away: tuple[int, float, float]) -> dict[str, object]:
+    return {"kind": "scheduled", "away": away}
+
+
+def test_a_crash_in_the_middle_of_a_pass_loses_its_time() -> None:
+    made = Bench(failures=scheduled((0, 4, 6)), batching="none")
+    made.at(0, A, 10)
+    made.run()
+    [visit] = made.visits
+    assert visit.began_s == [0.0, 6.0] and visit.done_s == [16.0]
+    assert made.cloud.service_s == 4 + 10 and made.cloud.crashes == 1
+    assert made.cloud.station.area == made.cloud.station.sojourn_s == 16.0
+
+
+def test_jobs_of_a_crashed_server_go_elsewhere_and_prefill_there() -> None:
+    """Affinity: A and B live on servers 0 and 1; 0 crashes with A in a pass, and A's whole text is computed on 1."""
+    Noted.works.clear()
+    made = Bench(
+        servers=2, routing="affinity", batching="none", latency="noted_in_tests", failures=scheduled((0, 1005, 9000))
+    )
+    made.at(0, A, 100)
+    made.at(1, B, 200)
+    made.at(1000, A, 110)
+    made.at(2000, A, 112)
+    made.run()
+    assert Noted.works == [((100, 0),), ((200, 0),), ((10, 100),), ((110, 0),), ((2, 110),)]
+    assert made.visits[2].began_s == [1000.0, 1005.0] and made.visits[2].done_s == [1115.0]
+
+
+def test_in_a_shared_pool_only_the_caches_in_the_lost_pass_are_lost() -> None:
+    Noted.works.clear()
+    made = Bench(servers=2, batching="none", latency="noted_in_tests", failures=scheduled((0, 1005, 9000)))
+    made.at(0, A, 100)
+    made.at(500, B, 100)
+    made.at(1000, A, 110)
+    made.at(2000, B, 110)
+    made.run()
+    assert Noted.works == [((100, 0),), ((100, 0),), ((10, 100),), ((110, 0),), ((10, 100),)]
+
+
+@pytest.mark.parametrize("routing", ["shared", "round_robin", "shortest_queue", "affinity"])
+def test_with_all_servers_down_jobs_wait_for_the_first_to_return(routing: str) -> None:
+    made = Bench(
+        servers=2, routing=routing, batching="none", failures=scheduled((0, 5, 50), (1, 6, 30)),
+    )  # fmt: skip
+    for time_s, session in ((0, A), (0, B), (10, C)):
+        made.at(time_s, session, 10)
+    made.call(12, lambda: made.cloud.withdraw(made.visits[1].job))
+    made.run()
+    assert made.visits[0].done_s == [40.0] and made.visits[1].done_s == [] and made.visits[2].done_s == [50.0]
+    assert made.cloud.station.present == 0 and made.cloud.station.area == made.cloud.station.sojourn_s
+
+
+def test_a_job_in_the_queue_of_a_crashed_server_moves_at_once() -> None:
+    made = Bench(servers=2, routing="round_robin", batching="none", failures=scheduled((0, 5, 500)))
+    for number in range(4):
+        made.at(0, (number, 0), 10)
+    made.run()
+    assert [visit.done_s for visit in made.visits] == [[30.0], [10.0], [40.0], [20.0]]
+
+
+class Loop(Bench):
+    """One job after the other, without a pause."""
+
+    left = 4_000
+
+    def on_done(self, visit: Visit) -> None:
+        super().on_done(visit)
+        self.cloud.forget(visit.job.session)
+        if len(self.visits) < self.left:
+            self.submit((0, len(self.visits)), visit.job.text_tokens)
+
+
+def test_random_crashes_cost_what_preempt_repeat_says() -> None:
+    """A pass of S with crashes at rate f and repairs of mean R, begun afresh each time: (e^(f S) - 1) (1/f + R)."""
+    service, there, away = 100, 80.0, 40.0
+    made = Loop(
+        seed=2, batching="none", failures={"kind": "random", "mean_there_s": there, "mean_away_s": away}
+    )  # fmt: skip
+    made.at(0, (0, 0), service)
+    while made.cloud.station.left < Loop.left:
+        made.env.step()
+    took_s = np.array([visit.done_s[0] - visit.arrived_s for visit in made.visits])
+    expected_s = expm1(service / there) * (there + away)
+    assert abs(took_s.mean() - expected_s) < 5 * took_s.std(ddof=1) / len(took_s) ** 0.5
+    assert made.cloud.crashes > 1_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    routing=st.sampled_from(["shared", "round_robin", "shortest_queue", "affinity"]),
+    batching=st.sampled_from(["none", "waiting", {"kind": "window", "cap": 3, "window_s": 7}, "continuous"]),
+    servers=st.integers(1, 3),
+    kv=st.sampled_from([None, 60, 100]),
+    budget=st.sampled_from([None, 12]),
+)
+def test_whatever_happens_each_job_is_done_once_or_withdrawn(
+    seed: int, routing: str, batching: object, servers: int, kv: int | None, budget: int | None
+) -> None:
+    """Random crashes, batching, memory and withdrawals in whole seconds, so that events coincide all the time."""
+    rng = np.random.default_rng(seed)
+    made = Bench(
+        seed, servers=servers, routing=routing, batching=batching, kv_tokens=kv, token_budget=budget,
+        failures={"kind": "random", "mean_there_s": 40, "mean_away_s": 10},
+    )  # fmt: skip
+    withdrawn = set()
+
+    def withdraw(number: int) -> None:
+        visit = made.visits[number]
+        if not visit.done_s:
+            withdrawn.add(number)
+            made.cloud.withdraw(visit.job)
+            made.cloud.forget(visit.job.session)
+
+    for number in range(30):
+        at_s, prefill = float(rng.integers(5 * number, 5 * number + 5)), bool(rng.random() < 0.3)
+        made.at(at_s, (number, 0), int(rng.integers(20, 50) if prefill else rng.integers(1, 9)), prefill=prefill)
+        if rng.random() < 0.2:
+            made.call(at_s + float(rng.integers(30)), lambda number=number: withdraw(number))
+    while made.env.now < 200 or made.cloud.station.present:
+        made.env.step()
+        assert made.env.now < 1e5
+        for pool in made.cloud._pools:
+            assert kv is None or pool.kv.held_tokens <= kv * len(pool.servers)
+    made.cloud.station.area  # noqa: B018  brings the account up to date
+    for number, visit in enumerate(made.visits):
+        assert len(visit.done_s) == (0 if number in withdrawn else 1)
+    assert (
+        made.cloud.station.area == made.cloud.station.sojourn_s
+        or abs(made.cloud.station.area - made.cloud.station.sojourn_s) < 1e-6
+    )
