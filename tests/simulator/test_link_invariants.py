@@ -39,6 +39,8 @@ class Story:
         self.states.append((self.env.now, state))
 
     def on_deliver(self, message: Message) -> None:
+        assert all(packet.arrived for packet in message.packets[: message.prefix])
+        assert message.prefix == len(message.packets) or message.parts_bits
         self.delivered.append((self.env.now, message.prefix))
 
     def on_give_up(self, message: Message) -> None:

@@ -101,6 +101,16 @@ def test_a_lost_acknowledgement_costs_a_repeat_and_delivers_once() -> None:
     assert (message.attempts, message.sent_bits, bench.link.delivered) == (2, 2000, 3)
 
 
+def test_a_packet_that_comes_twice_does_not_stand_for_another() -> None:
+    """Packet 0 is in at 1.1 s and, its acknowledgement lost, again at 2.6 s; packet 1 only at 3.8 s."""
+    bench = Bench(deaf=Scripted((0, 0, 0, 0)), mtu_bits=1000)
+    bench.put(0.0, device=0, bits=2000)
+    bench.run()
+    repeat = [(1.1, "timeout_wait"), (1.5, "queue"), (1.5, "retransmit"), (2.5, "propagation")]
+    tail = [(2.7, "transmit"), (3.7, "propagation"), (3.8, "deliver")]
+    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "propagation"), *repeat, *tail]
+
+
 def test_a_message_does_what_its_oldest_unacknowledged_packet_does() -> None:
     """Two packets under selective repeat; the first is lost, the second is in and acknowledged long before."""
     bench = Bench(

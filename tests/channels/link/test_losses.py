@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from pydantic import ValidationError
 
+from channels.link.config import Link
 from channels.link.delays import Delay
-from channels.link.losses import Loss, LossProcess
+from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.link.uniforms import Branch, Uniforms
 
 
@@ -111,3 +113,27 @@ def test_a_branch_has_numbers_of_its_own(seeded: Callable[[int], Uniforms]) -> N
 def test_nonsense_is_refused_by_name(family: type[Loss] | type[Delay], fields: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         family.kinds[str(fields["kind"])].model_validate(fields)
+
+
+def test_a_new_loss_is_one_class() -> None:
+    """Defined anywhere, it is found by its kind like those that come with the package."""
+
+    class EverySecond(Loss):
+        kind: Literal["every_second"] = "every_second"
+
+        def process(self, uniforms: Uniforms) -> LossProcess:
+            return self
+
+        def lost(self, now_s: float, index: PacketIndex) -> bool:
+            return index[2] % 2 == 1
+
+    try:
+        process = Link.model_validate({"loss": "every_second"}).loss.process(Branch(NoNumbers(), ()))
+        assert lost(process, 4).tolist() == [False, True, False, True]
+    finally:
+        del Loss.kinds["every_second"]
+
+
+class NoNumbers:
+    def uniform(self, *index: int) -> float:
+        raise AssertionError("nothing to draw")
