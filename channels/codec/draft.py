@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.lattice import LARGEST_RESOLUTION
+from channels.codec.library import bundled_prior
 
 Ids = npt.NDArray[np.int64]
 
@@ -21,7 +22,7 @@ UNSENT = -1
 LARGEST_VOCABULARY = 1 << 20
 LARGEST_DRAFTS = 1 << 10
 
-Code = Literal["enumerative"]
+Code = Literal["enumerative", "recoded"]
 Support = Literal["variable", "fixed", "dense"]
 Token = Literal["flat", "coded", "unsent"]
 
@@ -107,11 +108,12 @@ class Format:
     """What both ends know before the first packet; negotiated once a session, hashable.
 
     vocabulary: V, at least 2. resolution: ell, the sum of a draft's counts. max_drafts: most drafts a packet holds.
-    code: "enumerative" (module `enumerative`).
+    code: "enumerative" (module `enumerative`), or "recoded" (module `recoded`), which falls back on the former.
     support: "variable": K_n is sent, then the ids with a positive count; "fixed": `support_size` ids, refilled with the
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
     support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"
     (at -log2 qhat) or "unsent" (both ends share the random stream; drafts then hold `UNSENT`).
+    prior: fingerprint of the tables that "recoded" reads, "" for none; by default those bundled for this vocabulary.
     version: of the wire format.
     """
 
@@ -122,7 +124,8 @@ class Format:
     support: Support = "variable"
     support_size: int | None = None
     token: Token = "flat"
-    version: int = 2
+    prior: str | None = None
+    version: int = 3
 
     def __post_init__(self) -> None:
         if not 2 <= self.vocabulary <= LARGEST_VOCABULARY:
@@ -135,7 +138,7 @@ class Format:
             ("code", self.code, get_args(Code)),
             ("support", self.support, get_args(Support)),
             ("token", self.token, get_args(Token)),
-            ("version", self.version, (2,)),
+            ("version", self.version, (3,)),
         )
         for name, value, allowed in choices:
             if value not in allowed:
@@ -144,6 +147,10 @@ class Format:
             raise CodecError(f"support_size = {self.support_size}: must be given for a fixed support, and only there")
         if self.support_size is not None and not 1 <= self.support_size <= self.vocabulary:
             raise CodecError(f"support_size = {self.support_size}: must be within 1 and {self.vocabulary}")
+        bundled = bundled_prior(self.vocabulary) if self.code == "recoded" else ""
+        object.__setattr__(self, "prior", bundled if self.prior is None else self.prior)
+        if self.prior and self.code != "recoded":
+            raise CodecError(f"prior = {self.prior!r}: only the code recoded reads one")
 
     @property
     def largest_support(self) -> int:

@@ -6,7 +6,7 @@ A packet is, through the coder of `arithmetic`: drafts - 1 below max_drafts; the
   counts - 1 of ell - K. The paper's log2 C(V, K) + log2 C(ell + K - 1, K - 1) is an upper bound of the two.
 * "fixed": the ids refilled to K with the lowest unused ids, a subset of V; the counts, a composition of ell. The
   receiver refuses any other filling.
-* "dense": the counts over all of V, a composition of ell.
+* "dense": the counts over all of V, a composition of ell, as the places id + unit of its ell units.
 
 and then the drafted id as `token` says. Subsets and compositions travel as `positions` describes.
 """
@@ -18,19 +18,17 @@ from functools import cache
 import numpy as np
 
 from channels.codec.arithmetic import FAILED, Buffer, Machine, uniform
-from channels.codec.draft import CodecError, Draft, Format, Ids
-from channels.codec.fixed import log2_factorials
-from channels.codec.positions import code_composition, code_subset
+from channels.codec.draft import CodecError, Draft, Format, Ids, Support
+from channels.codec.fixed import log2, log2_factorials
+from channels.codec.positions import code_composition, code_subset, log2_binomial
 
 
-def write(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> None:
+def write(io: Machine, buffer: Buffer, draft: Draft, format: Format, support: Support) -> None:
     """Support and counts of one valid draft."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
-    if format.support == "dense":
-        counts = np.zeros(V, dtype=np.int64)
-        counts[draft.support] = draft.counts
-        code_composition(io, buffer, table, counts, ell)
-    elif format.support_size is not None:
+    if support == "dense":
+        _code_dense(io, buffer, draft, format)
+    elif support == "fixed" and format.support_size is not None:
         ids, counts = refill(draft.support, draft.counts, format.support_size, V)
         code_subset(io, buffer, table, ids, V)
         code_composition(io, buffer, table, counts, ell)
@@ -40,26 +38,47 @@ def write(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> None:
         code_composition(io, buffer, table, draft.counts - 1, ell - draft.counts.size)
 
 
-def read(io: Machine, buffer: Buffer, format: Format) -> tuple[Ids, Ids]:
+def read(io: Machine, buffer: Buffer, format: Format, support: Support) -> tuple[Ids, Ids]:
     """(support, counts), int64 [K], counts positive. Raises CodecError on what `write` cannot have written."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
-    if format.support == "dense":
-        size, ids = V, np.arange(V, dtype=np.int64)
-    else:
-        size = format.support_size or 1 + uniform(io, buffer, 0, format.largest_support)
-        code_subset(io, buffer, table, ids := np.zeros(size, dtype=np.int64), V)
-    least = 1 if format.support == "variable" else 0
-    counts = np.zeros(size, dtype=np.int64)
+    if support == "dense":
+        return _code_dense(io, buffer, None, format)
+    size = format.support_size if support == "fixed" else 1 + uniform(io, buffer, 0, format.largest_support)
+    assert size is not None
+    least = 0 if support == "fixed" else 1
+    ids, counts = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    code_subset(io, buffer, table, ids, V)
     if not io[FAILED]:
         code_composition(io, buffer, table, counts, ell - least * size)
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
     counts += least
     kept = counts.nonzero()[0]
-    support, positive = ids[kept], counts[kept]
-    if format.support == "fixed" and not np.array_equal(refill(support, positive, size, V)[0], ids):
+    if support == "fixed" and not np.array_equal(refill(ids[kept], counts[kept], size, V)[0], ids):
         raise CodecError("support: zero counts not at the lowest unused ids")
-    return support, positive
+    return ids[kept], counts[kept]
+
+
+def _code_dense(io: Machine, buffer: Buffer, draft: Draft | None, format: Format) -> tuple[Ids, Ids]:
+    """A composition of ell over all of V, as the places of its ell units among ell + V - 1: place = id + unit."""
+    ell, table = format.resolution, factorials(format)
+    units = np.zeros(ell, dtype=np.int64)
+    if draft is not None:
+        units = np.repeat(draft.support, draft.counts) + np.arange(ell)
+    code_subset(io, buffer, table, units, ell + format.vocabulary - 1)
+    if io[FAILED]:
+        raise CodecError("payload: not counts over the vocabulary")
+    ids, counts = np.unique(units - np.arange(ell), return_counts=True)
+    return ids, counts.astype(np.int64)
+
+
+def cost(size: int, format: Format, support: Support) -> int:
+    """What a draft of `size` positive counts costs in Q32 bits, "variable" or "dense", without the drafted id."""
+    V, ell, table = format.vocabulary, format.resolution, factorials(format)
+    if support == "dense":
+        return log2_binomial(table, ell + V - 1, ell)
+    choices = log2_binomial(table, V, size) + log2_binomial(table, ell - 1, size - 1)
+    return choices + log2(format.largest_support)
 
 
 def refill(support: Ids, counts: Ids, size: int, vocabulary: int) -> tuple[Ids, Ids]:

@@ -1,8 +1,15 @@
-"""A packet as one run of the arithmetic coder: how many drafts, then each draft's support, counts and drafted id."""
+"""A packet as one run of the arithmetic coder: the mode, how many drafts, then each draft and its drafted id.
+
+Under the code "enumerative" there is one mode, the format's `support`. Under "recoded" the first symbol says which of
+three modes serves the packet best (two where there is no prior): the same drafts cost, up to that symbol, the least.
+The sender compares exact lengths of "recoded" with the counts of the other two; the receiver checks that it did.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +21,8 @@ from channels.codec.arithmetic import (
     INVALID,
     MEASURE,
     OVERFLOW,
+    POSITION,
+    RANGE,
     Buffer,
     Machine,
     finish,
@@ -25,16 +34,25 @@ from channels.codec.arithmetic import (
     uniform,
 )
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
+from channels.codec.evidence import WINDOW
+from channels.codec.fixed import log2
+from channels.codec.prior import find
+from channels.codec.recoded import INPUTS, Setting, code_draft
 
+Mode = Literal["recoded", "variable", "fixed", "dense"]
+SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}
+"""Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES."""
+ALL_SHARES = 32
 FIRST_BYTES = 1 << 10
+_NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> bytes:
     """The packet of valid drafts."""
     room = FIRST_BYTES
     while True:
-        io, buffer = machine(ENCODE), np.empty(room, dtype=np.uint8)
-        _write(io, buffer, drafts, format, context)
+        buffer = np.empty(room, dtype=np.uint8)
+        io = _run(ENCODE, buffer, drafts, format, context)
         size = finish(io, buffer)
         if io[FAILED] != OVERFLOW:
             return buffer[:size].tobytes()
@@ -43,31 +61,139 @@ def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> b
 
 def measure(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> int:
     """The packet's length in bits, before padding to bytes."""
-    io = machine(MEASURE)
-    _write(io, _NOTHING, drafts, format, context)
-    return int(length_bits(io))
+    return length_bits(_run(MEASURE, _NOTHING, drafts, format, context))
 
 
 def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draft, ...]:
     """The drafts of a packet. Raises CodecError unless `encode` can have produced it."""
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
+    mode = _read_mode(io, buffer, format)
     number = 1 + uniform(io, buffer, 0, format.max_drafts)
-    drafts = []
+    drafts: list[Draft] = []
+    trail = _Trail(context, number)
     for _ in range(number):
-        support, counts = enumerative.read(io, buffer, format)
+        support, counts = _read(io, buffer, format, trail, mode)
         drafts.append(Draft.of(_read_token(io, buffer, support, counts, format), support, counts))
+        if io[FAILED]:
+            break
+        trail.extend(drafts[-1])
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: not a packet of this format")
+    if format.code == "recoded" and mode != _served_best(io, drafts, format, context, mode):
+        raise CodecError(f"payload: {mode} is not the mode that serves these drafts best")
     return tuple(drafts)
 
 
-def _write(io: Machine, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> None:
+def _run(mode: int, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> Machine:
+    """A machine that has written the packet in the mode that serves it best."""
+    if format.code == "enumerative":
+        return _write(machine(mode), buffer, drafts, format, context, format.support)
+    first: Mode = "recoded" if format.prior else "variable"
+    io = _write(machine(mode), buffer, drafts, format, context, first)
+    best = _served_best(io, drafts, format, context, first)
+    return io if best == first else _write(machine(mode), buffer, drafts, format, context, best)
+
+
+def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:
+    """The mode of least cost, the earliest in SHARES among equals; `io` has run these drafts in `mode`."""
+    sizes = [draft.support.size for draft in drafts]
+    others = log2(format.max_drafts) + sum(_token_cost(draft, format) for draft in drafts) + log2(ALL_SHARES)
+    costs: dict[Mode, int] = {}
+    for name in ("variable", "dense"):
+        costs[name] = others - log2(SHARES[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
+    best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
+    if format.prior:
+        ran = io if mode == "recoded" else _write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
+        if _cost(ran) <= costs[best]:
+            return "recoded"
+    return best
+
+
+def _cost(io: Machine) -> int:
+    """What has been coded, in Q32 bits."""
+    return (8 * int(io[POSITION]) + 56 << 32) - log2(io[RANGE])
+
+
+def _token_cost(draft: Draft, format: Format) -> int:
+    """What the drafted id costs, in Q32 bits."""
+    if format.token == "flat":
+        return log2(format.vocabulary)
+    if format.token == "unsent":
+        return 0
+    return log2(format.resolution) - log2(draft.counts[draft.support.searchsorted(draft.token)])
+
+
+class _Trail:
+    """What the receiver knows when a draft's turn comes: the context and the drafts before it in the packet."""
+
+    def __init__(self, context: Sequence[int], drafts: int) -> None:
+        known = context[-WINDOW:]
+        self.tokens = np.empty(len(known) + drafts, dtype=np.int64)
+        self.tokens[: len(known)] = known
+        self.size = len(known)
+        self.previous: Ids = np.empty(0, dtype=np.int64)
+
+    @property
+    def context(self) -> Ids:
+        return self.tokens[: self.size]
+
+    def extend(self, draft: Draft) -> None:
+        self.tokens[self.size] = draft.token
+        self.size += 1
+        self.previous = draft.support.copy()
+
+
+@lru_cache(maxsize=64)
+def _setting(format: Format) -> Setting:
+    tables = find(format.prior or "", format.vocabulary)
+    nothing = np.zeros((0, INPUTS + 2), dtype=np.int32)
+    factorials = enumerative.factorials(format)
+    return Setting(tables, factorials, format.resolution, format.largest_support, nothing, np.zeros(1, dtype=np.int64))
+
+
+def _write(
+    io: Machine, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
+) -> Machine:
+    """Writes the packet in a given mode; returns the machine."""
+    if format.code == "recoded":
+        symbol(io, buffer, *SHARES[mode], ALL_SHARES)
     uniform(io, buffer, len(drafts) - 1, format.max_drafts)
+    trail = _Trail(context, len(drafts))
     for draft in drafts:
-        enumerative.write(io, buffer, draft, format)
+        if mode == "recoded":
+            arrays = draft.support.copy(), draft.counts.copy()
+            code_draft(io, buffer, _setting(format), trail.context, trail.previous, *arrays)
+        else:
+            enumerative.write(io, buffer, draft, format, mode)
         _write_token(io, buffer, draft, format)
+        trail.extend(draft)
+    return io
+
+
+def _read_mode(io: Machine, buffer: Buffer, format: Format) -> Mode:
+    if format.code == "enumerative":
+        return format.support
+    value = target(io, ALL_SHARES)
+    mode = next(mode for mode, (begin, share) in SHARES.items() if value < begin + share)
+    symbol(io, buffer, *SHARES[mode], ALL_SHARES)
+    if mode == "recoded" and not format.prior:
+        raise CodecError("payload: its mode needs a prior, the format has none")
+    return mode
+
+
+def _read(io: Machine, buffer: Buffer, format: Format, trail: _Trail, mode: Mode) -> tuple[Ids, Ids]:
+    """(support, counts) of the next draft. Raises CodecError where there is none."""
+    if mode != "recoded":
+        return enumerative.read(io, buffer, format, mode)
+    support = np.zeros(format.largest_support, dtype=np.int64)
+    counts = np.zeros(format.largest_support, dtype=np.int64)
+    size = code_draft(io, buffer, _setting(format), trail.context, trail.previous, support, counts)
+    if io[FAILED]:
+        raise CodecError("payload: not a support and its counts")
+    order = np.argsort(support[:size])
+    return support[order], counts[order]
 
 
 def _write_token(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> None:
@@ -75,22 +201,19 @@ def _write_token(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> N
         uniform(io, buffer, draft.token, format.vocabulary)
     elif format.token == "coded":
         place = int(draft.support.searchsorted(draft.token))
-        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
+        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), format.resolution)
 
 
 def _read_token(io: Machine, buffer: Buffer, support: Ids, counts: Ids, format: Format) -> int:
     if format.token == "unsent":
         return UNSENT
     if format.token == "flat":
-        token = int(uniform(io, buffer, 0, format.vocabulary))
+        token = uniform(io, buffer, 0, format.vocabulary)
         place = int(support.searchsorted(token))
         if place == support.size or support[place] != token:
             io[FAILED] = INVALID
         return token
     ends = counts.cumsum()
-    place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
-    symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
+    place = int(ends.searchsorted(target(io, format.resolution), side="right"))
+    symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), format.resolution)
     return int(support[place])
-
-
-_NOTHING = np.empty(0, dtype=np.uint8)

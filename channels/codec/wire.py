@@ -1,8 +1,8 @@
 """The wire: drafts to bytes and back, exact on every byte, and how long a packet is before it is built.
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
-writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`). `feedback` has the way down and
-the prompt.
+writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `feedback` has the
+way down and the prompt.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it.
 """

@@ -118,7 +118,9 @@ def test_a_fixed_support_with_any_other_filling_is_refused():
 
 GOLDEN = {
     Format(50257, 100, 8): "20f5c28f5c29c3862e316029323a2388ff20",
-    Format(50257, 100, 8, support="fixed", support_size=8): ("2000000000000000000098583ba9a6c8689517d599daa8315b00000000000000000000000000000120"),
+    Format(50257, 100, 8, support="fixed", support_size=8): (
+        "2000000000000000000098583ba9a6c8689517d599daa8315b00000000000000000000000000000120"
+    ),
     Format(64, 8, 8, support="dense"): "3d2dd9f11f6c6691655000",
     Format(1024, 100, 8, token="unsent"): "20f5c2d7e428e8de089c",
 }

@@ -1,0 +1,69 @@
+"""Fits the `network` to traced questions and answers: float64, full precision, then rounded to its integers.
+
+Adam on the mean bits a question costs, mini-batches, cosine decay; gradients by hand. Only the command `build` runs
+this; what it leaves is integers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec.network import FIRST_BITS, HIDDEN_BITS, INPUT_BITS, SECOND_BITS, Integers
+from channels.codec.recoded import HEADS, INPUTS
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+UNITS = 32
+BATCH, RATE = 2048, 0.01
+SCALE = 8.0  # inputs are divided by this many octaves
+
+
+def fit(trace: Integers, steps: int, seed: int) -> tuple[Integers, Integers, Integers, Integers]:
+    """(first, first_bias, second, second_bias) of a Network, int32, from a trace [rows, INPUTS + 2]."""
+    rng = np.random.default_rng(seed)
+    inputs = trace[:, :INPUTS] / (SCALE * (1 << INPUT_BITS))
+    heads, answers = trace[:, INPUTS].astype(np.int64), trace[:, INPUTS + 1].astype(np.float64)
+    weights = [
+        rng.normal(0.0, INPUTS**-0.5, (INPUTS, UNITS)),
+        rng.normal(0.0, 0.5, UNITS),
+        rng.normal(0.0, UNITS**-0.5, (HEADS, UNITS)),
+        np.zeros(HEADS),
+    ]
+    moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in weights]
+    for step in range(1, steps + 1):
+        chosen = rng.integers(0, len(inputs), BATCH)
+        gradients = _gradients(weights, inputs[chosen], heads[chosen], answers[chosen])
+        rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps)) + 1e-5
+        for weight, gradient, (mean, square) in zip(weights, gradients, moments, strict=True):
+            mean += 0.1 * (gradient - mean)
+            square += 0.01 * (gradient**2 - square)
+            weight -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return _rounded(weights)
+
+
+def _gradients(weights: list[Floats], inputs: Floats, heads: Ids, answers: Floats) -> list[Floats]:
+    first, first_bias, second, second_bias = weights
+    units = np.maximum(inputs @ first + first_bias, 0.0)  # [B, UNITS]
+    logits = np.einsum("bu,bu->b", units, second[heads]) + second_bias[heads]
+    error = (1 / (1 + np.exp(-logits)) - answers) / len(answers)  # [B]
+    by_head = np.zeros((len(answers), HEADS))
+    by_head[np.arange(len(answers)), heads] = error
+    back = error[:, None] * second[heads] * (units > 0)  # [B, UNITS]
+    return [inputs.T @ back, back.sum(0), by_head.T @ units, by_head.sum(0)]
+
+
+def _rounded(weights: list[Floats]) -> tuple[Integers, Integers, Integers, Integers]:
+    """The integers of `network`; weights beyond the int32 products' room are cut."""
+    first, first_bias, second, second_bias = weights
+    largest = (1 << 15) - 1
+    scales = (
+        first / SCALE * (1 << FIRST_BITS),
+        first_bias * (1 << (INPUT_BITS + FIRST_BITS)),
+        second * (1 << SECOND_BITS),
+        second_bias * (1 << (HIDDEN_BITS + SECOND_BITS)),
+    )
+    limits = (largest, 1 << 28, largest, 1 << 28)
+    rounded = [np.clip(np.rint(s), -limit, limit).astype(np.int32) for s, limit in zip(scales, limits, strict=True)]
+    return rounded[0], rounded[1], rounded[2], rounded[3]

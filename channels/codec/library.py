@@ -1,0 +1,41 @@
+"""Where priors lie: files named VOCABULARY-FINGERPRINT.prior in channels/codec/priors and in folders a user adds.
+
+A fingerprint is the first hex digits of the file's sha256; it is what a Format holds and a file is checked against.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+BUNDLED = Path(__file__).parent / "priors"
+FOLDERS = [BUNDLED]
+"""Searched in order. A user may append to it."""
+HASH_DIGITS = 16
+
+
+def bundled_prior(vocabulary: int) -> str:
+    """The fingerprint of the bundled prior for a vocabulary, "" where there is none."""
+    names = [path.stem.partition("-")[2] for path in sorted(BUNDLED.glob(f"{vocabulary}-*.prior"))]
+    return names[0] if names else ""
+
+
+def read_prior(fingerprint: str, vocabulary: int) -> bytes | None:
+    """The content of a prior's file; None when no folder holds it whole."""
+    for folder in FOLDERS:
+        path = folder / f"{vocabulary}-{fingerprint}.prior"
+        if path.is_file() and fingerprint_of(content := path.read_bytes()) == fingerprint:
+            return content
+    return None
+
+
+def fingerprint_of(content: bytes) -> str:
+    """The fingerprint of a prior's file."""
+    return hashlib.sha256(content).hexdigest()[:HASH_DIGITS]
+
+
+def store_prior(content: bytes, vocabulary: int, folder: Path = BUNDLED) -> Path:
+    """Writes a prior under its name and returns the path."""
+    path = folder / f"{vocabulary}-{fingerprint_of(content)}.prior"
+    path.write_bytes(content)
+    return path

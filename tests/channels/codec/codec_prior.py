@@ -1,0 +1,42 @@
+"""A small prior for tests, built by the shipped builder from the laws of a seeded Markov source."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from channels.codec import build, library, prior
+
+VOCABULARY = 300
+
+
+@cache
+def markov():
+    """Next-token laws of each token, float64 [V, V], Zipf-like and peaked."""
+    rng = np.random.default_rng(11)
+    law = rng.gamma(0.08, size=(VOCABULARY, VOCABULARY)) / np.arange(1, VOCABULARY + 1) + 1e-9
+    return law / law.sum(axis=1, keepdims=True)
+
+
+def texts(number, length, seed):
+    """Token ids drawn from the source, int32 [number, length]."""
+    rng, cumulative = np.random.default_rng(seed), markov().cumsum(axis=1)
+    tokens = np.zeros((number, length), np.int32)
+    for at in range(1, length):
+        uniform = rng.random((number, 1))
+        tokens[:, at] = np.minimum((cumulative[tokens[:, at - 1]] < uniform).sum(axis=1), VOCABULARY - 1)
+    return tokens
+
+
+@cache
+def fingerprint():
+    """The fingerprint of the small prior, which is where `library` finds it."""
+    tokens = texts(40, 30, 3)
+    law = markov()[tokens]  # [N, T, V]
+    top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
+    laws = build.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32))
+    folder = Path(mkdtemp())
+    library.FOLDERS.append(folder)
+    content = prior.pack(build.build(laws, VOCABULARY, 5_000, 250, 400, 0))
+    return library.store_prior(content, VOCABULARY, folder).stem.partition("-")[2]
