@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from channels.codec.arithmetic import FAILED, Buffer, Machine, uniform
+from channels.codec.arithmetic import FAILED, INVALID, Buffer, Machine, uniform
 from channels.codec.draft import CodecError, Draft, Format, Ids, Support
 from channels.codec.fixed import log2, log2_factorials
 from channels.codec.positions import code_composition, code_subset, log2_binomial
@@ -66,7 +66,7 @@ def _code_dense(io: Machine, buffer: Buffer, draft: Draft | None, format: Format
     if draft is not None:
         units = np.repeat(draft.support, draft.counts) + np.arange(ell)
     code_subset(io, buffer, table, units, ell + format.vocabulary - 1)
-    if io[FAILED]:
+    if io[FAILED] == INVALID:
         raise CodecError("payload: not counts over the vocabulary")
     ids, counts = np.unique(units - np.arange(ell), return_counts=True)
     return ids, counts.astype(np.int64)
