@@ -46,9 +46,11 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "half_dense": ("#56B4E9", "P"),
     "half_top_k": ("#E69F00", "X"),
     "s_q": ("#CC79A7", "v"),
+    "colocated": ("#8C6BB1", "p"),
+    "edge_only": ("#A6761D", "h"),
 }
-_SPARE_COLOURS = ("#8C6BB1", "#A6761D", "#7F7F7F", "#B2182B", "#01665E", "#3F3F91")
-_SPARE_MARKERS = ("*", "<", ">", "h", "p", "d")
+_SPARE_COLOURS = ("#B2182B", "#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
+_SPARE_MARKERS = ("*", "<", ">", "d", "8", "H")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _LOG_FROM = 20.0
 """Values that span this ratio or more are drawn on a logarithmic scale."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from scenarios import running
+from scenarios.drawing import Note, draw_all
 from scenarios.readme import README, filled, tables
 from simulator.results import BREAKDOWN, METRICS
 
@@ -28,6 +31,11 @@ def tour_commands() -> list[list[str]]:
 def scheme_code() -> str:
     (code,) = re.findall(r"```python\n(.*?)```", TOUR, re.DOTALL)
     return code
+
+
+def only_latency(summary: pd.DataFrame, note: Note, folder: Path) -> Iterator[Path]:
+    """One figure of four: the others have tests of their own and cost a second each run."""
+    return draw_all(summary, replace(note, figures=["latency"]), folder)
 
 
 def run_tour(typed: Typed, folder: Path, options: tuple[str, ...]) -> None:
@@ -51,8 +59,9 @@ def test_the_tour_has_the_commands_it_promises() -> None:
 
 
 def test_the_tour_runs_and_ends_with_the_readers_own_curve(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(running, "draw_all", only_latency)
     run_tour(typed, tmp_path, (*small, "--seeds=1"))
     mine = pd.read_csv(tmp_path / "results" / "mine" / "summary.csv")
     assert list(dict.fromkeys(mine["scheme.kind"])) == ["dense", "k_sqs", "c_sqs", "min_p"]
