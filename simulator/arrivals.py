@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from io import StringIO
 from math import log1p
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,7 +47,9 @@ class Workload(Choice):
     deadline_s: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="a request not answered by then is timed out; null to wait"
     )
-    horizon_s: float = Field(1e6, gt=0, description="when the run ends at the latest; what is unanswered is in flight")
+    horizon_s: float = Field(
+        1e6, gt=0, allow_inf_nan=False, description="when the run ends at the latest; what is unanswered is in flight"
+    )
     absences: Downtime = Field(NoDowntime(), description="when devices are away: what they do then is abandoned")
     distinct: int | None = Field(
         None,
@@ -54,6 +57,11 @@ class Workload(Choice):
         description="requests share this many texts and random numbers, in turn, so that a large run decodes only "
         "these; null: each its own",
     )
+
+    @model_validator(mode="after")
+    def _absences_of_devices(self) -> Self:
+        self.absences.check_numbers("absences", "device", self.devices)
+        return self
 
     @abstractmethod
     def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
@@ -114,8 +122,9 @@ class Arrivals(Workload):
         if isinstance(fields, dict) and "path" in fields:
             try:
                 found = sha256(Path(fields["path"]).read_bytes()).hexdigest()
-            except OSError as error:
-                raise ValueError(f"path {fields['path']}: {error.strerror}") from None
+            except (OSError, TypeError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "must name a file"
+                raise ValueError(f"path {fields['path']!r}: {reason}") from None
             if fields.get("sha256") not in (None, "", found):
                 raise ValueError(f"path {fields['path']}: has changed since this cell was written")
             return {**fields, "sha256": found}
@@ -135,22 +144,37 @@ class Arrivals(Workload):
 
     @cached_property
     def _rows(self) -> list[Ask]:
-        with self.path.open(newline="") as lines:
-            reader = csv.DictReader(lines)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ValueError(f"path {self.path}, line 1: the columns must be {', '.join(COLUMNS)}")
-            rows: list[Ask] = []
-            for number, row in enumerate(reader, 2):
-                rows.append(_ask(row, f"path {self.path}, line {number}", rows[-1].at_s if rows else 0.0))
+        table = list(_lines(self.path))
+        if not table or tuple(table[0][1]) != COLUMNS:
+            raise ValueError(f"path {self.path}, line 1: the columns must be {', '.join(COLUMNS)}")
+        rows: list[Ask] = []
+        for number, row in table[1:]:
+            rows.append(_ask(row, f"path {self.path}, line {number}", rows[-1].at_s if rows else 0.0))
         if not rows:
             raise ValueError(f"path {self.path}: holds no request")
         return rows
 
 
-def _ask(row: dict[str, str], where: str, after_s: float | None) -> Ask:
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not blank, each with the number of its line."""
+    raw = path.read_bytes()
     try:
-        arrival_s, prompt, output = float(row["arrival_s"]), int(row["prompt_tokens"]), int(row["output_tokens"])
-    except (TypeError, ValueError):
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = 1 + raw[: error.start].count(b"\n")
+        raise ValueError(f"path {path}, line {line}: must be UTF-8 text") from None
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        yield from ((reader.line_num, row) for row in reader if row)
+    except csv.Error as error:
+        raise ValueError(f"path {path}, line {reader.line_num}: {error}") from None
+
+
+def _ask(row: list[str], where: str, after_s: float | None) -> Ask:
+    try:
+        arrival, prompt_tokens, output_tokens = row
+        arrival_s, prompt, output = float(arrival), int(prompt_tokens), int(output_tokens)
+    except ValueError:
         raise ValueError(f"{where}: must be a number and two whole numbers") from None
     if not (after_s or 0.0) <= arrival_s < float("inf"):
         raise ValueError(f"{where}: arrival_s = {arrival_s} must not be before the line above, nor negative")

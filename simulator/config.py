@@ -162,7 +162,7 @@ class Cell(Part):
 
     def to_yaml(self) -> str:
         """The whole cell written out, as `sqsim run --config` reads it."""
-        return yaml.safe_dump(self.model_dump(mode="python"), sort_keys=False)
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
     @classmethod
     def from_fields(cls, fields: object) -> Self:

@@ -20,6 +20,9 @@ class Downtime(Choice):
     def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
         """The times (from_s, to_s) at which thing `number` is away, in order and apart; may go on for ever."""
 
+    def check_numbers(self, field: str, thing: str, count: int) -> None:
+        """Raises ValueError where the schedule names a thing that is not among 0 to count - 1."""
+
 
 class NoDowntime(Downtime):
     """Always there."""
@@ -49,6 +52,11 @@ class ScheduledDowntime(Downtime):
 
     def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
         return ((from_s, to_s) for which, from_s, to_s in self.away if which == number)
+
+    def check_numbers(self, field: str, thing: str, count: int) -> None:
+        last = max((number for number, _, _ in self.away), default=0)
+        if last >= count:
+            raise ValueError(f"{field}.away names {thing} {last}; the last one is {count - 1}")
 
 
 class RandomDowntime(Downtime):

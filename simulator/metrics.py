@@ -33,7 +33,7 @@ def _latencies(requests: pd.DataFrame) -> dict[str, float]:
     p50, p90, p99 = np.quantile(latency_s / tokens, [0.5, 0.9, 0.99]) if len(answered) else [np.nan] * 3
     span_s = float(answered["finish_s"].max() - requests["arrival_s"].min()) if len(answered) else np.nan
     return {
-        "answered": len(answered) / len(requests),
+        "answered": _ratio(len(answered), len(requests)),
         "timed_out": float((requests["outcome"] == "timed_out").mean()),
         "abandoned": float((requests["outcome"] == "abandoned").mean()),
         "latency_s": _mean(latency_s),

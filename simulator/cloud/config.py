@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kinds import Choice, Part
 from models.latency import DEVICES, SIZES, Latency, Roofline
@@ -134,3 +134,8 @@ class Cloud(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a drafter pass in the cloud, for schemes that draft there",
     )
+
+    @model_validator(mode="after")
+    def _failures_of_servers(self) -> Self:
+        self.failures.check_numbers("failures", "server", self.servers)
+        return self

@@ -1,6 +1,6 @@
 """The cloud as a queue: its waits are those of theory, at 5 sd, and job by job those of a plain recursion.
 
-Services and gaps are whole ticks, a million to a mean service, so each wait may be compared exactly. Standard deviations
+Services and gaps are whole ticks, a million to a mean service, so waits may be compared exactly. Standard deviations
 come from replications of the recursion at the very sample size of the test.
 """
 

@@ -1,0 +1,197 @@
+"""Requests: when they come, that each has one end, and which; whole seconds where instants matter."""
+
+from __future__ import annotations
+
+from math import exp, inf, log
+
+import numpy as np
+import pytest
+from cells import PAIR, cell, link
+
+from simulator import Cell, simulate
+from simulator.arrivals import Workload
+from simulator.memory import Memory
+from simulator.plant import Plant
+from simulator.run import build, run
+from simulator.streams import source
+
+FREE = link(inf, delay_s=0.0)
+SECOND = {"kind": "constant", "per_pass_s": 1}
+SCHEMES = ("k_sqs", "cloud_only", "colocated", "edge_only")
+
+
+def whole_seconds(scheme: object = "cloud_only", **workload: object) -> Cell:
+    """Passes of one second and nothing else: requests of four tokens."""
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 4, "prompt_at_cloud": True}
+    return cell(
+        scheme,
+        workload=asked | workload,
+        edge={"latency": SECOND, "encode_s_per_draft": 0},
+        cloud={"batching": "none", "latency": SECOND, "drafter_latency": SECOND},
+        uplink=FREE,
+        downlink=FREE,
+    )
+
+
+def ran(cell: Cell) -> Plant:
+    """The plant after the run, all invariants checked by a run of its own."""
+    simulate(cell)
+    plant = build(cell, Memory())
+    run(plant, cell.workload.horizon_s)
+    return plant
+
+
+def ends(cell: Cell) -> list[tuple[float, str, float]]:
+    """(arrival, outcome, end) of each request, in order of arrival."""
+    return [(each.arrival_s, each.outcome, each.finish_s) for each in ran(cell).users.requests]
+
+
+def test_in_a_closed_loop_the_next_request_follows_the_answer_and_the_thought() -> None:
+    assert ends(whole_seconds(requests=3, think_s=7)) == [
+        (0.0, "answered", 4.0), (11.0, "answered", 15.0), (22.0, "answered", 26.0),
+    ]  # fmt: skip
+
+
+def test_poisson_gaps_are_exponential_and_each_devices_own() -> None:
+    jobs, rate = 4_000, 0.5
+    workload = Workload.of({"kind": "poisson", "requests": jobs, "devices": 2, "rate_per_s": rate})
+    times = [[ask.at_s or 0.0 for ask in workload.asks(device, source(3, "users"))] for device in (0, 1)]
+    gaps = np.diff(times, axis=1, prepend=0.0) * rate
+    for row in gaps:
+        assert abs(row.mean() - 1) < 5 / jobs**0.5
+        for level in (0.1, 1.0, 3.0):
+            share = exp(-level)
+            assert abs((row > level).mean() - share) < 5 * (share * (1 - share) / jobs) ** 0.5
+    assert abs(np.corrcoef(gaps)[0, 1]) < 5 / jobs**0.5
+    assert abs(np.corrcoef(gaps[0, 1:], gaps[0, :-1])[0, 1]) < 5 / jobs**0.5
+
+
+def test_poisson_requests_come_whether_or_not_earlier_ones_are_answered() -> None:
+    """The same arrivals at any speed; the device takes them in turn."""
+    asked = {"kind": "poisson", "requests": 12, "prompt_tokens": 8, "output_tokens": 8, "rate_per_s": 1.0}
+    slow, fast = (simulate(cell("k_sqs", bps, workload=asked)).requests for bps in (3e3, 1e7))
+    assert slow["arrival_s"].tolist() == fast["arrival_s"].tolist()
+    assert (slow["arrival_s"].shift(-1) < slow["finish_s"])[:-1].any()
+    begun = slow["arrival_s"] + slow["edge_queue_s"]
+    assert begun.to_numpy() == pytest.approx(np.maximum(slow["arrival_s"], slow["finish_s"].shift(fill_value=0.0)))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_request_times_out_exactly_when_it_is_late(scheme: str) -> None:
+    """At the very instant of the answer either end is right, but one end only, and nothing is left behind."""
+    quiet = whole_seconds(scheme, requests=1)
+    [(_, _, answered_s)] = ends(quiet)
+    assert answered_s == int(answered_s) > 2
+    assert ends(whole_seconds(scheme, requests=1, deadline_s=answered_s + 1)) == [(0.0, "answered", answered_s)]
+    late = ran(whole_seconds(scheme, requests=3, deadline_s=answered_s - 1))
+    assert [(each.outcome, each.finish_s - each.arrival_s) for each in late.users.requests] == [
+        ("timed_out", answered_s - 1)
+    ] * 3
+    at_once = ran(whole_seconds(scheme, requests=3, deadline_s=answered_s))
+    for request in at_once.users.requests:
+        assert request.outcome in ("answered", "timed_out") and request.finish_s - request.arrival_s == answered_s
+        assert request.outcome == "timed_out" or len(request.tokens) == 4
+    assert len(at_once.users.requests) == 3 and not at_once.users._pending
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("at_s", [1, 2, 4])
+def test_a_deadline_and_a_departure_at_one_instant_end_a_request_once(scheme: str, at_s: int) -> None:
+    plant = ran(
+        whole_seconds(
+            scheme,
+            kind="poisson",
+            requests=4,
+            rate_per_s=1e6,
+            deadline_s=at_s,
+            absences={"kind": "scheduled", "away": [(0, at_s, at_s + 10)]},
+        )
+    )
+    assert len(plant.users.requests) == 4 and not plant.users._pending
+    assert {each.outcome for each in plant.users.requests} <= {"answered", "timed_out", "abandoned"}
+
+
+def test_two_ends_at_one_instant_do_not_hit_the_next_request() -> None:
+    """Arrivals at 0 and 1: the first is due at 5, the device leaves at 5; both are told in one instant, and the device
+    is well when it comes back."""
+    plant = ran(
+        whole_seconds(
+            output_tokens=20,
+            requests=2,
+            deadline_s=5,
+            absences={"kind": "scheduled", "away": [(0, 5, 6)]},
+        )
+    )
+    first, second = plant.users.requests
+    assert first.outcome in ("timed_out", "abandoned") and first.finish_s == 5.0
+    assert (second.arrival_s, second.outcome, second.finish_s) == (6.0, "timed_out", 11.0)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_in_a_closed_loop_an_absence_abandons_and_the_user_resumes_after_it(scheme: str) -> None:
+    away = {"kind": "scheduled", "away": [(0, 2, 10), (0, 11, 12)]}
+    plant = ran(whole_seconds(scheme, requests=3, absences=away))
+    assert [(each.arrival_s, each.outcome) for each in plant.users.requests] == [
+        (0.0, "abandoned"), (10.0, "abandoned"), (12.0, "answered"),
+    ]  # fmt: skip
+    assert [each.finish_s for each in plant.users.requests[:2]] == [2.0, 11.0]
+    assert all(station.present == 0 for station in plant.stations)
+
+
+def test_in_an_open_loop_what_comes_during_an_absence_is_abandoned_at_once() -> None:
+    away = {"kind": "scheduled", "away": [(0, 3, 30)]}
+    plant = ran(whole_seconds(kind="poisson", requests=30, rate_per_s=0.3, absences=away))
+    requests = plant.users.requests
+    inside = [each for each in requests if 3 <= each.arrival_s < 30]
+    assert inside and all(each.outcome == "abandoned" and each.finish_s == each.arrival_s for each in inside)
+    after = [each for each in requests if each.arrival_s >= 30]
+    assert after and all(each.outcome == "answered" for each in after)
+    assert len(inside) + len(after) < 30
+
+
+def test_random_absences_last_as_long_as_they_say() -> None:
+    """Share of the time away and mean length, over 2,000 absences: each time is exponential."""
+    absences = Workload.of(
+        {"kind": "closed", "absences": {"kind": "random", "mean_there_s": 30, "mean_away_s": 10}}
+    ).absences
+    periods = absences.times(4, source(1, "users"))
+    times = np.array([next(periods) for _ in range(2_000)])
+    assert (np.diff(times.ravel()) > 0).all()
+    away, there = times[:, 1] - times[:, 0], np.append(times[0, 0], times[1:, 0] - times[:-1, 1])
+    for lengths, mean in ((away, 10), (there, 30)):
+        assert abs(lengths.mean() / mean - 1) < 5 / 2_000**0.5
+        assert abs((lengths > mean * log(2)).mean() - 0.5) < 5 * 0.5 / 2_000**0.5
+
+
+def test_distinct_texts_go_round() -> None:
+    """Nine requests share four texts and their random numbers: the fifth is the first over again, whoever asks."""
+    asked = {"kind": "closed", "requests": 3, "devices": 3, "prompt_tokens": 8, "output_tokens": 16, "distinct": 4}
+    plant = ran(cell("k_sqs", workload=asked))
+    texts: dict[int, set[tuple[int, ...]]] = {}
+    for each in plant.users.requests:
+        texts.setdefault((each.device + 3 * each.number) % 4, set()).add((*each.prompt.tokens, *each.tokens))
+    assert sorted(texts) == [0, 1, 2, 3] and all(len(same) == 1 for same in texts.values())
+    assert len({next(iter(same)) for same in texts.values()}) == 4
+
+
+def test_at_the_horizon_what_is_unanswered_is_in_flight() -> None:
+    assert [outcome for _, outcome, _ in ends(whole_seconds(requests=3, horizon_s=9))] == [
+        "answered", "answered", "in_flight",
+    ]  # fmt: skip
+    result = simulate(whole_seconds(requests=3, horizon_s=9))
+    assert result.summary["answered"] == pytest.approx(2 / 3)
+    assert np.isnan(result.requests["latency_s"].iloc[2])
+
+
+def test_a_horizon_before_the_first_request_gives_empty_tables() -> None:
+    result = simulate(whole_seconds(kind="poisson", rate_per_s=1e-3, horizon_s=1e-3))
+    assert result.requests.empty and result.rounds.empty
+    assert np.isnan(result.summary["answered"])
+
+
+def test_prompts_shorter_than_asked_for_are_refused_in_one_line() -> None:
+    from simulator import ConfigError
+
+    asked = {"kind": "closed", "prompt_tokens": PAIR["prompt_tokens"] + 1, "output_tokens": 4}  # type: ignore[operator]
+    with pytest.raises(ConfigError, match=r"^workload\.prompt_tokens = 17: .*16 tokens$"):
+        simulate(cell("k_sqs", workload=asked))
