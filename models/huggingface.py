@@ -148,8 +148,10 @@ class HuggingFaceText:
 def _laws(logits: torch.Tensor, temperature: float) -> Laws:
     """Softmax in float64 of logits [n, V] at a temperature; at 0 one-hot at the lowest-id argmax."""
     if temperature > 0:
-        wide = logits.double()
-        laws: Laws = torch.softmax(wide if temperature == 1 else wide / temperature, dim=-1).cpu().numpy()
+        wide = logits.to(torch.float64, copy=True)
+        if temperature != 1:
+            wide /= temperature
+        laws: Laws = torch.softmax(wide, dim=-1, out=wide).cpu().numpy()  # in place: fresh pages cost more than it does
         return laws
     values = logits.cpu().numpy()
     greedy = np.zeros(values.shape)
