@@ -15,7 +15,7 @@ RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 
 SCENARIO = Scenario(
     name="latency_vs_bandwidth",
     summary="Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?",
-    minutes=6,
+    minutes=2,
     base={
         "models.pair": "sotu",
         "models.temperature": 1.0,
