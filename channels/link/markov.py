@@ -111,6 +111,9 @@ class _PerMessageCurve(Curve):
         """Of the first message of the first request; the curve of another is its own."""
         return self._bps[self._state((0, 0, 0))] * (t1_s - t0_s) if t1_s > t0_s else 0.0
 
+    def ready_s(self, position: Position, bits: float) -> float:
+        return position.time_s if self._bps[self._state(position.message)] > 0 else float("inf")
+
     def finish(self, position: Position, bits: float) -> Position:
         bps = self._bps[self._state(position.message)]
         busy_s = bits / bps if bps > 0 else float("inf")

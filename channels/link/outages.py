@@ -106,6 +106,13 @@ class _InterruptedCurve(Curve):
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._inner.finish(position, left_bits)
 
+    def ready_s(self, position: Position, bits: float) -> float:
+        for start_s, end_s in self._from(position.time_s):
+            if self._inner.ready_s(position, bits) < start_s:
+                break
+            position = Position(max(position.time_s, end_s), 0.0, position.message)
+        return self._inner.ready_s(position, bits)
+
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         return self._inner.idle(position, now_s, message)
 

@@ -39,6 +39,10 @@ class Curve(ABC):
     def finish(self, position: Position, bits: float) -> Position:
         """Where the link stands when `bits` more have gone through without a pause; time inf when they never do."""
 
+    def ready_s(self, position: Position, bits: float) -> float:
+        """When the first of `bits` more goes out; the link is silent until then, and nobody transmits."""
+        return position.time_s
+
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
         return Position(now_s, 0.0, message)
@@ -78,6 +82,9 @@ class ConstantCurve(Curve):
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         return self._bps * (t1_s - t0_s) if t1_s > t0_s else 0.0
+
+    def ready_s(self, position: Position, bits: float) -> float:
+        return position.time_s if self._bps > 0 else float("inf")
 
     def finish(self, position: Position, bits: float) -> Position:
         busy_s = bits / self._bps if self._bps > 0 else float("inf") if bits > 0 else 0.0

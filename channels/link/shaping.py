@@ -59,15 +59,21 @@ class _BucketCurve(Curve):
             return 0.0
         return min(self._rate.peak_bps * (t1_s - t0_s), self._rate.burst_bits + self._rate.bps * (t1_s - t0_s))
 
+    def ready_s(self, position: Position, bits: float) -> float:
+        return position.time_s + self._busy_s(position, bits) - bits / self._rate.peak_bps
+
     def finish(self, position: Position, bits: float) -> Position:
-        tokens_bits = self._rate.burst_bits + position.credit_bits
-        busy_s = max(0.0, (bits - tokens_bits) / self._rate.bps, bits / self._rate.peak_bps)
+        busy_s = self._busy_s(position, bits)
         credit_bits = min(0.0, position.credit_bits + self._rate.bps * busy_s - bits)
         return Position(position.time_s + busy_s, credit_bits, position.message)
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         credit_bits = position.credit_bits + self._rate.bps * (now_s - position.time_s)
         return Position(now_s, min(0.0, credit_bits), message)
+
+    def _busy_s(self, position: Position, bits: float) -> float:
+        tokens_bits = self._rate.burst_bits + position.credit_bits
+        return max(0.0, (bits - tokens_bits) / self._rate.bps, bits / self._rate.peak_bps)
 
 
 class _DutyCurve(Curve):
@@ -81,9 +87,11 @@ class _DutyCurve(Curve):
         """The long-run share of the rate: how it falls into airtime and silence depends on the packets."""
         return self._bps * (t1_s - t0_s) / (1 + self._owed_per_bit) if t1_s > t0_s else 0.0
 
+    def ready_s(self, position: Position, bits: float) -> float:
+        return position.time_s - position.credit_bits / self._bps
+
     def finish(self, position: Position, bits: float) -> Position:
-        silence_s = -position.credit_bits / self._bps
-        end_s = position.time_s + silence_s + bits / self._bps
+        end_s = self.ready_s(position, bits) + bits / self._bps
         return Position(end_s, -bits * self._owed_per_bit, position.message)
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:

@@ -34,6 +34,8 @@ J = TypeVar("J", bound=Job)
 class Server(ABC, Generic[J]):
     """One transmitter. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
 
+    begin_s: float = 0.0
+    """When the first bit of the packet that `start` has just answered goes out, now or later."""
     due_s: float = INF
     version: int = 0
 
@@ -154,6 +156,7 @@ class FifoServer(Server[J]):
             before = Position(before[0], before[1], job.index)
         self._sent = job
         self._curve.forget(before[0])
+        self.begin_s = self._curve.ready_s(before, job.bits)
         self._position = self._curve.finish(before, job.bits)
         self.due_s = self._position[0]
         self.version += 1
@@ -241,6 +244,7 @@ class ProcessorServer(Server[J]):
         if not self._joined:
             return None
         self._advance(now_s)
+        self.begin_s = now_s
         job = self._joined.popleft()
         self._order += 1
         heappush(self._active, (self._virtual_bits + job.bits, self._order, job))

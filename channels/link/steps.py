@@ -44,6 +44,16 @@ class StepCurve(Curve):
         into_s = (goal_bits - self._served_bits[segment]) / self._rates_bps[segment]
         return Position(max(position.time_s, self._edges_s[segment] + into_s), 0.0, position.message)
 
+    def ready_s(self, position: Position, bits: float) -> float:
+        segment, time_s = self._segment_at(position.time_s), position.time_s
+        while self._rates_bps[segment] == 0:
+            segment, time_s = segment + 1, self._edges_s[segment + 1]
+            if time_s == INF:
+                return INF
+            if segment == len(self._rates_bps):
+                self._grow()
+        return time_s
+
     def forget(self, before_s: float) -> None:
         if len(self._rates_bps) <= _KEPT or self._edges_s[_KEPT] > before_s:
             return

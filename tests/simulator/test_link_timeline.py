@@ -238,9 +238,27 @@ def test_a_rate_of_zero_waits_for_ever() -> None:
     bench = Bench(rate={"kind": "constant", "bps": 0})
     bench.put(0.0, device=0, bits=1000)
     bench.env.run(until=1e6)
-    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit")]
+    assert bench.log[0, 0] == [(0, "queue")]
     assert bench.link.in_flight == 1
     assert bench.link.station.busy_fraction(1e6) == pytest.approx(1.0)
+
+
+def test_owed_silence_is_waiting_and_not_airtime() -> None:
+    """A duty of 1/4 at 1 kbit/s: 1 s on the air, 3 s of silence, then the next; the link is taken all the time."""
+    bench = Bench(rate={"kind": "duty_cycle", "bps": 1000, "duty": 0.25})
+    for device in range(2):
+        bench.put(0.0, device=device, bits=1000)
+    bench.run()
+    assert bench.log[1, 0] == [(0, "queue"), (4.0, "transmit"), (5.0, "propagation"), (5.1, "deliver")]
+    assert bench.link.station.busy_fraction(5.0) == pytest.approx(1.0)
+
+
+def test_an_outage_before_a_packet_is_waiting_and_within_it_is_airtime() -> None:
+    outages = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 1000}, "outages_s": ((0, 2), (2.5, 4))}
+    bench = Bench(rate=outages)
+    bench.put(0.0, device=0, bits=1000)
+    bench.run()
+    assert bench.log[0, 0] == [(0, "queue"), (2.0, "transmit"), (4.5, "propagation"), (4.6, "deliver")]
 
 
 def test_states_are_the_documented_ones() -> None:

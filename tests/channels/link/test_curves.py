@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.link.mahimahi import MahimahiCurve
 from channels.link.rates import Curve, Position, Rate
 from channels.link.steps import StepCurve
 from channels.link.uniforms import Uniforms
@@ -106,3 +107,13 @@ def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniform
             assert len(lean._rates_bps) < 350 < len(whole._rates_bps)
             with pytest.raises(AssertionError, match="I2"):
                 lean.served_bits(0.0, 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(start_s=TIMES, bits=SIZES)
+def test_nothing_is_served_before_the_first_bit_goes_out(curve: Curve, start_s: float, bits: int) -> None:
+    position = curve.finish(Position(start_s), 5000)
+    ready_s, end_s = curve.ready_s(position, bits), curve.finish(position, bits).time_s
+    assert position.time_s - 1e-9 <= ready_s <= end_s + 1e-9
+    if not isinstance(curve, MahimahiCurve) and position.credit_bits == 0:
+        assert curve.served_bits(position.time_s, ready_s) <= 1e-3
