@@ -210,7 +210,7 @@ class Link:
         message.prefix = len(message.packets)
         if message.missing:
             message.prefix = next(k for k, packet in enumerate(message.packets) if not packet.arrived)
-            if not message.packets[message.prefix].missed or not message.prefix:
+            if not message.packets[message.prefix].missed:
                 return
             self._later(self._reverse_delay_s, partial(self._obsolete, message))
         message.done = True

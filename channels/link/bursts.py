@@ -26,6 +26,14 @@ class GilbertElliott(Loss):
     loss_good: float = Field(0.0, ge=0, lt=1, description="Probability of loss in the good state.")
     loss_bad: float = Field(1.0, ge=0, le=1, description="Probability of loss in the bad state.")
 
+    @classmethod
+    def of_mean(cls, loss: float, burst: float) -> Self:
+        """Per packet: this share of packets lost (0 to below 1), in bursts of this mean length (packets, at least 1).
+
+        Raises ValidationError when such bursts leave too little room between them: loss / (1 - loss) > burst.
+        """
+        return cls(to_bad=loss / (1 - loss) / burst, to_good=1 / burst)
+
     @model_validator(mode="after")
     def _steps_are_probabilities(self) -> Self:
         if self.per == "packet" and max(self.to_bad, self.to_good) > 1:
