@@ -9,17 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from simulator.plant import Plant
+from simulator.records import Recorder
 from simulator.results import BREAKDOWN, METRICS
 
 OVERLOAD = 0.95
 
 
-def summarise(requests: pd.DataFrame, rounds: pd.DataFrame, plant: Plant) -> dict[str, float]:
+def summarise(requests: pd.DataFrame, recorder: Recorder, plant: Plant) -> dict[str, float]:
     """Every metric of `results.METRICS`, in its order, then BREAKDOWN as seconds per output token.
 
     Latencies are of answered requests only; where there are none, or a ratio has no denominator, the value is nan.
     """
-    values = _latencies(requests) | _rounds(requests, rounds) | _plant(requests, plant)
+    values = _latencies(requests) | _rounds(requests, recorder) | _plant(requests, plant)
     answered = requests[requests["outcome"] == "answered"]
     tokens = float(answered["output_tokens"].sum())
     breakdown = {name: _ratio(float(answered[name].sum()), tokens) for name in BREAKDOWN}
@@ -48,11 +49,10 @@ def _latencies(requests: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _rounds(requests: pd.DataFrame, rounds: pd.DataFrame) -> dict[str, float]:
-    total = {name: float(rounds[name].sum()) for name in rounds.columns if name != "cell"}
+def _rounds(requests: pd.DataFrame, recorder: Recorder) -> dict[str, float]:
+    total, speculative = recorder.totals, float(recorder.speculative)
     tokens, drafted, verified = float(requests["output_tokens"].sum()), total["drafted"], total["verified"]
     rejected = verified - total["accepted"]
-    speculative = float((rounds["drafted"] > 0).sum())
     return {
         "payload_bits_per_token": _ratio(total["payload_bits"], tokens),
         "payload_bits_per_draft": _ratio(total["payload_bits"], drafted),

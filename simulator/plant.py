@@ -9,6 +9,7 @@ import simpy
 
 from simulator.cloud import Cloud
 from simulator.edge import Device
+from simulator.invariants import check_link, check_station
 from simulator.link import Link
 from simulator.station import Station
 from simulator.workload import Users
@@ -37,3 +38,10 @@ class Plant:
         """Every queue: links, cloud, devices."""
         links = [link.station for link in self.links]
         return [*links, self.cloud.station, *(device.station for device in self.devices)]
+
+    def check(self) -> None:
+        """Raises AssertionError on the first broken invariant of links and queues."""
+        for link in self.links:
+            check_link(link)
+        for station in self.stations:
+            check_station(station)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from models.interface import Prompt
 from simulator.ledger import Ledger
 from simulator.measures import Measures
 from simulator.results import REQUEST_COLUMNS, ROUND_COLUMNS
 from simulator.steps import Drafted
+
+CHUNK_ROWS = 50_000
+"""Rounds kept before they become a piece of a table."""
 
 
 @dataclass(slots=True)
@@ -38,7 +43,7 @@ class Round:
     measures: Measures = field(default_factory=Measures)
 
     def row(self, request: Request) -> tuple[object, ...]:
-        """As ROUND_COLUMNS, the cell's id aside."""
+        """As ROUND_COLUMNS, after the cell's id."""
         drafts, measures = self.drafts, self.measures
         return (
             request.device,
@@ -60,8 +65,8 @@ class Round:
             self.downlink_bits,
             sum(drafted.support_size for drafted in drafts),
             sum(drafted.draft.support.size for drafted in drafts),
-            sum(drafted.dropped_mass for drafted in drafts),
-            sum(drafted.tv_quantization for drafted in drafts),
+            sum((drafted.dropped_mass for drafted in drafts), 0.0),
+            sum((drafted.tv_quantization for drafted in drafts), 0.0),
             measures.tv_mismatch,
             measures.tv_qhat,
             measures.rejection_bound,
@@ -110,7 +115,7 @@ class Request:
         self.ledger.end()
 
     def row(self) -> tuple[object, ...]:
-        """As REQUEST_COLUMNS, the cell's id aside."""
+        """As REQUEST_COLUMNS, after the cell's id."""
         latency_s, spent = self.finish_s - self.arrival_s, self.ledger.spent
         if self.outcome != "in_flight":
             gap = abs(math.fsum(spent.values()) - latency_s)
@@ -134,12 +139,50 @@ class Request:
         )
 
 
-def requests_table(requests: Iterable[Request]) -> pd.DataFrame:
-    """A row per request, REQUEST_COLUMNS without `cell`."""
-    return pd.DataFrame.from_records([request.row() for request in requests], columns=REQUEST_COLUMNS[1:])
+class Recorder:
+    """The two tables of a run, filled as requests end, in that order; rounds go to a file where one is named.
 
+    A row of the rounds' table takes no part in anything after its request has ended, so with a file the memory of a
+    run does not grow with it. `totals` sums the numeric columns of all rounds.
+    """
 
-def rounds_table(requests: Iterable[Request]) -> pd.DataFrame:
-    """A row per round, ROUND_COLUMNS without `cell`."""
-    rows = [round_.row(request) for request in requests for round_ in request.rounds]
-    return pd.DataFrame.from_records(rows, columns=ROUND_COLUMNS[1:])
+    def __init__(self, cell: str, rounds_to: Path | None = None) -> None:
+        self.totals: dict[str, float] = dict.fromkeys(ROUND_COLUMNS[3:], 0.0)
+        self.speculative = 0
+        """Rounds with drafts."""
+        self._cell = cell
+        self._path = rounds_to
+        self._writer: pq.ParquetWriter | None = None
+        self._requests: list[tuple[object, ...]] = []
+        self._rows: list[tuple[object, ...]] = []
+        self._chunks: list[pd.DataFrame] = []
+
+    def add(self, request: Request) -> None:
+        """Takes a request that has ended, or is in flight at the end of the run."""
+        self._requests.append((self._cell, *request.row()))
+        self._rows.extend((self._cell, *round_.row(request)) for round_ in request.rounds)
+        if len(self._rows) >= CHUNK_ROWS:
+            self._flush()
+
+    def close(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The tables of requests and rounds; the latter without rows where they went to a file."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        empty = [] if self._path is None else [pd.DataFrame(columns=ROUND_COLUMNS)]
+        requests = pd.DataFrame.from_records(self._requests, columns=REQUEST_COLUMNS)
+        return requests, pd.concat(self._chunks or empty, ignore_index=True)
+
+    def _flush(self) -> None:
+        chunk = pd.DataFrame.from_records(self._rows, columns=ROUND_COLUMNS)
+        self._rows.clear()
+        for name in self.totals:
+            self.totals[name] += float(chunk[name].sum())
+        self.speculative += int((chunk["drafted"] > 0).sum())
+        if self._path is None:
+            self._chunks.append(chunk)
+            return
+        table = pa.Table.from_pandas(chunk, preserve_index=False)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, table.schema)
+        self._writer.write_table(table)

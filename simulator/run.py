@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import simpy
@@ -11,12 +12,11 @@ from channels.link.config import Link as LinkConfig
 from simulator.cloud import Cloud
 from simulator.config import Cell
 from simulator.edge import Device
-from simulator.invariants import check
 from simulator.link import Link
 from simulator.memory import Memory
 from simulator.metrics import summarise
 from simulator.plant import Plant
-from simulator.records import requests_table, rounds_table
+from simulator.records import Recorder
 from simulator.serving import Network
 from simulator.sessions import Decoder
 from simulator.streams import source
@@ -28,32 +28,37 @@ MEMORY = Memory()
 
 @dataclass(frozen=True)
 class CellResult:
-    """What one cell gave: `summary` holds `results.METRICS` and BREAKDOWN as seconds per output token."""
+    """What one cell gave: `summary` holds `results.METRICS` and BREAKDOWN as seconds per output token.
+
+    The tables' rows are in the order in which requests ended.
+    """
 
     summary: dict[str, float]
     requests: pd.DataFrame
     rounds: pd.DataFrame
 
 
-def simulate(cell: Cell, memory: Memory | None = None) -> CellResult:
+def simulate(cell: Cell, memory: Memory | None = None, rounds_to: Path | None = None) -> CellResult:
     """Runs a cell until each request has its end. Raises ConfigError for what only the loaded pair can tell.
 
     `memory` holds what is decoded already; by default this process's own. A remembered run equals a live one.
+    `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table.
     """
-    plant = build(cell, MEMORY if memory is None else memory)
+    recorder = Recorder(cell.id, rounds_to)
+    plant = build(cell, MEMORY if memory is None else memory, recorder)
     run(plant, cell.workload.horizon_s)
-    check(plant)
-    in_order = sorted(plant.users.requests, key=lambda request: (request.device, request.number))
-    requests, rounds = requests_table(in_order), rounds_table(in_order)
-    return CellResult(summarise(requests, rounds, plant), requests, rounds)
+    plant.users.close()
+    plant.check()
+    requests, rounds = recorder.close()
+    return CellResult(summarise(requests, recorder, plant), requests, rounds)
 
 
-def build(cell: Cell, memory: Memory) -> Plant:
+def build(cell: Cell, memory: Memory, recorder: Recorder) -> Plant:
     """The cloud, links, devices and users of a cell, at time 0."""
     env = simpy.Environment()
     cloud = Cloud(env, cell.cloud, source(cell.seed, "cloud failures"))
     decoder = Decoder(cell, memory)
-    users = Users(env, cell.workload, decoder, source(cell.seed, "users"))
+    users = Users(env, cell.workload, decoder, recorder, source(cell.seed, "users"))
     links: dict[tuple[str, LinkConfig, int], Link] = {}
     devices: list[Device] = []
     for place, each in enumerate(cell.classes):

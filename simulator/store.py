@@ -14,13 +14,15 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 import channels
 import kinds
@@ -31,16 +33,8 @@ from simulator.config import Cell
 from simulator.stats import summarise
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
-_TABLES = ("cells", "requests", "rounds")
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What some cells gave: a row a cell, a row a request, a row a round."""
-
-    cells: pd.DataFrame
-    requests: pd.DataFrame
-    rounds: pd.DataFrame
+CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
+"""What a part holds: two tables, and a folder with one file of rounds a cell."""
 
 
 class Store:
@@ -52,50 +46,68 @@ class Store:
         self._identity = _identity(cells)
         self._started = time.time()
         self._created = not out.exists()
+        self._parts = out / "parts"
         found = self._manifest()
         if found.get("identity") != self._identity:
             if not self._created and not overwrite and any(out.iterdir()):
                 raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
             self._open(found)
 
-    def whole(self) -> Tables | None:
-        """The finished tables, or None where the sweep has not ended."""
-        if not self._manifest().get("finished"):
-            return None
-        return Tables(*(pd.read_parquet(self.out / f"{name}.parquet") for name in _TABLES))
+    @property
+    def finished(self) -> bool:
+        """Whether the sweep has ended and its tables are whole."""
+        return bool(self._manifest().get("finished"))
 
-    def part(self, name: str) -> Tables | None:
-        """A finished group of cells, or None."""
-        folder = self.out / "parts" / name
-        return Tables(*(pd.read_parquet(folder / f"{table}.parquet") for table in _TABLES)) if folder.is_dir() else None
+    def cells(self) -> pd.DataFrame:
+        """The finished table of cells."""
+        return pd.read_parquet(self.out / "cells.parquet")
 
-    def keep(self, name: str, tables: Tables) -> None:
-        """Keeps a group of cells, all of it or nothing."""
-        folder = self.out / "parts" / name
-        unfinished = folder.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        for table in _TABLES:
-            getattr(tables, table).to_parquet(unfinished / f"{table}.parquet", index=False)
-        unfinished.replace(folder)
+    def part(self, name: str) -> pd.DataFrame | None:
+        """The rows of a finished group of cells, or None."""
+        folder = self._parts / name
+        return pd.read_parquet(folder / CELLS) if folder.is_dir() else None
 
-    def finish(self, tables: Tables) -> None:
-        """Writes the tables and the cells' files, and drops the parts."""
-        for name in _TABLES:
-            frame: pd.DataFrame = getattr(tables, name)
-            _atomically(self.out / f"{name}.parquet", lambda path, frame=frame: frame.to_parquet(path, index=False))
-        _atomically(self.out / "cells.csv", lambda path: tables.cells.to_csv(path, index=False))
-        _atomically(self.out / "summary.csv", lambda path: summarise(tables.cells).to_csv(path, index=False))
+    def unfinished(self, name: str) -> Path:
+        """Where a worker puts what a group of cells gives: CELLS, REQUESTS, ROUNDS."""
+        return self._parts / f"{name}.unfinished"
+
+    def keep(self, name: str) -> None:
+        """The group is whole."""
+        self.unfinished(name).replace(self._parts / name)
+
+    def finish(self, cells: pd.DataFrame) -> None:
+        """Writes the tables and the cells' files from all parts, and drops the parts."""
+        places = {cell: folder for folder in self._parts.iterdir() for cell in pd.read_parquet(folder / CELLS)["cell"]}
+        folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
+        _atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
+        requests = pd.concat([pd.read_parquet(folder / REQUESTS) for folder in folders], ignore_index=True)
+        order = {cell.id: place for place, cell in enumerate(self._cells)}
+        requests = requests.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+        _atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
+        _atomically(self.out / "cells.parquet", partial(cells.to_parquet, index=False))
+        _atomically(self.out / "cells.csv", partial(cells.to_csv, index=False))
+        _atomically(self.out / "summary.csv", partial(summarise(cells).to_csv, index=False))
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
-        shutil.rmtree(self.out / "parts", ignore_errors=True)
+        shutil.rmtree(self._parts)
+
+    def _join_rounds(self, places: Mapping[str, Path], path: Path) -> None:
+        """One file of rounds from many, piece by piece."""
+        with ExitStack() as stack:
+            writer = None
+            for cell in self._cells:
+                pieces = pq.ParquetFile(places[cell.id] / ROUNDS / f"{cell.id}.parquet")
+                if writer is None:
+                    writer = stack.enter_context(pq.ParquetWriter(path, pieces.schema_arrow))
+                for number in range(pieces.num_row_groups):
+                    writer.write_table(pieces.read_row_group(number))
 
     def discard(self) -> None:
         """Undoes the opening of a directory in which nothing has been finished."""
-        parts = self.out / "parts"
-        if self._created and not (parts.is_dir() and any(parts.iterdir())):
+        kept = [folder for folder in self._parts.glob("*") if folder.suffix != ".unfinished"]
+        if self._created and not kept:
             shutil.rmtree(self.out, ignore_errors=True)
 
     def _open(self, found: dict[str, Any]) -> None:
@@ -130,7 +142,7 @@ class Store:
         _atomically(self.out / "manifest.json", lambda path: path.write_text(text))
 
 
-def _atomically(path: Path, write: Any) -> None:
+def _atomically(path: Path, write: Callable[[Path], object]) -> None:
     unfinished = path.with_name(path.name + ".unfinished")
     write(unfinished)
     unfinished.replace(path)

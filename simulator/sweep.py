@@ -8,6 +8,7 @@ on how groups meet workers.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from simulator.config import Cell
 from simulator.memory import Memory
 from simulator.run import simulate
 from simulator.settings import flatten
-from simulator.store import Store, Tables
+from simulator.store import CELLS, REQUESTS, ROUNDS, Store
 
 Progress = Callable[[int, int, str], None]
 
@@ -40,18 +41,24 @@ def sweep(
     """
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
-    store = None if out is None else Store(Path(out).resolve(), cells, overwrite)
-    tables = None if store is None else store.whole()
-    if tables is None:
+    if out is None:
+        return in_order(cells, list(_run(_groups(cells), workers, None, progress or _silent)))
+    store = Store(Path(out).resolve(), cells, overwrite)
+    if not store.finished:
         try:
-            tables = _joined(cells, list(_run(_groups(cells), workers, store, progress or _silent)))
+            parts = list(_run(_groups(cells), workers, store, progress or _silent))
         except ConfigError:
-            if store is not None:
-                store.discard()
+            store.discard()
             raise
-        if store is not None:
-            store.finish(tables)
-    return tables.cells
+        store.finish(in_order(cells, parts))
+    return store.cells()
+
+
+def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of `parts` as one table in the order of `cells`, whatever the order they came in."""
+    order = {cell.id: place for place, cell in enumerate(cells)}
+    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 
 def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
@@ -60,54 +67,53 @@ def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     for cell in cells:
         by_decoding.setdefault(cell.decoding_id, []).append(cell)
     return {
-        hashlib.sha256("".join(c.id for c in group).encode()).hexdigest()[:16]: group for group in by_decoding.values()
+        hashlib.sha256("".join(cell.id for cell in group).encode()).hexdigest()[:16]: group
+        for group in by_decoding.values()
     }
 
 
-def _run(groups: dict[str, list[Cell]], workers: int, store: Store | None, progress: Progress) -> Iterator[Tables]:
+def _run(
+    groups: dict[str, list[Cell]], workers: int, store: Store | None, progress: Progress
+) -> Iterator[pd.DataFrame]:
+    """The rows of each group's cells, as the groups are finished."""
     total, done = sum(map(len, groups.values())), 0
     progress(done, total, "")
     missing = {}
     for name, group in groups.items():
-        if store is not None and (tables := store.part(name)) is not None:
+        if store is not None and (rows := store.part(name)) is not None:
             done += len(group)
             progress(done, total, "resumed")
-            yield tables
+            yield rows
         else:
             missing[name] = group
     parallel = Parallel(n_jobs=min(workers, len(missing)) or 1, return_as="generator_unordered", batch_size=1)
-    for name, tables in parallel(
-        delayed(_group)(name, [cell.model_dump() for cell in group]) for name, group in missing.items()
+    for name, rows in parallel(
+        delayed(_group)(name, [cell.model_dump() for cell in group], store and store.unfinished(name))
+        for name, group in missing.items()
     ):
         if store is not None:
-            store.keep(name, tables)
+            store.keep(name)
         done += len(missing[name])
         progress(done, total, missing[name][0].scheme.kind)
-        yield tables
+        yield rows
 
 
-def _group(name: str, fields: list[dict[str, object]]) -> tuple[str, Tables]:
+def _group(name: str, fields: list[dict[str, object]], folder: Path | None) -> tuple[str, pd.DataFrame]:
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
     memory = Memory()
-    cells, requests, rounds = [], [], []
+    rows, requests = [], []
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / ROUNDS).mkdir(parents=True)
     for cell in map(Cell.from_fields, fields):
-        result = simulate(cell, memory)
-        cells.append({"cell": cell.id, **flatten(cell), **result.summary})
-        requests.append(result.requests.assign(cell=cell.id))
-        rounds.append(result.rounds.assign(cell=cell.id))
-    return name, Tables(pd.DataFrame(cells), pd.concat(requests), pd.concat(rounds))
-
-
-def _joined(cells: Sequence[Cell], parts: Sequence[Tables]) -> Tables:
-    """One table of each kind, rows in the order of `cells`, whatever the order the parts came in."""
-    order = {cell.id: place for place, cell in enumerate(cells)}
-
-    def join(name: str) -> pd.DataFrame:
-        frame: pd.DataFrame = pd.concat([getattr(part, name) for part in parts], ignore_index=True)
-        frame = frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
-        return frame[["cell", *(column for column in frame.columns if column != "cell")]]
-
-    return Tables(join("cells"), join("requests"), join("rounds"))
+        result = simulate(cell, memory, folder and folder / ROUNDS / f"{cell.id}.parquet")
+        rows.append({"cell": cell.id, **flatten(cell), **result.summary})
+        requests.append(result.requests)
+    table = pd.DataFrame(rows)
+    if folder is not None:
+        table.to_parquet(folder / CELLS, index=False)
+        pd.concat(requests).to_parquet(folder / REQUESTS, index=False)
+    return name, table
 
 
 def _silent(_done: int, _total: int, _label: str) -> None:

@@ -10,17 +10,22 @@ import simpy
 from channels.link.uniforms import Uniforms
 from simulator.arrivals import Ask, Workload
 from simulator.edge import Device, Process
+from simulator.invariants import check_rounds
 from simulator.ledger import Ledger
-from simulator.records import Request
+from simulator.records import Recorder, Request
 from simulator.sessions import Decoder
 
 
 class Users:
     """Brings the devices their requests, and hears how each ends."""
 
-    def __init__(self, env: simpy.Environment, workload: Workload, decoder: Decoder, uniforms: Uniforms) -> None:
-        self.requests: list[Request] = []
+    def __init__(
+        self, env: simpy.Environment, workload: Workload, decoder: Decoder, recorder: Recorder, uniforms: Uniforms
+    ) -> None:
+        self.live: dict[tuple[int, int], Request] = {}
+        """Requests that have come and not ended, by device and number."""
         self._env = env
+        self._recorder = recorder
         self._workload = workload
         self._decoder = decoder
         self._uniforms = uniforms
@@ -42,9 +47,18 @@ class Users:
             self._env.process(self._come_and_go(device, self._workload.absences.times(device.number, self._uniforms)))
             self._schedule_next(device)
 
+    def close(self) -> None:
+        """The run is over: what is still there is recorded as in flight."""
+        for request in self.live.values():
+            check_rounds(request)
+            self._recorder.add(request)
+
     def ended(self, device: Device, request: Request) -> None:
         """A request of the device has ended; in a closed loop the next one follows."""
         self._pending -= 1
+        del self.live[request.device, request.number]
+        check_rounds(request)
+        self._recorder.add(request)
         if not self._workload.open:
             self._schedule_next(device)
 
@@ -62,7 +76,7 @@ class Users:
         number = self._counts[device.number]
         self._counts[device.number] += 1
         request = self._decoder.request(device.number, number, ask, self._env.now, Ledger(self._env))
-        self.requests.append(request)
+        self.live[device.number, number] = request
         if self._workload.deadline_s is not None:
             self._later(self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
         device.submit(request)
