@@ -147,14 +147,20 @@ class Device:
         self._end_work()
 
     def _listen(self, request: Request, session: Session) -> Process[None]:
-        """Sends the prompt and takes the tokens that the cloud generates."""
+        """Sends the prompt and takes the tokens that the cloud generates, in order: one reply may overtake another."""
         env = self._network.env
         finished = env.event()
+        early: dict[int, bytes] = {}
+        due = 1
 
         def deliver(round_: Round, reply: bytes) -> None:
-            round_.answered_s = env.now
-            request.commit(wire.decode_tokens(reply, session.format), env.now)
-            request.ledger.close(round_.number)
+            nonlocal due
+            early[round_.number] = reply
+            while due in early:
+                request.rounds[due - 1].answered_s = env.now
+                request.commit(wire.decode_tokens(early.pop(due), session.format), env.now)
+                request.ledger.close(due)
+                due += 1
             if not request.remaining_tokens and not finished.triggered:
                 finished.succeed()
 

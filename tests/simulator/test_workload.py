@@ -7,12 +7,10 @@ from math import exp, inf, log
 import numpy as np
 import pytest
 from cells import PAIR, cell, link
+from plants import ran
 
 from simulator import Cell, simulate
 from simulator.arrivals import Workload
-from simulator.memory import Memory
-from simulator.plant import Plant
-from simulator.run import build, run
 from simulator.streams import source
 
 FREE = link(inf, delay_s=0.0)
@@ -33,17 +31,9 @@ def whole_seconds(scheme: object = "cloud_only", **workload: object) -> Cell:
     )
 
 
-def ran(cell: Cell) -> Plant:
-    """The plant after the run, all invariants checked by a run of its own."""
-    simulate(cell)
-    plant = build(cell, Memory())
-    run(plant, cell.workload.horizon_s)
-    return plant
-
-
 def ends(cell: Cell) -> list[tuple[float, str, float]]:
     """(arrival, outcome, end) of each request, in order of arrival."""
-    return [(each.arrival_s, each.outcome, each.finish_s) for each in ran(cell).users.requests]
+    return [(each.arrival_s, each.outcome, each.finish_s) for each in ran(cell).requests]
 
 
 def test_in_a_closed_loop_the_next_request_follows_the_answer_and_the_thought() -> None:
@@ -84,20 +74,20 @@ def test_a_request_times_out_exactly_when_it_is_late(scheme: str) -> None:
     assert answered_s == int(answered_s) > 2
     assert ends(whole_seconds(scheme, requests=1, deadline_s=answered_s + 1)) == [(0.0, "answered", answered_s)]
     late = ran(whole_seconds(scheme, requests=3, deadline_s=answered_s - 1))
-    assert [(each.outcome, each.finish_s - each.arrival_s) for each in late.users.requests] == [
+    assert [(each.outcome, each.finish_s - each.arrival_s) for each in late.requests] == [
         ("timed_out", answered_s - 1)
     ] * 3
     at_once = ran(whole_seconds(scheme, requests=3, deadline_s=answered_s))
-    for request in at_once.users.requests:
+    for request in at_once.requests:
         assert request.outcome in ("answered", "timed_out") and request.finish_s - request.arrival_s == answered_s
         assert request.outcome == "timed_out" or len(request.tokens) == 4
-    assert len(at_once.users.requests) == 3 and not at_once.users._pending
+    assert len(at_once.requests) == 3 and not at_once.plant.users._pending
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("at_s", [1, 2, 4])
 def test_a_deadline_and_a_departure_at_one_instant_end_a_request_once(scheme: str, at_s: int) -> None:
-    plant = ran(
+    run = ran(
         whole_seconds(
             scheme,
             kind="poisson",
@@ -107,14 +97,14 @@ def test_a_deadline_and_a_departure_at_one_instant_end_a_request_once(scheme: st
             absences={"kind": "scheduled", "away": [(0, at_s, at_s + 10)]},
         )
     )
-    assert len(plant.users.requests) == 4 and not plant.users._pending
-    assert {each.outcome for each in plant.users.requests} <= {"answered", "timed_out", "abandoned"}
+    assert len(run.requests) == 4 and not run.plant.users._pending
+    assert {each.outcome for each in run.requests} <= {"answered", "timed_out", "abandoned"}
 
 
 def test_two_ends_at_one_instant_do_not_hit_the_next_request() -> None:
     """Arrivals at 0 and 1: the first is due at 5, the device leaves at 5; both are told in one instant, and the device
     is well when it comes back."""
-    plant = ran(
+    run = ran(
         whole_seconds(
             output_tokens=20,
             requests=2,
@@ -122,7 +112,7 @@ def test_two_ends_at_one_instant_do_not_hit_the_next_request() -> None:
             absences={"kind": "scheduled", "away": [(0, 5, 6)]},
         )
     )
-    first, second = plant.users.requests
+    first, second = run.requests
     assert first.outcome in ("timed_out", "abandoned") and first.finish_s == 5.0
     assert (second.arrival_s, second.outcome, second.finish_s) == (6.0, "timed_out", 11.0)
 
@@ -130,18 +120,18 @@ def test_two_ends_at_one_instant_do_not_hit_the_next_request() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_in_a_closed_loop_an_absence_abandons_and_the_user_resumes_after_it(scheme: str) -> None:
     away = {"kind": "scheduled", "away": [(0, 2, 10), (0, 11, 12)]}
-    plant = ran(whole_seconds(scheme, requests=3, absences=away))
-    assert [(each.arrival_s, each.outcome) for each in plant.users.requests] == [
+    run = ran(whole_seconds(scheme, requests=3, absences=away))
+    assert [(each.arrival_s, each.outcome) for each in run.requests] == [
         (0.0, "abandoned"), (10.0, "abandoned"), (12.0, "answered"),
     ]  # fmt: skip
-    assert [each.finish_s for each in plant.users.requests[:2]] == [2.0, 11.0]
-    assert all(station.present == 0 for station in plant.stations)
+    assert [each.finish_s for each in run.requests[:2]] == [2.0, 11.0]
+    assert all(station.present == 0 for station in run.plant.stations)
 
 
 def test_in_an_open_loop_what_comes_during_an_absence_is_abandoned_at_once() -> None:
     away = {"kind": "scheduled", "away": [(0, 3, 30)]}
-    plant = ran(whole_seconds(kind="poisson", requests=30, rate_per_s=0.3, absences=away))
-    requests = plant.users.requests
+    run = ran(whole_seconds(kind="poisson", requests=30, rate_per_s=0.3, absences=away))
+    requests = run.requests
     inside = [each for each in requests if 3 <= each.arrival_s < 30]
     assert inside and all(each.outcome == "abandoned" and each.finish_s == each.arrival_s for each in inside)
     after = [each for each in requests if each.arrival_s >= 30]
@@ -166,9 +156,9 @@ def test_random_absences_last_as_long_as_they_say() -> None:
 def test_distinct_texts_go_round() -> None:
     """Nine requests share four texts and their random numbers: the fifth is the first over again, whoever asks."""
     asked = {"kind": "closed", "requests": 3, "devices": 3, "prompt_tokens": 8, "output_tokens": 16, "distinct": 4}
-    plant = ran(cell("k_sqs", workload=asked))
+    run = ran(cell("k_sqs", workload=asked))
     texts: dict[int, set[tuple[int, ...]]] = {}
-    for each in plant.users.requests:
+    for each in run.requests:
         texts.setdefault((each.device + 3 * each.number) % 4, set()).add((*each.prompt.tokens, *each.tokens))
     assert sorted(texts) == [0, 1, 2, 3] and all(len(same) == 1 for same in texts.values())
     assert len({next(iter(same)) for same in texts.values()}) == 4

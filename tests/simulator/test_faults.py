@@ -1,0 +1,226 @@
+"""Faults of every kind at once: each request has one end, and those answered carry the tokens of the quiet run.
+
+Each run is checked as `simulate` checks it: I1 to I4, I9 and I11 at its end, I5 and I8 on the way; I6 by a second run,
+I7 by the bits of every message, I10 by the books of every round. I12 holds because tokens are those of the quiet run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from cells import cell, link
+from numpy.random import Generator
+from plants import ran
+
+from simulator import Cell
+from simulator.decoding import Session
+from simulator.link import Link
+from simulator.memory import Memory
+from simulator.messages import Message
+from simulator.records import Request
+from simulator.transfer import Transfer
+
+MEMORY = Memory()
+"""Of tokens only. A fault changes when, never which, so all schedules share their decoding."""
+SCHEMES: dict[str, object] = {
+    "k_sqs": "k_sqs",
+    "c_sqs": {"kind": "c_sqs", "initial": 0.05},
+    "dense": {"kind": "dense", "max_drafts": 3},
+    "half_top_k": "half_top_k",
+    "cloud_only": "cloud_only",
+    "colocated": "colocated",
+    "edge_only": "edge_only",
+}
+ASKED = {"kind": "closed", "devices": 3, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
+BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.3}
+Text = tuple[tuple[int, ...], tuple[tuple[float, ...], ...]]
+
+
+def text(request: Request) -> Text:
+    """The tokens of an answer, and all that was decided on the way to it."""
+    rounds = request.rounds
+    return tuple(request.tokens), tuple(
+        (each.drafted, each.accepted, each.committed, each.payload_bits, each.reply_bits, each.measures.nll)
+        for each in rounds
+    )
+
+
+@cache
+def quiet(scheme: str) -> dict[tuple[int, int], Text]:
+    """What each request says when nothing goes wrong."""
+    requests = ran(cell(SCHEMES[scheme], workload=ASKED), MEMORY).requests
+    assert all(each.outcome == "answered" for each in requests)
+    return {(each.device, each.number): text(each) for each in requests}
+
+
+def one_of(rng: Generator, *choices: Any) -> Any:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def faulty_link(rng: Generator) -> dict[str, Any]:
+    """Losses, outages, lost acknowledgements, limits, small buffers, fragments, reordering."""
+    constant = {"kind": "constant", "bps": one_of(rng, 3e3, 3e4, 1e6, "inf")}
+    rate = one_of(
+        rng,
+        constant,
+        {"kind": "random_outages", "rate": {"kind": "constant", "bps": 3e4}, "mean_up_s": 1, "mean_out_s": 0.3},
+        {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 3e4}, "outages_s": ((0.1, 0.6), (1.0, 1.5))},
+        {"kind": "markov", "bps": (0, 2e4), "step_s": 0.2},
+    )
+    losses = ("none", {"kind": "bernoulli", "probability": 0.3}, {"kind": "bernoulli", "probability": 0.5}, BURSTS)
+    arq = {
+        "kind": one_of(rng, "stop_and_wait", "selective_repeat"),
+        "timeout_s": one_of(rng, 0.1, 0.25),
+        "timer": one_of(rng, "fixed", "jacobson"),
+        "backoff": one_of(rng, 1.0, 2.0),
+        "timeout_max_s": 0.8,
+        "max_attempts": one_of(rng, None, 1, 3),
+        "ack_loss": one_of(rng, *losses),
+    }
+    delay = one_of(rng, 0.0, 0.02, {"kind": "jitter", "delay_s": 0.01, "jitter_s": 0.02, "reorder": True})
+    return {
+        "rate": rate,
+        "loss": one_of(rng, *losses),
+        "delay": delay if isinstance(delay, dict) else {"kind": "constant", "delay_s": delay},
+        "arq": arq,
+        "mtu_bits": one_of(rng, None, 420),
+        "buffer_packets": one_of(rng, None, None, 1),
+        "sharing": one_of(rng, "fifo", "round_robin", "own"),
+        "access_s": one_of(rng, 0.0, 0.01),
+    }
+
+
+def downtime(rng: Generator, things: int) -> Any:
+    return one_of(
+        rng,
+        "none",
+        {"kind": "random", "mean_there_s": one_of(rng, 0.5, 3.0), "mean_away_s": 0.3},
+        {"kind": "scheduled", "away": [(int(rng.integers(things)), 0.2, 0.9), (0, 1.0, 1.1), (things - 1, 1.3, 1.4)]}
+        if things > 1
+        else {"kind": "scheduled", "away": [(0, 0.1, 0.4), (0, 0.5, 0.55)]},
+    )
+
+
+def faulty(number: int) -> tuple[str, Cell]:
+    """Schedule `number`: a scheme, and a small cell where much goes wrong."""
+    rng = np.random.default_rng((5, number))
+    scheme, servers = one_of(rng, *SCHEMES), one_of(rng, 1, 1, 2, 3)
+    workload = ASKED | {
+        "kind": one_of(rng, "closed", "poisson"),
+        "requests": int(rng.integers(1, 4)),
+        "deadline_s": one_of(rng, None, None, 0.3, 1.0, 3.0),
+        "absences": downtime(rng, 3),
+        "horizon_s": one_of(rng, 1.0, 300.0, 300.0, 300.0),
+    }
+    workload |= {"rate_per_s": one_of(rng, 0.5, 5.0)} if workload["kind"] == "poisson" else {"think_s": 0.1}
+    cloud = {
+        "servers": servers,
+        "routing": one_of(rng, "shared", "round_robin", "shortest_queue", "affinity"),
+        "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
+        "token_budget": one_of(rng, None, 3, 12),
+        "kv_tokens": one_of(rng, None, 27, 40),
+        "failures": downtime(rng, servers),
+        "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
+        "drafter_latency": {"kind": "constant", "per_pass_s": 0.002},
+    }
+    uplink, downlink = faulty_link(rng), faulty_link(rng)
+    return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, uplink=uplink, downlink=downlink)
+
+
+def verify(number: int, seen: Counter[str]) -> None:
+    """Runs a schedule and checks all that holds whatever happens; `seen` counts what did happen."""
+    scheme, made = faulty(number)
+    run = ran(made, MEMORY)
+    plant, requests = run.plant, run.requests
+    places = [(each.device, each.number) for each in requests]
+    assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
+    for each in requests:
+        seen[each.outcome] += 1
+        if each.outcome == "answered":
+            assert text(each) == quiet(scheme)[each.device, each.number], f"request {each.device}/{each.number}"
+        else:
+            said = quiet(scheme)[each.device, each.number][0]
+            assert tuple(each.tokens) == said[: len(each.tokens)]
+    if plant.env.peek() <= made.workload.horizon_s:
+        assert plant.users.done and all(each.outcome != "in_flight" for each in requests)
+        assert all(device.station.present == 0 for device in plant.devices)
+    seen["crash"] += plant.cloud.crashes
+    seen["eviction"] += plant.cloud.evictions
+    for way in plant.links:
+        seen["lost"] += way.lost
+        seen["dropped"] += way.dropped
+    if number % 10 == 0:
+        again = ran(made, MEMORY).result
+        assert again.rounds.equals(run.result.rounds) and again.requests.equals(run.result.requests), "I6"
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What has happened; while it counts, messages and caches are watched."""
+    counter: Counter[str] = Counter()
+    put, resolve, given_up = Link.put, Session.resolve, Transfer._given_up
+
+    def watched_put(self: Link, message: Message) -> None:
+        sizes = self.config.packets_bits(message.bits)
+        assert message.bits % 8 == 0 and sum(sizes) == message.bits + self.config.header_bits * len(sizes), "I7"
+        put(self, message)
+
+    def watched_resolve(self: Session, branch: Any, reply: bytes) -> Any:
+        after, undone = resolve(self, branch, reply)
+        assert 1 <= len(after.committed) - after.cached <= 2, "I10"
+        return after, undone
+
+    def watched_given_up(self: Transfer, message: Message) -> None:
+        counter["given up"] += 1
+        given_up(self, message)
+
+    monkeypatch.setattr(Link, "put", watched_put)
+    monkeypatch.setattr(Session, "resolve", watched_resolve)
+    monkeypatch.setattr(Transfer, "_given_up", watched_given_up)
+    return counter
+
+
+OUTCOMES = ("answered", "timed_out", "abandoned")
+FAULTS = ("crash", "eviction", "lost", "dropped", "given up")
+
+
+def test_random_fault_schedules(seen: Counter[str]) -> None:
+    for number in range(60):
+        verify(number, seen)
+    assert all(seen[name] >= 10 for name in (*OUTCOMES, *FAULTS)), seen
+
+
+@pytest.mark.slow
+def test_a_thousand_random_fault_schedules(seen: Counter[str]) -> None:
+    for number in range(1_000):
+        verify(number, seen)
+    assert all(seen[name] >= 200 for name in (*OUTCOMES, *FAULTS)), seen
+    assert seen["in_flight"] > 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_half_the_packets_bursts_lost_acknowledgements_and_a_crash_change_no_token(scheme: str) -> None:
+    """Downlink replies of the hosted schemes overtake each other here, and are put in order at the device."""
+    half = {"kind": "bernoulli", "probability": 0.5}
+    arq = {"kind": "selective_repeat", "timeout_s": 0.05, "ack_loss": half}
+    run = ran(
+        cell(
+            SCHEMES[scheme],
+            workload=ASKED,
+            uplink=link(3e4, loss=half, arq=arq, mtu_bits=420),
+            downlink=link(1e5, loss=BURSTS, arq=arq),
+            cloud={
+                "servers": 2,
+                "routing": "affinity",
+                "latency": {"kind": "constant", "per_pass_s": 0.02},
+                "failures": {"kind": "scheduled", "away": [(0, 0.3, 2.0), (1, 0.5, 1.0), (0, 2.1, 2.2)]},
+            },
+        ),
+        MEMORY,
+    )
+    assert run.plant.cloud.crashes >= 2 or scheme == "edge_only"
+    assert {(each.device, each.number): text(each) for each in run.requests} == quiet(scheme)
