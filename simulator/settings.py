@@ -12,7 +12,8 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -126,9 +127,11 @@ def flatten(part: Part) -> dict[str, Scalar]:
 
 
 def part_of(annotation: object) -> type[Part] | None:
-    """The part or family that a field's annotation takes; None for plain values. Looks into unions."""
+    """The part or family that a field's annotation takes; None for plain values and lists. Looks into unions."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return annotation
+    if get_origin(annotation) not in (Union, UnionType, Annotated):
+        return None
     found = (part_of(argument) for argument in get_args(annotation))
     return next((part for part in found if part is not None), None)
 

@@ -49,6 +49,7 @@ class Tray(Part):
 
 class Breakfast(Part):
     tray: Tray = Tray()
+    others: tuple[Tray, ...] = Field((), description="further trays")
     guests: int = Field(1, ge=1)
     price_s: float = Field(2.0, ge=0)
 
@@ -116,6 +117,13 @@ def test_a_mistake_is_one_line_that_names_the_field(settings: dict[str, object],
     assert told in str(error.value) and "\n" not in str(error.value)
 
 
+def test_a_list_of_parts_is_given_whole() -> None:
+    assert set_in({"others": [{"hot": False}]}).others == (Tray(hot=False),)
+    assert [line.field for line in describe(BASE) if line.field.startswith("others")] == ["others"]
+    with pytest.raises(ConfigError, match="no cell has such a field"):
+        set_in({"others.hot": False})
+
+
 def test_an_axis_without_values_is_refused() -> None:
     with pytest.raises(ConfigError, match="guests"):
         expand(BASE, {"guests": []})
@@ -180,7 +188,7 @@ def test_a_partial_tree_takes_defaults_for_what_it_lacks() -> None:
 
 def test_flat_rows_name_every_leaf() -> None:
     assert flatten(BASE) == {
-        "tray.drink.kind": "tea", "tray.drink.minutes": 3.0, "tray.drink.sugar": 0, "tray.hot": True,
+        "tray.drink.kind": "tea", "tray.drink.minutes": 3.0, "tray.drink.sugar": 0, "tray.hot": True, "others": "[]",
         "guests": 1, "price_s": 2.0,
     }  # fmt: skip
 
