@@ -96,6 +96,6 @@ def _link(
     own = cell.fleet and getattr(cell.fleet[place], way) is not None
     key = (way, config, place if own else -1)
     if key not in links:
-        name = f"{cell.fleet[place].name} {way}" if own else way
-        links[key] = Link(env, config, source(cell.seed, name), name, reverse.delay.mean_s)
+        name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
+        links[key] = Link(env, config, source(cell.seed, luck), name, reverse.delay.mean_s)
     return links[key]

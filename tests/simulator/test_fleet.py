@@ -1,0 +1,95 @@
+"""Classes of devices: each with its own scheme, processor and links, or those of the cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cells import cell, link
+from plants import Ran, ran
+
+from simulator import Cell, ConfigError
+
+FAST = {"latency": {"kind": "constant", "per_pass_s": 0.001}}
+ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 8}
+BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.3, "to_good": 0.3}
+
+
+def fleet(*classes: dict[str, Any], **fields: Any) -> Cell:
+    devices = sum(each.get("count", 1) for each in classes)
+    return cell(**{"fleet": classes, "workload": ASKED | {"devices": devices}, **fields})
+
+
+def tokens(run: Ran) -> dict[tuple[int, int], list[int]]:
+    return {(each.device, each.number): each.tokens for each in run.requests}
+
+
+def test_devices_are_numbered_class_by_class_and_use_their_own_scheme() -> None:
+    made = fleet({"name": "thin", "count": 2, "scheme": "cloud_only"}, {"name": "smart"}, {"scheme": "edge_only"})
+    rounds = ran(made).result.rounds
+    sent = rounds.groupby("device")[["drafted", "payload_bits", "uplink_bits"]].sum()
+    assert (sent.loc[[0, 1], "drafted"] == 0).all() and (sent.loc[[0, 1, 3], "payload_bits"] == 0).all()
+    assert sent.loc[2, "payload_bits"] > 0
+    assert (rounds[rounds["device"] == 3]["edge_passes"] == 1).all()
+
+
+def test_a_class_decodes_as_a_cell_of_its_scheme_would() -> None:
+    """Its place in the fleet decides when, not what: device 0 says the same alone."""
+    mixed = tokens(ran(fleet({"scheme": "k_sqs"}, {"scheme": "cloud_only"})))
+    for scheme, device in (("k_sqs", 0), ("cloud_only", 1)):
+        alone = tokens(ran(cell(scheme, workload=ASKED | {"devices": 2})))
+        for number in (0, 1):
+            assert mixed[device, number] == alone[device, number]
+
+
+def test_links_are_shared_within_a_class_and_by_those_without_their_own() -> None:
+    made = fleet(
+        {"name": "lora", "count": 2, "uplink": link(1e4)}, {"name": "b", "count": 2}, {"name": "c", "edge": FAST}
+    )
+    links = {each.name: each for each in ran(made).plant.links}
+    assert set(links) == {"lora uplink", "uplink", "downlink"}
+    owners = {name: set(each._senders) for name, each in links.items()}
+    assert owners == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
+
+
+def test_an_own_uplink_and_processor_set_the_pace_of_their_class_alone() -> None:
+    slow, fast = {"name": "slow", "uplink": link(1e3)}, {"name": "fast", "uplink": link(1e6), "edge": FAST}
+    roomy = {"servers": 2, "batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02}}
+    same = ASKED | {"distinct": 1}
+    run = ran(fleet(slow, fast, cloud=roomy, workload=same | {"devices": 2}))
+    both = run.result.requests.set_index(["device", "request"])["latency_s"].sort_index()
+    assert (both.loc[0] > 3 * both.loc[1]).all()
+    alone = ran(cell("k_sqs", 1e3, workload=same, cloud=roomy)).result.requests.set_index("request")["latency_s"]
+    assert both.loc[0].sort_index().to_numpy() == pytest.approx(alone.sort_index().to_numpy(), rel=1e-9)
+
+
+def test_classes_of_one_name_have_luck_of_their_own() -> None:
+    """Downlinks alike in everything, under the same texts, lose different packets."""
+    lossy = {"scheme": "cloud_only", "downlink": link(1e5, loss=BURSTS)}
+    run = ran(fleet(lossy, lossy, lossy, workload=ASKED | {"devices": 3, "distinct": 1}))
+    assert len(run.plant.downlinks) == 3 and min(each.lost for each in run.plant.downlinks) > 0
+    charged = run.result.rounds.sort_values(["request", "round"]).groupby("device")["downlink_bits"].apply(tuple)
+    assert len(set(charged)) == 3
+
+
+@pytest.mark.parametrize(
+    ("classes", "devices", "message"),
+    [
+        ([{"count": 2}], 3, r"workload\.devices = 3: must be the fleet's total, 2$"),
+        ([{"count": 0}], 1, r"^fleet\.0\.count = 0: "),
+        ([{"name": ""}], 1, r"^fleet\.0\.name = '': "),
+        ([{}, {"scheme": "nonsense"}], 2, r"^fleet\.1\.scheme\.kind = 'nonsense': "),
+        ([{"scheme": {"kind": "k_sqs", "k": 65}}], 1, r"fleet\.0\.scheme\.k = 65: must be at most the vocabulary, 64$"),
+        ([{"edge": {"encode_s_per_draft": -1}}], 1, r"^fleet\.0\.edge\.encode_s_per_draft = -1: "),
+        (
+            [{"downlink": link(1e5, 0.3)}],
+            1,
+            r"fleet\.0\.uplink\.arq\.timeout_s = 0\.2: must be at least one round trip",
+        ),
+        ([{"colour": "red"}], 1, r"^fleet\.0\.colour = 'red': no such field$"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(classes: list[dict[str, Any]], devices: int, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        cell(fleet=classes, workload=ASKED | {"devices": devices})
+    assert "\n" not in str(caught.value)
