@@ -53,7 +53,7 @@ LORA_SF7 = Preset(
         rate=DutyCycle(bps=5_470, duty=0.01),
         loss=Bernoulli(probability=0.01),
         delay=ConstantDelay(delay_s=0.001),
-        mtu_bits=243 * 8,
+        mtu_bits=235 * 8,
         header_bits=13 * 8 + 96,
         arq=StopAndWait(timeout_s=1.1),
         sharing=Own(),
@@ -61,12 +61,12 @@ LORA_SF7 = Preset(
     downlink=Link(
         rate=Constant(bps=5_470),
         delay=ConstantDelay(delay_s=1.0),
-        mtu_bits=243 * 8,
+        mtu_bits=235 * 8,
         header_bits=13 * 8 + 96,
         arq=StopAndWait(timeout_s=1.1),
     ),
-    source="LoRaWAN Regional Parameters EU868: DR5 = SF7 at 125 kHz, 5470 bit/s, payload at most 230 bytes behind 13 "
-    "of header, RX1 window 1 s after the uplink (the downlink's delay); duty cycle 1%, ETSI EN 300 220. Loss 1% (I).",
+    source="LoRaWAN Regional Parameters EU868: DR5 = SF7 at 125 kHz, 5470 bit/s, at most 222 bytes behind 13 of "
+    "header, RX1 window 1 s after the uplink (the downlink's delay); duty cycle 1%, ETSI EN 300 220. Loss 1% (I).",
 )
 LTE_CELL_EDGE = Preset(
     uplink=Link(
