@@ -37,6 +37,13 @@ def test_a_loss_depends_on_the_address_alone(uniforms: Uniforms) -> None:
     assert [one.lost(0.0, at) for at in addresses] == [other.lost(9.0, at) for at in reversed(addresses)][::-1]
 
 
+@pytest.mark.parametrize("axis", range(5))
+def test_each_part_of_the_address_has_its_own_luck(uniforms: Uniforms, axis: int) -> None:
+    process = Loss.of({"kind": "bernoulli", "probability": 0.5}).process(uniforms)
+    luck = [process.lost(0.0, tuple(k if place == axis else 0 for place in range(5))) for k in range(64)]
+    assert 10 < sum(luck) < 54
+
+
 def test_no_loss_loses_nothing(uniforms: Uniforms) -> None:
     assert not lost(Loss.of("none").process(uniforms), 100).any()
 

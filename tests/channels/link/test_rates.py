@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.mahimahi import MahimahiCurve, generated_trace
-from channels.link.rates import Position, Rate
+from channels.link.rates import REPETITION, Position, Rate
 from channels.link.steps import StepCurve
 from channels.link.uniforms import Uniforms
 
@@ -149,8 +149,16 @@ def test_a_rate_per_message_is_q_s_channel(seeded: Callable[[int], Uniforms]) ->
 
 def test_a_rate_per_message_stays_for_the_repeats_of_a_message(uniforms: Uniforms) -> None:
     curve = Rate.of("markov_per_message").curve(uniforms)
-    message = (3, 1, 7)
-    assert len({curve.finish(Position(0.0, 0.0, message), 1e6).time_s for _ in range(5)}) == 1
+    repetitions = [(3, 1, 7 + repetition * REPETITION) for repetition in (0, 0, 1, 2)]
+    assert len({curve.finish(Position(0.0, 0.0, message), 1e6).time_s for message in repetitions}) == 1
+
+
+def test_a_rate_per_message_steps_by_its_chain(seeded: Callable[[int], Uniforms]) -> None:
+    """A chain that always changes: the two rates take turns, and each request starts anew."""
+    curve = Rate.of({"kind": "markov_per_message", "transition": ((0, 1), (1, 0))}).curve(seeded(4))
+    for request in range(4):
+        ends_s = [curve.finish(Position(0.0, 0.0, (0, request, t)), 6e6).time_s for t in (0, 1, 2, 3, 1, 0)]
+        assert ends_s in ([3, 1, 3, 1, 1, 3], [1, 3, 1, 3, 3, 1])
 
 
 def test_rayleigh_capacity_is_its_ergodic_mean(uniforms: Uniforms) -> None:
