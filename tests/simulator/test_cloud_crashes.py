@@ -145,3 +145,12 @@ def test_whatever_happens_each_job_is_done_once_or_withdrawn(
         made.cloud.station.area == made.cloud.station.sojourn_s
         or abs(made.cloud.station.area - made.cloud.station.sojourn_s) < 1e-6
     )
+
+
+def test_a_server_comes_back_with_nothing_in_its_memory() -> None:
+    Noted.works.clear()
+    made = Bench(servers=2, routing="affinity", latency="noted_in_tests", failures=scheduled((0, 500, 600)))
+    made.at(0, A, 100)
+    made.at(1000, A, 110)
+    made.run()
+    assert Noted.works == [((100, 0),), ((110, 0),)]

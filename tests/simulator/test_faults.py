@@ -36,6 +36,7 @@ SCHEMES: dict[str, object] = {
     "edge_only": "edge_only",
 }
 ASKED = {"kind": "closed", "devices": 3, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
+LONG_S = 3e3
 BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.3}
 Text = tuple[tuple[int, ...], tuple[tuple[float, ...], ...]]
 
@@ -87,7 +88,7 @@ def faulty_link(rng: Generator) -> dict[str, Any]:
         "loss": one_of(rng, *losses),
         "delay": delay if isinstance(delay, dict) else {"kind": "constant", "delay_s": delay},
         "arq": arq,
-        "mtu_bits": one_of(rng, None, 420),
+        "mtu_bits": one_of(rng, None, 720),
         "buffer_packets": one_of(rng, None, None, 1),
         "sharing": one_of(rng, "fifo", "round_robin", "own"),
         "access_s": one_of(rng, 0.0, 0.01),
@@ -114,7 +115,7 @@ def faulty(number: int) -> tuple[str, Cell]:
         "requests": int(rng.integers(1, 4)),
         "deadline_s": one_of(rng, None, None, 0.3, 1.0, 3.0),
         "absences": downtime(rng, 3),
-        "horizon_s": one_of(rng, 1.0, 300.0, 300.0, 300.0),
+        "horizon_s": one_of(rng, 1.0, LONG_S, LONG_S, LONG_S),
     }
     workload |= {"rate_per_s": one_of(rng, 0.5, 5.0)} if workload["kind"] == "poisson" else {"think_s": 0.1}
     cloud = {
@@ -145,7 +146,7 @@ def verify(number: int, seen: Counter[str]) -> None:
         else:
             said = quiet(scheme)[each.device, each.number][0]
             assert tuple(each.tokens) == said[: len(each.tokens)]
-    if plant.env.peek() <= made.workload.horizon_s:
+    if made.workload.horizon_s == LONG_S:  # every fault here passes, so every request has its end
         assert plant.users.done and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)
     seen["crash"] += plant.cloud.crashes

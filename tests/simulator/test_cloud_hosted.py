@@ -1,0 +1,191 @@
+"""Schemes without a payload: `colocated` keeps the verifier's law, `edge_only` says how far it is off, and each round
+takes what its closed form says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from cells import PAIR as SYNTHETIC
+from cells import cell
+from exact import PAIR, P, Q, V, distance, intervals, verifier_law
+from plants import ran
+from servers import Bench, Noted
+
+from models.acceptance import total_variation
+from models.interface import Pair
+from models.latency import Latency
+from simulator.decoding import Session, Setting
+from simulator.memory import Tree
+from simulator.schemes import Colocated
+from simulator.steps import CloudView
+
+PROMPT, TOKENS = (1, 2), 3
+VERIFIER = {"kind": "affine", "base_s": 0.01, "per_token_s": 1e-3, "per_cached_token_s": 1e-4}
+DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}
+
+
+@dataclass
+class Told:
+    """Noise that says what it is told to."""
+
+    draft_u: list[float] = field(default_factory=list)
+    verdict_u: list[float] = field(default_factory=list)
+
+    def round(self, number: int) -> Told:
+        return self
+
+    def draft(self, n: int) -> float:
+        return self.draft_u[n]
+
+    def verdict(self, drafts: int) -> np.ndarray:
+        assert len(self.verdict_u) == drafts + 1
+        return np.array(self.verdict_u)
+
+
+def drafted(last: int, left: int) -> Iterator[tuple[list[float], list[int], float]]:
+    """(uniforms, drafts, weight) of every way to draw `left` drafts from q after token `last`."""
+    if not left:
+        yield [], [], 1.0
+        return
+    for u, share in intervals(np.cumsum(Q[last])):
+        token = int(np.searchsorted(np.cumsum(Q[last]), u, side="right"))
+        for uniforms, drafts, rest in drafted(token, left - 1):
+            yield [u, *uniforms], [token, *drafts], share * rest
+
+
+def judged(last: int, drafts: list[int]) -> Iterator[tuple[list[float], float]]:
+    """(uniforms, weight) of every way in which a round of these drafts can end."""
+    weight, kept = 1.0, []
+    for n, token in enumerate(drafts):
+        ratio, residual = min(1.0, P[last, token] / Q[last, token]), np.maximum(P[last] - Q[last], 0)
+        if ratio < 1:
+            for u, share in intervals(np.cumsum(residual) / residual.sum()):
+                yield [*kept, (1 + ratio) / 2, *[0.5] * (len(drafts) - n - 1), u], weight * (1 - ratio) * share
+        kept.append(ratio / 2)
+        weight *= ratio
+        last = token
+    for u, share in intervals(np.cumsum(P[last])):
+        yield [*kept, u], weight * share
+
+
+@pytest.mark.parametrize("drafts", [1, 2])
+def test_i12_colocated_follows_the_verifiers_law_exactly(drafts: int) -> None:
+    """Every path of two rounds or more through the shipped round, each weighted by the length of its intervals."""
+    scheme, told = Colocated(max_drafts=drafts), Told()
+    session = Session(Setting(lambda: PAIR, scheme, scheme.format(V), 1.0), Tree(PROMPT, ()), told, remember=False)
+    open_texts, law, rounds = {(): 1.0}, defaultdict(float), 0
+    while open_texts:
+        rounds += 1
+        following: dict[tuple[int, ...], float] = defaultdict(float)
+        for text, weight in open_texts.items():
+            last = (*PROMPT, *text)[-1]
+            for told.draft_u, tokens, share in drafted(last, drafts):
+                for told.verdict_u, rest in judged(last, tokens):
+                    _, verified = session.decode_hosted(CloudView(1, (*PROMPT, *text)))
+                    after = (*text, *verified.committed)[:TOKENS]
+                    (law if len(after) == TOKENS else following)[after] += weight * share * rest
+        open_texts = following
+    assert rounds >= 2 and sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(law, verifier_law(PROMPT, TOKENS)) < 1e-12
+
+
+def hosted(scheme: object, **cloud: Any) -> Any:
+    """Rounds of one request in the cloud, in order."""
+    fields = {"batching": "none", "latency": VERIFIER, "drafter_latency": DRAFTER, **cloud}
+    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+    return ran(cell(scheme, workload=asked, cloud=fields)).result.rounds
+
+
+def pass_s(latency: dict[str, Any], new: int, cached: int) -> float:
+    return latency["base_s"] + latency["per_token_s"] * new + latency["per_cached_token_s"] * cached
+
+
+def test_a_cloud_only_round_is_one_pass_over_what_the_cache_lacks() -> None:
+    rounds = hosted("cloud_only")
+    took_s = (rounds["verified_s"] - rounds["received_s"]).to_numpy()
+    expected_s = [pass_s(VERIFIER, 8, 0), *(pass_s(VERIFIER, 1, 7 + n) for n in range(1, 24))]
+    assert took_s == pytest.approx(np.array(expected_s), rel=1e-9)
+
+
+def test_a_colocated_round_is_the_drafters_passes_and_then_the_verifiers() -> None:
+    """The first round reads the prompt with both models; later ones feed the last committed token and the drafts."""
+    drafts = 3
+    rounds = hosted({"kind": "colocated", "max_drafts": drafts})
+    text, cached, expected_s = 8, 0, []
+    for committed in rounds["committed"]:
+        drafter_s = pass_s(DRAFTER, text - cached, cached) + sum(
+            pass_s(DRAFTER, 1, text + n) for n in range(drafts - 1)
+        )
+        expected_s.append(drafter_s + pass_s(VERIFIER, text - cached + drafts, cached))
+        text += int(committed)
+        cached = text - 1
+    assert (rounds["verified_s"] - rounds["received_s"]).to_numpy() == pytest.approx(np.array(expected_s), rel=1e-9)
+    assert rounds["accepted"].nunique() > 1 and (rounds["drafted"] == drafts).all()
+
+
+def test_passes_of_drafters_side_by_side_are_batched() -> None:
+    """Two jobs, three drafts and one: their first passes are one pass, the other two are the longer job's alone."""
+    Noted.works.clear()
+    fields = {"batching": "waiting", "latency": "noted_in_tests", "drafter_latency": "noted_in_tests"}
+    bench = Bench(**fields)
+    bench.at(0, (9, 0), 1)
+    bench.call(0.5, lambda: bench.submit((0, 0), 10, cloud_drafts=3))
+    bench.call(0.5, lambda: bench.submit((1, 0), 5, cloud_drafts=1))
+    bench.run()
+    assert Noted.works == [((1, 0),), ((10, 0), (5, 0)), ((7, 0), (4, 0)), ((1, 7),), ((1, 8),)]
+
+
+def test_a_hosted_prompt_is_prefilled_in_pieces_where_batching_is_continuous() -> None:
+    Noted.works.clear()
+    rounds = hosted("cloud_only", batching="continuous", token_budget=3, latency="noted_in_tests")
+    assert Noted.works[:4] == [((3, 0),), ((3, 3),), ((2, 6),), ((1, 8),)]
+    assert len(Noted.works) == 3 + len(rounds) - 1
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_edge_only_says_how_far_its_text_is_off(temperature: float) -> None:
+    """tv_output is the mean of TV(q, p), and the loss that of p, over the positions that were written."""
+    asked = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 24}
+    run = ran(cell("edge_only", workload=asked, models={"pair": SYNTHETIC, "temperature": temperature}))
+    pair = Pair.of(SYNTHETIC).load()
+    distances, losses = [], []
+    for request in run.requests:
+        text = (*request.prompt.tokens, *request.tokens)
+        for end in range(8, len(text)):
+            q, p = (model.open(temperature).laws(text[:end], 1)[0] for model in (pair.drafter, pair.verifier))
+            distances.append(total_variation(q, p))
+            losses.append(-np.log(p[text[end]]))
+    assert run.result.summary["tv_output"] == pytest.approx(np.mean(distances), rel=1e-12)
+    assert run.result.summary["verifier_nll_per_token"] == pytest.approx(np.mean(losses), rel=1e-12)
+    assert temperature != 1.0 or run.result.summary["tv_output"] == pytest.approx(0.2, rel=1e-9)
+
+
+def test_edge_only_draws_from_the_drafters_law() -> None:
+    """Its text is not the verifier's: the log-likelihood under q, less its mean given the text, is a martingale; so is
+    that under p, and that one is missed."""
+    asked = {"kind": "closed", "requests": 40, "prompt_tokens": 8, "output_tokens": 50}
+    pair = Pair.of(SYNTHETIC).load()
+    gaps, sizes = {"drafter": 0.0, "verifier": 0.0}, {"drafter": 0.0, "verifier": 0.0}
+    for request in ran(cell("edge_only", workload=asked)).requests:
+        text = (*request.prompt.tokens, *request.tokens)
+        for end in range(8, len(text)):
+            for name in gaps:
+                law = getattr(pair, name).open(1.0).laws(text[:end], 1)[0]
+                surprise = -np.log(law)
+                mean = float(law @ surprise)
+                gaps[name] += surprise[text[end]] - mean
+                sizes[name] += float(law @ (surprise - mean) ** 2)
+    assert abs(gaps["drafter"]) < 5 * sizes["drafter"] ** 0.5
+    assert abs(gaps["verifier"]) > 10 * sizes["verifier"] ** 0.5
+
+
+def test_edge_only_needs_no_network() -> None:
+    run = ran(cell("edge_only"))
+    assert run.result.requests["latency_s"].to_numpy() == pytest.approx(24 * 0.005, rel=1e-9)
+    assert all(link.sent == 0 for link in run.plant.links) and run.plant.cloud.passes == 0
+    assert isinstance(run.plant.cloud._config.latency, Latency) and run.result.summary["cloud_busy"] == 0.0
