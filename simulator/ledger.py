@@ -1,4 +1,8 @@
-"""Where a request's time went: each instant belongs to the state of its oldest unresolved round (I11)."""
+"""Where a request's time went: each instant belongs to the state of one of its unresolved rounds (I11).
+
+That is the oldest one whose reply is not under way yet. Only while all replies are under way does the oldest of those
+count: a cloud that streams tokens decodes the next one meanwhile, and it is the decoding that the answer waits for.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ class Ledger:
         self._clock = clock
         self._since_s = clock.now
         self._states: dict[int, str] = {}
+        self._replies: dict[int, str] = {}
         self._prompt_pending = False
         self._ended = False
 
@@ -23,16 +28,25 @@ class Ledger:
             self._charge()
             self._states[round_number] = state
 
+    def reply(self, round_number: int, state: str) -> None:
+        """The round's reply is under way, in this state."""
+        if not self._ended:
+            self._charge()
+            self._states.pop(round_number, None)
+            self._replies[round_number] = state
+
     def close(self, round_number: int) -> None:
         """The round is resolved."""
         if not self._ended:
             self._charge()
-            del self._states[round_number]
+            self._states.pop(round_number, None)
+            self._replies.pop(round_number, None)
 
     def end(self) -> None:
         """The request has ended; what happens to its rounds now is not its time."""
         self._charge()
         self._states.clear()
+        self._replies.clear()
         self._ended = True
 
     def prompt_sent(self) -> None:
@@ -48,8 +62,9 @@ class Ledger:
     def _charge(self) -> None:
         now = self._clock.now
         if now != self._since_s:
-            assert self._states, f"I11: from {self._since_s} to {now} s the request is in no state"
-            state = self._states[min(self._states)]
+            states = self._states or self._replies
+            assert states, f"I11: from {self._since_s} to {now} s the request is in no state"
+            state = states[min(states)]
             if self._prompt_pending and state == "uplink_queue_s":
                 state = "prompt_uplink_s"
             self.spent[state] += now - self._since_s

@@ -22,7 +22,7 @@ BREAKDOWN: tuple[str, ...] = (
     "downlink_queue_s",
     "downlink_s",
 )
-"""These partition a request's `latency_s`: each instant belongs to the state of its oldest unresolved round (I11)."""
+"""These partition a request's `latency_s`; `ledger` says which of its rounds each instant belongs to (I11)."""
 
 BREAKDOWN_MEANING: dict[str, str] = {
     "prompt_uplink_s": "the prompt is on its way to the cloud and the round can only wait for it",

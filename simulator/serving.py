@@ -98,7 +98,7 @@ class Host(ABC):
         round_.committed = len(verified.committed)
         round_.measures = verified.measures
         round_.reply_bits = 8 * len(verified.reply)
-        enter = self._request.ledger.enter
+        note = self._request.ledger.reply
 
         def arrived(reply: Transfer) -> None:
             del self._replies[round_.number]
@@ -110,7 +110,7 @@ class Host(ABC):
             (*self._key, round_.number),
             round_.reply_bits,
             arrived,
-            lambda state: enter(round_.number, DOWNLINK_STATES[state]),
+            lambda state: note(round_.number, DOWNLINK_STATES[state]),
         )
 
 

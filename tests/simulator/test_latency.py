@@ -52,6 +52,7 @@ def test_cloud_only_equals_its_closed_form() -> None:
         + (reply_bits + HEADER_BITS) / 1e7 + 0.02  # last token down
     )  # fmt: skip
     assert result.requests["latency_s"].to_numpy() == pytest.approx([expected] * 2, rel=1e-12)
+    assert result.requests["cloud_decode_s"].to_numpy() == pytest.approx([23 * 0.02] * 2)
 
 
 def test_speculative_round_equals_its_closed_form() -> None:
