@@ -8,6 +8,7 @@ loss or scheme is one class, in any file that gets imported; nothing else knows 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -87,8 +88,9 @@ def first_error(error: ValidationError) -> tuple[str, object, str]:
     return path, context.get("got", detail["input"]), allowed
 
 
-def one_line(error: ValidationError, prefix: str = "") -> ConfigError:
-    """The validation error as a `ConfigError` a user can act on."""
+def one_line(error: ValidationError) -> ConfigError:
+    """The validation error as a `ConfigError` a user can act on. A check across fields names them itself."""
     path, got, allowed = first_error(error)
-    where = ".".join(step for step in (prefix, path) if step) or "configuration"
-    return ConfigError(f"{where} = {got!r}: {allowed}")
+    if isinstance(got, Mapping | Part):
+        return ConfigError(": ".join(text for text in (path, allowed) if text))
+    return ConfigError(f"{path or 'configuration'} = {got!r}: {allowed}")

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
-from kinds import Choice, ConfigError, Part, first_error, one_line
+from kinds import Choice, ConfigError, Part, one_line
 
 Scalar = str | int | float | bool | None
 Nested = dict[str, Any]
@@ -75,9 +75,6 @@ def validated(schema: type[P], tree: Mapping[str, object]) -> P:
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
-        path, got, allowed = first_error(error)
-        if isinstance(got, Mapping | Part):  # a check across fields names them itself
-            raise ConfigError(": ".join(text for text in (path, allowed) if text)) from None
         raise one_line(error) from None
     except TypeError as error:  # a user's scheme, loss, ... that leaves a method out cannot be made
         raise ConfigError(str(error)) from None
