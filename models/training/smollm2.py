@@ -32,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     distil = commands.add_parser("distil", help="train the drafter; writes weights and card")
     distil.add_argument("--steps", type=int, default=2000, help="steps of 16 windows")
     distil.add_argument("--minutes", type=float, default=600.0, help="the decay ends by then, however many steps")
-    distil.add_argument("--workers", type=int, default=2, help="processes that share each step, one thread each")
+    distil.add_argument("--worker", type=int, default=0, help="this process's number, of --workers")
+    distil.add_argument("--workers", type=int, default=1, help="processes that share each step, one thread each")
     commands.add_parser("evaluate", help="measure acceptance; prints it and writes it into the card")
     return parser
 
@@ -49,7 +50,11 @@ def _distil(arguments: argparse.Namespace) -> None:
     from models.training.smollm2_distil import Plan, distil
 
     weights = arguments.out / SmolLM2.weights
-    recipe = distil(Plan(arguments.steps, arguments.minutes, arguments.workers, arguments.scratch, weights))
+    recipe = distil(
+        Plan(arguments.steps, arguments.minutes, arguments.worker, arguments.workers, arguments.scratch, weights)
+    )
+    if recipe is None:
+        return
     card = {
         "what": "drafter of SmolLM2-135M-Instruct, factored through the verifier's embedding, float16",
         "licence": "Apache-2.0, as the verifier it was distilled from",

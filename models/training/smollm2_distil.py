@@ -3,24 +3,20 @@
 For each position with verifier's law p, known on its 64 likeliest tokens and one drawn tail token, the loss is
 (1 - .75 o) * -sum p log q over the drafter's vocabulary, minus 2 o * sum min(p, q) over the known tokens, where o goes
 from 0 to 1: the first learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW
-elsewhere, linear decay. Several processes of one thread share each step and average gradients, which bears a busy
-machine better than threads.
+elsewhere, linear decay. Several workers of one thread share each step and average gradients, which bears a busy machine
+better than threads do.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as group
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.multiprocessing.spawn import spawn
 from transformers import LlamaModel
 
 from models.smollm2_files import verifier_folder
@@ -29,15 +25,17 @@ from models.training.smollm2_data import SEED, keep_freed_memory, read_all, shar
 from models.training.smollm2_teacher import Windows
 
 WINDOWS = 16  # a step, over all processes
+MEETING_PLACE = "tcp://127.0.0.1:29517"  # of the workers
 MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train: `steps`, or less when `minutes` are over first (the decay then ends there)."""
+    """How long to train, and as which worker: `steps`, or less when `minutes` are over first (the decay ends there)."""
 
     steps: int
     minutes: float
+    worker: int
     workers: int
     scratch: Path
     out: Path
@@ -113,50 +111,40 @@ def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: flo
     return (1 - 0.75 * overlap) * divergence - 2 * overlap * accepted, float(accepted.detach())
 
 
-def distil(plan: Plan) -> dict[str, object]:
-    """Trains in `plan.workers` processes, writes the factored weights to `plan.out`; returns the recipe."""
-    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-    os.environ.setdefault("MASTER_PORT", "29517")
-    spawn(_train, args=(plan,), nprocs=plan.workers)  # type: ignore[no-untyped-call]
-    with safe_open(plan.out, "pt") as file:
-        return json.loads(file.metadata()["recipe"])  # type: ignore[no-any-return]
-
-
-def _train(rank: int, plan: Plan) -> None:
+def distil(plan: Plan) -> dict[str, object] | None:
+    """One worker's part of the training. Worker 0 writes the factored weights and returns the recipe."""
     keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    group.init_process_group("gloo", rank=rank, world_size=plan.workers)
+    group.init_process_group("gloo", MEETING_PLACE, rank=plan.worker, world_size=plan.workers)
     windows = read_all(plan.scratch)
     mass = usage(windows)
     vocabulary = mass.topk(CUT).indices.sort().values
     student = Student(load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"], vocabulary)
     initialise(student, shards(plan.scratch)[0], mass)
     place = torch.full((V,), -1).index_copy_(0, vocabulary, torch.arange(CUT))
-    if rank == 0:
-        kept = float(mass[vocabulary].sum() / mass.sum())
-        print(f"{windows.tokens.numel()} targets; the cut holds {kept:.4f}", flush=True)
     start = time.monotonic()
-    steps, seen = _loop(student, windows, place, rank, plan)
-    if rank == 0:
-        recipe = {
-            "network": f"Llama, {LAYERS} layers, d = {WIDTH}, {HEADS} heads, feed-forward {FEED_FORWARD}",
-            "cut_vocabulary": CUT,
-            "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
-            "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
-            "optimizers": f"Muon {MUON_RATE:g} on matrices, AdamW {ADAM_RATE:g} elsewhere, linear decay, bf16 autocast",
-            "windows_a_step": WINDOWS,
-            "steps": steps,
-            "minutes": round((time.monotonic() - start) / 60, 1),
-            "processes": plan.workers,
-            "training_acceptance": round(seen, 4),
-        }
-        plan.out.parent.mkdir(parents=True, exist_ok=True)
-        save_file(student.factored(), plan.out, {"recipe": json.dumps(recipe)})
+    steps, accepted = _loop(student, windows, place, plan)
     group.destroy_process_group()
+    if plan.worker > 0:
+        return None
+    plan.out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(student.factored(), plan.out)
+    return {
+        "network": f"Llama, {LAYERS} layers, d = {WIDTH}, {HEADS} heads, feed-forward {FEED_FORWARD}",
+        "cut_vocabulary": CUT,
+        "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
+        "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
+        "optimizers": f"Muon {MUON_RATE:g} on matrices, AdamW {ADAM_RATE:g} elsewhere, linear decay, bf16 autocast",
+        "windows_a_step": WINDOWS,
+        "steps": steps,
+        "minutes": round((time.monotonic() - start) / 60, 1),
+        "workers": plan.workers,
+        "training_acceptance": round(accepted, 4),
+    }
 
 
-def _loop(student: Student, windows: Windows, place: torch.Tensor, rank: int, plan: Plan) -> tuple[int, float]:
+def _loop(student: Student, windows: Windows, place: torch.Tensor, plan: Plan) -> tuple[int, float]:
     """Steps until the plan is over, each process on its share of the windows; (steps, acceptance on the last ones)."""
     optimizers = _optimizers(student)
     rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
@@ -167,7 +155,7 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, rank: int, pl
         if len(order) < WINDOWS:
             order = torch.randperm(len(windows.tokens), generator=generator).tolist()
         chosen, order = order[:WINDOWS], order[WINDOWS:]
-        batch = windows.select(torch.tensor(chosen[rank :: plan.workers]))
+        batch = windows.select(torch.tensor(chosen[plan.worker :: plan.workers]))
         with torch.autocast("cpu", torch.bfloat16):
             logits = student.logits(student.hidden(batch.tokens))
         value, accepted = loss(logits, batch, place, progress)
@@ -181,7 +169,7 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, rank: int, pl
             optimizer.step()
             optimizer.zero_grad()
         step, mean = step + 1, mean * 0.98 + 0.02 * torch.tensor([float(value.detach()), accepted])
-        if rank == 0 and step % 50 == 0:
+        if plan.worker == 0 and step % 50 == 0:
             seen = mean / (1 - 0.98**step)
             print(f"step {step} ({progress:.0%}): loss {seen[0]:.3f}, acceptance {seen[1]:.4f}", flush=True)
     return step, float(mean[1] / (1 - 0.98**step))
