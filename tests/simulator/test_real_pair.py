@@ -1,0 +1,166 @@
+"""The output law on real language models: greedy text is the verifier's own, sampled text follows its law.
+
+The pair is `sotu`. Laws are remembered per text, so that a hundred thousand samples need few forward passes; everything
+else (proposal, wire, verdict) is the shipped path.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import numpy as np
+import pytest
+from cells import SCHEMES
+
+from models.interface import CachedText, LanguageModel, Laws, LoadedPair
+from models.zoo import Sotu
+from simulator import Cell, simulate
+from simulator.decoding import Session, Setting
+from simulator.memory import Memory, Tree
+from simulator.records import Request
+from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
+from simulator.schemes.base import DraftScheme
+from simulator.sessions import RequestNoise
+from simulator.streams import source
+
+LOSSLESS = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
+SAMPLED: dict[str, DraftScheme] = {
+    "k_sqs": KSqs(k=8, max_drafts=2),
+    "c_sqs": CSqs(max_drafts=2, budget_bits=150),
+    "dense": Dense(max_drafts=2),
+    "half_top_k": HalfTopK(k=4, max_drafts=2),
+}
+TOKENS = tuple[int, ...]
+
+
+class Remembering:
+    """A model whose laws are computed once a text."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.text = model.open(1.0)
+        self.known: dict[TOKENS, Laws] = {}
+
+    def open(self, temperature: float) -> CachedText:
+        return self  # type: ignore[return-value]  # it keeps nothing of any one text
+
+    def law(self, tokens: TOKENS) -> Laws:
+        if tokens not in self.known:
+            self.known[tokens] = self.text.laws(tokens, 1)[0]
+        return self.known[tokens]
+
+    def laws(self, tokens: TOKENS, last: int) -> Laws:
+        return np.array([self.law(tokens[: len(tokens) - last + 1 + n]) for n in range(last)])
+
+    def crop(self, length: int) -> None:
+        return None
+
+
+@cache
+def pair() -> LoadedPair:
+    loaded = Sotu().load()
+    return LoadedPair(Remembering(loaded.drafter), Remembering(loaded.verifier), loaded.prompts)  # type: ignore[arg-type]
+
+
+def first_two(scheme: DraftScheme, samples: int) -> list[TOKENS]:
+    """The first two committed tokens of that many independent sessions on one prompt."""
+    prompt = pair().prompts[0].first(24).tokens
+    setting = Setting(pair, scheme, scheme.format(1024), 1.0)
+    texts = []
+    for sample in range(samples):
+        noise = RequestNoise(source(sample, "draft"), source(sample, "verdict"))
+        session = Session(setting, Tree(prompt, scheme.entry(None)), noise)
+        branch, view, committed = session.edge(), session.cloud(prompt), ()
+        while len(committed) < 2:
+            while len(branch.drafts) < 2 and not branch.full:
+                branch, _ = session.draft(branch)
+            view, verified = session.verify(view, session.seal(branch))
+            branch, undone = session.resolve(branch, verified.reply)
+            committed = (*committed, *undone.committed)
+        texts.append(committed[:2])
+    return texts
+
+
+def plain_two(samples: int) -> list[TOKENS]:
+    """The same from the verifier alone, by numbers of its own."""
+    verifier, prompt = pair().verifier, pair().prompts[0].first(24).tokens
+    generator = np.random.default_rng(20251)
+
+    def draw(text: TOKENS) -> int:
+        cumulative = np.cumsum(verifier.law(text))  # type: ignore[attr-defined]
+        return int(np.searchsorted(cumulative, generator.random() * cumulative[-1], side="right"))
+
+    return [(first := draw(prompt), draw((*prompt, first))) for _ in range(samples)]
+
+
+def pooled(counts: Counter[TOKENS], keys: list[TOKENS]) -> np.ndarray:
+    """Counts of these keys, and of all others together."""
+    kept = np.array([counts[key] for key in keys], dtype=float)
+    return np.append(kept, counts.total() - kept.sum())
+
+
+def check_sampled(name: str, samples: int) -> None:
+    """First token against the exact law by chi-square; first two against plain sampling, two-sample. Both at 5 sd of
+    the statistic, whose variance is 2 (degrees of freedom)."""
+    texts = first_two(SAMPLED[name], samples)
+    law = pair().verifier.law(pair().prompts[0].first(24).tokens)  # type: ignore[attr-defined]
+    ones = Counter((text[0],) for text in texts)
+    keys = [(int(token),) for token in np.argsort(-law) if law[token] * samples >= 20]
+    expected = np.append([law[key] for key in keys], 0.0) * samples
+    expected[-1] = samples - expected.sum()
+    chi_square = float(((pooled(ones, keys) - expected) ** 2 / expected).sum())
+    assert chi_square < len(keys) + 5 * np.sqrt(2 * len(keys)), name
+    plain, pairs = Counter(plain_two(samples)), Counter(texts)
+    common = [key for key, count in (plain + pairs).items() if count >= 40]
+    ours, theirs = pooled(pairs, common), pooled(plain, common)
+    chi_square = float(((ours - theirs) ** 2 / (ours + theirs)).sum())
+    assert chi_square < len(common) + 5 * np.sqrt(2 * len(common)), name
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_i12_sampled_text_follows_the_verifiers_law(name: str) -> None:
+    check_sampled(name, 1_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLED)
+def test_i12_sampled_text_follows_the_verifiers_law_over_100_000_samples(name: str) -> None:
+    check_sampled(name, 100_000)
+
+
+def greedy(scheme: str, requests: int, output_tokens: int, pair_kind: str = "sotu") -> list[TOKENS]:
+    """Committed texts at temperature 0."""
+    cell = Cell.from_fields(
+        {
+            "models": {"pair": pair_kind, "temperature": 0},
+            "workload": {
+                "kind": "closed", "requests": requests, "output_tokens": output_tokens, "prompt_tokens": 24,
+            },
+            "scheme": scheme,
+        }
+    )  # fmt: skip
+    texts: list[TOKENS] = []
+    end = Request.end
+
+    def noted(self: Request, outcome: str, now_s: float) -> None:
+        texts.append(tuple(self.tokens))
+        end(self, outcome, now_s)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Request, "end", noted)
+        simulate(cell, Memory())
+    return texts
+
+
+def test_greedy_text_is_the_verifiers_own() -> None:
+    alone = greedy("cloud_only", 2, 16)
+    for scheme in LOSSLESS:
+        assert greedy(scheme, 2, 16) == alone, scheme
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair_kind", ["sotu", "smollm2"])
+def test_greedy_text_is_the_verifiers_own_on_twenty_prompts(pair_kind: str) -> None:
+    alone = greedy("cloud_only", 20, 32, pair_kind)
+    for scheme in LOSSLESS:
+        assert greedy(scheme, 20, 32, pair_kind) == alone, scheme
