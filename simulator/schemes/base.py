@@ -82,6 +82,11 @@ class Scheme(Choice):
         """The most drafts of a round."""
         return 0
 
+    @property
+    def overrun(self) -> int:
+        """How many tokens past the output limit a round may run over: drafts that are made whatever is asked for."""
+        return 0
+
     @abstractmethod
     def format(self, vocabulary: int) -> wire.Format:
         """The wire format that both ends hold. Raises ValueError (CodecError is one) where it cannot be."""
@@ -161,6 +166,12 @@ class DraftScheme(Scheme):
         """Payload bits before padding with this proposal appended, at the dearest token it could draw."""
         return wire.largest_length_bits(drafts, proposal.ids, proposal.counts, fmt, context)
 
+    def fits(self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]) -> bool:
+        """Whether this proposal may be appended: with the dearest token it could draw, the budget holds."""
+        if self.budget_bits is None:
+            return True
+        return self.largest_bits(drafts, proposal, fmt, context) <= self.budget_bits
+
     def encode(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> bytes:
         """The payload of a round. `context`: the committed token ids that both ends hold."""
         return wire.encode(drafts, fmt, context)
@@ -189,6 +200,13 @@ class LatticeScheme(DraftScheme):
 
     def format(self, vocabulary: int) -> wire.Format:
         return wire.Format(vocabulary, self.resolution, self.max_drafts)
+
+    def fits(self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]) -> bool:
+        if self.budget_bits is not None:
+            sizes = [draft.support.size for draft in drafts]
+            if wire.bound_bits([*sizes, np.count_nonzero(proposal.counts)], fmt) <= self.budget_bits:
+                return True  # however dear: the exact length need not be worked out
+        return super().fits(drafts, proposal, fmt, context)
 
     def quantize(self, mass: Floats) -> Ids:
         return quantize(mass, self.resolution)

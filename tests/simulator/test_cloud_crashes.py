@@ -17,14 +17,16 @@ def scheduled(*away: tuple[int, float, float]) -> dict[str, object]:
     return {"kind": "scheduled", "away": away}
 
 
-def test_a_crash_in_the_middle_of_a_pass_loses_its_time() -> None:
-    made = Bench(failures=scheduled((0, 4, 6)), batching="none")
+@pytest.mark.parametrize("back_s", [6.0, 50.0])
+def test_a_crash_in_the_middle_of_a_pass_loses_its_time(back_s: float) -> None:
+    """Whether the server is back before the lost pass would have ended, or after."""
+    made = Bench(failures=scheduled((0, 4, back_s)), batching="none")
     made.at(0, A, 10)
     made.run()
     [visit] = made.visits
-    assert visit.began_s == [0.0, 6.0] and visit.done_s == [16.0]
+    assert visit.began_s == [0.0, back_s] and visit.done_s == [back_s + 10]
     assert made.cloud.service_s == 4 + 10 and made.cloud.crashes == 1
-    assert made.cloud.station.area == made.cloud.station.sojourn_s == 16.0
+    assert made.cloud.station.area == made.cloud.station.sojourn_s == back_s + 10
 
 
 def test_jobs_of_a_crashed_server_go_elsewhere_and_prefill_there() -> None:

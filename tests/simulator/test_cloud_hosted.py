@@ -16,6 +16,7 @@ from exact import PAIR, P, Q, V, distance, intervals, verifier_law
 from plants import ran
 from servers import Bench, Noted
 
+from kinds import ConfigError
 from models.acceptance import total_variation
 from models.interface import Pair
 from models.latency import Latency
@@ -182,6 +183,16 @@ def test_edge_only_draws_from_the_drafters_law() -> None:
                 sizes[name] += float(law @ (surprise - mean) ** 2)
     assert abs(gaps["drafter"]) < 5 * sizes["drafter"] ** 0.5
     assert abs(gaps["verifier"]) > 10 * sizes["verifier"] ** 0.5
+
+
+def test_a_text_may_fill_the_context_and_no_round_runs_past_it() -> None:
+    """8 + 16 tokens in a context of 24; co-located drafts of the last round need room beyond, or are refused."""
+    asked = {"kind": "closed", "requests": 6, "prompt_tokens": 8, "output_tokens": 16}
+    for scheme, context in (("k_sqs", 24), ("cloud_only", 24), ("edge_only", 24), ("colocated", 27)):
+        models = {"pair": {**SYNTHETIC, "context": context}}
+        assert set(ran(cell(scheme, workload=asked, models=models)).result.requests["outcome"]) == {"answered"}
+    with pytest.raises(ConfigError, match=r"scheme\.max_drafts = 4: drafts up to 3 tokens past .* context is 26$"):
+        cell("colocated", workload=asked, models={"pair": {**SYNTHETIC, "context": 26}})
 
 
 def test_edge_only_needs_no_network() -> None:
