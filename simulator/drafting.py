@@ -23,17 +23,15 @@ def draft_once(scheme: DraftScheme, fmt: wire.Format, q: Floats, branch: Branch,
     state = branch.drafts[-1].state if sent else branch.state
     proposal = scheme.propose(q, state)
     over_budget = False
-    if scheme.budget_bits is not None:
-        budget = scheme.budget_bits
 
-        def fits(proposal: Proposal) -> bool:
-            return scheme.largest_bits(sent, proposal, fmt, branch.committed) <= budget
+    def fits(proposal: Proposal) -> bool:
+        return scheme.fits(sent, proposal, fmt, branch.committed)
 
-        if not fits(proposal):
-            if sent:
-                return Full()
-            proposal = longest_prefix(scheme, q, state, proposal, fits)
-            over_budget = not fits(proposal)
+    if not fits(proposal):
+        if sent:
+            return Full()
+        proposal = longest_prefix(scheme, q, state, proposal, fits)
+        over_budget = not fits(proposal)
     return Drafted(
         draft=scheme.draw(proposal, q, noise, len(sent)),
         support_size=len(proposal.ids),

@@ -9,11 +9,14 @@ way down and the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import ceil, log2
 
 import numpy as np
 
 from channels.codec import packet
+from channels.codec.counts import dense_bits, paper_bits
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
 from channels.codec.feedback import (
     decode_feedback,
@@ -29,6 +32,7 @@ __all__ = [
     "CodecError",
     "Draft",
     "Format",
+    "bound_bits",
     "decode",
     "decode_feedback",
     "decode_tokens",
@@ -78,6 +82,28 @@ def largest_length_bits(
     dearest = int(support[np.where(counts > 0, counts, counts.sum() + 1).argmin()]) if support.size else UNSENT
     appended = Draft(UNSENT if format.token == "unsent" else dearest, support, counts)
     return length_bits([*drafts, appended], format, context)
+
+
+def bound_bits(sizes: Iterable[int], format: Format) -> int:
+    """No packet of drafts with these numbers of positive counts is longer: a bound in bits that costs next to nothing.
+
+    Each draft by the paper's count, with the dearest token; for the coder's roundings and its modes 1% and a byte.
+    """
+    return 8 + ceil(1.01 * (log2(format.max_drafts) + sum(_draft_bound(size, format) for size in sizes)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _draft_bound(size: int, format: Format) -> float:
+    """The most bits that a draft of `size` positive counts costs, its token included: the paper's count is more."""
+    token = {"flat": format.vocabulary, "coded": format.resolution, "unsent": 1}[format.token]
+    V, ell = format.vocabulary, format.resolution
+    if format.code == "enumerative" and format.support == "dense":
+        law = dense_bits(V, ell)
+    elif format.code == "enumerative" and format.support_size is not None:
+        law = paper_bits(V, format.support_size, ell)
+    else:
+        law = paper_bits(V, size, ell, varies=True)
+    return law + log2(token)
 
 
 def _check(drafts: Sequence[Draft], format: Format) -> None:

@@ -204,7 +204,7 @@ class LatticeScheme(DraftScheme):
     def fits(self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]) -> bool:
         if self.budget_bits is not None:
             sizes = [draft.support.size for draft in drafts]
-            if wire.bound_bits([*sizes, np.count_nonzero(proposal.counts)], fmt) <= self.budget_bits:
+            if wire.bound_bits([*sizes, int(np.count_nonzero(proposal.counts))], fmt) <= self.budget_bits:
                 return True  # however dear: the exact length need not be worked out
         return super().fits(drafts, proposal, fmt, context)
 

@@ -10,7 +10,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec.counts import dense_bits, paper_bits
-from channels.codec.wire import UNSENT, CodecError, Draft, Format, decode, encode, largest_length_bits, length_bits
+from channels.codec.wire import (
+    UNSENT,
+    CodecError,
+    Draft,
+    Format,
+    bound_bits,
+    decode,
+    encode,
+    largest_length_bits,
+    length_bits,
+)
 
 
 def ids(*values):
@@ -207,3 +217,9 @@ def test_round_trip_of_a_realistic_packet():
     for format in (Format(49152, 100, 8), Format(1024, 100, 8, support="dense")):
         drafts = tuple(random_draft(rng, format, share) for share in (0.01, 0.1, 0.5, 1.0))
         assert decode(encode(drafts, format), format) == drafts
+
+
+@given(packets())
+def test_no_packet_is_longer_than_its_bound(packet):
+    format, drafts = packet
+    assert length_bits(drafts, format) <= bound_bits([draft.support.size for draft in drafts], format)
