@@ -185,3 +185,16 @@ def test_prompts_shorter_than_asked_for_are_refused_in_one_line() -> None:
     asked = {"kind": "closed", "prompt_tokens": PAIR["prompt_tokens"] + 1, "output_tokens": 4}  # type: ignore[operator]
     with pytest.raises(ConfigError, match=r"^workload\.prompt_tokens = 17: .*16 tokens$"):
         simulate(cell("k_sqs", workload=asked))
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "colocated"])
+def test_after_its_end_nothing_of_a_request_goes_on(scheme: str) -> None:
+    """Three devices at one server, due before their first pass could end: the pass under way runs on, no other."""
+    run = ran(whole_seconds(scheme, devices=3, requests=1, output_tokens=30, deadline_s=9.5, horizon_s=1e3))
+    assert {each.outcome for each in run.requests} == {"timed_out"}
+    plant, passes = run.plant, run.plant.cloud.passes
+    sent = [link.sent for link in plant.links]
+    plant.env.run(1e3)
+    assert plant.cloud.passes == passes and [link.sent for link in plant.links] == sent
+    assert all(station.present == 0 for station in plant.stations)
+    assert all(len(each.tokens) < 30 for each in run.requests)
