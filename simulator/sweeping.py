@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -23,12 +25,15 @@ from simulator.settings import flatten
 from simulator.store import CELLS, REQUESTS, ROUNDS, Store
 
 Progress = Callable[[int, int, str], None]
+Task = tuple[str, list[dict[str, object]], Path | None]
+"""The name of a group, its cells as plain fields, and where to put what they give."""
 
 
 def sweep(
     cells: Sequence[Cell],
     out: Path | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -36,17 +41,19 @@ def sweep(
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
 
     `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
-    other results refused unless `overwrite`. `progress(done, total, label)` is called as cells are finished. Raises
-    ConfigError on a user's mistake, and leaves no new directory behind then.
+    other results refused unless `overwrite`. `cluster`: in place of `workers` processes here, the address of a Dask
+    scheduler (extra `cluster`) whose workers see `out` under the same path. `progress(done, total, label)` is called as
+    cells are finished. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
     """
+    run = partial(_run, _groups(cells), Crew(workers, cluster), progress=progress or _silent)
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
     if out is None:
-        return in_order(cells, list(_run(_groups(cells), workers, None, progress or _silent)))
+        return in_order(cells, list(run(None)))
     store = Store(Path(out).resolve(), cells, overwrite)
     if not store.finished:
         try:
-            parts = list(_run(_groups(cells), workers, store, progress or _silent))
+            parts = list(run(store))
         except ConfigError:
             store.discard()
             raise
@@ -72,9 +79,35 @@ def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     }
 
 
-def _run(
-    groups: dict[str, list[Cell]], workers: int, store: Store | None, progress: Progress
-) -> Iterator[pd.DataFrame]:
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work: so many processes here, or the workers of a Dask cluster."""
+
+    workers: int
+    cluster: str | None = None
+
+    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
+        """What `_group` gives of each task, as it comes. Raises ConfigError where the cluster cannot be reached."""
+        if self.cluster is None:
+            processes = max(1, min(self.workers, len(tasks)))
+            parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+            yield from parallel(delayed(_group)(*task) for task in tasks)
+            return
+        try:
+            from distributed import Client, as_completed
+
+            client = Client(self.cluster, timeout=10)
+        except ImportError:
+            raise ConfigError(f"cluster = {self.cluster}: needs the extra, pip install 'sqsim[cluster]'") from None
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cluster = {self.cluster}: {' '.join(str(error).split())}") from None
+        with client:
+            futures = [client.submit(_group, *task, pure=False) for task in tasks]
+            completed: Iterator[tuple[object, tuple[str, pd.DataFrame]]] = as_completed(futures, with_results=True)
+            yield from (result for _, result in completed)
+
+
+def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progress: Progress) -> Iterator[pd.DataFrame]:
     """The rows of each group's cells, as the groups are finished."""
     total, done = sum(map(len, groups.values())), 0
     progress(done, total, "")
@@ -86,11 +119,11 @@ def _run(
             yield rows
         else:
             missing[name] = group
-    parallel = Parallel(n_jobs=min(workers, len(missing)) or 1, return_as="generator_unordered", batch_size=1)
-    for name, rows in parallel(
-        delayed(_group)(name, [cell.model_dump() for cell in group], store and store.unfinished(name))
+    tasks = [
+        (name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
         for name, group in missing.items()
-    ):
+    ]
+    for name, rows in crew.results(tasks):
         if store is not None:
             store.keep(name)
         done += len(missing[name])

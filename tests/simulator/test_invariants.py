@@ -12,7 +12,7 @@ import pytest
 from cells import SCHEMES, cell, link
 
 from channels.codec import wire
-from simulator import Cell, CellResult, simulate, sweep
+from simulator import Cell, CellResult, ConfigError, simulate, sweep
 from simulator import link as link_module
 from simulator.cloud import Cloud
 from simulator.ledger import Ledger
@@ -157,6 +157,22 @@ def test_i6_same_cell_same_tables_whatever_the_workers_or_a_resume(tmp_path: Pat
     for name in ("cells.csv", "summary.csv", "rounds.parquet", "requests.parquet"):
         reference = (tmp_path / "one" / name).read_bytes()
         assert reference == (tmp_path / "two" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes()
+
+
+def test_i6_a_cluster_gives_the_same_tables(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+    cells = [cell(scheme, bps) for scheme in ("k_sqs", "c_sqs") for bps in (1e4, 1e6)]
+    sweep(cells, tmp_path / "here", 1)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        sweep(cells, tmp_path / "there", 1, cluster.scheduler_address)
+    for name in ("cells.csv", "rounds.parquet"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^cluster = nonsense[^\n]*$"):
+        sweep([cell()], tmp_path / "out", 1, "nonsense")
+    assert not (tmp_path / "out").exists()
 
 
 def test_i6_a_remembered_run_equals_a_live_one() -> None:
