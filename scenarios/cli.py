@@ -114,6 +114,8 @@ def _run(options: argparse.Namespace) -> None:
     else:
         job = job_of(getattr(options, "given", None) or scenario(options.name), _changes(options))
     name = job.name + ("_quick" if options.quick else "")
+    for warning in job.warnings:
+        print(f"sqsim: {warning}", file=sys.stderr)
     from scenarios.running import run  # here, so that the mistakes above are answered at once
 
     out = options.out or Path("results") / name

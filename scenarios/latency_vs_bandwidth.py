@@ -1,4 +1,4 @@
-"""Latency per token against uplink rate: cloud-only decoding, dense lattice (Q-S), K-SQS and C-SQS.
+"""Latency per token against uplink rate: cloud-only decoding, half-precision drafts, dense lattice, K-SQS and C-SQS.
 
     sqsim run latency_vs_bandwidth            or            python -m scenarios.latency_vs_bandwidth
 
@@ -7,17 +7,20 @@ A copy of this file is a scenario of your own: edit it and run it as a script.
 
 from __future__ import annotations
 
-from scenarios.scenario import Finding, Quick, Scenario
+from scenarios.questions import Below, Finding
+from scenarios.scenario import Quick, Scenario
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)]
+# Drafts of a round: a fifth would be accepted once in ten rounds or less, and costs as many bits as the first.
+DRAFTS = {"max_drafts": 4}
 
 SCENARIO = Scenario(
     name="latency_vs_bandwidth",
     summary="Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?",
-    minutes=2,
+    minutes=8,
+    pairs=("smollm2", "sotu"),
     base={
-        "models.pair": "sotu",
         "models.temperature": 1.0,
         "workload.requests": 8,
         "workload.output_tokens": 64,
@@ -26,18 +29,29 @@ SCENARIO = Scenario(
         "downlink.arq": "selective_repeat",
     },
     grid={
-        "scheme": ["cloud_only", "dense", {"kind": "k_sqs", "k": 8}, "c_sqs"],
+        "scheme": [
+            "cloud_only",
+            {"kind": "half_dense", **DRAFTS},
+            {"kind": "half_top_k", "k": 8, **DRAFTS},
+            {"kind": "dense", **DRAFTS},
+            {"kind": "k_sqs", "k": 8, **DRAFTS},
+            {"kind": "c_sqs", **DRAFTS},
+        ],
         "uplink.rate.bps": RATES_BPS,
     },
     axis="uplink.rate.bps",
     seeds=3,
     quick=Quick(
-        base={"workload.requests": 2, "workload.output_tokens": 32},
+        base={"workload.requests": 2, "workload.output_tokens": 16},
         grid={"uplink.rate.bps": RATES_BPS[::3]},
         seeds=3,
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
-    findings=(Finding(), Finding(without=("cloud_only",))),
+    findings=(
+        Finding(),
+        Finding(without=("cloud_only",)),
+        Below(("k_sqs", "c_sqs"), ("dense", "half_dense"), at=[10 * KBPS, 100 * KBPS, 1000 * KBPS]),
+    ),
 )
 
 if __name__ == "__main__":

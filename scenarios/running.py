@@ -10,10 +10,10 @@ import pandas as pd
 
 from scenarios.drawing import Note, draw_all
 from scenarios.progress import Progress
-from scenarios.scenario import Finding, Job
-from scenarios.tables import WIDTH, costs, headline, stands_for
-from simulator.findings import SEPARABLE, lines
-from simulator.stats import CURVE, axis_of, summarise, with_curves
+from scenarios.scenario import Job
+from scenarios.tables import WIDTH, costs, headline, overloads, stands_for
+from simulator.findings import SEPARABLE
+from simulator.stats import axis_of, summarise, with_curves
 
 
 def run(job: Job, out: Path, workers: int, *, overwrite: bool, quiet: bool) -> str:
@@ -33,19 +33,11 @@ def run(job: Job, out: Path, workers: int, *, overwrite: bool, quiet: bool) -> s
 
 def _report(job: Job, table: pd.DataFrame, summary: pd.DataFrame, axis: str | None) -> list[str]:
     text = [headline(summary, axis), "", costs(summary), ""]
-    if axis is not None:
-        told = dict.fromkeys(line for finding in job.findings for line in _told(finding, table, axis))
+    told = dict.fromkeys(line for question in job.findings for line in question.told(table, axis))
+    if told:
         text += [*(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in told), SEPARABLE, ""]
+    text += [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in overloads(summary, axis)]
     return [*text, stands_for(job.cells)]
-
-
-def _told(finding: Finding, table: pd.DataFrame, axis: str) -> list[str]:
-    left_out = [kind for kind in finding.without if (table["scheme.kind"] == kind).any()]
-    kept = table[~table["scheme.kind"].isin(left_out)]
-    if kept[CURVE].nunique() < 2:
-        return []
-    prefix = f"without {', '.join(left_out)}: " if left_out else ""
-    return [prefix + line for line in lines(kept, axis, finding.metric)]
 
 
 def _places(out: Path, figures: Sequence[Path]) -> list[str]:

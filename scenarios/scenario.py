@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from scenarios.questions import Finding, Question
 
 if TYPE_CHECKING:
     from simulator.config import Cell
@@ -20,14 +21,6 @@ class Quick:
     base: Mapping[str, object] = field(default_factory=dict)
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     seeds: int = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A question to the finished table: which curve is lowest in `metric`, leaving out the schemes `without`."""
-
-    metric: str = "latency_per_token_s"
-    without: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,9 @@ class Scenario:
     seeds: int = 3
     quick: Quick = field(default_factory=Quick)
     figures: Sequence[str] = ("latency", "breakdown", "bits", "resampling")
-    findings: Sequence[Finding] = (Finding(),)
+    findings: Sequence[Question] = (Finding(),)
+    pairs: Sequence[str] = ()
+    """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +58,18 @@ class Changes:
 
 @dataclass(frozen=True)
 class Job:
-    """Cells to run, and what to draw and say of them. `notes` tell the user what became of the changes."""
+    """Cells to run, and what to draw and say of them.
+
+    `notes` tell the user what became of the changes, `warnings` what this machine lacks.
+    """
 
     name: str
     cells: Sequence[Cell]
     notes: Sequence[str]
     axis: str | None
     figures: Sequence[str]
-    findings: Sequence[Finding]
+    findings: Sequence[Question]
+    warnings: Sequence[str] = ()
 
 
 def job_of(scenario: Scenario, changes: Changes) -> Job:
@@ -83,9 +82,26 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
 
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
-    base = changed(Cell, {**scenario.base, **quick.base, "imports": [str(path) for path in changes.imports]})
+    pair, warnings = _pair(scenario.pairs, changes)
+    base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
     cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
-    return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings)
+    return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings)
+
+
+def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], list[str]]:
+    """The base's `models.pair`: the first of `kinds` that can run here; and why those before it cannot, a line each."""
+    from models.interface import Pair
+
+    if any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid)):
+        kinds = kinds[-1:]  # the user's own choice replaces it
+    reasons: list[str] = []
+    for kind in kinds:
+        available = getattr(Pair.kinds[kind], "available", None)
+        reason = available() if available is not None else None
+        if reason is None:
+            return {"models.pair": kind}, [f"{line}; running {kind} instead" for line in reasons]
+        reasons.append(f"no {kind}: {reason}")
+    return {}, []
 
 
 def job_around(file: Path, changes: Changes) -> Job:

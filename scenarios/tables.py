@@ -23,6 +23,7 @@ COSTS: tuple[tuple[str, str], ...] = (
     ("resampling_per_draft", "resampled"),
     ("rejection_bound", "its bound"),
 )
+STATIONS, OVERLOAD = ("uplink", "cloud", "downlink"), 0.95
 COSTS_HEADING = "bits per output token; drafts, accepted drafts per round; rejections per verified draft, its bound"
 
 
@@ -56,6 +57,17 @@ def costs(summary: pd.DataFrame) -> str:
         for curve, rows in summary.groupby(CURVE, sort=False)
     ]
     return COSTS_HEADING + "\n\n" + _aligned(["", *(label for _, label in present)], body)
+
+
+def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
+    """A line a curve with a station busy 95% of the time or more: at which values of the axis, which stations."""
+    told = []
+    for curve, rows in summary[summary["overloaded"] > 0].groupby(CURVE, sort=False):
+        stations = [name for name in STATIONS if (rows[f"{name}_busy"] >= OVERLOAD).any()]
+        names = f" ({' and '.join(stations)} busy)" if stations else ""
+        where = "" if axis is None else f" at {title(axis)} {', '.join(quantity(at, axis) for at in rows[axis])}"
+        told.append(f"Overloaded: {curve}{where}{names}")
+    return told
 
 
 def stands_for(cells: Sequence[Cell]) -> str:

@@ -7,6 +7,8 @@ the difference covers 0 are not separable from it. Neighbouring values with the 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,27 +34,60 @@ class Outcome:
     margin: Interval | None
 
 
-def outcomes(cells: pd.DataFrame, axis: str, metric: str = "latency_per_token_s") -> list[Outcome]:
-    """An outcome for each value of `axis`, ascending, from a cells table with `curve`, `seed` and `metric`."""
+def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[Outcome]:
+    """An outcome for each value of `axis`, ascending, from a cells table with `curve`, `seed` and `metric`.
+
+    Without an axis there is one, at nan.
+    """
     found = []
-    for at in sorted(cells[axis].dropna().unique()):
-        here = cells[(cells[axis] == at) & cells[metric].notna()]
+    for at in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
+        here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == at)]
         means = {str(curve): interval(rows[metric].to_numpy()).mean for curve, rows in here.groupby(CURVE, sort=False)}
         if means:
             found.append(_outcome(here, float(at), metric, sorted(means, key=lambda curve: means[curve])))
     return found
 
 
-def lines(cells: pd.DataFrame, axis: str, metric: str = "latency_per_token_s") -> list[str]:
+def lines(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[str]:
     """The outcomes as sentences, one for each stretch of the axis over which they agree."""
     found = outcomes(cells, axis, metric)
     last = len(found) - 1
     told = []
     for _, group in itertools.groupby(enumerate(found), key=lambda item: (item[1].tied, item[1].following is None)):
         stretch = list(group)
-        where = _stretch(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
-        told.append(f"{title(metric)}, {title(axis)} {where}: {_told([outcome for _, outcome in stretch])}")
+        where = ""
+        if axis is not None:
+            ends = _stretch(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
+            where = f", {title(axis)} {ends}"
+        told.append(f"{title(metric)}{where}: {_told([outcome for _, outcome in stretch])}")
     return told
+
+
+def comparison(
+    cells: pd.DataFrame, axis: str | None, at: Sequence[float], first: str, second: str, metric: str
+) -> str | None:
+    """By how many percent of `second` the curve `first` is below it at these values of the axis; None where at none.
+
+    Each figure is a mean of paired differences ± its 95% half-width.
+    """
+    told = []
+    for value in at if axis is not None else (math.nan,):
+        here = cells[cells[metric].notna() & (True if axis is None else np.isclose(cells[axis], value, rtol=1e-9))]
+        less = paired(here, metric, here[CURVE] == first, here[CURVE] == second, relative=True)
+        if less.n:
+            told.append(_percent(less) + ("" if axis is None else f" at {quantity(value, axis)}"))
+    return f"{title(metric)}, {first} against {second}: {', '.join(told)}" if told else None
+
+
+def _percent(less: Interval) -> str:
+    """`12% ± 3% lower`, and whether the seeds can tell."""
+    mean, half = 100 * abs(less.mean), 100 * less.half_width
+    way = "lower" if less.mean < 0 else "higher"
+    if less.n == 1:
+        return f"{mean:.3g}% {way} (one seed)"
+    digits = 0 if half >= 10 else 1 if half >= 0.1 else 2
+    said = f"{mean:.{digits}f}% ± {half:.{digits}f}% {way}"
+    return said if less.separable else f"not separable ({said})"
 
 
 def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Outcome:

@@ -40,6 +40,7 @@ def _latencies(requests: pd.DataFrame) -> dict[str, float]:
         "latency_s": _mean(latency_s),
         "ttft_s": _mean(answered["ttft_s"].to_numpy()),
         "tpot_s": _mean(answered["tpot_s"].to_numpy()),
+        "tpot_p95_s": float(answered["tpot_s"].quantile(0.95)),
         "latency_per_token_s": _ratio(float(latency_s.sum()), float(tokens.sum())),
         "latency_per_token_p50_s": float(p50),
         "latency_per_token_p90_s": float(p90),

@@ -49,6 +49,7 @@ METRICS: dict[str, str] = {
     "latency_s": "arrival of a request to the arrival of its last token at the device, mean over requests",
     "ttft_s": "arrival of a request to the arrival of its first token at the device, mean over requests",
     "tpot_s": "(last token's arrival - first token's arrival) / (output tokens - 1), mean over requests",
+    "tpot_p95_s": "95th percentile over requests of tpot_s",
     "latency_per_token_s": "sum of latency_s over requests / sum of output tokens (the headline)",
     "latency_per_token_p50_s": "median over requests of latency_s / output tokens",
     "latency_per_token_p90_s": "90th percentile over requests of latency_s / output tokens",

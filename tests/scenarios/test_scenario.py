@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import plots
 from kinds import ConfigError
+from models.smollm2 import SmolLM2
 from scenarios.registry import NAMES, scenario
 from scenarios.scenario import Changes, Quick, Scenario, job_of
 from simulator.results import METRICS
@@ -50,6 +52,22 @@ def test_a_users_kind_replaces_the_bases_fields() -> None:
     assert {cell.models.pair.vocabulary for cell in job.cells} == {256}
 
 
+def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
+    monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
+    job = job_of(two, Changes())
+    assert {cell.models.pair.kind for cell in job.cells} == {"sotu"}
+    assert job.warnings == ["no smollm2: the verifier is not installed; running sotu instead"]
+    assert not job_of(two, Changes(settings={"models.pair": "synthetic"})).warnings
+    monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: None))
+    monkeypatch.setattr(SmolLM2, "vocabulary", 49_152)
+    monkeypatch.setattr(SmolLM2, "context_tokens", 8_192)
+    job = job_of(two, Changes())
+    assert {cell.models.pair.kind for cell in job.cells} == {"smollm2"} and not job.warnings
+
+
 def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("")
     job = job_of(SMALL, Changes(imports=(tmp_path / "mine.py",)))
@@ -74,7 +92,9 @@ def test_the_main_scenario_asks_what_it_should() -> None:
     rates = [float(str(rate)) for rate in found.grid["uplink.rate.bps"]]
     assert len(rates) >= 10 and min(rates) == 1e3 and max(rates) == 1e7 and found.seeds == 3
     cells = job_of(found, Changes(settings={"models.pair": "synthetic"})).cells
-    assert {cell.scheme.kind for cell in cells} >= {"cloud_only", "dense", "k_sqs", "c_sqs"}
+    assert {cell.scheme.kind for cell in cells} >= {
+        "cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k",
+    }  # fmt: skip
     assert {cell.workload.output_tokens for cell in cells} == {64} and min(c.workload.requests for c in cells) >= 8
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenarios.tables import WIDTH, costs, headline, stands_for
+from scenarios.tables import WIDTH, costs, headline, overloads, stands_for
 from simulator.config import Cell
 
 AXIS = "uplink.rate.bps"
@@ -54,3 +54,13 @@ def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
     fields = {"models": {"pair": "synthetic"}, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.03}}}
     text = stands_for([Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})])
     assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
+
+
+def test_every_setting_with_a_busy_station_is_told_with_the_station() -> None:
+    table = summary(2).assign(overloaded=[1.0, 0.0, 0.5, 0.0], uplink_busy=[0.99, 0.5, 0.96, 0.5])
+    table = table.assign(cloud_busy=[0.97, 0.5, 0.5, 0.5], downlink_busy=0.1)
+    assert overloads(table, AXIS) == [
+        "Overloaded: scheme_0 k=16 at uplink rate 1 kbit/s (uplink and cloud busy)",
+        "Overloaded: scheme_1 k=16 at uplink rate 1 kbit/s (uplink busy)",
+    ]
+    assert overloads(table.assign(overloaded=0.0), AXIS) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from simulator.findings import lines, outcomes
+from simulator.findings import comparison, lines, outcomes
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5, 1e6)
@@ -64,3 +64,25 @@ def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> Non
 def test_a_single_point_is_named_as_a_point() -> None:
     told = lines(sweep({"a": (0.1, 0.5, 0.5, 0.5), "b": (0.2, 0.4, 0.4, 0.4)}), AXIS)
     assert told[0].startswith("latency per token, uplink rate at 1 kbit/s: a is lowest")
+
+
+def test_a_comparison_is_the_mean_of_paired_ratios_with_students_half_width() -> None:
+    # (a - b) / b by seed: -.5 - .01, -.5, -.5 + .01, so 50% lower, half-width 4.3027 * .01 / sqrt 3 = 2.48%
+    cells = sweep({"a": (0.5, 0.2, 1.2, 0.5), "b": (1.0, 0.4, 1.0, 0.5)}, {"a": 0.01})
+    told = comparison(cells, AXIS, (1e3, 1e5, 1e6, 5e6), "a", "b", "latency_per_token_s")
+    assert told == (
+        "latency per token, a against b: 50.0% ± 2.5% lower at 1 kbit/s, 20.0% ± 2.5% higher at 100 kbit/s, "
+        "not separable (0.0% ± 5.0% higher) at 1 Mbit/s"
+    )
+
+
+def test_a_comparison_with_nothing_in_common_is_not_told_and_one_seed_has_no_interval() -> None:
+    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1)
+    assert comparison(cells, AXIS, (5e6,), "a", "b", "latency_per_token_s") is None
+    told = comparison(cells, AXIS, (1e3,), "a", "b", "latency_per_token_s")
+    assert told == "latency per token, a against b: 50% lower (one seed) at 1 kbit/s"
+
+
+def test_without_an_axis_there_is_one_outcome_and_no_place() -> None:
+    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4})
+    assert lines(cells[cells[AXIS] == 1e3], None) == ["latency per token: a is lowest, 50% below the next (b)"]
