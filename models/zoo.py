@@ -21,6 +21,8 @@ from models.interface import LoadedPair, Pair
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+END_TOKEN = 0
+"""Of the sotu vocabulary: what training put between two addresses."""
 Rung = Literal["100k", "1m"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -59,7 +61,8 @@ class Sotu(Pair):
             load_model(self.home / rung, self._card.hash_of(f"{rung}/model.safetensors"), "cpu")
             for rung in (self.drafter, self.verifier)
         )
-        return LoadedPair(drafter, verifier, read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids)))
+        prompts = read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids))
+        return LoadedPair(drafter, verifier, prompts, END_TOKEN)
 
     @cached_property
     def _card(self) -> Card:
@@ -105,7 +108,7 @@ class _TwoFolders(Pair):
         )
         drafter, verifier = (load_model(folder, _weights_hash(folder), self.device) for folder in folders)
         prompts = read_prompts(self.prompts, lambda text: list(tokenizers[1].encode(text)))
-        return LoadedPair(drafter, verifier, prompts)
+        return LoadedPair(drafter, verifier, prompts, tokenizers[1].eos_token_id)
 
 
 class HuggingFace(_TwoFolders):

@@ -41,6 +41,7 @@ class Workload(Choice):
     devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
     prompt_tokens: int = Field(32, ge=1, description="tokens kept of each prompt, its first ones")
     output_tokens: int = Field(64, ge=1, description="tokens of each answer")
+    stop_at_eos: bool = Field(False, description="an answer may end before its length, at the pair's end token")
     prompt_at_cloud: bool = Field(
         False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
     )

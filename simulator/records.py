@@ -87,6 +87,8 @@ class Request:
     output_tokens: int
     arrival_s: float
     ledger: Ledger
+    end_token: int | None = None
+    """Where given, the answer ends with this token if it comes before `output_tokens`."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     tail_tokens: int = 0
@@ -96,12 +98,16 @@ class Request:
 
     @property
     def remaining_tokens(self) -> int:
-        """Output tokens still to come."""
+        """Output tokens still to come, at most."""
+        if self.tokens and self.tokens[-1] == self.end_token:
+            return 0
         return self.output_tokens - len(self.tokens)
 
     def commit(self, tokens: tuple[int, ...], now_s: float) -> None:
-        """Tokens have reached the device; those past the output limit are cut and counted (I9)."""
+        """Tokens have reached the device; those past the end of the answer are cut and counted (I9)."""
         kept = tokens[: self.remaining_tokens]
+        if self.end_token in kept:
+            kept = kept[: kept.index(self.end_token) + 1]
         if not self.tokens:
             self.first_token_s = now_s
         self.tokens.extend(kept)
@@ -132,7 +138,7 @@ class Request:
             len(self.rounds),
             latency_s,
             self.first_token_s - self.arrival_s,
-            (self.finish_s - self.first_token_s) / max(1, self.output_tokens - 1),
+            (self.finish_s - self.first_token_s) / max(1, len(self.tokens) - 1),
             *spent.values(),
             0.0,  # hidden_draft_s: no scheme drafts ahead of its replies
             self.tail_tokens,

@@ -186,7 +186,8 @@ class Generating(Host):
         view, verified = self._session.decode_hosted(view)
         self._network.cloud.crop(self._key, view.cached)
         self._generated += len(verified.committed)
-        if self._generated < self._request.output_tokens:
+        ended = self._request.end_token in verified.committed
+        if self._generated < self._request.output_tokens and not ended:
             following = Round(view.round, self._network.env.now)
             self._request.rounds.append(following)
             self._next(view, following)

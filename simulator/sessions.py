@@ -69,6 +69,9 @@ class Decoder:
         ]
         self._drafts, self._verdicts = source(cell.seed, "draft"), source(cell.seed, "verdict")
         self._prompts = load(pair).prompts
+        self._end_token = load(pair).end_token if cell.workload.stop_at_eos else None
+        if cell.workload.stop_at_eos and self._end_token is None:
+            raise ConfigError(f"workload.stop_at_eos = True: the pair {pair.kind} has no end token")
         longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
         if wanted > longest:
             raise ConfigError(
@@ -79,7 +82,7 @@ class Decoder:
     def request(self, device: int, number: int, ask: Ask, now_s: float, ledger: Ledger) -> Request:
         """Request `number` of a device; prompts go round."""
         prompt = self._prompts[self._place(device, number) % len(self._prompts)].first(ask.prompt_tokens)
-        return Request(device, number, prompt, ask.output_tokens, now_s, ledger)
+        return Request(device, number, prompt, ask.output_tokens, now_s, ledger, self._end_token)
 
     def session(self, request: Request, state: State | None) -> Session:
         """The decoding of a request by a device whose scheme was left in `state`."""
