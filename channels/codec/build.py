@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.arithmetic import MEASURE, machine
-from channels.codec.fit import UNITS, fit
+from channels.codec.fit import fit
 from channels.codec.fixed import log2_factorials
 from channels.codec.lattice import quantize
 from channels.codec.library import BUNDLED, store_prior
+from channels.codec.network import UNITS
 from channels.codec.prior import STEPS, Bytes, Stored, Tables, pack, tables
 from channels.codec.recoded import HEADS, INPUTS, Setting, code_draft
 
@@ -99,7 +100,7 @@ def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
 def questions(laws: Laws, prior: Tables, positions: int, seed: int) -> npt.NDArray[np.int32]:
     """The network's inputs, heads and answers on drafts drawn from the laws under many formats."""
     rng = np.random.default_rng(seed)
-    trace = np.zeros((positions * 256, INPUTS + 2), np.int32)
+    trace = np.zeros((positions * 300, INPUTS + 2), np.int32)
     traced = np.zeros(1, np.int64)
     factorials = log2_factorials(1 << 14)
     texts, length = laws.texts.shape

@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.network import FIRST_BITS, HIDDEN_BITS, INPUT_BITS, SECOND_BITS, Integers
+from channels.codec.network import FIRST_BITS, HIDDEN_BITS, INPUT_BITS, LARGEST_WEIGHT, SECOND_BITS, UNITS, Integers
 from channels.codec.recoded import HEADS, INPUTS
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
-UNITS = 32
 BATCH, RATE = 2048, 0.01
 SCALE = 8.0  # inputs are divided by this many octaves
 
@@ -57,13 +56,12 @@ def _gradients(weights: list[Floats], inputs: Floats, heads: Ids, answers: Float
 def _rounded(weights: list[Floats]) -> tuple[Integers, Integers, Integers, Integers]:
     """The integers of `network`; weights beyond the int32 products' room are cut."""
     first, first_bias, second, second_bias = weights
-    largest = (1 << 15) - 1
     scales = (
         first / SCALE * (1 << FIRST_BITS),
         first_bias * (1 << (INPUT_BITS + FIRST_BITS)),
         second * (1 << SECOND_BITS),
         second_bias * (1 << (HIDDEN_BITS + SECOND_BITS)),
     )
-    limits = (largest, 1 << 28, largest, 1 << 28)
+    limits = ((1 << 15) - 1, 1 << 28, LARGEST_WEIGHT, 1 << 28)
     rounded = [np.clip(np.rint(s), -limit, limit).astype(np.int32) for s, limit in zip(scales, limits, strict=True)]
     return rounded[0], rounded[1], rounded[2], rounded[3]

@@ -56,7 +56,7 @@ def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> b
         size = finish(io, buffer)
         if io[FAILED] != OVERFLOW:
             return buffer[:size].tobytes()
-        room = size
+        room = max(size, 2 * room)
 
 
 def measure(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> int:

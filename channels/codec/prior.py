@@ -61,9 +61,6 @@ def tables(stored: Stored) -> Tables:
     order = np.argsort(stored.unigram, kind="stable").astype(np.int64)
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
-    network = Network(
-        stored.first, stored.first_bias.astype(np.int64), stored.second, stored.second_bias.astype(np.int64)
-    )
     return Tables(
         unigram=unigram,
         unigram_octaves=-4 * stored.unigram.astype(np.int32),
@@ -74,7 +71,7 @@ def tables(stored: Stored) -> Tables:
         row_ids=stored.row_ids.astype(np.int64),
         row_weights=WEIGHTS[stored.row_weights],
         slots=np.full(order.size, -1, dtype=np.int64),
-        network=network,
+        network=Network(stored.first, stored.first_bias, stored.second, stored.second_bias),
     )
 
 

@@ -23,17 +23,25 @@ from channels.codec.compiled import compiled, inlined
 from channels.codec.draft import Ids
 from channels.codec.evidence import UNIT, Candidates, candidates
 from channels.codec.fixed import exp2, log2
-from channels.codec.network import Integers, answer, hidden
+from channels.codec.network import UNITS, Integers, answer, sums
 from channels.codec.positions import code_composition
-from channels.codec.prior import Tables
+from channels.codec.prior import WEIGHT_BITS, Tables
 
-INPUTS = 14
 LEVELS = 23  # bit lengths of counts
 POSITIVE, COUNT, TAIL = 0, 0, LEVELS
 """Heads: is it positive; COUNT + j: is the count at least 2^j, j >= 1; TAIL + j: are there at least 2^j in the tail."""
 HEADS = 2 * LEVELS
-WEIGHT, UNIGRAM, OCCURRED, FOLLOWED, PLACE, LEFT, EXPECTED, FOUND, BEFORE, REST, ROW_REST, ELL, SIZE, FIRST = range(14)
+WEIGHT, UNIGRAM, OCCURRED, FOLLOWED, PLACE, REST, BEFORE, ROW_REST, ELL, SIZE, FIRST, LEFT, FOUND = range(13)
+"""Inputs. Of a candidate: its weight, its unigram weight, how often it occurred, and followed the last token, its place
+in the list, the weight of all from it on, whether the draft before had it. Of the draft: what the row leaves over, ell,
+the largest support, whether it is the packet's first. Of the walk: what is left of ell, tokens found."""
+INPUTS = 13
+BLOCK = 32  # candidates that are looked at together
+CHANGING = ROW_REST  # inputs before this one differ from candidate to candidate
+STILL = LEFT  # inputs before this one do not depend on the walk
 OCTAVE = 32
+NO_UNITS = np.zeros(UNITS, np.int32)
+WHOLE = WEIGHT_BITS * OCTAVE
 
 
 class Setting(NamedTuple):
@@ -48,14 +56,17 @@ class Setting(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The network's inputs and hidden units at the present step."""
+    """The network's view of a list of candidates, and of the tail in the row after them."""
 
-    inputs: Integers
-    base: Integers  # [H] what the inputs that stay the same through a draft add up to
-    units: Integers  # [H]
+    rest: Ids  # [N + 1] Q30 weight of the candidates from each on, and of all else
+    still: Integers  # [N + 1, STILL] inputs that the walk does not change
+    base: Integers  # [1, UNITS] what those from CHANGING on give the hidden units, with the bias
+    totals: Integers  # [N + 1, UNITS] base, and what the others give
+    moving: Integers  # [1, INPUTS - STILL] inputs that it does
+    more: Integers  # [1, UNITS] what those give
 
 
-@inlined
+@compiled
 def octaves(x: int) -> int:
     """log2 x in 1/32 octave, x >= 1."""
     return log2(x) >> 27
@@ -71,118 +82,130 @@ def code_draft(
     the support of the draft before in this packet, empty if there is none.
     """
     listed = candidates(setting.tables, context, setting.resolution)
-    size = setting.tables.network.first_bias.size
-    walk = Walk(np.zeros(INPUTS, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32))
-    _constants(walk, setting, listed, previous)
-    left, rest, found = setting.resolution, UNIT + 0, 0
-    decoding = io[MODE] == DECODE
+    walk = _prepare(setting, listed, previous)
+    left, found, decoding = setting.resolution, 0, io[MODE] == DECODE
+    _move(setting, walk, left, found)
     for place in range(listed.ids.size):
-        if left == 0 or io[FAILED]:
-            return found
+        if place % BLOCK == 0:
+            _look(setting, walk, listed, previous, place)
         token = listed.ids[place]
-        count = 0 if decoding else _count_of(token, support, counts)
-        _look(walk, setting, listed, previous, place, left, rest, found)
-        count = _code_count(io, buffer, setting, walk, POSITIVE, count, left)
-        rest = max(rest - listed.weights[place], UNIT >> 10)
-        if count:
-            if decoding:
-                if found == support.size:
-                    io[FAILED] = INVALID
-                    return found
-                support[found], counts[found] = token, count
-            found += 1
-            left -= count
-    if left == 0 or io[FAILED]:
-        return found
-    _look_beyond(walk, setting, listed, left, rest, found)
+        at = -1 if decoding else _place_of(token, support)
+        count = counts[at] if at >= 0 else 0
+        count = _code_count(io, buffer, setting, walk, place, POSITIVE, count, left)
+        if count == 0:
+            continue
+        if io[FAILED] or found == support.size:
+            io[FAILED] = io[FAILED] or INVALID
+            return found
+        if decoding:
+            support[found], counts[found] = token, count
+        found += 1
+        left -= count
+        if left == 0:
+            return found
+        _move(setting, walk, left, found)
+    _look(setting, walk, listed, previous, listed.ids.size)
     return found + _code_tail(io, buffer, setting, walk, listed, left, found, support, counts)
 
 
 @compiled
-def _constants(walk: Walk, setting: Setting, listed: Candidates, previous: Ids) -> None:
-    inputs = walk.inputs
-    inputs[ROW_REST] = octaves(listed.left_over) - 30 * OCTAVE
-    inputs[ELL] = octaves(setting.resolution)
-    inputs[SIZE] = octaves(setting.largest_support)
-    inputs[FIRST] = 0 if previous.size else OCTAVE
-    network = setting.tables.network
-    for unit in range(walk.base.size):
-        walk.base[unit] = network.first_bias[unit]
-        for place in range(ROW_REST, INPUTS):
-            walk.base[unit] += network.first[place, unit] * inputs[place]
-
-
-@inlined
-def _look(
-    walk: Walk, setting: Setting, listed: Candidates, previous: Ids, place: int, left: int, rest: int, found: int
-) -> None:
-    """The inputs for one candidate, and the hidden units."""
-    inputs, token = walk.inputs, listed.ids[place]
-    inputs[WEIGHT] = octaves(listed.weights[place]) - 30 * OCTAVE
-    inputs[UNIGRAM] = setting.tables.unigram_octaves[token]
-    inputs[OCCURRED] = OCTAVE * min(listed.occurred[place], 3)
-    inputs[FOLLOWED] = OCTAVE * min(listed.followed[place], 4)
-    inputs[PLACE] = octaves(place + 1)
-    inputs[BEFORE] = 0
-    if previous.size:
-        at = np.searchsorted(previous, token)
-        inputs[BEFORE] = OCTAVE if at < previous.size and previous[at] == token else -OCTAVE
-    _progress(walk, setting, left, rest, found)
+def _prepare(setting: Setting, listed: Candidates, previous: Ids) -> Walk:
+    """The walk over a list, before its first step."""
+    size = listed.ids.size + 1
+    rest = np.empty(size, np.int64)
+    rest[0] = UNIT
+    for place in range(size - 1):
+        rest[place + 1] = max(rest[place] - listed.weights[place], UNIT >> 10)
+    still = np.zeros((size, STILL), np.int32)
+    always = np.zeros((1, STILL - CHANGING), np.int32)
+    always[0, ROW_REST - CHANGING] = octaves(listed.left_over) - WHOLE
+    always[0, ELL - CHANGING] = octaves(setting.resolution)
+    always[0, SIZE - CHANGING] = octaves(setting.largest_support)
+    always[0, FIRST - CHANGING] = 0 if previous.size else OCTAVE
+    still[:, CHANGING:] = always
+    network, base = setting.tables.network, np.empty((1, UNITS), np.int32)
+    sums(network.first[CHANGING:STILL], network.first_bias, always, base)
+    moving, more = np.zeros((1, INPUTS - STILL), np.int32), np.zeros((1, UNITS), np.int32)
+    return Walk(rest, still, base, np.empty((size, UNITS), np.int32), moving, more)
 
 
 @compiled
-def _look_beyond(walk: Walk, setting: Setting, listed: Candidates, left: int, rest: int, found: int) -> None:
-    """The inputs for the tail as a whole."""
-    inputs = walk.inputs
-    inputs[WEIGHT] = octaves(rest) - 30 * OCTAVE
-    inputs[PLACE] = octaves(listed.ids.size + 1)
-    inputs[UNIGRAM] = inputs[OCCURRED] = inputs[FOLLOWED] = inputs[BEFORE] = 0
-    _progress(walk, setting, left, rest, found)
+def _look(setting: Setting, walk: Walk, listed: Candidates, previous: Ids, place: int) -> None:
+    """The inputs of the next BLOCK candidates, or of the tail after them, and what they give the hidden units."""
+    size, still, rest, unigram = listed.ids.size, walk.still, walk.rest, setting.tables.unigram_octaves
+    end = min(place + BLOCK, size) if place < size else size + 1
+    for row in range(place, end):
+        still[row, PLACE] = octaves(row + 1)
+        still[row, REST] = octaves(rest[row]) - WHOLE
+        still[row, WEIGHT] = still[row, REST]
+        if row < size:
+            token = listed.ids[row]
+            still[row, WEIGHT] = octaves(listed.weights[row]) - WHOLE
+            still[row, UNIGRAM] = unigram[token]
+            still[row, OCCURRED] = OCTAVE * min(listed.occurred[row], 3)
+            still[row, FOLLOWED] = OCTAVE * min(listed.followed[row], 4)
+            if previous.size:
+                still[row, BEFORE] = OCTAVE if _place_of(token, previous) >= 0 else -OCTAVE
+    first, base, totals = setting.tables.network.first, walk.base, walk.totals
+    for row in range(place, end):
+        for unit in range(UNITS):
+            total = base[0, unit]
+            for input in range(CHANGING):
+                total += still[row, input] * first[input, unit]
+            totals[row, unit] = total
+
+
+@compiled
+def _move(setting: Setting, walk: Walk, left: int, found: int) -> None:
+    """The inputs after a token is found."""
+    walk.moving[0, LEFT - STILL] = octaves(left) - octaves(setting.resolution)
+    walk.moving[0, FOUND - STILL] = octaves(found + 1)
+    sums(setting.tables.network.first[STILL:], NO_UNITS, walk.moving, walk.more)
 
 
 @inlined
-def _progress(walk: Walk, setting: Setting, left: int, rest: int, found: int) -> None:
-    inputs = walk.inputs
-    inputs[REST] = octaves(rest) - 30 * OCTAVE
-    inputs[LEFT] = octaves(left) - inputs[ELL]
-    inputs[EXPECTED] = octaves(left) + inputs[WEIGHT] - inputs[REST]
-    inputs[FOUND] = octaves(found + 1)
-    hidden(setting.tables.network, inputs, ROW_REST, walk.base, walk.units)
-
-
-@inlined
-def _ask(io: Machine, buffer: Buffer, setting: Setting, walk: Walk, head: int, value: int) -> int:
-    """One yes-or-no, traced when training."""
+def _ask(io: Machine, buffer: Buffer, setting: Setting, walk: Walk, place: int, head: int, value: int) -> int:
+    """One yes-or-no about the candidate at a place, traced when training."""
     row = setting.traced[0]
     if row < setting.trace.shape[0]:
-        for place in range(INPUTS):
-            setting.trace[row, place] = walk.inputs[place]
+        setting.trace[row, :STILL] = walk.still[place]
+        setting.trace[row, STILL:INPUTS] = walk.moving[0]
         setting.trace[row, INPUTS] = head
         setting.trace[row, INPUTS + 1] = value
         setting.traced[0] = row + 1
-    return answer(io, buffer, setting.tables.network, walk.units, head, value)
-
-
-@compiled
-def _code_count(io: Machine, buffer: Buffer, setting: Setting, walk: Walk, heads: int, value: int, largest: int) -> int:
-    """A number within 0..largest by its bit length, then its place in the octave. From 1 where heads is TAIL."""
-    length = 0
-    if heads == TAIL or _ask(io, buffer, setting, walk, POSITIVE, 1 if value else 0):
-        length = 1
-        while length < LEVELS and 1 << length <= largest:
-            if not _ask(io, buffer, setting, walk, heads + length, 1 if value >> length else 0):
-                break
-            length += 1
-    if length == 0:
-        return 0
-    least = 1 << (length - 1)
-    return least + uniform(io, buffer, value - least, min(least, largest - least + 1))
+    return answer(io, buffer, setting.tables.network, walk.totals[place], walk.more[0], head, value)
 
 
 @inlined
-def _count_of(token: int, support: Ids, counts: Ids) -> int:
-    at = np.searchsorted(support, token)
-    return int(counts[at]) if at < support.size and support[at] == token else 0
+def _code_count(
+    io: Machine, buffer: Buffer, setting: Setting, walk: Walk, place: int, heads: int, value: int, largest: int
+) -> int:
+    """A number within 0..largest by its bit length, then its place in the octave. From 1 where heads is TAIL."""
+    length = 0
+    if heads == TAIL or _ask(io, buffer, setting, walk, place, POSITIVE, 1 if value else 0):
+        length = 1
+        while length < LEVELS and 1 << length <= largest:
+            if not _ask(io, buffer, setting, walk, place, heads + length, 1 if value >> length else 0):
+                break
+            length += 1
+    number = 0
+    if length:
+        least = 1 << (length - 1)
+        number = least + uniform(io, buffer, value - least, min(least, largest - least + 1))
+    return number
+
+
+@compiled
+def _place_of(token: int, support: Ids) -> int:
+    """Where a token stands in ascending ids, -1 if it does not."""
+    low, high = 0, support.size
+    while low < high:
+        middle = (low + high) // 2
+        if support[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < support.size and support[low] == token else -1
 
 
 @compiled
@@ -208,7 +231,7 @@ def _code_tail(
         io[FAILED] = INVALID
         return 0
     size = 0 if decoding else support.size - found
-    size = _code_count(io, buffer, setting, walk, TAIL, size, largest)
+    size = _code_count(io, buffer, setting, walk, listed.ids.size, TAIL, size, largest)
     if io[FAILED] or (decoding and found + size > support.size):
         io[FAILED] = INVALID
         return 0
@@ -243,22 +266,25 @@ def _code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weigh
     begin = 0
     for index in range(places.size):
         more = places.size - index
-        total = _before(tables, passed, weights, begin, tables.order.size, more)
-        if total == 0:
+        first = int(np.searchsorted(passed, begin))
+        whole = tables.rest[begin] - weights[first]
+        if whole <= 0:
             io[FAILED] = INVALID
             return
+        whole, free = log2(whole), begin - first
+        total = _before(tables, passed, weights, whole, free, tables.order.size, more)
         place = places[index]
         if io[MODE] == DECODE:
             value, place, high = target(io, total), begin, tables.order.size
             while high - place > 1:
                 middle = (place + high) // 2
-                if _before(tables, passed, weights, begin, middle, more) <= value:
+                if _before(tables, passed, weights, whole, free, middle, more) <= value:
                     place = middle
                 else:
                     high = middle
             places[index] = place
-        low = _before(tables, passed, weights, begin, place, more)
-        size = _before(tables, passed, weights, begin, place + 1, more) - low
+        low = _before(tables, passed, weights, whole, free, place, more)
+        size = _before(tables, passed, weights, whole, free, place + 1, more) - low
         symbol(io, buffer, low, size, total)
         if io[FAILED]:
             return
@@ -266,13 +292,12 @@ def _code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weigh
 
 
 @compiled
-def _before(tables: Tables, passed: Ids, weights: Ids, begin: int, end: int, more: int) -> int:
-    """The cumulative frequency of `the first of `more` places from begin on is before end`; one more for each place."""
-    first, last = np.searchsorted(passed, begin), np.searchsorted(passed, end)
-    free = end - begin - (last - first)
-    whole = tables.rest[begin] - weights[first]
+def _before(tables: Tables, passed: Ids, weights: Ids, whole: int, free: int, end: int, more: int) -> int:
+    """The cumulative frequency of `the first of `more` places is before end`; one unit more for each place.
+
+    whole: log2 of the weight from where they may begin; free: how many free places lie before that.
+    """
+    last = np.searchsorted(passed, end)
     remains = tables.rest[end] - weights[last]
-    if whole <= 0:
-        return 0
-    share = 0 if remains <= 0 else exp2(min((log2(whole) - log2(max(remains, 1))) * more, 40 << 32))
-    return int((1 << 32) - share + free)
+    share = 0 if remains <= 0 else exp2(min((whole - log2(max(remains, 1))) * more, 40 << 32))
+    return int((1 << 32) - share + end - last - free)

@@ -1,0 +1,202 @@
+"""The code `recoded`: exact, never worse than its modes, close to its own model, shorter where the prior knows."""
+
+import math
+
+import codec_prior
+import numpy as np
+import pytest
+from codec_strategies import drafts, random_draft
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.codec import build, library, prior, recoded
+from channels.codec.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
+from channels.codec.enumerative import factorials
+from channels.codec.evidence import candidates
+from channels.codec.packet import ALL_SHARES, SHARES
+from channels.codec.wire import CodecError, Draft, Format, decode, encode, largest_length_bits, length_bits
+
+V = codec_prior.VOCABULARY
+
+
+def spoken(seed, point, number, token="coded"):
+    """A format with the small prior, drafts drawn along the source as an edge would, and their context."""
+    rng = np.random.default_rng(seed)
+    text = codec_prior.texts(1, 40, seed + 1)[0]
+    format = Format(V, point[2], 8, code="recoded", prior=codec_prior.fingerprint(), token=token)
+    last, sent = text[-1], []
+    for _ in range(number):
+        law = codec_prior.markov()[last]
+        top = np.argsort(-law, kind="stable").astype(np.int32)
+        support, counts = build.quantized(top, law[top].astype(np.float32), point)
+        last = int(rng.choice(support, p=counts / point[2]))
+        sent.append(Draft(last if token != "unsent" else -1, support, counts))
+    return format, tuple(sent), tuple(text.tolist())
+
+
+POINTS = [(8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000), (1, 0.0, 1), (0, 1e-6, 5000)]
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("token", ["flat", "coded", "unsent"])
+def test_decode_returns_what_an_edge_encodes(point, token):
+    for seed in range(6):
+        format, sent, context = spoken(seed, point, 1 + seed, token)
+        payload = encode(sent, format, context)
+        assert decode(payload, format, context) == sent
+        assert len(payload) == -(-length_bits(sent, format, context) // 8)
+
+
+@st.composite
+def any_packets(draw):
+    """Random drafts, unlike anything the prior expects, under any recoded format, with any context."""
+    bound = draw(st.sampled_from(["variable", "fixed"]))
+    format = Format(
+        V,
+        draw(st.integers(1, 5000)),
+        draw(st.integers(1, 32)),
+        code="recoded",
+        support=bound,
+        support_size=draw(st.integers(1, V)) if bound == "fixed" else None,
+        token=draw(st.sampled_from(["flat", "coded", "unsent"])),
+        prior=draw(st.sampled_from([codec_prior.fingerprint(), ""])),
+    )
+    number = draw(st.integers(1, min(format.max_drafts, 4)))
+    context = tuple(draw(st.lists(st.integers(0, V - 1), max_size=20)))
+    return format, tuple(draw(drafts(format)) for _ in range(number)), context
+
+
+@given(any_packets())
+def test_decode_returns_any_drafts_whatever_the_context(packet):
+    format, sent, context = packet
+    payload = encode(sent, format, context)
+    assert decode(payload, format, context) == sent
+    assert len(payload) == -(-length_bits(sent, format, context) // 8)
+
+
+def modes(format):
+    """The formats of the modes alone."""
+    for support in ("variable", "dense"):
+        yield Format(format.vocabulary, format.resolution, format.max_drafts, support=support, token=format.token)
+
+
+@given(any_packets())
+def test_never_worse_than_a_mode_alone_by_more_than_2_bits(packet):
+    format, sent, context = packet
+    least = min(length_bits(sent, mode) for mode in modes(format))
+    assert length_bits(sent, format, context) <= least + 2
+    assert -math.log2(min(share for _, share in SHARES.values()) / ALL_SHARES) < 2
+
+
+@pytest.mark.parametrize("point", POINTS[:4])
+def test_the_prior_makes_packets_shorter(point):
+    with_prior, without = 0, 0
+    for seed in range(20):
+        format, sent, context = spoken(seed, point, 3)
+        with_prior += length_bits(sent, format, context)
+        without += length_bits(sent, Format(V, point[2], 8, code="recoded", prior="", token="coded"), context)
+    assert with_prior < 0.8 * without
+
+
+def ideal_bits(sent, format, context):
+    """Bits of one draft under the code's own model, in floating point, and as coded; None where it has a tail."""
+    tables, ell = prior.find(format.prior, V), format.resolution
+    listed = candidates(tables, np.array(context), ell).ids.tolist()
+    if not set(sent.support.tolist()) <= set(listed):
+        return None
+    trace, rows = np.zeros((4000, recoded.INPUTS + 2), np.int32), np.zeros(1, np.int64)
+    setting = recoded.Setting(tables, factorials(format), ell, format.largest_support, trace, rows)
+    io = machine(MEASURE)
+    arrays = sent.support.copy(), sent.counts.copy()
+    recoded.code_draft(io, np.empty(0, np.uint8), setting, np.array(context), np.empty(0, np.int64), *arrays)
+    net, seen = tables.network, trace[: rows[0]]
+    units = np.maximum(seen[:, : recoded.INPUTS] @ net.first + net.first_bias, 0) / 2.0**18
+    heads = seen[:, recoded.INPUTS]
+    logits = (units * net.second[heads]).sum(1) / 2.0**11 + net.second_bias[heads] / 2.0**18
+    no = np.clip(1 / (1 + np.exp(logits)), 16 / 65536, 65520 / 65536)  # the model's probabilities have 16 bits
+    ideal, left = -np.log2(np.where(seen[:, -1] == 1, 1 - no, no)).sum(), ell
+    for token in sorted(sent.support.tolist(), key=listed.index):
+        count = int(sent.counts[sent.support == token][0])
+        least = 1 << (count.bit_length() - 1)
+        ideal += math.log2(min(least, left - least + 1))
+        left -= count
+    return ideal, 8 * int(io[POSITION]) + 56 - math.log2(int(io[RANGE]))
+
+
+def test_measured_bits_are_the_ideal_of_the_codes_own_model():
+    compared = []
+    for seed in range(60):
+        format, sent, context = spoken(seed, POINTS[seed % 3], 1)
+        if (bits := ideal_bits(sent[0], format, context)) is not None:
+            compared.append(bits)
+    assert len(compared) >= 10
+    ideal, coded = np.array(compared).T
+    assert coded.sum() == pytest.approx(ideal.sum(), rel=0.005)
+    assert np.abs(coded - ideal).max() <= 1.0
+
+
+@given(any_packets())
+def test_largest_length_is_exact_at_the_dearest_token_and_exceeded_by_none(packet):
+    format, sent, context = packet
+    last = sent[-1]
+    tokens = (
+        [-1] if format.token == "unsent" else [*last.support[:20].tolist(), int(last.support[last.counts.argmin()])]
+    )
+    lengths = [length_bits([*sent[:-1], Draft(t, last.support, last.counts)], format, context) for t in tokens]
+    assert largest_length_bits(sent[:-1], last.support, last.counts, format, context) == max(lengths)
+
+
+@settings(max_examples=200)
+@given(any_packets(), st.data())
+def test_damaged_packets_are_refused_or_encode_to_themselves(packet, data):
+    format, sent, context = packet
+    payload = encode(sent, format, context)
+    bit = data.draw(st.integers(0, max(0, 8 * len(payload) - 1)))
+    flipped = (int.from_bytes(payload, "big") ^ 1 << bit).to_bytes(len(payload) + 1, "big")[-len(payload) :]
+    for damaged in (flipped, payload[:-1], payload + b"\0", payload[1:], data.draw(st.binary(max_size=30)), b""):
+        try:
+            found = decode(damaged, format, context)
+        except CodecError:
+            continue
+        assert encode(found, format, context) == damaged
+
+
+def test_another_context_never_raises_anything_but_codec_error():
+    for seed in range(20):
+        format, sent, context = spoken(seed, POINTS[seed % 4], 3)
+        payload = encode(sent, format, context)
+        for other in ((), context[:-1], (*context, 5), (-1,) * 3):
+            try:
+                found = decode(payload, format, other)
+            except CodecError:
+                continue
+            assert encode(found, format, other) == payload
+
+
+def test_a_prior_that_is_not_there_is_refused():
+    rng = np.random.default_rng(0)
+    format = Format(V, 8, 2, code="recoded", prior="0" * 16)
+    with pytest.raises(CodecError, match="no such file"):
+        encode([random_draft(rng, format, 0.5)], format)
+    with pytest.raises(CodecError, match="only the code recoded"):
+        Format(V, 8, 2, prior="0" * 16)
+
+
+def test_prior_file_round_trip_and_refusals():
+    content = library.read_prior(codec_prior.fingerprint(), V)
+    stored = prior.unpack(content)
+    again = prior.unpack(prior.pack(stored))
+    assert all((one == other).all() for one, other in zip(stored, again, strict=True))
+    assert stored.row_ids.size > 100
+    for damaged in (b"", content[:-20], b"x" + content):
+        with pytest.raises(CodecError, match="not a prior"):
+            prior.unpack(damaged)
+
+
+@pytest.mark.parametrize("mode", [ENCODE, DECODE])
+def test_a_machine_that_ends_at_once_is_an_empty_packet(mode):
+    io, buffer = machine(mode), np.empty(0, np.uint8)
+    if mode == DECODE:
+        start(io, buffer)
+    assert finish(io, buffer) == 0
+    assert io[FAILED] == 0
