@@ -89,7 +89,7 @@ def faulty_link(rng: Generator) -> dict[str, Any]:
         "delay": delay if isinstance(delay, dict) else {"kind": "constant", "delay_s": delay},
         "arq": arq,
         "mtu_bits": one_of(rng, None, 720),
-        "buffer_packets": one_of(rng, None, None, 1),
+        "buffer_packets": one_of(rng, None, None, 5),  # with less, a message of one attempt would never fit
         "sharing": one_of(rng, "fifo", "round_robin", "own"),
         "access_s": one_of(rng, 0.0, 0.01),
     }
