@@ -46,7 +46,7 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     seeds = int(table["n"].max())
     spread = f"mean ± 95% half-width over {seeds} seeds" if seeds > 1 else "one seed, no interval"
     heading = f"{title(metric)}{f' ({symbol})' if symbol else ''}, {spread}" + ("; * lowest" if len(names) > 1 else "")
-    return heading + "\n\n" + _aligned(["" if axis is None else title(axis), *names], body)
+    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
 
 
 def costs(summary: pd.DataFrame) -> str:
@@ -56,7 +56,7 @@ def costs(summary: pd.DataFrame) -> str:
         [str(curve), *(_over_axis(rows, name) for name, _ in present)]
         for curve, rows in summary.groupby(CURVE, sort=False)
     ]
-    return COSTS_HEADING + "\n\n" + _aligned(["", *(label for _, label in present)], body)
+    return COSTS_HEADING + "\n\n" + aligned(["", *(label for _, label in present)], body)
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
@@ -118,7 +118,7 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
     return f"{low:.3g}..{high:.3g}"
 
 
-def _aligned(header: list[str], body: list[list[str]]) -> str:
+def aligned(header: list[str], body: list[list[str]]) -> str:
     """Columns padded to their widest entry, first to the left, others to the right; blocks of at most WIDTH columns."""
     widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
     blocks: list[list[int]] = [[]]

@@ -1,0 +1,222 @@
+"""`sqsim codec`: one distribution on the wire, by the schemes and the codec that the simulator runs. Returns strings.
+
+`cost` compares what it takes under every scheme and code, `encode` gives the very bytes of a packet with this one
+draft, `decode` reads them back. No model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import yaml
+from pydantic import ValidationError
+
+from channels.codec import counts, wire
+from channels.codec.draft import Code
+from kinds import ConfigError, Part, one_line
+from models.acceptance import total_variation
+from scenarios.tables import aligned
+from simulator.describe import shown
+from simulator.schemes import Dense, DraftScheme, LatticeScheme, Scheme
+from simulator.schemes.base import Floats, Proposal
+
+CODES: tuple[Code, ...] = get_args(Code)
+SUM_TOLERANCE = 1e-3
+ROWS = 20
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How a packet is written: the scheme, the code in place of the scheme's own, the ids that both ends hold."""
+
+    scheme: DraftScheme
+    code: Code | None = None
+    context: tuple[int, ...] = ()
+
+    def format(self, vocabulary: int) -> wire.Format:
+        """The format both ends hold. Raises ConfigError where scheme and vocabulary do not fit."""
+        try:
+            own = self.scheme.format(vocabulary)
+            return own if self.code is None else replace(own, code=self.code, prior=None)
+        except ValueError as error:
+            raise ConfigError(f"scheme {self.scheme.kind}: {error}") from None
+
+
+def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequence[DraftScheme]) -> str:
+    """A row a scheme: what it keeps of q, float64 [V], how far qhat is from it, and bits a draft.
+
+    The paper's count and the codes are without the drafted id; a packet holds one draft, its id, and whole bytes.
+    """
+    header = ["", "kept", "coded", "dropped", "TV(q, qhat)", "paper", *CODES, "packet"]
+    body = [_costs(q, Wire(scheme, code, context)) for scheme in schemes]
+    heading = f"V = {q.size:,}, entropy {_entropy_bits(q):.2f} bit; bits of one draft, the drafted id only in `packet`"
+    return heading + "\n\n" + aligned(header, body)
+
+
+def encode(q: Floats, how: Wire, token: int | None) -> bytes:
+    """The packet of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
+    proposal = _proposed(q, how.scheme)
+    form = how.format(q.size)
+    likeliest = int(proposal.ids[proposal.counts.argmax()])
+    try:
+        draft = wire.Draft(likeliest if token is None else token, proposal.ids, proposal.counts)
+        return how.scheme.encode([draft], form, how.context)
+    except ValueError as error:
+        raise ConfigError(f"encode: {error}") from None
+
+
+def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
+    """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
+    form = how.format(vocabulary)
+    try:
+        received = how.scheme.decode(payload, form, how.context)
+    except ValueError as error:
+        raise ConfigError(f"decode: {error}") from None
+    body = [
+        row
+        for number, (token, law) in enumerate(zip(received.drafts.tolist(), received.qhat, strict=True), 1)
+        for row in _decoded(number, token, law)
+    ]
+    heading = f"{8 * len(payload):,} bits, drafts: {len(received.drafts)}; * the drafted id"
+    return heading + "\n\n" + aligned(["draft", "id", "probability"], body)
+
+
+def scheme_of(text: str) -> DraftScheme:
+    """The scheme typed as `k_sqs` or `{kind: k_sqs, k: 16}`. Raises ConfigError, one line."""
+    try:
+        found = _One.model_validate({"scheme": yaml.safe_load(text)}).scheme
+    except ValidationError as error:
+        raise one_line(error) from None
+    except yaml.YAMLError:
+        raise ConfigError(f"scheme = {text!r}: not YAML") from None
+    if not isinstance(found, DraftScheme):
+        raise ConfigError(f"scheme = {text!r}: sends no distribution")
+    return found
+
+
+def schemes_for(vocabulary: int) -> list[DraftScheme]:
+    """Every lossless kind that drafts, with its defaults, where they fit the vocabulary."""
+    names = [name for name, kind in Scheme.kinds.items() if issubclass(kind, DraftScheme) and not _needs_more(kind)]
+    return [scheme for scheme in map(scheme_of, names) if scheme.lossless and _fits(scheme, vocabulary)]
+
+
+def read_law(path: Path) -> Floats:
+    """q, float64 [V], from `.npy` or from text with a probability a line. Raises ConfigError, one line."""
+    q = _npy(path) if path.suffix == ".npy" else _text(path)
+    if q.ndim != 1 or q.size < 2:
+        raise ConfigError(f"{path}: holds an array of shape {q.shape}; one probability for each of two or more tokens")
+    if not (np.isfinite(q) & (q >= 0)).all():
+        raise ConfigError(f"{path}: entry {int(np.argmin(np.isfinite(q) & (q >= 0)))} is not a probability")
+    total = float(q.sum())
+    if abs(total - 1) > SUM_TOLERANCE:
+        raise ConfigError(f"{path}: the probabilities sum to {total:.6g}, must be 1 to {SUM_TOLERANCE:g}")
+    return q / total
+
+
+def read_payload(text: str) -> bytes:
+    """The bytes of the file of that name, or of hex digits. Raises ConfigError where it is neither."""
+    if Path(text).is_file():
+        return Path(text).read_bytes()
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ConfigError(f"payload = {text!r}: no such file, and not hex digits") from None
+
+
+def _needs_more(kind: type[DraftScheme]) -> bool:
+    return any(field.is_required() for field in kind.model_fields.values())
+
+
+class _One(Part):
+    scheme: Scheme
+
+
+def _fits(scheme: DraftScheme, vocabulary: int) -> bool:
+    try:
+        scheme.format(vocabulary)
+    except ValueError:
+        return False
+    return True
+
+
+def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
+    try:
+        return scheme.propose(q, scheme.entry(None))
+    except ValueError as error:
+        raise ConfigError(f"scheme {scheme.kind}: {error}") from None
+
+
+def _costs(q: Floats, how: Wire) -> list[str]:
+    how.format(q.size)
+    proposal = _proposed(q, how.scheme)
+    qhat = np.zeros(q.size)
+    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+    coded = f"{np.count_nonzero(proposal.counts):,}"
+    head = [_named(how.scheme), f"{proposal.ids.size:,}", coded, f"{proposal.dropped_mass:.4f}"]
+    packet = f"{8 * len(encode(q, how, None)):,}"
+    return [*head, f"{float(total_variation(q, qhat)):.4f}", *_without_id(q.size, how.scheme, proposal, how), packet]
+
+
+def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: Wire) -> Iterator[str]:
+    """The paper's count, then each code's bits; dashes for a scheme that is not on a lattice."""
+    if not isinstance(scheme, LatticeScheme):
+        yield from ["-"] * (1 + len(CODES))
+        return
+    own, size = scheme.format(vocabulary), int(proposal.ids.size)
+    if isinstance(scheme, Dense):
+        yield f"{counts.dense_bits(vocabulary, scheme.resolution):,.1f}"
+    else:
+        yield f"{counts.paper_bits(vocabulary, size, scheme.resolution, own.support == 'variable'):,.1f}"
+    draft = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
+    for code in CODES:
+        alone = replace(own, code=code, prior=None, max_drafts=1, token="unsent")
+        yield f"{wire.length_bits([draft], alone, how.context):,}"
+
+
+def _decoded(number: int, token: int, law: Floats) -> list[list[str]]:
+    ids = np.argsort(-law, kind="stable")[: np.count_nonzero(law)]
+    rows = [[str(number), f"{i}{'*' if i == token else ' '}", f"{law[i]:.6g}"] for i in ids[:ROWS].tolist()]
+    if token not in ids[:ROWS]:
+        rows.append([str(number), f"{token}*", f"{law[token]:.6g}"])
+    return rows if ids.size <= ROWS else [*rows, [str(number), f"and {ids.size - ROWS:,} more ", ""]]
+
+
+def _named(scheme: DraftScheme) -> str:
+    fields = type(scheme).model_fields
+    told = [name for name in ("k", "initial", "resolution") if name in fields]
+    changed = [name for name in told if name != "resolution" or scheme.model_dump()[name] != fields[name].default]
+    return " ".join([scheme.kind, *(f"{name}={shown(getattr(scheme, name))}" for name in changed)])
+
+
+def _entropy_bits(q: Floats) -> float:
+    kept = q[q > 0]
+    return float(-(kept * np.log2(kept)).sum())
+
+
+def _npy(path: Path) -> Floats:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, TypeError, EOFError):
+        raise ConfigError(f"{path}: not an array of numbers in .npy") from None
+
+
+def _text(path: Path) -> Floats:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: neither text nor .npy") from None
+    values = []
+    for number, line in enumerate(lines, 1):
+        try:
+            values.append(float(line))
+        except ValueError:
+            raise ConfigError(f"{path}, line {number}: one probability a line, got {line!r}") from None
+    return np.array(values, dtype=np.float64)

@@ -1,0 +1,137 @@
+"""`sqsim codec`: what a distribution costs, and its bytes, out and in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from channels.codec import wire
+from channels.codec.counts import paper_bits
+from channels.codec.lattice import quantize
+from channels.codec.sparsify import TopK
+
+Typed = Callable[..., tuple[int, str, str]]
+V = 300
+
+
+@pytest.fixture
+def q(tmp_path: Path) -> np.ndarray:
+    """A law over V tokens, in `law.npy` of the test's folder."""
+    law = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
+    np.save(tmp_path / "law.npy", law)
+    return law
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The body of a printed table by its first words, blocks joined."""
+    rows: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if words and words[0] in {"k_sqs", "c_sqs", "dense", "half_dense", "half_top_k"}:
+            rows.setdefault(words[0], []).extend(word for word in words[1:] if "=" not in word)
+    return rows
+
+
+def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed: Typed, q: np.ndarray) -> None:
+    status, out, err = typed("codec", "cost", "law.npy")
+    assert status == 0, err
+    rows = rows_of(out)
+    assert set(rows) == {"k_sqs", "c_sqs", "dense", "half_dense", "half_top_k"}
+    ids = TopK(8).support(q)
+    counts = quantize(q[ids], 100)
+    kept, coded, dropped, _, paper, enumerative, recoded, packet = rows["k_sqs"]
+    assert (kept, int(coded)) == ("8", np.count_nonzero(counts))
+    assert float(dropped) == pytest.approx(1 - q[ids].sum(), abs=1e-4)
+    assert float(paper) == pytest.approx(paper_bits(V, 8, 100), abs=0.05)
+    bare = wire.Format(V, 100, 1, code="enumerative", support="fixed", support_size=8, token="unsent")
+    assert int(enumerative) == wire.length_bits([wire.Draft(wire.UNSENT, ids, counts)], bare)
+    assert 0 < int(recoded) <= int(enumerative) + 6 and int(packet) % 8 == 0
+    assert int(rows["half_dense"][-1].replace(",", "")) == 8 * (2 + 2 * V)
+
+
+@pytest.mark.parametrize("scheme", ["{kind: k_sqs, k: 5}", "c_sqs", "dense", "{kind: half_top_k, k: 4}"])
+@pytest.mark.parametrize("code", [[], ["--code=enumerative"], ["--code=recoded", "--context=7,8"]])
+def test_bytes_out_are_bytes_in(typed: Typed, q: np.ndarray, tmp_path: Path, scheme: str, code: list[str]) -> None:
+    how = [f"--scheme={scheme}", *code]
+    status, digits, err = typed("codec", "encode", "law.npy", "--out=packet.bin", *how)
+    assert status == 0, err
+    assert (tmp_path / "packet.bin").read_bytes() == bytes.fromhex(digits)
+    status, table, err = typed("codec", "decode", digits.strip(), f"--vocabulary={V}", *how)
+    assert status == 0, err
+    assert typed("codec", "decode", "packet.bin", f"--vocabulary={V}", *how)[1] == table
+    first = table.splitlines()[3].split()
+    assert first[1].endswith("*") and q[int(first[1][:-1])] > 0.9 * q.max()
+
+
+def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) -> None:
+    ids = TopK(5).support(q)
+    counts = dict(zip(ids.tolist(), quantize(q[ids], 100).tolist(), strict=True))
+    token = next(i for i in ids.tolist() if counts[i] and i != q.argmax())
+    scheme = "--scheme={kind: k_sqs, k: 5}"
+    _, digits, _ = typed("codec", "encode", "law.npy", scheme, f"--token={token}")
+    _, table, _ = typed("codec", "decode", digits.strip(), f"--vocabulary={V}", scheme)
+    body = [line.split() for line in table.splitlines()[3:]]
+    assert {int(row[1].rstrip("*")): float(row[2]) for row in body} == {i: c / 100 for i, c in counts.items() if c}
+    assert [row[1] for row in body if row[1].endswith("*")] == [f"{token}*"]
+
+
+def test_a_law_may_be_text(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "law.txt").write_text("0.5\n0.25\n0.25\n")
+    status, out, err = typed("codec", "cost", "law.txt", "--scheme=dense")
+    assert status == 0, err
+    assert "V = 3, entropy 1.50 bit" in out and out.splitlines()[3].split()[1:4] == ["3", "3", "0.0000"]
+
+
+MISTAKES = [
+    (["cost", "missing.txt"], "missing.txt"),
+    (["cost", "letters.txt"], "letters.txt, line 2"),
+    (["cost", "half.txt"], "sum to 0.5"),
+    (["cost", "negative.txt"], "entry 1 is not a probability"),
+    (["cost", "one.txt"], "two or more"),
+    (["cost", "square.npy"], "shape (2, 2)"),
+    (["cost", "broken.npy"], "not an array"),
+    (["cost", "good.txt", "--scheme=cloud_only"], "sends no distribution"),
+    (["cost", "good.txt", "--scheme=nothing"], "kind must be one of"),
+    (["cost", "good.txt", "--scheme={kind: k_sqs, k: 9}"], "k = 9"),
+    (["cost", "good.txt", "--scheme={kind: "], "not YAML"),
+    (["cost", "good.txt", "--context=a"], "context = 'a'"),
+    (["encode", "good.txt", "--scheme=dense", "--token=7"], "token 7"),
+    (["decode", "zz", "--vocabulary=3"], "not hex digits"),
+    (["decode", "00", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"], "decode: "),
+    (["decode", "00", "--vocabulary=1", "--scheme=dense"], "vocabulary = 1"),
+    (["decode", "00"], "--vocabulary"),
+    ([], "WAY"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), MISTAKES, ids=lambda value: " ".join(value) or "none")
+def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], told: str, typed: Typed, tmp_path: Path) -> None:
+    texts = {
+        "letters": ".5\nhalf\n",
+        "half": ".25\n.25\n",
+        "negative": "1.5\n-.5\n",
+        "one": "1\n",
+        "good": ".5\n.5\n0\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    np.save(tmp_path / "square.npy", np.full((2, 2), 0.25))
+    (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY nothing")
+    status, out, err = typed("codec", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1), (out, err)
+    assert told in err and err.startswith("sqsim: ")
+
+
+def test_it_needs_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "law.txt").write_text("0.5\n0.5\n")
+    code = (
+        "import sys\nfrom scenarios.cli import main\n"
+        f"assert main(['codec', 'cost', {str(tmp_path / 'law.txt')!r}]) == 0\n"
+        "sys.exit(40 + sum(name in sys.modules for name in ('torch', 'transformers')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 40
