@@ -35,7 +35,7 @@ class Cloud:
         self._homes: dict[SessionKey, Pool] = {}
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
-        self._servers = [Server() for _ in range(config.servers)]
+        self._servers = [Server(number) for number in range(config.servers)]
         groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
         capacity = config.kv_tokens
         self._pools = [
@@ -119,11 +119,9 @@ class Cloud:
 
     def _begin(self, pool: Pool, server: Server) -> bool:
         """Starts a pass; False where memory admits no job beside those in passes."""
-        server.shares = pool.form()
-        if not server.shares:
-            assert any(other.shares for other in pool.servers), "I5: an empty pool does not admit its first job"
+        if not pool.begin(server):
+            assert pool.running, "I5: an empty pool does not admit its first job"
             return False
-        server.busy = True
         server.since_s = self.env.now
         server.version += 1
         self.passes += 1
@@ -148,7 +146,7 @@ class Cloud:
             return
         self._served_s += self.env.now - server.since_s
         server.since_s = self.env.now
-        shares, server.shares = server.shares, []
+        shares = pool.end(server)
         cut = []
         for share in shares:
             job = share.job
@@ -162,10 +160,10 @@ class Cloud:
         for share in shares:  # before the server is free: what they ask for next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
-        server.busy = False
+        pool.release(server)
         self._dispatch(pool)
         idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
-        assert not idle or any(each.shares for each in pool.servers), "I5: a server idles beside a job"
+        assert not idle or pool.running, "I5: a server idles beside a job"
 
     def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
         if session in self._over:
@@ -193,6 +191,7 @@ class Cloud:
             self._crash(server, pool)
             yield self.env.timeout(max(0.0, to_s - self.env.now))
             server.up = True
+            pool.release(server)
             for job in list(self._stranded):
                 del self._stranded[job]
                 self._route(job)
@@ -203,7 +202,7 @@ class Cloud:
         self.crashes += 1
         server.up = False
         server.version += 1
-        shares, server.shares = server.shares, []
+        shares = pool.end(server)
         if server.busy:
             self._served_s += self.env.now - server.since_s
         server.busy = False

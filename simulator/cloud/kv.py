@@ -30,7 +30,7 @@ class KvMemory:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
         held for it, where that is not enough."""
         need = tokens - self.held(session)
-        if self.capacity_tokens is not None and not self._make_room(need, {session, *pinned}):
+        if self.capacity_tokens is not None and not self._make_room(need, session, pinned):
             return False
         self._held[session] = tokens
         self._held.move_to_end(session)
@@ -53,12 +53,12 @@ class KvMemory:
         self._held.clear()
         self._total = 0
 
-    def _make_room(self, need: int, kept: Collection[SessionKey]) -> bool:
+    def _make_room(self, need: int, guest: SessionKey, pinned: Collection[SessionKey]) -> bool:
         assert self.capacity_tokens is not None
         excess = self._total + need - self.capacity_tokens
         if excess <= 0:
             return True
-        victims = [session for session in self._held if session not in kept]
+        victims = [session for session in self._held if session != guest and session not in pinned]
         if excess > sum(self._held[session] for session in victims):
             return False
         for victim in victims:

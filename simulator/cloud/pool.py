@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from itertools import chain
 
 from simulator.cloud.config import Batching
@@ -16,7 +17,8 @@ class Server:
     `busy` outlives `shares` by an instant: the jobs of a pass that has ended may bring new ones before the next begins.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.up = True
         self.busy = False
         self.shares: list[Share] = []
@@ -34,6 +36,8 @@ class Pool:
         self._token_budget = token_budget
         self._jobs: dict[Job, None] = {}
         self._prefills: dict[Job, None] = {}
+        self._running: set[SessionKey] = set()
+        self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
     @property
     def up(self) -> bool:
@@ -48,15 +52,30 @@ class Pool:
     @property
     def load(self) -> int:
         """Jobs in the queue and in passes."""
-        return self.waiting + sum(len(server.shares) for server in self.servers)
+        return self.waiting + len(self._running)
+
+    @property
+    def running(self) -> bool:
+        """Whether any job is in a pass."""
+        return bool(self._running)
 
     def free(self) -> Server | None:
         """The first server that is up and runs no pass."""
-        return next((server for server in self.servers if server.up and not server.busy), None)
+        while self._idle:
+            server = self.servers[self._idle[0]]
+            if server.up and not server.busy:
+                return server
+            heappop(self._idle)
+        return None
+
+    def release(self, server: Server) -> None:
+        """The server, if it is up, may take a pass again."""
+        server.busy = False
+        heappush(self._idle, server.number - self.servers[0].number)
 
     def runs(self, session: SessionKey) -> bool:
         """Whether a job of this session is in a pass."""
-        return any(share.job.session == session for server in self.servers for share in server.shares)
+        return session in self._running
 
     def add(self, job: Job) -> None:
         """The job waits."""
@@ -88,23 +107,30 @@ class Pool:
         assert visit is not None
         return self._batching.ready_s(self.waiting, visit.arrived_s)
 
-    def form(self) -> list[Share]:
-        """The jobs of the next pass, in order, until the cap, the token budget or the memory says stop; they leave the
-        queue and hold their memory. Empty where not even the first finds room beside the passes under way."""
-        pinned = {share.job.session for server in self.servers for share in server.shares}
+    def begin(self, server: Server) -> bool:
+        """Gives the server its next pass: jobs in order until the cap, the token budget or the memory says stop. They
+        leave the queue and hold their memory. False where not even the first finds room beside the passes under way."""
         shares: list[Share] = []
         budget = self._token_budget
         for job in chain(self._jobs, self._prefills):
             if len(shares) == self._batching.cap or budget == 0:
                 break
             share = self._share(job, budget, alone=not shares)
-            if share is None or not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, pinned):
+            if share is None or not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
                 break
-            pinned.add(job.session)
+            self._running.add(job.session)
             shares.append(share)
             budget = None if budget is None else max(0, budget - share.new_tokens)
         for share in shares:
             self.remove(share.job)
+        server.shares = shares
+        server.busy = bool(shares)
+        return server.busy
+
+    def end(self, server: Server) -> list[Share]:
+        """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""
+        shares, server.shares = server.shares, []
+        self._running.difference_update(share.job.session for share in shares)
         return shares
 
     def put_back(self, jobs: list[Job]) -> None:
