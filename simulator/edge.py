@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import simpy
@@ -53,6 +54,7 @@ class Device:
         self.station = Station(network.env, f"edge {number}")
         self._network = network
         self._config = config
+        self._pass_s = lru_cache(maxsize=1 << 14)(lambda new, cached: config.latency.pass_s([(new, cached)]))
         self._prompt_at_cloud = prompt_at_cloud
         self._open_session = open_session
         self._on_end = on_end
@@ -138,7 +140,7 @@ class Device:
         while request.remaining_tokens:
             round_ = Round(branch.round, env.now)
             request.rounds.append(round_)
-            yield from self._pass(request, branch)
+            yield self._pass(request, branch)
             branch, verified = session.decode_alone(branch)
             round_.sent_s = round_.received_s = round_.verified_s = round_.answered_s = env.now
             round_.edge_passes, round_.committed, round_.measures = 1, 1, verified.measures
@@ -202,7 +204,7 @@ class Device:
         policy = session.scheme.policy()
         self._begin_work()
         while policy.next(EdgeView(len(branch.drafts), branch.full, request.remaining_tokens)) is Action.DRAFT:
-            yield from self._pass(request, branch)
+            yield self._pass(request, branch)
             branch, _ = session.draft(branch)
             round_.edge_passes += 1
         request.ledger.enter(branch.round, "encode_s")
@@ -211,11 +213,10 @@ class Device:
         round_.drafts, round_.drafted = branch.drafts, len(branch.drafts)
         return branch
 
-    def _pass(self, request: Request, branch: Branch) -> Process[None]:
+    def _pass(self, request: Request, branch: Branch) -> simpy.Event:
         """One pass of the drafter over what its cache lacks."""
         request.ledger.enter(branch.round, "draft_s" if branch.cached else "prefill_s")
-        work = [(branch.length - branch.cached, branch.cached)]
-        yield self._network.env.timeout(self._config.latency.pass_s(work))
+        return self._network.env.timeout(self._pass_s(branch.length - branch.cached, branch.cached))
 
     def _begin_work(self) -> None:
         self._working = self.station.arrive()
