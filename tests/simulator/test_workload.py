@@ -9,7 +9,7 @@ import pytest
 from cells import PAIR, cell, link
 from plants import ran
 
-from simulator import Cell, simulate
+from simulator import Cell, ConfigError, simulate
 from simulator.arrivals import Workload
 from simulator.streams import source
 
@@ -180,8 +180,6 @@ def test_a_horizon_before_the_first_request_gives_empty_tables() -> None:
 
 
 def test_prompts_shorter_than_asked_for_are_refused_in_one_line() -> None:
-    from simulator import ConfigError
-
     asked = {"kind": "closed", "prompt_tokens": PAIR["prompt_tokens"] + 1, "output_tokens": 4}  # type: ignore[operator]
     with pytest.raises(ConfigError, match=r"^workload\.prompt_tokens = 17: .*16 tokens$"):
         simulate(cell("k_sqs", workload=asked))

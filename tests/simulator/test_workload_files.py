@@ -8,7 +8,6 @@ import pytest
 from cells import cell
 
 from simulator import Cell, ConfigError, simulate
-from simulator.cloud.config import Cloud  # noqa: F401
 
 HEADER = "arrival_s,prompt_tokens,output_tokens\n"
 
