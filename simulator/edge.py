@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import simpy
 
 from channels.codec import wire
+from models.latency import Latency
 from simulator.config import Edge
 from simulator.decoding import Session
 from simulator.policy import Action, EdgeView
@@ -34,6 +35,12 @@ UPLINK_STATES = {
 }
 
 
+@lru_cache(maxsize=64)
+def _single_pass_s(latency: Latency) -> Callable[[int, int], float]:
+    """Seconds of a pass of one sequence by (new, cached) tokens, worked out once for all devices of a kind."""
+    return lru_cache(maxsize=1 << 14)(lambda new, cached: latency.pass_s([(new, cached)]))
+
+
 class Device:
     """One edge device with a processor of its own.
 
@@ -54,7 +61,7 @@ class Device:
         self.station = Station(network.env, f"edge {number}")
         self._network = network
         self._config = config
-        self._pass_s = lru_cache(maxsize=1 << 14)(lambda new, cached: config.latency.pass_s([(new, cached)]))
+        self._pass_s = _single_pass_s(config.latency)
         self._prompt_at_cloud = prompt_at_cloud
         self._open_session = open_session
         self._on_end = on_end
