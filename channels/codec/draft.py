@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from channels.codec.lattice import LARGEST_RESOLUTION
 from channels.codec.library import bundled_prior
+from channels.codec.quantizers import Name, quantizer
 
 Ids = npt.NDArray[np.int64]
 
@@ -113,6 +114,7 @@ class Format:
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
     support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"
     (at -log2 qhat) or "unsent" (both ends share the random stream; drafts then hold `UNSENT`).
+    quantizer: what the counts are (module `quantizers`); others than "lattice" need "enumerative" and "variable".
     prior: fingerprint of the tables that "recoded" reads, "" for none; by default those bundled for this vocabulary.
     version: of the wire format.
     """
@@ -124,6 +126,7 @@ class Format:
     support: Support = "variable"
     support_size: int | None = None
     token: Token = "flat"
+    quantizer: Name = "lattice"
     prior: str | None = None
     version: int = 3
 
@@ -147,6 +150,12 @@ class Format:
             raise CodecError(f"support_size = {self.support_size}: must be given for a fixed support, and only there")
         if self.support_size is not None and not 1 <= self.support_size <= self.vocabulary:
             raise CodecError(f"support_size = {self.support_size}: must be within 1 and {self.vocabulary}")
+        if self.quantizer != "lattice" and (self.code, self.support) != ("enumerative", "variable"):
+            raise CodecError(f"quantizer = {self.quantizer!r}: needs code 'enumerative' and support 'variable'")
+        try:
+            quantizer(self.quantizer, self.resolution)
+        except ValueError as error:
+            raise CodecError(str(error)) from None
         bundled = bundled_prior(self.vocabulary) if self.code == "recoded" else ""
         object.__setattr__(self, "prior", bundled if self.prior is None else self.prior)
         if self.prior and self.code != "recoded":
@@ -154,5 +163,6 @@ class Format:
 
     @property
     def largest_support(self) -> int:
-        """The most ids with a positive count that a draft may hold: min(K or V, ell)."""
-        return min(self.support_size or self.vocabulary, self.resolution)
+        """The most ids with a positive count that a draft may hold: min(K or V, ell); V where counts have no sum."""
+        most = self.support_size or self.vocabulary
+        return min(most, self.resolution) if self.quantizer == "lattice" else most

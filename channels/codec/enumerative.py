@@ -2,8 +2,9 @@
 
 A packet is, through the coder of `arithmetic`: drafts - 1 below max_drafts; then for each draft
 
-* "variable": K - 1 below min(V, ell); the ids, a subset of V; the counts, all positive, as the composition
-  counts - 1 of ell - K. The paper's log2 C(V, K) + log2 C(ell + K - 1, K - 1) is an upper bound of the two.
+* "variable": K - 1 below min(V, ell) (below V for quantizers other than the lattice); the ids, a subset of V; the
+  counts, all positive, as `numerators` describes: for the lattice, counts - 1 as a composition of ell - K. The paper's
+  log2 C(V, K) + log2 C(ell + K - 1, K - 1) is an upper bound of the two.
 * "fixed": the ids refilled to K with the lowest unused ids, a subset of V; the counts, a composition of ell. The
   receiver refuses any other filling.
 * "dense": the counts over all of V, a composition of ell, as the places id + unit of its ell units.
@@ -20,6 +21,7 @@ import numpy as np
 from channels.codec.arithmetic import FAILED, INVALID, Buffer, Machine, uniform
 from channels.codec.draft import CodecError, Draft, Format, Ids, Support
 from channels.codec.fixed import log2, log2_factorials
+from channels.codec.numerators import code_numerators
 from channels.codec.positions import code_composition, code_subset, log2_binomial
 
 
@@ -35,7 +37,7 @@ def write(io: Machine, buffer: Buffer, draft: Draft, format: Format, support: Su
     else:
         uniform(io, buffer, draft.support.size - 1, format.largest_support)
         code_subset(io, buffer, table, draft.support.copy(), V)
-        code_composition(io, buffer, table, draft.counts - 1, ell - draft.counts.size)
+        code_numerators(io, buffer, table, draft.counts.copy(), format)
 
 
 def read(io: Machine, buffer: Buffer, format: Format, support: Support) -> tuple[Ids, Ids]:
@@ -45,14 +47,15 @@ def read(io: Machine, buffer: Buffer, format: Format, support: Support) -> tuple
         return _code_dense(io, buffer, None, format)
     size = format.support_size if support == "fixed" else 1 + uniform(io, buffer, 0, format.largest_support)
     assert size is not None
-    least = 0 if support == "fixed" else 1
     ids, counts = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     code_subset(io, buffer, table, ids, V)
     if not io[FAILED]:
-        code_composition(io, buffer, table, counts, ell - least * size)
+        if support == "fixed":
+            code_composition(io, buffer, table, counts, ell)
+        else:
+            code_numerators(io, buffer, table, counts, format)
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
-    counts += least
     kept = counts.nonzero()[0]
     if support == "fixed" and not np.array_equal(refill(ids[kept], counts[kept], size, V)[0], ids):
         raise CodecError("support: zero counts not at the lowest unused ids")

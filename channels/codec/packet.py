@@ -201,7 +201,7 @@ def _write_token(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> N
         uniform(io, buffer, draft.token, format.vocabulary)
     elif format.token == "coded":
         place = int(draft.support.searchsorted(draft.token))
-        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), format.resolution)
+        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
 
 
 def _read_token(io: Machine, buffer: Buffer, support: Ids, counts: Ids, format: Format) -> int:
@@ -214,6 +214,6 @@ def _read_token(io: Machine, buffer: Buffer, support: Ids, counts: Ids, format: 
             io[FAILED] = INVALID
         return token
     ends = counts.cumsum()
-    place = int(ends.searchsorted(target(io, format.resolution), side="right"))
-    symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), format.resolution)
+    place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
+    symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
     return int(support[place])

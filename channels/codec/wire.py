@@ -26,6 +26,7 @@ from channels.codec.feedback import (
     feedback_bits,
     tokens_bits,
 )
+from channels.codec.numerators import check
 
 __all__ = [
     "UNSENT",
@@ -113,8 +114,7 @@ def _check(drafts: Sequence[Draft], format: Format) -> None:
     for draft in drafts:
         if draft.support[-1] >= format.vocabulary:
             raise CodecError(f"support: {draft.support[-1]} is not below the vocabulary, {format.vocabulary}")
-        if draft.counts.sum() != format.resolution:
-            raise CodecError(f"counts: sum is {draft.counts.sum()}, must be the resolution, {format.resolution}")
+        check(draft.counts, format)
         if format.support_size is not None and draft.support.size > format.support_size:
             raise CodecError(f"support: {draft.support.size} ids, a fixed support holds {format.support_size}")
         if (draft.token == UNSENT) != (format.token == "unsent"):

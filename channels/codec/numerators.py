@@ -1,0 +1,67 @@
+"""How each quantizer's numerators travel under the code `enumerative`, given the support: as one of its codewords.
+
+All are positive (ids with none are not in the support). `lattice`: counts - 1, a composition of ell - K. `dual`: the
+shift j below min(K, ell + 1), then for j = 0 as `lattice` and else n, a composition of ell - j. `cubic`: each level
+below ell. `logarithmic`: each level below ell, the numerators being its table's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channels.codec.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Buffer, Machine, uniform
+from channels.codec.draft import CodecError, Format, Ids
+from channels.codec.positions import code_composition
+from channels.codec.quantizers import Logarithmic
+
+
+def check(numerators: Ids, format: Format) -> None:
+    """CodecError unless the positive numerators, int64 [K], are a codeword of the format's quantizer."""
+    ell, size, total = format.resolution, numerators.size, int(numerators.sum())
+    if total > LARGEST_TOTAL:
+        raise CodecError(f"counts: sum is {total}, must be at most {LARGEST_TOTAL}")
+    if format.quantizer == "lattice" and total != ell:
+        raise CodecError(f"counts: sum is {total}, must be the resolution, {ell}")
+    if (
+        format.quantizer == "dual"
+        and total != ell
+        and (total != size * ell or numerators[0] % size == 0 or (numerators % size != numerators[0] % size).any())
+    ):
+        raise CodecError("counts: not a point of the dual lattice")
+    if format.quantizer == "cubic" and numerators.max() > ell:
+        raise CodecError(f"counts: {numerators.max()} is above the resolution, {ell}")
+    if format.quantizer == "logarithmic" and not np.isin(numerators, Logarithmic(ell).table()).all():
+        raise CodecError("counts: not numerators of the logarithmic quantizer")
+
+
+def code_numerators(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, format: Format) -> None:
+    """Positive numerators, int64 [K], read from or written to the array."""
+    ell, size = format.resolution, numerators.size
+    if format.quantizer == "lattice":
+        _shifted(io, buffer, table, numerators, ell - size, 1, 1)
+    elif format.quantizer == "dual":
+        whole = int(numerators.sum()) in (0, ell)
+        shift = uniform(io, buffer, 0 if whole else int(numerators[0] % size), min(size, ell + 1))
+        if shift:
+            _shifted(io, buffer, table, numerators, ell - shift, size, shift)
+        else:
+            _shifted(io, buffer, table, numerators, ell - size, 1, 1)
+        if numerators.sum() > LARGEST_TOTAL:
+            io[FAILED] = INVALID
+    else:
+        values = np.arange(ell + 1) if format.quantizer == "cubic" else Logarithmic(ell).table()
+        levels = np.searchsorted(values, numerators)
+        for place in range(size):
+            numerators[place] = values[1 + uniform(io, buffer, int(levels[place]) - 1, ell)]
+        if numerators.sum() > LARGEST_TOTAL:
+            io[FAILED] = INVALID
+
+
+def _shifted(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, total: int, unit: int, shift: int) -> None:
+    """Numerators shift + unit * n, n a composition of `total`."""
+    if total < 0:
+        io[FAILED] = INVALID
+        return
+    parts = (numerators - shift) // unit
+    code_composition(io, buffer, table, parts, total)
+    numerators[:] = shift + unit * parts

@@ -1,0 +1,187 @@
+"""Quantizers behind one interface: probabilities to integer numerators over their sum, whatever the sum.
+
+`lattice` is the papers' type lattice (module `lattice`). `dual` is A*_{K-1} at the same scale: K shifted type lattices,
+numerators over K ell, all alike modulo K. `cubic` rounds each probability by itself. `logarithmic` compands: equal
+steps of -log2 p down to 2^-16. What each sends is a number below its `codewords`; each bounds the total variation it
+causes. A quantizer's numerators are what `wire.Draft` holds; `Format.quantizer` names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec import lattice
+from channels.codec.fixed import ONE, exp2
+
+Ids = npt.NDArray[np.int64]
+Law = npt.NDArray[np.float64]
+Name = Literal["lattice", "dual", "cubic", "logarithmic"]
+
+OCTAVES = 16
+"""How far down `logarithmic` reaches."""
+
+
+class Quantizer(Protocol):
+    """Maps a law on K tokens to numerators; `resolution` sets how fine."""
+
+    @property
+    def resolution(self) -> int: ...
+
+    def quantize(self, probabilities: Law) -> Ids:
+        """Numerators int64 [K], non-negative, not all zero, of probabilities float64 [K] (they need not sum to 1)."""
+        ...
+
+    def covering_bound(self, size: int) -> float:
+        """No law on `size` tokens is farther than this, in total variation, from numerators / their sum."""
+        ...
+
+    def codewords(self, size: int) -> int:
+        """How many vectors of numerators on `size` tokens there are, exactly."""
+        ...
+
+
+@dataclass(frozen=True)
+class TypeLattice:
+    """The scaled A_{K-1} of the papers: counts with sum `resolution`."""
+
+    resolution: int
+
+    def quantize(self, probabilities: Law) -> Ids:
+        return lattice.quantize(probabilities, self.resolution)
+
+    def covering_bound(self, size: int) -> float:
+        return lattice.covering_bound(size, self.resolution)
+
+    def codewords(self, size: int) -> int:
+        return lattice.codewords(size, self.resolution)
+
+
+@dataclass(frozen=True)
+class DualLattice:
+    """A*_{K-1} within the simplex: numerators j + K n, n non-negative with sum ell - j, j = 0..min(K - 1, ell).
+
+    Candidates are those of the nearest-point rule of A* (round, then one more for the entries rounded down farthest,
+    one after another, each shifted back to sum ell) that stay non-negative; of the one nearest in L2 and the type
+    lattice's point, the one nearer in total variation. So it is never farther than the type lattice. Where j = 0 the
+    common factor K is left out: numerators are then counts with sum ell.
+    """
+
+    resolution: int
+
+    def quantize(self, probabilities: Law) -> Ids:
+        size, ell = probabilities.size, self.resolution
+        counts = lattice.quantize(probabilities, ell)
+        target = probabilities / probabilities.sum() * ell  # [K]
+        rounded = np.floor(target + 0.5).astype(np.int64)
+        order = np.argsort(rounded - target, kind="stable")  # rounded down farthest first
+        steps = np.arange(size)  # candidate i: one more on the first i of `order`
+        shift = ell - rounded.sum() - steps  # over K, what each entry is shifted by
+        error = (rounded - target)[order]
+        squares = (error**2).sum() + np.concatenate([[0.0], np.cumsum(2 * error + 1)[:-1]]) - shift**2 / size
+        fallen = np.minimum.accumulate(rounded[order][::-1])[::-1]  # least of those without one more
+        risen = np.minimum.accumulate(np.concatenate([[ell], rounded[order][:-1] + 1]))
+        valid = size * np.minimum(fallen, risen) + shift >= 0
+        if not valid.any():
+            return counts
+        best = int(np.where(valid, squares, np.inf).argmin())
+        numerators: Ids = size * rounded + shift[best]
+        numerators[order[:best]] += size
+        if numerators[0] % size == 0 or _distance(numerators, target, ell) >= _distance(counts, target, ell):
+            return counts
+        return numerators
+
+    def covering_bound(self, size: int) -> float:
+        return lattice.covering_bound(size, self.resolution)
+
+    def codewords(self, size: int) -> int:
+        shifts = range(min(size - 1, self.resolution) + 1)
+        return sum(lattice.codewords(size, self.resolution - shift) for shift in shifts)
+
+
+@dataclass(frozen=True)
+class CubicLattice:
+    """Each probability rounded by itself to a level c = floor(ell p + 1/2); all zero: the likeliest gets 1.
+
+    qhat is levels over their sum. With e = c - ell p, TV <= (sum |e| + |sum e|) / (2 ell) <= K / (2 ell).
+    """
+
+    resolution: int
+
+    def quantize(self, probabilities: Law) -> Ids:
+        levels: Ids = np.floor(probabilities / probabilities.sum() * self.resolution + 0.5).astype(np.int64)
+        if not levels.any():
+            levels[probabilities.argmax()] = 1
+        return levels
+
+    def covering_bound(self, size: int) -> float:
+        return min(1.0, size / (2 * self.resolution))
+
+    def codewords(self, size: int) -> int:
+        codewords: int = (self.resolution + 1) ** size - 1
+        return codewords
+
+
+@dataclass(frozen=True)
+class Logarithmic:
+    """Levels 1..ell stand for 2^-(16 (ell - level) / (ell - 1)), level 0 for nothing; ell is within 2 and 1024.
+
+    With d = 2^(step / 2) - 1 the largest relative error, z = 2^-(16 + step / 2) what may be lost on each token, and the
+    numerators' own rounding (2^-8 relative at the lowest level, of tokens of 2^-16), TV <= d + K (z + 2^-24).
+    """
+
+    resolution: int
+
+    def quantize(self, probabilities: Law) -> Ids:
+        p = probabilities / probabilities.sum()
+        with np.errstate(divide="ignore"):
+            depth = -np.log2(p) / self.step_octaves  # [K]
+        levels = np.where(depth <= self.resolution - 0.5, self.resolution - np.rint(np.minimum(depth, 1e9)), 0)
+        numerators: Ids = self.table()[levels.astype(np.int64)]
+        if not numerators.any():
+            numerators[p.argmax()] = self.table()[1]
+        return numerators
+
+    @property
+    def step_octaves(self) -> float:
+        """The step in octaves."""
+        return OCTAVES / (self.resolution - 1)
+
+    def table(self) -> Ids:
+        """Numerators of the levels, int64 [ell + 1], ascending from 0; integers only, so alike on both ends."""
+        steps = self.resolution - 1
+        depths = (OCTAVES * ONE * step // steps for step in range(steps, -1, -1))
+        return np.array([0, *(exp2(depth) >> 8 for depth in depths)], dtype=np.int64)
+
+    def covering_bound(self, size: int) -> float:
+        lost = size * (2.0 ** -(OCTAVES + self.step_octaves / 2) + 2.0**-24)
+        return float(min(1.0, 2.0 ** (self.step_octaves / 2) - 1 + lost))
+
+    def codewords(self, size: int) -> int:
+        codewords: int = (self.resolution + 1) ** size - 1
+        return codewords
+
+
+def quantizer(name: Name, resolution: int) -> Quantizer:
+    """The quantizer of that name. Raises ValueError on an unknown name or a resolution out of range."""
+    kinds: dict[str, Callable[[int], Quantizer]] = {
+        "lattice": TypeLattice,
+        "dual": DualLattice,
+        "cubic": CubicLattice,
+        "logarithmic": Logarithmic,
+    }
+    if name not in kinds:
+        raise ValueError(f"quantizer = {name!r}: must be one of {', '.join(kinds)}")
+    least, most = (2, 1024) if name == "logarithmic" else (1, lattice.LARGEST_RESOLUTION)
+    if not least <= resolution <= most:
+        raise ValueError(f"resolution = {resolution}: must be within {least} and {most}")
+    return kinds[name](resolution)
+
+
+def _distance(numerators: Ids, target: Law, ell: int) -> float:
+    """Twice the total variation between numerators / their sum and target / ell."""
+    return float(np.abs(numerators / numerators.sum() - target / ell).sum())

@@ -1,0 +1,115 @@
+"""Quantizers behind one interface: bounds, codeword counts by enumeration, and each codeword on the wire."""
+
+import itertools
+
+import numpy as np
+import pytest
+from codec_strategies import laws
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.codec.quantizers import CubicLattice, DualLattice, Logarithmic, TypeLattice, quantizer
+from channels.codec.wire import CodecError, Draft, Format, decode, encode, length_bits
+
+NAMES = ("lattice", "dual", "cubic", "logarithmic")
+
+
+def tv(p, numerators):
+    return float(np.abs(p / p.sum() - numerators / numerators.sum()).sum() / 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(p=laws(max_size=60), resolution=st.integers(2, 1000))
+def test_total_variation_is_within_the_stated_bound(name, p, resolution):
+    chosen = quantizer(name, resolution)
+    numerators = chosen.quantize(p)
+    assert numerators.dtype == np.int64
+    assert numerators.min() >= 0
+    assert numerators.sum() > 0
+    assert tv(p, numerators) <= chosen.covering_bound(p.size) + 1e-9
+
+
+@given(laws(max_size=60), st.integers(1, 300))
+def test_dual_lattice_is_never_farther_than_the_type_lattice(p, resolution):
+    assert tv(p, DualLattice(resolution).quantize(p)) <= tv(p, TypeLattice(resolution).quantize(p)) + 1e-12
+
+
+def test_dual_lattice_is_often_nearer():
+    rng = np.random.default_rng(0)
+    ps = rng.dirichlet(np.ones(6), 200)
+    nearer = [tv(p, DualLattice(10).quantize(p)) < tv(p, TypeLattice(10).quantize(p)) - 1e-9 for p in ps]
+    assert np.mean(nearer) > 0.3
+
+
+def dual_points(size, ell):
+    """All points of A* within the simplex, by their definition: alike modulo K, sum K ell."""
+    return [
+        m
+        for m in itertools.product(range(size * ell + 1), repeat=size)
+        if sum(m) == size * ell and len({x % size for x in m}) == 1
+    ]
+
+
+@pytest.mark.parametrize(("size", "ell"), [(1, 3), (2, 3), (3, 2), (3, 4), (4, 2)])
+def test_codewords_are_counted_exactly(size, ell):
+    assert DualLattice(ell).codewords(size) == len(dual_points(size, ell))
+    levels = itertools.product(range(ell + 1), repeat=size)
+    assert CubicLattice(ell).codewords(size) == Logarithmic(max(ell, 2)).codewords(size) * (ell >= 2) or ell < 2
+    assert CubicLattice(ell).codewords(size) == len([point for point in levels if any(point)])
+
+
+@given(laws(min_size=2, max_size=4), st.integers(1, 4))
+def test_dual_quantizer_returns_points_of_the_dual_lattice(p, ell):
+    numerators = DualLattice(ell).quantize(p)
+    scaled = numerators * (p.size if numerators.sum() == ell else 1)
+    assert tuple(scaled.tolist()) in dual_points(p.size, ell)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_every_quantizers_numerators_cross_the_wire(name, data):
+    p = data.draw(laws(max_size=30))
+    format = Format(64, data.draw(st.integers(2, 200)), 2, token=data.draw(st.sampled_from(["flat", "coded"])),
+                    quantizer=name, code="enumerative")  # fmt: skip
+    numerators = quantizer(name, format.resolution).quantize(p)
+    support = np.sort(np.random.default_rng(p.size).permutation(64)[: p.size])
+    draft = Draft(int(support[numerators.argmax()]), support, numerators)
+    payload = encode([draft, draft], format)
+    assert decode(payload, format) == (draft, draft)
+    assert len(payload) == -(-length_bits([draft, draft], format) // 8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(payload=st.binary(max_size=24), resolution=st.integers(2, 40))
+def test_any_bytes_are_refused_or_encode_to_themselves(name, payload, resolution):
+    format = Format(12, resolution, 2, quantizer=name, code="enumerative", token="flat")
+    try:
+        drafts = decode(payload, format)
+    except CodecError:
+        return
+    assert encode(drafts, format) == payload
+
+
+def test_numerators_of_another_quantizer_are_refused():
+    support = np.array([1, 2, 3])
+    for name, counts in [
+        ("dual", [1, 2, 3]),
+        ("cubic", [1, 200, 3]),
+        ("logarithmic", [1, 2, 3]),
+        ("lattice", [1, 1, 1]),
+    ]:
+        with pytest.raises(CodecError, match="counts"):
+            encode(
+                [Draft(1, support, np.array(counts))],
+                Format(9, 10, 1, quantizer=name, code="enumerative", token="flat"),
+            )
+
+
+def test_quantizers_need_the_enumerative_code_and_a_known_name():
+    for fields in ({"code": "recoded", "prior": ""}, {"support": "dense"}):
+        with pytest.raises(CodecError, match="quantizer"):
+            Format(9, 10, 1, quantizer="cubic", **{"code": "enumerative", **fields})
+    with pytest.raises(ValueError, match="must be one of"):
+        quantizer("voronoi", 3)
+    with pytest.raises(ValueError, match="must be within"):
+        quantizer("logarithmic", 1)
