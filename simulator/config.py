@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -81,6 +82,15 @@ class Equipped:
         check_round_trip(f"{self.name}downlink", self.downlink, self.uplink.delay.mean_s)
 
 
+def _by_content(path: object) -> str:
+    """A file, among the fields of a cell, as the hash of what is in it."""
+    assert isinstance(path, Path), f"a cell holds {path!r}, which has no name"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
 def _absolute(paths: object) -> object:
     return tuple(str(Path(path).resolve()) for path in paths) if isinstance(paths, (list, tuple)) else paths
 
@@ -145,16 +155,17 @@ class Cell(Part):
 
     @cached_property
     def id(self) -> str:
-        """Hash of every field; an imported file counts by its content, not its place."""
-        return self._digest(self.model_dump_json(exclude={"imports"}))
+        """Hash of every field; files count by their content, not their place."""
+        return self._digest(self.model_dump(exclude={"imports"}))
 
     @cached_property
     def decoding_id(self) -> str:
         """Hash of the fields that decide tokens: cells that share it share their forward passes."""
-        return self._digest(self.model_dump_json(include={"models", "workload", "scheme", "fleet", "seed"}))
+        return self._digest(self.model_dump(include={"models", "workload", "scheme", "fleet", "seed"}))
 
-    def _digest(self, text: str) -> str:
-        return hashlib.sha256((text + self.imports_digest).encode()).hexdigest()[:16]
+    def _digest(self, fields: dict[str, Any]) -> str:
+        text = json.dumps(fields, default=_by_content) + self.imports_digest
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def imports_digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +78,17 @@ def build(cell: Cell, memory: Memory, recorder: Recorder) -> Plant:
 
 
 def run(plant: Plant, horizon_s: float) -> None:
-    """Steps until every request has ended, nothing is left to happen, or the horizon is reached."""
+    """Steps until every request has ended, nothing is left to happen, or the horizon is reached.
+
+    What exists at the start (models, remembered trees) is kept out of the garbage collector's rounds meanwhile.
+    """
     env, users = plant.env, plant.users
-    while not users.done and env.peek() <= horizon_s:
-        env.step()
+    gc.freeze()
+    try:
+        while not users.done and env.peek() <= horizon_s:
+            env.step()
+    finally:
+        gc.unfreeze()
 
 
 def _link(

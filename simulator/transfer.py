@@ -7,12 +7,9 @@ from functools import partial
 
 import simpy
 
-from channels.link.rates import MessageIndex
+from channels.link.rates import REPETITION, MessageIndex
 from simulator.link import Link
 from simulator.messages import TIMEOUT_WAIT, Message
-
-_AGAIN = 1 << 32
-"""Between the round numbers of a message and of its repetition: each has its own losses."""
 
 
 class Transfer:
@@ -60,7 +57,7 @@ class Transfer:
         self._report(TIMEOUT_WAIT)
         device, request, round_ = message.index
         timeout = self._link.env.timeout(self._link.config.arq.timeout_max_s)
-        timeout.callbacks.append(partial(self._again, (device, request, round_ + _AGAIN)))
+        timeout.callbacks.append(partial(self._again, (device, request, round_ + REPETITION)))
 
     def _again(self, index: MessageIndex, _: simpy.Event) -> None:
         if not self._withdrawn:
