@@ -81,7 +81,7 @@ def first_error(error: ValidationError) -> tuple[str, object, str]:
     """The first complaint of a validation: dotted field, the value given, what is allowed."""
     detail = error.errors(include_url=False)[0]
     context = detail.get("ctx", {})
-    path = ".".join(str(step) for step in (*detail["loc"], *([context["path"]] if "path" in context else [])))
+    path = ".".join(str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, ""))
     allowed = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         allowed = "no such field"

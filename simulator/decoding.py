@@ -92,30 +92,35 @@ class Session:
             branch.then_draft = after, outcome
         return after, outcome
 
-    def seal(self, branch: Branch) -> Sealed:
-        """The payload of the open round."""
+    def seal(self, branch: Branch, room_bits: int | None = None) -> Sealed:
+        """The payload of the open round; of a scheme that sends partial rounds, in parts of at most `room_bits`."""
         assert branch.drafts, "I9: a round sends at least one draft"
-        sealed = branch.then_seal
+        sealed = branch.then_seal.get(room_bits)
         if sealed is None:
-            drafts = [drafted.draft for drafted in branch.drafts]
-            payload = _drafting(self.scheme).encode(drafts, self.format, branch.committed)
-            sealed = Sealed(branch.round, payload, branch)
+            parts = _drafting(self.scheme).encode_parts(
+                [drafted.draft for drafted in branch.drafts], self.format, branch.committed, room_bits
+            )
+            sealed = Sealed(branch.round, parts, branch)
             if self._remember:
-                branch.then_seal = sealed
+                branch.then_seal[room_bits] = sealed
         return sealed
 
-    def verify(self, view: CloudView, sealed: Sealed) -> tuple[CloudView, Verified | Stale]:
-        """The cloud's judgement of a round, from its own text and decode(payload) alone. Raises CodecError."""
+    def verify(self, view: CloudView, sealed: Sealed, arrived: int | None = None) -> tuple[CloudView, Verified | Stale]:
+        """The cloud's judgement of a round, from its own text and decode(payload) alone. Raises CodecError.
+
+        `arrived`: how many leading parts of the payload there are; all of them by default.
+        """
         if sealed.round != view.round:
             return view, Stale()
-        if sealed.then_verify is not None:
-            after, verified = sealed.then_verify
+        arrived = len(sealed.parts) if arrived is None else arrived
+        if arrived in sealed.then_verify:
+            after, verified = sealed.then_verify[arrived]
             self.verifier.skip(partial(_joined, view.committed, verified.drafts), len(verified.drafts) + 1)
         else:
-            verified = self._judge(view, sealed)
+            verified = self._judge(view, sealed, arrived)
             after = view.after(verified.committed)
             if self._remember:
-                sealed.then_verify = after, verified
+                sealed.then_verify[arrived] = after, verified
         self.verifier.crop(after.cached)
         return after, verified
 
@@ -170,9 +175,9 @@ class Session:
             self.drafter.skip(partial(_joined, view.committed, drafts[:n]), 1)
         self.verifier.skip(partial(_joined, view.committed, drafts), len(drafts) + 1)
 
-    def _judge(self, view: CloudView, sealed: Sealed) -> Verified:
+    def _judge(self, view: CloudView, sealed: Sealed, arrived: int) -> Verified:
         scheme = _drafting(self.scheme)
-        received = scheme.decode(sealed.payload, self.format, view.committed)
+        received = scheme.decode_parts([part.payload for part in sealed.parts[:arrived]], self.format, view.committed)
         p = self.verifier.laws((*view.committed, *received.drafts.tolist()), len(received.drafts) + 1)
         verdict = scheme.judge(p, received, self._randomness.round(view.round))
         committed = (*received.drafts[: verdict.accepted].tolist(), verdict.token)
@@ -201,9 +206,10 @@ class Session:
         self, sent: Branch, received: Received, p: Floats, verdict: Verdict, committed: tuple[int, ...]
     ) -> Measures:
         """Sees both ends: checks I8, that what was received is what was sent, and measures the verified drafts."""
-        tokens = [drafted.draft.token for drafted in sent.drafts]
+        heard = sent.drafts[: len(received.drafts)]
+        tokens = [drafted.draft.token for drafted in heard]
         assert received.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-        for drafted, law in zip(sent.drafts, received.qhat, strict=True):
+        for drafted, law in zip(heard, received.qhat, strict=True):
             ids, counts = drafted.draft.support, drafted.draft.counts
             same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], counts / counts.sum())
             assert same, "I8: the qhat received is not the qhat sent"

@@ -193,7 +193,7 @@ class Device:
             round_ = Round(branch.round, env.now)
             request.rounds.append(round_)
             branch = yield from self._draft(request, session, branch, round_)
-            sealed = session.seal(branch)
+            sealed = session.seal(branch, self._network.uplink.config.room_bits)
             answer = answers[round_.number] = env.event()
             self._send(request, host, round_, sealed)
             reply: bytes = yield answer
@@ -250,13 +250,13 @@ class Device:
 
     def _send(self, request: Request, host: Verifying, round_: Round, sealed: Sealed) -> None:
         round_.sent_s = self._network.env.now
-        round_.payload_bits = 8 * len(sealed.payload)
+        round_.payload_bits = sum(sealed.parts_bits)
         enter = request.ledger.enter
 
         def arrived(transfer: Transfer) -> None:
             self._transfers.remove(transfer)
             round_.uplink_bits, round_.uplink_attempts = transfer.sent_bits, transfer.attempts
-            host.payload_arrived(round_, sealed)
+            host.payload_arrived(round_, sealed, transfer.prefix if len(sealed.parts) > 1 else 1)
 
         index = (request.device, request.number, round_.number)
         self._transfers.append(
@@ -266,5 +266,6 @@ class Device:
                 round_.payload_bits,
                 arrived,
                 lambda state: enter(round_.number, UPLINK_STATES[state]),
+                sealed.parts_bits if len(sealed.parts) > 1 else (),
             )
         )

@@ -120,7 +120,7 @@ class Verifying(Host):
     _view: CloudView | None = None
     _ready: bool = False
     _prefill_state: str = "prompt_uplink_s"
-    _held: tuple[Round, Sealed] | None = None
+    _held: tuple[Round, Sealed, int] | None = None
 
     def prompt_arrived(self, prompt: bytes) -> None:
         self._view = self._session.cloud(wire.decode_tokens(prompt, self._session.format))
@@ -130,16 +130,16 @@ class Verifying(Host):
         else:
             self._prefilled()
 
-    def payload_arrived(self, round_: Round, sealed: Sealed) -> None:
-        """A payload is in the cloud; it waits there for the prompt and its prefill."""
+    def payload_arrived(self, round_: Round, sealed: Sealed, parts: int) -> None:
+        """That many leading parts of a payload are in the cloud; they wait there for the prompt and its prefill."""
         round_.received_s = self._network.env.now
         if not self._ready:
-            self._held = (round_, sealed)
+            self._held = (round_, sealed, parts)
             self._request.ledger.enter(round_.number, self._prefill_state)
             return
         assert self._view is not None
-        text_tokens = len(self._view.committed) + len(round_.drafts)
-        self._submit(text_tokens, self._entering(round_, "verify_s"), partial(self._judged, round_, sealed))
+        text_tokens = len(self._view.committed) + sealed.heard(parts)
+        self._submit(text_tokens, self._entering(round_, "verify_s"), partial(self._judged, round_, sealed, parts))
 
     def _note_prefill(self, serving: bool) -> None:
         self._prefill_state = "prefill_s" if serving else "cloud_queue_s"
@@ -151,12 +151,12 @@ class Verifying(Host):
         self._view = self._session.prefill(self._view)
         self._ready = True
         if self._held is not None:
-            (round_, sealed), self._held = self._held, None
-            self.payload_arrived(round_, sealed)
+            held, self._held = self._held, None
+            self.payload_arrived(*held)
 
-    def _judged(self, round_: Round, sealed: Sealed) -> None:
+    def _judged(self, round_: Round, sealed: Sealed, parts: int) -> None:
         assert self._view is not None
-        self._view, verified = self._session.verify(self._view, sealed)
+        self._view, verified = self._session.verify(self._view, sealed, parts)
         assert not isinstance(verified, Stale), "a device without pipelining sends one round at a time, in order"
         self._network.cloud.crop(self._key, self._view.cached)
         self._reply(round_, verified)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from channels.codec import wire
 from simulator.measures import Measures
-from simulator.schemes.base import State
+from simulator.schemes.base import Part, State
 
 Tokens = tuple[int, ...]
 
@@ -45,7 +45,7 @@ class Branch:
     full: bool = False
     cached: int = 0
     then_draft: tuple[Branch, Drafted | Full] | None = field(default=None, repr=False)
-    then_seal: Sealed | None = field(default=None, repr=False)
+    then_seal: dict[int | None, Sealed] = field(default_factory=dict, repr=False)
     then_resolve: dict[bytes, tuple[Branch, Undone]] = field(default_factory=dict, repr=False)
     then_alone: tuple[Branch, Verified] | None = field(default=None, repr=False)
 
@@ -61,12 +61,24 @@ class Branch:
 
 @dataclass(slots=True, eq=False)
 class Sealed:
-    """A payload and the round it builds on. `sent` is the observer's copy; nothing at the cloud's end reads it."""
+    """A round's payload, in one part or in several that may arrive without the later ones, and the round it builds on.
+
+    `sent` is the observer's copy; nothing at the cloud's end reads it. `then_verify` goes by the parts that arrived.
+    """
 
     round: int
-    payload: bytes
+    parts: tuple[Part, ...]
     sent: Branch
-    then_verify: tuple[CloudView, Verified] | None = field(default=None, repr=False)
+    then_verify: dict[int, tuple[CloudView, Verified]] = field(default_factory=dict, repr=False)
+
+    @property
+    def parts_bits(self) -> tuple[int, ...]:
+        """The length of each part."""
+        return tuple(8 * len(part.payload) for part in self.parts)
+
+    def heard(self, arrived: int) -> int:
+        """The drafts in the first `arrived` parts."""
+        return sum(part.drafts for part in self.parts[:arrived])
 
 
 @dataclass(slots=True, eq=False)

@@ -22,12 +22,16 @@ class Transfer:
         bits: int,
         deliver: Callable[[Transfer], None],
         report: Callable[[str], None],
+        parts_bits: tuple[int, ...] = (),
     ) -> None:
+        self.prefix = 0
+        """Once delivered: how many leading packets are in, all of them unless it went in parts."""
         self.sent_bits = 0
         """Bits put on the air for it until it was delivered."""
         self.attempts = 0
         self._link = link
         self._bits = bits
+        self._parts_bits = parts_bits
         self._deliver = deliver
         self._report = report
         self._message = self._put(index)
@@ -39,7 +43,7 @@ class Transfer:
         self._link.withdraw(self._message)
 
     def _put(self, index: MessageIndex) -> Message:
-        message = Message(index, self._bits, self._arrived, self._report, self._given_up)
+        message = Message(index, self._bits, self._arrived, self._report, self._given_up, self._parts_bits)
         self._link.put(message)
         return message
 
@@ -49,6 +53,7 @@ class Transfer:
 
     def _arrived(self, message: Message) -> None:
         self._count(message)
+        self.prefix = message.prefix
         self._deliver(self)
 
     def _given_up(self, message: Message) -> None:

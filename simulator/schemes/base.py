@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,13 @@ class Proposal:
     tv_quantization: float  # TV(q renormalized on ids, qhat)
     covering_bound: float  # the quantizer's own bound on tv_quantization
     state: State  # of the scheme, after this position
+
+
+class Part(NamedTuple):
+    """A payload that may arrive without what comes after it, and how many drafts are in it."""
+
+    payload: bytes
+    drafts: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +106,11 @@ class DraftScheme(Scheme):
     max_drafts: int = Field(8, ge=1, le=1024, description="L_max, most drafts a round sends")
     budget_bits: int | None = Field(
         5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
+    )
+
+    partial: bool = Field(
+        False,
+        description="each packet carries whole drafts; where a later one is lost the cloud judges those before it",
     )
 
     @property
@@ -179,6 +191,50 @@ class DraftScheme(Scheme):
     def decode(self, payload: bytes, fmt: wire.Format, context: Sequence[int]) -> Received:
         """What the cloud gets from the payload and nothing else. Raises CodecError."""
         return received(wire.decode(payload, fmt, context), fmt.vocabulary)
+
+    def encode_parts(
+        self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int], room_bits: int | None
+    ) -> tuple[Part, ...]:
+        """The payload of a round: one part, or, of a partial round, parts of at most `room_bits` each.
+
+        A part is a payload of its own, coded against the drafts before it. Where drafts are cut depends on their
+        supports and counts, never on the drawn ids, so losing a part says nothing about them. A draft that alone
+        exceeds the room makes the round an ordinary one.
+        """
+        if not self.partial or room_bits is None:
+            return (Part(self.encode(drafts, fmt, context), len(drafts)),)
+        parts: list[Part] = []
+        rest, known = drafts, tuple(context)
+        while rest:
+            part = self._largest_part(rest, fmt, known, room_bits)
+            if part is None:
+                return (Part(self.encode(drafts, fmt, context), len(drafts)),)
+            parts.append(part)
+            known = (*known, *(draft.token for draft in rest[: part.drafts]))
+            rest = rest[part.drafts :]
+        return tuple(parts)
+
+    def _largest_part(
+        self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int], room_bits: int
+    ) -> Part | None:
+        """As many leading drafts as fit into the room; None where not even one does."""
+        part = None
+        for number in range(1, len(drafts) + 1):
+            payload = self.encode(drafts[:number], fmt, context)
+            if 8 * len(payload) > room_bits:
+                break
+            part = Part(payload, number)
+        return part
+
+    def decode_parts(self, parts: Sequence[bytes], fmt: wire.Format, context: Sequence[int]) -> Received:
+        """What the cloud gets from the leading parts of a payload and nothing else. Raises CodecError."""
+        known, heard = tuple(context), []
+        for part in parts:
+            heard.append(self.decode(part, fmt, known))
+            known = (*known, *heard[-1].drafts.tolist())
+        if len(heard) == 1:
+            return heard[0]
+        return Received(np.concatenate([each.drafts for each in heard]), np.concatenate([each.qhat for each in heard]))
 
     def judge(self, p: Floats, received: Received, noise: Noise) -> Verdict:
         """The cloud's verdict on a round: p float64 [L+1, V]."""

@@ -60,10 +60,13 @@ class Enumeration:
     tokens: int = 3
     prompt: tuple[int, ...] = (1, 2)
     drop: Drop = lambda _before, _after: False
+    room_bits: int | None = None
+    arrived: int | None = None
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
     rounds: int = 0
+    parts: int = 0
 
     def law(self) -> Law:
         """Committed continuation -> probability."""
@@ -89,11 +92,13 @@ class Enumeration:
     def _round(self, committed: tuple[int, ...], state: State) -> Iterator[tuple[State, tuple[int, ...], float]]:
         branch = Branch(1, (*self.prompt, *committed), state)
         for sealed_branch, weight in self._drafts(branch, self.tokens - len(committed)):
-            sealed = self._session.seal(sealed_branch)
+            sealed = self._session.seal(sealed_branch, self.room_bits)
+            self.parts = max(self.parts, len(sealed.parts))
+            arrived = min(self.arrived or len(sealed.parts), len(sealed.parts))
             view = self._session.cloud((*self.prompt, *committed))
-            for uniforms, share in self._verdicts(sealed_branch):
+            for uniforms, share in self._verdicts(sealed_branch, sealed.heard(arrived)):
                 self._script.verdict_u = uniforms
-                _, verified = self._session.verify(view, sealed)
+                _, verified = self._session.verify(view, sealed, arrived)
                 after, undone = self._session.resolve(sealed_branch, verified.reply)
                 assert undone.committed == verified.committed
                 yield after.state, undone.committed, weight * share
@@ -128,9 +133,9 @@ class Enumeration:
         proposal = self.scheme.propose(q, state, outcome.support_size)
         return np.asarray(self.scheme.drawn_from(proposal, q), dtype=float)
 
-    def _verdicts(self, branch: Branch) -> Iterator[tuple[list[float], float]]:
-        """Every combination of intervals of the uniforms that judge the round."""
-        drafts = [drafted.draft for drafted in branch.drafts]
+    def _verdicts(self, branch: Branch, heard: int) -> Iterator[tuple[list[float], float]]:
+        """Every combination of intervals of the uniforms that judge the first `heard` drafts of the round."""
+        drafts = [drafted.draft for drafted in branch.drafts[:heard]]
         length, text, weight, kept = len(drafts), branch.committed, 1.0, []
         for n, draft in enumerate(drafts):
             p = P[text[-1]]
