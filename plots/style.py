@@ -66,7 +66,15 @@ class Look:
 
 
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """A look for each curve of the table: colour and marker by scheme, dashes among curves of one scheme."""
+    """A look for each curve of the table: colour and marker by scheme, dashes among curves of one scheme.
+
+    Where all are of one scheme, each has a colour and a marker of its own.
+    """
+    if summary["scheme.kind"].nunique() == 1:
+        names = list(dict.fromkeys(summary["curve"].astype(str)))
+        first = SCHEMES.get(str(summary["scheme.kind"].iloc[0]), (_SPARE_COLOURS[0], _SPARE_MARKERS[0]))
+        others = [look for look in SCHEMES.values() if look != first]
+        return {name: Look(*([first, *others][place % len(SCHEMES)])) for place, name in enumerate(names)}
     found: dict[str, Look] = {}
     styles = dict(SCHEMES)
     seen: dict[str, int] = {}

@@ -11,9 +11,12 @@ import pandas as pd
 
 import plots
 from kinds import ConfigError
+from scenarios.derived import sources, with_derived
 from simulator.stats import axis_of, with_curves
 
 _NOTE = "scenario.json"
+CAPACITY = "capacity.csv"
+"""Of a search: the summary, and what was found beside it."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Note:
     scenario: str
     axis: str | None
     figures: Sequence[str] = tuple(plots.FIGURES)
+    hidden: Sequence[str] = ()
+    """Columns that tell no curves apart: what was searched and what was found."""
 
     def write(self, folder: Path) -> None:
         (folder / _NOTE).write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -41,7 +46,7 @@ class Note:
 
 def redraw(folder: Path) -> Iterator[Path]:
     """Draws `folder`'s figures again; the files as they are written. Raises ConfigError where it holds no summary."""
-    path = folder / "summary.csv"
+    path = folder / (CAPACITY if (folder / CAPACITY).is_file() else "summary.csv")
     if not path.is_file():
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
     try:
@@ -55,8 +60,9 @@ def redraw(folder: Path) -> Iterator[Path]:
 
 def draw_all(summary: pd.DataFrame, note: Note, folder: Path) -> Iterator[Path]:
     """Draws the note's figures of `summary` into `folder`, leaving out those that the table has nothing for."""
-    axis = axis_of(summary, note.axis)
-    curves = with_curves(summary, axis)
+    summary = with_derived(summary, note.axis)
+    axis = axis_of(summary.drop(columns=list(note.hidden), errors="ignore"), note.axis)
+    curves = with_curves(summary, axis, (*note.hidden, *sources(axis)))
     for name in note.figures:
         if name not in plots.FIGURES:
             raise ConfigError(f"figure = {name!r}: must be one of {', '.join(plots.FIGURES)}")

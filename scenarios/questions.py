@@ -25,39 +25,50 @@ class Question(Protocol):
 
 @dataclass(frozen=True)
 class Finding:
-    """Which curve is lowest in `metric`, leaving out the schemes `without`?"""
+    """Which curve is lowest in `metric`, leaving out the schemes `without`, for each value of the column `by`?"""
 
     metric: str = "latency_per_token_s"
     without: Sequence[str] = ()
+    by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
         from simulator.findings import lines
 
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
-        kept = table[~table["scheme.kind"].isin(left_out)]
-        if kept["curve"].nunique() < 2:
-            return []
         prefix = f"without {', '.join(left_out)}: " if left_out else ""
-        return [prefix + line for line in lines(kept, axis, self.metric)]
+        return [
+            prefix + line
+            for rows in _parts(table[~table["scheme.kind"].isin(left_out)], self.by)
+            if rows["curve"].nunique() > 1
+            for line in lines(rows, axis, self.metric)
+        ]
 
 
 @dataclass(frozen=True)
 class Below:
-    """By how many percent is each scheme of `first` below each of `second`, at these values of the axis?"""
+    """By how many percent is each scheme of `first` below each of `second`, at these values of the axis, for each value
+    of the column `by`?"""
 
     first: Sequence[str]
     second: Sequence[str]
     at: Sequence[float]
     metric: str = "latency_per_token_s"
+    by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
         from simulator.findings import comparison
 
-        pairs = [(one, other) for one in self.first for other in self.second]
         found = [
-            comparison(table, axis, self.at, mine, theirs, self.metric)
-            for one, other in pairs
-            for mine in table.loc[table["scheme.kind"] == one, "curve"].unique()
-            for theirs in table.loc[table["scheme.kind"] == other, "curve"].unique()
+            comparison(rows, axis, self.at, mine, theirs, self.metric)
+            for one in self.first
+            for other in self.second
+            for rows in _parts(table, self.by)
+            for mine in rows.loc[rows["scheme.kind"] == one, "curve"].unique()
+            for theirs in rows.loc[rows["scheme.kind"] == other, "curve"].unique()
         ]
         return [line for line in found if line]
+
+
+def _parts(table: pd.DataFrame, by: str | None) -> list[pd.DataFrame]:
+    """The rows of each value of the column `by`, in order of appearance."""
+    return [table] if by not in table.columns else [rows for _, rows in table.groupby(by, sort=False)]

@@ -8,7 +8,9 @@ import importlib
 from kinds import ConfigError
 from scenarios.scenario import Scenario
 
-NAMES: tuple[str, ...] = ("latency_vs_bandwidth",)
+NAMES: tuple[str, ...] = (
+    "latency_vs_bandwidth", "lossy_uplink", "fading", "traces", "batching", "outage", "capacity",
+)  # fmt: skip
 
 
 def scenario(name: str) -> Scenario:

@@ -8,31 +8,45 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.drawing import Note, draw_all
+from scenarios.derived import sources, with_derived
+from scenarios.drawing import CAPACITY, Note, draw_all
 from scenarios.progress import Progress
 from scenarios.scenario import Job
-from scenarios.tables import WIDTH, costs, headline, overloads, stands_for
+from scenarios.searching import FOUND, Search
+from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.findings import SEPARABLE
 from simulator.stats import axis_of, summarise, with_curves
 
 
 def run(job: Job, out: Path, workers: int, *, overwrite: bool, quiet: bool) -> str:
-    """Sweeps the job's cells into `out` and draws its figures there; returns the summary for a person."""
+    """Sweeps the job's cells into `out` and draws its figures there; returns the summary for a person.
+
+    With an objective the cells swept are those at the largest number of devices that meets it.
+    """
     from simulator import sweep
 
+    search = None if job.objective is None else Search(job.cells, job.objective, out)
     with Progress(quiet) as progress:
-        table = sweep(job.cells, out, workers, overwrite=overwrite, progress=progress)
-    note = Note(job.name, job.axis, tuple(job.figures))
+        cells = job.cells if search is None else search.cells(workers, overwrite=overwrite, progress=progress)
+        table = sweep(cells, out, workers, overwrite=overwrite, progress=progress)
+    note = Note(job.name, job.axis, tuple(job.figures), () if search is None else (search.field, *FOUND))
     note.write(out)
-    axis = axis_of(table, job.axis)
-    table = with_curves(table, axis)
-    summary = with_curves(summarise(table), axis)
+    table = with_derived(table, job.axis)
+    axis = axis_of(table.drop(columns=list(note.hidden), errors="ignore"), job.axis)
+    hidden = (*note.hidden, *sources(axis))
+    summary = summarise(table)
+    if search is not None:
+        summary = search.beside(summary)
+        summary.to_csv(out / CAPACITY, index=False)
+        search.write()
     figures = list(draw_all(summary, note, out / "figures"))
-    return "\n".join([*job.notes, *_report(job, table, summary, axis), "", *_places(out, figures)])
+    summary, table = with_curves(summary, axis, hidden), with_curves(table, axis, hidden)
+    return "\n".join([*job.notes, *_report(job, table, summary, axis), "", *_places(out, figures, search is not None)])
 
 
 def _report(job: Job, table: pd.DataFrame, summary: pd.DataFrame, axis: str | None) -> list[str]:
-    text = [headline(summary, axis), "", costs(summary), ""]
+    text = [headline(summary, axis), ""] if job.objective is None else [bearing(summary, axis, job.objective), ""]
+    text += [costs(summary), ""]
     told = dict.fromkeys(line for question in job.findings for line in question.told(table, axis))
     if told:
         text += [*(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in told), SEPARABLE, ""]
@@ -40,6 +54,7 @@ def _report(job: Job, table: pd.DataFrame, summary: pd.DataFrame, axis: str | No
     return [*text, stands_for(job.cells)]
 
 
-def _places(out: Path, figures: Sequence[Path]) -> list[str]:
+def _places(out: Path, figures: Sequence[Path], searched: bool) -> list[str]:
     drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
-    return [f"Results: {out}/cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml", drawn]
+    also = f"{CAPACITY}, tried.csv, " if searched else ""
+    return [f"Results: {out}/{also}cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml", drawn]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from scenarios.questions import Finding, Question
 
 if TYPE_CHECKING:
     from simulator.config import Cell
+    from simulator.search import Objective
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Quick:
 
     base: Mapping[str, object] = field(default_factory=dict)
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    seeds: int = 2
+    seeds: int = 3
+    objective: Objective | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Scenario:
     """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
 
     Field names are dotted, as in `--set` and `--grid`. `base` is what differs from a default cell; `axis` is the grid's
-    column that figures and findings run along.
+    column that figures and findings run along. With an `objective` the number of devices is found, not given.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Scenario:
     findings: Sequence[Question] = (Finding(),)
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
+    objective: Objective | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Job:
     figures: Sequence[str]
     findings: Sequence[Question]
     warnings: Sequence[str] = ()
+    objective: Objective | None = None
 
 
 def job_of(scenario: Scenario, changes: Changes) -> Job:
@@ -82,10 +86,29 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
 
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
+    objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
     base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
     cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
-    return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings)
+    return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective)
+
+
+def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
+    """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
+    from simulator.results import METRICS
+
+    mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
+    if given is None or not mine:
+        return given, changes
+    for path, limit in mine.items():
+        metric = path.removeprefix("objective.")
+        if metric not in METRICS:
+            raise ConfigError(f"{path}: no such metric, must be one of those in the README, such as tpot_p95_s")
+        if not isinstance(limit, int | float) or not 0 < limit < float("inf"):
+            raise ConfigError(f"{path} = {limit!r}: must be a number above 0")
+        given = replace(given, limits={**given.limits, metric: float(limit)})
+    rest = {path: value for path, value in changes.settings.items() if path not in mine}
+    return given, replace(changes, settings=rest)
 
 
 def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], list[str]]:

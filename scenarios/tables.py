@@ -11,6 +11,7 @@ import pandas as pd
 from simulator.config import Cell
 from simulator.describe import shown
 from simulator.results import CI_SUFFIX
+from simulator.search import Objective
 from simulator.stats import CURVE
 from simulator.units import PREFIXED, prefix_of, quantity, title, unit
 
@@ -49,6 +50,20 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
 
 
+def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
+    """A row per value of the axis, a column per curve: devices at the objective; `+` where more were not tried."""
+    names = list(dict.fromkeys(summary[CURVE]))
+    body = []
+    for at, part in [(None, summary)] if axis is None else list(summary.groupby(axis, sort=True)):
+        found = {
+            str(row[CURVE]): f"{row['capacity']:,.0f}{' ' if row['bounded'] else '+'}" for _, row in part.iterrows()
+        }
+        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
+    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
+    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%; + more were not tried"
+    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+
+
 def costs(summary: pd.DataFrame) -> str:
     """A row per curve: bits, draft length, acceptance, resampling and its bound; a range where the axis matters."""
     present = [(name, label) for name, label in COSTS if name in summary.columns]
@@ -64,7 +79,8 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     told = []
     for curve, rows in summary[summary["overloaded"] > 0].groupby(CURVE, sort=False):
         stations = [name for name in STATIONS if (rows[f"{name}_busy"] >= OVERLOAD).any()]
-        names = f" ({' and '.join(stations)} busy)" if stations else ""
+        busiest = max(STATIONS, key=lambda name: float(rows[f"{name}_busy"].max()))
+        names = f" ({' and '.join(stations or [busiest])} busy)"
         where = "" if axis is None else f" at {title(axis)} {', '.join(quantity(at, axis) for at in rows[axis])}"
         told.append(f"Overloaded: {curve}{where}{names}")
     return told

@@ -113,16 +113,37 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
     return next(iter((*outside, *shared)), None)
 
 
-def with_curves(table: pd.DataFrame, axis: str | None) -> pd.DataFrame:
-    """The table with a `curve` column: the scheme, and whatever else varies beside `axis` (`k_sqs k=16`)."""
-    changing = [name for name in varying(table) if name not in (axis, "scheme.kind")]
-    within = {kind: set(varying(rows)) for kind, rows in table.groupby("scheme.kind", sort=False)}
-    labels = []
-    for _, row in table.iterrows():
-        kind = row["scheme.kind"]
-        told = [name for name in changing if name in within[kind] and not _is_nan(row[name])]
-        labels.append(" ".join([str(kind), *(f"{name.rsplit('.', 1)[-1]}={_short(row[name])}" for name in told)]))
-    return table.copy().assign(**{CURVE: labels})
+def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = ()) -> pd.DataFrame:
+    """The table with a `curve` column: the scheme, and whatever else varies beside `axis` and `hidden` (`k_sqs k=16`).
+
+    A `kind` shows as its value alone (`k_sqs bernoulli`), `none` not at all. A field that takes one value wherever it
+    exists is left out, unless settings could not be told apart without it.
+    """
+    changing = [name for name in varying(table) if name not in (axis, "scheme.kind", *hidden)]
+    kinds = table["scheme.kind"]
+    few = {kind: [name for name in changing if _values(rows[name]) > 1] for kind, rows in table.groupby(kinds)}
+    all_ = {kind: [name for name in changing if name in varying(rows)] for kind, rows in table.groupby(kinds)}
+    place = [name for name in (axis, "seed") if name in table.columns]
+    for told in (few, all_):
+        labels = [_label(row, told[row["scheme.kind"]]) for _, row in table.iterrows()]
+        curved = table.copy().assign(**{CURVE: labels})
+        if not curved.duplicated([CURVE, *place]).any():
+            break
+    return curved
+
+
+def _values(column: pd.Series[float]) -> int:
+    return len({_key(value) for value in column if not _is_nan(value)})
+
+
+def _label(row: pd.Series[float], told: Sequence[str]) -> str:
+    words = [str(row["scheme.kind"])]
+    for name in told:
+        field = name.rsplit(".", 1)[-1]
+        value: object = row[name]
+        if not _is_nan(value) and not (field == "kind" and value == "none"):
+            words.append(_short(value) if field == "kind" else f"{field}={_short(value)}")
+    return " ".join(words)
 
 
 @cache

@@ -53,7 +53,14 @@ def title(name: str) -> str:
         words = words[:-1]
     elif len(words) > 1:
         words = words[-2:] if words[0] not in ("models", "workload", "scheme") else words[-1:]
-    return " ".join(words).removesuffix("_s").removesuffix("_bits").removesuffix("_bps").replace("_", " ")
+    return (
+        " ".join(words)
+        .removesuffix("_s")
+        .removesuffix("_bits")
+        .removesuffix("_bps")
+        .removesuffix("_db")
+        .replace("_", " ")
+    )
 
 
 def _digits(value: float, digits: int) -> str:

@@ -32,8 +32,11 @@ def _summary(
                 "resampling_per_draft": 0.2 if drafts else np.nan,
                 "rejection_bound": 0.3 if drafts else np.nan,
             }
+            metrics["latency_per_token_p50_s"] = 0.9 * metrics["latency_per_token_s"]
+            metrics["latency_per_token_p99_s"] = 2 * metrics["latency_per_token_s"]
             spread = {name + CI_SUFFIX: 0.1 * value for name, value in metrics.items()}
-            rows.append({"scheme.kind": kind, "curve": kind, axis: rate, "n": 3, **metrics, **spread})
+            rows.append({"scheme.kind": kind, "curve": kind, axis: rate, "n": 3, **metrics, **spread,
+                         "capacity": 10 + len(rows), "bounded": bits < 500})  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -111,9 +111,38 @@ def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_look
 
 
 def test_curves_of_one_scheme_share_its_colour_and_differ_in_dashes(summary: Make) -> None:
-    table = pd.concat([summary(schemes=["k_sqs"]), summary(schemes=["k_sqs"]).assign(curve="k_sqs k=16")])
-    first, second = looks(table).values()
-    assert first.colour == second.colour and first.dashes != second.dashes
+    table = summary(schemes=["k_sqs", "dense"])
+    first, other, second = looks(pd.concat([table, summary(schemes=["k_sqs"]).assign(curve="k_sqs k=16")])).values()
+    assert first.colour == second.colour != other.colour and first.dashes != second.dashes
+
+
+def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_schemes(summary: Make) -> None:
+    table = pd.concat([summary(schemes=["k_sqs"]).assign(curve=f"k_sqs cap={n}") for n in range(6)])
+    given = list(looks(table).values())
+    assert len({look.colour for look in given}) == len({look.marker for look in given}) == 6
+    assert given[0] == looks(summary())["k_sqs"]
+
+
+def test_tails_are_the_median_and_the_99th_percentile(summary: Make) -> None:
+    table = summary()
+    curves = curves_of(drawn("tails", table))
+    rows = table[table["scheme.kind"] == "dense"]
+    np.testing.assert_allclose(curves["dense, median"].lines[0].get_ydata(), rows["latency_per_token_p50_s"])
+    np.testing.assert_allclose(curves["dense, 99th percentile"].lines[0].get_ydata(), rows["latency_per_token_p99_s"])
+    bars = bars_of(drawn("tails", summary(rates=(1e4,)), None))
+    assert [round(bar.get_height(), 6) for group in bars for bar in group] == [
+        round(f * v, 6) for f in (0.9, 2.0) for v in summary(rates=(1e4,))["latency_per_token_s"]
+    ]
+
+
+def test_capacity_is_drawn_as_found_with_open_markers_where_more_were_not_tried(summary: Make) -> None:
+    table = summary()
+    (ax,) = drawn("capacity", table).axes
+    lines = {line.get_label(): line for line in ax.lines}
+    np.testing.assert_allclose(lines["dense"].get_ydata(), table[table["scheme.kind"] == "dense"]["capacity"])
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white" and len(line.get_ydata())]
+    assert len(hollow) == 1 and list(hollow[0].get_ydata()) == list(table[table["scheme.kind"] == "dense"]["capacity"])
+    assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])

@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 
 import scenarios.running
+import scenarios.searching
 import simulator
+import simulator.search
 from models.zoo import Sotu
-from scenarios.registry import NAMES
+from scenarios.registry import NAMES, scenario
 
 Typed = Callable[..., tuple[int, str, str]]
 RUN = ("run", "latency_vs_bandwidth", "--quick")
@@ -240,7 +242,7 @@ def test_list_names_every_scenario_and_shows_every_field_of_one(typed: Typed) ->
     for name in NAMES:
         status, page, _ = typed("list", name)
         assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
-        for field in ("uplink.rate.bps", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
+        for field in ("uplink.rate.kind", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
             assert field in page
         assert "one of " + ", ".join(sorted(simulator.Cell().scheme.kinds)) in " ".join(page.split())
 
@@ -258,10 +260,54 @@ def test_answers_that_need_no_model_never_import_torch(arguments: list[str]) -> 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 40
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_scenario_runs_as_a_script(name: str, small: tuple[str, ...], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", f"scenarios.{name}", "--quick", *small, TWO_RATES, "--seeds=1", "--quiet"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scenarios.latency_vs_bandwidth", "--quick", *small, TWO_RATES, "--seeds=1"]
+    done = subprocess.run([*command, "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "latency per token" in done.stdout
-    assert (tmp_path / "results" / f"{name}_quick" / "summary.csv").is_file()
+    assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "latency_vs_bandwidth"])
+def test_each_scenario_runs_and_draws_what_it_promises(
+    name: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    status, out, err = typed("run", name, "--quick", *small, "--set=workload.distinct=1", "--seeds=1", "--quiet")
+    assert (status, err) == (0, "")
+    folder = tmp_path / "results" / f"{name}_quick"
+    drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert drawn == set(scenario(name).figures)
+    kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
+    again = typed("run", name, "--quick", *small, "--set=workload.distinct=1", "--seeds=1", "--quiet")
+    assert again == (0, out, "")
+    assert typed("plot", str(folder))[0] == 0
+    assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
+
+
+def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tuple[str, ...]) -> None:
+    options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
+    status, out, err = typed("run", "lossy_uplink", "--quick", *small, *options)
+    assert status == 0, err
+    rows = [line.split() for line in out.splitlines() if line[:3] in ("0  ", "0.3", "0.5", "0.2")]
+    assert "k_sqs bernoulli" in out and "k_sqs gilbert_elliott" in out and "uplink mean loss" in out
+    assert [row[0] for row in rows] == ["0", "0.2", "0.5"] and "-" not in {word for row in rows for word in row}
+
+
+def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
+    command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--quiet")
+    status, out, err = typed(*command, "--out=found")
+    assert status == 0, err
+    capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
+    tried = pd.read_csv(tmp_path / "found" / "tried.csv")
+    for _, row in capacity.iterrows():
+        mine = tried[tried["uplink.rate.bps"] == row["uplink.rate.bps"]].set_index("workload.devices")["tpot_p95_s"]
+        assert row["bounded"] and mine[row["capacity"]] <= 0.1 < mine[mine.index > row["capacity"]].min()
+        assert f"{row['capacity']:.0f}" in out
+    monkeypatch.setattr(simulator.search, "capacities", None)
+    monkeypatch.setattr(scenarios.searching, "capacities", None)
+    assert typed(*command, "--out=found") == (0, out, "")
+    status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 import plots
 from kinds import ConfigError
 from models.smollm2 import SmolLM2
+from scenarios.derived import sources
 from scenarios.registry import NAMES, scenario
 from scenarios.scenario import Changes, Quick, Scenario, job_of
 from simulator.results import METRICS
+from simulator.search import Objective
 
 SMALL = Scenario(
     name="small",
@@ -24,6 +27,17 @@ SMALL = Scenario(
     seeds=3,
     quick=Quick(base={"workload.requests": 1}, grid={"uplink.rate.bps": [1e4]}, seeds=2),
 )
+
+
+def fields_of(grid: Mapping[str, Sequence[object]]) -> set[str]:
+    """The fields that a grid sets inside whole parts."""
+    return {
+        f"{path}.{name}"
+        for path, values in grid.items()
+        for value in values
+        if isinstance(value, Mapping)
+        for name in value
+    }
 
 
 def test_cells_are_the_grid_times_the_seeds() -> None:
@@ -77,7 +91,7 @@ def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
-    assert found.axis is None or found.axis in found.grid
+    assert found.axis is None or found.axis in found.grid or set(sources(found.axis)) & fields_of(found.grid)
     assert set(found.figures) <= set(plots.FIGURES)
     assert all(finding.metric in METRICS for finding in found.findings)
     for quick in (False, True):
@@ -101,3 +115,15 @@ def test_the_main_scenario_asks_what_it_should() -> None:
 def test_an_unknown_scenario_names_the_near_one() -> None:
     with pytest.raises(ConfigError, match="latency_vs_bandwidth"):
         scenario("latency")
+
+
+def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
+    searching = replace(SMALL, objective=Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
+    job = job_of(searching, Changes(settings={"objective.tpot_p95_s": 0.05}))
+    assert job.objective == Objective({"tpot_p95_s": 0.05, "ttft_s": 1.0}) and len(job.cells) == 12
+    with pytest.raises(ConfigError, match=r"objective\.nothing: no such metric"):
+        job_of(searching, Changes(settings={"objective.nothing": 1.0}))
+    with pytest.raises(ConfigError, match="must be a number above 0"):
+        job_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
+    with pytest.raises(ConfigError, match=r"objective\.ttft_s: no cell has such a field"):
+        job_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))

@@ -92,3 +92,23 @@ def test_curves_are_told_apart_by_what_differs_within_their_scheme() -> None:
     cells["scheme.k"] = [4, 8, np.nan]
     assert list(with_curves(cells, None)["curve"]) == ["k_sqs k=4", "k_sqs k=8", "dense"]
     assert list(with_curves(cells, "scheme.k")["curve"]) == ["k_sqs", "k_sqs", "dense"]
+
+
+def test_a_kind_is_a_word_none_is_silent_and_a_field_with_one_value_tells_nothing() -> None:
+    cells = table([("k_sqs", 1.0, 0, 1.0)] * 4).assign(
+        **{
+            "uplink.loss.kind": ["none", "bernoulli", "bernoulli", "burst"],
+            "uplink.loss.probability": [np.nan, 0.1, 0.2, np.nan],
+            "uplink.loss.length": [np.nan, np.nan, np.nan, 4.0],
+        }
+    )
+    assert list(with_curves(cells, None)["curve"]) == [
+        "k_sqs", "k_sqs bernoulli probability=0.1", "k_sqs bernoulli probability=0.2", "k_sqs burst",
+    ]  # fmt: skip
+    hidden = with_curves(cells, None, ("uplink.loss.kind", "uplink.loss.length"))
+    assert list(hidden["curve"])[1:3] == ["k_sqs probability=0.1", "k_sqs probability=0.2"]
+
+
+def test_a_field_with_one_value_tells_curves_apart_where_nothing_else_does() -> None:
+    cells = table([("k_sqs", 1.0, 0, 1.0)] * 2).assign(**{"scheme.budget_bits": [np.nan, 5000.0]})
+    assert list(with_curves(cells, None)["curve"]) == ["k_sqs", "k_sqs budget_bits=5000"]
