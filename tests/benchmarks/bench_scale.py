@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ def skeleton(devices: int, rounds: int, waits: int, callbacks: int) -> float:
     return time.process_time() - start
 
 
+def counted_calls(events: dict[str, int], name: str, call: Callable[..., object]) -> Callable[..., object]:
+    """`call`, counted."""
+
+    def wrapped(*args: object) -> object:
+        events[name] += 1
+        return call(*args)
+
+    return wrapped
+
+
 @pytest.mark.parametrize("devices", [100, 10_000] if FULL else [20, 1_000])
 def test_rounds_a_second_beside_a_bare_skeleton(
     devices: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -74,7 +85,9 @@ def test_rounds_a_second_beside_a_bare_skeleton(
     events = {"step": 0, "resume": 0}
     step, resume = simpy.Environment.step, simpy.Process._resume
     monkeypatch.setattr(simpy.Environment, "step", lambda self: (_count(events, "step"), step(self))[1])
-    monkeypatch.setattr(simpy.Process, "_resume", lambda self, event: (_count(events, "resume"), resume(self, event))[1])
+    monkeypatch.setattr(
+        simpy.Process, "_resume", lambda self, event: (_count(events, "resume"), resume(self, event))[1]
+    )
     counted = int(simulate(cell(20, 5), memory).requests["rounds"].sum())
     monkeypatch.undo()
     start = time.process_time()
@@ -86,10 +99,6 @@ def test_rounds_a_second_beside_a_bare_skeleton(
     with capsys.disabled():
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"\n{devices} devices, {rounds} rounds of {events['step'] / counted:.1f} events: {rounds / run_s:.0f} rounds/s,"
-            f" skeleton {rounds / bare_s:.0f}, ratio {bare_s / run_s:.2f}; peak memory {peak:.0f} MiB"
+            f"\n{devices} devices, {rounds} rounds of {events['step'] / counted:.1f} events:"
+            f"\n    {rounds / run_s:.0f} rounds/s, skeleton {rounds / bare_s:.0f}, ratio {bare_s / run_s:.2f}; peak memory {peak:.0f} MiB"
         )
-
-
-def _count(events: dict[str, int], name: str) -> None:
-    events[name] += 1
