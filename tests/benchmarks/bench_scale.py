@@ -75,30 +75,30 @@ def counted_calls(events: dict[str, int], name: str, call: Callable[..., object]
     return wrapped
 
 
+def events_a_round(memory: Memory) -> tuple[float, float]:
+    """(all SimPy events, those that resume a process) per round of a small run."""
+    events = {"step": 0, "resume": 0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simpy.Environment, "step", counted_calls(events, "step", simpy.Environment.step))
+        patch.setattr(simpy.Process, "_resume", counted_calls(events, "resume", simpy.Process._resume))
+        rounds = int(simulate(cell(20, 5), memory).requests["rounds"].sum())
+    return events["step"] / rounds, events["resume"] / rounds
+
+
 @pytest.mark.parametrize("devices", [100, 10_000] if FULL else [20, 1_000])
 def test_rounds_a_second_beside_a_bare_skeleton(
-    devices: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     memory = Memory()
-    requests = max(1, ROUNDS // ROUNDS_A_REQUEST // devices)
     simulate(cell(1, SESSIONS), memory)
-    events = {"step": 0, "resume": 0}
-    step, resume = simpy.Environment.step, simpy.Process._resume
-    monkeypatch.setattr(simpy.Environment, "step", lambda self: (_count(events, "step"), step(self))[1])
-    monkeypatch.setattr(
-        simpy.Process, "_resume", lambda self, event: (_count(events, "resume"), resume(self, event))[1]
-    )
-    counted = int(simulate(cell(20, 5), memory).requests["rounds"].sum())
-    monkeypatch.undo()
+    all_events, waits = events_a_round(memory)
+    requests = max(1, ROUNDS // ROUNDS_A_REQUEST // devices)
     start = time.process_time()
     result = simulate(cell(devices, requests), memory, tmp_path / "rounds.parquet")
     run_s = time.process_time() - start
     rounds = int(result.requests["rounds"].sum())
-    waits = round(events["resume"] / counted)
-    bare_s = skeleton(devices, rounds, waits, round(events["step"] / counted) - waits)
+    bare_s = skeleton(devices, rounds, round(waits), round(all_events - waits))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with capsys.disabled():
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"\n{devices} devices, {rounds} rounds of {events['step'] / counted:.1f} events:"
-            f"\n    {rounds / run_s:.0f} rounds/s, skeleton {rounds / bare_s:.0f}, ratio {bare_s / run_s:.2f}; peak memory {peak:.0f} MiB"
-        )
+        print(f"\n{devices} devices, {rounds} rounds of {all_events:.1f} events, peak memory {peak:.0f} MiB:")
+        print(f"{rounds / run_s:.0f} rounds/s, skeleton {rounds / bare_s:.0f}, ratio {bare_s / run_s:.2f}")
