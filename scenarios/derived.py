@@ -18,15 +18,16 @@ class Derived:
     """`value` of a row, made from the columns `of`."""
 
     of: tuple[str, ...]
-    value: Callable[[pd.Series], float]
+    value: Callable[[pd.Series], float | None]
 
 
 def with_derived(table: pd.DataFrame, axis: str | None) -> pd.DataFrame:
-    """The table with the column `axis` if that is a derived one and its sources are there."""
+    """The table with the column `axis` if that is a derived one and every row has a value."""
     made = DERIVED.get(axis or "")
     if made is None or axis in table.columns or f"{_part(made)}.kind" not in table.columns:
         return table
-    return table.assign(**{str(axis): [made.value(row) for _, row in table.iterrows()]})
+    values = [value for _, row in table.iterrows() if (value := made.value(row)) is not None]
+    return table.copy().assign(**{str(axis): values}) if len(values) == len(table) else table
 
 
 def sources(axis: str | None) -> tuple[str, ...]:
@@ -34,13 +35,13 @@ def sources(axis: str | None) -> tuple[str, ...]:
     return DERIVED[axis].of if axis in DERIVED else ()
 
 
-def _mean_loss(row: pd.Series) -> float:
-    """The share of packets lost in the long run, to nine digits."""
+def _mean_loss(row: pd.Series) -> float | None:
+    """The share of packets lost in the long run, to nine digits; None for a kind that is not ours."""
     kind = row["uplink.loss.kind"]
     if kind == "bernoulli":
         return float(row["uplink.loss.probability"])
     if kind != "gilbert_elliott":
-        return 0.0 if kind == "none" else float("nan")
+        return 0.0 if kind == "none" else None
     bad = row["uplink.loss.to_bad"] / (row["uplink.loss.to_bad"] + row["uplink.loss.to_good"])
     return round(float(bad * row["uplink.loss.loss_bad"] + (1 - bad) * row["uplink.loss.loss_good"]), 9)
 

@@ -18,13 +18,14 @@ def page(scenario: Scenario) -> str:
     """The whole page, as wide as the terminal, 100 columns at most."""
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     cells = job_of(scenario, Changes()).cells
-    base = "\n".join(f"  {path} = {_typed(value)}" for path, value in scenario.base.items())
+    base = "\n".join(_wrapped(f"  {path} = {_typed(value)}", width) for path, value in scenario.base.items())
     parts = [
         f"{scenario.name}: {scenario.summary}",
         f"About {scenario.minutes:g} minutes on two cores; {len(cells)} cells.",
         f"Base, where it differs from the defaults:\n{base}" if base else "Base: the defaults.",
-        "Grid:\n" + "\n".join(_axis(path, values) for path, values in scenario.grid.items()),
+        "Grid:\n" + "\n".join(_wrapped(_axis(path, values), width) for path, values in scenario.grid.items()),
         f"  seed = {scenario.seeds} seeds\n",
+        *_objective(scenario),
         "Fields (change with --set FIELD=VALUE, sweep with --grid FIELD=V1,V2):\n",
         *_folded(describe(cells[0]), width),
     ]
@@ -34,6 +35,18 @@ def page(scenario: Scenario) -> str:
 def _axis(path: str, values: Sequence[object]) -> str:
     typed = [_typed(value) if isinstance(value, Mapping) else quantity(value, path) for value in values]
     return f"  {path} = {', '.join(typed)}"
+
+
+def _objective(scenario: Scenario) -> list[str]:
+    if scenario.objective is None:
+        return []
+    given = scenario.objective
+    limits = "\n".join(f"  objective.{name} = {quantity(limit, name)}" for name, limit in given.limits.items())
+    return [f"Search: the largest {given.field}, {given.low} to {given.high:,}, at which no more than\n{limits}\n"]
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, subsequent_indent="      ", break_long_words=False))
 
 
 def _typed(value: object) -> str:

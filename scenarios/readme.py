@@ -1,12 +1,13 @@
-"""The README's table of metrics, made from the definitions in `simulator.results`.
+"""The README's tables: scenarios from the registry, metrics from the definitions in `simulator.results`.
 
-python -m scenarios.readme            rewrites the table in README.md
+python -m scenarios.readme            rewrites the tables in README.md
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from scenarios.registry import NAMES, scenario
 from simulator.results import BREAKDOWN_MEANING, METRICS
 from simulator.units import unit
 
@@ -16,7 +17,11 @@ END = "<!-- end -->"
 
 def tables() -> dict[str, str]:
     """The Markdown of each generated part of the README, by its name."""
-    return {"metrics": _table("metric", METRICS), "breakdown": _table("part of the latency", BREAKDOWN_MEANING)}
+    return {
+        "scenarios": _scenarios(),
+        "metrics": _table("metric", METRICS),
+        "breakdown": _table("part of the latency", BREAKDOWN_MEANING),
+    }
 
 
 def filled(text: str) -> str:
@@ -27,6 +32,11 @@ def filled(text: str) -> str:
         before, after = text.split(start)
         text = before + start + table + after[after.index(END) :]
     return text
+
+
+def _scenarios() -> str:
+    rows = [f"| `{found.name}` | {found.summary} | {found.minutes:g} |" for found in map(scenario, NAMES)]
+    return "\n".join(["| scenario | question | minutes |", "|---|---|---|", *rows]) + "\n"
 
 
 def _table(heading: str, meanings: dict[str, str]) -> str:

@@ -97,6 +97,8 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
     """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
     from simulator.results import METRICS
 
+    if given is not None and given.field in (*changes.settings, *changes.grid):
+        raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
     mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
     if given is None or not mine:
         return given, changes

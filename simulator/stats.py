@@ -101,16 +101,15 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
-    """The swept numeric column: `preferred` where it varies, else the first that does outside the scheme, else inside.
+    """The swept numeric column: `preferred` where it varies, else the first that every row has, the scheme's last.
 
     None where no numeric column varies.
     """
     numeric = [name for name in varying(table) if _is_numeric(table[name])]
     if preferred in numeric:
         return preferred
-    outside = [name for name in numeric if not name.startswith("scheme.")]
     shared = [name for name in numeric if table[name].notna().all()]
-    return next(iter((*outside, *shared)), None)
+    return next(iter(sorted(shared, key=lambda name: name.startswith("scheme."))), None)
 
 
 def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = ()) -> pd.DataFrame:

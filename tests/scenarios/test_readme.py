@@ -18,7 +18,7 @@ from simulator.results import BREAKDOWN, METRICS
 
 Typed = Callable[..., tuple[int, str, str]]
 TEXT = README.read_text()
-TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## What the numbers mean")]
+TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Scenarios")]
 
 
 def tour_commands() -> list[list[str]]:
@@ -69,6 +69,38 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(
     greedy = pd.read_csv(tmp_path / "results" / "greedy" / "summary.csv")
     assert set(greedy["models.temperature"]) == {0} and set(greedy["uplink.loss.kind"]) == {"bernoulli"}
     assert set(pd.read_csv(tmp_path / "results" / "k" / "summary.csv")["scheme.k"]) == {2, 4, 8, 16}
+
+
+def section(title: str) -> tuple[list[list[str]], list[str]]:
+    """The `sqsim` command lines of a section, and its Python blocks."""
+    (text,) = re.findall(rf"## {title}\n(.*?)\n## ", TEXT, re.DOTALL)
+    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", "").splitlines()
+    commands = [shlex.split(line)[1:] for line in blocks if line.startswith("sqsim ")]
+    return commands, re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_codec_commands_run_and_bytes_come_back(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "law.txt").write_text("0.5\n0.3\n0.15\n0.05\n")
+    said = []
+    for command in section("One distribution on the wire")[0]:
+        status, out, err = typed(*command)
+        assert status == 0, err
+        said.append(out)
+    assert "V = 4" in said[0] and "0*" in said[2] and "0.63" in said[2]
+
+
+def test_the_loss_of_the_readers_own_loses_what_it_says(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((command,), (code,)) = section("A loss model of your own")
+    (tmp_path / "my_loss.py").write_text(code)
+    monkeypatch.setattr(running, "draw_all", only_latency)
+    status, out, err = typed(*command, *small, "--seeds=1", "--quiet")
+    assert status == 0, err
+    assert "k_sqs oven" in out
+    cells = pd.read_csv(tmp_path / "results" / "oven" / "cells.csv").groupby("uplink.loss.kind")
+    bits = cells["uplink_bits_per_token"].mean()
+    assert bits["oven"] > 1.05 * bits["none"]
 
 
 @pytest.mark.slow
