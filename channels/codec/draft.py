@@ -128,7 +128,7 @@ class Format:
     token: Token = "flat"
     quantizer: Name = "lattice"
     prior: str | None = None
-    version: int = 3
+    version: int = 4
 
     def __post_init__(self) -> None:
         if not 2 <= self.vocabulary <= LARGEST_VOCABULARY:
@@ -141,7 +141,7 @@ class Format:
             ("code", self.code, get_args(Code)),
             ("support", self.support, get_args(Support)),
             ("token", self.token, get_args(Token)),
-            ("version", self.version, (3,)),
+            ("version", self.version, (4,)),
         )
         for name, value, allowed in choices:
             if value not in allowed:

@@ -3,7 +3,8 @@
 A candidate's weight, Q30, is (1 - g - c) b + g f + c r: b is the prior's law after the last token w (its row, plus
 what the row leaves over times the unigram); f how often the token followed w in the context, three times as much where
 the token before w agreed too; r how often it occurs in the context. g = 2/5 n / (n + 2) for n followers; c = 1/32.
-Candidates are w's row, the COMMON most frequent tokens, and the context's last WINDOW tokens.
+Candidates are w's row, the COMMON most frequent tokens, and the context's last WINDOW tokens, where their weight is at
+least 1 / (FINENESS ell).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from channels.codec.draft import Ids
 from channels.codec.prior import WEIGHT_BITS, Tables
 
 COMMON = 64
-FINENESS = 128
+FINENESS = 64
 WINDOW = 256
 UNIT = 1 << WEIGHT_BITS
 

@@ -1,8 +1,26 @@
-"""A packet as one run of the arithmetic coder: the mode, how many drafts, then each draft and its drafted id.
+"""The wire format, version 4: one packet, from its first bit to its last. A decoder can be written from this page.
 
-Under the code "enumerative" there is one mode, the format's `support`. Under "recoded" the first symbol says which of
-three modes serves the packet best (two where there is no prior): the same drafts cost, up to that symbol, the least.
-The sender compares exact lengths of "recoded" with the counts of the other two; the receiver checks that it did.
+Coder (`arithmetic`). The packet is read as a binary fraction, most significant bit of the first byte first, zeros after
+the last byte. State: CODE, the first 56 bits; RANGE = 2^56. A symbol [begin, begin + size) of `total` <= 2^32: step =
+RANGE / total rounded down; it is the one with begin <= CODE / step < begin + size; then CODE -= step * begin, RANGE =
+step * size; while RANGE < 2^48, both are shifted up a byte, the next byte enters CODE. A bit whose 0 has probability
+z / 2^16: split = (RANGE / 2^16) z, 0 where CODE < split, and then the part below or above it. `uniform` below n is the
+symbol [v, v + 1) of n; nothing where n = 1. At the end, with m the least integer with 2^(56 - m) <= RANGE, the packet
+is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits after those m are 0.
+Anything else is refused.
+
+Order. (1) Code "recoded" only: the mode, SHARES of ALL_SHARES. (2) drafts - 1, uniform below max_drafts. (3) For each
+draft: support and counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support;
+"coded", the symbol of its count among the counts in id order; "unsent", nothing.
+
+Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `positions`, other quantizers in
+`numerators`). "recoded": module `recoded` (candidates in `evidence`, probabilities in `network`, tables in `prior`).
+Logarithms and powers are those of `fixed`, Q32. Under "recoded" the mode must be the one of least cost, the earliest in
+SHARES among equals: of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the
+logarithms of what they would choose among. The receiver works these out too and refuses a packet in another mode.
+
+Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
+Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
 """
 
 from __future__ import annotations
@@ -71,7 +89,7 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     mode = _read_mode(io, buffer, format)
     number = 1 + uniform(io, buffer, 0, format.max_drafts)
     drafts: list[Draft] = []
-    trail = _Trail(context, number)
+    trail = _Trail(context, number, format.vocabulary)
     for _ in range(number):
         support, counts = _read(io, buffer, format, trail, mode)
         drafts.append(Draft.of(_read_token(io, buffer, support, counts, format), support, counts))
@@ -128,8 +146,10 @@ def _token_cost(draft: Draft, format: Format) -> int:
 class _Trail:
     """What the receiver knows when a draft's turn comes: the context and the drafts before it in the packet."""
 
-    def __init__(self, context: Sequence[int], drafts: int) -> None:
+    def __init__(self, context: Sequence[int], drafts: int, vocabulary: int) -> None:
         known = context[-WINDOW:]
+        if known and not -1 <= min(known) <= max(known) < vocabulary:
+            raise CodecError(f"context: holds {max(known, key=abs)}, must be ids below {vocabulary}")
         self.tokens = np.empty(len(known) + drafts, dtype=np.int64)
         self.tokens[: len(known)] = known
         self.size = len(known)
@@ -160,7 +180,7 @@ def _write(
     if format.code == "recoded":
         symbol(io, buffer, *SHARES[mode], ALL_SHARES)
     uniform(io, buffer, len(drafts) - 1, format.max_drafts)
-    trail = _Trail(context, len(drafts))
+    trail = _Trail(context, len(drafts), format.vocabulary)
     for draft in drafts:
         if mode == "recoded":
             arrays = draft.support.copy(), draft.counts.copy()

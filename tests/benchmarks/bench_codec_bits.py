@@ -95,7 +95,7 @@ def verifier_packets(pair: LoadedPair, rounds: int) -> dict[tuple[int, float, in
 def quantized(q: np.ndarray, point: tuple[int, float, int]) -> tuple[np.ndarray, np.ndarray, int]:
     """(support, counts, size before zero counts are dropped)."""
     size, threshold, _ = point
-    top = np.argpartition(-q, 2048)[:2048].astype(np.int32)
+    top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
     support, counts = build.quantized(top, q[top].astype(np.float32), point)
     return support, counts, size or max(1, int((q >= threshold).sum()))
 

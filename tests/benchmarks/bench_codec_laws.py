@@ -2,9 +2,9 @@
 
     python tests/benchmarks/bench_codec_laws.py PAIR TEXTS --out LAWS.npz
 
-TEXTS is `.npy`, int [N, T], token ids of texts that no prompt comes from, or a folder of the shards that
-`python -m models.training.smollm2 generate` wrote. The drafter reads each text and its law after every token is kept,
-cut to the TOP likeliest tokens.
+TEXTS is `.npy`, int [N, T], token ids of texts that no prompt comes from; a folder of the shards that
+`python -m models.training.smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. The
+drafter reads each text and its law after every token is kept, cut to the TOP likeliest tokens.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def main() -> None:
 
 def read_texts(path: Path) -> np.ndarray:
     """Token ids, int32 [N, T]."""
+    if path.name == "addresses":
+        return addresses()
     if path.is_file():
         return np.load(path).astype(np.int32)
     from safetensors import safe_open
@@ -43,6 +45,17 @@ def read_texts(path: Path) -> np.ndarray:
         with safe_open(shard, "np") as file:
             parts.append(file.get_tensor("tokens").astype(np.int32))
     return np.concatenate(parts)
+
+
+def addresses() -> np.ndarray:
+    """Windows of 128 tokens of the addresses that are not held out, in the `sotu` vocabulary."""
+    from tokenizers import Tokenizer
+
+    from models.training.addresses import tokens
+    from models.zoo import Sotu
+
+    stream = tokens(Tokenizer.from_file(str(Sotu.home / "tokenizer.json")), held_out=False).astype(np.int32)
+    return stream[: stream.size // 128 * 128].reshape(-1, 128)
 
 
 def write_laws(pair: str, texts: np.ndarray, out: Path) -> None:

@@ -173,6 +173,38 @@ def test_another_context_never_raises_anything_but_codec_error():
             assert encode(found, format, other) == payload
 
 
+@pytest.mark.parametrize("token", [V, -2, 1 << 40])
+def test_a_context_outside_the_vocabulary_is_refused(token):
+    format, sent, context = spoken(0, POINTS[0], 2)
+    payload = encode(sent, format, context)
+    for call in (lambda: encode(sent, format, (*context, token)), lambda: decode(payload, format, (*context, token))):
+        with pytest.raises(CodecError, match="context"):
+            call()
+
+
+GOLDEN_PRIOR = "9f1760d784ebba4a"
+GOLDEN = {
+    Format(1024, 100, 8, code="recoded", token="coded", prior=GOLDEN_PRIOR): "1bf94e45e473daa9fd1940",
+    Format(
+        1024, 64, 4, code="recoded", token="flat", support="fixed", support_size=8, prior=GOLDEN_PRIOR
+    ): "376b5ff512755e9bdba61680",
+    Format(1024, 100, 8, code="recoded", token="unsent", prior=""): "794cbeedd7c6f0a4a42d00",
+}
+
+
+@pytest.mark.parametrize(("format", "golden"), GOLDEN.items())
+def test_bytes_on_the_wire_do_not_change(format, golden):
+    ell, unsent = format.resolution, format.token == "unsent"
+    support, counts = np.array([260, 262, 301, 777]), np.array([ell - 10, 1, 6, 3])
+    sent = (
+        Draft(-1 if unsent else 301, support, counts),
+        Draft(-1 if unsent else 305, np.array([305]), np.array([ell])),
+    )
+    context = (17, 400, 260, 17, 400)
+    assert encode(sent, format, context).hex() == golden
+    assert decode(bytes.fromhex(golden), format, context) == sent
+
+
 def test_a_prior_that_is_not_there_is_refused():
     rng = np.random.default_rng(0)
     format = Format(V, 8, 2, code="recoded", prior="0" * 16)
