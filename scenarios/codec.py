@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from inspect import isabstract
 from pathlib import Path
 from typing import get_args
 
@@ -128,7 +129,7 @@ def read_payload(text: str) -> bytes:
 
 
 def _needs_more(kind: type[DraftScheme]) -> bool:
-    return any(field.is_required() for field in kind.model_fields.values())
+    return isabstract(kind) or any(field.is_required() for field in kind.model_fields.values())
 
 
 class _One(Part):
