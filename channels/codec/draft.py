@@ -5,7 +5,7 @@ Import these names from `channels.codec.wire`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 import numpy as np
@@ -129,6 +129,7 @@ class Format:
     quantizer: Name = "lattice"
     prior: str | None = None
     version: int = 4
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
         if not 2 <= self.vocabulary <= LARGEST_VOCABULARY:
@@ -160,6 +161,14 @@ class Format:
         object.__setattr__(self, "prior", bundled if self.prior is None else self.prior)
         if self.prior and self.code != "recoded":
             raise CodecError(f"prior = {self.prior!r}: only the code recoded reads one")
+
+        object.__setattr__(
+            self, "_hash", hash(tuple(getattr(self, part.name) for part in fields(self) if part.compare))
+        )
+
+    def __hash__(self) -> int:
+        """Worked out once: formats are looked up for every draft."""
+        return self._hash
 
     @property
     def largest_support(self) -> int:

@@ -14,7 +14,7 @@ and then the drafted id as `token` says. Subsets and compositions travel as `pos
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -75,6 +75,7 @@ def _code_dense(io: Machine, buffer: Buffer, draft: Draft | None, format: Format
     return ids, counts.astype(np.int64)
 
 
+@lru_cache(maxsize=1 << 14)
 def cost(size: int, format: Format, support: Support) -> int:
     """What a draft of `size` positive counts costs in Q32 bits, "variable" or "dense", without the drafted id."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)

@@ -140,7 +140,7 @@ def _token_cost(draft: Draft, format: Format) -> int:
         return log2(format.vocabulary)
     if format.token == "unsent":
         return 0
-    return log2(format.resolution) - log2(draft.counts[draft.support.searchsorted(draft.token)])
+    return log2(format.resolution) - log2(int(draft.counts[draft.support.searchsorted(draft.token)]))
 
 
 class _Trail:

@@ -2,7 +2,8 @@
 
     pytest -s tests/benchmarks/bench_codec_speed.py
 
-Each number is the least of several repetitions, so that a busy machine counts for little. Laws are Zipf-like.
+Each number is the least of several repetitions, so that a busy machine counts for little. Laws are Zipf-like; where
+there is a prior, its own law after real tokens, every weight times a lognormal.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from channels.codec import library
+from channels.codec.evidence import candidates
 from channels.codec.lattice import quantize
+from channels.codec.prior import find
 from channels.codec.sparsify import Threshold, TopK
 from channels.codec.wire import Draft, Format, decode, encode
 
@@ -56,9 +59,24 @@ def draft(vocabulary: int, size: int, resolution: int, seed: int = 0) -> Draft:
     return Draft(int(support[counts.argmax()]), support, counts)
 
 
+def likely(format: Format, size: int, context: tuple[int, ...], rng: np.random.Generator) -> Draft:
+    """A draft as the prior half expects it: its own law after the context, each weight times a lognormal."""
+    listed = candidates(find(format.prior or "", format.vocabulary), np.array(context), format.resolution)
+    q = np.full(format.vocabulary, 1e-7)
+    q[listed.ids] = listed.weights / (1 << 30) * np.exp(rng.normal(size=listed.ids.size))
+    support = TopK(size).support(q)
+    counts = quantize(q[support], format.resolution)
+    return Draft(int(support[counts.argmax()]), support, counts)
+
+
 def timed(name: str, format: Format, size: int, bar: float) -> None:
-    drafts = [draft(format.vocabulary, size, format.resolution, seed) for seed in range(4)]
     context = tuple(np.random.default_rng(0).integers(0, format.vocabulary, 200).tolist())
+    drafts = [draft(format.vocabulary, size, format.resolution, seed) for seed in range(4)]
+    if format.prior:
+        drafts, rng = [], np.random.default_rng(1)
+        context = tuple(find(format.prior, format.vocabulary).order[rng.geometric(0.01, 200)].tolist())
+        for _ in range(4):
+            drafts.append(likely(format, size, (*context, *(one.token for one in drafts)), rng))
     payload = encode(drafts, format, context)
     into = microseconds(lambda: encode(drafts, format, context)) / len(drafts)
     back = microseconds(lambda: decode(payload, format, context)) / len(drafts)
