@@ -4,7 +4,7 @@ first token on average (else a cloud that lets them wait at the door would bear 
 sqsim run capacity --set objective.tpot_p95_s=0.05            or            python -m scenarios.capacity
 
 The devices of a cell share its uplink, whose rate is the axis; at rate inf only the GPU is left to share, so that row
-is devices per GPU, and those where the uplink is the busy station are devices per cell. The number is found by
+is devices per GPU, and those where most of them are at the uplink are devices per cell. The number is found by
 bisection; `tried.csv` holds every cell that was simulated on the way.
 """
 

@@ -51,17 +51,24 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
-    """A row per value of the axis, a column per curve: devices at the objective; `+` where more were not tried."""
+    """A row per value of the axis, a column per curve: devices at the objective, and the station that holds most of them."""
     names = list(dict.fromkeys(summary[CURVE]))
     body = []
     for at, part in [(None, summary)] if axis is None else list(summary.groupby(axis, sort=True)):
-        found = {
-            str(row[CURVE]): f"{row['capacity']:,.0f}{' ' if row['bounded'] else '+'}" for _, row in part.iterrows()
-        }
+        found = {str(row[CURVE]): _borne(row) for _, row in part.iterrows()}
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
     limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
-    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%; + more were not tried"
+    heading = (
+        f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%\n"
+        "and the station where most of them are at a time; + more were not tried"
+    )
     return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+
+
+def _borne(row: pd.Series[float]) -> str:
+    fullest = max(STATIONS, key=lambda name: float(row[f"{name}_queue"]))
+    limit = fullest if row["capacity"] and float(row[f"{fullest}_queue"]) > 0 else ""
+    return f"{row['capacity']:,.0f}{' ' if row['bounded'] else '+'} {limit:<8}"
 
 
 def costs(summary: pd.DataFrame) -> str:

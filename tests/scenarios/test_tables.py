@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenarios.tables import WIDTH, costs, headline, overloads, stands_for
+from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.config import Cell
+from simulator.search import Objective
 
 AXIS = "uplink.rate.bps"
 
@@ -64,3 +65,13 @@ def test_every_setting_with_a_busy_station_is_told_with_the_station() -> None:
         "Overloaded: scheme_1 k=16 at uplink rate 1 kbit/s (uplink busy)",
     ]
     assert overloads(table.assign(overloaded=0.0), AXIS) == []
+
+
+def test_what_a_cell_bears_is_told_with_the_station_that_limits_it() -> None:
+    table = summary(2).assign(capacity=[7, 1200, 0, 64], bounded=[True, True, True, False], uplink_queue=3.0)
+    table = table.assign(cloud_queue=[0.1, 4.0, 0.1, 0.0], downlink_queue=0.0)
+    table.loc[3, "uplink_queue"] = 0.0
+    text = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
+    assert "tpot_p95_s <= 100 ms and ttft_s <= 1 s, to 5%" in text
+    rows = [line.split() for line in text.splitlines()[-2:]]
+    assert rows == [["1", "kbit/s", "7", "uplink", "0"], ["1", "Mbit/s", "1,200", "cloud", "64+"]]
