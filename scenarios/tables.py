@@ -51,7 +51,7 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
-    """A row per value of the axis, a column per curve: devices at the objective, and the station most of them are at."""
+    """A row per value of the axis, a column per curve: devices at the objective, and where most of them are."""
     names = list(dict.fromkeys(summary[CURVE]))
     body = []
     for at, part in [(None, summary)] if axis is None else list(summary.groupby(axis, sort=True)):
