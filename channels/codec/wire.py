@@ -17,7 +17,7 @@ import numpy as np
 
 from channels.codec import packet
 from channels.codec.counts import dense_bits, paper_bits
-from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
+from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Ids, Support
 from channels.codec.feedback import (
     decode_feedback,
     decode_tokens,
@@ -30,9 +30,11 @@ from channels.codec.numerators import check
 
 __all__ = [
     "UNSENT",
+    "Code",
     "CodecError",
     "Draft",
     "Format",
+    "Support",
     "bound_bits",
     "decode",
     "decode_feedback",

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -253,9 +253,28 @@ class LatticeScheme(DraftScheme):
     """Counts on the type lattice of resolution ell. A subclass gives `support`, at least."""
 
     resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
+    code: wire.Code = Field("enumerative", description="how supports and counts become bits; the drafts are the same")
+    token: Literal["flat", "coded"] = Field(
+        "flat", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
+    )
 
     def format(self, vocabulary: int) -> wire.Format:
-        return wire.Format(vocabulary, self.resolution, self.max_drafts)
+        return self.wire_format(vocabulary)
+
+    def wire_format(
+        self, vocabulary: int, support: wire.Support = "variable", support_size: int | None = None
+    ) -> wire.Format:
+        """The format for supports of this kind; the code `recoded` finds the cheapest way for each by itself."""
+        sparse = self.code == "recoded"
+        return wire.Format(
+            vocabulary,
+            self.resolution,
+            self.max_drafts,
+            code=self.code,
+            support="variable" if sparse else support,
+            support_size=None if sparse else support_size,
+            token="flat" if self.partial else self.token,
+        )
 
     def fits(self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]) -> bool:
         if self.budget_bits is not None:

@@ -15,7 +15,7 @@ class Dense(LatticeScheme):
     kind: Literal["dense"] = "dense"
 
     def format(self, vocabulary: int) -> wire.Format:
-        return wire.Format(vocabulary, self.resolution, self.max_drafts, support="dense")
+        return self.wire_format(vocabulary, "dense")
 
     def support(self, q: Floats, state: State) -> Ids:
         return All().support(q)

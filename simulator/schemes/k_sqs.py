@@ -19,7 +19,7 @@ class TopKScheme(LatticeScheme):
     def format(self, vocabulary: int) -> wire.Format:
         if self.k > vocabulary:
             raise ValueError(f"k = {self.k}: must be at most the vocabulary, {vocabulary}")
-        return wire.Format(vocabulary, self.resolution, self.max_drafts, support="fixed", support_size=self.k)
+        return self.wire_format(vocabulary, "fixed", self.k)
 
     def support(self, q: Floats, state: State) -> Ids:
         return TopK(self.k).support(q)
