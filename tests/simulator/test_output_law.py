@@ -14,6 +14,10 @@ LOSSLESS: dict[str, DraftScheme] = {
     "dense": Dense(resolution=5, max_drafts=2),
     "k_sqs": KSqs(k=2, resolution=5, max_drafts=2),
     "k_sqs, first draft over budget": KSqs(k=3, resolution=5, max_drafts=2, budget_bits=6),
+    "k_sqs, recoded": KSqs(k=3, resolution=5, max_drafts=2, code="recoded", token="coded"),
+    "c_sqs, recoded, budget binds": CSqs(
+        resolution=5, max_drafts=2, initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=19
+    ),
     "half_dense": HalfDense(max_drafts=2),
     "half_top_k": HalfTopK(k=2, max_drafts=2),
     "c_sqs": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1),
