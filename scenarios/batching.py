@@ -13,7 +13,7 @@ from scenarios.scenario import Quick, Scenario
 SCENARIO = Scenario(
     name="batching",
     summary="How should one GPU batch the rounds of 1 to 256 devices: not, what waits, a window, continuously?",
-    minutes=6,
+    minutes=2,
     base={
         "models.pair": "sotu",
         "workload.requests": 2,

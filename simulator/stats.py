@@ -115,8 +115,8 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
 def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = ()) -> pd.DataFrame:
     """The table with a `curve` column: the scheme, and whatever else varies beside `axis` and `hidden` (`k_sqs k=16`).
 
-    A `kind` shows as its value alone (`k_sqs bernoulli`), `none` not at all. A field that takes one value wherever it
-    exists is left out, unless settings could not be told apart without it.
+    A kind goes by the name of its part (`k_sqs loss=bernoulli`). A field that takes one value wherever it exists is
+    left out, unless settings could not be told apart without it.
     """
     changing = [name for name in varying(table) if name not in (axis, "scheme.kind", *hidden)]
     kinds = table["scheme.kind"]
@@ -138,10 +138,9 @@ def _values(column: pd.Series[float]) -> int:
 def _label(row: pd.Series[float], told: Sequence[str]) -> str:
     words = [str(row["scheme.kind"])]
     for name in told:
-        field = name.rsplit(".", 1)[-1]
         value: object = row[name]
-        if not _is_nan(value) and not (field == "kind" and value == "none"):
-            words.append(_short(value) if field == "kind" else f"{field}={_short(value)}")
+        if not _is_nan(value):
+            words.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={_short(value)}")
     return " ".join(words)
 
 

@@ -289,7 +289,7 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tu
     status, out, err = typed("run", "lossy_uplink", "--quick", *small, *options)
     assert status == 0, err
     rows = [line.split() for line in out.splitlines() if line[:3] in ("0  ", "0.3", "0.5", "0.2")]
-    assert "k_sqs bernoulli" in out and "k_sqs gilbert_elliott" in out and "uplink mean loss" in out
+    assert "k_sqs loss=bernoulli" in out and "loss=gilbert_elliott" in out and "uplink mean loss" in out
     assert [row[0] for row in rows] == ["0", "0.2", "0.5"] and "-" not in {word for row in rows for word in row}
 
 

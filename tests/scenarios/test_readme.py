@@ -97,7 +97,7 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(
     monkeypatch.setattr(running, "draw_all", only_latency)
     status, out, err = typed(*command, *small, "--seeds=1", "--quiet")
     assert status == 0, err
-    assert "k_sqs oven" in out
+    assert "k_sqs loss=oven" in out
     cells = pd.read_csv(tmp_path / "results" / "oven" / "cells.csv").groupby("uplink.loss.kind")
     bits = cells["uplink_bits_per_token"].mean()
     assert bits["oven"] > 1.05 * bits["none"]

@@ -94,7 +94,7 @@ def test_curves_are_told_apart_by_what_differs_within_their_scheme() -> None:
     assert list(with_curves(cells, "scheme.k")["curve"]) == ["k_sqs", "k_sqs", "dense"]
 
 
-def test_a_kind_is_a_word_none_is_silent_and_a_field_with_one_value_tells_nothing() -> None:
+def test_a_kind_goes_by_its_parts_name_and_a_field_with_one_value_tells_nothing() -> None:
     cells = table([("k_sqs", 1.0, 0, 1.0)] * 4).assign(
         **{
             "uplink.loss.kind": ["none", "bernoulli", "bernoulli", "burst"],
@@ -103,8 +103,11 @@ def test_a_kind_is_a_word_none_is_silent_and_a_field_with_one_value_tells_nothin
         }
     )
     assert list(with_curves(cells, None)["curve"]) == [
-        "k_sqs", "k_sqs bernoulli probability=0.1", "k_sqs bernoulli probability=0.2", "k_sqs burst",
-    ]  # fmt: skip
+        "k_sqs loss=none",
+        "k_sqs loss=bernoulli probability=0.1",
+        "k_sqs loss=bernoulli probability=0.2",
+        "k_sqs loss=burst",
+    ]
     hidden = with_curves(cells, None, ("uplink.loss.kind", "uplink.loss.length"))
     assert list(hidden["curve"])[1:3] == ["k_sqs probability=0.1", "k_sqs probability=0.2"]
 
