@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from simulator.units import PREFIXED, quantity, title, unit
 
@@ -120,7 +120,9 @@ def swept(ax: Axes, name: str, values: Sequence[float]) -> None:
         ax.xaxis.set_major_locator(FixedLocator(list(places)))
     endless = float(places.max()) if any(math.isinf(value) for value in values) else None
     if endless is not None:
-        ax.xaxis.set_major_locator(FixedLocator([*(_decades(places[:-1]) if logarithmic else places[:-1]), endless]))
+        finite = [at for at in (_decades(places[:-1]) if logarithmic else places[:-1]) if at <= places[-2] * 1.001]
+        ax.xaxis.set_major_locator(FixedLocator([*finite, endless]))
+        ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "∞" if x == endless else _tick(x, name)))
 
 

@@ -158,6 +158,9 @@ def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) ->
     figure = drawn("latency", summary(rates=(1e3, 1e5, math.inf)))
     figure.canvas.draw()
     assert figure.axes[0].get_xticklabels()[-1].get_text() == "∞"
+    figure = drawn("latency", summary(rates=(3e4, 1e5, 3e6, math.inf)))
+    figure.canvas.draw()
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["10 kbit/s", "100 kbit/s", "1 Mbit/s", "∞"]
     assert place([1e3, math.inf, 1e5])[1] > 1e5
 
 
