@@ -122,10 +122,10 @@ class Format:
     vocabulary: int
     resolution: int
     max_drafts: int
-    code: Code = "enumerative"
+    code: Code = "recoded"
     support: Support = "variable"
     support_size: int | None = None
-    token: Token = "flat"
+    token: Token = "coded"
     quantizer: Name = "lattice"
     prior: str | None = None
     version: int = 4

@@ -31,6 +31,7 @@ def formats(draw, max_vocabulary=400, max_resolution=60, supports=("variable", "
         vocabulary,
         draw(st.integers(1, max_resolution)),
         draw(st.integers(1, 32)),
+        code="enumerative",
         support=support,
         support_size=draw(st.integers(1, vocabulary)) if support == "fixed" else None,
         token=draw(st.sampled_from(["flat", "coded", "unsent"])),

@@ -77,7 +77,14 @@ def test_decode_returns_any_drafts_whatever_the_context(packet):
 def modes(format):
     """The formats of the modes alone."""
     for support in ("variable", "dense"):
-        yield Format(format.vocabulary, format.resolution, format.max_drafts, support=support, token=format.token)
+        yield Format(
+            format.vocabulary,
+            format.resolution,
+            format.max_drafts,
+            support=support,
+            token=format.token,
+            code="enumerative",
+        )
 
 
 @given(any_packets())
@@ -207,11 +214,11 @@ def test_bytes_on_the_wire_do_not_change(format, golden):
 
 def test_a_prior_that_is_not_there_is_refused():
     rng = np.random.default_rng(0)
-    format = Format(V, 8, 2, code="recoded", prior="0" * 16)
+    format = Format(V, 8, 2, code="recoded", prior="0" * 16, token="flat")
     with pytest.raises(CodecError, match="no such file"):
         encode([random_draft(rng, format, 0.5)], format)
     with pytest.raises(CodecError, match="only the code recoded"):
-        Format(V, 8, 2, prior="0" * 16)
+        Format(V, 8, 2, prior="0" * 16, code="enumerative", token="flat")
 
 
 def test_prior_file_round_trip_and_refusals():

@@ -28,8 +28,10 @@ def ids(*values):
 
 
 @given(packets())
-@example((Format(2, 1, 1), (Draft(1, ids(1), ids(1)),)))
-@example((Format(3, 5, 1, support="fixed", support_size=3), (Draft(2, ids(2), ids(5)),)))
+@example((Format(2, 1, 1, code="enumerative", token="flat"), (Draft(1, ids(1), ids(1)),)))
+@example(
+    (Format(3, 5, 1, support="fixed", support_size=3, code="enumerative", token="flat"), (Draft(2, ids(2), ids(5)),))
+)
 def test_decode_returns_what_was_encoded(packet):
     format, drafts = packet
     payload = encode(drafts, format)
@@ -95,7 +97,7 @@ def test_damaged_packets_are_refused_or_encode_to_themselves(packet, data):
 
 
 def test_every_byte_string_of_a_tiny_format_is_a_packet_or_refused():
-    format = Format(3, 2, 2)
+    format = Format(3, 2, 2, code="enumerative", token="flat")
     found = {}
     for size in range(4):
         for number in range(256**size if size < 3 else 256):
@@ -111,7 +113,7 @@ def test_every_byte_string_of_a_tiny_format_is_a_packet_or_refused():
 
 
 def test_a_fixed_support_with_any_other_filling_is_refused():
-    format = Format(6, 2, 1, support="fixed", support_size=3)
+    format = Format(6, 2, 1, support="fixed", support_size=3, code="enumerative", token="flat")
     sent = Draft(5, ids(5), ids(2))
     assert decode(encode([sent], format), format) == (sent,)
     accepted = 0
@@ -127,12 +129,12 @@ def test_a_fixed_support_with_any_other_filling_is_refused():
 
 
 GOLDEN = {
-    Format(50257, 100, 8): "20f5c28f5c29c3862e316029323a2388ff20",
-    Format(50257, 100, 8, support="fixed", support_size=8): (
+    Format(50257, 100, 8, code="enumerative", token="flat"): "20f5c28f5c29c3862e316029323a2388ff20",
+    Format(50257, 100, 8, support="fixed", support_size=8, code="enumerative", token="flat"): (
         "2000000000000000000098583ba9a6c8689517d599daa8315b00000000000000000000000000000120"
     ),
-    Format(64, 8, 8, support="dense"): "3d2dd9f11f6c6691655000",
-    Format(1024, 100, 8, token="unsent"): "20f5c2d7e428e8de089c",
+    Format(64, 8, 8, support="dense", code="enumerative", token="flat"): "3d2dd9f11f6c6691655000",
+    Format(1024, 100, 8, token="unsent", code="enumerative"): "20f5c2d7e428e8de089c",
 }
 
 
@@ -164,7 +166,7 @@ def test_nonsense_drafts_are_refused():
 
 
 def test_drafts_that_do_not_fit_the_format_are_refused():
-    format = Format(10, 6, 2)
+    format = Format(10, 6, 2, code="enumerative", token="flat")
     good = Draft(1, ids(1, 2), ids(3, 3))
     for drafts in ([], [good] * 3, [Draft(11, ids(1, 11), ids(3, 3))], [Draft(1, ids(1, 2), ids(3, 4))]):
         with pytest.raises(CodecError):
@@ -174,9 +176,9 @@ def test_drafts_that_do_not_fit_the_format_are_refused():
     with pytest.raises(CodecError):
         encode([Draft(UNSENT, ids(1), ids(6))], format)
     with pytest.raises(CodecError):
-        encode([good], Format(10, 6, 2, token="unsent"))
+        encode([good], Format(10, 6, 2, token="unsent", code="enumerative"))
     with pytest.raises(CodecError):
-        encode([good], Format(10, 6, 2, support="fixed", support_size=1))
+        encode([good], Format(10, 6, 2, support="fixed", support_size=1, code="enumerative", token="flat"))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,10 @@ def test_draft_compares_by_value_drops_zeros_and_stays_as_it_is():
 
 def test_round_trip_of_a_realistic_packet():
     rng = np.random.default_rng(3)
-    for format in (Format(49152, 100, 8), Format(1024, 100, 8, support="dense")):
+    for format in (
+        Format(49152, 100, 8, code="enumerative", token="flat"),
+        Format(1024, 100, 8, support="dense", code="enumerative", token="flat"),
+    ):
         drafts = tuple(random_draft(rng, format, share) for share in (0.01, 0.1, 0.5, 1.0))
         assert decode(encode(drafts, format), format) == drafts
 
