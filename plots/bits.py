@@ -33,6 +33,11 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     halves = [float(rows[METRIC + "_ci95"].fillna(0.0).iloc[0]) for _, rows in curves(sent)]
     for x, (top, half) in enumerate(zip(tops, halves, strict=True)):
         ax.annotate(quantity(top, ""), (x, top + half), (0, 3), textcoords="offset points", ha="center", fontsize=9)
-    ax.set_ylim(0, max(top + half for top, half in zip(tops, halves, strict=True)) * 1.12 or 1.0)
+    highest = max(top + half for top, half in zip(tops, halves, strict=True))
+    if max(tops) > 50 * min(tops):
+        ax.set_yscale("log")
+        ax.set_ylim(min(tops) / 2, highest * 2)
+    else:
+        ax.set_ylim(0, highest * 1.12)
     ax.set_title("Payload bits per token" + (f" (the same at every {title(axis)})" if axis else ""), loc="left")
     return figure

@@ -70,6 +70,11 @@ def _large(summary: pd.DataFrame, names: list[str]) -> list[str]:
     return [name for name in names if bool((shares[name] > _SMALL).any())]
 
 
+def _top(totals: list[float]) -> float:
+    """Where the panel ends: the tallest bar within 5 times their median, which does not dwarf the others; the rest are cut."""
+    return max((total for total in totals if total <= 5 * float(np.median(totals))), default=0.0)
+
+
 def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], large: list[str]) -> None:
     """Stacks the large parts and the sum of the others; each panel has its own scale."""
     means = pd.DataFrame({curve: part[names].mean() for curve, part in curves(rows)}).fillna(0.0)
@@ -82,9 +87,12 @@ def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], large: list[str]) -> 
     for label, heights, colour in stacks:
         ax.bar(places, heights, 0.68, bottom=bottom, color=colour, label=label, edgecolor="white", linewidth=0.4)
         bottom = bottom + heights.to_numpy()
-    top = float(bottom.max()) if bottom.size else 0.0
+    top = _top(bottom.tolist())
     for x, total in zip(places, bottom, strict=True):
-        ax.text(float(x), total + 0.012 * top, quantity(float(total), "x_s"), ha="center", va="bottom", fontsize=8)
+        label = quantity(float(total), "x_s") + (" ↑" if total > top else "")
+        text = ax.text(float(x), min(total, top) + 0.012 * top, label, ha="center", va="bottom", fontsize=8)
+        if total > top:
+            text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.5})
     factor, prefix = prefix_of(top)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / factor:g} {prefix}s" if y else "0"))
     ax.set_ylim(0, top * 1.08 or 1.0)

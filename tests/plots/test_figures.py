@@ -73,6 +73,19 @@ def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(
         np.testing.assert_allclose(heights, table[table[AXIS] == rate]["latency_per_token_s"])
 
 
+def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_logarithmic_in_the_bits(summary: Make) -> None:
+    table = summary(rates=(1e4,))
+    huge = table["scheme.kind"] == "dense"
+    table.loc[huge, "uplink_transmit_s"] = 1e3
+    table.loc[huge, "payload_bits_per_token"] = 1e6
+    (ax,) = drawn("breakdown", table, None).axes
+    others = table[~huge]["latency_per_token_s"].max()
+    assert others < ax.get_ylim()[1] < 1.2 * others
+    assert [text.get_text() for text in ax.texts if "↑" in text.get_text()] == ["1 ks ↑"]
+    assert drawn("bits", table, None).axes[0].get_yscale() == "log"
+    assert drawn("bits", summary(), None).axes[0].get_yscale() == "linear"
+
+
 def test_every_part_of_the_breakdown_has_a_colour_of_its_own() -> None:
     assert sorted(COLOURS) == sorted(BREAKDOWN)
     assert len(set(COLOURS.values())) == len(COLOURS)

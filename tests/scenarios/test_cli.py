@@ -279,9 +279,10 @@ def test_each_scenario_runs_and_draws_what_it_promises(
     folder = tmp_path / "results" / f"{name}_quick"
     drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
     assert drawn == set(scenario(name).figures)
-    kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
-    assert typed("plot", str(folder))[0] == 0
-    assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
+    if name in ("capacity", "lossy_uplink"):  # their tables have columns that no field holds
+        kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
+        assert typed("plot", str(folder))[0] == 0
+        assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
 
 
 def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tuple[str, ...]) -> None:
