@@ -71,7 +71,7 @@ def _large(summary: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _top(totals: list[float]) -> float:
-    """Where the panel ends: the tallest bar within 5 times their median, which does not dwarf the others; the rest are cut."""
+    """Where the panel ends: the tallest bar within 5 times their median; those that dwarf the others are cut there."""
     return max((total for total in totals if total <= 5 * float(np.median(totals))), default=0.0)
 
 
