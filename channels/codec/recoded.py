@@ -40,7 +40,6 @@ BLOCK = 32  # candidates that are looked at together
 CHANGING = ROW_REST  # inputs before this one differ from candidate to candidate
 STILL = LEFT  # inputs before this one do not depend on the walk
 OCTAVE = 32
-NO_UNITS = np.zeros(UNITS, np.int32)
 WHOLE = WEIGHT_BITS * OCTAVE
 
 
@@ -160,7 +159,9 @@ def _move(setting: Setting, walk: Walk, left: int, found: int) -> None:
     """The inputs after a token is found."""
     walk.moving[0, LEFT - STILL] = octaves(left) - octaves(setting.resolution)
     walk.moving[0, FOUND - STILL] = octaves(found + 1)
-    sums(setting.tables.network.first[STILL:], NO_UNITS, walk.moving, walk.more)
+    first, moving, more = setting.tables.network.first, walk.moving, walk.more
+    for unit in range(UNITS):
+        more[0, unit] = moving[0, 0] * first[STILL, unit] + moving[0, 1] * first[STILL + 1, unit]
 
 
 @inlined
@@ -195,7 +196,7 @@ def _code_count(
     return number
 
 
-@compiled
+@inlined
 def _place_of(token: int, support: Ids) -> int:
     """Where a token stands in ascending ids, -1 if it does not."""
     low, high = 0, support.size
