@@ -115,6 +115,10 @@ class Pair(Choice):
     def fingerprint(self) -> str:
         """Hash of all that decides the laws and the prompts: weights, dtype, library versions, parameters."""
 
+    def prepare(self) -> None:
+        """Makes what every `load` on this machine needs and only the first has to make, before several processes ask
+        for it at once. Raises ConfigError as `load` does."""
+
     @abstractmethod
     def load(self) -> LoadedPair:
         """Reads the weights. Raises ConfigError when a file is missing or its hash is not the recorded one."""

@@ -14,7 +14,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import platformdirs
@@ -113,7 +115,8 @@ def _dequantize(folder: Path) -> None:
     path = gguf_path()
     assert path is not None
     logging.disable_progress_bar()
-    loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    with redirect_stderr(StringIO()):  # its own progress bar cannot be turned off
+        loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
     settings = loaded.config.to_dict()
     settings.pop("quantization_config", None)
     settings.pop("_name_or_path", None)

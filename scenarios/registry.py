@@ -9,7 +9,7 @@ from kinds import ConfigError
 from scenarios.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
-    "latency_vs_bandwidth", "lossy_uplink", "fading", "traces", "batching", "outage", "capacity",
+    "latency_vs_bandwidth", "codes", "lossy_uplink", "fading", "traces", "batching", "outage", "capacity",
 )  # fmt: skip
 
 

@@ -119,6 +119,9 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
             yield rows
         else:
             missing[name] = group
+    for pair in {cell.models.pair for group in missing.values() for cell in group}:
+        progress(done, total, f"preparing {pair.kind}")
+        pair.prepare()
     tasks = [
         (name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
         for name, group in missing.items()

@@ -253,9 +253,11 @@ class LatticeScheme(DraftScheme):
     """Counts on the type lattice of resolution ell. A subclass gives `support`, at least."""
 
     resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
-    code: wire.Code = Field("enumerative", description="how supports and counts become bits; the drafts are the same")
+    code: wire.Code = Field(
+        "recoded", description="how supports and counts become bits: enumerative is the paper's count; same drafts"
+    )
     token: Literal["flat", "coded"] = Field(
-        "flat", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
+        "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
 
     def format(self, vocabulary: int) -> wire.Format:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from channels.codec import wire
 from channels.codec.sparsify import All
 from simulator.schemes.base import Floats, Ids, LatticeScheme, State
 
 
 class Dense(LatticeScheme):
-    """Quantize-then-sample over the full vocabulary: no subset is sent, one composition of ell over V is."""
+    """Quantize-then-sample over the full vocabulary: no subset is sent, one composition of ell over V is.
+
+    By default it is coded as published, with a flat id.
+    """
 
     kind: Literal["dense"] = "dense"
+    code: wire.Code = Field("enumerative", description="how counts become bits: enumerative is Q-S's own")
+    token: Literal["flat", "coded"] = Field("flat", description="the drafted id: a number below V, or at -log2 qhat")
 
     def format(self, vocabulary: int) -> wire.Format:
         return self.wire_format(vocabulary, "dense")

@@ -26,7 +26,8 @@ class HalfScheme(DraftScheme):
         return vocabulary
 
     def format(self, vocabulary: int) -> wire.Format:
-        half.HalfFormat(vocabulary, self.kept(vocabulary), self.max_drafts)
+        if self.kept(vocabulary) > vocabulary:
+            raise ValueError(f"k = {self.kept(vocabulary)}: must be at most the vocabulary, {vocabulary}")
         return wire.Format(vocabulary, resolution=1, max_drafts=self.max_drafts)  # of prompt and replies
 
     def quantize(self, mass: Floats) -> Ids:
