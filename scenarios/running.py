@@ -18,7 +18,7 @@ from simulator.findings import SEPARABLE
 from simulator.stats import axis_of, summarise, with_curves
 
 
-def run(job: Job, out: Path, workers: int, *, overwrite: bool, quiet: bool) -> str:
+def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bool, quiet: bool) -> str:
     """Sweeps the job's cells into `out` and draws its figures there; returns the summary for a person.
 
     With an objective the cells swept are those at the largest number of devices that meets it.
@@ -28,7 +28,7 @@ def run(job: Job, out: Path, workers: int, *, overwrite: bool, quiet: bool) -> s
     search = None if job.objective is None else Search(job.cells, job.objective, out)
     with Progress(quiet) as progress:
         cells = job.cells if search is None else search.cells(workers, overwrite=overwrite, progress=progress)
-        table = sweep(cells, out, workers, overwrite=overwrite, progress=progress)
+        table = sweep(cells, out, workers, cluster, overwrite=overwrite, progress=progress)
     note = Note(job.name, job.axis, tuple(job.figures), () if search is None else (search.field, *FOUND))
     note.write(out)
     table = with_derived(table, job.axis)

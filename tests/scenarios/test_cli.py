@@ -164,6 +164,7 @@ MISTAKES = [
     ((*RUN, "--seeds=2", "--grid=seed=1,2"), "both --seeds and --grid"),
     ((*RUN, "--set=scheme=dense", "--grid=scheme=dense"), "both --set and --grid"),
     ((*RUN, "--workers=0"), "workers = 0"),
+    ((*RUN, "--set=models.pair=sotu", "--cluster=nowhere"), "cluster = nowhere"),
     ((*RUN, "--import=missing.py"), "missing.py"),
     ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
     ((*RUN, "--out=raises.py/below"), "raises.py/below"),
