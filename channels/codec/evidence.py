@@ -3,8 +3,8 @@
 A candidate's weight, Q30, is (1 - g - c) b + g f + c r: b is the prior's law after the last token w (its row, plus
 what the row leaves over times the unigram); f how often the token followed w in the context, three times as much where
 the token before w agreed too; r how often it occurs in the context. g = 2/5 n / (n + 2) for n followers; c = 1/32.
-Candidates are w's row, the COMMON most frequent tokens, and the context's last WINDOW tokens, where their weight is at
-least 1 / (FINENESS ell).
+Candidates are listed once each: w's row by id, the COMMON most frequent tokens, the context's last WINDOW tokens,
+oldest first; those stay whose weight is at least 1 / (FINENESS ell).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNIT = 1 << WEIGHT_BITS
 
 
 class Candidates(NamedTuple):
-    """int64 [N] each, the largest weight first, the lowest id among equals; and what w's row leaves over, Q30."""
+    """int64 [N] each, the largest weight first, the earliest listed among equals; and what w's row leaves over, Q30."""
 
     ids: Ids
     weights: Ids
@@ -69,14 +69,20 @@ def candidates(tables: Tables, context: Ids, resolution: int) -> Candidates:
         weights[at] = (UNIT - share - recent) * law >> WEIGHT_BITS
         weights[at] += share * followed[at] // max(followers, 1) + recent * occurred[at] // max(known, 1) + 1
         tables.slots[ids[at]] = -1
-    keys = np.empty(size, np.int64)
-    kept, least = 0, UNIT // (FINENESS * resolution)
-    for at in range(size):
+    best = _best_first(weights, UNIT // (FINENESS * resolution))
+    return Candidates(ids[best], weights[best], followed[best], occurred[best], left_over)
+
+
+@compiled
+def _best_first(weights: Ids, least: int) -> Ids:
+    """Where the weights of at least `least` stand, the largest first, the earliest listed among equals."""
+    keys, kept = np.empty(weights.size, np.int64), 0
+    for at in range(weights.size):
         if weights[at] >= least:
             keys[kept] = (UNIT * 2 - weights[at]) << 21 | at
             kept += 1
-    best = np.sort(keys[:kept]) & ((1 << 21) - 1)
-    return Candidates(ids[best], weights[best], followed[best], occurred[best], left_over)
+    best: Ids = np.sort(keys[:kept]) & ((1 << 21) - 1)
+    return best
 
 
 @compiled

@@ -107,11 +107,11 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
 def _run(mode: int, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> Machine:
     """A machine that has written the packet in the mode that serves it best."""
     if format.code == "enumerative":
-        return _write(machine(mode), buffer, drafts, format, context, format.support)
+        return write(machine(mode), buffer, drafts, format, context, format.support)
     first: Mode = "recoded" if format.prior else "variable"
-    io = _write(machine(mode), buffer, drafts, format, context, first)
+    io = write(machine(mode), buffer, drafts, format, context, first)
     best = _served_best(io, drafts, format, context, first)
-    return io if best == first else _write(machine(mode), buffer, drafts, format, context, best)
+    return io if best == first else write(machine(mode), buffer, drafts, format, context, best)
 
 
 def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:
@@ -123,7 +123,7 @@ def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: 
         costs[name] = others - log2(SHARES[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
     best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
     if format.prior:
-        ran = io if mode == "recoded" else _write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
+        ran = io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
         if _cost(ran) <= costs[best]:
             return "recoded"
     return best
@@ -173,7 +173,7 @@ def _setting(format: Format) -> Setting:
     return Setting(tables, factorials, format.resolution, format.largest_support, nothing, np.zeros(1, dtype=np.int64))
 
 
-def _write(
+def write(
     io: Machine, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
 ) -> Machine:
     """Writes the packet in a given mode; returns the machine."""

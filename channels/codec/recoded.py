@@ -18,12 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Buffer, Machine, symbol, target, uniform
+from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Buffer, Machine, uniform
 from channels.codec.compiled import compiled, inlined
 from channels.codec.draft import Ids
 from channels.codec.evidence import UNIT, Candidates, candidates
-from channels.codec.fixed import exp2, log2
+from channels.codec.fixed import log2
 from channels.codec.network import UNITS, Integers, answer, sums
+from channels.codec.places import code_places
 from channels.codec.positions import code_composition
 from channels.codec.prior import WEIGHT_BITS, Tables
 
@@ -241,7 +242,7 @@ def _code_tail(
         _gather(tables, passed, support, counts, parts, places)
     code_composition(io, buffer, setting.factorials, parts, left - size)
     if not io[FAILED]:
-        _code_places(io, buffer, tables, passed, weights, places)
+        code_places(io, buffer, tables, passed, weights, places)
     if decoding and not io[FAILED]:
         for at in range(size):
             support[found + at], counts[found + at] = tables.order[places[at]], parts[at] + 1
@@ -259,46 +260,3 @@ def _gather(tables: Tables, passed: Ids, support: Ids, counts: Ids, parts: Ids, 
         if seat == passed.size or passed[seat] != rank:
             places[size], parts[size] = rank, counts[at] - 1
             size += 1
-
-
-@compiled
-def _code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weights: Ids, places: Ids) -> None:
-    """Ascending places of the unigram's order, none of them in `passed`."""
-    begin = 0
-    for index in range(places.size):
-        more = places.size - index
-        first = int(np.searchsorted(passed, begin))
-        whole = tables.rest[begin] - weights[first]
-        if whole <= 0:
-            io[FAILED] = INVALID
-            return
-        whole, free = log2(whole), begin - first
-        total = _before(tables, passed, weights, whole, free, tables.order.size, more)
-        place = places[index]
-        if io[MODE] == DECODE:
-            value, place, high = target(io, total), begin, tables.order.size
-            while high - place > 1:
-                middle = (place + high) // 2
-                if _before(tables, passed, weights, whole, free, middle, more) <= value:
-                    place = middle
-                else:
-                    high = middle
-            places[index] = place
-        low = _before(tables, passed, weights, whole, free, place, more)
-        size = _before(tables, passed, weights, whole, free, place + 1, more) - low
-        symbol(io, buffer, low, size, total)
-        if io[FAILED]:
-            return
-        begin = place + 1
-
-
-@compiled
-def _before(tables: Tables, passed: Ids, weights: Ids, whole: int, free: int, end: int, more: int) -> int:
-    """The cumulative frequency of `the first of `more` places is before end`; one unit more for each place.
-
-    whole: log2 of the weight from where they may begin; free: how many free places lie before that.
-    """
-    last = np.searchsorted(passed, end)
-    remains = tables.rest[end] - weights[last]
-    share = 0 if remains <= 0 else exp2(min((whole - log2(max(remains, 1))) * more, 40 << 32))
-    return int((1 << 32) - share + end - last - free)

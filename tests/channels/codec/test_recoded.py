@@ -9,7 +9,7 @@ from codec_strategies import drafts, random_draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import build, library, prior, recoded
+from channels.codec import build, library, packet, prior, recoded
 from channels.codec.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
 from channels.codec.enumerative import factorials
 from channels.codec.evidence import candidates
@@ -67,8 +67,8 @@ def any_packets(draw):
 
 
 @given(any_packets())
-def test_decode_returns_any_drafts_whatever_the_context(packet):
-    format, sent, context = packet
+def test_decode_returns_any_drafts_whatever_the_context(one):
+    format, sent, context = one
     payload = encode(sent, format, context)
     assert decode(payload, format, context) == sent
     assert len(payload) == -(-length_bits(sent, format, context) // 8)
@@ -88,8 +88,8 @@ def modes(format):
 
 
 @given(any_packets())
-def test_never_worse_than_a_mode_alone_by_more_than_2_bits(packet):
-    format, sent, context = packet
+def test_never_worse_than_a_mode_alone_by_more_than_2_bits(one):
+    format, sent, context = one
     least = min(length_bits(sent, mode) for mode in modes(format))
     assert length_bits(sent, format, context) <= least + 2
     assert -math.log2(min(share for _, share in SHARES.values()) / ALL_SHARES) < 2
@@ -143,8 +143,8 @@ def test_measured_bits_are_the_ideal_of_the_codes_own_model():
 
 
 @given(any_packets())
-def test_largest_length_is_exact_at_the_dearest_token_and_exceeded_by_none(packet):
-    format, sent, context = packet
+def test_largest_length_is_exact_at_the_dearest_token_and_exceeded_by_none(one):
+    format, sent, context = one
     last = sent[-1]
     tokens = (
         [-1] if format.token == "unsent" else [*last.support[:20].tolist(), int(last.support[last.counts.argmin()])]
@@ -155,8 +155,8 @@ def test_largest_length_is_exact_at_the_dearest_token_and_exceeded_by_none(packe
 
 @settings(max_examples=200)
 @given(any_packets(), st.data())
-def test_damaged_packets_are_refused_or_encode_to_themselves(packet, data):
-    format, sent, context = packet
+def test_damaged_packets_are_refused_or_encode_to_themselves(one, data):
+    format, sent, context = one
     payload = encode(sent, format, context)
     bit = data.draw(st.integers(0, max(0, 8 * len(payload) - 1)))
     flipped = (int.from_bytes(payload, "big") ^ 1 << bit).to_bytes(len(payload) + 1, "big")[-len(payload) :]
@@ -166,6 +166,26 @@ def test_damaged_packets_are_refused_or_encode_to_themselves(packet, data):
         except CodecError:
             continue
         assert encode(found, format, context) == damaged
+
+
+@pytest.mark.parametrize("mode", SHARES)
+def test_a_packet_in_a_mode_that_does_not_serve_it_best_is_refused(mode):
+    refused = 0
+    for seed in range(12):
+        format, sent, context = spoken(seed, POINTS[seed % 4], 2)
+        if seed % 2:  # nothing that the prior expects
+            rng = np.random.default_rng(seed)
+            sent = tuple(random_draft(rng, format, 0.5) for _ in range(2))
+        buffer = np.zeros(4000, np.uint8)
+        io = packet.write(machine(ENCODE), buffer, sent, format, context, mode)
+        payload = buffer[: finish(io, buffer)].tobytes()
+        if payload == encode(sent, format, context):
+            assert decode(payload, format, context) == sent
+            continue
+        refused += 1
+        with pytest.raises(CodecError, match="serves these drafts best"):
+            decode(payload, format, context)
+    assert refused > 0
 
 
 def test_another_context_never_raises_anything_but_codec_error():
