@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -45,7 +46,8 @@ def sweep(
     scheduler (extra `cluster`) whose workers see `out` under the same path. `progress(done, total, label)` is called as
     cells are finished. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
     """
-    run = partial(_run, _groups(cells), Crew(workers, cluster), progress=progress or _silent)
+    crew = Processes(workers) if cluster is None else Cluster(cluster)
+    run = partial(_run, _groups(cells), crew, progress=progress or _silent)
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
     if out is None:
@@ -79,30 +81,44 @@ def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     }
 
 
-@dataclass(frozen=True)
-class Crew:
-    """Who does the work: so many processes here, or the workers of a Dask cluster."""
-
-    workers: int
-    cluster: str | None = None
+class Crew(Protocol):
+    """Who does the work."""
 
     def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
-        """What `_group` gives of each task, as it comes. Raises ConfigError where the cluster cannot be reached."""
-        if self.cluster is None:
-            processes = max(1, min(self.workers, len(tasks)))
-            parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-            yield from parallel(delayed(_group)(*task) for task in tasks)
-            return
-        try:
-            from distributed import Client, as_completed
+        """What `_group` gives of each task, as it comes."""
+        ...
 
-            client = Client(self.cluster, timeout=10)
+
+@dataclass(frozen=True)
+class Processes:
+    """So many processes on this machine."""
+
+    number: int
+
+    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
+        processes = max(1, min(self.number, len(tasks)))
+        parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+        yield from parallel(delayed(_group)(*task) for task in tasks)
+
+
+class Cluster:
+    """The workers of a Dask cluster. Raises ConfigError where it cannot be reached."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+
+            self._client = Client(address, timeout=10)
         except ImportError:
-            raise ConfigError(f"cluster = {self.cluster}: needs the extra, pip install 'sqsim[cluster]'") from None
+            raise ConfigError(f"cluster = {address}: needs the extra, pip install 'sqsim[cluster]'") from None
         except (OSError, ValueError) as error:
-            raise ConfigError(f"cluster = {self.cluster}: {' '.join(str(error).split())}") from None
-        with client:
-            futures = [client.submit(_group, *task, pure=False) for task in tasks]
+            raise ConfigError(f"cluster = {address}: {' '.join(str(error).split())}") from None
+
+    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
+        from distributed import as_completed
+
+        with self._client:
+            futures = [self._client.submit(_group, *task, pure=False) for task in tasks]
             completed: Iterator[tuple[object, tuple[str, pd.DataFrame]]] = as_completed(futures, with_results=True)
             yield from (result for _, result in completed)
 
@@ -119,7 +135,7 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
             yield rows
         else:
             missing[name] = group
-    for pair in {cell.models.pair for group in missing.values() for cell in group}:
+    for pair in dict.fromkeys(cell.models.pair for group in missing.values() for cell in group):
         progress(done, total, f"preparing {pair.kind}")
         pair.prepare()
     tasks = [
