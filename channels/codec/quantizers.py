@@ -131,7 +131,7 @@ class Logarithmic:
     """Levels 1..ell stand for 2^-(16 (ell - level) / (ell - 1)), level 0 for nothing; ell is within 2 and 1024.
 
     With d = 2^(step / 2) - 1 the largest relative error, z = 2^-(16 + step / 2) what may be lost on each token, and the
-    numerators' own rounding (2^-8 relative at the lowest level, of tokens of 2^-16), TV <= d + K (z + 2^-24).
+    numerators' own rounding, TV <= d / (2 + d) + K (z + 2^-23): the worst is half the mass up by d, half down.
     """
 
     resolution: int
@@ -158,8 +158,9 @@ class Logarithmic:
         return np.array([0, *(exp2(depth) >> 8 for depth in depths)], dtype=np.int64)
 
     def covering_bound(self, size: int) -> float:
-        lost = size * (2.0 ** -(OCTAVES + self.step_octaves / 2) + 2.0**-24)
-        return float(min(1.0, 2.0 ** (self.step_octaves / 2) - 1 + lost))
+        lost = size * (2.0 ** -(OCTAVES + self.step_octaves / 2) + 2.0**-23)
+        error = 2.0 ** (self.step_octaves / 2) - 1
+        return float(min(1.0, error / (2 + error) + lost))
 
     def codewords(self, size: int) -> int:
         codewords: int = (self.resolution + 1) ** size - 1

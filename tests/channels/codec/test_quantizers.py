@@ -29,6 +29,13 @@ def test_total_variation_is_within_the_stated_bound(name, p, resolution):
     assert tv(p, numerators) <= chosen.covering_bound(p.size) + 1e-9
 
 
+def test_bound_of_the_logarithmic_quantizer_is_nearly_met():
+    chosen = Logarithmic(33)  # steps of half an octave
+    p = np.linspace(0.02, 0.5, 4001)
+    worst = max(tv(np.array([x, 1 - x]), chosen.quantize(np.array([x, 1 - x]))) for x in p)
+    assert 0.75 * chosen.covering_bound(2) <= worst <= chosen.covering_bound(2)
+
+
 @given(laws(max_size=60), st.integers(1, 300))
 def test_dual_lattice_is_never_farther_than_the_type_lattice(p, resolution):
     assert tv(p, DualLattice(resolution).quantize(p)) <= tv(p, TypeLattice(resolution).quantize(p)) + 1e-12
