@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.lattice import LARGEST_RESOLUTION
-from channels.codec.library import bundled_prior
+from channels.codec.shelf import bundled_prior
 from channels.codec.quantizers import Name, quantizer
 
 Ids = npt.NDArray[np.int64]

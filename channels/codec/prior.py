@@ -2,7 +2,7 @@
 
 A prior holds, for a vocabulary, how often a drafter's law gives each token (`unigram`), the tokens it gives most after
 each token (`rows`), and the weights of the `network` that turns such evidence into probabilities. Weights are Q30; on
-disk a weight is one byte v that stands for 2^(30 - v / 8). A file is LZMA over numpy's npz (`pack`); `library` says
+disk a weight is one byte v that stands for 2^(30 - v / 8). A file is LZMA over numpy's npz (`pack`); `shelf` says
 where files lie.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.draft import CodecError, Ids
-from channels.codec.library import FOLDERS, read_prior
+from channels.codec.shelf import FOLDERS, read_prior
 from channels.codec.network import Integers, Network
 
 WEIGHT_BITS = 30

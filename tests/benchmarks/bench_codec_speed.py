@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from channels.codec import library
+from channels.codec import shelf
 from channels.codec.evidence import candidates
 from channels.codec.lattice import quantize
 from channels.codec.prior import find

@@ -6,7 +6,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from channels.codec import build, library, prior
+from channels.codec import build, prior, shelf
 
 VOCABULARY = 300
 
@@ -31,12 +31,12 @@ def texts(number, length, seed):
 
 @cache
 def fingerprint():
-    """The fingerprint of the small prior, which is where `library` finds it."""
+    """The fingerprint of the small prior, which is where `shelf` finds it."""
     tokens = texts(40, 30, 3)
     law = markov()[tokens]  # [N, T, V]
     top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
     laws = build.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32))
     folder = Path(mkdtemp())
-    library.FOLDERS.append(folder)
+    shelf.FOLDERS.append(folder)
     content = prior.pack(build.build(laws, VOCABULARY, 5_000, 250, 400, 0))
-    return library.store_prior(content, VOCABULARY, folder).stem.partition("-")[2]
+    return shelf.store_prior(content, VOCABULARY, folder).stem.partition("-")[2]

@@ -9,7 +9,7 @@ from codec_strategies import drafts, random_draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import build, library, packet, prior, recoded
+from channels.codec import build, packet, prior, recoded, shelf
 from channels.codec.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
 from channels.codec.enumerative import factorials
 from channels.codec.evidence import candidates
@@ -242,7 +242,7 @@ def test_a_prior_that_is_not_there_is_refused():
 
 
 def test_prior_file_round_trip_and_refusals():
-    content = library.read_prior(codec_prior.fingerprint(), V)
+    content = shelf.read_prior(codec_prior.fingerprint(), V)
     stored = prior.unpack(content)
     again = prior.unpack(prior.pack(stored))
     assert all((one == other).all() for one, other in zip(stored, again, strict=True))
