@@ -21,10 +21,10 @@ from channels.codec.arithmetic import MEASURE, machine
 from channels.codec.fit import fit
 from channels.codec.fixed import log2_factorials
 from channels.codec.lattice import quantize
-from channels.codec.shelf import BUNDLED, store_prior
 from channels.codec.network import UNITS
 from channels.codec.prior import STEPS, Bytes, Stored, Tables, pack, tables
 from channels.codec.recoded import HEADS, INPUTS, Setting, code_draft
+from channels.codec.shelf import BUNDLED, store_prior
 
 Ids = npt.NDArray[np.int64]
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.lattice import LARGEST_RESOLUTION
-from channels.codec.shelf import bundled_prior
 from channels.codec.quantizers import Name, quantizer
+from channels.codec.shelf import bundled_prior
 
 Ids = npt.NDArray[np.int64]
 

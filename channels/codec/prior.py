@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.draft import CodecError, Ids
-from channels.codec.shelf import FOLDERS, read_prior
 from channels.codec.network import Integers, Network
+from channels.codec.shelf import FOLDERS, read_prior
 
 WEIGHT_BITS = 30
 STEPS = 8
