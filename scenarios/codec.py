@@ -41,8 +41,9 @@ class Wire:
     def format(self, vocabulary: int) -> wire.Format:
         """The format both ends hold. Raises ConfigError where scheme and vocabulary do not fit."""
         try:
-            own = self.scheme.format(vocabulary)
-            return own if self.code is None else replace(own, code=self.code, prior=None)
+            if self.code is None or not isinstance(self.scheme, LatticeScheme):
+                return self.scheme.format(vocabulary)
+            return _coded(self.scheme, self.code, vocabulary)
         except ValueError as error:
             raise ConfigError(f"scheme {self.scheme.kind}: {error}") from None
 
@@ -167,15 +168,21 @@ def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: W
     if not isinstance(scheme, LatticeScheme):
         yield from ["-"] * (1 + len(CODES))
         return
-    own, size = scheme.format(vocabulary), int(proposal.ids.size)
+    size = int(proposal.ids.size)
     if isinstance(scheme, Dense):
         yield f"{counts.dense_bits(vocabulary, scheme.resolution):,.1f}"
     else:
-        yield f"{counts.paper_bits(vocabulary, size, scheme.resolution, own.support == 'variable'):,.1f}"
+        varies = _coded(scheme, "enumerative", vocabulary).support == "variable"
+        yield f"{counts.paper_bits(vocabulary, size, scheme.resolution, varies):,.1f}"
     draft = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
     for code in CODES:
-        alone = replace(own, code=code, prior=None, max_drafts=1, token="unsent")
+        alone = replace(_coded(scheme, code, vocabulary), max_drafts=1, token="unsent")
         yield f"{wire.length_bits([draft], alone, how.context):,}"
+
+
+def _coded(scheme: LatticeScheme, code: wire.Code, vocabulary: int) -> wire.Format:
+    """The scheme's format under a code that need not be its own."""
+    return scheme.model_copy(update={"code": code}).format(vocabulary)
 
 
 def _decoded(number: int, token: int, law: Floats) -> list[list[str]]:
