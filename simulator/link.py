@@ -7,7 +7,7 @@ from one SimPy event to the next. All rules live in `channels.link`; here they m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess
 from channels.link.sharing import INF, Server
 from channels.link.uniforms import Branch, Uniforms
+from simulator.events import later
 from simulator.messages import PROPAGATION, QUEUE, RETRANSMIT, STATES, TIMEOUT_WAIT, TRANSMIT, Flight, Message
 from simulator.station import Station
 
@@ -65,7 +66,7 @@ class Link:
         assert message.give_up or self.config.arq.max_attempts is None, f"{self.name}: who hears that it gave up?"
         message.report(QUEUE)
         if self.config.access_s > 0:
-            self._later(self.config.access_s, partial(self._admit, message))
+            later(self.env, self.config.access_s, partial(self._admit, message))
         else:
             self._admit(message)
 
@@ -130,7 +131,7 @@ class Link:
             lane.planned = version
             due_s = server.due_s
             if due_s < INF:
-                self._later(due_s - now_s if due_s > now_s else 0.0, partial(self._depart, lane, version))
+                later(self.env, due_s - now_s if due_s > now_s else 0.0, partial(self._depart, lane, version))
 
     def _begin(self, packet: Flight, _: simpy.Event | None = None) -> None:
         """The first bit goes out."""
@@ -143,7 +144,7 @@ class Link:
     def _begin_later(self, packet: Flight, wait_s: float) -> None:
         """Silence first: a duty cycle, an empty bucket, an outage. The packet holds the link, but waits."""
         if wait_s < INF:
-            self._later(wait_s, partial(self._begin, packet))
+            later(self.env, wait_s, partial(self._begin, packet))
 
     def _depart(self, lane: _Lane, version: int, _: simpy.Event) -> None:
         if version != lane.planned:
@@ -167,15 +168,15 @@ class Link:
         self._tell(packet, PROPAGATION)
         travel_s = lane.delay.delay_s(now_s, address)
         heard = not lane.ack_loss.lost(now_s, address)
-        self._later(travel_s, partial(self._arrive, packet, heard))
+        later(self.env, travel_s, partial(self._arrive, packet, heard))
         if not heard or travel_s + self._reverse_delay_s > timeout_s:
-            self._later(timeout_s, partial(self._expire, packet, attempt))
+            later(self.env, timeout_s, partial(self._expire, packet, attempt))
 
     def _arrive(self, packet: Flight, heard: bool, _: simpy.Event) -> None:
         self._travelling -= 1
         self.delivered += 1
         if heard:
-            self._later(self._reverse_delay_s, partial(self._acknowledge, packet))
+            later(self.env, self._reverse_delay_s, partial(self._acknowledge, packet))
         if not packet.arrived:
             packet.arrived = True
             packet.message.missing -= 1
@@ -212,7 +213,7 @@ class Link:
             message.prefix = next(k for k, packet in enumerate(message.packets) if not packet.arrived)
             if not message.packets[message.prefix].missed:
                 return
-            self._later(self._reverse_delay_s, partial(self._obsolete, message))
+            later(self.env, self._reverse_delay_s, partial(self._obsolete, message))
         message.done = True
         message.deliver(message)
 
@@ -223,8 +224,8 @@ class Link:
         """The packet will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
         if packet.once:
             address = (*packet.index, packet.fragment, packet.attempt)
-            self._later(lane.delay.delay_s(self.env.now, address), partial(self._miss, packet))
-        self._later(timeout_s, partial(self._expire, packet, packet.attempt))
+            later(self.env, lane.delay.delay_s(self.env.now, address), partial(self._miss, packet))
+        later(self.env, timeout_s, partial(self._expire, packet, packet.attempt))
         self._tell(packet, PROPAGATION if packet.once else TIMEOUT_WAIT)
 
     def _expire(self, packet: Flight, attempt: int, _: simpy.Event) -> None:
@@ -287,7 +288,3 @@ class Link:
         )
         self.station.servers = len(self._lanes)
         return lane
-
-    def _later(self, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
-        timeout = self.env.timeout(delay_s)
-        timeout.callbacks.append(call)

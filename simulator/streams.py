@@ -1,8 +1,7 @@
 """Randomness by name and index: a uniform is a pure function of (seed, purpose, index), never drawn in event order.
 
 Two cells that differ only in the network therefore see the same tokens, and any event order, worker count or resume
-gives the same numbers. The function is a keyed BLAKE2b, read as 53 bits; vectors come from a Philox generator keyed the
-same way.
+gives the same numbers. The function is a keyed BLAKE2b, read as 53 bits.
 """
 
 from __future__ import annotations
@@ -10,9 +9,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from hashlib import blake2b
-
-import numpy as np
-import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -25,12 +21,6 @@ class Source:
         """A float64 in [0, 1), a multiple of 2^-53, decided by `index` alone."""
         digest = blake2b(struct.pack(f"<{len(index)}q", *index), digest_size=8, key=self.key).digest()
         return float(int.from_bytes(digest, "little") >> 11) * 2.0**-53
-
-    def exponentials(self, size: int, *index: int) -> npt.NDArray[np.float64]:
-        """`size` unit-mean exponentials, float64 [size], decided by `index` alone."""
-        digest = blake2b(struct.pack(f"<{len(index)}q", *index), digest_size=16, key=self.key).digest()
-        generator = np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
-        return generator.standard_exponential(size)
 
     def within(self, *index: int) -> Source:
         """The source whose every index starts with `index`."""

@@ -8,6 +8,7 @@ from functools import partial
 import simpy
 
 from channels.link.rates import REPETITION, MessageIndex
+from simulator.events import later
 from simulator.link import Link
 from simulator.messages import TIMEOUT_WAIT, Message
 
@@ -61,8 +62,8 @@ class Transfer:
         self._count(message)
         self._report(TIMEOUT_WAIT)
         device, request, round_ = message.index
-        timeout = self._link.env.timeout(self._link.config.arq.timeout_max_s)
-        timeout.callbacks.append(partial(self._again, (device, request, round_ + REPETITION)))
+        again = partial(self._again, (device, request, round_ + REPETITION))
+        later(self._link.env, self._link.config.arq.timeout_max_s, again)
 
     def _again(self, index: MessageIndex, _: simpy.Event) -> None:
         if not self._withdrawn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import simpy
@@ -10,6 +10,7 @@ import simpy
 from channels.link.uniforms import Uniforms
 from simulator.arrivals import Ask, Workload
 from simulator.edge import Device, Process
+from simulator.events import later
 from simulator.invariants import check_rounds
 from simulator.ledger import Ledger
 from simulator.records import Recorder, Request
@@ -67,7 +68,7 @@ class Users:
         if ask is not None:
             self._pending += 1
             wait_s = ask.think_s if ask.at_s is None else max(0.0, ask.at_s - self._env.now)
-            self._later(wait_s, partial(self._arrive, device, ask))
+            later(self._env, wait_s, partial(self._arrive, device, ask))
 
     def _arrive(self, device: Device, ask: Ask, _: simpy.Event | None = None) -> None:
         if device.away and not self._workload.open:
@@ -78,7 +79,7 @@ class Users:
         request = self._decoder.request(device.number, number, ask, self._env.now, Ledger(self._env))
         self.live[device.number, number] = request
         if self._workload.deadline_s is not None:
-            self._later(self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
+            later(self._env, self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
         device.submit(request)
         if self._workload.open:
             self._schedule_next(device)
@@ -91,7 +92,3 @@ class Users:
             device.come_back()
             if device.number in self._waiting:
                 self._arrive(device, self._waiting.pop(device.number))
-
-    def _later(self, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
-        timeout = self._env.timeout(delay_s)
-        timeout.callbacks.append(call)

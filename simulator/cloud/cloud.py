@@ -5,7 +5,7 @@ A free server never waits beside a job that it may take (I5); a batching window 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
 
@@ -16,6 +16,7 @@ from simulator.cloud.config import Cloud as CloudConfig
 from simulator.cloud.job import Job, SessionKey, Share
 from simulator.cloud.kv import KvMemory
 from simulator.cloud.pool import Pool, Server
+from simulator.events import later
 from simulator.station import Station
 
 Process = Generator[simpy.Event, object, None]
@@ -107,7 +108,7 @@ class Cloud:
         while pool.waiting and (server := pool.free()):
             wait_s = pool.ready_s() - self.env.now
             if wait_s > 0:
-                self._later(wait_s, partial(self._window_over, pool, pool.oldest()))
+                later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
                 return
@@ -130,7 +131,7 @@ class Cloud:
             assert share.job.visit is not None
             self.station.begin(share.job.visit)
             share.job.report(True)
-        self._later(duration_s, partial(self._finish, pool, server, server.version))
+        later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
 
     def _duration_s(self, shares: Sequence[Share]) -> float:
@@ -219,7 +220,3 @@ class Cloud:
             pool.kv.clear()
         for job in (*moving, *(() if pool.up else list(pool.drain()))):
             self._route(job)
-
-    def _later(self, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
-        timeout = self.env.timeout(delay_s)
-        timeout.callbacks.append(call)
