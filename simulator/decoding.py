@@ -24,8 +24,9 @@ from models.interface import LoadedPair
 from simulator.drafting import draft_once, drawn_laws
 from simulator.measures import Floats, Measures, measure, measure_unverified
 from simulator.memory import ReplayedText, Tree
+from simulator.policy import Action, EdgeView
 from simulator.schemes.base import DraftScheme, Noise, Received, Scheme
-from simulator.steps import Branch, CloudView, Drafted, Full, Sealed, Stale, Tokens, Undone, Verified
+from simulator.steps import Branch, CloudView, Drafted, Full, Sealed, Stale, Tokens, Undone, Verified, outcome
 
 
 class Randomness(Protocol):
@@ -73,7 +74,7 @@ class Session:
     def prefill(self, view: CloudView) -> CloudView:
         """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""
         after = view.then_prefill or replace(view, cached=len(view.committed) - 1)
-        self.verifier.skip(lambda: view.committed[:-1], 0)  # no law comes of it: it runs when the first law is needed
+        self.verifier.skip(lambda: [(view.committed[:-1], 0)])  # no law is asked: it runs when the first one is
         if self._remember:
             view.then_prefill = after
         return after
@@ -81,28 +82,41 @@ class Session:
     def draft(self, branch: Branch) -> tuple[Branch, Drafted | Full]:
         """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
         if branch.then_draft is not None:
-            self.drafter.skip(branch.context, 1)
+            self.drafter.skip(lambda: [(branch.context(), 1)])
             return branch.then_draft
         q = self.drafter.laws(branch.context(), 1)[0]
-        outcome = draft_once(_drafting(self.scheme), self.format, q, branch, self._randomness.round(branch.round))
-        drafts = branch.drafts if isinstance(outcome, Full) else (*branch.drafts, outcome)
-        full = isinstance(outcome, Full)
+        drafted = draft_once(_drafting(self.scheme), self.format, q, branch, self._randomness.round(branch.round))
+        full = isinstance(drafted, Full)
+        drafts = branch.drafts if isinstance(drafted, Full) else (*branch.drafts, drafted)
         after = Branch(branch.round, branch.committed, branch.state, drafts, full, cached=branch.length)
         if self._remember:
-            branch.then_draft = after, outcome
-        return after, outcome
+            branch.then_draft = after, drafted
+        return after, drafted
+
+    def compose(self, branch: Branch, remaining_tokens: int) -> Branch:
+        """Drafts for as long as the scheme's policy says, with that many output tokens to come before this round."""
+        if branch.then_compose is not None and branch.then_compose[0] == remaining_tokens:
+            after = branch.then_compose[1]
+            self.drafter.skip(partial(_drafting_passes, after))
+            return after
+        policy, after = _drafting(self.scheme).policy(), branch
+        while policy.next(EdgeView(len(after.drafts), after.full, remaining_tokens)) is Action.DRAFT:
+            after, _ = self.draft(after)
+        if self._remember:
+            branch.then_compose = remaining_tokens, after
+        return after
 
     def seal(self, branch: Branch, room_bits: int | None = None) -> Sealed:
         """The payload of the open round; of a scheme that sends partial rounds, in parts of at most `room_bits`."""
         assert branch.drafts, "I9: a round sends at least one draft"
-        sealed = branch.then_seal.get(room_bits)
+        sealed = outcome(branch.then_seal, room_bits)
         if sealed is None:
             parts = _drafting(self.scheme).encode_parts(
                 [drafted.draft for drafted in branch.drafts], self.format, branch.committed, room_bits
             )
             sealed = Sealed(branch.round, parts, branch)
             if self._remember:
-                branch.then_seal[room_bits] = sealed
+                branch.then_seal += ((room_bits, sealed),)
         return sealed
 
     def verify(self, view: CloudView, sealed: Sealed, arrived: int | None = None) -> tuple[CloudView, Verified | Stale]:
@@ -113,14 +127,15 @@ class Session:
         if sealed.round != view.round:
             return view, Stale()
         arrived = len(sealed.parts) if arrived is None else arrived
-        if arrived in sealed.then_verify:
-            after, verified = sealed.then_verify[arrived]
-            self.verifier.skip(partial(_joined, view.committed, verified.drafts), len(verified.drafts) + 1)
+        known = outcome(sealed.then_verify, arrived)
+        if known is not None:
+            after, verified = known
+            self.verifier.skip(partial(_judged, view.committed, verified.drafts))
         else:
             verified = self._judge(view, sealed, arrived)
             after = view.after(verified.committed)
             if self._remember:
-                sealed.then_verify[arrived] = after, verified
+                sealed.then_verify += ((arrived, (after, verified)),)
         self.verifier.crop(after.cached)
         return after, verified
 
@@ -141,8 +156,8 @@ class Session:
     def decode_alone(self, branch: Branch) -> tuple[Branch, Verified]:
         """One token by the drafter at the edge, which nobody verifies."""
         if branch.then_alone is not None:
-            self.drafter.skip(branch.context, 1)
-            self.verifier.skip(branch.context, 1)
+            self.drafter.skip(lambda: [(branch.committed, 1)])
+            self.verifier.skip(lambda: [(branch.committed, 1)])
             return branch.then_alone
         q, p = self.drafter.laws(branch.committed, 1), self.verifier.laws(branch.committed, 1)
         token = inverse_cdf(q[0], self._randomness.round(branch.round).draft(0))
@@ -155,7 +170,7 @@ class Session:
 
     def resolve(self, branch: Branch, reply: bytes) -> tuple[Branch, Undone]:
         """The edge's side after a reply: text, scheme state and drafter cache keep what stood. Raises CodecError."""
-        remembered = branch.then_resolve.get(reply)
+        remembered = outcome(branch.then_resolve, reply)
         if remembered is None:
             scheme = _drafting(self.scheme)
             verdict = scheme.decode_reply(reply, self.format)
@@ -166,14 +181,14 @@ class Session:
             after = Branch(branch.round + 1, committed, state, cached=cached)
             remembered = after, Undone((*stood, verdict.token), len(branch.drafts) - verdict.accepted)
             if self._remember:
-                branch.then_resolve[reply] = remembered
+                branch.then_resolve += ((reply, remembered),)
         self.drafter.crop(remembered[0].cached)
         return remembered
 
     def _skip_hosted(self, view: CloudView, drafts: Tokens) -> None:
-        for n in range(len(drafts)):
-            self.drafter.skip(partial(_joined, view.committed, drafts[:n]), 1)
-        self.verifier.skip(partial(_joined, view.committed, drafts), len(drafts) + 1)
+        if drafts:
+            self.drafter.skip(lambda: [((*view.committed, *drafts[:n]), 1) for n in range(len(drafts))])
+        self.verifier.skip(partial(_judged, view.committed, drafts))
 
     def _judge(self, view: CloudView, sealed: Sealed, arrived: int) -> Verified:
         scheme = _drafting(self.scheme)
@@ -226,5 +241,12 @@ def _drafting(scheme: Scheme) -> DraftScheme:
     return scheme
 
 
-def _joined(committed: Tokens, drafts: Tokens) -> Tokens:
-    return (*committed, *drafts)
+def _drafting_passes(composed: Branch) -> list[tuple[Tokens, int]]:
+    """The passes of the drafter that led to this branch, one law each."""
+    text, start = composed.context(), len(composed.committed)
+    return [(text[: start + n], 1) for n in range(composed.passes)]
+
+
+def _judged(committed: Tokens, drafts: Tokens) -> list[tuple[Tokens, int]]:
+    """The one pass of the verifier that judges these drafts."""
+    return [((*committed, *drafts), len(drafts) + 1)]

@@ -13,14 +13,13 @@ from channels.codec import wire
 from models.latency import Latency
 from simulator.config import Edge
 from simulator.decoding import Session
-from simulator.policy import Action, EdgeView
+from simulator.messages import Message
 from simulator.records import Request, Round
 from simulator.schemes import EdgeOnly
 from simulator.schemes.base import DraftScheme, State
 from simulator.serving import Generating, Host, Network, Verifying
 from simulator.station import Customer, Station
-from simulator.steps import Branch, Sealed
-from simulator.transfer import Transfer
+from simulator.steps import Sealed
 
 T = TypeVar("T")
 Process = Generator[simpy.Event, Any, T]
@@ -36,9 +35,16 @@ UPLINK_STATES = {
 
 
 @lru_cache(maxsize=64)
-def _single_pass_s(latency: Latency) -> Callable[[int, int], float]:
-    """Seconds of a pass of one sequence by (new, cached) tokens, worked out once for all devices of a kind."""
-    return lru_cache(maxsize=1 << 14)(lambda new, cached: latency.pass_s([(new, cached)]))
+def _passes_s(latency: Latency) -> Callable[[int, int, int], tuple[float, ...]]:
+    """Seconds of each of `passes` passes of one sequence, by (new, cached, passes): the first one runs over `new`
+    tokens on top of `cached`, each later one over one more. Worked out once for all devices of a kind."""
+
+    @lru_cache(maxsize=1 << 14)
+    def durations_s(new: int, cached: int, passes: int) -> tuple[float, ...]:
+        works = [(new, cached), *((1, new + cached + n) for n in range(passes - 1))]
+        return tuple(latency.pass_s([work]) for work in works)
+
+    return durations_s
 
 
 class Device:
@@ -61,14 +67,15 @@ class Device:
         self.station = Station(network.env, f"edge {number}")
         self._network = network
         self._config = config
-        self._pass_s = _single_pass_s(config.latency)
+        self._passes_s = _passes_s(config.latency)
         self._prompt_at_cloud = prompt_at_cloud
         self._open_session = open_session
         self._on_end = on_end
         self._queue: deque[Request] = deque()
         self._current: Request | None = None
         self._working: Customer | None = None
-        self._transfers: list[Transfer] = []
+        self._messages: list[Message] = []
+        self._answers: dict[int, simpy.Event] = {}
         self._host: Host | None = None
         self._wake = network.env.event()
         self._process = network.env.process(self._run())
@@ -117,7 +124,8 @@ class Device:
                 self._stop()
             if self._host is not None:
                 self._host.close()
-            self._transfers.clear()
+            self._messages.clear()
+            self._answers.clear()
             self._host = self._current = None
             self._end(request, outcome)
 
@@ -127,18 +135,17 @@ class Device:
 
     def _stop(self) -> None:
         """What is under way for the current request is no longer wanted."""
-        for transfer in self._transfers:
-            transfer.withdraw()
+        for message in self._messages:
+            self._network.uplink.withdraw(message)
         if self._working is not None:
             self.station.leave(self._working)
             self._working = None
 
     def _serve(self, request: Request, session: Session) -> Process[State | None]:
-        """Runs the request to its last token; the process's value is the scheme's state at the end."""
+        """Runs the request to its last token; the process's value is the scheme's state at the end, if it has one."""
         if isinstance(session.scheme, DraftScheme):
-            return (yield from self._speculate(request, session))
-        yield from (self._alone if isinstance(session.scheme, EdgeOnly) else self._listen)(request, session)
-        return None
+            return self._speculate(request, session)
+        return (self._alone if isinstance(session.scheme, EdgeOnly) else self._listen)(request, session)
 
     def _alone(self, request: Request, session: Session) -> Process[None]:
         """Decodes with the drafter, token after token; nothing crosses the air."""
@@ -147,7 +154,8 @@ class Device:
         while request.remaining_tokens:
             round_ = Round(branch.round, env.now)
             request.rounds.append(round_)
-            yield self._pass(request, branch)
+            request.ledger.enter(branch.round, "draft_s" if branch.cached else "prefill_s")
+            yield env.timeout(*self._passes_s(branch.length - branch.cached, branch.cached, 1))
             branch, verified = session.decode_alone(branch)
             round_.sent_s = round_.received_s = round_.verified_s = round_.answered_s = env.now
             round_.edge_passes, round_.committed, round_.measures = 1, 1, verified.measures
@@ -179,51 +187,34 @@ class Device:
         self._send_prompt(request, session, self._host)
         yield finished
 
-    def _speculate(self, request: Request, session: Session) -> Process[State]:
-        env = self._network.env
-        answers: dict[int, simpy.Event] = {}
-
-        def deliver(round_: Round, reply: bytes) -> None:
-            answers.pop(round_.number).succeed(reply)
-
-        host = self._host = Verifying(self._network, session, request, deliver)
+    def _speculate(self, request: Request, session: Session) -> Process[State | None]:
+        env, ledger = self._network.env, request.ledger
+        host = self._host = Verifying(self._network, session, request, self._answer)
         self._send_prompt(request, session, host)
         branch = session.edge()
-        while request.remaining_tokens:
+        while remaining_tokens := request.remaining_tokens:
             round_ = Round(branch.round, env.now)
             request.rounds.append(round_)
-            branch = yield from self._draft(request, session, branch, round_)
-            sealed = session.seal(branch, self._network.uplink.config.room_bits)
-            answer = answers[round_.number] = env.event()
-            self._send(request, host, round_, sealed)
+            self._begin_work()
+            composed = session.compose(branch, remaining_tokens)
+            for duration_s in self._passes_s(branch.length - branch.cached, branch.cached, composed.passes):
+                if round_.edge_passes < 2:
+                    ledger.enter(round_.number, "draft_s" if branch.cached or round_.edge_passes else "prefill_s")
+                yield env.timeout(duration_s)
+                round_.edge_passes += 1
+            ledger.enter(round_.number, "encode_s")
+            yield env.timeout(self._config.encode_s_per_draft * len(composed.drafts))
+            self._end_work()
+            round_.sealed = session.seal(composed, self._network.uplink.config.room_bits)
+            answer = self._answers[round_.number] = env.event()
+            self._send(request, round_, round_.sealed)
             reply: bytes = yield answer
             round_.answered_s = env.now
-            branch, undone = session.resolve(branch, reply)
+            branch, undone = session.resolve(composed, reply)
             assert len(undone.committed) == round_.committed == round_.accepted + 1, "I9: edge and cloud differ"
             request.commit(undone.committed, env.now)
-            request.ledger.close(round_.number)
+            ledger.close(round_.number)
         return branch.state
-
-    def _draft(self, request: Request, session: Session, branch: Branch, round_: Round) -> Process[Branch]:
-        """Drafts as long as the policy says, then encodes. Value: the branch to seal."""
-        env = self._network.env
-        assert isinstance(session.scheme, DraftScheme)
-        policy = session.scheme.policy()
-        self._begin_work()
-        while policy.next(EdgeView(len(branch.drafts), branch.full, request.remaining_tokens)) is Action.DRAFT:
-            yield self._pass(request, branch)
-            branch, _ = session.draft(branch)
-            round_.edge_passes += 1
-        request.ledger.enter(branch.round, "encode_s")
-        yield env.timeout(self._config.encode_s_per_draft * len(branch.drafts))
-        self._end_work()
-        round_.drafts, round_.drafted = branch.drafts, len(branch.drafts)
-        return branch
-
-    def _pass(self, request: Request, branch: Branch) -> simpy.Event:
-        """One pass of the drafter over what its cache lacks."""
-        request.ledger.enter(branch.round, "draft_s" if branch.cached else "prefill_s")
-        return self._network.env.timeout(self._pass_s(branch.length - branch.cached, branch.cached))
 
     def _begin_work(self) -> None:
         self._working = self.station.arrive()
@@ -239,33 +230,37 @@ class Device:
         if self._prompt_at_cloud:
             return host.prompt_arrived(prompt)
 
-        def arrived(transfer: Transfer) -> None:
-            self._transfers.remove(transfer)
+        def arrived(message: Message) -> None:
+            self._messages.remove(message)
             request.ledger.prompt_arrived()
             host.prompt_arrived(prompt)
 
         request.ledger.prompt_sent()
-        index = (request.device, request.number, 0)
-        self._transfers.append(Transfer(self._network.uplink, index, 8 * len(prompt), arrived, lambda _state: None))
+        self._put(Message((request.device, request.number, 0), 8 * len(prompt), arrived, lambda _message, _state: None))
 
-    def _send(self, request: Request, host: Verifying, round_: Round, sealed: Sealed) -> None:
+    def _send(self, request: Request, round_: Round, sealed: Sealed) -> None:
         round_.sent_s = self._network.env.now
-        round_.payload_bits = sum(sealed.parts_bits)
-        enter = request.ledger.enter
-
-        def arrived(transfer: Transfer) -> None:
-            self._transfers.remove(transfer)
-            round_.uplink_bits, round_.uplink_attempts = transfer.sent_bits, transfer.attempts
-            host.payload_arrived(round_, sealed, transfer.prefix if len(sealed.parts) > 1 else 1)
-
+        round_.drafted = len(sealed.sent.drafts)
+        round_.payload_bits = sealed.bits
+        parts_bits = sealed.parts_bits if len(sealed.parts) > 1 else ()
         index = (request.device, request.number, round_.number)
-        self._transfers.append(
-            Transfer(
-                self._network.uplink,
-                index,
-                round_.payload_bits,
-                arrived,
-                lambda state: enter(round_.number, UPLINK_STATES[state]),
-                sealed.parts_bits if len(sealed.parts) > 1 else (),
-            )
-        )
+        self._put(Message(index, sealed.bits, self._payload_arrived, self._payload_does, parts_bits))
+
+    def _put(self, message: Message) -> None:
+        self._messages.append(message)
+        self._network.uplink.put(message)
+
+    def _payload_does(self, message: Message, state: str) -> None:
+        assert self._current is not None
+        self._current.ledger.enter(message.index[2], UPLINK_STATES[state])
+
+    def _payload_arrived(self, message: Message) -> None:
+        request, host = self._current, self._host
+        assert request is not None and isinstance(host, Verifying)
+        self._messages.remove(message)
+        round_ = request.rounds[message.index[2] - 1]
+        round_.uplink_bits, round_.uplink_attempts = message.sent_bits, message.attempts
+        host.payload_arrived(round_, message.prefix if message.parts_bits else 1)
+
+    def _answer(self, round_: Round, reply: bytes) -> None:
+        self._answers.pop(round_.number).succeed(reply)

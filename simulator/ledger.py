@@ -17,6 +17,8 @@ class Ledger:
         self.spent: dict[str, float] = dict.fromkeys(BREAKDOWN, 0.0)
         self._clock = clock
         self._since_s = clock.now
+        self._current: str | None = None
+        """The state that time is charged to from `_since_s` on."""
         self._states: dict[int, str] = {}
         self._replies: dict[int, str] = {}
         self._prompt_pending = False
@@ -26,7 +28,9 @@ class Ledger:
         """The round is in this state, a column of BREAKDOWN, from now on."""
         if not self._ended:
             self._charge()
-            self._states[round_number] = state
+            states = self._states
+            states[round_number] = state
+            self._current = state if len(states) == 1 else states[min(states)]
 
     def reply(self, round_number: int, state: str) -> None:
         """The round's reply is under way, in this state."""
@@ -34,6 +38,7 @@ class Ledger:
             self._charge()
             self._states.pop(round_number, None)
             self._replies[round_number] = state
+            self._find_current()
 
     def close(self, round_number: int) -> None:
         """The round is resolved."""
@@ -41,6 +46,7 @@ class Ledger:
             self._charge()
             self._states.pop(round_number, None)
             self._replies.pop(round_number, None)
+            self._find_current()
 
     def end(self) -> None:
         """The request has ended; what happens to its rounds now is not its time."""
@@ -59,13 +65,17 @@ class Ledger:
             self._charge()
         self._prompt_pending = False
 
+    def _find_current(self) -> None:
+        states = self._states or self._replies
+        self._current = states[min(states)] if states else None
+
     def _charge(self) -> None:
-        now = self._clock.now
-        if now != self._since_s:
-            states = self._states or self._replies
-            assert states, f"I11: from {self._since_s} to {now} s the request is in no state"
-            state = states[min(states)]
+        now_s = self._clock.now
+        elapsed_s = now_s - self._since_s
+        if elapsed_s:
+            state = self._current
+            assert state is not None, f"I11: from {self._since_s} to {now_s} s the request is in no state"
             if self._prompt_pending and state == "uplink_queue_s":
                 state = "prompt_uplink_s"
-            self.spent[state] += now - self._since_s
-            self._since_s = now
+            self.spent[state] += elapsed_s
+            self._since_s = now_s

@@ -8,36 +8,33 @@ from one SimPy event to the next. All rules live in `channels.link`; here they m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import simpy
 
-from channels.link.arq import Sender, Verdict
+from channels.link.arq import Verdict
 from channels.link.config import Link as LinkConfig
-from channels.link.delays import DelayProcess
-from channels.link.losses import LossProcess
-from channels.link.sharing import INF, Server
+from channels.link.sharing import INF
 from channels.link.uniforms import Branch, Uniforms
 from simulator.events import later
-from simulator.messages import PROPAGATION, QUEUE, RETRANSMIT, STATES, TIMEOUT_WAIT, TRANSMIT, Flight, Message
+from simulator.messages import (
+    PROPAGATION,
+    QUEUE,
+    RETRANSMIT,
+    STATES,
+    TIMEOUT_WAIT,
+    TRANSMIT,
+    Flight,
+    Lane,
+    Message,
+    Port,
+)
 from simulator.station import Station
 
 __all__ = ["STATES", "Link", "Message"]
 
-_SHARED_LANE = -1
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
-
-    server: Server[Flight]
-    loss: LossProcess
-    delay: DelayProcess
-    ack_loss: LossProcess
-    planned: int = 0
-    """The server's version that the next departure was set for."""
+_SHARED_LANE: Final = -1
 
 
 class Link:
@@ -58,14 +55,13 @@ class Link:
         self._travelling = 0
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
-        self._senders: dict[int, Sender[Flight]] = {}
-        self._lanes: dict[int, _Lane] = {}
+        self._ports: dict[int, Port] = {}
+        self._lanes: dict[int, Lane] = {}
 
     def put(self, message: Message) -> None:
         """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
-        assert message.give_up or self.config.arq.max_attempts is None, f"{self.name}: who hears that it gave up?"
-        message.report(QUEUE)
         if self.config.access_s > 0:
+            message.report(message, QUEUE)
             later(self.env, self.config.access_s, partial(self._admit, message))
         else:
             self._admit(message)
@@ -74,10 +70,9 @@ class Link:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
         message.done = True
         if message.packets:
-            self._drop(self._lane(message.index[0]).server.discard(message.packets))
-            released = self._senders[message.index[0]].forget(message.packets)
-            message.packets = []
-            for packet in released:
+            port, packets, message.packets = message.packets[0].port, message.packets, ()
+            self._drop(port.lane.server.discard(packets))
+            for packet in port.sender.forget(packets):
                 self._enqueue(packet)
 
     @property
@@ -89,24 +84,25 @@ class Link:
         if message.done:
             return
         index = message.index
-        sender = self._senders.get(index[0])
-        if sender is None:
-            sender = self._senders[index[0]] = self.config.arq.sender()
+        port = self._ports.get(index[0]) or self._open_port(index[0])
         sizes = self.config.packets_bits(message.bits, message.parts_bits)
         message.missing = message.unacked = len(sizes)
-        packets = [Flight(bits, message, index, fragment, sender) for fragment, bits in enumerate(sizes)]
-        message.packets = packets
+        message.packets = packets = [
+            Flight(bits, message, index, fragment, port) for fragment, bits in enumerate(sizes)
+        ]
         for packet in packets:
-            if sender.offer(packet):
+            if port.sender.offer(packet):
                 self._enqueue(packet)
+        if packets[0].state is QUEUE and not self.config.access_s:
+            message.report(message, QUEUE)
 
     def _enqueue(self, packet: Flight) -> None:
         self.sent += 1
-        lane = self._lane(packet.index[0])
+        lane = packet.port.lane
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._fail(lane, packet, packet.sender.on_send(packet, self.env.now))
+            self._fail(packet, packet.port.sender.on_send(packet, self.env.now))
             return
         packet.visit = self.station.arrive()
         if packet.attempt:
@@ -115,7 +111,7 @@ class Link:
         lane.server.join(packet, now_s)
         self._advance(lane, now_s)
 
-    def _advance(self, lane: _Lane, now_s: float) -> None:
+    def _advance(self, lane: Lane, now_s: float) -> None:
         """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
         server = lane.server
         packet = server.start(now_s)
@@ -146,7 +142,7 @@ class Link:
         if wait_s < INF:
             later(self.env, wait_s, partial(self._begin, packet))
 
-    def _depart(self, lane: _Lane, version: int, _: simpy.Event) -> None:
+    def _depart(self, lane: Lane, version: int, _: simpy.Event) -> None:
         if version != lane.planned:
             return
         now_s = self.env.now
@@ -155,14 +151,14 @@ class Link:
         self._launch(lane, packet, now_s)
         self._advance(lane, now_s)
 
-    def _launch(self, lane: _Lane, packet: Flight, now_s: float) -> None:
+    def _launch(self, lane: Lane, packet: Flight, now_s: float) -> None:
         """The last bit has left: the packet travels, or is lost and its sender waits for the timer."""
         attempt = packet.attempt
         address = (*packet.index, packet.fragment, attempt)
-        timeout_s = packet.sender.on_send(packet, now_s)
+        timeout_s = packet.port.sender.on_send(packet, now_s)
         if lane.loss.lost(now_s, address):
             self.lost += 1
-            self._fail(lane, packet, timeout_s)
+            self._fail(packet, timeout_s)
             return
         self._travelling += 1
         self._tell(packet, PROPAGATION)
@@ -186,7 +182,7 @@ class Link:
 
     def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
         if not packet.acked:
-            self._let_go(packet, packet.sender.on_ack(packet, self.env.now))
+            self._let_go(packet, packet.port.sender.on_ack(packet, self.env.now))
 
     def _let_go(self, packet: Flight, released: Iterable[Flight]) -> None:
         """The sender is through with this packet: others go, and the message follows its next one."""
@@ -196,7 +192,7 @@ class Link:
         message.unacked -= 1
         if message.done:
             if not message.unacked:
-                message.packets = []
+                message.packets = ()
         elif message.unacked:
             self._follow_oldest(message)
 
@@ -220,30 +216,29 @@ class Link:
     def _obsolete(self, message: Message, _: simpy.Event) -> None:
         self.withdraw(message)
 
-    def _fail(self, lane: _Lane, packet: Flight, timeout_s: float) -> None:
+    def _fail(self, packet: Flight, timeout_s: float) -> None:
         """The packet will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
         if packet.once:
             address = (*packet.index, packet.fragment, packet.attempt)
-            later(self.env, lane.delay.delay_s(self.env.now, address), partial(self._miss, packet))
+            delay_s = packet.port.lane.delay.delay_s(self.env.now, address)
+            later(self.env, delay_s, partial(self._miss, packet))
         later(self.env, timeout_s, partial(self._expire, packet, packet.attempt))
         self._tell(packet, PROPAGATION if packet.once else TIMEOUT_WAIT)
 
     def _expire(self, packet: Flight, attempt: int, _: simpy.Event) -> None:
         if packet.once:
             if not packet.acked:
-                self._let_go(packet, packet.sender.forget([packet]))
+                self._let_go(packet, packet.port.sender.forget([packet]))
             return
-        verdict = packet.sender.on_timeout(packet, attempt)
+        verdict = packet.port.sender.on_timeout(packet, attempt)
         if verdict is Verdict.RESEND:
             self._enqueue(packet)
-        elif verdict is Verdict.GIVE_UP:
-            self._give_up(packet.message)
+        elif verdict is Verdict.PAUSE:
+            later(self.env, self.config.arq.timeout_max_s, partial(self._resume, packet))
 
-    def _give_up(self, message: Message) -> None:
-        heard_of = message.done
-        self.withdraw(message)
-        if message.give_up and not heard_of:
-            message.give_up(message)
+    def _resume(self, packet: Flight, _: simpy.Event) -> None:
+        if not packet.acked:
+            self._enqueue(packet)
 
     def _drop(self, packets: Iterable[Flight]) -> None:
         for packet in packets:
@@ -261,7 +256,7 @@ class Link:
             packet.state = state
             message = packet.message
             if packet.fragment == message.oldest and not message.done:
-                message.report(state)
+                message.report(message, state)
 
     def _follow_oldest(self, message: Message) -> None:
         """After an acknowledgement: the message follows its next unacknowledged packet."""
@@ -270,17 +265,18 @@ class Link:
             message.oldest += 1
         after = message.packets[message.oldest].state
         if after is not before:
-            message.report(after)
+            message.report(message, after)
 
-    def _lane(self, device: int) -> _Lane:
+    def _open_port(self, device: int) -> Port:
         key = device if self.config.sharing.lane_per_device else _SHARED_LANE
-        lane = self._lanes.get(key)
-        return self._open_lane(key) if lane is None else lane
+        lane = self._lanes.get(key) or self._open_lane(key)
+        port = self._ports[device] = Port(self.config.arq.sender(), lane)
+        return port
 
-    def _open_lane(self, key: int) -> _Lane:
+    def _open_lane(self, key: int) -> Lane:
         config = self.config
         rate, loss, delay, ack = (Branch(self._uniforms, (key + 1, purpose)) for purpose in range(4))
-        lane = self._lanes[key] = _Lane(
+        lane = self._lanes[key] = Lane(
             server=config.sharing.server(config.rate.curve(rate), self.env.now),
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),

@@ -9,7 +9,7 @@ of a half-remembered request are those of a fresh one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from models.interface import CachedText, Laws
@@ -47,12 +47,12 @@ class ReplayedText:
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[tuple[Callable[[], Tokens] | None, int]] = []
+        self._behind: list[Callable[[], Iterable[tuple[Tokens, int]]] | int] = []
         self._recent: dict[Tokens, Laws] = {}
 
-    def skip(self, tokens: Callable[[], Tokens], last: int) -> None:
-        """Notes a pass over `tokens()` whose outcome is remembered."""
-        self._behind.append((tokens, last))
+    def skip(self, passes: Callable[[], Iterable[tuple[Tokens, int]]]) -> None:
+        """Notes passes whose outcome is remembered: `passes()` gives the text of each and how many laws were asked."""
+        self._behind.append(passes)
 
     def laws(self, tokens: Tokens, last: int) -> Laws:
         """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
@@ -69,7 +69,7 @@ class ReplayedText:
     def crop(self, length: int) -> None:
         """Keeps only the first `length` tokens of what is cached."""
         if self._text is None or self._behind:
-            self._behind.append((None, length))
+            self._behind.append(length)
         else:
             self._crop(self._text, length)
 
@@ -81,12 +81,12 @@ class ReplayedText:
     def _caught_up(self) -> CachedText:
         if self._text is None:
             self._text = self._open()
-        for tokens, number in self._behind:
-            if tokens is None:
-                self._crop(self._text, number)
+        for skipped in self._behind:
+            if isinstance(skipped, int):
+                self._crop(self._text, skipped)
             else:
-                text = tokens()
-                self._recent[text] = self._text.laws(text, number)
+                for tokens, last in skipped():
+                    self._recent[tokens] = self._text.laws(tokens, last)
         self._behind.clear()
         return self._text
 

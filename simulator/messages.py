@@ -7,12 +7,15 @@ soon as the next one is known to be lost: only its first packet is ever sent aga
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from channels.link.arq import Packet, Sender
+from channels.link.delays import DelayProcess
+from channels.link.losses import LossProcess
 from channels.link.rates import MessageIndex
+from channels.link.sharing import Server
 from simulator.station import Customer
 
 QUEUE: Final = "queue"
@@ -26,16 +29,14 @@ STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A payload on its way through one link. After `deliver`, `give_up` or `withdraw` it hears nothing more."""
+    """A payload on its way through one link. After `deliver` or `withdraw` it hears nothing more."""
 
     index: MessageIndex
     bits: int
     deliver: Callable[[Message], None]
     """Called once, at the far end, when the last packet is in; of a partial message, as soon as `prefix` is known."""
-    report: Callable[[str], None]
-    """Called with one of STATES at each change."""
-    give_up: Callable[[Message], None] | None = None
-    """Called once, at the near end, when a packet has used up `max_attempts`; a link with that limit requires it."""
+    report: Callable[[Message, str], None]
+    """Called with one of STATES at each change; a state that lasts no time may be left out."""
     parts_bits: tuple[int, ...] = ()
     """Of a partial message: the payload of each packet, bits. Empty: an ordinary one."""
     prefix: int = 0
@@ -45,7 +46,7 @@ class Message:
     attempts: int = 0
     """Packets put on the air for it so far."""
     done: bool = False
-    packets: list[Flight] = field(default_factory=list)
+    packets: Sequence[Flight] = ()
     missing: int = 0
     unacked: int = 0
     oldest: int = 0
@@ -58,7 +59,7 @@ class Flight(Packet):
     message: Message
     index: MessageIndex
     fragment: int
-    sender: Sender[Flight]
+    port: Port
     state: str = QUEUE
     visit: Customer | None = None
     missed: bool = False
@@ -68,3 +69,23 @@ class Flight(Packet):
     def once(self) -> bool:
         """Whether it is sent one time only."""
         return self.fragment > 0 and bool(self.message.parts_bits)
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
+
+    server: Server[Flight]
+    loss: LossProcess
+    delay: DelayProcess
+    ack_loss: LossProcess
+    planned: int = 0
+    """The server's version that the next departure was set for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Port:
+    """Where a device's packets enter a link: its own sender, before a lane that others may share."""
+
+    sender: Sender[Flight]
+    lane: Lane

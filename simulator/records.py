@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,11 +18,13 @@ import pyarrow.parquet as pq
 from models.interface import Prompt
 from simulator.ledger import Ledger
 from simulator.measures import Measures
-from simulator.results import REQUEST_COLUMNS, ROUND_COLUMNS
-from simulator.steps import Drafted
+from simulator.results import REQUEST_COLUMNS, ROUND_COLUMNS, WHOLE_COLUMNS
+from simulator.steps import DraftSums, Sealed
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS: Final = 50_000
 """Rounds kept before they become a piece of a table."""
+_UNMEASURED: Final = Measures()
+_NO_DRAFTS: Final = DraftSums()
 
 
 @dataclass(slots=True)
@@ -31,7 +38,7 @@ class Round:
     verified_s: float = math.nan
     answered_s: float = math.nan
     drafted: int = 0
-    drafts: tuple[Drafted, ...] = ()
+    sealed: Sealed | None = None
     accepted: int = 0
     committed: int = 0
     payload_bits: int = 0
@@ -40,11 +47,14 @@ class Round:
     reply_bits: int = 0
     downlink_bits: int = 0
     edge_passes: int = 0
-    measures: Measures = field(default_factory=Measures)
+    measures: Measures = _UNMEASURED
 
-    def row(self, request: Request) -> tuple[object, ...]:
+    def row(self, request: Request) -> tuple[float, ...]:
         """As ROUND_COLUMNS, after the cell's id."""
-        drafts, measures = self.drafts, self.measures
+        measures = self.measures
+        support_size, coded_size, dropped_mass, tv_quantization, over_budget = (
+            _NO_DRAFTS if self.sealed is None else self.sealed.sums
+        )
         return (
             request.device,
             request.number,
@@ -63,16 +73,16 @@ class Round:
             self.uplink_attempts,
             self.reply_bits,
             self.downlink_bits,
-            sum(drafted.support_size for drafted in drafts),
-            sum(drafted.draft.support.size for drafted in drafts),
-            sum((drafted.dropped_mass for drafted in drafts), 0.0),
-            sum((drafted.tv_quantization for drafted in drafts), 0.0),
+            support_size,
+            coded_size,
+            dropped_mass,
+            tv_quantization,
             measures.tv_mismatch,
             measures.tv_qhat,
             measures.rejection_bound,
             measures.tv_output,
             measures.nll,
-            any(drafted.over_budget for drafted in drafts),
+            over_budget,
             self.edge_passes,
         )
 
@@ -120,17 +130,13 @@ class Request:
         self.finish_s = now_s
         self.ledger.end()
 
-    def row(self) -> tuple[object, ...]:
-        """As REQUEST_COLUMNS, after the cell's id."""
+    def row(self) -> tuple[float, ...]:
+        """As REQUEST_COLUMNS from `arrival_s` on."""
         latency_s, spent = self.finish_s - self.arrival_s, self.ledger.spent
         if self.outcome != "in_flight":
             gap = abs(math.fsum(spent.values()) - latency_s)
             assert gap <= 1e-9 * max(1.0, latency_s), f"I11: the breakdown misses latency_s by {gap} s"
         return (
-            self.device,
-            self.number,
-            self.prompt.name,
-            self.outcome,
             self.arrival_s,
             self.first_token_s,
             self.finish_s,
@@ -145,11 +151,37 @@ class Request:
         )
 
 
+class Columns:
+    """Rows of numbers side by side, 8 bytes each whatever their type, until they become the columns of a table."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._values = array("d")
+
+    def __len__(self) -> int:
+        return len(self._values) // len(self._names)
+
+    def add(self, row: tuple[float, ...]) -> None:
+        """One more row. Whole numbers must be below 2^53."""
+        self._values.extend(row)
+
+    def take(self) -> dict[str, npt.NDArray[np.generic]]:
+        """All rows so far, by column; none are left."""
+        table = np.array(self._values).reshape(-1, len(self._names))
+        self._values = array("d")
+        return {name: column.astype(_dtype(name)) for name, column in zip(self._names, table.T, strict=True)}
+
+
+def _dtype(column: str) -> str:
+    whole = column in WHOLE_COLUMNS
+    return "bool" if column == "over_budget" else "int64" if whole else "float64"
+
+
 class Recorder:
     """The two tables of a run, filled as requests end, in that order; rounds go to a file where one is named.
 
     A row of the rounds' table takes no part in anything after its request has ended, so with a file the memory of a
-    run does not grow with it. `totals` sums the numeric columns of all rounds.
+    run grows by its requests only, some 300 bytes each. `totals` sums the numeric columns of all rounds.
     """
 
     def __init__(self, cell: str, rounds_to: Path | None = None) -> None:
@@ -159,15 +191,18 @@ class Recorder:
         self._cell = cell
         self._path = rounds_to
         self._writer: pq.ParquetWriter | None = None
-        self._requests: list[tuple[object, ...]] = []
-        self._rows: list[tuple[object, ...]] = []
+        self._names: list[tuple[int, int, str, str]] = []
+        self._requests = Columns(REQUEST_COLUMNS[5:])
+        self._rounds = Columns(ROUND_COLUMNS[1:])
         self._chunks: list[pd.DataFrame] = []
 
     def add(self, request: Request) -> None:
         """Takes a request that has ended, or is in flight at the end of the run."""
-        self._requests.append((self._cell, *request.row()))
-        self._rows.extend((self._cell, *round_.row(request)) for round_ in request.rounds)
-        if len(self._rows) >= CHUNK_ROWS:
+        self._names.append((request.device, request.number, request.prompt.name, request.outcome))
+        self._requests.add(request.row())
+        for round_ in request.rounds:
+            self._rounds.add(round_.row(request))
+        if len(self._rounds) >= CHUNK_ROWS:
             self._flush()
 
     def close(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -176,15 +211,17 @@ class Recorder:
         if self._writer is not None:
             self._writer.close()
         empty = [] if self._path is None else [pd.DataFrame(columns=ROUND_COLUMNS)]
-        requests = pd.DataFrame.from_records(self._requests, columns=REQUEST_COLUMNS)
+        names = pd.DataFrame(self._names, columns=REQUEST_COLUMNS[1:5])
+        names.insert(0, "cell", self._cell)
+        requests = pd.concat([names, pd.DataFrame(self._requests.take())], axis=1)
         return requests, pd.concat(self._chunks or empty, ignore_index=True)
 
     def _flush(self) -> None:
-        chunk = pd.DataFrame.from_records(self._rows, columns=ROUND_COLUMNS)
-        self._rows.clear()
+        columns = self._rounds.take()
         for name in self.totals:
-            self.totals[name] += float(chunk[name].sum())
-        self.speculative += int((chunk["drafted"] > 0).sum())
+            self.totals[name] += float(columns[name].sum())
+        self.speculative += int(np.count_nonzero(columns["drafted"]))
+        chunk = pd.DataFrame({"cell": [self._cell] * len(columns["round"])} | columns)
         if self._path is None:
             self._chunks.append(chunk)
             return

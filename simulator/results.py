@@ -103,3 +103,9 @@ ROUND_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """`support_size` to `tv_quantization` are sums over the drafts sent, `tv_mismatch` to `rejection_bound` over those
 verified, `tv_output` and `nll` over the committed tokens. Divided by that number of theirs they are means."""
+WHOLE_COLUMNS: frozenset[str] = frozenset({
+    "device", "request", "round", "output_tokens", "rounds", "tail_tokens", "drafted", "verified", "accepted",
+    "committed", "payload_bits", "uplink_bits", "uplink_attempts", "reply_bits", "downlink_bits", "support_size",
+    "coded_size", "edge_passes",
+})  # fmt: skip
+"""Those of both tables that hold whole numbers."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import simpy
 
@@ -17,9 +16,9 @@ from channels.codec import wire
 from simulator.cloud import Cloud, Job
 from simulator.decoding import Session
 from simulator.link import Link
+from simulator.messages import Message
 from simulator.records import Request, Round
-from simulator.steps import CloudView, Sealed, Stale, Verified
-from simulator.transfer import Transfer
+from simulator.steps import CloudView, Stale, Verified
 
 DOWNLINK_STATES = {
     "queue": "downlink_queue_s",
@@ -50,46 +49,35 @@ class Host(ABC):
         self._request = request
         self._deliver = deliver
         self._job: Job | None = None
-        self._replies: dict[int, Transfer] = {}
+        self._replies: dict[int, tuple[Message, Round, bytes]] = {}
+        self._key = (request.device, request.number)
 
     @abstractmethod
     def prompt_arrived(self, prompt: bytes) -> None:
         """The prompt's bytes are in the cloud. Raises CodecError."""
 
+    @abstractmethod
+    def _job_does(self, serving: bool) -> None:
+        """The job is in a pass from now on, or waits."""
+
+    @abstractmethod
+    def _job_done(self) -> None:
+        """The job's last pass has ended."""
+
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more."""
         if self._job is not None:
             self._network.cloud.withdraw(self._job)
-        for reply in self._replies.values():
-            reply.withdraw()
+            self._job = None
+        for message, _, _ in self._replies.values():
+            self._network.downlink.withdraw(message)
+        self._replies.clear()
         self._network.cloud.forget(self._key)
 
-    @property
-    def _key(self) -> tuple[int, int]:
-        return self._request.device, self._request.number
-
-    def _submit(
-        self,
-        text_tokens: int,
-        report: Callable[[bool], None],
-        done: Callable[[], None],
-        *,
-        prefill: bool = False,
-        cloud_drafts: int = 0,
-    ) -> None:
+    def _submit(self, text_tokens: int, prefill: bool = False, cloud_drafts: int = 0) -> None:
         """Asks for a pass over the first `text_tokens` of the text."""
-
-        def ended() -> None:
-            self._job = None
-            done()
-
-        self._job = Job(self._key, text_tokens, prefill, report, ended, cloud_drafts)
+        self._job = Job(self._key, text_tokens, prefill, self._job_does, self._job_done, cloud_drafts)
         self._network.cloud.submit(self._job)
-
-    def _entering(self, round_: Round, state: str) -> Callable[[bool], None]:
-        """Charges the round's time to `state` while its job is in a pass, to the cloud's queue while it waits."""
-        enter = self._request.ledger.enter
-        return lambda serving: enter(round_.number, state if serving else "cloud_queue_s")
 
     def _reply(self, round_: Round, verified: Verified) -> None:
         """Puts the reply on the downlink; the device gets its bytes."""
@@ -98,20 +86,17 @@ class Host(ABC):
         round_.committed = len(verified.committed)
         round_.measures = verified.measures
         round_.reply_bits = 8 * len(verified.reply)
-        note = self._request.ledger.reply
+        message = Message((*self._key, round_.number), round_.reply_bits, self._reply_arrived, self._reply_does)
+        self._replies[round_.number] = message, round_, verified.reply
+        self._network.downlink.put(message)
 
-        def arrived(reply: Transfer) -> None:
-            del self._replies[round_.number]
-            round_.downlink_bits = reply.sent_bits
-            self._deliver(round_, verified.reply)
+    def _reply_does(self, message: Message, state: str) -> None:
+        self._request.ledger.reply(message.index[2], DOWNLINK_STATES[state])
 
-        self._replies[round_.number] = Transfer(
-            self._network.downlink,
-            (*self._key, round_.number),
-            round_.reply_bits,
-            arrived,
-            lambda state: note(round_.number, DOWNLINK_STATES[state]),
-        )
+    def _reply_arrived(self, message: Message) -> None:
+        _, round_, reply = self._replies.pop(message.index[2])
+        round_.downlink_bits = message.sent_bits
+        self._deliver(round_, reply)
 
 
 class Verifying(Host):
@@ -120,43 +105,56 @@ class Verifying(Host):
     _view: CloudView | None = None
     _ready: bool = False
     _prefill_state: str = "prompt_uplink_s"
-    _held: tuple[Round, Sealed, int] | None = None
+    _received: tuple[Round, int] | None = None
+    """The round whose payload is here and not judged yet, and how many leading parts of it came."""
 
     def prompt_arrived(self, prompt: bytes) -> None:
         self._view = self._session.cloud(wire.decode_tokens(prompt, self._session.format))
         tokens = len(self._view.committed) - 1
         if tokens:
-            self._submit(tokens, self._note_prefill, self._prefilled, prefill=True)
+            self._submit(tokens, prefill=True)
         else:
             self._prefilled()
 
-    def payload_arrived(self, round_: Round, sealed: Sealed, parts: int) -> None:
+    def payload_arrived(self, round_: Round, parts: int) -> None:
         """That many leading parts of a payload are in the cloud; they wait there for the prompt and its prefill."""
         round_.received_s = self._network.env.now
-        if not self._ready:
-            self._held = (round_, sealed, parts)
+        self._received = round_, parts
+        if self._ready:
+            self._submit_round(round_, parts)
+        else:
             self._request.ledger.enter(round_.number, self._prefill_state)
-            return
-        assert self._view is not None
-        text_tokens = len(self._view.committed) + sealed.heard(parts)
-        self._submit(text_tokens, self._entering(round_, "verify_s"), partial(self._judged, round_, sealed, parts))
 
-    def _note_prefill(self, serving: bool) -> None:
-        self._prefill_state = "prefill_s" if serving else "cloud_queue_s"
-        if self._held is not None:
-            self._request.ledger.enter(self._held[0].number, self._prefill_state)
+    def _submit_round(self, round_: Round, parts: int) -> None:
+        assert self._view is not None and round_.sealed is not None
+        self._submit(len(self._view.committed) + round_.sealed.heard(parts))
+
+    def _job_does(self, serving: bool) -> None:
+        if not self._ready:
+            self._prefill_state = "prefill_s" if serving else "cloud_queue_s"
+        if self._received is not None:
+            state = "verify_s" if self._ready and serving else "cloud_queue_s" if self._ready else self._prefill_state
+            self._request.ledger.enter(self._received[0].number, state)
+
+    def _job_done(self) -> None:
+        self._job = None
+        if self._ready:
+            self._judge()
+        else:
+            self._prefilled()
 
     def _prefilled(self) -> None:
         assert self._view is not None
         self._view = self._session.prefill(self._view)
         self._ready = True
-        if self._held is not None:
-            held, self._held = self._held, None
-            self.payload_arrived(*held)
+        if self._received is not None:
+            self._submit_round(*self._received)
 
-    def _judged(self, round_: Round, sealed: Sealed, parts: int) -> None:
-        assert self._view is not None
-        self._view, verified = self._session.verify(self._view, sealed, parts)
+    def _judge(self) -> None:
+        assert self._view is not None and self._received is not None
+        (round_, parts), self._received = self._received, None
+        assert round_.sealed is not None
+        self._view, verified = self._session.verify(self._view, round_.sealed, parts)
         assert not isinstance(verified, Stale), "a device without pipelining sends one round at a time, in order"
         self._network.cloud.crop(self._key, self._view.cached)
         self._reply(round_, verified)
@@ -172,18 +170,19 @@ class Generating(Host):
         self._next(view, self._request.rounds[0])
 
     def _next(self, view: CloudView, round_: Round) -> None:
+        self._view, self._round = view, round_
         round_.sent_s = round_.received_s = self._network.env.now
-        round_.drafted = self._session.scheme.drafts
-        self._submit(
-            len(view.committed) + round_.drafted,
-            self._entering(round_, "cloud_decode_s" if view.cached else "prefill_s"),
-            partial(self._decoded, view, round_),
-            prefill=not view.cached,
-            cloud_drafts=round_.drafted,
-        )
+        drafts = round_.drafted = self._session.scheme.drafts
+        self._submit(len(view.committed) + drafts, prefill=not view.cached, cloud_drafts=drafts)
 
-    def _decoded(self, view: CloudView, round_: Round) -> None:
-        view, verified = self._session.decode_hosted(view)
+    def _job_does(self, serving: bool) -> None:
+        state = "cloud_decode_s" if self._view.cached else "prefill_s"
+        self._request.ledger.enter(self._round.number, state if serving else "cloud_queue_s")
+
+    def _job_done(self) -> None:
+        self._job = None
+        round_ = self._round
+        view, verified = self._session.decode_hosted(self._view)
         self._network.cloud.crop(self._key, view.cached)
         self._generated += len(verified.committed)
         ended = self._request.end_token in verified.committed

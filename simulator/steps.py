@@ -1,18 +1,33 @@
 """The values that the steps of the decoding plane take and give; see `decoding` for the steps.
 
 All are immutable to the world. The fields that begin with `then_` are the memory's: the outcome of each step that was
-taken from a value hangs on it, and None, or an empty dict, means that it never was.
+taken from a value hangs on it. Large runs walk through millions of them, so they are small: most values have one
+outcome of a kind, and a few pairs are found sooner than a key in a dict.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 from channels.codec import wire
 from simulator.measures import Measures
 from simulator.schemes.base import Part, State
 
 Tokens = tuple[int, ...]
+K = TypeVar("K")
+V = TypeVar("V")
+Outcomes = tuple[tuple[K, V], ...]
+"""Pairs of what a step was taken with and its outcome."""
+
+
+def outcome(outcomes: Outcomes[K, V], key: K) -> V | None:
+    """The outcome for this key; None where the step was never taken with it."""
+    for known, value in outcomes:
+        if known == key:
+            return value
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,26 @@ class Drafted:
     covering_bound: float
     over_budget: bool
     state: State
+
+
+class DraftSums(NamedTuple):
+    """Of the drafts of a round, what an observer adds up; `over_budget`: whether any of them was."""
+
+    support_size: int = 0
+    coded_size: int = 0
+    dropped_mass: float = 0.0
+    tv_quantization: float = 0.0
+    over_budget: bool = False
+
+
+def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:
+    return DraftSums(
+        sum(drafted.support_size for drafted in drafts),
+        sum(drafted.draft.support.size for drafted in drafts),
+        sum((drafted.dropped_mass for drafted in drafts), 0.0),
+        sum((drafted.tv_quantization for drafted in drafts), 0.0),
+        any(drafted.over_budget for drafted in drafts),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +80,9 @@ class Branch:
     full: bool = False
     cached: int = 0
     then_draft: tuple[Branch, Drafted | Full] | None = field(default=None, repr=False)
-    then_seal: dict[int | None, Sealed] = field(default_factory=dict, repr=False)
-    then_resolve: dict[bytes, tuple[Branch, Undone]] = field(default_factory=dict, repr=False)
+    then_compose: tuple[int, Branch] | None = field(default=None, repr=False)
+    then_seal: Outcomes[int | None, Sealed] = field(default=(), repr=False)
+    then_resolve: Outcomes[bytes, tuple[Branch, Undone]] = field(default=(), repr=False)
     then_alone: tuple[Branch, Verified] | None = field(default=None, repr=False)
 
     def context(self) -> Tokens:
@@ -57,6 +93,11 @@ class Branch:
     def length(self) -> int:
         """Tokens of `context()`."""
         return len(self.committed) + len(self.drafts)
+
+    @property
+    def passes(self) -> int:
+        """The passes of the drafter that the open round took; of a full one, the last came to nothing."""
+        return len(self.drafts) + self.full
 
 
 @dataclass(slots=True, eq=False)
@@ -69,15 +110,22 @@ class Sealed:
     round: int
     parts: tuple[Part, ...]
     sent: Branch
-    then_verify: dict[int, tuple[CloudView, Verified]] = field(default_factory=dict, repr=False)
+    then_verify: Outcomes[int, tuple[CloudView, Verified]] = field(default=(), repr=False)
+    bits: int = field(init=False)
+    """The payload's length, all parts together."""
+    parts_bits: tuple[int, ...] = field(init=False)
+    """The length of each part."""
+    sums: DraftSums = field(init=False)
 
-    @property
-    def parts_bits(self) -> tuple[int, ...]:
-        """The length of each part."""
-        return tuple(8 * len(part.payload) for part in self.parts)
+    def __post_init__(self) -> None:
+        self.parts_bits = tuple(8 * len(part.payload) for part in self.parts)
+        self.bits = sum(self.parts_bits)
+        self.sums = sum_drafts(self.sent.drafts)
 
     def heard(self, arrived: int) -> int:
         """The drafts in the first `arrived` parts."""
+        if arrived == 1:
+            return self.parts[0].drafts
         return sum(part.drafts for part in self.parts[:arrived])
 
 

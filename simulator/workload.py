@@ -25,6 +25,8 @@ class Users:
     ) -> None:
         self.live: dict[tuple[int, int], Request] = {}
         """Requests that have come and not ended, by device and number."""
+        self.finished = env.event()
+        """Happens when all requests have come and ended, or the run is stopped."""
         self._env = env
         self._recorder = recorder
         self._workload = workload
@@ -35,10 +37,10 @@ class Users:
         self._waiting: dict[int, Ask] = {}
         self._pending = 0
 
-    @property
-    def done(self) -> bool:
-        """Whether all requests have come and ended."""
-        return not self._pending
+    def stop(self) -> None:
+        """What has not ended by now stays in flight."""
+        if not self.finished.triggered:
+            self.finished.succeed()
 
     def start(self, devices: Sequence[Device]) -> None:
         """Schedules the first request of each device, and its absences."""
@@ -62,6 +64,8 @@ class Users:
         self._recorder.add(request)
         if not self._workload.open:
             self._schedule_next(device)
+        if not self._pending:
+            self.stop()
 
     def _schedule_next(self, device: Device) -> None:
         ask = next(self._asks[device.number], None)
@@ -80,9 +84,9 @@ class Users:
         self.live[device.number, number] = request
         if self._workload.deadline_s is not None:
             later(self._env, self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
-        device.submit(request)
         if self._workload.open:
-            self._schedule_next(device)
+            self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
+        device.submit(request)
 
     def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process[None]:
         for from_s, to_s in times:

@@ -1,7 +1,7 @@
 """Automatic repeat request as a state machine without a clock.
 
 A sender is told what happened (`offer`, `on_send`, `on_ack`, `on_timeout`) and answers what to do: send these packets,
-set a timer of this length, send again, give up. Whoever owns the clock obeys. One sender serves one device on one link,
+set a timer of this length, send again, pause. Whoever owns the clock obeys. One sender serves one device on one link,
 across all its messages. Timers run from the moment the last bit of an attempt has left, so that a queue in front of a
 shared link never sets one off. The receiver's half is `Packet.arrived`: a packet counts once, and is acknowledged each
 time.
@@ -45,7 +45,7 @@ class Verdict(Enum):
 
     STALE = "acknowledged, or sent again since: do nothing"
     RESEND = "send the next attempt"
-    GIVE_UP = "that was the last attempt allowed"
+    PAUSE = "that was the last attempt allowed in a row: send the next one when `pause_s` have passed"
 
 
 class Arq(Choice):
@@ -66,9 +66,14 @@ class Arq(Choice):
         description="Factor on the timeout after each expiry, kept until a packet gets through at its first attempt "
         "(Karn); 1: none.",
     )
-    timeout_max_s: float = Field(60.0, gt=0, description="Longest timeout that back-off leads to, seconds.")
+    timeout_max_s: float = Field(
+        60.0, gt=0, description="Longest timeout that back-off leads to, and the pause after max_attempts, seconds."
+    )
     max_attempts: int | None = Field(
-        None, ge=1, description="Attempts per packet before the sender gives its message up; null: no limit."
+        None,
+        ge=1,
+        description="Attempts per packet before its sender takes the link for gone, and tries again only after "
+        "timeout_max_s; null: no limit.",
     )
     ack_loss: Loss = Field(
         NoLoss(), description="Which acknowledgements are lost on their way back; they need no capacity."
@@ -147,15 +152,14 @@ class Sender(Generic[P]):
         return self._slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Verdict:
-        """The timer of this attempt has run out. RESEND moves the packet on to its next attempt."""
+        """The timer of this attempt has run out. Unless that is stale, the packet moves on to its next attempt."""
         if packet.acked or packet.attempt != attempt:
             return Verdict.STALE
-        if self._arq.max_attempts is not None and attempt + 1 >= self._arq.max_attempts:
-            return Verdict.GIVE_UP
         packet.attempt += 1
         if self._arq.backoff > 1.0:
             self._factor = max(self._factor, self._arq.backoff ** min(packet.attempt, 64))
-        return Verdict.RESEND
+        limit = self._arq.max_attempts
+        return Verdict.PAUSE if limit is not None and packet.attempt % limit == 0 else Verdict.RESEND
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         """These packets are no longer wanted: as good as acknowledged. Answers the held packets that may go now."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import REPETITION, Curve, MessageIndex, Position, Rate
+from channels.link.rates import Curve, MessageIndex, Position, Rate
 from channels.link.steps import StepCurve
 from channels.link.uniforms import Uniforms
 
@@ -120,7 +120,7 @@ class _PerMessageCurve(Curve):
         return Position(position.time_s + busy_s, 0.0, position.message)
 
     def _state(self, message: MessageIndex) -> int:
-        device, request, last = message[0], message[1], message[2] % REPETITION
+        device, request, last = message
         known_request, number, state = self._latest.get(device, (-1, 0, 0))
         if known_request != request or number > last:
             number, state = 0, int(self._uniform(device, request, 0) * len(self._bps))

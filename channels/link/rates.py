@@ -8,7 +8,7 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -17,9 +17,6 @@ from kinds import Choice
 
 MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message."""
-
-REPETITION: Final = 1 << 32
-"""A message that is put on a link anew adds this to its round: other losses, the same place among the rounds."""
 
 
 class Position(NamedTuple):

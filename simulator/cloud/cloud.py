@@ -62,9 +62,10 @@ class Cloud:
 
     def submit(self, job: Job) -> None:
         """Takes on a job; never blocks."""
-        job.visit = self.station.arrive()
-        job.report(False)
+        visit = job.visit = self.station.arrive()
         self._route(job)
+        if visit.began_s is None:
+            job.report(False)
 
     def withdraw(self, job: Job) -> None:
         """The job is no longer wanted. In a pass, it runs to the pass's end, unheard."""
@@ -96,13 +97,17 @@ class Cloud:
         if not pools:
             self._stranded[job] = None
             return
+        pool = pools[0] if self._config.routing.pooled else self._choose(job, pools)
+        pool.add(job)
+        self._dispatch(pool)
+
+    def _choose(self, job: Job, pools: Sequence[Pool]) -> Pool:
         home = self._homes.get(job.session)
         place = pools.index(home) if home in pools else None
         pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
         self._turn += 1
         self._homes[job.session] = pool
-        pool.add(job)
-        self._dispatch(pool)
+        return pool
 
     def _dispatch(self, pool: Pool) -> None:
         while pool.waiting and (server := pool.free()):
@@ -137,6 +142,8 @@ class Cloud:
     def _duration_s(self, shares: Sequence[Share]) -> float:
         """The verifier's pass, after the drafter's passes of jobs that draft in the cloud: those run side by side."""
         verify_s = self._config.latency.pass_s([(share.new_tokens, share.cached_tokens) for share in shares])
+        if not any(share.job.cloud_drafts for share in shares):
+            return verify_s
         passes = zip_longest(*(share.drafting for share in shares))
         return verify_s + sum(
             self._config.drafter_latency.pass_s([work for work in side_by_side if work]) for side_by_side in passes

@@ -20,9 +20,8 @@ from simulator import Cell
 from simulator.decoding import Session
 from simulator.link import Link
 from simulator.memory import Memory
-from simulator.messages import Message
+from simulator.messages import Flight, Message
 from simulator.records import Request
-from simulator.transfer import Transfer
 
 MEMORY = Memory()
 """Of tokens only. A fault changes when, never which, so all schedules share their decoding."""
@@ -149,7 +148,7 @@ def verify(number: int, seen: Counter[str]) -> None:
     rows = run.result.requests.set_index(["device", "request"])["output_tokens"]
     assert rows.to_dict() == {(each.device, each.number): len(each.tokens) for each in requests}, "said after its end"
     if made.workload.horizon_s == LONG_S:  # every fault here passes, so every request has its end
-        assert plant.users.done and all(each.outcome != "in_flight" for each in requests)
+        assert plant.users.finished.triggered and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)
     seen["crash"] += plant.cloud.crashes
     seen["eviction"] += plant.cloud.evictions
@@ -165,7 +164,7 @@ def verify(number: int, seen: Counter[str]) -> None:
 def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """What has happened; while it counts, messages and caches are watched."""
     counter: Counter[str] = Counter()
-    put, resolve, given_up = Link.put, Session.resolve, Transfer._given_up
+    put, resolve, resume = Link.put, Session.resolve, Link._resume
 
     def watched_put(self: Link, message: Message) -> None:
         sizes = self.config.packets_bits(message.bits)
@@ -177,18 +176,18 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         assert 1 <= len(after.committed) - after.cached <= 2, "I10"
         return after, undone
 
-    def watched_given_up(self: Transfer, message: Message) -> None:
-        counter["given up"] += 1
-        given_up(self, message)
+    def watched_resume(self: Link, packet: Flight, event: Any) -> None:
+        counter["paused"] += 1
+        resume(self, packet, event)
 
     monkeypatch.setattr(Link, "put", watched_put)
     monkeypatch.setattr(Session, "resolve", watched_resolve)
-    monkeypatch.setattr(Transfer, "_given_up", watched_given_up)
+    monkeypatch.setattr(Link, "_resume", watched_resume)
     return counter
 
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
-FAULTS = ("crash", "eviction", "lost", "dropped", "given up")
+FAULTS = ("crash", "eviction", "lost", "dropped", "paused")
 
 
 def test_random_fault_schedules(seen: Counter[str]) -> None:

@@ -48,7 +48,7 @@ def test_links_are_shared_within_a_class_and_by_those_without_their_own() -> Non
     )
     links = {each.name: each for each in ran(made).plant.links}
     assert set(links) == {"lora uplink", "uplink", "downlink"}
-    owners = {name: set(each._senders) for name, each in links.items()}
+    owners = {name: set(each._ports) for name, each in links.items()}
     assert owners == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
 
 

@@ -35,15 +35,15 @@ def send(
         "arq": {"kind": "selective_repeat", "window": window, "timeout_s": 2.0},
     }
     link = Link(env, LinkConfig.model_validate(config), Zeros(), "uplink", 0.4)
-    link._lane(0).loss = Script(*lost)
+    link._open_port(0).lane.loss = Script(*lost)
     ends: list[tuple[float, int]] = []
 
     def deliver(message: Message) -> None:
         ends.append((env.now, message.prefix))
 
-    message = Message((0, 0, 0), 4000, deliver, lambda state: None, parts_bits=(1000,) * 4)
+    message = Message((0, 0, 0), 4000, deliver, lambda message, state: None, parts_bits=(1000,) * 4)
     link.put(message)
-    link.put(Message((0, 0, 1), 1000, deliver, lambda state: None))
+    link.put(Message((0, 0, 1), 1000, deliver, lambda message, state: None))
     env.run()
     assert link.sent == link.delivered + link.lost + link.dropped
     return ends, message, link

@@ -42,7 +42,7 @@ class Bench:
         self.env = simpy.Environment()
         self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
         self.link = Link(self.env, LinkConfig.model_validate(settings | changes), HashedUniforms(), "uplink", 0.1)
-        lane = self.link._lane(0)
+        lane = self.link._open_port(0).lane
         lane.loss = lost or lane.loss
         lane.ack_loss = deaf or lane.ack_loss
 
@@ -52,8 +52,7 @@ class Bench:
             index=(device, 0, number),
             bits=bits,
             deliver=lambda m: log.append((round(self.env.now, 9), "deliver")),
-            report=lambda state: log.append((round(self.env.now, 9), state)),
-            give_up=lambda m: log.append((round(self.env.now, 9), "give_up")),
+            report=lambda m, state: log.append((round(self.env.now, 9), state)),
         )
         self.env.timeout(at_s).callbacks.append(lambda _: self.link.put(message))
         return message
@@ -69,7 +68,7 @@ def test_a_message_queues_transmits_travels_and_is_delivered() -> None:
     bench = Bench()
     bench.put(0.0, device=0, bits=1000)
     bench.run()
-    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
+    assert bench.log[0, 0] == [(0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
 
 
 def test_propagation_does_not_hold_the_link() -> None:
@@ -86,7 +85,7 @@ def test_a_loss_waits_for_its_timer_and_lets_the_others_pass() -> None:
     bench.put(0.0, device=0, bits=1000)
     bench.put(0.0, device=1, bits=2000)
     bench.run()
-    first = [(0, "queue"), (0, "transmit"), (1.0, "timeout_wait"), (1.5, "queue"), (3.0, "retransmit")]
+    first = [(0, "transmit"), (1.0, "timeout_wait"), (1.5, "queue"), (3.0, "retransmit")]
     assert bench.log[0, 0] == [*first, (4.0, "propagation"), (4.1, "deliver")]
     assert bench.log[1, 0] == [(0, "queue"), (1.0, "transmit"), (3.0, "propagation"), (3.1, "deliver")]
 
@@ -96,7 +95,7 @@ def test_a_lost_acknowledgement_costs_a_repeat_and_delivers_once() -> None:
     message = bench.put(0.0, device=0, bits=1000)
     bench.put(0.0, device=0, bits=1000, number=1)
     bench.run()
-    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
+    assert bench.log[0, 0] == [(0, "transmit"), (1.0, "propagation"), (1.1, "deliver")]
     assert bench.log[0, 1] == [(0, "queue"), (2.7, "transmit"), (3.7, "propagation"), (3.8, "deliver")]
     assert (message.attempts, message.sent_bits, bench.link.delivered) == (2, 2000, 3)
 
@@ -108,7 +107,7 @@ def test_a_packet_that_comes_twice_does_not_stand_for_another() -> None:
     bench.run()
     repeat = [(1.1, "timeout_wait"), (1.5, "queue"), (1.5, "retransmit"), (2.5, "propagation")]
     tail = [(2.7, "transmit"), (3.7, "propagation"), (3.8, "deliver")]
-    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "propagation"), *repeat, *tail]
+    assert bench.log[0, 0] == [(0, "transmit"), (1.0, "propagation"), *repeat, *tail]
 
 
 def test_a_message_does_what_its_oldest_unacknowledged_packet_does() -> None:
@@ -118,7 +117,7 @@ def test_a_message_does_what_its_oldest_unacknowledged_packet_does() -> None:
     )
     message = bench.put(0.0, device=0, bits=2000)
     bench.run()
-    first = [(0, "queue"), (0, "transmit"), (1.0, "timeout_wait"), (4.0, "queue"), (4.0, "retransmit")]
+    first = [(0, "transmit"), (1.0, "timeout_wait"), (4.0, "queue"), (4.0, "retransmit")]
     assert bench.log[0, 0] == [*first, (5.0, "propagation"), (5.1, "deliver")]
     assert (message.attempts, message.sent_bits) == (3, 3000)
 
@@ -129,7 +128,7 @@ def test_after_an_acknowledgement_the_message_follows_its_next_packet() -> None:
     )
     bench.put(0.0, device=0, bits=2000)
     bench.run()
-    head = [(0, "queue"), (0, "transmit"), (1.0, "propagation"), (1.2, "transmit"), (2.0, "timeout_wait")]
+    head = [(0, "transmit"), (1.0, "propagation"), (1.2, "transmit"), (2.0, "timeout_wait")]
     tail = [(5.0, "queue"), (5.0, "retransmit"), (6.0, "propagation"), (6.1, "deliver")]
     assert bench.log[0, 0] == head + tail
 
@@ -169,19 +168,32 @@ def test_a_full_buffer_drops_the_newest_and_its_timer_brings_it_back() -> None:
         bench.put(0.0, device=device, bits=1000)
     bench.run()
     assert bench.link.dropped == 2
-    head = [(0, "queue"), (0, "timeout_wait"), (1.0, "queue")]
+    head = [(0, "timeout_wait"), (1.0, "queue")]
     assert bench.log[2, 0] == [*head, (2.0, "retransmit"), (3.0, "propagation"), (3.1, "deliver")]
 
 
-def test_a_sender_gives_up_after_its_last_attempt() -> None:
-    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 2}
+def test_a_sender_pauses_after_its_last_attempt_in_a_row() -> None:
+    """Attempts 0 and 1 are lost: attempt 2 waits for 10 s, and so does the device's next message."""
+    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 2, "timeout_max_s": 10}
     bench = Bench(lost=Scripted((0, 0, 0, 0), (0, 0, 0, 1)), arq=arq)
     bench.put(0.0, device=0, bits=1000)
     bench.put(0.0, device=0, bits=1000, number=1)
     bench.run()
-    repeat = [(1.5, "queue"), (1.5, "retransmit"), (2.5, "timeout_wait"), (3.0, "give_up")]
-    assert bench.log[0, 0] == [(0, "queue"), (0, "transmit"), (1.0, "timeout_wait"), *repeat]
-    assert bench.log[0, 1][1:] == [(3.0, "transmit"), (4.0, "propagation"), (4.1, "deliver")]
+    first = [(0, "transmit"), (1.0, "timeout_wait")]
+    second = [(1.5, "queue"), (1.5, "retransmit"), (2.5, "timeout_wait")]
+    third = [(13.0, "queue"), (13.0, "retransmit"), (14.0, "propagation"), (14.1, "deliver")]
+    assert bench.log[0, 0] == [*first, *second, *third]
+    assert bench.log[0, 1] == [(0, "queue"), (14.2, "transmit"), (15.2, "propagation"), (15.3, "deliver")]
+
+
+def test_a_message_withdrawn_in_a_pause_is_not_sent_again() -> None:
+    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 1, "timeout_max_s": 10}
+    bench = Bench(lost=Scripted((0, 0, 0, 0)), arq=arq)
+    message = bench.put(0.0, device=0, bits=1000)
+    bench.put(0.0, device=0, bits=1000, number=1)
+    bench.env.timeout(5.0).callbacks.append(lambda _: bench.link.withdraw(message))
+    bench.run()
+    assert (message.attempts, bench.log[0, 1][-1]) == (1, (6.1, "deliver"))
 
 
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin", "processor", "own"])
@@ -191,7 +203,7 @@ def test_a_withdrawn_message_is_heard_of_no_more_and_frees_the_link(sharing: str
     bench.put(0.0, device=0, bits=1000, number=1)
     bench.env.timeout(0.5).callbacks.append(lambda _: bench.link.withdraw(message))
     bench.run()
-    assert [state for _, state in bench.log[0, 0]] == ["queue", "transmit"]
+    assert [state for _, state in bench.log[0, 0]] == ["transmit"]
     assert bench.log[0, 1][-1] == (4.1 if sharing == "processor" else 2.1, "deliver")
 
 

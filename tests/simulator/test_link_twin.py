@@ -82,7 +82,7 @@ def predict(
     }
     link = Link(env, LinkConfig.model_validate(settings | more), NoLuck(), "uplink", 0.0)
     if attempts:
-        link._lane(0).loss = Replay(attempts)
+        link._open_port(0).lane.loss = Replay(attempts)
     ends_s = np.zeros(len(bits))
 
     def deliver(message: Message) -> None:
@@ -91,7 +91,7 @@ def predict(
     def source() -> simpy.events.ProcessGenerator:
         for number, at_s in enumerate(puts_s):
             yield env.timeout(max(0.0, at_s - env.now))
-            link.put(Message((0, 0, number), bits[number], deliver, lambda state: None))
+            link.put(Message((0, 0, number), bits[number], deliver, lambda message, state: None))
 
     env.process(source())
     env.run()

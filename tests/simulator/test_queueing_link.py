@@ -59,8 +59,8 @@ def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -
             log.put_s[device] = env.now
             link.put(Message((device, 0, 0), round(bits[device]), delivered, began(device)))
 
-    def began(device: int) -> Callable[[str], None]:
-        def report(state: str) -> None:
+    def began(device: int) -> Callable[[Message, str], None]:
+        def report(_: Message, state: str) -> None:
             if state == "transmit":
                 log.began_s[device] = env.now
 
@@ -188,7 +188,7 @@ def stream(count: int, bits: int, seed: int = 0, **settings: object) -> tuple[fl
     config = LinkConfig.model_validate({"header_bits": 0} | settings)
     link = Link(env, config, HashedUniforms(seed), "uplink", config.delay.mean_s)
     for k in range(count):
-        link.put(Message((0, 0, k), bits, lambda message: None, lambda state: None))
+        link.put(Message((0, 0, k), bits, lambda message: None, lambda message, state: None))
     env.run()
     assert link.delivered == link.sent - link.lost
     return float(env.now), link

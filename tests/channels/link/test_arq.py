@@ -43,11 +43,13 @@ def test_a_timer_that_an_acknowledgement_or_a_repeat_overtook_is_stale() -> None
     assert machine.on_timeout(packet, 1) is Verdict.STALE
 
 
-def test_the_last_attempt_gives_up() -> None:
+def test_there_is_a_pause_after_so_many_attempts_in_a_row() -> None:
     machine, packet = sender(max_attempts=2), Packet(1)
     machine.offer(packet)
-    assert machine.on_timeout(packet, 0) is Verdict.RESEND
-    assert machine.on_timeout(packet, 1) is Verdict.GIVE_UP
+    verdicts = [machine.on_timeout(packet, attempt) for attempt in range(5)]
+    resend, pause = Verdict.RESEND, Verdict.PAUSE
+    assert verdicts == [resend, pause, resend, pause, resend]
+    assert machine.on_timeout(packet, 3) is Verdict.STALE
 
 
 def test_forgotten_packets_make_room() -> None:
