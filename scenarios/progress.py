@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Called as progress(done, total, label); draws nothing when quiet. A context manager: the bar ends with it."""
+    """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
+
+    A context manager: the bar ends with it.
+    """
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -29,7 +32,7 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def __call__(self, done: int, total: int, label: str) -> None:
+    def __call__(self, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
         if sys.stderr.isatty():
@@ -37,7 +40,7 @@ class Progress:
         else:
             self._print(done, total, label)
 
-    def _draw(self, done: int, total: int, label: str) -> None:
+    def _draw(self, done: float, total: int, label: str) -> None:
         from tqdm import tqdm
 
         bar: tqdm[int] | None = self._bar
@@ -45,16 +48,16 @@ class Progress:
             bar = tqdm([], total=total, unit="cell", file=sys.stderr, dynamic_ncols=True, leave=False)
         bar.total = total
         bar.set_postfix_str(label, refresh=False)
-        bar.n = done
+        bar.n = round(done, 2)
         bar.refresh()
         self._bar = bar
 
-    def _print(self, done: int, total: int, label: str) -> None:
-        tenth = 10 * done // max(total, 1)
+    def _print(self, done: float, total: int, label: str) -> None:
+        tenth = int(10 * done / max(total, 1))
         if tenth <= self._tenth:
             return
         self._tenth = tenth
         elapsed_s = time.monotonic() - self._started_s
         left = f", about {elapsed_s * (total - done) / done:.0f} s left" if 0 < done < total else ""
-        line = f"{100 * done // max(total, 1):3d}%  {done} of {total}{left}  {label}"
+        line = f"{int(100 * done / max(total, 1)):3d}%  {done:.4g} of {total}{left}  {label}"
         print(line.rstrip(), file=sys.stderr, flush=True)

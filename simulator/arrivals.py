@@ -69,6 +69,11 @@ class Workload(Choice):
         """The requests of one device, in order."""
 
     @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many requests come, all devices together."""
+
+    @property
     def longest(self) -> tuple[int, int]:
         """The most prompt tokens and the most output tokens of any request."""
         return self.prompt_tokens, self.output_tokens
@@ -78,6 +83,10 @@ class _Counted(Workload):
     """A fixed number of equal requests for each device."""
 
     requests: int = Field(8, ge=1, description="requests of each device")
+
+    @property
+    def total(self) -> int:
+        return self.devices * self.requests
 
 
 class Closed(_Counted):
@@ -135,6 +144,10 @@ class Arrivals(Workload):
     def _parse(self) -> Arrivals:
         assert self._rows
         return self
+
+    @property
+    def total(self) -> int:
+        return len(self._rows)
 
     @property
     def longest(self) -> tuple[int, int]:

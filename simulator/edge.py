@@ -217,8 +217,7 @@ class Device:
         return branch.state
 
     def _begin_work(self) -> None:
-        self._working = self.station.arrive()
-        self.station.begin(self._working)
+        self._working = self.station.arrive(serving=True)
 
     def _end_work(self) -> None:
         assert self._working is not None

@@ -118,10 +118,10 @@ class Link:
         if packet is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
-            if server.begin_s > now_s:
-                self._begin_later(packet, server.begin_s - now_s)
-            else:
+            if server.begin_s <= now_s:
                 self._begin(packet)
+            elif server.begin_s < INF:
+                later(self.env, server.begin_s - now_s, partial(self._begin, packet))
         version = server.version
         if version != lane.planned:
             lane.planned = version
@@ -130,17 +130,12 @@ class Link:
                 later(self.env, due_s - now_s if due_s > now_s else 0.0, partial(self._depart, lane, version))
 
     def _begin(self, packet: Flight, _: simpy.Event | None = None) -> None:
-        """The first bit goes out."""
+        """The first bit goes out, at once or after a silence (a duty cycle, an outage) in which the packet waits."""
         message, bits = packet.message, packet.bits
         message.sent_bits += bits
         message.attempts += 1
         self.bits_sent += bits
         self._tell(packet, RETRANSMIT if packet.attempt else TRANSMIT)
-
-    def _begin_later(self, packet: Flight, wait_s: float) -> None:
-        """Silence first: a duty cycle, an empty bucket, an outage. The packet holds the link, but waits."""
-        if wait_s < INF:
-            later(self.env, wait_s, partial(self._begin, packet))
 
     def _depart(self, lane: Lane, version: int, _: simpy.Event) -> None:
         if version != lane.planned:

@@ -10,12 +10,14 @@ of a half-remembered request are those of a fresh one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 
 from models.interface import CachedText, Laws
+from simulator.schemes.base import State
 from simulator.steps import Branch, CloudView
 
 Tokens = tuple[int, ...]
+Root = tuple[str, tuple[int, ...], State, Tokens]
+"""All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 
 
 class Tree:
@@ -30,15 +32,15 @@ class Memory:
     """Trees by the description of their root, in this process."""
 
     def __init__(self) -> None:
-        self._trees: dict[bytes, Tree] = {}
+        self._trees: dict[Root, Tree] = {}
 
-    def tree(self, description: str, prompt: Tokens, state: tuple[float, ...]) -> Tree:
-        """The tree that the description names; a bare one where there was none. The description holds all that decides
-        the tokens, prompt and entry state included."""
-        name = blake2b(description.encode(), digest_size=16).digest()
-        if name not in self._trees:
-            self._trees[name] = Tree(prompt, state)
-        return self._trees[name]
+    def tree(self, root: Root) -> Tree:
+        """The tree of this root; a bare one where there was none."""
+        tree = self._trees.get(root)
+        if tree is None:
+            _, _, entry, prompt = root
+            tree = self._trees[root] = Tree(prompt, entry)
+        return tree
 
 
 class ReplayedText:

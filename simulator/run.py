@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +42,20 @@ class CellResult:
     rounds: pd.DataFrame
 
 
-def simulate(cell: Cell, memory: Memory | None = None, rounds_to: Path | None = None) -> CellResult:
+def simulate(
+    cell: Cell,
+    memory: Memory | None = None,
+    rounds_to: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> CellResult:
     """Runs a cell until each request has its end. Raises ConfigError for what only the loaded pair can tell.
 
     `memory` holds what is decoded already; by default this process's own. A remembered run equals a live one.
-    `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table.
+    `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table. `progress` hears
+    which share of the requests has ended, at each percent.
     """
     recorder = Recorder(cell.id, rounds_to)
-    plant = build(cell, MEMORY if memory is None else memory, recorder)
+    plant = build(cell, MEMORY if memory is None else memory, recorder, progress)
     run(plant, cell.workload.horizon_s)
     plant.users.close()
     plant.check()
@@ -56,12 +63,12 @@ def simulate(cell: Cell, memory: Memory | None = None, rounds_to: Path | None = 
     return CellResult(summarise(requests, recorder, plant), requests, rounds)
 
 
-def build(cell: Cell, memory: Memory, recorder: Recorder) -> Plant:
+def build(cell: Cell, memory: Memory, recorder: Recorder, progress: Callable[[float], None] | None = None) -> Plant:
     """The cloud, links, devices and users of a cell, at time 0."""
     env = simpy.Environment()
     cloud = Cloud(env, cell.cloud, source(cell.seed, "cloud failures"))
     decoder = Decoder(cell, memory)
-    users = Users(env, cell.workload, decoder, recorder, source(cell.seed, "users"))
+    users = Users(env, cell.workload, decoder, recorder, source(cell.seed, "users"), progress)
     links: dict[tuple[str, LinkConfig, int], Link] = {}
     devices: list[Device] = []
     for place, each in enumerate(cell.classes):

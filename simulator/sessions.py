@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from simulator.config import Cell
 from simulator.decoding import Session, Setting
 from simulator.ledger import Ledger
 from simulator.measures import Floats
-from simulator.memory import Memory
+from simulator.memory import Memory, Root
 from simulator.records import Request
 from simulator.schemes.base import DraftScheme, Scheme, State
 from simulator.streams import Source, source
@@ -44,13 +44,18 @@ class RoundNoise:
 
 @dataclass(frozen=True)
 class RequestNoise:
-    """The randomness of one request of one device."""
+    """The randomness of one request of one device. A request that is remembered to its end never asks for it."""
 
     drafts: Source
     verdicts: Source
+    index: tuple[int, ...]
 
     def round(self, number: int) -> RoundNoise:
-        return RoundNoise(self.drafts, self.verdicts, number)
+        return RoundNoise(*self._own, number)
+
+    @cached_property
+    def _own(self) -> tuple[Source, Source]:
+        return self.drafts.within(*self.index), self.verdicts.within(*self.index)
 
 
 class Decoder:
@@ -67,6 +72,7 @@ class Decoder:
         self._settings = [
             setting for setting, each in zip(settings, cell.classes, strict=True) for _ in range(each.count)
         ]
+        self._described: dict[Scheme, str] = {}
         self._drafts, self._verdicts = source(cell.seed, "draft"), source(cell.seed, "verdict")
         self._prompts = load(pair).prompts
         self._end_token = load(pair).end_token if cell.workload.stop_at_eos else None
@@ -88,10 +94,10 @@ class Decoder:
         """The decoding of a request by a device whose scheme was left in `state`."""
         setting = self._settings[request.device]
         index = self._index(request)
-        noise = RequestNoise(self._drafts.within(*index), self._verdicts.within(*index))
+        noise = RequestNoise(self._drafts, self._verdicts, index)
         scheme = setting.scheme
         entry = scheme.entry(state) if isinstance(scheme, DraftScheme) else ()
-        tree = self._memory.tree(self._root(request, scheme, entry), request.prompt.tokens, entry)
+        tree = self._memory.tree(self._root(request, scheme, entry))
         return Session(setting, tree, noise)
 
     def _place(self, device: int, number: int) -> int:
@@ -104,16 +110,19 @@ class Decoder:
             return request.device, request.number
         return -1, self._place(request.device, request.number)
 
-    def _root(self, request: Request, scheme: Scheme, entry: State) -> str:
-        cell = self._cell
-        described = {
-            "plane": 1,
-            "pair": cell.models.pair.fingerprint,
-            "temperature": cell.models.temperature,
-            "scheme": scheme.model_dump(mode="json"),
-            "index": (cell.seed, *self._index(request)),
-            "entry": entry,
-            "prompt": request.prompt.tokens,
-            "imports": cell.imports_digest,
-        }
-        return json.dumps(described, sort_keys=True)
+    def _root(self, request: Request, scheme: Scheme, entry: State) -> Root:
+        return self._cell_root(scheme), (self._cell.seed, *self._index(request)), entry, request.prompt.tokens
+
+    def _cell_root(self, scheme: Scheme) -> str:
+        """What all requests of a class of devices have in common."""
+        if scheme not in self._described:
+            cell = self._cell
+            described = {
+                "plane": 1,
+                "pair": cell.models.pair.fingerprint,
+                "temperature": cell.models.temperature,
+                "scheme": scheme.model_dump(mode="json"),
+                "imports": cell.imports_digest,
+            }
+            self._described[scheme] = json.dumps(described, sort_keys=True)
+        return self._described[scheme]

@@ -44,12 +44,15 @@ class Station:
     _in_service: int = 0
     _last_s: float = 0.0
 
-    def arrive(self) -> Customer:
-        """A customer joins the queue now."""
+    def arrive(self, serving: bool = False) -> Customer:
+        """A customer joins the queue now, and where a place is known to be free, its service starts at once."""
         now_s = self._advance()
         self.arrived += 1
         self._arrivals_s += now_s
-        return Customer(now_s)
+        if not serving:
+            return Customer(now_s)
+        self._in_service += 1
+        return Customer(now_s, now_s)
 
     def begin(self, customer: Customer) -> None:
         """Service of this customer starts now."""
@@ -64,12 +67,12 @@ class Station:
 
     def leave(self, customer: Customer) -> None:
         """The customer goes, served if service had begun, given up otherwise."""
-        now_s = self._advance()
+        now_s, arrived_s = self._advance(), customer.arrived_s
         assert not customer.gone, f"I4: a customer leaves {self.name} twice"
         customer.gone = True
         self.left += 1
-        self._sojourn_s += now_s - customer.arrived_s
-        self._arrivals_s = self._arrivals_s - customer.arrived_s if self.left < self.arrived else 0.0
+        self._sojourn_s += now_s - arrived_s
+        self._arrivals_s = self._arrivals_s - arrived_s if self.left < self.arrived else 0.0
         if customer.began_s is not None:
             self._in_service -= 1
             self.served += 1

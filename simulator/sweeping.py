@@ -25,7 +25,9 @@ from simulator.run import simulate
 from simulator.settings import flatten
 from simulator.store import CELLS, REQUESTS, ROUNDS, Store
 
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[float, int, str], None]
+Tick = Callable[[float], None]
+"""Hears how many cells of a group are done, the part of the one under way included."""
 Task = tuple[str, list[dict[str, object]], Path | None]
 """The name of a group, its cells as plain fields, and where to put what they give."""
 
@@ -44,7 +46,8 @@ def sweep(
     `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
     other results refused unless `overwrite`. `cluster`: in place of `workers` processes here, the address of a Dask
     scheduler (extra `cluster`) whose workers see `out` under the same path. `progress(done, total, label)` is called as
-    cells are finished. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
+    groups of cells are finished, and from within a cell where only this process works. Raises ConfigError on a user's
+    mistake, and leaves no new directory behind then.
     """
     crew = Processes(workers) if cluster is None else Cluster(cluster)
     run = partial(_run, _groups(cells), crew, progress=progress or _silent)
@@ -84,8 +87,9 @@ def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
 class Crew(Protocol):
     """Who does the work."""
 
-    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
-        """What `_group` gives of each task, as it comes."""
+    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
+        """What `_group` gives of each task, as it comes. `tick` hears of the task under way, if that is a single one
+        in this process."""
         ...
 
 
@@ -95,10 +99,13 @@ class Processes:
 
     number: int
 
-    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
-        processes = max(1, min(self.number, len(tasks)))
-        parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-        yield from parallel(delayed(_group)(*task) for task in tasks)
+    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
+        processes = min(self.number, len(tasks))
+        if processes <= 1:
+            yield from (_group(*task, tick) for task in tasks)
+        else:
+            parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+            yield from parallel(delayed(_group)(*task) for task in tasks)
 
 
 class Cluster:
@@ -114,7 +121,7 @@ class Cluster:
         except (OSError, ValueError) as error:
             raise ConfigError(f"cluster = {address}: {' '.join(str(error).split())}") from None
 
-    def results(self, tasks: Sequence[Task]) -> Iterator[tuple[str, pd.DataFrame]]:
+    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
         from distributed import as_completed
 
         with self._client:
@@ -142,7 +149,11 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
         (name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
         for name, group in missing.items()
     ]
-    for name, rows in crew.results(tasks):
+
+    def tick(share: float) -> None:
+        progress(done + share, total, "")
+
+    for name, rows in crew.results(tasks, tick):
         if store is not None:
             store.keep(name)
         done += len(missing[name])
@@ -150,15 +161,18 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
         yield rows
 
 
-def _group(name: str, fields: list[dict[str, object]], folder: Path | None) -> tuple[str, pd.DataFrame]:
+def _group(
+    name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
+) -> tuple[str, pd.DataFrame]:
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
     memory = Memory()
     rows, requests = [], []
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / ROUNDS).mkdir(parents=True)
-    for cell in map(Cell.from_fields, fields):
-        result = simulate(cell, memory, folder and folder / ROUNDS / f"{cell.id}.parquet")
+    for number, cell in enumerate(map(Cell.from_fields, fields)):
+        within = None if tick is None else partial(_tick, tick, number)
+        result = simulate(cell, memory, folder and folder / ROUNDS / f"{cell.id}.parquet", within)
         rows.append({"cell": cell.id, **flatten(cell), **result.summary})
         requests.append(result.requests)
     table = pd.DataFrame(rows)
@@ -168,5 +182,9 @@ def _group(name: str, fields: list[dict[str, object]], folder: Path | None) -> t
     return name, table
 
 
-def _silent(_done: int, _total: int, _label: str) -> None:
+def _tick(tick: Tick, finished: int, share: float) -> None:
+    tick(finished + share)
+
+
+def _silent(_done: float, _total: int, _label: str) -> None:
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import simpy
@@ -21,7 +21,13 @@ class Users:
     """Brings the devices their requests, and hears how each ends."""
 
     def __init__(
-        self, env: simpy.Environment, workload: Workload, decoder: Decoder, recorder: Recorder, uniforms: Uniforms
+        self,
+        env: simpy.Environment,
+        workload: Workload,
+        decoder: Decoder,
+        recorder: Recorder,
+        uniforms: Uniforms,
+        progress: Callable[[float], None] | None = None,
     ) -> None:
         self.live: dict[tuple[int, int], Request] = {}
         """Requests that have come and not ended, by device and number."""
@@ -36,6 +42,8 @@ class Users:
         self._counts: dict[int, int] = {}
         self._waiting: dict[int, Ask] = {}
         self._pending = 0
+        self._ended = 0
+        self._progress = progress
 
     def stop(self) -> None:
         """What has not ended by now stays in flight."""
@@ -62,10 +70,17 @@ class Users:
         del self.live[request.device, request.number]
         check_rounds(request)
         self._recorder.add(request)
+        self._report()
         if not self._workload.open:
             self._schedule_next(device)
         if not self._pending:
             self.stop()
+
+    def _report(self) -> None:
+        self._ended += 1
+        total = self._workload.total
+        if self._progress and 100 * self._ended // total > 100 * (self._ended - 1) // total:
+            self._progress(self._ended / total)
 
     def _schedule_next(self, device: Device) -> None:
         ask = next(self._asks[device.number], None)

@@ -93,15 +93,20 @@ class Cloud:
                 self._dispatch(pool)
 
     def _route(self, job: Job) -> None:
+        pool = self._choose(job)
+        if pool is None:
+            self._stranded[job] = None
+        else:
+            pool.add(job)
+            self._dispatch(pool)
+
+    def _choose(self, job: Job) -> Pool | None:
+        """The pool for a job among those that are up, if any is."""
+        if self._config.routing.pooled:
+            return self._pools[0] if self._pools[0].up else None
         pools = [pool for pool in self._pools if pool.up]
         if not pools:
-            self._stranded[job] = None
-            return
-        pool = pools[0] if self._config.routing.pooled else self._choose(job, pools)
-        pool.add(job)
-        self._dispatch(pool)
-
-    def _choose(self, job: Job, pools: Sequence[Pool]) -> Pool:
+            return None
         home = self._homes.get(job.session)
         place = pools.index(home) if home in pools else None
         pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
@@ -111,8 +116,7 @@ class Cloud:
 
     def _dispatch(self, pool: Pool) -> None:
         while pool.waiting and (server := pool.free()):
-            wait_s = pool.ready_s() - self.env.now
-            if wait_s > 0:
+            if pool.patient and (wait_s := pool.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
@@ -198,8 +202,7 @@ class Cloud:
             yield self.env.timeout(max(0.0, from_s - self.env.now))
             self._crash(server, pool)
             yield self.env.timeout(max(0.0, to_s - self.env.now))
-            server.up = True
-            pool.release(server)
+            pool.restore(server)
             for job in list(self._stranded):
                 del self._stranded[job]
                 self._route(job)
@@ -208,12 +211,9 @@ class Cloud:
     def _crash(self, server: Server, pool: Pool) -> None:
         """The pass is lost, the caches are too where they are the server's own, and its jobs go elsewhere."""
         self.crashes += 1
-        server.up = False
-        server.version += 1
-        shares = pool.end(server)
         if server.busy:
             self._served_s += self.env.now - server.since_s
-        server.busy = False
+        shares = pool.fail(server)
         moving = []
         for share in shares:
             pool.kv.forget(share.job.session)

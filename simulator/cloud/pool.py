@@ -32,17 +32,19 @@ class Pool:
     def __init__(self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory) -> None:
         self.servers = servers
         self.kv = kv
+        self.patient = batching.patient
         self._batching = batching
         self._token_budget = token_budget
         self._jobs: dict[Job, None] = {}
         self._prefills: dict[Job, None] = {}
         self._running: set[SessionKey] = set()
+        self._servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
     @property
     def up(self) -> bool:
         """Whether any of its servers is."""
-        return any(server.up for server in self.servers)
+        return self._servers_up > 0
 
     @property
     def waiting(self) -> int:
@@ -73,6 +75,19 @@ class Pool:
         server.busy = False
         heappush(self._idle, server.number - self.servers[0].number)
 
+    def fail(self, server: Server) -> list[Share]:
+        """The server is down from now on; what its pass had is given back."""
+        server.up = server.busy = False
+        server.version += 1
+        self._servers_up -= 1
+        return self.end(server)
+
+    def restore(self, server: Server) -> None:
+        """The server is up again."""
+        server.up = True
+        self._servers_up += 1
+        self.release(server)
+
     def runs(self, session: SessionKey) -> bool:
         """Whether a job of this session is in a pass."""
         return session in self._running
@@ -102,7 +117,7 @@ class Pool:
             yield job
 
     def ready_s(self) -> float:
-        """When a free server may begin a pass with what waits."""
+        """From when on a free server may begin a pass with what waits."""
         visit = self.oldest().visit
         assert visit is not None
         return self._batching.ready_s(self.waiting, visit.arrived_s)

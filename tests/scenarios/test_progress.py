@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from scenarios.progress import Progress
+from simulator import Cell, sweep
 
 
 def run(quiet: bool) -> None:
@@ -36,3 +37,13 @@ def test_on_a_terminal_it_is_one_bar_with_the_time_left(
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     run(quiet=True)
     assert capsys.readouterr().err == ""
+
+
+def test_a_single_long_cell_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    cell = Cell.from_fields(
+        {"models": {"pair": "synthetic"}, "workload": {"kind": "closed", "requests": 20, "output_tokens": 4}}
+    )
+    with Progress(quiet=False) as progress:
+        sweep([cell], progress=progress)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11 and lines[3].startswith(" 30%  0.3 of 1, about ")

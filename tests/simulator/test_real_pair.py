@@ -68,7 +68,7 @@ def first_two(scheme: DraftScheme, samples: int) -> list[TOKENS]:
     setting = Setting(pair, scheme, scheme.format(1024), 1.0)
     texts = []
     for sample in range(samples):
-        noise = RequestNoise(source(sample, "draft"), source(sample, "verdict"))
+        noise = RequestNoise(source(sample, "draft"), source(sample, "verdict"), ())
         session = Session(setting, Tree(prompt, scheme.entry(None)), noise)
         branch, view, committed = session.edge(), session.cloud(prompt), ()
         while len(committed) < 2:
