@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -97,7 +96,7 @@ class Session:
         """Drafts for as long as the scheme's policy says, with that many output tokens to come before this round."""
         if branch.then_compose is not None and branch.then_compose[0] == remaining_tokens:
             after = branch.then_compose[1]
-            self.drafter.skip(partial(_drafting_passes, after))
+            self.drafter.skip(after)
             return after
         policy, after = _drafting(self.scheme).policy(), branch
         while policy.next(EdgeView(len(after.drafts), after.full, remaining_tokens)) is Action.DRAFT:
@@ -130,7 +129,7 @@ class Session:
         known = outcome(sealed.then_verify, arrived)
         if known is not None:
             after, verified = known
-            self.verifier.skip(partial(_judged, view.committed, verified.drafts))
+            self.verifier.skip(known)
         else:
             verified = self._judge(view, sealed, arrived)
             after = view.after(verified.committed)
@@ -143,7 +142,7 @@ class Session:
         """A round inside the cloud: drafts by the drafter there, none for a verifier on its own, and the verdict."""
         if view.then_hosted is not None:
             after, verified = view.then_hosted
-            self._skip_hosted(view, verified.drafts)
+            self._skip_hosted(after, verified)
         else:
             verified = self._decide(view)
             after = view.after(verified.committed)
@@ -185,10 +184,12 @@ class Session:
         self.drafter.crop(remembered[0].cached)
         return remembered
 
-    def _skip_hosted(self, view: CloudView, drafts: Tokens) -> None:
+    def _skip_hosted(self, after: CloudView, verified: Verified) -> None:
+        drafts = verified.drafts
         if drafts:
-            self.drafter.skip(lambda: [((*view.committed, *drafts[:n]), 1) for n in range(len(drafts))])
-        self.verifier.skip(partial(_judged, view.committed, drafts))
+            before = after.committed[: len(after.committed) - len(verified.committed)]
+            self.drafter.skip(lambda: [((*before, *drafts[:n]), 1) for n in range(len(drafts))])
+        self.verifier.skip((after, verified))
 
     def _judge(self, view: CloudView, sealed: Sealed, arrived: int) -> Verified:
         scheme = _drafting(self.scheme)
@@ -239,14 +240,3 @@ class Session:
 def _drafting(scheme: Scheme) -> DraftScheme:
     assert isinstance(scheme, DraftScheme), f"scheme {scheme.kind} drafts nothing"
     return scheme
-
-
-def _drafting_passes(composed: Branch) -> list[tuple[Tokens, int]]:
-    """The passes of the drafter that led to this branch, one law each."""
-    text, start = composed.context(), len(composed.committed)
-    return [(text[: start + n], 1) for n in range(composed.passes)]
-
-
-def _judged(committed: Tokens, drafts: Tokens) -> list[tuple[Tokens, int]]:
-    """The one pass of the verifier that judges these drafts."""
-    return [((*committed, *drafts), len(drafts) + 1)]

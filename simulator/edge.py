@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -71,7 +70,7 @@ class Device:
         self._prompt_at_cloud = prompt_at_cloud
         self._open_session = open_session
         self._on_end = on_end
-        self._queue: deque[Request] = deque()
+        self._queue: list[Request] = []
         self._current: Request | None = None
         self._working: Customer | None = None
         self._messages: list[Message] = []
@@ -114,7 +113,7 @@ class Device:
                 self._wake = self._network.env.event()
                 yield self._wake
                 continue
-            request = self._current = self._queue.popleft()
+            request = self._current = self._queue.pop(0)
             session = self._open_session(request, state)
             try:
                 state = yield from self._serve(request, session)

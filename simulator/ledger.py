@@ -6,15 +6,20 @@ count: a cloud that streams tokens decodes the next one meanwhile, and it is the
 
 from __future__ import annotations
 
+from array import array
+from typing import Final
+
 from simulator.results import BREAKDOWN
 from simulator.station import Clock
+
+_PLACES: Final = {state: place for place, state in enumerate(BREAKDOWN)}
 
 
 class Ledger:
     """Charges the time of one request to the columns of `results.BREAKDOWN`, without gap or overlap."""
 
     def __init__(self, clock: Clock) -> None:
-        self.spent: dict[str, float] = dict.fromkeys(BREAKDOWN, 0.0)
+        self._spent_s = array("d", bytes(8 * len(BREAKDOWN)))
         self._clock = clock
         self._since_s = clock.now
         self._current: str | None = None
@@ -23,6 +28,11 @@ class Ledger:
         self._replies: dict[int, str] = {}
         self._prompt_pending = False
         self._ended = False
+
+    @property
+    def spent_s(self) -> tuple[float, ...]:
+        """The time charged to each state so far, in the order of BREAKDOWN."""
+        return tuple(self._spent_s)
 
     def enter(self, round_number: int, state: str) -> None:
         """The round is in this state, a column of BREAKDOWN, from now on."""
@@ -77,5 +87,5 @@ class Ledger:
             assert state is not None, f"I11: from {self._since_s} to {now_s} s the request is in no state"
             if self._prompt_pending and state == "uplink_queue_s":
                 state = "prompt_uplink_s"
-            self.spent[state] += elapsed_s
+            self._spent_s[_PLACES[state]] += elapsed_s
             self._since_s = now_s

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from models.interface import CachedText, Laws
 from simulator.schemes.base import State
-from simulator.steps import Branch, CloudView
+from simulator.steps import Branch, CloudView, Verified
 
 Tokens = tuple[int, ...]
 Root = tuple[str, tuple[int, ...], State, Tokens]
@@ -43,17 +43,22 @@ class Memory:
         return tree
 
 
+Skipped = Branch | tuple[CloudView, Verified] | Callable[[], Iterable[tuple[Tokens, int]]]
+"""Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that judged one
+(and the view after it), or any, each by its text and the number of laws asked of it."""
+
+
 class ReplayedText:
     """A cached text that lags behind until a law is needed that nobody remembers, then catches up exactly."""
 
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[Callable[[], Iterable[tuple[Tokens, int]]] | int] = []
+        self._behind: list[Skipped | int] = []
         self._recent: dict[Tokens, Laws] = {}
 
-    def skip(self, passes: Callable[[], Iterable[tuple[Tokens, int]]]) -> None:
-        """Notes passes whose outcome is remembered: `passes()` gives the text of each and how many laws were asked."""
+    def skip(self, passes: Skipped) -> None:
+        """Notes passes that need not be made yet."""
         self._behind.append(passes)
 
     def laws(self, tokens: Tokens, last: int) -> Laws:
@@ -87,7 +92,7 @@ class ReplayedText:
             if isinstance(skipped, int):
                 self._crop(self._text, skipped)
             else:
-                for tokens, last in skipped():
+                for tokens, last in _passes(skipped):
                     self._recent[tokens] = self._text.laws(tokens, last)
         self._behind.clear()
         return self._text
@@ -95,3 +100,14 @@ class ReplayedText:
     def _crop(self, text: CachedText, length: int) -> None:
         text.crop(length)
         self._recent.clear()
+
+
+def _passes(skipped: Skipped) -> Iterable[tuple[Tokens, int]]:
+    if isinstance(skipped, Branch):
+        text, start = skipped.context(), len(skipped.committed)
+        return [(text[: start + n], 1) for n in range(skipped.passes)]
+    if isinstance(skipped, tuple):
+        view, verified = skipped
+        before = view.committed[: len(view.committed) - len(verified.committed)]
+        return [((*before, *verified.drafts), len(verified.drafts) + 1)]
+    return skipped()

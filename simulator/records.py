@@ -132,9 +132,9 @@ class Request:
 
     def row(self) -> tuple[float, ...]:
         """As REQUEST_COLUMNS from `arrival_s` on."""
-        latency_s, spent = self.finish_s - self.arrival_s, self.ledger.spent
+        latency_s, spent_s = self.finish_s - self.arrival_s, self.ledger.spent_s
         if self.outcome != "in_flight":
-            gap = abs(math.fsum(spent.values()) - latency_s)
+            gap = abs(math.fsum(spent_s) - latency_s)
             assert gap <= 1e-9 * max(1.0, latency_s), f"I11: the breakdown misses latency_s by {gap} s"
         return (
             self.arrival_s,
@@ -145,7 +145,7 @@ class Request:
             latency_s,
             self.first_token_s - self.arrival_s,
             (self.finish_s - self.first_token_s) / max(1, len(self.tokens) - 1),
-            *spent.values(),
+            *spent_s,
             0.0,  # hidden_draft_s: no scheme drafts ahead of its replies
             self.tail_tokens,
         )

@@ -10,7 +10,6 @@ time.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -113,13 +112,15 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
+    __slots__ = ("_arq", "_factor", "_held", "_open", "_timer", "_window")
+
     def __init__(self, arq: Arq, window: int) -> None:
         self._arq = arq
         self._window = window
         self._timer: TimerState = arq.timer.state(arq.timeout_s)
         self._factor = 1.0
-        self._held: deque[P] = deque()
-        self._open: deque[P] = deque()
+        self._held: list[P] = []  # lists, though they are queues: most are short, and there may be very many
+        self._open: list[P] = []
 
     @property
     def timeout_s(self) -> float:
@@ -165,16 +166,15 @@ class Sender(Generic[P]):
         """These packets are no longer wanted: as good as acknowledged. Answers the held packets that may go now."""
         for packet in packets:
             packet.acked = True
-        self._held = deque(packet for packet in self._held if not packet.acked)
+        self._held = [packet for packet in self._held if not packet.acked]
         return self._slide()
 
     def _slide(self) -> Sequence[P]:
         while self._open and self._open[0].acked:
-            self._open.popleft()
+            del self._open[0]
         if not self._held:
             return ()
-        opened: list[P] = []
-        while self._held and len(self._open) < self._window:
-            self._open.append(self._held.popleft())
-            opened.append(self._open[-1])
+        room = self._window - len(self._open)
+        opened, self._held = self._held[:room], self._held[room:]
+        self._open += opened
         return opened

@@ -90,6 +90,8 @@ class _InOrder:
 
 
 class _Same:
+    __slots__ = ("_delay_s",)
+
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s
 

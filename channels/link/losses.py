@@ -36,7 +36,7 @@ class NoLoss(Loss):
     kind: Literal["none"] = "none"
 
     def process(self, uniforms: Uniforms) -> LossProcess:
-        return _Never()
+        return _NEVER
 
 
 class Bernoulli(Loss):
@@ -50,8 +50,13 @@ class Bernoulli(Loss):
 
 
 class _Never:
+    __slots__ = ()
+
     def lost(self, now_s: float, index: PacketIndex) -> bool:
         return False
+
+
+_NEVER = _Never()
 
 
 class _Independent:

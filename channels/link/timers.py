@@ -61,6 +61,8 @@ class JacobsonTimer(Timer):
 
 
 class _Fixed:
+    __slots__ = ("timeout_s",)
+
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
 

@@ -1,31 +1,39 @@
-"""Rounds a second of a large remembered run, beside a bare SimPy skeleton that makes the same events.
+"""Rounds a second of a large remembered run, beside two bare SimPy programs at the same number of devices.
 
-The run replays rounds of a pool of synthetic sessions: no forward passes, no codec. The skeleton has one process a
-device, which for each round waits out as many timeouts as the real run's device does, and as many bare timeouts with a
-callback as links and cloud make; it decides, records and checks nothing.
+The run replays rounds of a pool of synthetic sessions: no forward passes, no codec, but links, cloud, ledger, checks
+and tables as ever. The first program, `plant`, is what one writes in SimPy for the same queues: a process a device,
+links and cloud as `simpy.Resource`, packets that travel and are acknowledged. It makes the same events, and the
+requests and releases that `Resource` adds. The second, `timeouts`, makes as many events as the run, and nothing happens
+at them: the floor of any SimPy program of this size. Neither decides, records or checks anything.
 
 `SQSIM_SCALE=full` runs 10,000 devices and 1,000,000 rounds; without it, a hundredth of that.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import simpy
 
-from simulator import Cell, simulate
+from scenarios.progress import Progress
+from simulator import Cell, CellResult, simulate
 from simulator.memory import Memory
+from simulator.run import GC_THRESHOLDS
 
 FULL = os.environ.get("SQSIM_SCALE") == "full"
 SESSIONS = 1_000 if FULL else 100
 ROUNDS = 1_000_000 if FULL else 20_000
 ROUNDS_A_REQUEST = 10  # about, at 32 output tokens
 OUTPUT_TOKENS = 32
+MEMORY = Memory()
 
 
 def cell(devices: int, requests: int) -> Cell:
@@ -44,14 +52,44 @@ def cell(devices: int, requests: int) -> Cell:
     )  # fmt: skip
 
 
-def skeleton(devices: int, rounds: int, waits: int, callbacks: int) -> float:
-    """Seconds for `devices` processes to live `rounds` rounds in all, of `waits` timeouts and `callbacks` callbacks."""
+def nothing(_: simpy.Event) -> None:
+    return None
+
+
+def plant(devices: int, rounds: int, drafts: int) -> simpy.Environment:
+    """Devices that draft `drafts` times, encode, send, are verified and answered, `rounds` rounds in all."""
+    env = simpy.Environment()
+    cloud = simpy.Resource(env, max(1, devices // 4))
+
+    def carry(link: simpy.Resource, transmit_s: float) -> Iterator[simpy.Event]:
+        with link.request() as turn:
+            yield turn
+            yield env.timeout(transmit_s)
+        yield env.timeout(0.02)
+        env.timeout(0.02).callbacks.append(nothing)  # the acknowledgement
+
+    def device(number: int) -> Iterator[simpy.Event]:
+        uplink, downlink = simpy.Resource(env), simpy.Resource(env)
+        for _ in range(rounds // devices):
+            for _ in range(drafts):
+                yield env.timeout(0.005 + number * 1e-6)
+            yield env.timeout(0.0)
+            yield from carry(uplink, 0.02)
+            with cloud.request() as turn:
+                yield turn
+                yield env.timeout(0.02)
+            yield from carry(downlink, 0.001)
+
+    for number in range(devices):
+        env.process(device(number))
+    return env
+
+
+def timeouts(devices: int, rounds: int, waits: int, callbacks: int) -> simpy.Environment:
+    """Devices that live `rounds` rounds in all, of `waits` timeouts and `callbacks` callbacks."""
     env = simpy.Environment()
 
-    def nothing(_: simpy.Event) -> None:
-        return None
-
-    def device(number: int):
+    def device(number: int) -> Iterator[simpy.Event]:
         for _ in range(rounds // devices):
             for _ in range(waits):
                 yield env.timeout(0.005 + number * 1e-6)
@@ -60,9 +98,18 @@ def skeleton(devices: int, rounds: int, waits: int, callbacks: int) -> float:
 
     for number in range(devices):
         env.process(device(number))
+    return env
+
+
+def seconds(env: simpy.Environment) -> float:
+    """CPU seconds to run a program to its end, with the garbage collector as the simulator sets it."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     start = time.process_time()
     env.run()
-    return time.process_time() - start
+    spent = time.process_time() - start
+    gc.unfreeze()
+    return spent
 
 
 def counted_calls(events: dict[str, int], name: str, call: Callable[..., object]) -> Callable[..., object]:
@@ -75,30 +122,51 @@ def counted_calls(events: dict[str, int], name: str, call: Callable[..., object]
     return wrapped
 
 
-def events_a_round(memory: Memory) -> tuple[float, float]:
-    """(all SimPy events, those that resume a process) per round of a small run."""
+@contextmanager
+def counted() -> Iterator[dict[str, int]]:
+    """Counts SimPy events ("step"), and those of them that resume a process ("resume")."""
     events = {"step": 0, "resume": 0}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simpy.Environment, "step", counted_calls(events, "step", simpy.Environment.step))
         patch.setattr(simpy.Process, "_resume", counted_calls(events, "resume", simpy.Process._resume))
-        rounds = int(simulate(cell(20, 5), memory).requests["rounds"].sum())
-    return events["step"] / rounds, events["resume"] / rounds
+        yield events
 
 
-@pytest.mark.parametrize("devices", [100, 10_000] if FULL else [20, 1_000])
-def test_rounds_a_second_beside_a_bare_skeleton(
-    devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    memory = Memory()
-    simulate(cell(1, SESSIONS), memory)
-    all_events, waits = events_a_round(memory)
-    requests = max(1, ROUNDS // ROUNDS_A_REQUEST // devices)
-    start = time.process_time()
-    result = simulate(cell(devices, requests), memory, tmp_path / "rounds.parquet")
-    run_s = time.process_time() - start
-    rounds = int(result.requests["rounds"].sum())
-    bare_s = skeleton(devices, rounds, round(waits), round(all_events - waits))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def shape() -> tuple[int, float, float, float]:
+    """(drafter passes, SimPy events, process resumptions) per round of a small run, and events of `plant` for it."""
+    with counted() as events:
+        result = simulate(cell(20, 5), MEMORY)
+    rounds = len(result.rounds)
+    drafts = round(float(result.rounds["edge_passes"].sum()) / rounds)
+    with counted() as bare:
+        plant(20, 20 * (rounds // 20), drafts).run()
+    return drafts, events["step"] / rounds, events["resume"] / rounds, bare["step"] / (20 * (rounds // 20))
+
+
+def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
+    """CPU seconds of a run whose rounds are remembered and go to a file, and its result."""
+    with Progress(quiet=not FULL) as progress:
+        start = time.process_time()
+        result = simulate(cell(devices, requests), MEMORY, path, lambda share: progress(share, 1, f"{devices} devices"))
+        return time.process_time() - start, result
+
+
+@pytest.mark.parametrize("devices", [100, 10_000] if FULL else [100, 1_000])
+def test_rounds_a_second_beside_bare_simpy(devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    simulate(cell(1, SESSIONS), MEMORY)
+    drafts, all_events, waits, plant_events = shape()
     with capsys.disabled():
-        print(f"\n{devices} devices, {rounds} rounds of {all_events:.1f} events, peak memory {peak:.0f} MiB:")
-        print(f"{rounds / run_s:.0f} rounds/s, skeleton {rounds / bare_s:.0f}, ratio {bare_s / run_s:.2f}")
+        run_s, result = replay(devices, max(1, ROUNDS // ROUNDS_A_REQUEST // devices), tmp_path / "rounds.parquet")
+    rounds = int(result.requests["rounds"].sum())
+    bare_s = seconds(plant(devices, rounds, drafts))
+    floor_s = seconds(timeouts(devices, rounds, round(waits), round(all_events - waits)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    written = (tmp_path / "rounds.parquet").stat().st_size / 2**20
+    print(
+        f"\n{devices} devices, {rounds} rounds of {all_events:.1f} events, peak memory {peak:.0f} MiB, "
+        f"{written:.0f} MiB of rounds written\n"
+        f"{rounds / run_s:.0f} rounds/s, a bare plant of {plant_events:.1f} events a round "
+        f"{rounds / bare_s:.0f}: ratio {bare_s / run_s:.2f}; {all_events:.1f} empty events a round "
+        f"{rounds / floor_s:.0f}: ratio {floor_s / run_s:.2f}",
+        file=sys.stderr,
+    )
