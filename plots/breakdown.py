@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from plots.style import curves
 from simulator.results import BREAKDOWN
@@ -42,17 +42,20 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     chosen = _three(summary, axis)
     panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
     large = _large(summary, names)
+    names_in = 0.08 * summary["curve"].str.len().max()
     figure = Figure(
-        figsize=(1.9 + max(2.7, 0.6 * summary["curve"].nunique() + 0.5) * len(panels), 4.4), layout="constrained"
+        figsize=(2.2 + names_in + 2.7 * len(panels), max(3.4, 1.2 + 0.32 * summary["curve"].nunique())),
+        layout="constrained",
     )
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (at, rows) in zip(axes, panels, strict=True):
         _panel(ax, rows, names, large)
         if axis is not None and at is not None:
             ax.set_title(f"{title(axis)} {quantity(at, axis)}", fontsize=10)
-    axes[0].set_ylabel("time per output token")
+    axes[0].invert_yaxis()
+    figure.supxlabel("time per output token", fontsize=10)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside right center")
+    figure.legend(handles, labels, loc="outside right center")
     figure.suptitle("Where the time goes", x=0.01, ha="left", fontsize=12)
     return figure
 
@@ -76,25 +79,27 @@ def _top(totals: list[float]) -> float:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], large: list[str]) -> None:
-    """Stacks the large parts and the sum of the others; each panel has its own scale."""
+    """Stacks the large parts and the sum of the others, from left to right; each panel has its own scale."""
     means = pd.DataFrame({curve: part[names].mean() for curve, part in curves(rows)}).fillna(0.0)
-    bottom = np.zeros(means.shape[1])
+    left = np.zeros(means.shape[1])
     places = np.arange(means.shape[1])
     stacks = [(name.removesuffix("_s").replace("_", " "), means.loc[name], COLOURS[name]) for name in large]
     small = [name for name in names if name not in large]
     if small and float(means.loc[small].to_numpy().sum()) > 0:
         stacks.append(("other, each under 0.4%", means.loc[small].sum(), "#999999"))
-    for label, heights, colour in stacks:
-        ax.bar(places, heights, 0.68, bottom=bottom, color=colour, label=label, edgecolor="white", linewidth=0.4)
-        bottom = bottom + heights.to_numpy()
-    top = _top(bottom.tolist())
-    for x, total in zip(places, bottom, strict=True):
-        label = quantity(float(total), "x_s") + (" ↑" if total > top else "")
-        text = ax.text(float(x), min(total, top) + 0.012 * top, label, ha="center", va="bottom", fontsize=8)
-        if total > top:
-            text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.5})
+    top = _top(pd.concat([widths for _, widths, _ in stacks], axis=1).sum(axis=1).tolist())
+    for label, widths, colour in stacks:
+        right = left + widths.to_numpy()
+        start = np.minimum(left, top)
+        shown = np.minimum(right, top) - start
+        ax.barh(places, shown, 0.68, left=start, color=colour, label=label, edgecolor="white", linewidth=0.4)
+        left = right
+    for y, total in zip(places, left, strict=True):
+        label = quantity(float(total), "x_s") + (" →" if total > top else "")
+        ax.text(min(total, top) + 0.02 * top, float(y), label, ha="left", va="center", fontsize=8)
     factor, prefix = prefix_of(top)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / factor:g} {prefix}s" if y else "0"))
-    ax.set_ylim(0, top * 1.08 or 1.0)
-    ax.set_xticks(places, list(means.columns), rotation=30, ha="right", rotation_mode="anchor")
-    ax.grid(axis="x", visible=False)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / factor:g} {prefix}s" if x else "0"))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_xlim(0, top * 1.3 or 1.0)
+    ax.set_yticks(places, list(means.columns))
+    ax.grid(axis="y", visible=False)

@@ -28,6 +28,7 @@ def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bo
     search = None if job.objective is None else Search(job.cells, job.objective, out)
     with Progress(quiet) as progress:
         cells = job.cells if search is None else search.cells(workers, overwrite=overwrite, progress=progress)
+        overwrite |= search is not None  # which has seen to it that what lies in `out` is its own
         table = sweep(cells, out, workers, cluster, overwrite=overwrite, progress=progress)
     note = Note(job.name, job.axis, tuple(job.figures), () if search is None else (search.field, *FOUND))
     note.write(out)

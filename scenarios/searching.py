@@ -1,6 +1,6 @@
 """A scenario's search for the most devices: from its cells to the same cells at what each setting bears.
 
-A finished search leaves `search.json` in the result directory, so that the same command reads it back.
+It keeps what it has found so far in `search.json` in the result directory: the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kinds import ConfigError
-from simulator.search import Capacity, Objective, capacities
+from simulator.search import Objective, capacities
+from simulator.store import identity
 
 if TYPE_CHECKING:
     from simulator.config import Cell
@@ -33,50 +34,54 @@ class Search:
         self._objective = objective
         self._out = out
         self._settings = _settings(cells)
-        text = "".join(cell.id for cell in cells) + repr(objective)
-        self._identity = hashlib.sha256(text.encode()).hexdigest()
-        self._found: list[tuple[int, bool]] = []
-        self._tried: list[dict[str, object]] = []
+        self._identity = hashlib.sha256(f"{identity(cells)}{objective!r}".encode()).hexdigest()
+        self._found: dict[int, tuple[int, bool]] = {}
+        self._tried: dict[int, Sequence[dict[str, object]]] = {}
 
     def cells(self, workers: int, *, overwrite: bool, progress: Progress) -> list[Cell]:
         """The cells at what each setting bears, found now or read back. Raises ConfigError where `out` is taken."""
-        if self._remembered():
-            values = [value for value, _ in self._found]
-            pairs = zip(self._settings, values, strict=True)
-            low = self._objective.low
-            return [self._objective.at(cell, max(value, low)) for cells, value in pairs for cell in cells]
-        if not overwrite and self._out.is_dir() and any(self._out.iterdir()):
+        if not self._remembered() and not overwrite and self._out.is_dir() and any(self._out.iterdir()):
             raise ConfigError(f"out = {self._out}: holds other results; name another directory or add --overwrite")
-        found: dict[int, Capacity] = {}
-        progress(0, len(self._settings), "")
-        for place, capacity in capacities(self._settings, self._objective, workers):
-            found[place] = capacity
-            progress(len(found), len(self._settings), capacity.cells[0].scheme.kind)
-        ordered = [found[place] for place in range(len(found))]
-        self._found = [(each.found.value, each.found.bounded) for each in ordered]
-        self._tried = [row for each in ordered for row in each.tried]
-        return [cell for each in ordered for cell in each.cells]
+        total = len(self._settings)
+        missing = {place: cells for place, cells in enumerate(self._settings) if place not in self._found}
+        progress(len(self._found), total, "resumed" if self._found else "")
+        for place, capacity in capacities(missing, self._objective, workers) if missing else ():
+            self._found[place] = capacity.found.value, capacity.found.bounded
+            self._tried[place] = capacity.tried
+            self._keep()
+            progress(len(self._found), total, self._settings[place][0].scheme.kind)
+        pairs = [(cells, self._found[place][0]) for place, cells in enumerate(self._settings)]
+        return [self._objective.at(cell, max(value, self._objective.low)) for cells, value in pairs for cell in cells]
 
     def beside(self, summary: pd.DataFrame) -> pd.DataFrame:
         """A summary of those cells, a row a setting in order, with FOUND."""
         assert len(summary) == len(self._found), "a setting is not one row of the summary"
-        return summary.assign(capacity=[v for v, _ in self._found], bounded=[b for _, b in self._found])
+        found = [self._found[place] for place in range(len(summary))]
+        return summary.assign(capacity=[value for value, _ in found], bounded=[bounded for _, bounded in found])
 
     def write(self) -> None:
         """Leaves what was found, and every cell tried, in `out`."""
-        if self._tried:
-            pd.DataFrame(self._tried).to_csv(self._out / "tried.csv", index=False)
-        note = {"identity": self._identity, "found": self._found}
-        (self._out / _NOTE).write_text(json.dumps(note, indent=1) + "\n")
+        self._keep()
+        tried = [row for place in sorted(self._tried) for row in self._tried[place]]
+        pd.DataFrame(tried).to_csv(self._out / "tried.csv", index=False)
+
+    def _keep(self) -> None:
+        self._out.mkdir(parents=True, exist_ok=True)
+        note = {"identity": self._identity, "found": self._found, "tried": self._tried}
+        unfinished = self._out / f"{_NOTE}.unfinished"
+        unfinished.write_text(json.dumps(note) + "\n")
+        unfinished.replace(self._out / _NOTE)
 
     def _remembered(self) -> bool:
+        """Reads back what an earlier search of this identity has found here; False where there was none."""
         try:
             note = json.loads((self._out / _NOTE).read_text())
         except (OSError, ValueError):
             return False
         if note.get("identity") != self._identity:
             return False
-        self._found = [(int(value), bool(bounded)) for value, bounded in note["found"]]
+        self._found = {int(place): (int(value), bool(bounded)) for place, (value, bounded) in note["found"].items()}
+        self._tried = {int(place): rows for place, rows in note["tried"].items()}
         return True
 
 

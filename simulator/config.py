@@ -125,11 +125,6 @@ class Cell(Part):
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
             each.check(pair.vocabulary)
-            if prompt + output + (overrun := each.scheme.overrun) > pair.context_tokens:
-                raise ValueError(
-                    f"{each.name}scheme.max_drafts = {each.scheme.drafts}: drafts up to {overrun} tokens past the "
-                    f"longest text, {prompt + output} tokens; the pair's context is {pair.context_tokens}"
-                )
             if self.cloud.kv_tokens is not None and self.cloud.kv_tokens < prompt + output + each.scheme.drafts + 1:
                 raise ValueError(
                     f"cloud.kv_tokens = {self.cloud.kv_tokens}: must hold one whole request, "

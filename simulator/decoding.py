@@ -138,16 +138,18 @@ class Session:
         self.verifier.crop(after.cached)
         return after, verified
 
-    def decode_hosted(self, view: CloudView) -> tuple[CloudView, Verified]:
-        """A round inside the cloud: drafts by the drafter there, none for a verifier on its own, and the verdict."""
-        if view.then_hosted is not None:
-            after, verified = view.then_hosted
+    def decode_hosted(self, view: CloudView, drafts: int) -> tuple[CloudView, Verified]:
+        """A round inside the cloud: so many drafts by the drafter there, none for a verifier on its own, and the
+        verdict."""
+        known = outcome(view.then_hosted, drafts)
+        if known is not None:
+            after, verified = known
             self._skip_hosted(after, verified)
         else:
-            verified = self._decide(view)
+            verified = self._decide(view, drafts)
             after = view.after(verified.committed)
             if self._remember:
-                view.then_hosted = after, verified
+                view.then_hosted += ((drafts, (after, verified)),)
         self.verifier.crop(after.cached)
         self.drafter.crop(after.cached)
         return after, verified
@@ -201,12 +203,12 @@ class Session:
         reply = scheme.encode_reply(verdict, self.format)
         return Verified(tuple(received.drafts.tolist()), verdict.accepted, reply, committed, measures)
 
-    def _decide(self, view: CloudView) -> Verified:
+    def _decide(self, view: CloudView, length: int) -> Verified:
         """A hosted round, live: drafts are drawn from q itself."""
         noise = self._randomness.round(view.round)
         drafts: list[int] = []
         laws: list[Floats] = []
-        for n in range(self.scheme.drafts):
+        for n in range(length):
             laws.append(self.drafter.laws((*view.committed, *drafts), 1)[0])
             drafts.append(inverse_cdf(laws[-1], noise.draft(n)))
         p = self.verifier.laws((*view.committed, *drafts), len(drafts) + 1)

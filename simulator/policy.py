@@ -27,6 +27,11 @@ class EdgeView(NamedTuple):
     """Output tokens still to come before this round."""
 
 
+def most_drafts(max_drafts: int, remaining_tokens: int) -> int:
+    """L drafts may commit L + 1 tokens: no more drafts than can be of use, and one at least, if any are made at all."""
+    return min(max_drafts, max(1, remaining_tokens - 1))
+
+
 class Policy(Protocol):
     """The only decider of what the edge does next."""
 
@@ -35,10 +40,10 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class FixedLength:
-    """Draft L_max tokens, fewer where the budget is full or the output limit near: L drafts may commit L + 1 tokens."""
+    """Draft L_max tokens, fewer where the budget is full or the output limit near."""
 
     max_drafts: int
 
     def next(self, view: EdgeView) -> Action:
-        wanted = min(self.max_drafts, max(1, view.remaining_tokens - 1))
-        return Action.SEND if view.full or view.drafted >= wanted else Action.DRAFT
+        enough = view.drafted >= most_drafts(self.max_drafts, view.remaining_tokens)
+        return Action.SEND if view.full or enough else Action.DRAFT

@@ -93,26 +93,21 @@ class Objective:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What was found for one setting: the cells of its seeds at the largest number that holds, and a row a cell tried.
+    """What was found for one setting, and a row a cell tried. Where not even the lowest number holds, it is 0."""
 
-    Where not even the lowest number holds, `found.value` is 0 and the cells are those of the lowest.
-    """
-
-    cells: tuple[Cell, ...]
     found: Found
     tried: tuple[dict[str, object], ...]
 
 
 def capacities(
-    settings: Sequence[Sequence[Cell]], objective: Objective, workers: int
+    settings: Mapping[int, Sequence[Cell]], objective: Objective, workers: int
 ) -> Iterator[tuple[int, Capacity]]:
-    """(place, its capacity) for each setting as it is finished. A setting: cells that differ by their seeds alone."""
+    """(key, capacity) of each setting as it is finished. A setting: cells that differ by their seeds alone."""
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=min(workers, len(settings)) or 1, return_as="generator_unordered", batch_size=1)
     yield from parallel(
-        delayed(_capacity)(place, [cell.model_dump() for cell in cells], objective)
-        for place, cells in enumerate(settings)
+        delayed(_capacity)(place, [cell.model_dump() for cell in cells], objective) for place, cells in settings.items()
     )
 
 
@@ -133,5 +128,4 @@ def _capacity(place: int, fields: list[dict[str, object]], objective: Objective)
         return objective.met(summaries)
 
     found = largest(holds, objective.low, objective.high, objective.within)
-    kept = tuple(objective.at(cell, max(found.value, objective.low)) for cell in cells)
-    return place, Capacity(kept, found, tuple(rows))
+    return place, Capacity(found, tuple(rows))

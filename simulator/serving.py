@@ -17,6 +17,7 @@ from simulator.cloud import Cloud, Job
 from simulator.decoding import Session
 from simulator.link import Link
 from simulator.messages import Message
+from simulator.policy import most_drafts
 from simulator.records import Request, Round
 from simulator.steps import CloudView, Stale, Verified
 
@@ -172,7 +173,9 @@ class Generating(Host):
     def _next(self, view: CloudView, round_: Round) -> None:
         self._view, self._round = view, round_
         round_.sent_s = round_.received_s = self._network.env.now
-        drafts = round_.drafted = self._session.scheme.drafts
+        drafts = round_.drafted = most_drafts(
+            self._session.scheme.drafts, self._request.output_tokens - self._generated
+        )
         self._submit(len(view.committed) + drafts, prefill=not view.cached, cloud_drafts=drafts)
 
     def _job_does(self, serving: bool) -> None:
@@ -182,7 +185,7 @@ class Generating(Host):
     def _job_done(self) -> None:
         self._job = None
         round_ = self._round
-        view, verified = self._session.decode_hosted(self._view)
+        view, verified = self._session.decode_hosted(self._view, round_.drafted)
         self._network.cloud.crop(self._key, view.cached)
         self._generated += len(verified.committed)
         ended = self._request.end_token in verified.committed

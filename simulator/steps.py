@@ -137,7 +137,7 @@ class CloudView:
     committed: Tokens
     cached: int = 0
     then_prefill: CloudView | None = field(default=None, repr=False)
-    then_hosted: tuple[CloudView, Verified] | None = field(default=None, repr=False)
+    then_hosted: Outcomes[int, tuple[CloudView, Verified]] = field(default=(), repr=False)
 
     def after(self, committed: Tokens) -> CloudView:
         """The view once a round has committed these tokens; the last of them is not in the cache yet."""

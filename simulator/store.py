@@ -43,7 +43,7 @@ class Store:
     def __init__(self, out: Path, cells: Sequence[Cell], overwrite: bool) -> None:
         self.out = out
         self._cells = cells
-        self._identity = _identity(cells)
+        self._identity = identity(cells)
         self._started = time.time()
         self._created = not out.exists()
         self._parts = out / "parts"
@@ -148,7 +148,7 @@ def _atomically(path: Path, write: Callable[[Path], object]) -> None:
     unfinished.replace(path)
 
 
-def _identity(cells: Sequence[Cell]) -> str:
+def identity(cells: Sequence[Cell]) -> str:
     """Hash of all that the tables depend on: cells, model weights, our code, library versions."""
     pairs = sorted({cell.models.pair.fingerprint for cell in cells})
     parts = [*(cell.id for cell in cells), *pairs, _code(), json.dumps(_versions())]

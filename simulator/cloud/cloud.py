@@ -33,7 +33,8 @@ class Cloud:
         self._config = config
         self._served_s = 0.0
         self._turn = 0
-        self._homes: dict[SessionKey, Pool] = {}
+        self._homes: dict[SessionKey, list[Pool]] = {}
+        """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.servers)]
@@ -73,24 +74,28 @@ class Cloud:
         if job in self._stranded:
             del self._stranded[job]
             self._leave(job)
-        elif pool := next((pool for pool in self._pools if pool.remove(job)), None):
+        elif pool := next((pool for pool in self._reached(job.session) if pool.remove(job)), None):
             self._leave(job)
             self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Of the session's cached text only the first `tokens` stood: the rest were rejected drafts."""
-        for pool in self._pools:
+        for pool in self._reached(session):
             pool.kv.crop(session, tokens)
 
     def forget(self, session: SessionKey) -> None:
         """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
-        self._homes.pop(session, None)
-        for pool in self._pools:
+        for pool in self._reached(session):
             if pool.runs(session):
                 self._over.add(session)
             elif pool.kv.held(session):
                 pool.kv.forget(session)
                 self._dispatch(pool)
+        self._homes.pop(session, None)
+
+    def _reached(self, session: SessionKey) -> Sequence[Pool]:
+        """The pools that may hold something of a session."""
+        return self._pools if self._config.routing.pooled else self._homes.get(session, ())
 
     def _route(self, job: Job) -> None:
         pool = self._choose(job)
@@ -107,11 +112,13 @@ class Cloud:
         pools = [pool for pool in self._pools if pool.up]
         if not pools:
             return None
-        home = self._homes.get(job.session)
-        place = pools.index(home) if home in pools else None
+        homes = self._homes.setdefault(job.session, [])
+        place = pools.index(homes[0]) if homes and homes[0].up else None
         pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
         self._turn += 1
-        self._homes[job.session] = pool
+        if pool in homes:
+            homes.remove(pool)
+        homes.insert(0, pool)
         return pool
 
     def _dispatch(self, pool: Pool) -> None:

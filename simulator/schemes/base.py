@@ -89,11 +89,6 @@ class Scheme(Choice):
         """The most drafts of a round."""
         return 0
 
-    @property
-    def overrun(self) -> int:
-        """How many tokens past the output limit a round may run over: drafts that are made whatever is asked for."""
-        return 0
-
     @abstractmethod
     def format(self, vocabulary: int) -> wire.Format:
         """The wire format that both ends hold. Raises ValueError (CodecError is one) where it cannot be."""

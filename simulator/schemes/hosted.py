@@ -34,10 +34,6 @@ class Colocated(HostedScheme):
     def drafts(self) -> int:
         return self.max_drafts
 
-    @property
-    def overrun(self) -> int:
-        return self.max_drafts - 1
-
 
 class EdgeOnly(Scheme):
     """The drafter alone at the edge: no network, no verifier, and not the verifier's law. `tv_output` says how far off

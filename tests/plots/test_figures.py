@@ -69,8 +69,8 @@ def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(
         f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")
     ]
     for panel, rate in enumerate((1e3, 1e5, 1e7)):
-        heights = np.sum([[bar.get_height() for bar in group] for group in bars_of(figure, panel)], axis=0)
-        np.testing.assert_allclose(heights, table[table[AXIS] == rate]["latency_per_token_s"])
+        widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(figure, panel)], axis=0)
+        np.testing.assert_allclose(widths, table[table[AXIS] == rate]["latency_per_token_s"])
 
 
 def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_logarithmic_in_the_bits(summary: Make) -> None:
@@ -80,8 +80,9 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_logarithmic_in
     table.loc[huge, "payload_bits_per_token"] = 1e6
     (ax,) = drawn("breakdown", table, None).axes
     others = table[~huge]["latency_per_token_s"].max()
-    assert others < ax.get_ylim()[1] < 1.2 * others
-    assert [text.get_text() for text in ax.texts if "↑" in text.get_text()] == ["1 ks ↑"]
+    assert others < ax.get_xlim()[1] < 1.4 * others
+    assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
+    assert [text.get_text() for text in ax.texts if "→" in text.get_text()] == ["1 ks →"]
     assert drawn("bits", table, None).axes[0].get_yscale() == "log"
     assert drawn("bits", summary(), None).axes[0].get_yscale() == "linear"
 

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ import simulator
 import simulator.search
 from models.zoo import Sotu
 from scenarios.registry import NAMES, scenario
+from simulator.sessions import load
 
 Typed = Callable[..., tuple[int, str, str]]
 RUN = ("run", "latency_vs_bandwidth", "--quick")
@@ -234,6 +235,7 @@ def test_weights_that_are_not_the_recorded_ones_are_refused(
     data[-1] ^= 1
     file.write_bytes(data)
     monkeypatch.setattr(Sotu, "home", copied)
+    load.cache_clear()
     status, out, err = typed(*RUN, "--set=models.pair=sotu", "--workers=1", "--quiet", "--out=here")
     assert (status, out, err.count("\n")) == (2, "", 1) and str(file) in err
     assert not (tmp_path / "here").exists()
@@ -313,3 +315,25 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
     assert typed(*command, "--out=found") == (0, out, "")
     status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
     assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
+
+
+def test_an_interrupted_search_goes_on_where_it_was(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
+    command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
+    whole = typed(*command, "--out=whole", "--quiet")[1]
+    search, asked = scenarios.searching.capacities, []
+
+    def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
+        asked.append(sorted(settings))
+        yield next(iter(search(settings, *others)))  # type: ignore[arg-type]
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(scenarios.searching, "capacities", interrupted)
+    assert typed(*command, "--out=found", "--quiet")[0] == 130
+    status, out, err = typed(*command, "--out=found")
+    assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err
+    assert asked == [[0, 1], [1]]
+    assert (tmp_path / "found" / "tried.csv").read_text() == (tmp_path / "whole" / "tried.csv").read_text()

@@ -59,18 +59,18 @@ def cells(scheme: str, seeds: int = 2) -> list[Cell]:
 
 def test_devices_on_a_cloud_that_serves_one_pass_at_a_time() -> None:
     # With n devices in turn on one server a token takes n passes of 10 ms: 75 ms bears 7 of them, for any seed.
-    ((place, found),) = capacities([cells("cloud_only")], Objective({"tpot_p95_s": 0.075}, high=64, within=0.0), 1)
+    ((place, found),) = capacities({0: cells("cloud_only")}, Objective({"tpot_p95_s": 0.075}, high=64, within=0.0), 1)
     assert place == 0 and found.found.value == 7 and found.found.bounded
-    assert [cell.workload.devices for cell in found.cells] == [7, 7]
-    assert {cell.seed for cell in found.cells} == {0, 1}
+    assert {row["seed"] for row in found.tried} == {0, 1}
     assert {row["workload.devices"] for row in found.tried} == {number for number, _ in found.found.tried}
     assert len(found.tried) == 2 * len(found.found.tried)
 
 
 def test_what_never_fails_reaches_the_highest_and_what_never_holds_is_none() -> None:
-    found = dict(capacities([cells("edge_only"), cells("cloud_only")], Objective({"tpot_p95_s": 0.0055}, high=8), 1))
-    assert found[0].found.value == 8 and not found[0].found.bounded
-    assert found[1].found.value == 0 and found[1].cells[0].workload.devices == 1
+    settings = {3: cells("edge_only"), 5: cells("cloud_only")}
+    found = dict(capacities(settings, Objective({"tpot_p95_s": 0.0055}, high=8), 1))
+    assert found[3].found.value == 8 and not found[3].found.bounded
+    assert found[5].found.value == 0
 
 
 def test_every_limit_must_be_met_by_the_mean_and_every_request_answered() -> None:
