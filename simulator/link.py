@@ -7,7 +7,7 @@ from one SimPy event to the next. All rules live in `channels.link`; here they m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -41,8 +41,14 @@ class Link:
     """Carries messages one way. `sent == delivered + lost + dropped + in_flight`, in packets, at any instant (I1)."""
 
     def __init__(
-        self, env: simpy.Environment, config: LinkConfig, uniforms: Uniforms, name: str, reverse_delay_s: float
+        self,
+        env: simpy.Environment,
+        config: LinkConfig,
+        uniforms: Uniforms,
+        name: str,
+        reverse_delay_s: Callable[[int], float],
     ) -> None:
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device."""
         self.env = env
         self.config = config
         self.name = name
@@ -160,14 +166,14 @@ class Link:
         travel_s = lane.delay.delay_s(now_s, address)
         heard = not lane.ack_loss.lost(now_s, address)
         later(self.env, travel_s, partial(self._arrive, packet, heard))
-        if not heard or travel_s + self._reverse_delay_s > timeout_s:
+        if not heard or travel_s + packet.port.reverse_delay_s > timeout_s:
             later(self.env, timeout_s, partial(self._expire, packet, attempt))
 
     def _arrive(self, packet: Flight, heard: bool, _: simpy.Event) -> None:
         self._travelling -= 1
         self.delivered += 1
         if heard:
-            later(self.env, self._reverse_delay_s, partial(self._acknowledge, packet))
+            later(self.env, packet.port.reverse_delay_s, partial(self._acknowledge, packet))
         if not packet.arrived:
             packet.arrived = True
             packet.message.missing -= 1
@@ -204,7 +210,7 @@ class Link:
             message.prefix = next(k for k, packet in enumerate(message.packets) if not packet.arrived)
             if not message.packets[message.prefix].missed:
                 return
-            later(self.env, self._reverse_delay_s, partial(self._obsolete, message))
+            later(self.env, message.packets[0].port.reverse_delay_s, partial(self._obsolete, message))
         message.done = True
         message.deliver(message)
 
@@ -265,7 +271,7 @@ class Link:
     def _open_port(self, device: int) -> Port:
         key = device if self.config.sharing.lane_per_device else _SHARED_LANE
         lane = self._lanes.get(key) or self._open_lane(key)
-        port = self._ports[device] = Port(self.config.arq.sender(), lane)
+        port = self._ports[device] = Port(self.config.arq.sender(), lane, self._reverse_delay_s(device))
         return port
 
     def _open_lane(self, key: int) -> Lane:

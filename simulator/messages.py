@@ -89,3 +89,5 @@ class Port:
 
     sender: Sender[Flight]
     lane: Lane
+    reverse_delay_s: float
+    """How long an acknowledgement travels back to it."""

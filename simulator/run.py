@@ -71,13 +71,10 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, progress: Callable[[fl
     users = Users(env, cell.workload, decoder, recorder, source(cell.seed, "users"), progress)
     links: dict[tuple[str, LinkConfig, int], Link] = {}
     devices: list[Device] = []
-    for place, each in enumerate(cell.classes):
-        network = Network(
-            env,
-            _link(env, cell, links, "uplink", place, each.uplink, each.downlink),
-            _link(env, cell, links, "downlink", place, each.downlink, each.uplink),
-            cloud,
-        )
+    for place in range(len(cell.classes)):
+        each = cell.classes[place]
+        uplink, downlink = (_link(env, cell, links, way, place) for way in ("uplink", "downlink"))
+        network = Network(env, uplink, downlink, cloud)
         devices += [
             Device(number, network, each.edge, cell.workload.prompt_at_cloud, decoder.session, users.ended)
             for number in range(len(devices), len(devices) + each.count)
@@ -104,18 +101,15 @@ def run(plant: Plant, horizon_s: float) -> None:
 
 
 def _link(
-    env: simpy.Environment,
-    cell: Cell,
-    links: dict[tuple[str, LinkConfig, int], Link],
-    way: str,
-    place: int,
-    config: LinkConfig,
-    reverse: LinkConfig,
+    env: simpy.Environment, cell: Cell, links: dict[tuple[str, LinkConfig, int], Link], way: str, place: int
 ) -> Link:
     """The link of a class of devices: one of its own where the class says so, else the cell's."""
+    config: LinkConfig = getattr(cell.classes[place], way)
     own = cell.fleet and getattr(cell.fleet[place], way) is not None
     key = (way, config, place if own else -1)
     if key not in links:
         name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
-        links[key] = Link(env, config, source(cell.seed, luck), name, reverse.delay.mean_s)
+        reverse = "downlink" if way == "uplink" else "uplink"
+        back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
+        links[key] = Link(env, config, source(cell.seed, luck), name, back_s.__getitem__)
     return links[key]

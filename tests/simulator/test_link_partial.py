@@ -34,7 +34,7 @@ def send(
         "mtu_bits": mtu_bits,
         "arq": {"kind": "selective_repeat", "window": window, "timeout_s": 2.0},
     }
-    link = Link(env, LinkConfig.model_validate(config), Zeros(), "uplink", 0.4)
+    link = Link(env, LinkConfig.model_validate(config), Zeros(), "uplink", lambda device: 0.4)
     link._open_port(0).lane.loss = Script(*lost)
     ends: list[tuple[float, int]] = []
 

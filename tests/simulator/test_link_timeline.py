@@ -32,7 +32,13 @@ class Scripted:
 class Bench:
     """A link of 1 kbit/s, 0.1 s each way, without headers, and a log of all that its messages say."""
 
-    def __init__(self, lost: Scripted | None = None, deaf: Scripted | None = None, **changes: object) -> None:
+    def __init__(
+        self,
+        lost: Scripted | None = None,
+        deaf: Scripted | None = None,
+        back_s: dict[int, float] | None = None,
+        **changes: object,
+    ) -> None:
         settings: dict[str, object] = {
             "rate": {"kind": "constant", "bps": 1000},
             "delay": {"kind": "constant", "delay_s": 0.1},
@@ -41,7 +47,9 @@ class Bench:
         }
         self.env = simpy.Environment()
         self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
-        self.link = Link(self.env, LinkConfig.model_validate(settings | changes), HashedUniforms(), "uplink", 0.1)
+        config = LinkConfig.model_validate(settings | changes)
+        back_s = {} if back_s is None else back_s
+        self.link = Link(self.env, config, HashedUniforms(), "uplink", lambda device: back_s.get(device, 0.1))
         lane = self.link._open_port(0).lane
         lane.loss = lost or lane.loss
         lane.ack_loss = deaf or lane.ack_loss
@@ -145,12 +153,22 @@ def test_a_grant_comes_before_the_queue_and_counts_as_waiting() -> None:
 def test_an_acknowledgement_at_the_very_instant_of_the_timer_wins() -> None:
     """Integer times: the round trip is exactly the timeout, and no packet is repeated."""
     link = {"delay": {"kind": "constant", "delay_s": 2.0}, "arq": {"kind": "stop_and_wait", "timeout_s": 4.0}}
-    bench = Bench(**link)
-    bench.link._reverse_delay_s = 2.0
+    bench = Bench(back_s={0: 2.0}, **link)
     messages = [bench.put(float(k), device=0, bits=1000, number=k) for k in range(5)]
     bench.run()
     assert [message.attempts for message in messages] == [1] * 5
     assert [bench.log[0, k][-1] for k in range(5)] == [(5.0 * k + 3.0, "deliver") for k in range(5)]
+
+
+def test_each_device_hears_after_the_delay_of_its_own_way_back() -> None:
+    """On one link, the second packet of device 1 waits for an acknowledgement that takes 3 s."""
+    bench = Bench(back_s={1: 3.0}, arq={"kind": "stop_and_wait", "timeout_s": 5.0})
+    for device in (0, 1):
+        for number in (0, 1):
+            bench.put(0.0, device=device, bits=1000, number=number)
+    bench.run()
+    ends = {key: log[-1][0] for key, log in bench.log.items()}
+    assert ends == {(0, 0): 1.1, (1, 0): 2.1, (0, 1): 3.1, (1, 1): 6.2}
 
 
 def test_a_packet_that_arrives_as_its_repeat_is_due_is_neither_lost_nor_doubled() -> None:
@@ -239,8 +257,7 @@ def test_a_link_of_their_own_keeps_devices_apart() -> None:
 
 
 def test_an_infinite_rate_costs_propagation_alone() -> None:
-    bench = Bench(rate={"kind": "constant", "bps": "inf"}, mtu_bits=100)
-    bench.link._reverse_delay_s = 0.0
+    bench = Bench(back_s={0: 0.0}, rate={"kind": "constant", "bps": "inf"}, mtu_bits=100)
     bench.put(1.0, device=0, bits=1000)
     bench.run()
     assert bench.log[0, 0][-1] == (2.0, "deliver")

@@ -80,7 +80,7 @@ def predict(
         "header_bits": header_bits,
         "arq": {"kind": "selective_repeat", "window": 10_000, "timeout_s": 60},
     }
-    link = Link(env, LinkConfig.model_validate(settings | more), NoLuck(), "uplink", 0.0)
+    link = Link(env, LinkConfig.model_validate(settings | more), NoLuck(), "uplink", lambda device: 0.0)
     if attempts:
         link._open_port(0).lane.loss = Replay(attempts)
     ends_s = np.zeros(len(bits))
