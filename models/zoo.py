@@ -15,7 +15,8 @@ from pydantic import Field
 from kinds import ConfigError
 from models import smollm2 as smollm2  # registers the kind `smollm2`
 from models import synthetic as synthetic  # registers the kind `synthetic`
-from models.files import ADDRESSES, WEIGHTS, Card, fingerprint, read_card, read_prompts, sha256
+from models.bundled import Bundled
+from models.files import ADDRESSES, WEIGHTS, fingerprint, read_prompts, sha256
 from models.interface import LoadedPair, Pair
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Rung = Literal["100k", "1m"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
-class Sotu(Pair):
+class Sotu(Bundled):
     """Two rungs of our own ladder, trained on State of the Union addresses; prompts from held-out addresses."""
 
     summary: ClassVar[str] = "small Llama models on one 1,024-token BPE of State of the Union addresses, bundled"
@@ -36,14 +37,6 @@ class Sotu(Pair):
     kind: Literal["sotu"] = "sotu"
     drafter: Rung = Field(default="100k", description="rung that drafts, by its number of parameters")
     verifier: Rung = Field(default="1m", description="rung that verifies, by its number of parameters")
-
-    @cached_property
-    def vocabulary(self) -> int:
-        return self._card.vocabulary
-
-    @cached_property
-    def context_tokens(self) -> int:
-        return self._card.context_tokens
 
     @cached_property
     def fingerprint(self) -> str:
@@ -63,10 +56,6 @@ class Sotu(Pair):
         )
         prompts = read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids))
         return LoadedPair(drafter, verifier, prompts, END_TOKEN)
-
-    @cached_property
-    def _card(self) -> Card:
-        return read_card(self.home / "card.json")
 
     @property
     def _files(self) -> list[str]:

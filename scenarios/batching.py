@@ -13,7 +13,7 @@ from scenarios.scenario import Quick, Scenario
 SCENARIO = Scenario(
     name="batching",
     summary="How should one GPU batch the rounds of 1 to 256 devices: not, what waits, a window, continuously?",
-    minutes=2,
+    minutes=1,
     base={
         "models.pair": "sotu",
         "workload.requests": 2,

@@ -19,7 +19,7 @@ LIMITS = {"tpot_p95_s": 0.1, "ttft_s": 1.0}
 SCENARIO = Scenario(
     name="capacity",
     summary="How many devices do one GPU and one cell bear at an objective for time per token, per scheme?",
-    minutes=6,
+    minutes=3,
     base={
         "models.pair": "sotu",
         "workload.requests": 2,

@@ -20,7 +20,7 @@ KEPT = ({"kind": "k_sqs", "k": 8}, {"kind": "c_sqs"})
 SCENARIO = Scenario(
     name="codes",
     summary="What does the shorter code save, in bits, latency and room in a budget of 300 bits a round?",
-    minutes=3,
+    minutes=1,
     base={
         "models.pair": "sotu",
         "workload.requests": 8,

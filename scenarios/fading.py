@@ -16,7 +16,7 @@ SNR_DB = [-20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 20.0]
 SCENARIO = Scenario(
     name="fading",
     summary="Which scheme bears a fading uplink, from -20 to 20 dB, with fades of 20 ms and of 1 s?",
-    minutes=2,
+    minutes=1,
     base={
         "models.pair": "sotu",
         "workload.requests": 8,

@@ -30,7 +30,7 @@ def both(losses: Iterable[float]) -> list[object]:
 SCENARIO = Scenario(
     name="lossy_uplink",
     summary="What does loss on the uplink, 0 to 50%, alone or in bursts, cost each scheme?",
-    minutes=2,
+    minutes=1,
     base={
         "models.pair": "sotu",
         "workload.requests": 8,

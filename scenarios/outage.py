@@ -14,7 +14,7 @@ from scenarios.scenario import Quick, Scenario
 SCENARIO = Scenario(
     name="outage",
     summary="What do outages of the uplink and crashes of servers cost, and which scheme bears them best?",
-    minutes=2,
+    minutes=1,
     base={
         "models.pair": "sotu",
         "workload.devices": 8,

@@ -13,7 +13,7 @@ from scenarios.scenario import Quick, Scenario
 SCENARIO = Scenario(
     name="traces",
     summary="How do the schemes fare on a recorded uplink (yours, or a generated one) that devices share?",
-    minutes=2,
+    minutes=1,
     base={
         "models.pair": "sotu",
         "workload.requests": 6,

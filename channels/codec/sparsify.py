@@ -7,21 +7,12 @@ lowest ids are kept. A rule is a frozen value without state; the adaptive thresh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Law = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
-
-
-class Sparsifier(Protocol):
-    """Anything that keeps some tokens of a law."""
-
-    def support(self, q: Law) -> Ids:
-        """The kept token ids of q, float64 [V]: int64 [K], ascending, K >= 1."""
-        ...
 
 
 @dataclass(frozen=True)
