@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from plots.lines_or_bars import Series, bars, changes, lines
-from plots.style import curves, looks, outside_legend, swept, upright
+from plots.lines_or_bars import Series, bars, changes, lines, room_for
+from plots.style import curves, level, looks, outside_legend, swept, upright
 from simulator.units import quantity, title
 
 METRIC = "payload_bits_per_token"
@@ -17,27 +17,29 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     sent = summary[summary[METRIC] > 0]
     if sent.empty:
         return None
-    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
-    ax = figure.add_subplot()
     series = [Series(METRIC, "payload")]
     if axis is not None and changes(sent, axis, METRIC):
+        figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+        ax = figure.add_subplot()
         lines(ax, sent, axis, series, looks(summary))
         swept(ax, axis, sent[axis].tolist())
         outside_legend(figure, ax)
         ax.set_title(f"Payload bits per token against {title(axis)}", loc="left")
         upright(ax, METRIC, sent[METRIC].tolist(), "payload bits per output token")
         return figure
+    figure = Figure(figsize=room_for(sent), layout="constrained")
+    ax = figure.add_subplot()
     bars(ax, sent, series, looks(summary))
-    upright(ax, METRIC, [0.0], "payload bits per output token")
+    level(ax, METRIC, "payload bits per output token")
     tops = [float(rows[METRIC].iloc[0]) for _, rows in curves(sent)]
     halves = [float(rows[METRIC + "_ci95"].fillna(0.0).iloc[0]) for _, rows in curves(sent)]
-    for x, (top, half) in enumerate(zip(tops, halves, strict=True)):
-        ax.annotate(quantity(top, ""), (x, top + half), (0, 3), textcoords="offset points", ha="center", fontsize=9)
+    for y, (top, half) in enumerate(zip(tops, halves, strict=True)):
+        ax.annotate(quantity(top, ""), (top + half, y), (4, 0), textcoords="offset points", va="center", fontsize=9)
     highest = max(top + half for top, half in zip(tops, halves, strict=True))
     if max(tops) > 50 * min(tops):
-        ax.set_yscale("log")
-        ax.set_ylim(min(tops) / 2, highest * 2)
+        ax.set_xscale("log")
+        ax.set_xlim(min(tops) / 2, highest * 3)
     else:
-        ax.set_ylim(0, highest * 1.12)
+        ax.set_xlim(0, highest * 1.15)
     ax.set_title("Payload bits per token" + (f" (the same at every {title(axis)})" if axis else ""), loc="left")
     return figure

@@ -33,21 +33,28 @@ def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
 
 
 def bars(ax: Axes, summary: pd.DataFrame, series: list[Series], look: dict[str, Look]) -> None:
-    """A group of bars a curve, one a series, with 95% half-widths. Curves without a value are left out."""
+    """A group of level bars a curve, one a series, with 95% half-widths. Curves without a value are left out."""
     groups = [(name, rows.iloc[0]) for name, rows in curves(summary) if rows[series[0].column].notna().any()]
-    width = 0.7 / len(series)
+    height = 0.7 / len(series)
     for i, one in enumerate(series):
-        offset = (i - (len(series) - 1) / 2) * width
+        offset = (i - (len(series) - 1) / 2) * height
         for j, (curve, row) in enumerate(groups):
             colour = look[curve].colour
             half = row.get(one.column + CI_SUFFIX, np.nan)
-            ax.bar(
-                j + offset, row[one.column], width * 0.92, color=colour if one.filled else "white",
+            ax.barh(
+                j + offset, row[one.column], height * 0.92, color=colour if one.filled else "white",
                 edgecolor=colour, hatch=None if one.filled else "////", linewidth=1.0,
-                yerr=None if np.isnan(half) else half, error_kw={"elinewidth": 1.1, "capsize": 3, "ecolor": "#333333"},
+                xerr=None if np.isnan(half) else half, error_kw={"elinewidth": 1.1, "capsize": 3, "ecolor": "#333333"},
             )  # fmt: skip
-    ax.set_xticks(range(len(groups)), [curve for curve, _ in groups])
-    ax.grid(axis="x", visible=False)
+    ax.set_yticks(range(len(groups)), [curve for curve, _ in groups])
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+
+
+def room_for(summary: pd.DataFrame, bars_a_curve: int = 1) -> tuple[float, float]:
+    """Inches across and down of a figure with those bars and the names of the curves beside them."""
+    names = summary["curve"].astype(str)
+    return 5.2 + 0.08 * names.str.len().max(), max(2.6, 1.3 + 0.34 * bars_a_curve**0.5 * names.nunique())
 
 
 def lines(ax: Axes, summary: pd.DataFrame, axis: str, series: list[Series], look: dict[str, Look]) -> None:

@@ -140,6 +140,13 @@ def upright(ax: Axes, name: str, values: Sequence[float], label: str | None = No
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _tick(y, name)))
 
 
+def level(ax: Axes, name: str, label: str) -> None:
+    """Labels the horizontal axis as metric `name`, from 0, where bars lie along it."""
+    ax.set_xlabel(_label(label, name))
+    ax.set_xlim(left=0)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _tick(x, name)))
+
+
 def outside_legend(figure: Figure, ax: Axes, title: str | None = None) -> None:
     """A legend to the right of the axes, where it hides nothing."""
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), title=title, borderaxespad=0.0, alignment="left")

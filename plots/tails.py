@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from plots.lines_or_bars import Series, bars, lines
-from plots.style import looks, swept, upright
+from plots.lines_or_bars import Series, bars, lines, room_for
+from plots.style import level, looks, swept, upright
 from simulator.units import title
 
 SERIES = [
@@ -22,7 +22,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     names = [one.column for one in SERIES]
     if not set(names) <= set(summary.columns) or summary[names].isna().all(axis=None):
         return None
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.4) if axis is not None else room_for(summary, 2), layout="constrained")
     ax = figure.add_subplot()
     if axis is not None:
         lines(ax, summary, axis, SERIES, looks(summary))
@@ -38,8 +38,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     ]
     figure.legend(keys, [one.label for one in SERIES], loc="outside lower center", ncols=2)
     ax.set_title("Median and 99th percentile over requests", loc="left")
-    ax.tick_params(axis="x", labelrotation=20)
-    upright(ax, "latency_s", [0.0], "latency per output token")
+    level(ax, "latency_s", "latency per output token")
     return figure
 
 

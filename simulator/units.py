@@ -10,6 +10,7 @@ _UNITS = {
 }  # fmt: skip
 PREFIXED = ("s", "bit/s", "Hz")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
+_SPELLED = {"snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -47,20 +48,16 @@ def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:
 
 
 def title(name: str) -> str:
-    """A column's name in words: `uplink.rate.bps` -> `uplink rate`, `models.temperature` -> `temperature`."""
+    """A column's name in words: `uplink.rate.bps` -> `uplink rate`, `uplink.rate.mean_snr_db` -> `uplink mean SNR`."""
     words = name.split(".")
     if words[-1] == "bps":
         words = words[:-1]
     elif len(words) > 1:
-        words = words[-2:] if words[0] not in ("models", "workload", "scheme") else words[-1:]
-    return (
-        " ".join(words)
-        .removesuffix("_s")
-        .removesuffix("_bits")
-        .removesuffix("_bps")
-        .removesuffix("_db")
-        .replace("_", " ")
-    )
+        words = [words[0], words[-1]] if words[0] not in ("models", "workload", "scheme") else words[-1:]
+    text = " ".join(words)
+    for suffix in ("_s", "_bits", "_bps", "_db"):
+        text = text.removesuffix(suffix)
+    return " ".join(_SPELLED.get(word, word) for word in text.replace("_", " ").split())
 
 
 def _digits(value: float, digits: int) -> str:

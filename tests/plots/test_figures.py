@@ -83,8 +83,8 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_logarithmic_in
     assert others < ax.get_xlim()[1] < 1.4 * others
     assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
     assert [text.get_text() for text in ax.texts if "→" in text.get_text()] == ["1 ks →"]
-    assert drawn("bits", table, None).axes[0].get_yscale() == "log"
-    assert drawn("bits", summary(), None).axes[0].get_yscale() == "linear"
+    assert drawn("bits", table, None).axes[0].get_xscale() == "log"
+    assert drawn("bits", summary(), None).axes[0].get_xscale() == "linear"
 
 
 def test_every_part_of_the_breakdown_has_a_colour_of_its_own() -> None:
@@ -94,8 +94,8 @@ def test_every_part_of_the_breakdown_has_a_colour_of_its_own() -> None:
 
 def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(summary: Make) -> None:
     table = summary()
-    heights = [bar.get_height() for group in bars_of(drawn("bits", table)) for bar in group]
-    assert heights == [500.0, 100.0, 150.0]
+    widths = [bar.get_width() for group in bars_of(drawn("bits", table)) for bar in group]
+    assert widths == [500.0, 100.0, 150.0]
     table["payload_bits_per_token"] *= np.log10(table[AXIS])
     curves = curves_of(drawn("bits", table))
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [300, 400, 500, 600])
@@ -103,15 +103,15 @@ def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(s
 
 def test_resampling_stands_beside_its_bound_for_every_scheme_that_drafts(summary: Make) -> None:
     figure = drawn("resampling", summary())
-    assert [bar.get_height() for group in bars_of(figure) for bar in group] == [0.2] * 3 + [0.3] * 3
-    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["dense", "k_sqs", "c_sqs"]
+    assert [bar.get_width() for group in bars_of(figure) for bar in group] == [0.2] * 3 + [0.3] * 3
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["dense", "k_sqs", "c_sqs"]
 
 
 def test_a_bound_above_one_is_cut_and_its_value_written(summary: Make) -> None:
     table = summary()
     table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 2.91
     (ax,) = drawn("resampling", table).axes
-    assert ax.get_ylim()[1] < 1.2 and [text.get_text() for text in ax.texts] == ["2.91"]
+    assert ax.get_xlim()[1] < 1.2 and [text.get_text() for text in ax.texts] == ["2.91"]
     assert not drawn("resampling", summary()).axes[0].texts
 
 
@@ -144,7 +144,7 @@ def test_tails_are_the_median_and_the_99th_percentile(summary: Make) -> None:
     np.testing.assert_allclose(curves["dense, median"].lines[0].get_ydata(), rows["latency_per_token_p50_s"])
     np.testing.assert_allclose(curves["dense, 99th percentile"].lines[0].get_ydata(), rows["latency_per_token_p99_s"])
     bars = bars_of(drawn("tails", summary(rates=(1e4,)), None))
-    assert [round(bar.get_height(), 6) for group in bars for bar in group] == [
+    assert [round(bar.get_width(), 6) for group in bars for bar in group] == [
         round(f * v, 6) for f in (0.9, 2.0) for v in summary(rates=(1e4,))["latency_per_token_s"]
     ]
 

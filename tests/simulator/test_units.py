@@ -55,6 +55,8 @@ def test_a_written_rate_is_within_half_a_percent(rate: float) -> None:
 def test_titles_are_words() -> None:
     named = {
         "uplink.rate.bps": "uplink rate",
+        "uplink.rate.mean_out_s": "uplink mean outage",
+        "uplink.rate.mean_snr_db": "uplink mean SNR",
         "models.temperature": "temperature",
         "latency_per_token_s": "latency per token",
     }
