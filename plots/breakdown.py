@@ -35,10 +35,11 @@ _SMALL = 0.004
 
 
 def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
-    """A panel for the lowest, middle and highest value of the axis, a bar a curve; None without breakdown columns."""
+    """A panel for the lowest, middle and highest value of the axis, a bar a curve; None where there is nothing."""
     names = [name for name in COLOURS if name in summary.columns]
-    if not names or sorted(COLOURS) != sorted(BREAKDOWN):
+    if not names or sorted(COLOURS) != sorted(BREAKDOWN) or not summary[names].fillna(0.0).to_numpy().any():
         return None
+    order = [name for name, _ in curves(summary)]
     chosen = _three(summary, axis)
     panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
     large = _large(summary, names)
@@ -49,7 +50,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     )
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (at, rows) in zip(axes, panels, strict=True):
-        _panel(ax, rows, names, large)
+        _panel(ax, rows, order, names, large)
         if axis is not None and at is not None:
             ax.set_title(f"{title(axis)} {quantity(at, axis)}", fontsize=10)
     axes[0].invert_yaxis()
@@ -74,13 +75,16 @@ def _large(summary: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _top(totals: list[float]) -> float:
-    """Where the panel ends: the tallest bar within 5 times their median; those that dwarf the others are cut there."""
+    """Where the panel ends: the longest bar within 5 times their median; those that dwarf the others are cut there."""
     return max((total for total in totals if total <= 5 * float(np.median(totals))), default=0.0)
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], large: list[str]) -> None:
-    """Stacks the large parts and the sum of the others, from left to right; each panel has its own scale."""
-    means = pd.DataFrame({curve: part[names].mean() for curve, part in curves(rows)}).fillna(0.0)
+def _panel(ax: Axes, rows: pd.DataFrame, order: list[str], names: list[str], large: list[str]) -> None:
+    """Stacks the large parts and the sum of the others, from left to right, the curves in `order` from top to bottom;
+    each panel has its own scale."""
+    means = pd.DataFrame({curve: part[names].mean() for curve, part in curves(rows)})
+    missing = [curve for curve in order if curve not in means or means[curve].isna().all()]
+    means = means.reindex(columns=order).fillna(0.0)
     left = np.zeros(means.shape[1])
     places = np.arange(means.shape[1])
     stacks = [(name.removesuffix("_s").replace("_", " "), means.loc[name], COLOURS[name]) for name in large]
@@ -94,8 +98,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], large: list[str]) -> 
         shown = np.minimum(right, top) - start
         ax.barh(places, shown, 0.68, left=start, color=colour, label=label, edgecolor="white", linewidth=0.4)
         left = right
-    for y, total in zip(places, left, strict=True):
-        label = quantity(float(total), "x_s") + (" →" if total > top else "")
+    for y, total, curve in zip(places, left, order, strict=True):
+        label = "none" if curve in missing else quantity(float(total), "x_s") + (" →" if total > top else "")
         ax.text(min(total, top) + 0.02 * top, float(y), label, ha="left", va="center", fontsize=8)
     factor, prefix = prefix_of(top)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / factor:g} {prefix}s" if x else "0"))

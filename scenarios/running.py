@@ -16,6 +16,7 @@ from scenarios.searching import FOUND, Search
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.findings import SEPARABLE
 from simulator.stats import axis_of, summarise, with_curves
+from simulator.store import SEARCH
 
 
 def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bool, quiet: bool) -> str:
@@ -28,8 +29,8 @@ def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bo
     search = None if job.objective is None else Search(job.cells, job.objective, out)
     with Progress(quiet) as progress:
         cells = job.cells if search is None else search.cells(workers, overwrite=overwrite, progress=progress)
-        overwrite |= search is not None  # which has seen to it that what lies in `out` is its own
-        table = sweep(cells, out, workers, cluster, overwrite=overwrite, progress=progress)
+        keep = () if search is None else (SEARCH,)
+        table = sweep(cells, out, workers, cluster, overwrite=overwrite, keep=keep, progress=progress)
     note = Note(job.name, job.axis, tuple(job.figures), () if search is None else (search.field, *FOUND))
     note.write(out)
     table = with_derived(table, job.axis)

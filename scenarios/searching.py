@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kinds import ConfigError
 from simulator.search import Objective, capacities
-from simulator.store import identity
+from simulator.store import SEARCH, identity, make_way
 
 if TYPE_CHECKING:
     from simulator.config import Cell
 
-_NOTE = "search.json"
 FOUND = ("capacity", "bounded")
 """Columns of what was found: devices, and whether more were seen to fail."""
 Progress = Callable[[int, int, str], None]
@@ -40,8 +38,8 @@ class Search:
 
     def cells(self, workers: int, *, overwrite: bool, progress: Progress) -> list[Cell]:
         """The cells at what each setting bears, found now or read back. Raises ConfigError where `out` is taken."""
-        if not self._remembered() and not overwrite and self._out.is_dir() and any(self._out.iterdir()):
-            raise ConfigError(f"out = {self._out}: holds other results; name another directory or add --overwrite")
+        if not self._remembered():
+            make_way(self._out, overwrite)
         total = len(self._settings)
         missing = {place: cells for place, cells in enumerate(self._settings) if place not in self._found}
         progress(len(self._found), total, "resumed" if self._found else "")
@@ -68,14 +66,14 @@ class Search:
     def _keep(self) -> None:
         self._out.mkdir(parents=True, exist_ok=True)
         note = {"identity": self._identity, "found": self._found, "tried": self._tried}
-        unfinished = self._out / f"{_NOTE}.unfinished"
+        unfinished = self._out / f"{SEARCH}.unfinished"
         unfinished.write_text(json.dumps(note) + "\n")
-        unfinished.replace(self._out / _NOTE)
+        unfinished.replace(self._out / SEARCH)
 
     def _remembered(self) -> bool:
         """Reads back what an earlier search of this identity has found here; False where there was none."""
         try:
-            note = json.loads((self._out / _NOTE).read_text())
+            note = json.loads((self._out / SEARCH).read_text())
         except (OSError, ValueError):
             return False
         if note.get("identity") != self._identity:

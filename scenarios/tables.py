@@ -31,6 +31,8 @@ COSTS_HEADING = "bits per output token; drafts, accepted drafts per round; rejec
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
     """A row per value of the axis, a column per curve: mean ± half-width; `*` marks the lowest mean of a row."""
     table = summary[summary[metric].notna()]
+    if table.empty:
+        return f"{title(metric)}: no request was answered"
     factor, symbol = _scale(table[metric], metric)
     names = list(dict.fromkeys(table[CURVE]))
     rows = [(None, table)] if axis is None else list(table.groupby(axis, sort=True))

@@ -235,10 +235,12 @@ class Link:
         if verdict is Verdict.RESEND:
             self._enqueue(packet)
         elif verdict is Verdict.PAUSE:
+            for other in packet.port.sender.suspend(packet):
+                self._enqueue(other)
             later(self.env, self.config.arq.timeout_max_s, partial(self._resume, packet))
 
     def _resume(self, packet: Flight, _: simpy.Event) -> None:
-        if not packet.acked:
+        if not packet.acked and packet.port.sender.offer(packet):
             self._enqueue(packet)
 
     def _drop(self, packets: Iterable[Flight]) -> None:

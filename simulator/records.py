@@ -173,8 +173,12 @@ class Columns:
 
 
 def _dtype(column: str) -> str:
-    whole = column in WHOLE_COLUMNS
-    return "bool" if column == "over_budget" else "int64" if whole else "float64"
+    return "bool" if column == "over_budget" else "int64" if column in WHOLE_COLUMNS else "float64"
+
+
+_SCHEMA: Final = pa.schema(
+    [("cell", pa.string())] + [(name, pa.type_for_alias(_dtype(name))) for name in ROUND_COLUMNS[1:]]
+)
 
 
 class Recorder:
@@ -217,15 +221,16 @@ class Recorder:
         return requests, pd.concat(self._chunks or empty, ignore_index=True)
 
     def _flush(self) -> None:
+        if not self._rounds and (self._writer is not None or self._chunks):
+            return
         columns = self._rounds.take()
         for name in self.totals:
             self.totals[name] += float(columns[name].sum())
         self.speculative += int(np.count_nonzero(columns["drafted"]))
-        chunk = pd.DataFrame({"cell": [self._cell] * len(columns["round"])} | columns)
+        cell = [self._cell] * len(columns["round"])
         if self._path is None:
-            self._chunks.append(chunk)
+            self._chunks.append(pd.DataFrame({"cell": pd.Series(cell, dtype="str")} | columns))
             return
-        table = pa.Table.from_pandas(chunk, preserve_index=False)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema)
-        self._writer.write_table(table)
+            self._writer = pq.ParquetWriter(self._path, _SCHEMA)
+        self._writer.write_table(pa.table({"cell": cell} | columns, schema=_SCHEMA))

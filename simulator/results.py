@@ -34,7 +34,7 @@ BREAKDOWN_MEANING: dict[str, str] = {
     "uplink_transmit_s": "first transmission of the payload's bits",
     "retransmit_s": "second and later transmissions",
     "propagation_s": "in flight, either way",
-    "timeout_wait_s": "lost, and the sender waits for its timer, either way",
+    "timeout_wait_s": "lost, and the sender waits for its timer or pauses, either way",
     "cloud_queue_s": "waiting for a cloud server",
     "cloud_decode_s": "the cloud decodes by itself: the verifier token by token, or a co-located pair",
     "verify_s": "the verifier checks drafts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,7 @@ from simulator.streams import source
 from simulator.workload import Users
 
 GC_THRESHOLDS = (50_000, 20, 100)
+"""Of the garbage collector, in a run."""
 MEMORY = Memory()
 """What this process has decoded so far."""
 
@@ -84,20 +86,28 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, progress: Callable[[fl
 
 
 def run(plant: Plant, horizon_s: float) -> None:
-    """Runs until every request has ended, or to the horizon.
+    """Runs until every request has ended, or to the horizon, what happens at that instant included.
 
     What exists at the start (models, remembered trees) is kept out of the garbage collector's rounds meanwhile, and
     those are few: a run makes next to no cycles, and its live objects are many.
     """
-    later(plant.env, horizon_s, lambda _: plant.users.stop())
+    later(plant.env, horizon_s, partial(_close, plant))
     thresholds = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        plant.env.run(plant.users.finished)
+        plant.env.run(plant.users.over)
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _close(plant: Plant, _: simpy.Event) -> None:
+    """Stops the run as soon as nothing more happens at this instant."""
+    if plant.env.peek() > plant.env.now:
+        plant.users.stop()
+    else:
+        later(plant.env, 0.0, partial(_close, plant))
 
 
 def _link(

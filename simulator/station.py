@@ -37,8 +37,10 @@ class Station:
     left: int = 0
     served: int = 0
     _sojourn_s: float = 0.0
-    _arrivals_s: float = 0.0
-    """The arrival times of the customers who are here, added up."""
+    _origin_s: float = 0.0
+    """When the station was last empty."""
+    _since_origin_s: float = 0.0
+    """How long after that the customers who are here came, added up."""
     _area: float = 0.0
     _busy_area: float = 0.0
     _in_service: int = 0
@@ -47,8 +49,10 @@ class Station:
     def arrive(self, serving: bool = False) -> Customer:
         """A customer joins the queue now, and where a place is known to be free, its service starts at once."""
         now_s = self._advance()
+        if self.arrived == self.left:
+            self._origin_s, self._since_origin_s = now_s, 0.0
         self.arrived += 1
-        self._arrivals_s += now_s
+        self._since_origin_s += now_s - self._origin_s
         if not serving:
             return Customer(now_s)
         self._in_service += 1
@@ -72,7 +76,7 @@ class Station:
         customer.gone = True
         self.left += 1
         self._sojourn_s += now_s - arrived_s
-        self._arrivals_s = self._arrivals_s - arrived_s if self.left < self.arrived else 0.0
+        self._since_origin_s -= arrived_s - self._origin_s
         if customer.began_s is not None:
             self._in_service -= 1
             self.served += 1
@@ -85,7 +89,7 @@ class Station:
     @property
     def sojourn_s(self) -> float:
         """Total time spent here by all customers so far, those still here included."""
-        return self._sojourn_s + self.present * self.clock.now - self._arrivals_s
+        return self._sojourn_s + self.present * (self.clock.now - self._origin_s) - self._since_origin_s
 
     @property
     def area(self) -> float:

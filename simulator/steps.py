@@ -54,6 +54,7 @@ class DraftSums(NamedTuple):
 
 
 def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:
+    """The sums of these drafts."""
     return DraftSums(
         sum(drafted.support_size for drafted in drafts),
         sum(drafted.draft.support.size for drafted in drafts),

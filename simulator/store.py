@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib import metadata
@@ -32,6 +32,10 @@ from kinds import ConfigError
 from simulator.config import Cell
 from simulator.stats import summarise
 
+SEARCH = "search.json"
+"""What a search for the most devices has found so far, in the directory of its results."""
+OURS = ("manifest.json", SEARCH)
+"""Each marks a directory of results."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
 """What a part holds: two tables, and a folder with one file of rounds a cell."""
@@ -40,7 +44,8 @@ CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
 class Store:
     """One result directory, opened for one list of cells. Raises ConfigError where it cannot be used."""
 
-    def __init__(self, out: Path, cells: Sequence[Cell], overwrite: bool) -> None:
+    def __init__(self, out: Path, cells: Sequence[Cell], overwrite: bool, keep: Collection[str] = ()) -> None:
+        """`keep`: files in `out` that are the caller's: they are no results, and stay where results are overwritten."""
         self.out = out
         self._cells = cells
         self._identity = identity(cells)
@@ -49,9 +54,8 @@ class Store:
         self._parts = out / "parts"
         found = self._manifest()
         if found.get("identity") != self._identity:
-            if not self._created and not overwrite and any(out.iterdir()):
-                raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
-            self._open(found)
+            make_way(out, overwrite, keep)
+            self._open()
 
     @property
     def finished(self) -> bool:
@@ -110,10 +114,8 @@ class Store:
         if self._created and not kept:
             shutil.rmtree(self.out, ignore_errors=True)
 
-    def _open(self, found: dict[str, Any]) -> None:
+    def _open(self) -> None:
         try:
-            if found:  # other results of ours, to be overwritten
-                shutil.rmtree(self.out)
             self.out.mkdir(parents=True, exist_ok=True)
             self._write_manifest(finished=False)
         except OSError as error:
@@ -140,6 +142,19 @@ class Store:
         }
         text = json.dumps(manifest, indent=1)
         _atomically(self.out / "manifest.json", lambda path: path.write_text(text))
+
+
+def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
+    """Leaves `out`, if it is there, without other results than the files to `keep`.
+
+    Raises ConfigError where something else is in it and may not be overwritten. Only what is known as ours is removed.
+    """
+    there = [path for path in out.iterdir() if path.name not in keep] if out.is_dir() else []
+    if there and not overwrite:
+        raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
+    if any(path.name in OURS for path in there):
+        for path in there:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,8 @@ from simulator.settings import flatten
 from simulator.store import CELLS, REQUESTS, ROUNDS, Store
 
 Progress = Callable[[float, int, str], None]
-Tick = Callable[[float], None]
-"""Hears how many cells of a group are done, the part of the one under way included."""
+Tick = Callable[[float, str], None]
+"""Hears how many cells of a group are done, the part of the one under way included, and what kind that one is."""
 Task = tuple[str, list[dict[str, object]], Path | None]
 """The name of a group, its cells as plain fields, and where to put what they give."""
 
@@ -39,15 +39,16 @@ def sweep(
     cluster: str | None = None,
     *,
     overwrite: bool = False,
+    keep: Collection[str] = (),
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
 
     `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
-    other results refused unless `overwrite`. `cluster`: in place of `workers` processes here, the address of a Dask
-    scheduler (extra `cluster`) whose workers see `out` under the same path. `progress(done, total, label)` is called as
-    groups of cells are finished, and from within a cell where only this process works. Raises ConfigError on a user's
-    mistake, and leaves no new directory behind then.
+    other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
+    `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
+    path. `progress(done, total, label)` is called as groups of cells are finished, and from within a cell where only
+    this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
     """
     crew = Processes(workers) if cluster is None else Cluster(cluster)
     run = partial(_run, _groups(cells), crew, progress=progress or _silent)
@@ -55,7 +56,7 @@ def sweep(
         raise ConfigError("cells = []: at least one is needed")
     if out is None:
         return in_order(cells, list(run(None)))
-    store = Store(Path(out).resolve(), cells, overwrite)
+    store = Store(Path(out).resolve(), cells, overwrite, keep)
     if not store.finished:
         try:
             parts = list(run(store))
@@ -150,8 +151,8 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
         for name, group in missing.items()
     ]
 
-    def tick(share: float) -> None:
-        progress(done + share, total, "")
+    def tick(share: float, label: str) -> None:
+        progress(done + share, total, label)
 
     for name, rows in crew.results(tasks, tick):
         if store is not None:
@@ -171,7 +172,7 @@ def _group(
         shutil.rmtree(folder, ignore_errors=True)
         (folder / ROUNDS).mkdir(parents=True)
     for number, cell in enumerate(map(Cell.from_fields, fields)):
-        within = None if tick is None else partial(_tick, tick, number)
+        within = None if tick is None else partial(_tick, tick, number, cell.scheme.kind)
         result = simulate(cell, memory, folder and folder / ROUNDS / f"{cell.id}.parquet", within)
         rows.append({"cell": cell.id, **flatten(cell), **result.summary})
         requests.append(result.requests)
@@ -182,8 +183,8 @@ def _group(
     return name, table
 
 
-def _tick(tick: Tick, finished: int, share: float) -> None:
-    tick(finished + share)
+def _tick(tick: Tick, finished: int, label: str, share: float) -> None:
+    tick(finished + share, label)
 
 
 def _silent(_done: float, _total: int, _label: str) -> None:

@@ -52,8 +52,10 @@ def title(name: str) -> str:
     words = name.split(".")
     if words[-1] == "bps":
         words = words[:-1]
+    elif len(words) == 3 and words[1] == "rate":  # of which there are two: the link says more than the part
+        words = [words[0], words[2]]
     elif len(words) > 1:
-        words = [words[0], words[-1]] if words[0] not in ("models", "workload", "scheme") else words[-1:]
+        words = words[-2:] if words[0] not in ("models", "workload", "scheme") else words[-1:]
     text = " ".join(words)
     for suffix in ("_s", "_bits", "_bps", "_db"):
         text = text.removesuffix(suffix)

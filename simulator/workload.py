@@ -31,7 +31,7 @@ class Users:
     ) -> None:
         self.live: dict[tuple[int, int], Request] = {}
         """Requests that have come and not ended, by device and number."""
-        self.finished = env.event()
+        self.over = env.event()
         """Happens when all requests have come and ended, or the run is stopped."""
         self._env = env
         self._recorder = recorder
@@ -47,8 +47,8 @@ class Users:
 
     def stop(self) -> None:
         """What has not ended by now stays in flight."""
-        if not self.finished.triggered:
-            self.finished.succeed()
+        if not self.over.triggered:
+            self.over.succeed()
 
     def start(self, devices: Sequence[Device]) -> None:
         """Schedules the first request of each device, and its absences."""

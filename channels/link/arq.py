@@ -44,7 +44,7 @@ class Verdict(Enum):
 
     STALE = "acknowledged, or sent again since: do nothing"
     RESEND = "send the next attempt"
-    PAUSE = "that was the last attempt allowed in a row: send the next one when `pause_s` have passed"
+    PAUSE = "that was the last attempt allowed in a row: `suspend` it, and `offer` it again after `timeout_max_s`"
 
 
 class Arq(Choice):
@@ -71,7 +71,7 @@ class Arq(Choice):
     max_attempts: int | None = Field(
         None,
         ge=1,
-        description="Attempts per packet before its sender takes the link for gone, and tries again only after "
+        description="Attempts per packet before its sender lets others go first, and tries again only after "
         "timeout_max_s; null: no limit.",
     )
     ack_loss: Loss = Field(
@@ -162,11 +162,15 @@ class Sender(Generic[P]):
         limit = self._arq.max_attempts
         return Verdict.PAUSE if limit is not None and packet.attempt % limit == 0 else Verdict.RESEND
 
+    def suspend(self, packet: P) -> Sequence[P]:
+        """This packet pauses, and takes no place in the window meanwhile. Answers the held packets that may go now."""
+        self._open.remove(packet)
+        return self._slide()
+
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         """These packets are no longer wanted: as good as acknowledged. Answers the held packets that may go now."""
         for packet in packets:
             packet.acked = True
-        self._held = [packet for packet in self._held if not packet.acked]
         return self._slide()
 
     def _slide(self) -> Sequence[P]:
@@ -174,7 +178,10 @@ class Sender(Generic[P]):
             del self._open[0]
         if not self._held:
             return ()
-        room = self._window - len(self._open)
-        opened, self._held = self._held[:room], self._held[room:]
-        self._open += opened
+        opened: list[P] = []
+        while self._held and len(self._open) < self._window:
+            packet = self._held.pop(0)
+            if not packet.acked:
+                self._open.append(packet)
+                opened.append(packet)
         return opened

@@ -18,8 +18,6 @@ class Batching(Choice):
 
     chunked: ClassVar[bool] = False
     """Whether a job may be split over passes, so that a long prefill does not hold up the others."""
-    patient: ClassVar[bool] = False
-    """Whether a free server may wait for company; it says in `ready_s` for how long."""
 
     cap: int = Field(16, ge=1, description="most jobs of one pass")
 
@@ -44,7 +42,6 @@ class BatchWaiting(Batching):
 class SizeOrWindow(Batching):
     """A free server waits until the cap is reached or the oldest job has waited for the window."""
 
-    patient: ClassVar[bool] = True
     kind: Literal["window"] = "window"
     window_s: float = Field(0.02, ge=0, allow_inf_nan=False, description="longest wait of the oldest job for company")
 

@@ -32,7 +32,8 @@ class Pool:
     def __init__(self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory) -> None:
         self.servers = servers
         self.kv = kv
-        self.patient = batching.patient
+        self.patient = type(batching).ready_s is not Batching.ready_s
+        """Whether a free server may wait for company."""
         self._batching = batching
         self._token_budget = token_budget
         self._jobs: dict[Job, None] = {}

@@ -203,3 +203,24 @@ def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> N
 def test_nothing_is_imported_to_draw_before_something_is_drawn() -> None:
     code = "import plots, sys; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing(summary: Make) -> None:
+    table = summary()
+    missing = table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())]
+    figure = drawn("breakdown", missing)
+    names = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert names == ["cloud_only", "dense", "k_sqs", "c_sqs"]
+    for panel, rate in enumerate((table[AXIS].min(), table[AXIS].max())):
+        at = panel if panel == 0 else len(figure.axes) - 1
+        widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(figure, at)], axis=0)
+        expected = table[table[AXIS] == rate].set_index("curve")["latency_per_token_s"].reindex(names).to_numpy().copy()
+        expected[1] *= panel == 0
+        np.testing.assert_allclose(widths, expected)
+    assert [t.get_text() for t in figure.axes[-1].texts][1] == "none"
+
+
+def test_where_nothing_was_answered_there_is_no_breakdown(summary: Make) -> None:
+    table = summary()
+    table[list(BREAKDOWN)] = np.nan
+    assert plots.draw("breakdown", table, AXIS) is None

@@ -310,6 +310,8 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
         mine = tried[tried["uplink.rate.bps"] == row["uplink.rate.bps"]].set_index("workload.devices")["tpot_p95_s"]
         assert row["bounded"] and mine[row["capacity"]] <= 0.1 < mine[mine.index > row["capacity"]].min()
         assert f"{row['capacity']:.0f}" in out
+    swept = pd.read_csv(tmp_path / "found" / "cells.csv")
+    assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
     monkeypatch.setattr(simulator.search, "capacities", None)
     monkeypatch.setattr(scenarios.searching, "capacities", None)
     assert typed(*command, "--out=found") == (0, out, "")

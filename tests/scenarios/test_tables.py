@@ -75,3 +75,9 @@ def test_what_a_cell_bears_is_told_with_the_station_that_limits_it() -> None:
     assert "tpot_p95_s <= 100 ms and ttft_s <= 1 s, to 5%" in text
     rows = [line.split() for line in text.splitlines()[-2:]]
     assert rows == [["1", "kbit/s", "7", "uplink", "0"], ["1", "Mbit/s", "1,200", "cloud", "64+"]]
+
+
+def test_where_nothing_was_answered_the_table_says_so() -> None:
+    assert headline(summary(1).assign(latency_per_token_s=float("nan")), None) == (
+        "latency per token: no request was answered"
+    )

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
+from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import Bench
+
+from simulator.cloud.config import Batching
 
 STEP = 4096
 BASE, PER_SEQUENCE, PER_TOKEN, PER_CACHED = 20 * STEP, 2 * STEP, 4 * STEP, STEP
@@ -171,3 +174,20 @@ def test_after_the_oldest_withdraws_the_window_is_that_of_the_next() -> None:
     bench.call(20, lambda: bench.cloud.withdraw(bench.visits[0].job))
     bench.run()
     assert bench.visits[0].done_s == [] and bench.visits[1].done_s == [45.0]
+
+
+class Patient(Batching):
+    """A user's own: waits 3 s for company, and says so by `ready_s` alone."""
+
+    kind: Literal["patient_in_tests"] = "patient_in_tests"
+
+    def ready_s(self, waiting: int, oldest_s: float) -> float:
+        return oldest_s + 3
+
+
+def test_a_batching_of_ones_own_is_waited_for() -> None:
+    bench = Bench(batching="patient_in_tests")
+    bench.at(1.0, (0, 0), 2)
+    bench.at(3.0, (1, 0), 2)
+    bench.run()
+    assert [visit.began_s for visit in bench.visits] == [[4.0], [4.0]]

@@ -93,3 +93,10 @@ def test_nonsense_is_refused_in_one_line(classes: list[dict[str, Any]], devices:
     with pytest.raises(ConfigError, match=message) as caught:
         cell(fleet=classes, workload=ASKED | {"devices": devices})
     assert "\n" not in str(caught.value)
+
+
+def test_on_a_shared_uplink_acknowledgements_take_each_class_its_own_way_back() -> None:
+    near, far = ({"uplink": None, "downlink": link(1e6, delay_s=delay_s)} for delay_s in (0.01, 0.15))
+    run = ran(fleet({"name": "near", **near}, {"name": "far", "count": 2, **far}))
+    (uplink,) = run.plant.uplinks
+    assert {device: port.reverse_delay_s for device, port in uplink._ports.items()} == {0: 0.01, 1: 0.15, 2: 0.15}

@@ -191,7 +191,7 @@ def test_a_full_buffer_drops_the_newest_and_its_timer_brings_it_back() -> None:
 
 
 def test_a_sender_pauses_after_its_last_attempt_in_a_row() -> None:
-    """Attempts 0 and 1 are lost: attempt 2 waits for 10 s, and so does the device's next message."""
+    """Attempts 0 and 1 are lost: attempt 2 waits for 10 s, and lets the device's next message go first."""
     arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 2, "timeout_max_s": 10}
     bench = Bench(lost=Scripted((0, 0, 0, 0), (0, 0, 0, 1)), arq=arq)
     bench.put(0.0, device=0, bits=1000)
@@ -201,7 +201,27 @@ def test_a_sender_pauses_after_its_last_attempt_in_a_row() -> None:
     second = [(1.5, "queue"), (1.5, "retransmit"), (2.5, "timeout_wait")]
     third = [(13.0, "queue"), (13.0, "retransmit"), (14.0, "propagation"), (14.1, "deliver")]
     assert bench.log[0, 0] == [*first, *second, *third]
-    assert bench.log[0, 1] == [(0, "queue"), (14.2, "transmit"), (15.2, "propagation"), (15.3, "deliver")]
+    assert bench.log[0, 1] == [(0, "queue"), (3.0, "transmit"), (4.0, "propagation"), (4.1, "deliver")]
+
+
+def test_a_packet_whose_pause_ends_waits_for_its_turn_in_the_window() -> None:
+    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 1, "timeout_max_s": 2}
+    bench = Bench(lost=Scripted((0, 0, 0, 0)), arq=arq)
+    bench.put(0.0, device=0, bits=1000)
+    bench.put(3.0, device=0, bits=1000, number=1)
+    bench.run()
+    assert bench.log[0, 0][-3:] == [(4.2, "retransmit"), (5.2, "propagation"), (5.3, "deliver")]
+    assert bench.log[0, 1][-1] == (4.1, "deliver")
+
+
+def test_a_message_that_is_in_but_unacknowledged_holds_up_none_after_it() -> None:
+    arq = {"kind": "stop_and_wait", "timeout_s": TIMER_S, "max_attempts": 1, "timeout_max_s": 60}
+    bench = Bench(deaf=Scripted((0, 0, 0, 0)), arq=arq)
+    first = bench.put(0.0, device=0, bits=1000)
+    bench.put(0.0, device=0, bits=1000, number=1)
+    bench.run()
+    assert bench.log[0, 0][-1] == (1.1, "deliver") and first.attempts == 2
+    assert bench.log[0, 1][-1] == (2.6, "deliver")
 
 
 def test_a_message_withdrawn_in_a_pause_is_not_sent_again() -> None:
@@ -211,7 +231,7 @@ def test_a_message_withdrawn_in_a_pause_is_not_sent_again() -> None:
     bench.put(0.0, device=0, bits=1000, number=1)
     bench.env.timeout(5.0).callbacks.append(lambda _: bench.link.withdraw(message))
     bench.run()
-    assert (message.attempts, bench.log[0, 1][-1]) == (1, (6.1, "deliver"))
+    assert (message.attempts, bench.log[0, 1][-1]) == (1, (2.6, "deliver"))
 
 
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin", "processor", "own"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from math import exp, inf, log
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from cells import PAIR, cell, link
 from plants import ran
 
-from simulator import Cell, ConfigError, simulate
+from simulator import Cell, ConfigError, simulate, sweep
 from simulator.arrivals import Workload
 from simulator.streams import source
 
@@ -196,3 +198,33 @@ def test_after_its_end_nothing_of_a_request_goes_on(scheme: str) -> None:
     assert plant.cloud.passes == passes and [link.sent for link in plant.links] == sent
     assert all(station.present == 0 for station in plant.stations)
     assert all(len(each.tokens) < 30 for each in run.requests)
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "edge_only"])
+def test_what_happens_at_the_horizon_still_happens(scheme: str) -> None:
+    """The answer is there at 4 s, after a chain of events that take no time."""
+    assert ends(whole_seconds(scheme, requests=1, horizon_s=4.0)) == [(0.0, "answered", 4.0)]
+    [(_, outcome, _)] = ends(whole_seconds(scheme, requests=1, horizon_s=3.999))
+    assert outcome == "in_flight"
+
+
+def test_queues_add_up_whenever_the_clock_starts(tmp_path: Path) -> None:
+    """Arrivals stamped in seconds since 1970, and a horizon with requests still there (I4)."""
+    start_s = 1.7e9
+    lines = ["arrival_s,prompt_tokens,output_tokens", *(f"{start_s + 0.013 * k},4,8" for k in range(60))]
+    (tmp_path / "asks.csv").write_text("\n".join(lines))
+    asked = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 30}
+    for tenths in (1, 3, 7, 9, 15, 25):
+        simulate(cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths}))
+
+
+def test_a_cell_without_rounds_has_empty_columns_of_the_same_types(tmp_path: Path) -> None:
+    late = cell(
+        "k_sqs", workload={"kind": "poisson", "requests": 1, "prompt_tokens": 8, "rate_per_s": 1e-3, "horizon_s": 1e-3}
+    )
+    usual = cell("k_sqs")
+    table = sweep([late, usual], tmp_path / "out")
+    assert table["answered"].isna().tolist() == [True, False]
+    rounds = pd.read_parquet(tmp_path / "out" / "rounds.parquet")
+    assert set(rounds["cell"]) == {usual.id}
+    assert simulate(late).rounds.dtypes.equals(simulate(usual).rounds.dtypes)

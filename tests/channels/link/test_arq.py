@@ -156,3 +156,15 @@ def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: 
 def test_nonsense_is_refused_by_name(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         Arq.kinds[fields["kind"]].model_validate(fields)
+
+
+def test_a_packet_that_pauses_lets_others_go_and_comes_back_in_turn() -> None:
+    machine = sender(max_attempts=1)
+    first, second, third = (Packet(1) for _ in range(3))
+    assert [machine.offer(packet) for packet in (first, second, third)] == [True, False, False]
+    assert machine.on_timeout(first, 0) is Verdict.PAUSE
+    assert list(machine.suspend(first)) == [second]
+    assert not machine.offer(first)
+    assert list(machine.on_ack(second, 1.0)) == [third]
+    assert list(machine.on_ack(first, 1.5)) == []  # late, while it waits for its turn: it needs none any more
+    assert list(machine.on_ack(third, 2.0)) == []
