@@ -5,11 +5,11 @@ Times are whole numbers in floats, so that sums are exact and results may be com
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import simpy
+from luck import HashedUniforms
 
 from models.latency import Latency, Work
 from simulator.cloud import Cloud, Job
@@ -29,17 +29,6 @@ class Noted(Latency):
     def pass_s(self, work: Work) -> float:
         self.works.append(tuple(work))
         return float(sum(new for new, _ in work)) + sum(cached for _, cached in work) / 1024
-
-
-class HashedUniforms:
-    """Indexed uniforms of the tests' own."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def uniform(self, *index: int) -> float:
-        digest = hashlib.blake2b(repr((self._seed, *index)).encode(), digest_size=8).digest()
-        return (int.from_bytes(digest) >> 11) * 2.0**-53
 
 
 @dataclass(eq=False)

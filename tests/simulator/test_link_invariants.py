@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,18 +10,10 @@ import pytest
 import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
 from simulator.link import STATES, Link, Message
-
-
-class HashedUniforms:
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def uniform(self, *index: int) -> float:
-        digest = hashlib.blake2b(repr((self._seed, *index)).encode(), digest_size=8).digest()
-        return (int.from_bytes(digest) >> 11) * 2.0**-53
 
 
 @dataclass

@@ -6,7 +6,6 @@ Spreads come from independent replications of the same run.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import simpy
+from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
 from simulator.link import Link, Message
@@ -21,15 +21,6 @@ from simulator.link import Link, Message
 BPS = 1e6
 MEAN_BITS = 1e6
 Floats = npt.NDArray[np.float64]
-
-
-class HashedUniforms:
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def uniform(self, *index: int) -> float:
-        digest = hashlib.blake2b(repr((self._seed, *index)).encode(), digest_size=8).digest()
-        return (int.from_bytes(digest) >> 11) * 2.0**-53
 
 
 class Log:

@@ -1,0 +1,65 @@
+"""A link alone on a bench, with losses by script, and a log of what its messages say."""
+
+from __future__ import annotations
+
+import pytest
+import simpy
+from luck import HashedUniforms
+
+from channels.link.config import Link as LinkConfig
+from simulator.link import Link, Message
+
+TIMER_S = 0.5
+
+
+class Scripted:
+    """A loss (or acknowledgement loss) that follows a script of packets lost, by (device, round, fragment, attempt)."""
+
+    def __init__(self, *lost: tuple[int, int, int, int]) -> None:
+        self._lost = set(lost)
+
+    def lost(self, now_s: float, index: tuple[int, int, int, int, int]) -> bool:
+        return (index[0], *index[2:]) in self._lost
+
+
+class Bench:
+    """A link of 1 kbit/s, 0.1 s each way, without headers, and a log of all that its messages say."""
+
+    def __init__(
+        self,
+        lost: Scripted | None = None,
+        deaf: Scripted | None = None,
+        back_s: dict[int, float] | None = None,
+        **changes: object,
+    ) -> None:
+        settings: dict[str, object] = {
+            "rate": {"kind": "constant", "bps": 1000},
+            "delay": {"kind": "constant", "delay_s": 0.1},
+            "header_bits": 0,
+            "arq": {"kind": "stop_and_wait", "timeout_s": TIMER_S},
+        }
+        self.env = simpy.Environment()
+        self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
+        config = LinkConfig.model_validate(settings | changes)
+        back_s = {} if back_s is None else back_s
+        self.link = Link(self.env, config, HashedUniforms(0), "uplink", lambda device: back_s.get(device, 0.1))
+        lane = self.link._open_port(0).lane
+        lane.loss = lost or lane.loss
+        lane.ack_loss = deaf or lane.ack_loss
+
+    def put(self, at_s: float, device: int, bits: int, number: int = 0) -> Message:
+        log = self.log.setdefault((device, number), [])
+        message = Message(
+            index=(device, 0, number),
+            bits=bits,
+            deliver=lambda m: log.append((round(self.env.now, 9), "deliver")),
+            report=lambda m, state: log.append((round(self.env.now, 9), state)),
+        )
+        self.env.timeout(at_s).callbacks.append(lambda _: self.link.put(message))
+        return message
+
+    def run(self) -> None:
+        self.env.run()
+        assert self.link.in_flight == 0
+        assert self.link.sent == self.link.delivered + self.link.lost + self.link.dropped
+        assert self.link.station.area == pytest.approx(self.link.station.sojourn_s, abs=1e-9)
