@@ -38,7 +38,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     highest = max(top + half for top, half in zip(tops, halves, strict=True))
     if max(tops) > 50 * min(tops):
         ax.set_xscale("log")
-        ax.set_xlim(min(tops) / 2, highest * 3)
+        ax.set_xlim(min(tops) / 2, highest * 6)
     else:
         ax.set_xlim(0, highest * 1.15)
     ax.set_title("Payload bits per token" + (f" (the same at every {title(axis)})" if axis else ""), loc="left")
