@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simulator.workers import unordered
+
 if TYPE_CHECKING:
     from simulator.config import Cell
 
@@ -103,12 +105,8 @@ def capacities(
     settings: Mapping[int, Sequence[Cell]], objective: Objective, workers: int
 ) -> Iterator[tuple[int, Capacity]]:
     """(key, capacity) of each setting as it is finished. A setting: cells that differ by their seeds alone."""
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=min(workers, len(settings)) or 1, return_as="generator_unordered", batch_size=1)
-    yield from parallel(
-        delayed(_capacity)(place, [cell.model_dump() for cell in cells], objective) for place, cells in settings.items()
-    )
+    tasks = ((place, [cell.model_dump() for cell in cells], objective) for place, cells in settings.items())
+    yield from unordered(_capacity, tasks, min(workers, len(settings)) or 1)
 
 
 def _capacity(place: int, fields: list[dict[str, object]], objective: Objective) -> tuple[int, Capacity]:

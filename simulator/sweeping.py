@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from kinds import ConfigError
 from simulator.config import Cell
@@ -24,6 +23,7 @@ from simulator.memory import Memory
 from simulator.run import simulate
 from simulator.settings import flatten
 from simulator.store import CELLS, REQUESTS, ROUNDS, Store
+from simulator.workers import unordered
 
 Progress = Callable[[float, int, str], None]
 Tick = Callable[[float, str], None]
@@ -105,8 +105,7 @@ class Processes:
         if processes <= 1:
             yield from (_group(*task, tick) for task in tasks)
         else:
-            parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-            yield from parallel(delayed(_group)(*task) for task in tasks)
+            yield from unordered(_group, tasks, processes)
 
 
 class Cluster:
