@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from plots.style import Look, curves, place
 from simulator.results import CI_SUFFIX
@@ -49,6 +52,13 @@ def bars(ax: Axes, summary: pd.DataFrame, series: list[Series], look: dict[str, 
     ax.set_yticks(range(len(groups)), [curve for curve, _ in groups])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
+
+
+def key(figure: Figure, labels: Sequence[str], columns: int) -> None:
+    """Says below what a filled bar and a hatched one stand for."""
+    grey = "#777777"
+    patches = [Patch(facecolor=grey, edgecolor=grey), Patch(facecolor="white", edgecolor=grey, hatch="////")]
+    figure.legend(patches, labels, loc="outside lower center", ncols=columns)
 
 
 def room_for(summary: pd.DataFrame, bars_a_curve: int = 1) -> tuple[float, float]:

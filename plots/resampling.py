@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
-from plots.lines_or_bars import Series, bars, changes, lines, room_for
+from plots.lines_or_bars import Series, bars, changes, key, lines, room_for
 from plots.style import level, looks, outside_legend, swept, upright
 from simulator.units import title
 
@@ -37,12 +37,8 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     figure = Figure(figsize=room_for(drafted, 2), layout="constrained")
     ax = figure.add_subplot()
     bars(ax, drafted, SERIES, looks(summary))
-    keys = [
-        Patch(facecolor="#777777", edgecolor="#777777"),
-        Patch(facecolor="white", edgecolor="#777777", hatch="////"),
-    ]
     labels = ["measured, 95% interval over seeds", "bound on the mean: TV(q, p) + dropped mass + covering bound"]
-    figure.legend(keys, labels, loc="outside lower center")
+    key(figure, labels, columns=1)
     ax.set_title(
         "Resampling rate beside its bound" + (f" (the same at every {title(axis)})" if axis else ""), loc="left"
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from plots.lines_or_bars import Series, bars, lines, room_for
+from plots.lines_or_bars import Series, bars, key, lines, room_for
 from plots.style import level, looks, swept, upright
 from simulator.units import title
 
@@ -32,11 +31,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
         upright(ax, "latency_s", summary[names].to_numpy(dtype=float).ravel().tolist(), "latency per output token")
         return figure
     bars(ax, summary, SERIES, looks(summary))
-    keys = [
-        Patch(facecolor="#777777", edgecolor="#777777"),
-        Patch(facecolor="white", edgecolor="#777777", hatch="////"),
-    ]
-    figure.legend(keys, [one.label for one in SERIES], loc="outside lower center", ncols=2)
+    key(figure, [one.label for one in SERIES], columns=2)
     ax.set_title("Median and 99th percentile over requests", loc="left")
     level(ax, "latency_s", "latency per output token")
     return figure

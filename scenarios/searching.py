@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from simulator.search import Objective, capacities
-from simulator.store import SEARCH, identity, make_way
+from simulator.store import SEARCH, atomically, identity, make_way
 
 if TYPE_CHECKING:
     from simulator.config import Cell
@@ -65,10 +65,8 @@ class Search:
 
     def _keep(self) -> None:
         self._out.mkdir(parents=True, exist_ok=True)
-        note = {"identity": self._identity, "found": self._found, "tried": self._tried}
-        unfinished = self._out / f"{SEARCH}.unfinished"
-        unfinished.write_text(json.dumps(note) + "\n")
-        unfinished.replace(self._out / SEARCH)
+        note = json.dumps({"identity": self._identity, "found": self._found, "tried": self._tried})
+        atomically(self._out / SEARCH, lambda path: path.write_text(note + "\n"))
 
     def _remembered(self) -> bool:
         """Reads back what an earlier search of this identity has found here; False where there was none."""

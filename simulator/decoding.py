@@ -189,7 +189,7 @@ class Session:
     def _skip_hosted(self, after: CloudView, verified: Verified) -> None:
         drafts = verified.drafts
         if drafts:
-            before = after.committed[: len(after.committed) - len(verified.committed)]
+            before = verified.text_before(after)
             self.drafter.skip(lambda: [((*before, *drafts[:n]), 1) for n in range(len(drafts))])
         self.verifier.skip((after, verified))
 

@@ -137,8 +137,7 @@ class Device:
         for message in self._messages:
             self._network.uplink.withdraw(message)
         if self._working is not None:
-            self.station.leave(self._working)
-            self._working = None
+            self._end_work()
 
     def _serve(self, request: Request, session: Session) -> Process[State | None]:
         """Runs the request to its last token; the process's value is the scheme's state at the end, if it has one."""

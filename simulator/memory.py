@@ -108,6 +108,5 @@ def _passes(skipped: Skipped) -> Iterable[tuple[Tokens, int]]:
         return [(text[: start + n], 1) for n in range(skipped.passes)]
     if isinstance(skipped, tuple):
         view, verified = skipped
-        before = view.committed[: len(view.committed) - len(verified.committed)]
-        return [((*before, *verified.drafts), len(verified.drafts) + 1)]
+        return [((*verified.text_before(view), *verified.drafts), len(verified.drafts) + 1)]
     return skipped()

@@ -131,10 +131,10 @@ class Verifying(Host):
         self._submit(len(self._view.committed) + round_.sealed.heard(parts))
 
     def _job_does(self, serving: bool) -> None:
+        state = "cloud_queue_s" if not serving else "verify_s" if self._ready else "prefill_s"
         if not self._ready:
-            self._prefill_state = "prefill_s" if serving else "cloud_queue_s"
+            self._prefill_state = state
         if self._received is not None:
-            state = "verify_s" if self._ready and serving else "cloud_queue_s" if self._ready else self._prefill_state
             self._request.ledger.enter(self._received[0].number, state)
 
     def _job_done(self) -> None:

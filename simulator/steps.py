@@ -156,6 +156,10 @@ class Verified:
     committed: Tokens
     measures: Measures
 
+    def text_before(self, after: CloudView) -> Tokens:
+        """The committed text that its drafts followed, from the view after it."""
+        return after.committed[: len(after.committed) - len(self.committed)]
+
 
 @dataclass(frozen=True, slots=True)
 class Stale:

@@ -83,14 +83,14 @@ class Store:
         """Writes the tables and the cells' files from all parts, and drops the parts."""
         places = {cell: folder for folder in self._parts.iterdir() for cell in pd.read_parquet(folder / CELLS)["cell"]}
         folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
-        _atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
+        atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
         requests = pd.concat([pd.read_parquet(folder / REQUESTS) for folder in folders], ignore_index=True)
         order = {cell.id: place for place, cell in enumerate(self._cells)}
         requests = requests.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
-        _atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
-        _atomically(self.out / "cells.parquet", partial(cells.to_parquet, index=False))
-        _atomically(self.out / "cells.csv", partial(cells.to_csv, index=False))
-        _atomically(self.out / "summary.csv", partial(summarise(cells).to_csv, index=False))
+        atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
+        atomically(self.out / "cells.parquet", partial(cells.to_parquet, index=False))
+        atomically(self.out / "cells.csv", partial(cells.to_csv, index=False))
+        atomically(self.out / "summary.csv", partial(summarise(cells).to_csv, index=False))
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
@@ -141,7 +141,7 @@ class Store:
             "wall_s": round(time.time() - self._started, 3),
         }
         text = json.dumps(manifest, indent=1)
-        _atomically(self.out / "manifest.json", lambda path: path.write_text(text))
+        atomically(self.out / "manifest.json", lambda path: path.write_text(text))
 
 
 def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
@@ -157,7 +157,8 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _atomically(path: Path, write: Callable[[Path], object]) -> None:
+def atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Has `write` make the file beside its place, and moves it there when it is whole."""
     unfinished = path.with_name(path.name + ".unfinished")
     write(unfinished)
     unfinished.replace(path)
