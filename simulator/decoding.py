@@ -44,6 +44,8 @@ class Setting:
     scheme: Scheme
     format: wire.Format
     temperature: float
+    room_bits: int | None = None
+    """Of a scheme that sends partial rounds: the most that a part may take, bits; None: any."""
 
 
 class Session:
@@ -55,6 +57,7 @@ class Session:
     def __init__(self, setting: Setting, tree: Tree, randomness: Randomness, *, remember: bool = True) -> None:
         self.scheme = setting.scheme
         self.format = setting.format
+        self._room_bits = setting.room_bits
         self._tree = tree
         self._randomness = randomness
         self._remember = remember
@@ -84,7 +87,8 @@ class Session:
             self.drafter.skip(lambda: [(branch.context(), 1)])
             return branch.then_draft
         q = self.drafter.laws(branch.context(), 1)[0]
-        drafted = draft_once(_drafting(self.scheme), self.format, q, branch, self._randomness.round(branch.round))
+        noise = self._randomness.round(branch.round)
+        drafted = draft_once(_drafting(self.scheme), self.format, self._room_bits, q, branch, noise)
         full = isinstance(drafted, Full)
         drafts = branch.drafts if isinstance(drafted, Full) else (*branch.drafts, drafted)
         after = Branch(branch.round, branch.committed, branch.state, drafts, full, cached=branch.length)
@@ -105,17 +109,17 @@ class Session:
             branch.then_compose = remaining_tokens, after
         return after
 
-    def seal(self, branch: Branch, room_bits: int | None = None) -> Sealed:
-        """The payload of the open round; of a scheme that sends partial rounds, in parts of at most `room_bits`."""
+    def seal(self, branch: Branch) -> Sealed:
+        """The payload of the open round; of a scheme that sends partial rounds, a part for each draft."""
         assert branch.drafts, "I9: a round sends at least one draft"
-        sealed = outcome(branch.then_seal, room_bits)
-        if sealed is None:
-            parts = _drafting(self.scheme).encode_parts(
-                [drafted.draft for drafted in branch.drafts], self.format, branch.committed, room_bits
-            )
-            sealed = Sealed(branch.round, parts, branch)
-            if self._remember:
-                branch.then_seal += ((room_bits, sealed),)
+        if branch.then_seal is not None:
+            return branch.then_seal
+        drafts = [drafted.draft for drafted in branch.drafts]
+        sealed = Sealed(
+            branch.round, _drafting(self.scheme).encode_parts(drafts, self.format, branch.committed), branch
+        )
+        if self._remember:
+            branch.then_seal = sealed
         return sealed
 
     def verify(self, view: CloudView, sealed: Sealed, arrived: int | None = None) -> tuple[CloudView, Verified | Stale]:

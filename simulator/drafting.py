@@ -2,7 +2,7 @@
 
 A draft's payload must not depend on whether it is sent: the budget is tested before d_n is drawn, against the largest
 length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own
-token is dear would bend the output law.
+token is dear would bend the output law. Of a partial round, so would a draft that is heard or not by its own length.
 """
 
 from __future__ import annotations
@@ -17,21 +17,31 @@ from simulator.schemes.base import DraftScheme, Noise, Proposal, State
 from simulator.steps import Branch, Drafted, Full
 
 
-def draft_once(scheme: DraftScheme, fmt: wire.Format, q: Floats, branch: Branch, noise: Noise) -> Drafted | Full:
-    """Draft n of a round from its law q [V]: propose, test the budget, and only then draw."""
+def draft_once(
+    scheme: DraftScheme, fmt: wire.Format, room_bits: int | None, q: Floats, branch: Branch, noise: Noise
+) -> Drafted | Full:
+    """Draft n of a round from its law q [V]: propose, test the budget and the room, and only then draw.
+
+    A first draft that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
+    save nothing, with all of them.
+    """
     sent = [drafted.draft for drafted in branch.drafts]
     state = branch.drafts[-1].state if sent else branch.state
     proposal = scheme.propose(q, state)
     over_budget = False
 
     def fits(proposal: Proposal) -> bool:
-        return scheme.fits(sent, proposal, fmt, branch.committed)
+        return scheme.fits(sent, proposal, fmt, branch.committed, room_bits)
 
+    if sent and branch.drafts[0].over_budget:
+        return Full()
     if not fits(proposal):
         if sent:
             return Full()
-        proposal = longest_prefix(scheme, q, state, proposal, fits)
-        over_budget = not fits(proposal)
+        shorter = longest_prefix(scheme, q, state, proposal, fits)
+        over_budget = not fits(shorter)
+        if not over_budget or _bits(scheme, fmt, shorter, branch) < _bits(scheme, fmt, proposal, branch):
+            proposal = shorter
     return Drafted(
         draft=scheme.draw(proposal, q, noise, len(sent)),
         support_size=len(proposal.ids),
@@ -41,6 +51,10 @@ def draft_once(scheme: DraftScheme, fmt: wire.Format, q: Floats, branch: Branch,
         over_budget=over_budget,
         state=proposal.state,
     )
+
+
+def _bits(scheme: DraftScheme, fmt: wire.Format, proposal: Proposal, branch: Branch) -> int:
+    return scheme.largest_bits((), proposal, fmt, branch.committed)
 
 
 def longest_prefix(

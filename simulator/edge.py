@@ -203,7 +203,7 @@ class Device:
             ledger.enter(round_.number, "encode_s")
             yield env.timeout(self._config.encode_s_per_draft * len(composed.drafts))
             self._end_work()
-            round_.sealed = session.seal(composed, self._network.uplink.config.room_bits)
+            round_.sealed = session.seal(composed)
             answer = self._answers[round_.number] = env.event()
             self._send(request, round_, round_.sealed)
             reply: bytes = yield answer

@@ -66,13 +66,19 @@ class Decoder:
         self._memory = memory
         pair = cell.models.pair
         settings = [
-            Setting(lambda: load(pair), each.scheme, each.scheme.format(pair.vocabulary), cell.models.temperature)
+            Setting(
+                lambda: load(pair),
+                each.scheme,
+                each.scheme.format(pair.vocabulary),
+                cell.models.temperature,
+                each.uplink.room_bits if isinstance(each.scheme, DraftScheme) and each.scheme.partial else None,
+            )
             for each in cell.classes
         ]
         self._settings = [
             setting for setting, each in zip(settings, cell.classes, strict=True) for _ in range(each.count)
         ]
-        self._described: dict[Scheme, str] = {}
+        self._described: dict[tuple[Scheme, int | None], str] = {}
         self._drafts, self._verdicts = source(cell.seed, "draft"), source(cell.seed, "verdict")
         self._prompts = load(pair).prompts
         self._end_token = load(pair).end_token if cell.workload.stop_at_eos else None
@@ -97,7 +103,7 @@ class Decoder:
         noise = RequestNoise(self._drafts, self._verdicts, index)
         scheme = setting.scheme
         entry = scheme.entry(state) if isinstance(scheme, DraftScheme) else ()
-        tree = self._memory.tree(self._root(request, scheme, entry))
+        tree = self._memory.tree(self._root(request, setting, entry))
         return Session(setting, tree, noise)
 
     def _place(self, device: int, number: int) -> int:
@@ -110,19 +116,21 @@ class Decoder:
             return request.device, request.number
         return -1, self._place(request.device, request.number)
 
-    def _root(self, request: Request, scheme: Scheme, entry: State) -> Root:
-        return self._cell_root(scheme), (self._cell.seed, *self._index(request)), entry, request.prompt.tokens
+    def _root(self, request: Request, setting: Setting, entry: State) -> Root:
+        return self._cell_root(setting), (self._cell.seed, *self._index(request)), entry, request.prompt.tokens
 
-    def _cell_root(self, scheme: Scheme) -> str:
+    def _cell_root(self, setting: Setting) -> str:
         """What all requests of a class of devices have in common."""
-        if scheme not in self._described:
+        key = setting.scheme, setting.room_bits
+        if key not in self._described:
             cell = self._cell
             described = {
                 "plane": 1,
                 "pair": cell.models.pair.fingerprint,
                 "temperature": cell.models.temperature,
-                "scheme": scheme.model_dump(mode="json"),
+                "scheme": setting.scheme.model_dump(mode="json"),
+                "room_bits": setting.room_bits,
                 "imports": cell.imports_digest,
             }
-            self._described[scheme] = json.dumps(described, sort_keys=True)
-        return self._described[scheme]
+            self._described[key] = json.dumps(described, sort_keys=True)
+        return self._described[key]

@@ -82,7 +82,7 @@ class Branch:
     cached: int = 0
     then_draft: tuple[Branch, Drafted | Full] | None = field(default=None, repr=False)
     then_compose: tuple[int, Branch] | None = field(default=None, repr=False)
-    then_seal: Outcomes[int | None, Sealed] = field(default=(), repr=False)
+    then_seal: Sealed | None = field(default=None, repr=False)
     then_resolve: Outcomes[bytes, tuple[Branch, Undone]] = field(default=(), repr=False)
     then_alone: tuple[Branch, Verified] | None = field(default=None, repr=False)
 

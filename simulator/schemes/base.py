@@ -173,11 +173,43 @@ class DraftScheme(Scheme):
         """Payload bits before padding with this proposal appended, at the dearest token it could draw."""
         return wire.largest_length_bits(drafts, proposal.ids, proposal.counts, fmt, context)
 
-    def fits(self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]) -> bool:
-        """Whether this proposal may be appended: with the dearest token it could draw, the budget holds."""
-        if self.budget_bits is None:
+    def fits(
+        self,
+        drafts: Sequence[wire.Draft],
+        proposal: Proposal,
+        fmt: wire.Format,
+        context: Sequence[int],
+        room_bits: int | None = None,
+    ) -> bool:
+        """Whether this proposal may be appended: with the dearest token it could draw, budget and room hold.
+
+        The budget is that of the whole payload; `room_bits`, of a scheme that sends partial rounds, that of one part.
+        """
+        if not self.partial:
+            return self._within(self.budget_bits, drafts, proposal, fmt, context)
+        if self.budget_bits is None and room_bits is None:
             return True
-        return self.largest_bits(drafts, proposal, fmt, context) <= self.budget_bits
+        known, spent_bits = tuple(context), 0
+        for draft in drafts:
+            spent_bits += self.length_bits([draft], fmt, known)
+            known = (*known, draft.token)
+        limits = [] if self.budget_bits is None else [self.budget_bits - spent_bits]
+        limits += [] if room_bits is None else [room_bits // 8 * 8]  # a part is whole bytes
+        return self._within(min(limits), (), proposal, fmt, known)
+
+    def _within(
+        self,
+        limit_bits: int | None,
+        drafts: Sequence[wire.Draft],
+        proposal: Proposal,
+        fmt: wire.Format,
+        context: Sequence[int],
+    ) -> bool:
+        return limit_bits is None or self.largest_bits(drafts, proposal, fmt, context) <= limit_bits
+
+    def length_bits(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> int:
+        """The length of `encode`'s payload, before padding to bytes."""
+        return wire.length_bits(drafts, fmt, context)
 
     def encode(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> bytes:
         """The payload of a round. `context`: the committed token ids that both ends hold."""
@@ -188,38 +220,21 @@ class DraftScheme(Scheme):
         return received(wire.decode(payload, fmt, context), fmt.vocabulary)
 
     def encode_parts(
-        self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int], room_bits: int | None
+        self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]
     ) -> tuple[Part, ...]:
-        """The payload of a round: one part, or, of a partial round, parts of at most `room_bits` each.
+        """The payload of a round: one part, or, of a partial round, a part for each draft.
 
-        A part is a payload of its own, coded against the drafts before it. Where drafts are cut depends on their
-        supports and counts, never on the drawn ids, so losing a part says nothing about them. A draft that alone
-        exceeds the room makes the round an ordinary one.
+        A part is a payload of its own, coded against the drafts before it. Whatever decides that draft n is heard may
+        depend on d_1..d_{n-1} and never on d_n: with one draft a part, and its id sent flat, neither the cuts nor the
+        length of the parts up to n say anything about d_n, so no loss can look at it.
         """
-        if not self.partial or room_bits is None:
+        if not self.partial:
             return (Part(self.encode(drafts, fmt, context), len(drafts)),)
-        parts: list[Part] = []
-        rest, known = drafts, tuple(context)
-        while rest:
-            part = self._largest_part(rest, fmt, known, room_bits)
-            if part is None:
-                return (Part(self.encode(drafts, fmt, context), len(drafts)),)
-            parts.append(part)
-            known = (*known, *(draft.token for draft in rest[: part.drafts]))
-            rest = rest[part.drafts :]
+        parts, known = [], tuple(context)
+        for draft in drafts:
+            parts.append(Part(self.encode([draft], fmt, known), 1))
+            known = (*known, draft.token)
         return tuple(parts)
-
-    def _largest_part(
-        self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int], room_bits: int
-    ) -> Part | None:
-        """As many leading drafts as fit into the room; None where not even one does."""
-        part = None
-        for number in range(1, len(drafts) + 1):
-            payload = self.encode(drafts[:number], fmt, context)
-            if 8 * len(payload) > room_bits:
-                break
-            part = Part(payload, number)
-        return part
 
     def decode_parts(self, parts: Sequence[bytes], fmt: wire.Format, context: Sequence[int]) -> Received:
         """What the cloud gets from the leading parts of a payload and nothing else. Raises CodecError."""
@@ -273,12 +288,19 @@ class LatticeScheme(DraftScheme):
             token="flat" if self.partial else self.token,
         )
 
-    def fits(self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]) -> bool:
-        if self.budget_bits is not None:
+    def _within(
+        self,
+        limit_bits: int | None,
+        drafts: Sequence[wire.Draft],
+        proposal: Proposal,
+        fmt: wire.Format,
+        context: Sequence[int],
+    ) -> bool:
+        if limit_bits is not None:
             sizes = [draft.support.size for draft in drafts]
-            if wire.bound_bits([*sizes, int(np.count_nonzero(proposal.counts))], fmt) <= self.budget_bits:
+            if wire.bound_bits([*sizes, int(np.count_nonzero(proposal.counts))], fmt) <= limit_bits:
                 return True  # however dear: the exact length need not be worked out
-        return super().fits(drafts, proposal, fmt, context)
+        return super()._within(limit_bits, drafts, proposal, fmt, context)
 
     def quantize(self, mass: Floats) -> Ids:
         return quantize(mass, self.resolution)

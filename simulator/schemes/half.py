@@ -41,6 +41,9 @@ class HalfScheme(DraftScheme):
     ) -> int:
         return 8 * self._form(fmt).length_bytes(len(drafts) + 1)
 
+    def length_bits(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> int:
+        return 8 * self._form(fmt).length_bytes(len(drafts))
+
     def encode(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> bytes:
         return half.encode(drafts, self._form(fmt))
 

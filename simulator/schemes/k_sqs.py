@@ -12,14 +12,20 @@ from simulator.schemes.base import Floats, Ids, LatticeScheme, State
 
 
 class TopKScheme(LatticeScheme):
-    """A support of fixed size; both ends know K, so it is not sent."""
+    """A support of fixed size; both ends know K, so it is not sent.
+
+    Where one draft of K ids is more than the budget, supports travel with their size: only those can be shortened.
+    """
 
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
 
     def format(self, vocabulary: int) -> wire.Format:
         if self.k > vocabulary:
             raise ValueError(f"k = {self.k}: must be at most the vocabulary, {vocabulary}")
-        return self.wire_format(vocabulary, "fixed", self.k)
+        fixed = self.wire_format(vocabulary, "fixed", self.k)
+        if self.budget_bits is not None and wire.bound_bits([self.k], fixed) > self.budget_bits:
+            return self.wire_format(vocabulary)
+        return fixed
 
     def support(self, q: Floats, state: State) -> Ids:
         return TopK(self.k).support(q)

@@ -29,6 +29,7 @@ PAIR = LoadedPair(MarkovModel.from_table(Q), MarkovModel.from_table(P), ())
 GRID = [k / 3 for k in range(4)]
 Law = dict[tuple[int, ...], float]
 Drop = Callable[[Branch, Branch], bool]
+Heard = Callable[[tuple[int, ...]], int]
 
 
 @dataclass
@@ -61,18 +62,20 @@ class Enumeration:
     prompt: tuple[int, ...] = (1, 2)
     drop: Drop = lambda _before, _after: False
     room_bits: int | None = None
-    arrived: int | None = None
+    heard: Heard = len
+    """How many leading parts of a payload the cloud hears, from their lengths in bits."""
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
     rounds: int = 0
     parts: int = 0
+    cut: int = 0
 
     def law(self) -> Law:
         """Committed continuation -> probability."""
         script = Script()
         self._script = script
-        setting = Setting(lambda: PAIR, self.scheme, self.scheme.format(V), 1.0)
+        setting = Setting(lambda: PAIR, self.scheme, self.scheme.format(V), 1.0, self.room_bits)
         self._session = Session(setting, Tree(self.prompt, ()), script, remember=False)  # every path runs live
         open_states: dict[tuple[tuple[int, ...], State], float] = {((), self.scheme.entry(None)): 1.0}
         law: Law = defaultdict(float)
@@ -92,9 +95,10 @@ class Enumeration:
     def _round(self, committed: tuple[int, ...], state: State) -> Iterator[tuple[State, tuple[int, ...], float]]:
         branch = Branch(1, (*self.prompt, *committed), state)
         for sealed_branch, weight in self._drafts(branch, self.tokens - len(committed)):
-            sealed = self._session.seal(sealed_branch, self.room_bits)
+            sealed = self._session.seal(sealed_branch)
+            arrived = self.heard(sealed.parts_bits)
+            self.cut += arrived < len(sealed.parts)
             self.parts = max(self.parts, len(sealed.parts))
-            arrived = min(self.arrived or len(sealed.parts), len(sealed.parts))
             view = self._session.cloud((*self.prompt, *committed))
             for uniforms, share in self._verdicts(sealed_branch, sealed.heard(arrived)):
                 self._script.verdict_u = uniforms

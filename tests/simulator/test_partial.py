@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from math import inf
+from typing import Literal
+from unittest.mock import patch
+
 import pytest
+import simpy
 from cells import cell, link
 from exact import Enumeration, distance, verifier_law
+from luck import HashedUniforms
 
+from channels.link.config import Link as LinkConfig
+from channels.link.losses import Loss, LossProcess, PacketIndex
+from channels.link.uniforms import Uniforms
 from simulator import simulate
+from simulator.decoding import Session
+from simulator.link import Link, Message
 from simulator.memory import Memory
-from simulator.schemes import CSqs, KSqs
+from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
+from simulator.schemes.base import DraftScheme
+from simulator.steps import Branch, Sealed
 
 SCHEME = {"kind": "k_sqs", "k": 4, "partial": True}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
@@ -17,17 +32,91 @@ MTU_BITS = 320 + 120
 
 ENUMERATED = [
     KSqs(k=3, resolution=5, max_drafts=2, partial=True),
+    KSqs(k=3, resolution=5, max_drafts=2, partial=True, code="enumerative", token="flat"),
     CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, partial=True),
+    Dense(resolution=5, max_drafts=2, partial=True),
+    HalfTopK(k=2, max_drafts=2, partial=True),
 ]
 
 
-@pytest.mark.parametrize("arrived", [1, 2])
-@pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: scheme.kind)
-def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: KSqs | CSqs, arrived: int) -> None:
-    """Each draft in a part of its own; the cloud always hears the first `arrived` parts."""
-    enumeration = Enumeration(scheme, 3, room_bits=16, arrived=arrived)
+class Looking(Loss):
+    """Loses a packet by its place in the message, by when its last bit leaves."""
+
+    kind: Literal["looking_in_tests"] = "looking_in_tests"
+    places: tuple[int, ...] = ()
+    period_s: float = inf
+    share: float = 0.0
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        return self
+
+    def lost(self, now_s: float, index: PacketIndex) -> bool:
+        return index[4] == 0 and (index[3] in self.places or now_s % self.period_s < self.share * self.period_s)
+
+
+LOSSES = {
+    "none": Looking(),
+    "the second": Looking(places=(1,)),
+    "the third": Looking(places=(2,)),
+    "half of the time": Looking(period_s=0.2, share=0.5),
+    "now and then": Looking(period_s=0.037, share=0.3),
+}
+
+
+def heard_over(loss: Loss, room_bits: int) -> Callable[[tuple[int, ...]], int]:
+    """How many leading parts get through the shipped uplink at 1 kbit/s with this loss, alone on it from 0 s on."""
+
+    @cache
+    def heard(parts_bits: tuple[int, ...]) -> int:
+        env = simpy.Environment()
+        fields = link(1000.0, header_bits=8, mtu_bits=room_bits + 8)
+        uplink = Link(env, LinkConfig(**{**fields, "loss": loss}), HashedUniforms(0), "uplink", lambda _: 0.02)
+        parts = parts_bits if len(parts_bits) > 1 else ()
+        message = Message((0, 0, 1), sum(parts_bits), lambda _: None, lambda _message, _state: None, parts)
+        uplink.put(message)
+        env.run()
+        return message.prefix if parts else 1
+
+    return heard
+
+
+@pytest.mark.parametrize("room_bits", [16, 24, 64])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: f"{scheme.kind} {scheme.max_drafts}")
+def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: DraftScheme, loss: str, room_bits: int) -> None:
+    """Which drafts are heard is up to losses that look at the place and at the time, so at the bits before."""
+    enumeration = Enumeration(scheme, 3, room_bits=room_bits, heard=heard_over(LOSSES[loss], room_bits))
     assert distance(enumeration.law(), verifier_law((1, 2), 3)) < 1e-12
-    assert enumeration.parts == 2
+    if loss == "the second":
+        assert enumeration.cut or enumeration.parts == 1
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
+    """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
+    scheme = CSqs(resolution=1000, max_drafts=3, initial=0.15, partial=True)
+    enumeration = Enumeration(scheme, 4, room_bits=32, heard=heard_over(LOSSES[loss], 32))
+    assert distance(enumeration.law(), verifier_law((1, 2), 4)) < 1e-12
+    assert enumeration.full and enumeration.parts == 3
+
+
+def test_i12_a_part_that_tells_its_draft_bends_the_law() -> None:
+    """The control: where a part is longer for one drafted id than for others, a loss in time looks at the id."""
+    enumeration = Enumeration(ENUMERATED[0], 3, room_bits=64)
+    session_seal = Session.seal
+
+    def telling(session: Session, branch: Branch) -> Sealed:
+        sealed = session_seal(session, branch)
+        sealed.parts_bits = tuple(
+            bits + 8 * (drafted.draft.token == 0)
+            for bits, drafted in zip(sealed.parts_bits, branch.drafts, strict=True)
+        )
+        return sealed
+
+    enumeration.heard = lambda parts_bits: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
+    with patch.object(Session, "seal", telling):
+        law = enumeration.law()
+    assert distance(law, verifier_law((1, 2), 3)) > 0.01
 
 
 def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
