@@ -68,8 +68,12 @@ def sweep(
 
 
 def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of `parts` as one table in the order of `cells`, whatever the order they came in."""
+    """The rows of `parts` as one table in the order of `cells`, whatever the order they came in.
+
+    So are its columns: those of the first part first, then what later ones add.
+    """
     order = {cell.id: place for place, cell in enumerate(cells)}
+    parts = sorted(parts, key=lambda part: min(order[cell] for cell in part["cell"]))
     frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 

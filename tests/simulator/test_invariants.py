@@ -5,9 +5,11 @@ I12 has a file of its own, test_output_law.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cells import SCHEMES, cell, link
 
@@ -21,8 +23,10 @@ from simulator.memory import Memory, ReplayedText
 from simulator.records import Request
 from simulator.schemes import KSqs
 from simulator.serving import Host
+from simulator.settings import flatten
 from simulator.station import Station
 from simulator.steps import Branch
+from simulator.sweeping import in_order
 
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
 WORKLOAD = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
@@ -157,6 +161,15 @@ def test_i6_same_cell_same_tables_whatever_the_workers_or_a_resume(tmp_path: Pat
     for name in ("cells.csv", "summary.csv", "rounds.parquet", "requests.parquet"):
         reference = (tmp_path / "one" / name).read_bytes()
         assert reference == (tmp_path / "two" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes()
+
+
+def test_i6_parts_that_come_in_another_order_make_the_same_table() -> None:
+    """Columns too: a kind's own fields stand where the first cell of that kind brings them in."""
+    cells = [cell("cloud_only"), cell("k_sqs"), cell("c_sqs")]
+    parts = [pd.DataFrame([{"cell": each.id, **flatten(each)}]) for each in cells]
+    table = in_order(cells, parts)
+    for others in itertools.permutations(parts):
+        pd.testing.assert_frame_equal(in_order(cells, others), table)
 
 
 def test_i6_a_cluster_gives_the_same_tables(tmp_path: Path) -> None:
