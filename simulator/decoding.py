@@ -20,8 +20,8 @@ import numpy as np
 from channels.codec import wire
 from models.acceptance import Verdict, inverse_cdf, verify
 from models.interface import LoadedPair
-from simulator.drafting import draft_once, drawn_laws
-from simulator.measures import Floats, Measures, measure, measure_unverified
+from simulator.drafting import draft_once
+from simulator.measures import Floats, Measures, drawn_laws, measure, measure_unverified
 from simulator.memory import ReplayedText, Tree
 from simulator.policy import Action, EdgeView
 from simulator.schemes.base import DraftScheme, Noise, Received, Scheme
@@ -135,6 +135,7 @@ class Session:
             after, verified = known
             self.verifier.skip(known)
         else:
+            self.drafter.catch_up()  # to where a live run has it, with the laws of this round in hand
             verified = self._judge(view, sealed, arrived)
             after = view.after(verified.committed)
             if self._remember:
@@ -237,10 +238,9 @@ class Session:
             assert same, "I8: the qhat received is not the qhat sent"
         verified = min(verdict.accepted + 1, len(tokens))
         prefixes = [(*sent.committed, *tokens[:n]) for n in range(verified)]
-        q = np.concatenate([self.drafter.recent(prefix) for prefix in prefixes])
-        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in sent.drafts[:verified]])
-        drawn = None if self.scheme.lossless else drawn_laws(_drafting(self.scheme), sent, q)
-        return measure(p, q, received.qhat[:verified], slack, drawn, verdict, committed)
+        q = np.concatenate([self.drafter.known(prefix) for prefix in prefixes])
+        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in heard[:verified]])
+        return measure(p, q, received.qhat[:verified], slack, drawn_laws(heard[:verified], q), verdict, committed)
 
 
 def _drafting(scheme: Scheme) -> DraftScheme:

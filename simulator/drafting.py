@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from channels.codec import wire
+from models.acceptance import inverse_cdf
 from simulator.measures import Floats
 from simulator.schemes.base import DraftScheme, Noise, Proposal, State
 from simulator.steps import Branch, Drafted, Full
@@ -42,8 +41,11 @@ def draft_once(
         over_budget = not fits(shorter)
         if not over_budget or _bits(scheme, fmt, shorter, branch) < _bits(scheme, fmt, proposal, branch):
             proposal = shorter
+    weights = scheme.drawn_from(proposal, q)
+    draft = wire.Draft(int(proposal.ids[inverse_cdf(weights, noise.draft(len(sent)))]), proposal.ids, proposal.counts)
     return Drafted(
-        draft=scheme.draw(proposal, q, noise, len(sent)),
+        draft=draft,
+        drawn_from=draft.counts if weights is proposal.counts else weights[proposal.counts > 0],
         support_size=len(proposal.ids),
         dropped_mass=proposal.dropped_mass,
         tv_quantization=proposal.tv_quantization,
@@ -69,14 +71,3 @@ def longest_prefix(
         else:
             high = middle
     return scheme.propose(q, state, low)
-
-
-def drawn_laws(scheme: DraftScheme, sent: Branch, q: Floats) -> Floats:
-    """The laws [n, V] that the first n drafts of a round were really drawn from."""
-    drawn = np.zeros_like(q)
-    states = [sent.state, *(drafted.state for drafted in sent.drafts)]
-    for row, law, state, drafted in zip(drawn, q, states, sent.drafts, strict=False):
-        proposal = scheme.propose(law, state, drafted.support_size)
-        weights = scheme.drawn_from(proposal, law)
-        row[proposal.ids] = weights / weights.sum()
-    return drawn

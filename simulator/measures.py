@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from channels.codec import wire
 from models.acceptance import Verdict, total_variation
 
 Floats = npt.NDArray[np.float64]
+
+
+class Drawn(Protocol):
+    """A draft as sent, and the weights over its support that it was drawn by."""
+
+    @property
+    def draft(self) -> wire.Draft: ...
+
+    @property
+    def drawn_from(self) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +48,8 @@ def measure(
     committed: tuple[int, ...],
 ) -> Measures:
     """p [L+1, V]; q, qhat [n, V] of the n verified drafts; slack [n] = alpha_n + covering bound, which by the triangle
-    inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn from, where they are
-    not qhat (a lossy scheme)."""
+    inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn from; None where
+    these are qhat, and the committed tokens then follow p."""
     verified = len(q)
     mismatch = total_variation(q, p[:verified])
     positions = np.arange(verdict.accepted + 1)
@@ -56,6 +69,17 @@ def measure_unverified(p: Floats, q: Floats, token: int) -> Measures:
     """Of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its loss is inf."""
     with np.errstate(divide="ignore"):
         return Measures(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
+
+
+def drawn_laws(drafts: Sequence[Drawn], q: Floats) -> Floats | None:
+    """The laws, rows like those of q [n, V], that these drafts were drawn from; None where each was drawn from the very
+    counts that it was sent with."""
+    if all(np.array_equal(each.drawn_from, each.draft.counts) for each in drafts):
+        return None
+    drawn = np.zeros_like(q)
+    for row, each in zip(drawn, drafts, strict=True):
+        row[each.draft.support] = each.drawn_from / each.drawn_from.sum()
+    return drawn
 
 
 def output_law(p: Floats, qhat: Floats, drawn: Floats) -> Floats:

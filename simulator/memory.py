@@ -63,15 +63,14 @@ class ReplayedText:
 
     def laws(self, tokens: Tokens, last: int) -> Laws:
         """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
-        laws = self._caught_up().laws(tokens, last)
+        laws = self.catch_up().laws(tokens, last)
         self._recent[tokens] = laws
         return laws
 
-    def recent(self, tokens: Tokens) -> Laws:
-        """The law [1, V] after `tokens`, from the pass made since the last crop, else by a pass of its own."""
-        if tokens not in self._recent:
-            self._caught_up()
-        return self._recent[tokens] if tokens in self._recent else self.laws(tokens, 1)
+    def known(self, tokens: Tokens) -> Laws:
+        """The law [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where none
+        was."""
+        return self._recent[tokens]
 
     def crop(self, length: int) -> None:
         """Keeps only the first `length` tokens of what is cached."""
@@ -83,9 +82,10 @@ class ReplayedText:
     @property
     def cached(self) -> Tokens:
         """What the model really holds, after catching up."""
-        return self._caught_up().cached
+        return self.catch_up().cached
 
-    def _caught_up(self) -> CachedText:
+    def catch_up(self) -> CachedText:
+        """Makes the passes that were skipped; the text is then that of a live run."""
         if self._text is None:
             self._text = self._open()
         for skipped in self._behind:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from channels.codec import wire
 from simulator.measures import Measures
-from simulator.schemes.base import Part, State
+from simulator.schemes.base import Floats, Ids, Part, State
 
 Tokens = tuple[int, ...]
 K = TypeVar("K")
@@ -35,6 +35,8 @@ class Drafted:
     """One draft as drawn and sent, and the scheme's state after it."""
 
     draft: wire.Draft
+    drawn_from: Floats | Ids
+    """Weights [K] over the draft's support that it was really drawn by, of any total: its counts, of a sound scheme."""
     support_size: int
     dropped_mass: float
     tv_quantization: float

@@ -22,7 +22,7 @@ from pydantic import Field
 from channels.codec import wire
 from channels.codec.lattice import covering_bound, quantize
 from kinds import Choice
-from models.acceptance import Verdict, inverse_cdf, total_variation, verify
+from models.acceptance import Verdict, total_variation, verify
 from simulator.policy import FixedLength, Policy
 
 Floats = npt.NDArray[np.float64]
@@ -82,7 +82,7 @@ class Scheme(Choice):
     """How a request's tokens come about."""
 
     lossless: ClassVar[bool] = True
-    """Whether the committed text follows the verifier's law. Where not, the distance is measured (`tv_output`)."""
+    """Whether the committed text is meant to follow the verifier's law. `tv_output` is measured either way."""
 
     @property
     def drafts(self) -> int:
@@ -159,13 +159,9 @@ class DraftScheme(Scheme):
         )
 
     def drawn_from(self, proposal: Proposal, q: Floats) -> Floats | Ids:
-        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law."""
+        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law; ids
+        without a count must have none."""
         return proposal.counts
-
-    def draw(self, proposal: Proposal, q: Floats, noise: Noise, n: int) -> wire.Draft:
-        """Draft n of a round, drawn by inverse CDF in token-id order."""
-        token = proposal.ids[inverse_cdf(self.drawn_from(proposal, q), noise.draft(n))]
-        return wire.Draft(int(token), proposal.ids, proposal.counts)
 
     def largest_bits(
         self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]
@@ -219,9 +215,7 @@ class DraftScheme(Scheme):
         """What the cloud gets from the payload and nothing else. Raises CodecError."""
         return received(wire.decode(payload, fmt, context), fmt.vocabulary)
 
-    def encode_parts(
-        self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]
-    ) -> tuple[Part, ...]:
+    def encode_parts(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> tuple[Part, ...]:
         """The payload of a round: one part, or, of a partial round, a part for each draft.
 
         A part is a payload of its own, coded against the drafts before it. Whatever decides that draft n is heard may

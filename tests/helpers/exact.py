@@ -102,6 +102,8 @@ class Enumeration:
             view = self._session.cloud((*self.prompt, *committed))
             for uniforms, share in self._verdicts(sealed_branch, sealed.heard(arrived)):
                 self._script.verdict_u = uniforms
+                for n in range(len(sealed_branch.drafts)):  # the passes of this path, since another one was just taken
+                    self._session.drafter.laws(sealed_branch.context()[: len(sealed_branch.committed) + n], 1)
                 _, verified = self._session.verify(view, sealed, arrived)
                 after, undone = self._session.resolve(sealed_branch, verified.reply)
                 assert undone.committed == verified.committed

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import numpy as np
 import pytest
+from cells import cell
 from exact import Enumeration, distance, verifier_law
 
+from simulator import simulate
+from simulator.memory import Memory
 from simulator.schemes import SQ, CSqs, Dense, HalfDense, HalfTopK, KSqs
-from simulator.schemes.base import DraftScheme
+from simulator.schemes.base import DraftScheme, Proposal
 
 TOKENS = 3
 EXACT = verifier_law((1, 2), TOKENS)
@@ -51,6 +57,24 @@ def test_drawing_from_q_and_quantizing_after_bends_the_law() -> None:
     law = Enumeration(SQ(k=3, resolution=5, max_drafts=2), TOKENS).law()
     assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
     assert distance(law, EXACT) > 0.04
+
+
+class Mislabelled(KSqs):
+    """Draws from q and claims to be lossless all the same."""
+
+    kind: Literal["mislabelled_in_tests"] = "mislabelled_in_tests"  # type: ignore[assignment]
+
+    def drawn_from(self, proposal: Proposal, q: np.ndarray) -> np.ndarray:
+        return np.where(proposal.counts > 0, q[proposal.ids], 0.0)
+
+
+def test_tv_output_is_measured_whatever_a_scheme_claims() -> None:
+    fields = {"k": 3, "resolution": 5, "max_drafts": 2}
+    claimed, honest, sound = (
+        simulate(cell({"kind": kind, **fields}), Memory()).summary for kind in ("mislabelled_in_tests", "s_q", "k_sqs")
+    )
+    assert claimed["tv_output"] == honest["tv_output"] > 1e-3
+    assert sound["tv_output"] == 0
 
 
 def test_a_budget_that_looks_at_the_draft_bends_the_law() -> None:

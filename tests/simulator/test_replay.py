@@ -80,7 +80,8 @@ class Bench:
             self.pair.prompts,
         )
         noise = RequestNoise(source(1, "draft"), source(1, "verdict"), (0, 0))
-        session = Session(Setting(lambda: pair, self.scheme, self.format, 1.0), tree, noise, remember=remember)
+        setting = Setting(lambda: pair, self.scheme, self.format, 1.0, self.room_bits)
+        session = Session(setting, tree, noise, remember=remember)
         said = self._play(session, tokens, rounds)
         assert session.drafter.cached and session.verifier.cached  # which makes all passes that were skipped
         return said, drafter, verifier
@@ -90,7 +91,7 @@ class Bench:
         branch, view = session.edge(), session.prefill(session.cloud(self.prompt))
         while tokens > 0 and len(said) < rounds:
             composed = session.compose(branch, tokens)
-            sealed = session.seal(composed, self.room_bits)
+            sealed = session.seal(composed)
             arrived = None if self.room_bits is None else random.Random(branch.round).randint(1, len(sealed.parts))
             view, verified = session.verify(view, sealed, arrived)
             branch, undone = session.resolve(composed, verified.reply)  # type: ignore[union-attr]
