@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from plots.lines_or_bars import Series, bars, changes, lines, room_for
 from plots.style import curves, level, looks, outside_legend, swept, upright
-from simulator.units import quantity, title
+from simulator.results.units import quantity, title
 
 METRIC = "payload_bits_per_token"
 

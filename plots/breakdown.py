@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from plots.style import curves
-from simulator.results import BREAKDOWN
-from simulator.units import prefix_of, quantity, title
+from simulator.results.columns import BREAKDOWN
+from simulator.results.units import prefix_of, quantity, title
 
 COLOURS: dict[str, str] = {
     "prompt_uplink_s": "#f6c9a0",

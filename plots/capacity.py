@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from plots.style import curves, looks, outside_legend, place, swept, upright
-from simulator.units import title
+from simulator.results.units import title
 
 
 def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from plots.style import curves, looks, outside_legend, place, swept, upright
-from simulator.results import CI_SUFFIX
-from simulator.units import title
+from simulator.results.columns import CI_SUFFIX
+from simulator.results.units import title
 
 METRIC = "latency_per_token_s"
 

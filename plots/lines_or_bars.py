@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from plots.style import Look, curves, place
-from simulator.results import CI_SUFFIX
+from simulator.results.columns import CI_SUFFIX
 
 
 @dataclass(frozen=True)

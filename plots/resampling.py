@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from plots.lines_or_bars import Series, bars, changes, key, lines, room_for
 from plots.style import level, looks, outside_legend, swept, upright
-from simulator.units import title
+from simulator.results.units import title
 
 _TOP = 1.08
 LABEL = "rejections per verified draft"

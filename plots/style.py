@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from simulator.units import PREFIXED, quantity, title, unit
+from simulator.results.units import PREFIXED, quantity, title, unit
 
 matplotlib.rcParams.update(
     {

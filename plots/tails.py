@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from plots.lines_or_bars import Series, bars, key, lines, room_for
 from plots.style import level, looks, swept, upright
-from simulator.units import title
+from simulator.results.units import title
 
 SERIES = [
     Series("latency_per_token_p50_s", "median"),

@@ -11,7 +11,7 @@ bisection; `tried.csv` holds every cell that was simulated on the way.
 from __future__ import annotations
 
 from scenarios.scenario import Quick, Scenario
-from simulator.search import Objective
+from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
 LIMITS = {"tpot_p95_s": 0.1, "ttft_s": 1.0}

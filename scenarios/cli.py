@@ -155,7 +155,7 @@ def _cores() -> int:
 def _changes(options: argparse.Namespace) -> Changes:
     if not (options.set or options.grid):
         return Changes(seeds=options.seeds, quick=options.quick, imports=tuple(options.imports))
-    from simulator.settings import parse_axis, parse_setting
+    from simulator.cell.dotted_paths import parse_axis, parse_setting
 
     return Changes(
         settings=dict(map(parse_setting, options.set)),
@@ -168,7 +168,7 @@ def _changes(options: argparse.Namespace) -> Changes:
 
 def _codec(options: argparse.Namespace) -> None:
     from scenarios import codec
-    from simulator.config import load_imports
+    from simulator.cell.cell import load_imports
 
     load_imports(options.imports)
     try:

@@ -21,9 +21,9 @@ from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from models.acceptance import total_variation
 from scenarios.tables import aligned
-from simulator.describe import shown
+from simulator.cell.descriptions import shown
 from simulator.schemes import Dense, DraftScheme, LatticeScheme, Scheme
-from simulator.schemes.base import Floats, Proposal
+from simulator.schemes.draft_scheme import Floats, Proposal
 
 CODES: tuple[Code, ...] = get_args(Code)
 SUM_TOLERANCE = 1e-3

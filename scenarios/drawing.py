@@ -12,7 +12,7 @@ import pandas as pd
 import plots
 from kinds import ConfigError
 from scenarios.derived import sources, with_derived
-from simulator.stats import axis_of, with_curves
+from simulator.results.intervals import axis_of, with_curves
 
 _NOTE = "scenario.json"
 CAPACITY = "capacity.csv"

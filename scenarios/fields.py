@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from scenarios.scenario import Changes, Scenario, job_of
-from simulator.describe import FieldLine, describe, shown
-from simulator.units import quantity
+from simulator.cell.descriptions import FieldLine, describe, shown
+from simulator.results.units import quantity
 
 _FIELD, _DEFAULT = 34, 22
 

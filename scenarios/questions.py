@@ -32,7 +32,7 @@ class Finding:
     by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
-        from simulator.findings import lines
+        from simulator.results.findings import lines
 
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
         prefix = f"without {', '.join(left_out)}: " if left_out else ""
@@ -56,7 +56,7 @@ class Below:
     by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
-        from simulator.findings import comparison
+        from simulator.results.findings import comparison
 
         found = [
             comparison(rows, axis, self.at, mine, theirs, self.metric)

@@ -1,4 +1,4 @@
-"""The README's tables: scenarios from the registry, metrics from the definitions in `simulator.results`.
+"""The README's tables: scenarios from the registry, metrics from the definitions in `simulator.results.columns`.
 
 python -m scenarios.readme            rewrites the tables in README.md
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from scenarios.registry import NAMES, scenario
-from simulator.results import BREAKDOWN_MEANING, METRICS
-from simulator.units import unit
+from simulator.results.columns import BREAKDOWN_MEANING, METRICS
+from simulator.results.units import unit
 
 README = Path(__file__).parent.parent / "README.md"
 END = "<!-- end -->"

@@ -14,9 +14,9 @@ from scenarios.progress import Progress
 from scenarios.scenario import Job
 from scenarios.searching import FOUND, Search
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
-from simulator.findings import SEPARABLE
-from simulator.stats import axis_of, summarise, with_curves
-from simulator.store import SEARCH
+from simulator.results.findings import SEPARABLE
+from simulator.results.intervals import axis_of, summarise, with_curves
+from simulator.sweeps.store import SEARCH
 
 
 def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bool, quiet: bool) -> str:

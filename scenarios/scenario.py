@@ -11,8 +11,8 @@ from kinds import ConfigError
 from scenarios.questions import Finding, Question
 
 if TYPE_CHECKING:
-    from simulator.config import Cell
-    from simulator.search import Objective
+    from simulator.cell.cell import Cell
+    from simulator.sweeps.search import Objective
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
 
     Raises ConfigError for a field no cell has, a value a field refuses, and changes that contradict each other.
     """
-    from simulator.config import Cell, load_imports
-    from simulator.settings import changed
+    from simulator.cell.cell import Cell, load_imports
+    from simulator.cell.dotted_paths import changed
 
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
@@ -95,7 +95,7 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
     """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
-    from simulator.results import METRICS
+    from simulator.results.columns import METRICS
 
     if given is not None and given.field in (*changes.settings, *changes.grid):
         raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
@@ -131,7 +131,7 @@ def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], li
 
 def job_around(file: Path, changes: Changes) -> Job:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
-    from simulator.config import Cell, load_imports
+    from simulator.cell.cell import Cell, load_imports
 
     load_imports(changes.imports)
     cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
@@ -143,8 +143,8 @@ def job_around(file: Path, changes: Changes) -> Job:
 def _spread(
     base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
-    from simulator.config import Cell
-    from simulator.settings import pin, spread, widen
+    from simulator.cell.cell import Cell
+    from simulator.cell.dotted_paths import pin, spread, widen
 
     settings = dict(changes.settings)
     twice = [path for path in settings if path in changes.grid]

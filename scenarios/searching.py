@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simulator.search import Objective, capacities
-from simulator.store import SEARCH, atomically, identity, make_way
+from simulator.sweeps.search import Objective, capacities
+from simulator.sweeps.store import SEARCH, atomically, identity, make_way
 
 if TYPE_CHECKING:
-    from simulator.config import Cell
+    from simulator.cell.cell import Cell
 
 FOUND = ("capacity", "bounded")
 """Columns of what was found: devices, and whether more were seen to fail."""

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from simulator.config import Cell
-from simulator.describe import shown
-from simulator.results import CI_SUFFIX
-from simulator.search import Objective
-from simulator.stats import CURVE
-from simulator.units import PREFIXED, prefix_of, quantity, title, unit
+from simulator.cell.cell import Cell
+from simulator.cell.descriptions import shown
+from simulator.results.columns import CI_SUFFIX
+from simulator.results.intervals import CURVE
+from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
+from simulator.sweeps.search import Objective
 
 WIDTH = 100
 COSTS: tuple[tuple[str, str], ...] = (

@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-from simulator.config import Cell
+from simulator.cell.cell import Cell
 
 if TYPE_CHECKING:
     from simulator.run import CellResult, simulate
-    from simulator.sweeping import sweep
+    from simulator.sweeps.sweep import sweep
 
 __all__ = ["Cell", "CellResult", "ConfigError", "simulate", "sweep"]
 
-_LATER = {"CellResult": "simulator.run", "simulate": "simulator.run", "sweep": "simulator.sweeping"}
+_LATER = {"CellResult": "simulator.run", "simulate": "simulator.run", "sweep": "simulator.sweeps.sweep"}
 
 
 def __getattr__(name: str) -> object:

@@ -12,19 +12,19 @@ import pandas as pd
 import simpy
 
 from channels.link.config import Link as LinkConfig
-from simulator.cloud import Cloud
-from simulator.config import Cell
-from simulator.edge import Device
-from simulator.events import later
-from simulator.link import Link
-from simulator.memory import Memory
-from simulator.metrics import summarise
-from simulator.plant import Plant
-from simulator.records import Recorder
-from simulator.serving import Network
-from simulator.sessions import Decoder
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.decoding.requests import Decoder
+from simulator.results.metrics import summarise
+from simulator.results.records import Recorder
 from simulator.streams import source
-from simulator.workload import Users
+from simulator.timing.cloud import Cloud
+from simulator.timing.device import Device
+from simulator.timing.later import later
+from simulator.timing.link import Link
+from simulator.timing.plant import Plant
+from simulator.timing.serving import Network
+from simulator.timing.users import Users
 
 GC_THRESHOLDS = (50_000, 20, 100)
 """Of the garbage collector, in a run."""

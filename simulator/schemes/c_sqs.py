@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from channels.codec.conformal import Conformal, Rollback
-from simulator.schemes.base import Floats, Ids, LatticeScheme, State
+from simulator.schemes.draft_scheme import Floats, Ids, LatticeScheme, State
 
 
 class CSqs(LatticeScheme):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from channels.codec import wire
 from channels.codec.sparsify import All
-from simulator.schemes.base import Floats, Ids, LatticeScheme, State
+from simulator.schemes.draft_scheme import Floats, Ids, LatticeScheme, State
 
 
 class Dense(LatticeScheme):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from channels.codec import half, wire
 from channels.codec.sparsify import All, TopK
-from simulator.schemes.base import DraftScheme, Floats, Ids, Proposal, Received, State, received
+from simulator.schemes.draft_scheme import DraftScheme, Floats, Ids, Proposal, Received, State, received
 
 
 class HalfScheme(DraftScheme):

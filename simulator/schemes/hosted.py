@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from channels.codec import wire
-from simulator.schemes.base import Scheme
+from simulator.schemes.draft_scheme import Scheme
 
 
 class HostedScheme(Scheme):

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from simulator.schemes.base import Floats, Ids, Proposal
+from simulator.schemes.draft_scheme import Floats, Ids, Proposal
 from simulator.schemes.k_sqs import TopKScheme
 
 

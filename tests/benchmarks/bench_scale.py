@@ -25,7 +25,7 @@ import simpy
 
 from scenarios.progress import Progress
 from simulator import Cell, CellResult, simulate
-from simulator.memory import Memory
+from simulator.decoding.memory import Memory
 from simulator.run import GC_THRESHOLDS
 
 FULL = os.environ.get("SQSIM_SCALE") == "full"

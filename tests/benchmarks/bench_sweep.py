@@ -12,8 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from models.interface import CachedText, LanguageModel, LoadedPair
-from simulator import Cell, sessions, simulate
-from simulator.memory import Memory
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.decoding.session import requests as sessions
 
 RATES_BPS = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 3e6, 1e7]
 SCHEMES = ["dense", "k_sqs", "c_sqs", "cloud_only"]

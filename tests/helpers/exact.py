@@ -16,11 +16,11 @@ import numpy as np
 
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
-from simulator.decoding import Session, Setting
-from simulator.memory import Tree
-from simulator.policy import Action, EdgeView
-from simulator.schemes.base import DraftScheme, State
-from simulator.steps import Branch, Drafted, Full
+from simulator.decoding.memory import Tree
+from simulator.decoding.nodes import Branch, Drafted, Full
+from simulator.decoding.session import Session, Setting
+from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.policy import Action, EdgeView
 
 V = 4
 P = np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.25, 0.25, 0.3, 0.2], [0.05, 0.15, 0.3, 0.5]])

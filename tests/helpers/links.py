@@ -7,7 +7,7 @@ import simpy
 from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
-from simulator.link import Link, Message
+from simulator.timing.link import Link, Message
 
 TIMER_S = 0.5
 

@@ -7,10 +7,10 @@ from unittest.mock import patch
 
 from simulator import Cell, CellResult, simulate
 from simulator import run as run_module
-from simulator.memory import Memory
-from simulator.plant import Plant
-from simulator.records import Request
-from simulator.sessions import Decoder
+from simulator.decoding.memory import Memory
+from simulator.decoding.requests import Decoder
+from simulator.results.records import Request
+from simulator.timing.plant import Plant
 
 
 @dataclass(frozen=True)

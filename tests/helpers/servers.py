@@ -12,9 +12,9 @@ import simpy
 from luck import HashedUniforms
 
 from models.latency import Latency, Work
-from simulator.cloud import Cloud, Job
-from simulator.cloud.config import Cloud as CloudConfig
-from simulator.cloud.job import SessionKey
+from simulator.cell.cloud_config import Cloud as CloudConfig
+from simulator.timing.cloud import Cloud, Job
+from simulator.timing.cloud.job import SessionKey
 
 TICKS = {"kind": "affine", "base_s": 0.0, "per_token_s": 1.0}
 """A pass lasts as many seconds as it has new tokens: a job says by its tokens how long it takes."""

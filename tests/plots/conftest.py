@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.results import BREAKDOWN, CI_SUFFIX
+from simulator.results.columns import BREAKDOWN, CI_SUFFIX
 
 Make = Callable[..., pd.DataFrame]
 AXIS = "uplink.rate.bps"

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 import plots
 from plots.breakdown import COLOURS
 from plots.style import SCHEMES, looks, place
-from simulator.results import BREAKDOWN
+from simulator.results.columns import BREAKDOWN
 
 Make = Callable[..., pd.DataFrame]
 AXIS = "uplink.rate.bps"

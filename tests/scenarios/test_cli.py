@@ -17,10 +17,10 @@ import pytest
 import scenarios.running
 import scenarios.searching
 import simulator
-import simulator.search
+import simulator.sweeps.search
 from models.zoo import Sotu
 from scenarios.registry import NAMES, scenario
-from simulator.sessions import load
+from simulator.decoding.requests import load
 
 Typed = Callable[..., tuple[int, str, str]]
 RUN = ("run", "latency_vs_bandwidth", "--quick")
@@ -312,7 +312,7 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
         assert f"{row['capacity']:.0f}" in out
     swept = pd.read_csv(tmp_path / "found" / "cells.csv")
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
-    monkeypatch.setattr(simulator.search, "capacities", None)
+    monkeypatch.setattr(simulator.sweeps.search, "capacities", None)
     monkeypatch.setattr(scenarios.searching, "capacities", None)
     assert typed(*command, "--out=found") == (0, out, "")
     status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")

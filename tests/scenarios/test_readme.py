@@ -14,7 +14,7 @@ import pytest
 from scenarios import running
 from scenarios.drawing import Note, draw_all
 from scenarios.readme import README, filled, tables
-from simulator.results import BREAKDOWN, METRICS
+from simulator.results.columns import BREAKDOWN, METRICS
 
 Typed = Callable[..., tuple[int, str, str]]
 TEXT = README.read_text()

@@ -14,8 +14,8 @@ from models.smollm2 import SmolLM2
 from scenarios.derived import sources
 from scenarios.registry import NAMES, scenario
 from scenarios.scenario import Changes, Quick, Scenario, job_of
-from simulator.results import METRICS
-from simulator.search import Objective
+from simulator.results.columns import METRICS
+from simulator.sweeps.search import Objective
 
 SMALL = Scenario(
     name="small",

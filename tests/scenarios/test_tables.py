@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
-from simulator.config import Cell
-from simulator.search import Objective
+from simulator.cell.cell import Cell
+from simulator.sweeps.search import Objective
 
 AXIS = "uplink.rate.bps"
 

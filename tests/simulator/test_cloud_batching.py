@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import Bench
 
-from simulator.cloud.config import Batching
+from simulator.cell.cloud_config import Batching
 
 STEP = 4096
 BASE, PER_SEQUENCE, PER_TOKEN, PER_CACHED = 20 * STEP, 2 * STEP, 4 * STEP, STEP

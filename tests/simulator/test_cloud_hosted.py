@@ -18,10 +18,10 @@ from servers import Bench, Noted
 
 from models.acceptance import total_variation
 from models.interface import Pair
-from simulator.decoding import Session, Setting
-from simulator.memory import Tree
+from simulator.decoding.memory import Tree
+from simulator.decoding.nodes import CloudView
+from simulator.decoding.session import Session, Setting
 from simulator.schemes import Colocated
-from simulator.steps import CloudView
 
 PROMPT, TOKENS = (1, 2), 3
 VERIFIER = {"kind": "affine", "base_s": 0.01, "per_token_s": 1e-3, "per_cached_token_s": 1e-4}

@@ -6,7 +6,7 @@ import pytest
 from cells import cell
 
 from simulator import Cell, CellResult, simulate
-from simulator.memory import Memory
+from simulator.decoding.memory import Memory
 
 TOKENS = ["drafted", "accepted", "committed", "support_size", "tv_qhat", "nll"]
 

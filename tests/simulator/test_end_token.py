@@ -8,9 +8,10 @@ import pytest
 from cells import PAIR, cell
 
 from models.interface import LoadedPair
-from simulator import ConfigError, sessions, simulate
-from simulator.memory import Memory
-from simulator.records import Request
+from simulator import ConfigError, simulate
+from simulator.decoding.memory import Memory
+from simulator.decoding.session import requests as sessions
+from simulator.results.records import Request
 
 WORKLOAD = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 32}
 

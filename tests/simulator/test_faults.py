@@ -17,11 +17,11 @@ from numpy.random import Generator
 from plants import ran
 
 from simulator import Cell
-from simulator.decoding import Session
-from simulator.link import Link
-from simulator.memory import Memory
-from simulator.messages import Flight, Message
-from simulator.records import Request
+from simulator.decoding.memory import Memory
+from simulator.decoding.session import Session
+from simulator.results.records import Request
+from simulator.timing.link import Link
+from simulator.timing.messages import Flight, Message
 
 MEMORY = Memory()
 """Of tokens only. A fault changes when, never which, so all schedules share their decoding."""

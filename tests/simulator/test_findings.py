@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from simulator.findings import comparison, lines, outcomes
+from simulator.results.findings import comparison, lines, outcomes
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5, 1e6)

@@ -15,18 +15,18 @@ from cells import SCHEMES, cell, link
 
 from channels.codec import wire
 from simulator import Cell, CellResult, ConfigError, simulate, sweep
-from simulator import link as link_module
-from simulator.cloud import Cloud
-from simulator.ledger import Ledger
-from simulator.link import Link
-from simulator.memory import Memory, ReplayedText
-from simulator.records import Request
+from simulator.cell.dotted_paths import flatten
+from simulator.decoding.memory import Memory, ReplayedText
+from simulator.decoding.nodes import Branch
+from simulator.results.ledger import Ledger
+from simulator.results.records import Request
+from simulator.results.station import Station
 from simulator.schemes import KSqs
-from simulator.serving import Host
-from simulator.settings import flatten
-from simulator.station import Station
-from simulator.steps import Branch
-from simulator.sweeping import in_order
+from simulator.sweeps.sweep import in_order
+from simulator.timing import link as link_module
+from simulator.timing.cloud import Cloud
+from simulator.timing.link import Link
+from simulator.timing.serving import Host
 
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
 WORKLOAD = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
@@ -275,7 +275,7 @@ def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("scheme", SPECULATIVE)
 def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After every round, at both ends, on the models' own caches; and the books agree with them."""
-    from simulator.decoding import Session
+    from simulator.decoding.session import Session
 
     resolve = Session.resolve
     seen: list[int] = []
@@ -302,7 +302,7 @@ def test_i10_sees_a_cache_that_keeps_rejected_drafts(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_i11_the_breakdown_sums_to_the_latency(scheme: str) -> None:
-    from simulator.results import BREAKDOWN
+    from simulator.results.columns import BREAKDOWN
 
     requests = run(scheme).requests
     assert requests[list(BREAKDOWN)].sum(axis=1).to_numpy() == pytest.approx(requests["latency_s"].to_numpy(), rel=1e-9)

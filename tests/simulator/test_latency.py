@@ -9,8 +9,8 @@ import pytest
 from cells import SCHEMES, cell, link
 
 from simulator import simulate
-from simulator.link import Link
-from simulator.results import BREAKDOWN
+from simulator.results.columns import BREAKDOWN
+from simulator.timing.link import Link
 
 HEADER_BITS = 320
 SPECULATIVE = [scheme for scheme in SCHEMES if scheme != "cloud_only"]

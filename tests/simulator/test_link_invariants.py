@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
-from simulator.link import STATES, Link, Message
+from simulator.timing.link import STATES, Link, Message
 
 
 @dataclass

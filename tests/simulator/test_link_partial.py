@@ -6,7 +6,7 @@ import pytest
 import simpy
 
 from channels.link.config import Link as LinkConfig
-from simulator.link import Link, Message
+from simulator.timing.link import Link, Message
 
 
 class Zeros:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from links import TIMER_S, Bench, Scripted
 
-from simulator.link import STATES
+from simulator.timing.link import STATES
 
 
 def test_a_message_queues_transmits_travels_and_is_delivered() -> None:

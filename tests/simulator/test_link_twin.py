@@ -20,7 +20,7 @@ import pytest
 import simpy
 
 from channels.link.config import Link as LinkConfig
-from simulator.link import Link, Message
+from simulator.timing.link import Link, Message
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simulator import Cell, simulate
-from simulator.memory import Memory
-from simulator.records import Request
+from simulator.decoding.memory import Memory
+from simulator.results.records import Request
 
 
 def resident_mib() -> float:

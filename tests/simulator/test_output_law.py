@@ -10,9 +10,9 @@ from cells import cell
 from exact import Enumeration, distance, verifier_law
 
 from simulator import simulate
-from simulator.memory import Memory
+from simulator.decoding.memory import Memory
 from simulator.schemes import SQ, CSqs, Dense, HalfDense, HalfTopK, KSqs
-from simulator.schemes.base import DraftScheme, Proposal
+from simulator.schemes.draft_scheme import DraftScheme, Proposal
 
 TOKENS = 3
 EXACT = verifier_law((1, 2), TOKENS)

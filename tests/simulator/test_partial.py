@@ -18,12 +18,12 @@ from channels.link.config import Link as LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.link.uniforms import Uniforms
 from simulator import simulate
-from simulator.decoding import Session
-from simulator.link import Link, Message
-from simulator.memory import Memory
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import Branch, Sealed
+from simulator.decoding.session import Session
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
-from simulator.schemes.base import DraftScheme
-from simulator.steps import Branch, Sealed
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.timing.link import Link, Message
 
 SCHEME = {"kind": "k_sqs", "k": 4, "partial": True}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}

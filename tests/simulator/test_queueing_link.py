@@ -16,7 +16,7 @@ import simpy
 from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
-from simulator.link import Link, Message
+from simulator.timing.link import Link, Message
 
 BPS = 1e6
 MEAN_BITS = 1e6

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.station import Station
+from simulator.results.station import Station
 
 
 @dataclass

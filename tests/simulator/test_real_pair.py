@@ -16,12 +16,12 @@ from cells import SCHEMES
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from models.zoo import Sotu
 from simulator import Cell, simulate
-from simulator.decoding import Session, Setting
-from simulator.memory import Memory, Tree
-from simulator.records import Request
+from simulator.decoding.memory import Memory, Tree
+from simulator.decoding.requests import RequestNoise
+from simulator.decoding.session import Session, Setting
+from simulator.results.records import Request
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
-from simulator.schemes.base import DraftScheme
-from simulator.sessions import RequestNoise
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.streams import source
 
 LOSSLESS = [scheme for scheme in SCHEMES if scheme != "cloud_only"]

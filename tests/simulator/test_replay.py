@@ -9,10 +9,10 @@ import pytest
 
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from simulator import Cell
-from simulator.decoding import Session, Setting
-from simulator.memory import Tree
-from simulator.schemes.base import DraftScheme
-from simulator.sessions import RequestNoise, load
+from simulator.decoding.memory import Tree
+from simulator.decoding.requests import RequestNoise, load
+from simulator.decoding.session import Session, Setting
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.streams import source
 
 Calls = list[tuple[Any, ...]]

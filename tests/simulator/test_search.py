@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.config import Cell
-from simulator.search import Objective, capacities, largest
-from simulator.settings import changed, validated
+from simulator.cell.cell import Cell
+from simulator.cell.dotted_paths import changed, validated
+from simulator.sweeps.search import Objective, capacities, largest
 
 
 @given(st.integers(1, 20), st.integers(0, 3000), st.integers(0, 3000))

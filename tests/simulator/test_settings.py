@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from kinds import Choice, ConfigError, Part
-from simulator.config import Cell
-from simulator.describe import describe
-from simulator.settings import (
+from simulator.cell.cell import Cell
+from simulator.cell.descriptions import describe
+from simulator.cell.dotted_paths import (
     changed,
     expand,
     flatten,

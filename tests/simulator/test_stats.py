@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.stats import axis_of, interval, paired, summarise, with_curves
+from simulator.results.intervals import axis_of, interval, paired, summarise, with_curves
 
 
 def table(rows: list[tuple[str, float, int, float]]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results import BREAKDOWN, METRICS
-from simulator.units import quantity, title, unit
+from simulator.results.columns import BREAKDOWN, METRICS
+from simulator.results.units import quantity, title, unit
 
 
 @pytest.mark.parametrize(

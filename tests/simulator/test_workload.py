@@ -12,7 +12,7 @@ from cells import PAIR, cell, link
 from plants import ran
 
 from simulator import Cell, ConfigError, simulate, sweep
-from simulator.arrivals import Workload
+from simulator.cell.workload import Workload
 from simulator.streams import source
 
 FREE = link(inf, delay_s=0.0)

@@ -1,0 +1,214 @@
+"""A cell: one whole experiment as a frozen, validated value, hashable to an id.
+
+Alternatives (`kind`) live beside what they configure: rates, losses and delays in channels.link, latencies and model
+pairs in models, schemes in simulator.schemes. Here they are put together, checked against each other, and named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+import models.zoo  # noqa: F401  registers the pairs
+from channels.link.arq import SelectiveRepeat
+from channels.link.config import Link, check_round_trip
+from channels.link.rates import Constant as ConstantRate
+from kinds import ConfigError, Part, one_line
+from models.interface import Pair
+from models.latency import DEVICES, SIZES, Latency, Roofline
+from simulator.cell.cloud_config import Cloud
+from simulator.cell.workload import Closed, Workload
+from simulator.schemes import KSqs, Scheme
+
+
+class Models(Part):
+    """Which models decide the tokens."""
+
+    pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
+    temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
+
+
+class Edge(Part):
+    """What a device computes with."""
+
+    latency: Latency = Field(
+        Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
+        description="time of a drafter pass",
+    )
+    encode_s_per_draft: float = Field(
+        1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
+    )
+
+
+class DeviceClass(Part):
+    """Some of the devices, and what they have of their own; null: what the cell says."""
+
+    name: str = Field("device", min_length=1, description="what figures and tables call them")
+    count: int = Field(1, ge=1, description="how many devices are like this")
+    scheme: Scheme | None = Field(None, description="their scheme")
+    edge: Edge | None = Field(None, description="what they compute with")
+    uplink: Link | None = Field(None, description="an uplink shared among them only")
+    downlink: Link | None = Field(None, description="a downlink shared among them only")
+
+
+@dataclass(frozen=True)
+class Equipped:
+    """A class of devices with nothing left open. `name` is its prefix in field names."""
+
+    name: str
+    count: int
+    scheme: Scheme
+    edge: Edge
+    uplink: Link
+    downlink: Link
+
+    def check(self, vocabulary: int) -> None:
+        """Raises ValueError where scheme and vocabulary, or timers and delays, do not fit."""
+        try:
+            self.scheme.format(vocabulary)
+        except ValueError as error:
+            raise ValueError(f"{self.name}scheme.{error}") from None
+        check_round_trip(f"{self.name}uplink", self.uplink, self.downlink.delay.mean_s)
+        check_round_trip(f"{self.name}downlink", self.downlink, self.uplink.delay.mean_s)
+
+
+def _by_content(path: object) -> str:
+    """A file, among the fields of a cell, as the hash of what is in it."""
+    assert isinstance(path, Path), f"a cell holds {path!r}, which has no name"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def _absolute(paths: object) -> object:
+    return tuple(str(Path(path).resolve()) for path in paths) if isinstance(paths, (list, tuple)) else paths
+
+
+class Cell(Part):
+    """One experiment. Every field has a default that makes sense; `id` names it, files by their content."""
+
+    models: Models = Models()
+    workload: Workload = Field(Closed(), description="requests")
+    scheme: Scheme = Field(KSqs(), description="what crosses the uplink, and how it is judged")
+    edge: Edge = Edge()
+    uplink: Link = Link()
+    downlink: Link = Link(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
+    cloud: Cloud = Cloud()
+    fleet: tuple[DeviceClass, ...] = Field(
+        (), description="classes of devices, in the order of their numbers; their counts sum to workload.devices"
+    )
+    seed: int = Field(0, ge=0, lt=1 << 62, description="of every random number")
+    imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(
+        (), description="Python files that register kinds of the user's own"
+    )
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        pair, (prompt, output) = self.models.pair, self.workload.longest
+        if prompt + output > pair.context_tokens:
+            raise ValueError(
+                f"workload.prompt_tokens + workload.output_tokens = {prompt + output}: "
+                f"must be at most the pair's context, {pair.context_tokens} tokens"
+            )
+        if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
+            raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
+        for each in self.classes:
+            each.check(pair.vocabulary)
+            if self.cloud.kv_tokens is not None and self.cloud.kv_tokens < prompt + output + each.scheme.drafts + 1:
+                raise ValueError(
+                    f"cloud.kv_tokens = {self.cloud.kv_tokens}: must hold one whole request, "
+                    f"{prompt + output + each.scheme.drafts + 1} tokens"
+                )
+        return self
+
+    @cached_property
+    def classes(self) -> tuple[Equipped, ...]:
+        """The classes of devices with everything filled in; one class where there is no fleet."""
+        fleet = self.fleet or (DeviceClass(count=self.workload.devices),)
+        return tuple(
+            Equipped(
+                name=f"fleet.{place}." if self.fleet else "",
+                count=each.count,
+                scheme=each.scheme or self.scheme,
+                edge=each.edge or self.edge,
+                uplink=each.uplink or self.uplink,
+                downlink=each.downlink or self.downlink,
+            )
+            for place, each in enumerate(fleet)
+        )
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of every field; files count by their content, not their place."""
+        return self._digest(self.model_dump(exclude={"imports"}))
+
+    @cached_property
+    def decoding_id(self) -> str:
+        """Hash of the fields that decide tokens: cells that share it share their forward passes."""
+        return self._digest(self.model_dump(include={"models", "workload", "scheme", "fleet", "seed"}))
+
+    def _digest(self, fields: dict[str, Any]) -> str:
+        text = json.dumps(fields, default=_by_content) + self.imports_digest
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def imports_digest(self) -> str:
+        """Hash of the imported files' contents, "" where there are none. Raises ConfigError where one is gone."""
+        try:
+            contents = [Path(path).read_bytes() for path in self.imports]
+        except OSError as error:
+            raise ConfigError(f"import = {error.filename}: {error.strerror}") from None
+        return hashlib.sha256(b"".join(contents)).hexdigest() if contents else ""
+
+    def to_yaml(self) -> str:
+        """The whole cell written out, as `sqsim run --config` reads it."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @classmethod
+    def from_fields(cls, fields: object) -> Self:
+        """A cell from nested mappings; loads its `imports` first. Raises ConfigError, one line."""
+        if not isinstance(fields, dict):
+            raise ConfigError(f"cell = {fields!r}: must be a mapping of fields")
+        imports = fields.get("imports", ())
+        load_imports(imports if isinstance(imports, (list, tuple)) else ())
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise one_line(error) from None
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> Self:
+        """A cell from a YAML file. Raises ConfigError, one line."""
+        try:
+            return cls.from_fields(yaml.safe_load(path.read_text()))
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"config = {path}: {' '.join(str(error).split())}") from None
+
+
+def load_imports(paths: Iterable[str | Path]) -> None:
+    """Runs each file once a process, so that the kinds it defines exist. Raises ConfigError, one line."""
+    for path in (Path(path).resolve() for path in paths):
+        name = f"sqsim_import_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        if name in sys.modules:
+            continue
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise ConfigError(f"import = {path}: must be a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise ConfigError(f"import = {path}: {type(error).__name__}: {error}") from error

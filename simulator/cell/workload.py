@@ -1,0 +1,197 @@
+"""When requests come, and what they ask for: the workload as a user describes it."""
+
+from __future__ import annotations
+
+import csv
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from io import StringIO
+from math import log1p
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.uniforms import Uniforms
+from kinds import Choice
+from simulator.cell.downtime import Downtime, NoDowntime
+
+COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request to come: at a time, or, where `at_s` is None, `think_s` after the last one ended."""
+
+    prompt_tokens: int
+    output_tokens: int
+    at_s: float | None = None
+    think_s: float = 0.0
+
+
+class Workload(Choice):
+    """Requests: how many devices, when they ask, for what, and for how long they wait."""
+
+    open: ClassVar[bool] = False
+    """Whether requests come whether or not earlier ones have ended."""
+
+    devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
+    prompt_tokens: int = Field(32, ge=1, description="tokens kept of each prompt, its first ones")
+    output_tokens: int = Field(64, ge=1, description="tokens of each answer")
+    stop_at_eos: bool = Field(False, description="an answer may end before its length, at the pair's end token")
+    prompt_at_cloud: bool = Field(
+        False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
+    )
+    deadline_s: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="a request not answered by then is timed out; null to wait"
+    )
+    horizon_s: float = Field(
+        1e6, gt=0, allow_inf_nan=False, description="when the run ends at the latest; what is unanswered is in flight"
+    )
+    absences: Downtime = Field(NoDowntime(), description="when devices are away: what they do then is abandoned")
+    distinct: int | None = Field(
+        None,
+        ge=1,
+        description="requests share this many texts and random numbers, in turn, so that a large run decodes only "
+        "these; null: each its own",
+    )
+
+    @model_validator(mode="after")
+    def _absences_of_devices(self) -> Self:
+        self.absences.check_numbers("absences", "device", self.devices)
+        return self
+
+    @abstractmethod
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        """The requests of one device, in order."""
+
+    @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many requests come, all devices together."""
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        """The most prompt tokens and the most output tokens of any request."""
+        return self.prompt_tokens, self.output_tokens
+
+
+class _Counted(Workload):
+    """A fixed number of equal requests for each device."""
+
+    requests: int = Field(8, ge=1, description="requests of each device")
+
+    @property
+    def total(self) -> int:
+        return self.devices * self.requests
+
+
+class Closed(_Counted):
+    """Each device asks, waits for the answer, thinks, and asks again."""
+
+    kind: Literal["closed"] = "closed"
+    think_s: float = Field(0.0, ge=0, allow_inf_nan=False, description="between an answer and the next request")
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        for number in range(self.requests):
+            yield Ask(self.prompt_tokens, self.output_tokens, think_s=self.think_s if number else 0.0)
+
+
+class Poisson(_Counted):
+    """Each device asks at random times, whether or not earlier requests are answered; its processor takes them in
+    turn."""
+
+    open: ClassVar[bool] = True
+    kind: Literal["poisson"] = "poisson"
+    rate_per_s: float = Field(0.05, gt=0, allow_inf_nan=False, description="requests a second of each device")
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        now_s = 0.0
+        for number in range(self.requests):
+            now_s -= log1p(-uniforms.uniform(device, number, 2)) / self.rate_per_s
+            yield Ask(self.prompt_tokens, self.output_tokens, now_s)
+
+
+class Arrivals(Workload):
+    """Requests from a CSV file with the columns arrival_s, prompt_tokens, output_tokens, dealt to the devices in turn.
+
+    `prompt_tokens` and `output_tokens` of the workload itself are not used.
+    """
+
+    open: ClassVar[bool] = True
+    kind: Literal["arrivals"] = "arrivals"
+    path: Path = Field(description="the CSV file, times in order")
+    sha256: str = Field("", description="hash of the file, filled in")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_hash(cls, fields: object) -> object:
+        if isinstance(fields, dict) and "path" in fields:
+            try:
+                found = sha256(Path(fields["path"]).read_bytes()).hexdigest()
+            except (OSError, TypeError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "must name a file"
+                raise ValueError(f"path {fields['path']!r}: {reason}") from None
+            if fields.get("sha256") not in (None, "", found):
+                raise ValueError(f"path {fields['path']}: has changed since this cell was written")
+            return {**fields, "sha256": found}
+        return fields
+
+    @model_validator(mode="after")
+    def _parse(self) -> Arrivals:
+        assert self._rows
+        return self
+
+    @property
+    def total(self) -> int:
+        return len(self._rows)
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        return max(ask.prompt_tokens for ask in self._rows), max(ask.output_tokens for ask in self._rows)
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        return iter(self._rows[device :: self.devices])
+
+    @cached_property
+    def _rows(self) -> list[Ask]:
+        table = list(_lines(self.path))
+        if not table or tuple(table[0][1]) != COLUMNS:
+            raise ValueError(f"path {self.path}, line 1: the columns must be {', '.join(COLUMNS)}")
+        rows: list[Ask] = []
+        for number, row in table[1:]:
+            rows.append(_ask(row, f"path {self.path}, line {number}", rows[-1].at_s if rows else 0.0))
+        if not rows:
+            raise ValueError(f"path {self.path}: holds no request")
+        return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not blank, each with the number of its line."""
+    raw = path.read_bytes()
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = 1 + raw[: error.start].count(b"\n")
+        raise ValueError(f"path {path}, line {line}: must be UTF-8 text") from None
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        yield from ((reader.line_num, row) for row in reader if row)
+    except csv.Error as error:
+        raise ValueError(f"path {path}, line {reader.line_num}: {error}") from None
+
+
+def _ask(row: list[str], where: str, after_s: float | None) -> Ask:
+    try:
+        arrival, prompt_tokens, output_tokens = row
+        arrival_s, prompt, output = float(arrival), int(prompt_tokens), int(output_tokens)
+    except ValueError:
+        raise ValueError(f"{where}: must be a number and two whole numbers") from None
+    if not (after_s or 0.0) <= arrival_s < float("inf"):
+        raise ValueError(f"{where}: arrival_s = {arrival_s} must not be before the line above, nor negative")
+    if prompt < 1 or output < 1:
+        raise ValueError(f"{where}: prompt_tokens and output_tokens must be at least 1")
+    return Ask(prompt, output, arrival_s)

@@ -1,0 +1,73 @@
+"""One draft at the edge: propose, test the budget, and only then draw.
+
+A draft's payload must not depend on whether it is sent: the budget is tested before d_n is drawn, against the largest
+length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own
+token is dear would bend the output law. Of a partial round, so would a draft that is heard or not by its own length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from channels.codec import wire
+from models.acceptance import inverse_cdf
+from simulator.decoding.divergences import Floats
+from simulator.decoding.nodes import Branch, Drafted, Full
+from simulator.schemes.draft_scheme import DraftScheme, Noise, Proposal, State
+
+
+def draft_once(
+    scheme: DraftScheme, fmt: wire.Format, room_bits: int | None, q: Floats, branch: Branch, noise: Noise
+) -> Drafted | Full:
+    """Draft n of a round from its law q [V]: propose, test the budget and the room, and only then draw.
+
+    A first draft that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
+    save nothing, with all of them.
+    """
+    sent = [drafted.draft for drafted in branch.drafts]
+    state = branch.drafts[-1].state if sent else branch.state
+    proposal = scheme.propose(q, state)
+    over_budget = False
+
+    def fits(proposal: Proposal) -> bool:
+        return scheme.fits(sent, proposal, fmt, branch.committed, room_bits)
+
+    if sent and branch.drafts[0].over_budget:
+        return Full()
+    if not fits(proposal):
+        if sent:
+            return Full()
+        shorter = longest_prefix(scheme, q, state, proposal, fits)
+        over_budget = not fits(shorter)
+        if not over_budget or _bits(scheme, fmt, shorter, branch) < _bits(scheme, fmt, proposal, branch):
+            proposal = shorter
+    weights = scheme.drawn_from(proposal, q)
+    draft = wire.Draft(int(proposal.ids[inverse_cdf(weights, noise.draft(len(sent)))]), proposal.ids, proposal.counts)
+    return Drafted(
+        draft=draft,
+        drawn_from=draft.counts if weights is proposal.counts else weights[proposal.counts > 0],
+        support_size=len(proposal.ids),
+        dropped_mass=proposal.dropped_mass,
+        tv_quantization=proposal.tv_quantization,
+        covering_bound=proposal.covering_bound,
+        over_budget=over_budget,
+        state=proposal.state,
+    )
+
+
+def _bits(scheme: DraftScheme, fmt: wire.Format, proposal: Proposal, branch: Branch) -> int:
+    return scheme.largest_bits((), proposal, fmt, branch.committed)
+
+
+def longest_prefix(
+    scheme: DraftScheme, q: Floats, state: State, whole: Proposal, fits: Callable[[Proposal], bool]
+) -> Proposal:
+    """For a first draft that exceeds the budget: the most of its top-probability ids that fit, one id if none do."""
+    low, high = 1, len(whole.ids)  # the whole does not fit; one id is sent whatever it costs
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(scheme.propose(q, state, middle)):
+            low = middle
+        else:
+            high = middle
+    return scheme.propose(q, state, low)

@@ -1,0 +1,112 @@
+"""What has been decoded once is not decoded again: remembered trees, and model caches that are only filled when needed.
+
+A step of the decoding plane is a pure function of the value it starts from, so its outcome hangs on that value: the
+decodings of a request form a tree, and `Memory` keeps the trees by the name of their root. Cells that differ only in
+the network then share their forward passes. On the first step that nobody remembers, `ReplayedText` makes all the
+passes that were skipped so far, one by one, in the order and the shapes of a live run: the floats, and so the tokens,
+of a half-remembered request are those of a fresh one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from models.interface import CachedText, Laws
+from simulator.decoding.nodes import Branch, CloudView, Verified
+from simulator.schemes.draft_scheme import State
+
+Tokens = tuple[int, ...]
+Root = tuple[str, tuple[int, ...], State, Tokens]
+"""All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
+
+
+class Tree:
+    """The decodings of one request: where its edge and its cloud start."""
+
+    def __init__(self, prompt: Tokens, state: tuple[float, ...]) -> None:
+        self.edge = Branch(1, prompt, state)
+        self.cloud = CloudView(1, prompt)
+
+
+class Memory:
+    """Trees by the description of their root, in this process."""
+
+    def __init__(self) -> None:
+        self._trees: dict[Root, Tree] = {}
+
+    def tree(self, root: Root) -> Tree:
+        """The tree of this root; a bare one where there was none."""
+        tree = self._trees.get(root)
+        if tree is None:
+            _, _, entry, prompt = root
+            tree = self._trees[root] = Tree(prompt, entry)
+        return tree
+
+
+Skipped = Branch | tuple[CloudView, Verified] | Callable[[], Iterable[tuple[Tokens, int]]]
+"""Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that judged one
+(and the view after it), or any, each by its text and the number of laws asked of it."""
+
+
+class ReplayedText:
+    """A cached text that lags behind until a law is needed that nobody remembers, then catches up exactly."""
+
+    def __init__(self, open_text: Callable[[], CachedText]) -> None:
+        self._open = open_text
+        self._text: CachedText | None = None
+        self._behind: list[Skipped | int] = []
+        self._recent: dict[Tokens, Laws] = {}
+
+    def skip(self, passes: Skipped) -> None:
+        """Notes passes that need not be made yet."""
+        self._behind.append(passes)
+
+    def laws(self, tokens: Tokens, last: int) -> Laws:
+        """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
+        laws = self.catch_up().laws(tokens, last)
+        self._recent[tokens] = laws
+        return laws
+
+    def known(self, tokens: Tokens) -> Laws:
+        """The law [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where none
+        was."""
+        return self._recent[tokens]
+
+    def crop(self, length: int) -> None:
+        """Keeps only the first `length` tokens of what is cached."""
+        if self._text is None or self._behind:
+            self._behind.append(length)
+        else:
+            self._crop(self._text, length)
+
+    @property
+    def cached(self) -> Tokens:
+        """What the model really holds, after catching up."""
+        return self.catch_up().cached
+
+    def catch_up(self) -> CachedText:
+        """Makes the passes that were skipped; the text is then that of a live run."""
+        if self._text is None:
+            self._text = self._open()
+        for skipped in self._behind:
+            if isinstance(skipped, int):
+                self._crop(self._text, skipped)
+            else:
+                for tokens, last in _passes(skipped):
+                    self._recent[tokens] = self._text.laws(tokens, last)
+        self._behind.clear()
+        return self._text
+
+    def _crop(self, text: CachedText, length: int) -> None:
+        text.crop(length)
+        self._recent.clear()
+
+
+def _passes(skipped: Skipped) -> Iterable[tuple[Tokens, int]]:
+    if isinstance(skipped, Branch):
+        text, start = skipped.context(), len(skipped.committed)
+        return [(text[: start + n], 1) for n in range(skipped.passes)]
+    if isinstance(skipped, tuple):
+        view, verified = skipped
+        return [((*verified.text_before(view), *verified.drafts), len(verified.drafts) + 1)]
+    return skipped()

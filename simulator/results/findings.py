@@ -1,0 +1,131 @@
+"""What a sweep says, computed: which curve is lowest where on the swept axis, and where none can be told.
+
+At each value of the axis every curve is compared with the one of least mean, seed by seed; those whose 95% interval of
+the difference covers 0 are not separable from it. Neighbouring values with the same outcome make one line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.intervals import CURVE, Interval, interval, paired
+from simulator.results.units import quantity, title
+
+SEPARABLE = "Separable: the 95% interval of the difference, paired by seed, leaves out 0."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One value of the axis: the lowest curve, those not separable from it, and the best of the others.
+
+    `margin` is (lowest - next) / next, paired over seeds; None where every curve is in `tied` or alone.
+    """
+
+    at: float
+    lowest: str
+    tied: tuple[str, ...]
+    following: str | None
+    margin: Interval | None
+
+
+def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[Outcome]:
+    """An outcome for each value of `axis`, ascending, from a cells table with `curve`, `seed` and `metric`.
+
+    Without an axis there is one, at nan.
+    """
+    found = []
+    for at in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
+        here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == at)]
+        means = {str(curve): interval(rows[metric].to_numpy()).mean for curve, rows in here.groupby(CURVE, sort=False)}
+        if means:
+            found.append(_outcome(here, float(at), metric, sorted(means, key=lambda curve: means[curve])))
+    return found
+
+
+def lines(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[str]:
+    """The outcomes as sentences, one for each stretch of the axis over which they agree."""
+    found = outcomes(cells, axis, metric)
+    last = len(found) - 1
+    told = []
+    for _, group in itertools.groupby(enumerate(found), key=lambda item: (item[1].tied, item[1].following is None)):
+        stretch = list(group)
+        where = ""
+        if axis is not None:
+            ends = _stretch(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
+            where = f", {title(axis)} {ends}"
+        told.append(f"{title(metric)}{where}: {_told([outcome for _, outcome in stretch])}")
+    return told
+
+
+def comparison(
+    cells: pd.DataFrame, axis: str | None, at: Sequence[float], first: str, second: str, metric: str
+) -> str | None:
+    """By how many percent of `second` the curve `first` is below it at these values of the axis; None where at none.
+
+    Each figure is a mean of paired differences ± its 95% half-width.
+    """
+    told = []
+    for value in at if axis is not None else (math.nan,):
+        here = cells[cells[metric].notna() & (True if axis is None else np.isclose(cells[axis], value, rtol=1e-9))]
+        less = paired(here, metric, here[CURVE] == first, here[CURVE] == second, relative=True)
+        if less.n:
+            told.append(_percent(less) + ("" if axis is None else f" at {quantity(value, axis)}"))
+    return f"{title(metric)}, {first} against {second}: {', '.join(told)}" if told else None
+
+
+def _percent(less: Interval) -> str:
+    """`12% ± 3% lower`, and whether the seeds can tell."""
+    mean, half = 100 * abs(less.mean), 100 * less.half_width
+    way = "lower" if less.mean < 0 else "higher"
+    if less.n == 1:
+        return f"{mean:.3g}% {way} (one seed)"
+    digits = 0 if half >= 10 else 1 if half >= 0.1 else 2
+    said = f"{mean:.{digits}f}% ± {half:.{digits}f}% {way}"
+    return said if less.separable else f"not separable ({said})"
+
+
+def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Outcome:
+    """`order`: the curves at this value, lowest mean first."""
+    lowest = order[0]
+    against = {
+        other: paired(here, metric, here[CURVE] == lowest, here[CURVE] == other, relative=True) for other in order[1:]
+    }
+    behind = [other for other in order[1:] if against[other].separable or against[other].n == 1]
+    tied = tuple(sorted({lowest, *order} - set(behind)))
+    following = behind[0] if behind else None
+    return Outcome(at, lowest, tied, following, against[following] if following else None)
+
+
+def _told(stretch: list[Outcome]) -> str:
+    tied = stretch[0].tied
+    if len(tied) > 1:
+        return f"{_and(tied)} are not separable"
+    margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
+    if not margins:
+        return f"{tied[0]} alone"
+    less = [-100 * margin.mean for _, margin in margins]
+    names = _and(tuple(dict.fromkeys(str(name) for name, _ in margins)))
+    by = f"{min(less):.2g}%" if np.isclose(min(less), max(less), rtol=0.05) else f"{min(less):.2g}% to {max(less):.2g}%"
+    one_seed = all(margin.n == 1 for _, margin in margins)
+    return f"{tied[0]} is lowest, {by} below the next ({names})" + ("; one seed, no interval" if one_seed else "")
+
+
+def _stretch(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
+    """`at a`, `up to b`, `from a on` or `a to b`, in the axis's unit."""
+    if low == high:
+        return f"at {quantity(low, axis)}"
+    if from_start and not to_end:
+        return f"up to {quantity(high, axis)}"
+    if to_end and not from_start:
+        return f"from {quantity(low, axis)} on"
+    return f"{quantity(low, axis)} to {quantity(high, axis)}" + (" (all of it)" if from_start else "")
+
+
+def _and(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

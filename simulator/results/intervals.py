@@ -1,0 +1,179 @@
+"""Means over seeds with Student-t intervals, and comparisons paired by seed.
+
+Cells that differ only in what is compared share their random numbers, so the difference is taken seed by seed: its
+interval is the one that counts, often far narrower than those of the two means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simulator.results.columns import BREAKDOWN, CI_SUFFIX, METRICS
+
+CURVE = "curve"
+_NOT_SETTINGS = ("cell", "seed", CURVE)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over `n` seeds and its 95% half-width; nan where one seed gives none."""
+
+    mean: float
+    half_width: float
+    n: int
+
+    @property
+    def separable(self) -> bool:
+        """Whether 0 lies outside. Without a half-width nothing is."""
+        return abs(self.mean) > self.half_width
+
+
+def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
+    """Mean and t_{n-1, 0.975} s / sqrt(n) of values [n], nan left out."""
+    given = np.asarray(values, dtype=np.float64)
+    given = given[~np.isnan(given)]
+    n = int(given.size)
+    if n == 0:
+        return Interval(math.nan, math.nan, 0)
+    mean = float(given.mean())
+    if n == 1:
+        return Interval(mean, math.nan, 1)
+    if np.ptp(given) == 0:
+        return Interval(float(given[0]), 0.0, n)
+    return Interval(mean, float(_quantile(n - 1) * given.std(ddof=1) / math.sqrt(n)), n)
+
+
+def summarise(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per setting (all columns but seed and metrics), in order of appearance: `n`, then each metric's mean and
+    `_ci95`. `n` counts seeds."""
+    metrics = metrics_of(cells)
+    settings = settings_of(cells)
+    rows = []
+    for group in _groups(cells, settings):
+        row: dict[str, object] = {name: group[name].iloc[0] for name in settings}
+        row["n"] = len(group)
+        for name in metrics:
+            found = interval(group[name].to_numpy(dtype=np.float64))
+            row |= {name: found.mean, name + CI_SUFFIX: found.half_width}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def paired(
+    cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool], *, relative: bool = False
+) -> Interval:
+    """first - second of `metric` over the seeds both have; `first`, `second` select a setting's rows by mask.
+
+    `relative` divides each difference by second's value. Raises ValueError where a mask holds a seed twice: it then
+    selects more than one setting.
+    """
+    one = cells[first].set_index("seed")[metric].astype(float)
+    other = cells[second].set_index("seed")[metric].astype(float)
+    if one.index.has_duplicates or other.index.has_duplicates:
+        raise ValueError("a seed occurs twice: the mask selects more than one setting")
+    common = one.index.intersection(other.index)
+    difference = one[common] - other[common]
+    return interval((difference / other[common] if relative else difference).to_numpy(dtype=np.float64))
+
+
+def metrics_of(table: pd.DataFrame) -> list[str]:
+    """The metric and breakdown columns of a table, in the table's order."""
+    known = {*METRICS, *BREAKDOWN, "hidden_draft_s"}
+    return [name for name in table.columns if name in known]
+
+
+def settings_of(table: pd.DataFrame) -> list[str]:
+    """The configuration columns of a table of cells or of a summary, seed apart."""
+    known = {*METRICS, *BREAKDOWN, "hidden_draft_s", *_NOT_SETTINGS, "n"}
+    return [name for name in table.columns if name not in known and not name.endswith(CI_SUFFIX)]
+
+
+def varying(table: pd.DataFrame) -> list[str]:
+    """The configuration columns that take more than one value."""
+    return [name for name in settings_of(table) if len({_key(value) for value in table[name]}) > 1]
+
+
+def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
+    """The swept numeric column: `preferred` where it varies, else the first that every row has, the scheme's last.
+
+    None where no numeric column varies.
+    """
+    numeric = [name for name in varying(table) if _is_numeric(table[name])]
+    if preferred in numeric:
+        return preferred
+    shared = [name for name in numeric if table[name].notna().all()]
+    return next(iter(sorted(shared, key=lambda name: name.startswith("scheme."))), None)
+
+
+def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = ()) -> pd.DataFrame:
+    """The table with a `curve` column: the scheme, and whatever else varies beside `axis` and `hidden` (`k_sqs k=16`).
+
+    A kind goes by the name of its part (`k_sqs loss=bernoulli`). A field that takes one value wherever it exists is
+    left out, unless settings could not be told apart without it.
+    """
+    changing = [name for name in varying(table) if name not in (axis, "scheme.kind", *hidden)]
+    kinds = table["scheme.kind"]
+    few = {kind: [name for name in changing if _values(rows[name]) > 1] for kind, rows in table.groupby(kinds)}
+    all_ = {kind: [name for name in changing if name in varying(rows)] for kind, rows in table.groupby(kinds)}
+    place = [name for name in (axis, "seed") if name in table.columns]
+    for told in (few, all_):
+        labels = [_label(row, told[row["scheme.kind"]]) for _, row in table.iterrows()]
+        curved = table.copy().assign(**{CURVE: labels})
+        if not curved.duplicated([CURVE, *place]).any():
+            break
+    return curved
+
+
+def _values(column: pd.Series[float]) -> int:
+    return len({_key(value) for value in column if not _is_nan(value)})
+
+
+def _label(row: pd.Series[float], told: Sequence[str]) -> str:
+    words = [str(row["scheme.kind"])]
+    for name in told:
+        value: object = row[name]
+        if not _is_nan(value):
+            words.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={_short(value)}")
+    return " ".join(words)
+
+
+@cache
+def _quantile(degrees: int) -> float:
+    """The 0.975 quantile of Student's t."""
+    from scipy.special import stdtrit  # here: it costs a quarter of a second that a plain `--help` should not pay
+
+    return float(stdtrit(degrees, 0.975))
+
+
+def _groups(cells: pd.DataFrame, settings: Sequence[str]) -> list[pd.DataFrame]:
+    """The rows of each setting; equal settings meet even where a field is missing (nan)."""
+    keys = [tuple(_key(value) for value in row) for row in cells[list(settings)].itertuples(index=False)]
+    places: dict[tuple[Hashable, ...], list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    return [cells.iloc[rows] for rows in places.values()]
+
+
+def _key(value: object) -> Hashable:
+    return None if _is_nan(value) else str(value) if isinstance(value, list | dict) else value
+
+
+def _is_nan(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_numeric(column: pd.Series[float]) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,193 @@
+"""A result directory: what is in it, when it may be written, and how an interrupted sweep goes on.
+
+While a sweep runs, finished groups of cells lie in `parts/`; the tables are written once, from all parts, at the end,
+and `manifest.json` says for which cells, models, code and library versions they hold. A directory with the same
+identity is resumed, or read when it is whole; another is refused unless it may be overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+import channels
+import kinds
+import models
+import simulator
+from kinds import ConfigError
+from simulator.cell.cell import Cell
+from simulator.results.intervals import summarise
+
+SEARCH = "search.json"
+"""What a search for the most devices has found so far, in the directory of its results."""
+OURS = ("manifest.json", SEARCH)
+"""Each marks a directory of results."""
+LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
+CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
+"""What a part holds: two tables, and a folder with one file of rounds a cell."""
+
+
+class Store:
+    """One result directory, opened for one list of cells. Raises ConfigError where it cannot be used."""
+
+    def __init__(self, out: Path, cells: Sequence[Cell], overwrite: bool, keep: Collection[str] = ()) -> None:
+        """`keep`: files in `out` that are the caller's: they are no results, and stay where results are overwritten."""
+        self.out = out
+        self._cells = cells
+        self._identity = identity(cells)
+        self._started = time.time()
+        self._created = not out.exists()
+        self._parts = out / "parts"
+        found = self._manifest()
+        if found.get("identity") != self._identity:
+            make_way(out, overwrite, keep)
+            self._open()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sweep has ended and its tables are whole."""
+        return bool(self._manifest().get("finished"))
+
+    def cells(self) -> pd.DataFrame:
+        """The finished table of cells."""
+        return pd.read_parquet(self.out / "cells.parquet")
+
+    def part(self, name: str) -> pd.DataFrame | None:
+        """The rows of a finished group of cells, or None."""
+        folder = self._parts / name
+        return pd.read_parquet(folder / CELLS) if folder.is_dir() else None
+
+    def unfinished(self, name: str) -> Path:
+        """Where a worker puts what a group of cells gives: CELLS, REQUESTS, ROUNDS."""
+        return self._parts / f"{name}.unfinished"
+
+    def keep(self, name: str) -> None:
+        """The group is whole."""
+        self.unfinished(name).replace(self._parts / name)
+
+    def finish(self, cells: pd.DataFrame) -> None:
+        """Writes the tables and the cells' files from all parts, and drops the parts."""
+        places = {cell: folder for folder in self._parts.iterdir() for cell in pd.read_parquet(folder / CELLS)["cell"]}
+        folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
+        atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
+        requests = pd.concat([pd.read_parquet(folder / REQUESTS) for folder in folders], ignore_index=True)
+        order = {cell.id: place for place, cell in enumerate(self._cells)}
+        requests = requests.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+        atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
+        atomically(self.out / "cells.parquet", partial(cells.to_parquet, index=False))
+        atomically(self.out / "cells.csv", partial(cells.to_csv, index=False))
+        atomically(self.out / "summary.csv", partial(summarise(cells).to_csv, index=False))
+        (self.out / "cells").mkdir(exist_ok=True)
+        for cell in self._cells:
+            (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
+        self._write_manifest(finished=True)
+        shutil.rmtree(self._parts)
+
+    def _join_rounds(self, places: Mapping[str, Path], path: Path) -> None:
+        """One file of rounds from many, piece by piece."""
+        with ExitStack() as stack:
+            writer = None
+            for cell in self._cells:
+                pieces = pq.ParquetFile(places[cell.id] / ROUNDS / f"{cell.id}.parquet")
+                if writer is None:
+                    writer = stack.enter_context(pq.ParquetWriter(path, pieces.schema_arrow))
+                for number in range(pieces.num_row_groups):
+                    writer.write_table(pieces.read_row_group(number))
+
+    def discard(self) -> None:
+        """Undoes the opening of a directory in which nothing has been finished."""
+        kept = [folder for folder in self._parts.glob("*") if folder.suffix != ".unfinished"]
+        if self._created and not kept:
+            shutil.rmtree(self.out, ignore_errors=True)
+
+    def _open(self) -> None:
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self._write_manifest(finished=False)
+        except OSError as error:
+            raise ConfigError(f"out = {self.out}: {error.strerror or error}") from None
+
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            found = json.loads((self.out / "manifest.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _write_manifest(self, finished: bool) -> None:
+        manifest = {
+            "identity": self._identity,
+            "finished": finished,
+            "cells": [cell.id for cell in self._cells],
+            "sqsim": metadata.version("sqsim"),
+            "commit": _commit(),
+            "libraries": _versions(),
+            "python": platform.python_version(),
+            "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "wall_s": round(time.time() - self._started, 3),
+        }
+        text = json.dumps(manifest, indent=1)
+        atomically(self.out / "manifest.json", lambda path: path.write_text(text))
+
+
+def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
+    """Leaves `out`, if it is there, without other results than the files to `keep`.
+
+    Raises ConfigError where something else is in it and may not be overwritten. Only what is known as ours is removed.
+    """
+    there = [path for path in out.iterdir() if path.name not in keep] if out.is_dir() else []
+    if there and not overwrite:
+        raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
+    if any(path.name in OURS for path in there):
+        for path in there:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Has `write` make the file beside its place, and moves it there when it is whole."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    write(unfinished)
+    unfinished.replace(path)
+
+
+def identity(cells: Sequence[Cell]) -> str:
+    """Hash of all that the tables depend on: cells, model weights, our code, library versions."""
+    pairs = sorted({cell.models.pair.fingerprint for cell in cells})
+    parts = [*(cell.id for cell in cells), *pairs, _code(), json.dumps(_versions())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _code() -> str:
+    """Hash of the source files that make numbers."""
+    roots = [Path(package.__path__[0]) for package in (channels, models, simulator)]
+    files = sorted(path for root in roots for path in root.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in (*files, Path(kinds.__file__)))).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def _commit() -> str | None:
+    """The commit of the checkout this package lies in, with + where files differ from it; None outside one."""
+    home = Path(simulator.__path__[0]).parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=home, capture_output=True, text=True, check=True)
+        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=home, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")

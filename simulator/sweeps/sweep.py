@@ -1,0 +1,194 @@
+"""Many cells: each distinct decoding once, in one of a few worker processes, then every timing of it.
+
+Cells that differ only in network, cloud or edge share their tokens (`Cell.decoding_id`). They go to one worker as a
+group: its first cell pays for the forward passes, the others find them in that process's memory. Results do not depend
+on how groups meet workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from kinds import ConfigError
+from simulator.cell.cell import Cell
+from simulator.cell.dotted_paths import flatten
+from simulator.decoding.memory import Memory
+from simulator.run import simulate
+from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
+from simulator.sweeps.workers import unordered
+
+Progress = Callable[[float, int, str], None]
+Tick = Callable[[float, str], None]
+"""Hears how many cells of a group are done, the part of the one under way included, and what kind that one is."""
+Task = tuple[str, list[dict[str, object]], Path | None]
+"""The name of a group, its cells as plain fields, and where to put what they give."""
+
+
+def sweep(
+    cells: Sequence[Cell],
+    out: Path | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+    *,
+    overwrite: bool = False,
+    keep: Collection[str] = (),
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
+
+    `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
+    other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
+    `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
+    path. `progress(done, total, label)` is called as groups of cells are finished, and from within a cell where only
+    this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
+    """
+    crew = Processes(workers) if cluster is None else Cluster(cluster)
+    run = partial(_run, _groups(cells), crew, progress=progress or _silent)
+    if not cells:
+        raise ConfigError("cells = []: at least one is needed")
+    if out is None:
+        return in_order(cells, list(run(None)))
+    store = Store(Path(out).resolve(), cells, overwrite, keep)
+    if not store.finished:
+        try:
+            parts = list(run(store))
+        except ConfigError:
+            store.discard()
+            raise
+        store.finish(in_order(cells, parts))
+    return store.cells()
+
+
+def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of `parts` as one table in the order of `cells`, whatever the order they came in.
+
+    So are its columns: those of the first part first, then what later ones add.
+    """
+    order = {cell.id: place for place, cell in enumerate(cells)}
+    parts = sorted(parts, key=lambda part: min(order[cell] for cell in part["cell"]))
+    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+
+
+def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    """The cells by decoding, each group under a name of its own."""
+    by_decoding: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_decoding.setdefault(cell.decoding_id, []).append(cell)
+    return {
+        hashlib.sha256("".join(cell.id for cell in group).encode()).hexdigest()[:16]: group
+        for group in by_decoding.values()
+    }
+
+
+class Crew(Protocol):
+    """Who does the work."""
+
+    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
+        """What `_group` gives of each task, as it comes. `tick` hears of the task under way, if that is a single one
+        in this process."""
+        ...
+
+
+@dataclass(frozen=True)
+class Processes:
+    """So many processes on this machine."""
+
+    number: int
+
+    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
+        processes = min(self.number, len(tasks))
+        if processes <= 1:
+            yield from (_group(*task, tick) for task in tasks)
+        else:
+            yield from unordered(_group, tasks, processes)
+
+
+class Cluster:
+    """The workers of a Dask cluster. Raises ConfigError where it cannot be reached."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+
+            self._client = Client(address, timeout=10)
+        except ImportError:
+            raise ConfigError(f"cluster = {address}: needs the extra, pip install 'sqsim[cluster]'") from None
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cluster = {address}: {' '.join(str(error).split())}") from None
+
+    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
+        from distributed import as_completed
+
+        with self._client:
+            futures = [self._client.submit(_group, *task, pure=False) for task in tasks]
+            completed: Iterator[tuple[object, tuple[str, pd.DataFrame]]] = as_completed(futures, with_results=True)
+            yield from (result for _, result in completed)
+
+
+def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progress: Progress) -> Iterator[pd.DataFrame]:
+    """The rows of each group's cells, as the groups are finished."""
+    total, done = sum(map(len, groups.values())), 0
+    progress(done, total, "")
+    missing = {}
+    for name, group in groups.items():
+        if store is not None and (rows := store.part(name)) is not None:
+            done += len(group)
+            progress(done, total, "resumed")
+            yield rows
+        else:
+            missing[name] = group
+    for pair in dict.fromkeys(cell.models.pair for group in missing.values() for cell in group):
+        progress(done, total, f"preparing {pair.kind}")
+        pair.prepare()
+    tasks = [
+        (name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
+        for name, group in missing.items()
+    ]
+
+    def tick(share: float, label: str) -> None:
+        progress(done + share, total, label)
+
+    for name, rows in crew.results(tasks, tick):
+        if store is not None:
+            store.keep(name)
+        done += len(missing[name])
+        progress(done, total, missing[name][0].scheme.kind)
+        yield rows
+
+
+def _group(
+    name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
+) -> tuple[str, pd.DataFrame]:
+    """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
+    memory = Memory()
+    rows, requests = [], []
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / ROUNDS).mkdir(parents=True)
+    for number, cell in enumerate(map(Cell.from_fields, fields)):
+        within = None if tick is None else partial(_tick, tick, number, cell.scheme.kind)
+        result = simulate(cell, memory, folder and folder / ROUNDS / f"{cell.id}.parquet", within)
+        rows.append({"cell": cell.id, **flatten(cell), **result.summary})
+        requests.append(result.requests)
+    table = pd.DataFrame(rows)
+    if folder is not None:
+        table.to_parquet(folder / CELLS, index=False)
+        pd.concat(requests).to_parquet(folder / REQUESTS, index=False)
+    return name, table
+
+
+def _tick(tick: Tick, finished: int, label: str, share: float) -> None:
+    tick(finished + share, label)
+
+
+def _silent(_done: float, _total: int, _label: str) -> None:
+    return None

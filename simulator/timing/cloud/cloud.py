@@ -1,0 +1,236 @@
+"""The cloud in time: jobs are routed to pools, free servers run passes, crashes lose them.
+
+A free server never waits beside a job that it may take (I5); a batching window is the one exception, and has its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from functools import partial
+from itertools import zip_longest
+
+import simpy
+
+from channels.link.uniforms import Uniforms
+from simulator.cell.cloud_config import Cloud as CloudConfig
+from simulator.results.station import Station
+from simulator.timing.cloud.job import Job, SessionKey, Share
+from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.pool import Pool, Server
+from simulator.timing.later import later
+
+Process = Generator[simpy.Event, object, None]
+
+
+class Cloud:
+    """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail."""
+
+    def __init__(self, env: simpy.Environment, config: CloudConfig, uniforms: Uniforms) -> None:
+        self.env = env
+        self.station = Station(env, "cloud", config.servers)
+        self.passes = 0
+        self.crashes = 0
+        self._config = config
+        self._served_s = 0.0
+        self._turn = 0
+        self._homes: dict[SessionKey, list[Pool]] = {}
+        """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
+        self._stranded: dict[Job, None] = {}
+        self._over: set[SessionKey] = set()
+        self._servers = [Server(number) for number in range(config.servers)]
+        groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
+        capacity = config.kv_tokens
+        self._pools = [
+            Pool(
+                group,
+                config.batching,
+                config.token_budget,
+                KvMemory(None if capacity is None else capacity * len(group)),
+            )
+            for group in groups
+        ]
+        self._start_failures(uniforms)
+
+    @property
+    def service_s(self) -> float:
+        """Server-seconds of passes so far, those lost or under way included."""
+        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
+
+    @property
+    def evictions(self) -> int:
+        """Sessions whose cache was thrown out for another's."""
+        return sum(pool.kv.evicted for pool in self._pools)
+
+    def submit(self, job: Job) -> None:
+        """Takes on a job; never blocks."""
+        visit = job.visit = self.station.arrive()
+        self._route(job)
+        if visit.began_s is None:
+            job.report(False)
+
+    def withdraw(self, job: Job) -> None:
+        """The job is no longer wanted. In a pass, it runs to the pass's end, unheard."""
+        job.withdrawn = True
+        if job in self._stranded:
+            del self._stranded[job]
+            self._leave(job)
+        elif pool := next((pool for pool in self._reached(job.session) if pool.remove(job)), None):
+            self._leave(job)
+            self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
+
+    def crop(self, session: SessionKey, tokens: int) -> None:
+        """Of the session's cached text only the first `tokens` stood: the rest were rejected drafts."""
+        for pool in self._reached(session):
+            pool.kv.crop(session, tokens)
+
+    def forget(self, session: SessionKey) -> None:
+        """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
+        for pool in self._reached(session):
+            if pool.runs(session):
+                self._over.add(session)
+            elif pool.kv.held(session):
+                pool.kv.forget(session)
+                self._dispatch(pool)
+        self._homes.pop(session, None)
+
+    def _reached(self, session: SessionKey) -> Sequence[Pool]:
+        """The pools that may hold something of a session."""
+        return self._pools if self._config.routing.pooled else self._homes.get(session, ())
+
+    def _route(self, job: Job) -> None:
+        pool = self._choose(job)
+        if pool is None:
+            self._stranded[job] = None
+        else:
+            pool.add(job)
+            self._dispatch(pool)
+
+    def _choose(self, job: Job) -> Pool | None:
+        """The pool for a job among those that are up, if any is."""
+        if self._config.routing.pooled:
+            return self._pools[0] if self._pools[0].up else None
+        pools = [pool for pool in self._pools if pool.up]
+        if not pools:
+            return None
+        homes = self._homes.setdefault(job.session, [])
+        place = pools.index(homes[0]) if homes and homes[0].up else None
+        pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
+        self._turn += 1
+        if pool in homes:
+            homes.remove(pool)
+        homes.insert(0, pool)
+        return pool
+
+    def _dispatch(self, pool: Pool) -> None:
+        while pool.waiting and (server := pool.free()):
+            if pool.patient and (wait_s := pool.ready_s() - self.env.now) > 0:
+                later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
+                return
+            if not self._begin(pool, server):
+                return
+
+    def _window_over(self, pool: Pool, job: Job, _: simpy.Event) -> None:
+        """The oldest job has waited long enough, if it still waits: a pass begins whatever its size."""
+        if pool.waiting and pool.oldest() is job and (server := pool.free()) and self._begin(pool, server):
+            self._dispatch(pool)
+
+    def _begin(self, pool: Pool, server: Server) -> bool:
+        """Starts a pass; False where memory admits no job beside those in passes."""
+        if not pool.begin(server):
+            assert pool.running, "I5: an empty pool does not admit its first job"
+            return False
+        server.since_s = self.env.now
+        server.version += 1
+        self.passes += 1
+        duration_s = self._duration_s(server.shares)
+        for share in server.shares:
+            assert share.job.visit is not None
+            self.station.begin(share.job.visit)
+            share.job.report(True)
+        later(self.env, duration_s, partial(self._finish, pool, server, server.version))
+        return True
+
+    def _duration_s(self, shares: Sequence[Share]) -> float:
+        """The verifier's pass, after the drafter's passes of jobs that draft in the cloud: those run side by side."""
+        verify_s = self._config.latency.pass_s([(share.new_tokens, share.cached_tokens) for share in shares])
+        if not any(share.job.cloud_drafts for share in shares):
+            return verify_s
+        passes = zip_longest(*(share.drafting for share in shares))
+        return verify_s + sum(
+            self._config.drafter_latency.pass_s([work for work in side_by_side if work]) for side_by_side in passes
+        )
+
+    def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
+        if version != server.version:
+            return
+        self._served_s += self.env.now - server.since_s
+        server.since_s = self.env.now
+        shares = pool.end(server)
+        cut = []
+        for share in shares:
+            job = share.job
+            if share.completes or job.withdrawn:
+                self._leave(job)
+            else:
+                self._wait_again(job)
+                cut.append(job)
+            self._free_if_over(pool, job.session)
+        pool.put_back(cut)
+        for share in shares:  # before the server is free: what they ask for next may share its next pass
+            if share.completes and not share.job.withdrawn:
+                share.job.done()
+        pool.release(server)
+        self._dispatch(pool)
+        idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
+        assert not idle or pool.running, "I5: a server idles beside a job"
+
+    def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
+        if session in self._over:
+            self._over.remove(session)
+            pool.kv.forget(session)
+
+    def _leave(self, job: Job) -> None:
+        assert job.visit is not None
+        self.station.leave(job.visit)
+
+    def _wait_again(self, job: Job) -> None:
+        assert job.visit is not None
+        self.station.interrupt(job.visit)
+        job.report(False)
+
+    def _start_failures(self, uniforms: Uniforms) -> None:
+        for number, server in enumerate(self._servers):
+            times = self._config.failures.times(number, uniforms)
+            pool = self._pools[0 if self._config.routing.pooled else number]
+            self.env.process(self._fail(server, pool, times))
+
+    def _fail(self, server: Server, pool: Pool, times: Iterator[tuple[float, float]]) -> Process:
+        for from_s, to_s in times:
+            yield self.env.timeout(max(0.0, from_s - self.env.now))
+            self._crash(server, pool)
+            yield self.env.timeout(max(0.0, to_s - self.env.now))
+            pool.restore(server)
+            for job in list(self._stranded):
+                del self._stranded[job]
+                self._route(job)
+            self._dispatch(pool)
+
+    def _crash(self, server: Server, pool: Pool) -> None:
+        """The pass is lost, the caches are too where they are the server's own, and its jobs go elsewhere."""
+        self.crashes += 1
+        if server.busy:
+            self._served_s += self.env.now - server.since_s
+        shares = pool.fail(server)
+        moving = []
+        for share in shares:
+            pool.kv.forget(share.job.session)
+            self._over.discard(share.job.session)
+            if share.job.withdrawn:
+                self._leave(share.job)
+            else:
+                self._wait_again(share.job)
+                moving.append(share.job)
+        if not self._config.routing.pooled:
+            pool.kv.clear()
+        for job in (*moving, *(() if pool.up else list(pool.drain()))):
+            self._route(job)

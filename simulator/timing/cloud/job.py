@@ -1,0 +1,55 @@
+"""What a server is asked to do: bring one session's cache up to a text, in a pass it may share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.results.station import Customer
+
+SessionKey = tuple[int, int]
+"""(device, request)."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One sequence's share of a pass, or of several passes where prefills are cut.
+
+    `text_tokens`: length of the text to run over, cached tokens included. `report(True)` is called when its pass
+    begins, `report(False)` when it waits (again), `done` once, at the end.
+    """
+
+    session: SessionKey
+    text_tokens: int
+    prefill: bool
+    report: Callable[[bool], None]
+    done: Callable[[], None]
+    cloud_drafts: int = 0
+    """Drafts that the cloud's own drafter makes for it before the pass."""
+    visit: Customer | None = None
+    withdrawn: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """A job in a pass: the tokens it runs there, on top of those cached."""
+
+    job: Job
+    new_tokens: int
+    cached_tokens: int
+
+    @property
+    def completes(self) -> bool:
+        """Whether nothing of the job is left after the pass."""
+        return self.cached_tokens + self.new_tokens == self.job.text_tokens
+
+    @property
+    def drafting(self) -> list[tuple[int, int]]:
+        """The passes of the cloud's drafter for this share, (new, cached) tokens each: the first reads what the
+        verifier's cache lacks of the text before the drafts, each later one the draft before."""
+        drafts = self.job.cloud_drafts
+        if not drafts or not self.completes:
+            return [(self.new_tokens, self.cached_tokens)] if drafts else []
+        text_tokens = self.job.text_tokens - drafts
+        cached_tokens = min(self.cached_tokens, text_tokens - 1)
+        return [(text_tokens - cached_tokens, cached_tokens), *((1, text_tokens + n) for n in range(drafts - 1))]

@@ -1,0 +1,164 @@
+"""A queue of jobs, the servers that take from it, and the cache memory they reach. Without a clock: it forms passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from itertools import chain
+
+from simulator.cell.cloud_config import Batching
+from simulator.timing.cloud.job import Job, SessionKey, Share
+from simulator.timing.cloud.kv_memory import KvMemory
+
+
+class Server:
+    """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash.
+
+    `busy` outlives `shares` by an instant: the jobs of a pass that has ended may bring new ones before the next begins.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.up = True
+        self.busy = False
+        self.shares: list[Share] = []
+        self.since_s = 0.0
+        self.version = 0
+
+
+class Pool:
+    """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest."""
+
+    def __init__(self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory) -> None:
+        self.servers = servers
+        self.kv = kv
+        self.patient = type(batching).ready_s is not Batching.ready_s
+        """Whether a free server may wait for company."""
+        self._batching = batching
+        self._token_budget = token_budget
+        self._jobs: dict[Job, None] = {}
+        self._prefills: dict[Job, None] = {}
+        self._running: set[SessionKey] = set()
+        self._servers_up = len(servers)
+        self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
+
+    @property
+    def up(self) -> bool:
+        """Whether any of its servers is."""
+        return self._servers_up > 0
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._jobs) + len(self._prefills)
+
+    @property
+    def load(self) -> int:
+        """Jobs in the queue and in passes."""
+        return self.waiting + len(self._running)
+
+    @property
+    def running(self) -> bool:
+        """Whether any job is in a pass."""
+        return bool(self._running)
+
+    def free(self) -> Server | None:
+        """The first server that is up and runs no pass."""
+        while self._idle:
+            server = self.servers[self._idle[0]]
+            if server.up and not server.busy:
+                return server
+            heappop(self._idle)
+        return None
+
+    def release(self, server: Server) -> None:
+        """The server, if it is up, may take a pass again."""
+        server.busy = False
+        heappush(self._idle, server.number - self.servers[0].number)
+
+    def fail(self, server: Server) -> list[Share]:
+        """The server is down from now on; what its pass had is given back."""
+        server.up = server.busy = False
+        server.version += 1
+        self._servers_up -= 1
+        return self.end(server)
+
+    def restore(self, server: Server) -> None:
+        """The server is up again."""
+        server.up = True
+        self._servers_up += 1
+        self.release(server)
+
+    def runs(self, session: SessionKey) -> bool:
+        """Whether a job of this session is in a pass."""
+        return session in self._running
+
+    def add(self, job: Job) -> None:
+        """The job waits."""
+        (self._prefills if job.prefill and self._batching.chunked else self._jobs)[job] = None
+
+    def remove(self, job: Job) -> bool:
+        """Takes the job out of the queue; False where it was not in it."""
+        for queue in (self._jobs, self._prefills):
+            if job in queue:
+                del queue[job]
+                return True
+        return False
+
+    def oldest(self) -> Job:
+        """The waiting job that has been here longest."""
+        heads = [next(iter(queue)) for queue in (self._jobs, self._prefills) if queue]
+        return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
+
+    def drain(self) -> Iterator[Job]:
+        """Empties the queue."""
+        while queue := self._jobs or self._prefills:
+            job = next(iter(queue))
+            del queue[job]
+            yield job
+
+    def ready_s(self) -> float:
+        """From when on a free server may begin a pass with what waits."""
+        visit = self.oldest().visit
+        assert visit is not None
+        return self._batching.ready_s(self.waiting, visit.arrived_s)
+
+    def begin(self, server: Server) -> bool:
+        """Gives the server its next pass: jobs in order until the cap, the token budget or the memory says stop. They
+        leave the queue and hold their memory. False where not even the first finds room beside the passes under way."""
+        shares: list[Share] = []
+        budget = self._token_budget
+        for job in chain(self._jobs, self._prefills):
+            if len(shares) == self._batching.cap or budget == 0:
+                break
+            share = self._share(job, budget, alone=not shares)
+            if share is None or not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
+                break
+            self._running.add(job.session)
+            shares.append(share)
+            budget = None if budget is None else max(0, budget - share.new_tokens)
+        for share in shares:
+            self.remove(share.job)
+        server.shares = shares
+        server.busy = bool(shares)
+        return server.busy
+
+    def end(self, server: Server) -> list[Share]:
+        """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""
+        shares, server.shares = server.shares, []
+        self._running.difference_update(share.job.session for share in shares)
+        return shares
+
+    def put_back(self, jobs: list[Job]) -> None:
+        """Jobs that a pass has cut wait at the head again."""
+        self._prefills = dict.fromkeys(jobs) | self._prefills
+
+    def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
+        cached = min(self.kv.held(job.session), job.text_tokens - 1)
+        new = job.text_tokens - cached
+        if budget is not None and new > budget:
+            if self._batching.chunked and job.prefill:
+                new = budget
+            elif not alone:
+                return None
+        return Share(job, new, cached)

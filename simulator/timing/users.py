@@ -1,0 +1,113 @@
+"""Who asks when: requests come to devices, and every request has one end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import simpy
+
+from channels.link.uniforms import Uniforms
+from simulator.cell.workload import Ask, Workload
+from simulator.decoding.requests import Decoder
+from simulator.results.ledger import Ledger
+from simulator.results.records import Recorder, Request
+from simulator.timing.device import Device, Process
+from simulator.timing.invariants import check_rounds
+from simulator.timing.later import later
+
+
+class Users:
+    """Brings the devices their requests, and hears how each ends."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        workload: Workload,
+        decoder: Decoder,
+        recorder: Recorder,
+        uniforms: Uniforms,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        self.live: dict[tuple[int, int], Request] = {}
+        """Requests that have come and not ended, by device and number."""
+        self.over = env.event()
+        """Happens when all requests have come and ended, or the run is stopped."""
+        self._env = env
+        self._recorder = recorder
+        self._workload = workload
+        self._decoder = decoder
+        self._uniforms = uniforms
+        self._asks: dict[int, Iterator[Ask]] = {}
+        self._counts: dict[int, int] = {}
+        self._waiting: dict[int, Ask] = {}
+        self._pending = 0
+        self._ended = 0
+        self._progress = progress
+
+    def stop(self) -> None:
+        """What has not ended by now stays in flight."""
+        if not self.over.triggered:
+            self.over.succeed()
+
+    def start(self, devices: Sequence[Device]) -> None:
+        """Schedules the first request of each device, and its absences."""
+        for device in devices:
+            self._asks[device.number] = self._workload.asks(device.number, self._uniforms)
+            self._counts[device.number] = 0
+            self._env.process(self._come_and_go(device, self._workload.absences.times(device.number, self._uniforms)))
+            self._schedule_next(device)
+
+    def close(self) -> None:
+        """The run is over: what is still there is recorded as in flight."""
+        for request in self.live.values():
+            check_rounds(request)
+            self._recorder.add(request)
+
+    def ended(self, device: Device, request: Request) -> None:
+        """A request of the device has ended; in a closed loop the next one follows."""
+        self._pending -= 1
+        del self.live[request.device, request.number]
+        check_rounds(request)
+        self._recorder.add(request)
+        self._report()
+        if not self._workload.open:
+            self._schedule_next(device)
+        if not self._pending:
+            self.stop()
+
+    def _report(self) -> None:
+        self._ended += 1
+        total = self._workload.total
+        if self._progress and 100 * self._ended // total > 100 * (self._ended - 1) // total:
+            self._progress(self._ended / total)
+
+    def _schedule_next(self, device: Device) -> None:
+        ask = next(self._asks[device.number], None)
+        if ask is not None:
+            self._pending += 1
+            wait_s = ask.think_s if ask.at_s is None else max(0.0, ask.at_s - self._env.now)
+            later(self._env, wait_s, partial(self._arrive, device, ask))
+
+    def _arrive(self, device: Device, ask: Ask, _: simpy.Event | None = None) -> None:
+        if device.away and not self._workload.open:
+            self._waiting[device.number] = ask  # a closed loop's user is away with the device
+            return
+        number = self._counts[device.number]
+        self._counts[device.number] += 1
+        request = self._decoder.request(device.number, number, ask, self._env.now, Ledger(self._env))
+        self.live[device.number, number] = request
+        if self._workload.deadline_s is not None:
+            later(self._env, self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
+        if self._workload.open:
+            self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
+        device.submit(request)
+
+    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process[None]:
+        for from_s, to_s in times:
+            yield self._env.timeout(max(0.0, from_s - self._env.now))
+            device.leave()
+            yield self._env.timeout(max(0.0, to_s - self._env.now))
+            device.come_back()
+            if device.number in self._waiting:
+                self._arrive(device, self._waiting.pop(device.number))
