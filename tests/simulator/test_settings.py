@@ -26,7 +26,7 @@ from simulator.settings import (
 )
 
 
-class Drink(Choice):
+class Drink(Choice, family=True):
     """A family."""
 
 
