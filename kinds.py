@@ -1,15 +1,17 @@
 """Parts of a configuration, and the error a user sees.
 
-A `Part` is a frozen, validated value. A `Choice` is a part with alternatives: a direct subclass opens a family (`Rate`,
-`Loss`, `Scheme`, ...), and each class below it that fixes a `kind` is an alternative of that family from the moment it
-is defined. A field typed with the family takes an instance, a mapping with a `kind`, or the kind's name alone. So a new
-loss or scheme is one class, in any file that gets imported; nothing else knows it by name.
+A `Part` is a frozen, validated value. A `Choice` is a part with alternatives: `class Loss(Choice, family=True)` opens a
+family, and each class below it that fixes a `kind` is an alternative of that family from the moment it is defined. A
+field typed with the family takes an instance, a mapping with a `kind`, or the kind's name alone. So a new loss or
+scheme is one class, in any file that gets imported; nothing else knows it by name.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from os.path import realpath
+from typing import Any, ClassVar, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -26,23 +28,46 @@ class Part(BaseModel):
 
 
 class Choice(Part):
-    """A part chosen by `kind`. Direct subclasses are families; classes below them with a `kind` default register."""
+    """A part chosen by `kind`. A class with `family=True` is a family; those below it with a `kind` are its kinds."""
 
-    kinds: ClassVar[dict[str, type[Any]]] = {}
+    kinds: ClassVar[dict[str, type[Any]]]
+    """Of a family: its alternatives by name."""
+    _home: ClassVar[tuple[str, str]]
+    """Of an alternative: the file that defines it, and its name there."""
     kind: str
+
+    def __init_subclass__(cls, *, family: bool = False, **kwargs: Unpack[ConfigDict]) -> None:
+        super().__init_subclass__(**kwargs)
+        if family:
+            cls.kinds = {}
 
     @classmethod
     def is_family(cls) -> bool:
-        """Whether this class is a direct subclass of `Choice`: a name for its alternatives, never a value itself."""
-        return len([base for base in cls.__mro__ if issubclass(base, Part)]) == 3
+        """Whether this class is a family: a name for its alternatives, never a value itself."""
+        return "kinds" in cls.__dict__
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        if cls.is_family():
-            cls.kinds = {}
-        elif "kind" in cls.model_fields and isinstance(kind := cls.model_fields["kind"].default, str):
-            cls.kinds[kind] = cls
+        kind = cls.model_fields["kind"].default if "kind" in cls.model_fields else None
+        if cls.is_family() or isinstance(kind, str):
+            families = [base for base in cls.__mro__ if "kinds" in base.__dict__]
+            if len(families) != 1:
+                raise TypeError(f"{cls.__qualname__}: must be, or be below, one class with family=True")
+        if isinstance(kind, str) and not cls.is_family():
+            cls._register(kind)
+
+    @classmethod
+    def _register(cls, kind: str) -> None:
+        """Makes the class the family's alternative `kind`. Only the same class of the same file, run again, may replace
+        one: two files with one kind would otherwise decide by the order of their imports what a cell means."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        cls._home = (realpath(file) if file else cls.__module__, cls.__qualname__)
+        other = cls.kinds.get(kind)
+        if other is not None and other._home != cls._home:
+            file, name = other._home
+            raise TypeError(f"{cls.__qualname__}: the kind {kind!r} is taken by {name} in {file}")
+        cls.kinds[kind] = cls
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:

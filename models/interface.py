@@ -94,7 +94,7 @@ class LoadedPair:
         return self.verifier.vocabulary
 
 
-class Pair(Choice):
+class Pair(Choice, family=True):
     """Which drafter and verifier decide the tokens. A description only: nothing is read before `load`."""
 
     summary: ClassVar[str]

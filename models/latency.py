@@ -21,7 +21,7 @@ Work = Sequence[tuple[int, int]]
 """One batched pass: for each sequence (new_tokens, cached_tokens)."""
 
 
-class Latency(Choice):
+class Latency(Choice, family=True):
     """Duration of one forward pass over a batch. Prefill, decoding and verification are the same call."""
 
     @abstractmethod

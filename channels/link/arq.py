@@ -47,7 +47,7 @@ class Verdict(Enum):
     PAUSE = "that was the last attempt allowed in a row: `suspend` it, and `offer` it again after `timeout_max_s`"
 
 
-class Arq(Choice):
+class Arq(Choice, family=True):
     """How lost packets are sent again, chosen by `kind`."""
 
     timeout_s: float = Field(

@@ -21,7 +21,7 @@ class DelayProcess(Protocol):
         ...
 
 
-class Delay(Choice):
+class Delay(Choice, family=True):
     """The propagation delay of a link, chosen by `kind`."""
 
     @property

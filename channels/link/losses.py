@@ -22,7 +22,7 @@ class LossProcess(Protocol):
         ...
 
 
-class Loss(Choice):
+class Loss(Choice, family=True):
     """The loss model of a link, chosen by `kind`."""
 
     @abstractmethod

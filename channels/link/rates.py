@@ -51,7 +51,7 @@ class Curve(ABC):
         """No question will concern an instant before this one any more: what is known of it may go."""
 
 
-class Rate(Choice):
+class Rate(Choice, family=True):
     """The rate of a link, chosen by `kind`."""
 
     time_alone: ClassVar[bool] = True

@@ -70,7 +70,7 @@ class Server(ABC, Generic[J]):
         """Takes those of these packets that have not started out of the queue and answers them."""
 
 
-class Sharing(Choice):
+class Sharing(Choice, family=True):
     """How devices share a link, chosen by `kind`."""
 
     lane_per_device: ClassVar[bool] = False

@@ -23,7 +23,7 @@ class TimerState(Protocol):
         ...
 
 
-class Timer(Choice):
+class Timer(Choice, family=True):
     """How the retransmission timer is set, chosen by `kind`."""
 
     @abstractmethod

@@ -13,7 +13,7 @@ from models.latency import DEVICES, SIZES, Latency, Roofline
 from simulator.cell.downtime import Downtime, NoDowntime
 
 
-class Batching(Choice):
+class Batching(Choice, family=True):
     """Which waiting jobs share a pass, and from when on a pass may begin."""
 
     chunked: ClassVar[bool] = False
@@ -60,7 +60,7 @@ class Continuous(Batching):
     cap: int = Field(64, ge=1, description="most jobs of one pass")
 
 
-class Routing(Choice):
+class Routing(Choice, family=True):
     """Which server a job goes to. Only `shared` has one queue and one cache memory for all."""
 
     pooled: ClassVar[bool] = False

@@ -13,7 +13,7 @@ from channels.link.uniforms import Uniforms
 from kinds import Choice
 
 
-class Downtime(Choice):
+class Downtime(Choice, family=True):
     """The times at which numbered things are away."""
 
     @abstractmethod

@@ -32,7 +32,7 @@ class Ask:
     think_s: float = 0.0
 
 
-class Workload(Choice):
+class Workload(Choice, family=True):
     """Requests: how many devices, when they ask, for what, and for how long they wait."""
 
     open: ClassVar[bool] = False

@@ -78,7 +78,7 @@ def received(drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
     return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
 
 
-class Scheme(Choice):
+class Scheme(Choice, family=True):
     """How a request's tokens come about."""
 
     lossless: ClassVar[bool] = True

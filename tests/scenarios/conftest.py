@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from channels.link.losses import Loss
 from scenarios.cli import main
+from simulator.schemes import Scheme
 
 Typed = Callable[..., tuple[int, str, str]]
 SMALL = (
@@ -42,6 +44,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         assert main(RUN) == 0, stderr.getvalue()
     return Finished(folder / "results" / "latency_vs_bandwidth_quick", stdout.getvalue(), stderr.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def kinds_of_the_test() -> Iterator[None]:
+    """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere."""
+    before = [(family, dict(family.kinds)) for family in (Scheme, Loss)]
+    yield
+    for family, kinds in before:
+        family.kinds.clear()
+        family.kinds.update(kinds)
 
 
 @pytest.fixture

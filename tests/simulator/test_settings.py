@@ -26,7 +26,7 @@ from simulator.cell.dotted_paths import (
 )
 
 
-class Drink(Choice):
+class Drink(Choice, family=True):
     """A family."""
 
 
