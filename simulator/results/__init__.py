@@ -1,0 +1,8 @@
+"""What a run leaves: columns and their meaning, records, accounts of time, metrics, intervals, findings.
+
+Knows no process: what the timing plane tells it are numbers and stations. `plots` reads this room and no other.
+"""
+
+from simulator.results.columns import BREAKDOWN, METRICS
+
+__all__ = ["BREAKDOWN", "METRICS"]
