@@ -12,12 +12,12 @@ import pandas as pd
 import simpy
 
 from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.decoding.requests import Decoder
 from simulator.results.metrics import summarise
 from simulator.results.records import Recorder
-from simulator.streams import source
 from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device
 from simulator.timing.later import later
@@ -68,9 +68,9 @@ def simulate(
 def build(cell: Cell, memory: Memory, recorder: Recorder, progress: Callable[[float], None] | None = None) -> Plant:
     """The cloud, links, devices and users of a cell, at time 0."""
     env = simpy.Environment()
-    cloud = Cloud(env, cell.cloud, source(cell.seed, "cloud failures"))
+    cloud = Cloud(env, cell.cloud, Uniforms.of(cell.seed, "cloud failures"))
     decoder = Decoder(cell, memory)
-    users = Users(env, cell.workload, decoder, recorder, source(cell.seed, "users"), progress)
+    users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), progress)
     links: dict[tuple[str, LinkConfig, int], Link] = {}
     devices: list[Device] = []
     for place in range(len(cell.classes)):
@@ -121,5 +121,5 @@ def _link(
         name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
         reverse = "downlink" if way == "uplink" else "uplink"
         back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
-        links[key] = Link(env, config, source(cell.seed, luck), name, back_s.__getitem__)
+        links[key] = Link(env, config, Uniforms.of(cell.seed, luck), name, back_s.__getitem__)
     return links[key]

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.losses import Loss, LossProcess, PacketIndex
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 
 
 class GilbertElliott(Loss):

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from channels.link.losses import PacketIndex
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 

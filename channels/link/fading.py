@@ -9,7 +9,7 @@ from pydantic import Field
 
 from channels.link.rates import Curve, Rate
 from channels.link.steps import StepCurve
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 
 
 class Rayleigh(Rate):

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 PacketIndex = tuple[int, int, int, int, int]

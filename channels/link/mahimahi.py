@@ -15,7 +15,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, Position, Rate
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from kinds import ConfigError
 
 OPPORTUNITY_BITS: Final = 12_000

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, MessageIndex, Position, Rate
 from channels.link.steps import StepCurve
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 
 Rates = tuple[float, ...]
 Matrix = tuple[tuple[float, ...], ...]

@@ -16,7 +16,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.rates import Constant, Curve, MessageIndex, Position, Rate
-from channels.link.uniforms import Branch, Uniforms
+from channels.uniforms import Uniforms
 
 INF = float("inf")
 Window = tuple[float, float]
@@ -34,7 +34,7 @@ class _Interrupted(Rate):
         return self
 
     def curve(self, uniforms: Uniforms) -> Curve:
-        return _InterruptedCurve(self.rate.curve(Branch(uniforms, (0,))), self.outages(Branch(uniforms, (1,))))
+        return _InterruptedCurve(self.rate.curve(uniforms.under(0)), self.outages(uniforms.under(1)))
 
     @abstractmethod
     def outages(self, uniforms: Uniforms) -> Iterator[Window]:

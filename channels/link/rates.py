@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 MessageIndex = tuple[int, int, int]

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, MessageIndex, Position, Rate
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 
 
 class TokenBucket(Rate):

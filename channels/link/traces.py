@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, Rate
 from channels.link.steps import INF, StepCurve
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from kinds import ConfigError
 
 Points = tuple[tuple[float, float], ...]

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from kinds import Choice
 from simulator.cell.downtime import Downtime, NoDowntime
 

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.interface import LoadedPair, Pair
 from simulator.cell.cell import Cell
@@ -18,7 +19,6 @@ from simulator.decoding.session import Session, Setting
 from simulator.results.ledger import Ledger
 from simulator.results.records import Request
 from simulator.schemes.draft_scheme import DraftScheme, Scheme, State
-from simulator.streams import Source, source
 
 
 @cache
@@ -31,8 +31,8 @@ def load(pair: Pair) -> LoadedPair:
 class RoundNoise:
     """The uniforms of round t: draft n reads index (t, n), and so do the verdict on it and the correction, apart."""
 
-    drafts: Source
-    verdicts: Source
+    drafts: Uniforms
+    verdicts: Uniforms
     number: int
 
     def draft(self, n: int) -> float:
@@ -46,16 +46,16 @@ class RoundNoise:
 class RequestNoise:
     """The randomness of one request of one device. A request that is remembered to its end never asks for it."""
 
-    drafts: Source
-    verdicts: Source
+    drafts: Uniforms
+    verdicts: Uniforms
     index: tuple[int, ...]
 
     def round(self, number: int) -> RoundNoise:
         return RoundNoise(*self._own, number)
 
     @cached_property
-    def _own(self) -> tuple[Source, Source]:
-        return self.drafts.within(*self.index), self.verdicts.within(*self.index)
+    def _own(self) -> tuple[Uniforms, Uniforms]:
+        return self.drafts.keyed(*self.index), self.verdicts.keyed(*self.index)
 
 
 class Decoder:
@@ -79,7 +79,7 @@ class Decoder:
             setting for setting, each in zip(settings, cell.classes, strict=True) for _ in range(each.count)
         ]
         self._described: dict[tuple[Scheme, int | None], str] = {}
-        self._drafts, self._verdicts = source(cell.seed, "draft"), source(cell.seed, "verdict")
+        self._drafts, self._verdicts = Uniforms.of(cell.seed, "draft"), Uniforms.of(cell.seed, "verdict")
         self._prompts = load(pair).prompts
         self._end_token = load(pair).end_token if cell.workload.stop_at_eos else None
         if cell.workload.stop_at_eos and self._end_token is None:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simulator.timing.plant import Plant
-from simulator.results.records import Recorder
 from simulator.results.columns import BREAKDOWN, METRICS
+from simulator.results.records import Recorder
+from simulator.timing.plant import Plant
 
 OVERLOAD = 0.95
 

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.interface import Prompt
-from simulator.results.ledger import Ledger
 from simulator.decoding.divergences import Measures
-from simulator.results.columns import REQUEST_COLUMNS, ROUND_COLUMNS, WHOLE_COLUMNS
 from simulator.decoding.nodes import DraftSums, Sealed
+from simulator.results.columns import REQUEST_COLUMNS, ROUND_COLUMNS, WHOLE_COLUMNS
+from simulator.results.ledger import Ledger
 
 CHUNK_ROWS: Final = 50_000
 """Rounds kept before they become a piece of a table."""

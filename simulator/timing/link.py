@@ -16,7 +16,7 @@ import simpy
 from channels.link.arq import Verdict
 from channels.link.config import Link as LinkConfig
 from channels.link.sharing import INF
-from channels.link.uniforms import Branch, Uniforms
+from channels.uniforms import Uniforms
 from simulator.results.station import Station
 from simulator.timing.later import later
 from simulator.timing.messages import (
@@ -278,7 +278,7 @@ class Link:
 
     def _open_lane(self, key: int) -> Lane:
         config = self.config
-        rate, loss, delay, ack = (Branch(self._uniforms, (key + 1, purpose)) for purpose in range(4))
+        rate, loss, delay, ack = (self._uniforms.under(key + 1, purpose) for purpose in range(4))
         lane = self._lanes[key] = Lane(
             server=config.sharing.server(config.rate.curve(rate), self.env.now),
             loss=config.loss.process(loss),

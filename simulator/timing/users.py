@@ -7,7 +7,7 @@ from functools import partial
 
 import simpy
 
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from simulator.cell.workload import Ask, Workload
 from simulator.decoding.requests import Decoder
 from simulator.results.ledger import Ledger

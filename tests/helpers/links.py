@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import simpy
-from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
 from simulator.timing.link import Link, Message
 
 TIMER_S = 0.5
@@ -42,7 +42,7 @@ class Bench:
         self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
         config = LinkConfig.model_validate(settings | changes)
         back_s = {} if back_s is None else back_s
-        self.link = Link(self.env, config, HashedUniforms(0), "uplink", lambda device: back_s.get(device, 0.1))
+        self.link = Link(self.env, config, Uniforms.of(0, "test"), "uplink", lambda device: back_s.get(device, 0.1))
         lane = self.link._open_port(0).lane
         lane.loss = lost or lane.loss
         lane.ack_loss = deaf or lane.ack_loss

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import simpy
-from luck import HashedUniforms
 
+from channels.uniforms import Uniforms
 from models.latency import Latency, Work
 from simulator.cell.cloud_config import Cloud as CloudConfig
 from simulator.timing.cloud import Cloud, Job
@@ -46,7 +46,9 @@ class Bench:
 
     def __init__(self, seed: int = 0, *, env: simpy.Environment | None = None, **fields: object) -> None:
         self.env = simpy.Environment() if env is None else env
-        self.cloud = Cloud(self.env, CloudConfig.model_validate({"latency": TICKS, **fields}), HashedUniforms(seed))
+        self.cloud = Cloud(
+            self.env, CloudConfig.model_validate({"latency": TICKS, **fields}), Uniforms.of(seed, "test")
+        )
         self.visits: list[Visit] = []
 
     def submit(self, session: SessionKey, tokens: int, *, prefill: bool = False, cloud_drafts: int = 0) -> Visit:

@@ -10,9 +10,9 @@ import pytest
 import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
 from simulator.timing.link import STATES, Link, Message
 
 
@@ -85,7 +85,7 @@ def put(link: Link, message: Message, _: simpy.Event) -> None:
 def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[Story]]:
     """Puts (at_s, device, bits or parts) in whole seconds, so that ties abound; counts are checked after each event."""
     env = simpy.Environment()
-    link = Link(env, LinkConfig.model_validate(link_fields), HashedUniforms(seed), "uplink", lambda device: 1.0)
+    link = Link(env, LinkConfig.model_validate(link_fields), Uniforms.of(seed, "test"), "uplink", lambda device: 1.0)
     stories = []
     for number, (at_s, device, load) in enumerate(puts):
         story = Story(env, float(at_s))

@@ -6,12 +6,8 @@ import pytest
 import simpy
 
 from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
 from simulator.timing.link import Link, Message
-
-
-class Zeros:
-    def uniform(self, *index: int) -> float:
-        return 0.0
 
 
 class Script:
@@ -34,7 +30,7 @@ def send(
         "mtu_bits": mtu_bits,
         "arq": {"kind": "selective_repeat", "window": window, "timeout_s": 2.0},
     }
-    link = Link(env, LinkConfig.model_validate(config), Zeros(), "uplink", lambda device: 0.4)
+    link = Link(env, LinkConfig.model_validate(config), Uniforms.of(0, "test"), "uplink", lambda device: 0.4)
     link._open_port(0).lane.loss = Script(*lost)
     ends: list[tuple[float, int]] = []
 

@@ -20,6 +20,7 @@ import pytest
 import simpy
 
 from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
 from simulator.timing.link import Link, Message
 
 pytestmark = pytest.mark.slow
@@ -64,11 +65,6 @@ class Replay:
         return index[4] + 1 < self._attempts[index[2]]
 
 
-class NoLuck:
-    def uniform(self, *index: int) -> float:
-        return 0.5
-
-
 def predict(
     puts_s: npt.NDArray[np.float64], bits: list[int], header_bits: int, attempts: list[int] | None = None, **more: Any
 ) -> npt.NDArray[np.float64]:
@@ -80,7 +76,7 @@ def predict(
         "header_bits": header_bits,
         "arq": {"kind": "selective_repeat", "window": 10_000, "timeout_s": 60},
     }
-    link = Link(env, LinkConfig.model_validate(settings | more), NoLuck(), "uplink", lambda device: 0.0)
+    link = Link(env, LinkConfig.model_validate(settings | more), Uniforms.of(0, "test"), "uplink", lambda device: 0.0)
     if attempts:
         link._open_port(0).lane.loss = Replay(attempts)
     ends_s = np.zeros(len(bits))

@@ -12,11 +12,10 @@ import pytest
 import simpy
 from cells import cell, link
 from exact import Enumeration, distance, verifier_law
-from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Branch, Sealed
@@ -70,7 +69,7 @@ def heard_over(loss: Loss, room_bits: int) -> Callable[[tuple[int, ...]], int]:
     def heard(parts_bits: tuple[int, ...]) -> int:
         env = simpy.Environment()
         fields = link(1000.0, header_bits=8, mtu_bits=room_bits + 8)
-        uplink = Link(env, LinkConfig(**{**fields, "loss": loss}), HashedUniforms(0), "uplink", lambda _: 0.02)
+        uplink = Link(env, LinkConfig(**{**fields, "loss": loss}), Uniforms.of(0, "tests"), "uplink", lambda _: 0.02)
         parts = parts_bits if len(parts_bits) > 1 else ()
         message = Message((0, 0, 1), sum(parts_bits), lambda _: None, lambda _message, _state: None, parts)
         uplink.put(message)

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import simpy
-from luck import HashedUniforms
 
 from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
 from simulator.timing.link import Link, Message
 
 BPS = 1e6
@@ -41,7 +41,9 @@ def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -
         "header_bits": 0,
     }
     env = simpy.Environment()
-    link = Link(env, LinkConfig.model_validate(base | settings), HashedUniforms(seed), "uplink", lambda device: 0.0)
+    link = Link(
+        env, LinkConfig.model_validate(base | settings), Uniforms.of(seed, "test"), "uplink", lambda device: 0.0
+    )
     log = Log(len(arrivals_s))
 
     def source() -> simpy.events.ProcessGenerator:
@@ -177,7 +179,7 @@ def stream(count: int, bits: int, seed: int = 0, **settings: object) -> tuple[fl
     """Seconds until the last of `count` messages of one device, all there at 0 s, is acknowledged."""
     env = simpy.Environment()
     config = LinkConfig.model_validate({"header_bits": 0} | settings)
-    link = Link(env, config, HashedUniforms(seed), "uplink", lambda device: config.delay.mean_s)
+    link = Link(env, config, Uniforms.of(seed, "test"), "uplink", lambda device: config.delay.mean_s)
     for k in range(count):
         link.put(Message((0, 0, k), bits, lambda message: None, lambda message, state: None))
     env.run()

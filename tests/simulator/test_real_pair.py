@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from cells import SCHEMES
 
+from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from models.zoo import Sotu
 from simulator import Cell, simulate
@@ -22,7 +23,6 @@ from simulator.decoding.session import Session, Setting
 from simulator.results.records import Request
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.streams import source
 
 LOSSLESS = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
 SAMPLED: dict[str, DraftScheme] = {
@@ -68,7 +68,7 @@ def first_two(scheme: DraftScheme, samples: int) -> list[TOKENS]:
     setting = Setting(pair, scheme, scheme.format(1024), 1.0)
     texts = []
     for sample in range(samples):
-        noise = RequestNoise(source(sample, "draft"), source(sample, "verdict"), ())
+        noise = RequestNoise(Uniforms.of(sample, "draft"), Uniforms.of(sample, "verdict"), ())
         session = Session(setting, Tree(prompt, scheme.entry(None)), noise)
         branch, view, committed = session.edge(), session.cloud(prompt), ()
         while len(committed) < 2:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from simulator import Cell
 from simulator.decoding.memory import Tree
 from simulator.decoding.requests import RequestNoise, load
 from simulator.decoding.session import Session, Setting
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.streams import source
 
 Calls = list[tuple[Any, ...]]
 TOKENS = 20
@@ -79,7 +79,7 @@ class Bench:
             Watching(self.pair.verifier, verifier),  # type: ignore[arg-type]
             self.pair.prompts,
         )
-        noise = RequestNoise(source(1, "draft"), source(1, "verdict"), (0, 0))
+        noise = RequestNoise(Uniforms.of(1, "draft"), Uniforms.of(1, "verdict"), (0, 0))
         setting = Setting(lambda: pair, self.scheme, self.format, 1.0, self.room_bits)
         session = Session(setting, tree, noise, remember=remember)
         said = self._play(session, tokens, rounds)

@@ -11,9 +11,9 @@ import pytest
 from cells import PAIR, cell, link
 from plants import ran
 
+from channels.uniforms import Uniforms
 from simulator import Cell, ConfigError, simulate, sweep
 from simulator.cell.workload import Workload
-from simulator.streams import source
 
 FREE = link(inf, delay_s=0.0)
 SECOND = {"kind": "constant", "per_pass_s": 1}
@@ -47,7 +47,7 @@ def test_in_a_closed_loop_the_next_request_follows_the_answer_and_the_thought() 
 def test_poisson_gaps_are_exponential_and_each_devices_own() -> None:
     jobs, rate = 4_000, 0.5
     workload = Workload.of({"kind": "poisson", "requests": jobs, "devices": 2, "rate_per_s": rate})
-    times = [[ask.at_s or 0.0 for ask in workload.asks(device, source(3, "users"))] for device in (0, 1)]
+    times = [[ask.at_s or 0.0 for ask in workload.asks(device, Uniforms.of(3, "users"))] for device in (0, 1)]
     gaps = np.diff(times, axis=1, prepend=0.0) * rate
     for row in gaps:
         assert abs(row.mean() - 1) < 5 / jobs**0.5
@@ -146,7 +146,7 @@ def test_random_absences_last_as_long_as_they_say() -> None:
     absences = Workload.of(
         {"kind": "closed", "absences": {"kind": "random", "mean_there_s": 30, "mean_away_s": 10}}
     ).absences
-    periods = absences.times(4, source(1, "users"))
+    periods = absences.times(4, Uniforms.of(1, "users"))
     times = np.array([next(periods) for _ in range(2_000)])
     assert (np.diff(times.ravel()) > 0).all()
     away, there = times[:, 1] - times[:, 0], np.append(times[0, 0], times[1:, 0] - times[:-1, 1])

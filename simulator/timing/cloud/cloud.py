@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 import simpy
 
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 from simulator.cell.cloud_config import Cloud as CloudConfig
 from simulator.results.station import Station
 from simulator.timing.cloud.job import Job, SessionKey, Share

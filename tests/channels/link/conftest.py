@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from luck import HashedUniforms
 
-from channels.link.uniforms import Uniforms
-
-
-@pytest.fixture(scope="session")
-def seeded() -> Callable[[int], Uniforms]:
-    return HashedUniforms
+from channels.uniforms import Uniforms
 
 
 @pytest.fixture(scope="session")
 def uniforms() -> Uniforms:
-    return HashedUniforms(1)
+    return Uniforms.of(1, "test")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from channels.link.mahimahi import MahimahiCurve
 from channels.link.rates import Curve, Position, Rate
 from channels.link.steps import StepCurve
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 
 RATES: dict[str, Any] = {
     "constant": {"kind": "constant", "bps": 1e5},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from channels.link.bursts import GilbertElliott
 from channels.link.config import Link
 from channels.link.delays import Delay
 from channels.link.losses import Loss, LossProcess, PacketIndex
-from channels.link.uniforms import Branch, Uniforms
+from channels.uniforms import Uniforms
 
 
 def lost(process: LossProcess, count: int, step_s: float = 1.0) -> npt.NDArray[np.bool_]:
@@ -108,11 +107,6 @@ def test_jitter_keeps_the_order_of_a_device_unless_asked(uniforms: Uniforms) -> 
         assert process.delay_s(0.0, (1, 0, 0, 0, 0)) < 1.0
 
 
-def test_a_branch_has_numbers_of_its_own(seeded: Callable[[int], Uniforms]) -> None:
-    root = seeded(3)
-    assert Branch(root, (1, 2)).uniform(3) == root.uniform(1, 2, 3) != Branch(root, (2, 2)).uniform(3)
-
-
 @pytest.mark.parametrize(
     ("family", "fields", "field"),
     [
@@ -130,7 +124,7 @@ def test_nonsense_is_refused_by_name(family: type[Loss] | type[Delay], fields: d
         family.kinds[str(fields["kind"])].model_validate(fields)
 
 
-def test_a_new_loss_is_one_class() -> None:
+def test_a_new_loss_is_one_class(uniforms: Uniforms) -> None:
     """Defined anywhere, it is found by its kind like those that come with the package."""
 
     class EverySecond(Loss):
@@ -143,12 +137,7 @@ def test_a_new_loss_is_one_class() -> None:
             return index[2] % 2 == 1
 
     try:
-        process = Link.model_validate({"loss": "every_second"}).loss.process(Branch(NoNumbers(), ()))
+        process = Link.model_validate({"loss": "every_second"}).loss.process(uniforms)
         assert lost(process, 4).tolist() == [False, True, False, True]
     finally:
         del Loss.kinds["every_second"]
-
-
-class NoNumbers:
-    def uniform(self, *index: int) -> float:
-        raise AssertionError("nothing to draw")

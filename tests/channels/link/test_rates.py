@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from channels.link.mahimahi import MahimahiCurve, generated_trace
 from channels.link.rates import Position, Rate
 from channels.link.steps import StepCurve
-from channels.link.uniforms import Uniforms
+from channels.uniforms import Uniforms
 
 INF = float("inf")
 
@@ -139,9 +138,9 @@ def test_a_markov_rate_spends_its_stationary_share_in_each_state(uniforms: Unifo
     assert abs(rate.curve(uniforms).served_bits(0, steps) / steps - share) < 5 * sd
 
 
-def test_a_rate_per_message_is_q_s_channel(seeded: Callable[[int], Uniforms]) -> None:
+def test_a_rate_per_message_is_q_s_channel() -> None:
     """Two states, all transitions one half: half of the messages at each rate, whatever came before."""
-    curve = Rate.of("markov_per_message").curve(seeded(4))
+    curve = Rate.of("markov_per_message").curve(Uniforms.of(4, "test"))
     slow = np.array([curve.finish(Position(0.0, 0.0, (0, 0, t)), 6e6).time_s == 3.0 for t in range(4000)])
     assert abs(slow.mean() - 0.5) < 5 * 0.5 / math.sqrt(4000)
     assert abs((slow[1:] == slow[:-1]).mean() - 0.5) < 5 * 0.5 / math.sqrt(4000)
@@ -152,9 +151,9 @@ def test_a_rate_per_message_stays_for_the_repeats_of_a_message(uniforms: Uniform
     assert len({curve.finish(Position(0.0, 0.0, (3, 1, 7)), 1e6).time_s for _ in range(4)}) == 1
 
 
-def test_a_rate_per_message_steps_by_its_chain(seeded: Callable[[int], Uniforms]) -> None:
+def test_a_rate_per_message_steps_by_its_chain() -> None:
     """A chain that always changes: the two rates take turns, and each request starts anew."""
-    curve = Rate.of({"kind": "markov_per_message", "transition": ((0, 1), (1, 0))}).curve(seeded(4))
+    curve = Rate.of({"kind": "markov_per_message", "transition": ((0, 1), (1, 0))}).curve(Uniforms.of(4, "test"))
     for request in range(4):
         ends_s = [curve.finish(Position(0.0, 0.0, (0, request, t)), 6e6).time_s for t in (0, 1, 2, 3, 1, 0)]
         assert ends_s in ([3, 1, 3, 1, 1, 3], [1, 3, 1, 3, 3, 1])

@@ -1,0 +1,64 @@
+"""Randomness by index: the same question has the same answer, in whatever order events ask.
+
+Nobody draws "the next" number. Each number has an address, such as (device, request, round, fragment, attempt), so that
+two cells that differ only in their network see the same tokens, lose the same packets and meet the same fades wherever
+they can, and any event order, worker count or resume gives the same results. The function is a keyed BLAKE2b, read as
+53 bits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Uniforms:
+    """The numbers of one purpose: a pure function of `key` and an index of integers. No state, no order."""
+
+    key: bytes
+    prefix: tuple[int, ...] = ()
+    """What every index starts with."""
+
+    @classmethod
+    def of(cls, seed: int, purpose: str) -> Uniforms:
+        """The numbers of `purpose` under `seed`."""
+        return cls(blake2b(f"{seed}/{purpose}".encode(), digest_size=32).digest())
+
+    def uniform(self, *index: int) -> float:
+        """The number at `index`: a float64 in [0, 1), a multiple of 2^-53."""
+        return (int.from_bytes(self._digest(index, 8), "little") >> 11) * 2.0**-53
+
+    def exponentials(self, size: int, *index: int) -> npt.NDArray[np.float64]:
+        """The `size` exponentials of unit rate at `index`, float64 [size]: one race, whoever runs it.
+
+        They come from numpy's Philox under a key of their own, so that a vocabulary's worth costs one hash.
+        """
+        key = np.frombuffer(self._digest(index, 16), dtype="<u8").astype(np.uint64)
+        return np.random.Generator(np.random.Philox(key=key)).standard_exponential(size)
+
+    def under(self, *prefix: int) -> Uniforms:
+        """Those whose index starts with `prefix`: of a lane, a device, a part. `under(a).uniform(b)` is
+        `uniform(a, b)`."""
+        return Uniforms(self.key, self.prefix + prefix)
+
+    def keyed(self, *index: int) -> Uniforms:
+        """Numbers of their own for `index`, under a key of their own: where many are drawn, their addresses are short
+        and cheap."""
+        return Uniforms(self._digest(index, 32))
+
+    def _digest(self, index: tuple[int, ...], size: int) -> bytes:
+        index = self.prefix + index
+        return blake2b(_packer(len(index))(*index), digest_size=size, key=self.key).digest()
+
+
+@cache
+def _packer(length: int) -> Callable[..., bytes]:
+    """Writes so many integers as int64, little-endian."""
+    return struct.Struct(f"<{length}q").pack
