@@ -17,9 +17,9 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from models.acceptance import inverse_cdf, total_variation
 from models.interface import CachedText, LoadedPair, Pair, Prompt
 from models.interface import Laws as Floats
+from models.verification import inverse_cdf, total_variation
 
 _PROMPT_STREAM = 1 << 62
 """Philox counter of the prompts' uniforms, apart from every row's."""

@@ -19,10 +19,12 @@ from pydantic import ValidationError
 from channels.codec import counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
-from models.acceptance import total_variation
+from models.verification import total_variation
 from scenarios.tables import aligned
 from simulator.cell.descriptions import shown
-from simulator.schemes import Dense, DraftScheme, LatticeScheme, Scheme
+from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
+from simulator.schemes.acceptance import received
+from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import Floats, Proposal
 
 CODES: tuple[Code, ...] = get_args(Code)
@@ -38,12 +40,12 @@ class Wire:
     code: Code | None = None
     context: tuple[int, ...] = ()
 
-    def format(self, vocabulary: int) -> wire.Format:
-        """The format both ends hold. Raises ConfigError where scheme and vocabulary do not fit."""
+    def packets(self, vocabulary: int) -> Packets:
+        """What writes and reads packets. Raises ConfigError where scheme and vocabulary do not fit."""
         try:
             if self.code is None or not isinstance(self.scheme, LatticeScheme):
-                return self.scheme.format(vocabulary)
-            return _coded(self.scheme, self.code, vocabulary)
+                return self.scheme.packets(vocabulary)
+            return _coded(self.scheme, self.code).packets(vocabulary)
         except ValueError as error:
             raise ConfigError(f"scheme {self.scheme.kind}: {error}") from None
 
@@ -62,28 +64,28 @@ def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequen
 def encode(q: Floats, how: Wire, token: int | None) -> bytes:
     """The packet of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
     proposal = _proposed(q, how.scheme)
-    form = how.format(q.size)
+    packets = how.packets(q.size)
     likeliest = int(proposal.ids[proposal.counts.argmax()])
     try:
         draft = wire.Draft(likeliest if token is None else token, proposal.ids, proposal.counts)
-        return how.scheme.encode([draft], form, how.context)
+        return packets.encode([draft], how.context)
     except ValueError as error:
         raise ConfigError(f"encode: {error}") from None
 
 
 def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
-    form = how.format(vocabulary)
+    packets = how.packets(vocabulary)
     try:
-        received = how.scheme.decode(payload, form, how.context)
+        found = received(packets.decode(payload, how.context), vocabulary)
     except ValueError as error:
         raise ConfigError(f"decode: {error}") from None
     body = [
         row
-        for number, (token, law) in enumerate(zip(received.drafts.tolist(), received.qhat, strict=True), 1)
+        for number, (token, law) in enumerate(zip(found.drafts.tolist(), found.qhat, strict=True), 1)
         for row in _decoded(number, token, law)
     ]
-    heading = f"{8 * len(payload):,} bits, drafts: {len(received.drafts)}; * the drafted id"
+    heading = f"{8 * len(payload):,} bits, drafts: {len(found.drafts)}; * the drafted id"
     return heading + "\n\n" + aligned(["draft", "id", "probability"], body)
 
 
@@ -101,9 +103,14 @@ def scheme_of(text: str) -> DraftScheme:
 
 
 def schemes_for(vocabulary: int) -> list[DraftScheme]:
-    """Every lossless kind that drafts, with its defaults, where they fit the vocabulary."""
-    names = [name for name, kind in Scheme.kinds.items() if issubclass(kind, DraftScheme) and not _needs_more(kind)]
-    return [scheme for scheme in map(scheme_of, names) if scheme.lossless and _fits(scheme, vocabulary)]
+    """Every lossless preset that sends a law, with its defaults, where they fit the vocabulary."""
+    kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
+    schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
+    return [
+        scheme
+        for scheme in schemes
+        if scheme.lossless and scheme.families.code.carries_law and _fits(scheme, vocabulary)
+    ]
 
 
 def read_law(path: Path) -> Floats:
@@ -153,7 +160,7 @@ def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
 
 
 def _costs(q: Floats, how: Wire) -> list[str]:
-    how.format(q.size)
+    how.packets(q.size)
     proposal = _proposed(q, how.scheme)
     qhat = np.zeros(q.size)
     qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
@@ -172,17 +179,17 @@ def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: W
     if isinstance(scheme, Dense):
         yield f"{counts.dense_bits(vocabulary, scheme.resolution):,.1f}"
     else:
-        varies = _coded(scheme, "enumerative", vocabulary).support == "variable"
+        varies = _coded(scheme, "enumerative").format(vocabulary).support == "variable"
         yield f"{counts.paper_bits(vocabulary, size, scheme.resolution, varies):,.1f}"
     draft = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
     for code in CODES:
-        alone = replace(_coded(scheme, code, vocabulary), max_drafts=1, token="unsent")
+        alone = replace(_coded(scheme, code).format(vocabulary), max_drafts=1, token="unsent")
         yield f"{wire.length_bits([draft], alone, how.context):,}"
 
 
-def _coded(scheme: LatticeScheme, code: wire.Code, vocabulary: int) -> wire.Format:
-    """The scheme's format under a code that need not be its own."""
-    return scheme.model_copy(update={"code": code}).format(vocabulary)
+def _coded(scheme: LatticeScheme, code: wire.Code) -> LatticeScheme:
+    """The scheme under a code that need not be its own."""
+    return type(scheme).model_validate(scheme.model_dump() | {"code": code})
 
 
 def _decoded(number: int, token: int, law: Floats) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The README's tables: scenarios from the registry, metrics from the definitions in `simulator.results.columns`.
+"""The README's tables: scenarios from the registry, metrics from their definitions in `simulator.results`.
 
 python -m scenarios.readme            rewrites the tables in README.md
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from scenarios.registry import NAMES, scenario
-from simulator.results.columns import BREAKDOWN_MEANING, METRICS
+from simulator.results.columns import BREAKDOWN_PARTS
+from simulator.results.metrics import METRICS
 from simulator.results.units import unit
 
 README = Path(__file__).parent.parent / "README.md"
@@ -19,8 +20,8 @@ def tables() -> dict[str, str]:
     """The Markdown of each generated part of the README, by its name."""
     return {
         "scenarios": _scenarios(),
-        "metrics": _table("metric", METRICS),
-        "breakdown": _table("part of the latency", BREAKDOWN_MEANING),
+        "metrics": _table("metric", {metric.name: metric.meaning for metric in METRICS.values()}),
+        "breakdown": _table("part of the latency", {part.name: part.meaning for part in BREAKDOWN_PARTS}),
     }
 
 

@@ -95,7 +95,7 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
     """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
-    from simulator.results.columns import METRICS
+    from simulator.results.metrics import METRICS
 
     if given is not None and given.field in (*changes.settings, *changes.grid):
         raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from simulator import schemes  # noqa: F401  registers the kinds that a cell can name
 from simulator.cell.cell import Cell
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,20 +10,13 @@ from pathlib import Path
 import pandas as pd
 import simpy
 
-from channels.link.config import Link as LinkConfig
-from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.decoding.requests import Decoder
-from simulator.results.metrics import summarise
-from simulator.results.records import Recorder
-from simulator.timing.cloud import Cloud
-from simulator.timing.device import Device
+from simulator.results.metrics import Run, summarise
+from simulator.results.observer import Observer
+from simulator.results.recorder import Recorder
 from simulator.timing.later import later
-from simulator.timing.link import Link
-from simulator.timing.plant import Plant
-from simulator.timing.serving import Network
-from simulator.timing.users import Users
+from simulator.timing.plant import Plant, build
 
 GC_THRESHOLDS = (50_000, 20, 100)
 """Of the garbage collector, in a run."""
@@ -34,7 +26,7 @@ MEMORY = Memory()
 
 @dataclass(frozen=True)
 class CellResult:
-    """What one cell gave: `summary` holds `results.METRICS` and BREAKDOWN as seconds per output token.
+    """What one cell gave: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token.
 
     The tables' rows are in the order in which requests ended.
     """
@@ -46,43 +38,26 @@ class CellResult:
 
 def simulate(
     cell: Cell,
+    observer: Observer | None = None,
+    *,
     memory: Memory | None = None,
     rounds_to: Path | None = None,
-    progress: Callable[[float], None] | None = None,
 ) -> CellResult:
     """Runs a cell until each request has its end. Raises ConfigError for what only the loaded pair can tell.
 
-    `memory` holds what is decoded already; by default this process's own. A remembered run equals a live one.
-    `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table. `progress` hears
-    which share of the requests has ended, at each percent.
+    `observer` hears what happens; nothing depends on it. `memory` holds what is decoded already; by default this
+    process's own. A remembered run equals a live one. `rounds_to`: a parquet file that takes the rounds as they end, in
+    place of the result's table.
     """
     recorder = Recorder(cell.id, rounds_to)
-    plant = build(cell, MEMORY if memory is None else memory, recorder, progress)
+    plant = build(cell, MEMORY if memory is None else memory, recorder, observer)
+    if observer is not None:
+        observer.on_start(plant)
     run(plant, cell.workload.horizon_s)
     plant.users.close()
     plant.check()
     requests, rounds = recorder.close()
-    return CellResult(summarise(requests, recorder, plant), requests, rounds)
-
-
-def build(cell: Cell, memory: Memory, recorder: Recorder, progress: Callable[[float], None] | None = None) -> Plant:
-    """The cloud, links, devices and users of a cell, at time 0."""
-    env = simpy.Environment()
-    cloud = Cloud(env, cell.cloud, Uniforms.of(cell.seed, "cloud failures"))
-    decoder = Decoder(cell, memory)
-    users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), progress)
-    links: dict[tuple[str, LinkConfig, int], Link] = {}
-    devices: list[Device] = []
-    for place in range(len(cell.classes)):
-        each = cell.classes[place]
-        uplink, downlink = (_link(env, cell, links, way, place) for way in ("uplink", "downlink"))
-        network = Network(env, uplink, downlink, cloud)
-        devices += [
-            Device(number, network, each.edge, cell.workload.prompt_at_cloud, decoder.session, users.ended)
-            for number in range(len(devices), len(devices) + each.count)
-        ]
-    users.start(devices)
-    return Plant(env, cloud, list(links.values()), devices, users)
+    return CellResult(summarise(Run(requests, recorder.sums, plant.totals())), requests, rounds)
 
 
 def run(plant: Plant, horizon_s: float) -> None:
@@ -108,18 +83,3 @@ def _close(plant: Plant, _: simpy.Event) -> None:
         plant.users.stop()
     else:
         later(plant.env, 0.0, partial(_close, plant))
-
-
-def _link(
-    env: simpy.Environment, cell: Cell, links: dict[tuple[str, LinkConfig, int], Link], way: str, place: int
-) -> Link:
-    """The link of a class of devices: one of its own where the class says so, else the cell's."""
-    config: LinkConfig = getattr(cell.classes[place], way)
-    own = cell.fleet and getattr(cell.fleet[place], way) is not None
-    key = (way, config, place if own else -1)
-    if key not in links:
-        name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
-        reverse = "downlink" if way == "uplink" else "uplink"
-        back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
-        links[key] = Link(env, config, Uniforms.of(cell.seed, luck), name, back_s.__getitem__)
-    return links[key]

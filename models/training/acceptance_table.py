@@ -10,8 +10,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from models.acceptance import inverse_cdf, total_variation
 from models.interface import LoadedPair
+from models.verification import inverse_cdf, total_variation
 
 TEMPERATURES = (0.0, 0.5, 1.0)
 

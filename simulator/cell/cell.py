@@ -1,7 +1,8 @@
 """A cell: one whole experiment as a frozen, validated value, hashable to an id.
 
 Alternatives (`kind`) live beside what they configure: rates, losses and delays in channels.link, latencies and model
-pairs in models, schemes in simulator.schemes. Here they are put together, checked against each other, and named.
+pairs in models, schemes in simulator.schemes, which a cell knows by their kinds only. Here they are put together,
+checked against each other, and named.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from channels.link.rates import Constant as ConstantRate
 from kinds import ConfigError, Part, one_line
 from models.interface import Pair
 from models.latency import DEVICES, SIZES, Latency, Roofline
-from simulator.cell.cloud_config import Cloud
+from simulator.cell.cloud_config import CloudConfig
+from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Closed, Workload
-from simulator.schemes import KSqs, Scheme
 
 
 class Models(Part):
@@ -100,11 +101,13 @@ class Cell(Part):
 
     models: Models = Models()
     workload: Workload = Field(Closed(), description="requests")
-    scheme: Scheme = Field(KSqs(), description="what crosses the uplink, and how it is judged")
+    scheme: Scheme = Field(
+        default_factory=lambda: Scheme.of("k_sqs"), description="what crosses the uplink, and how it is judged"
+    )
     edge: Edge = Edge()
     uplink: Link = Link()
     downlink: Link = Link(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
-    cloud: Cloud = Cloud()
+    cloud: CloudConfig = CloudConfig()
     fleet: tuple[DeviceClass, ...] = Field(
         (), description="classes of devices, in the order of their numbers; their counts sum to workload.devices"
     )

@@ -112,7 +112,7 @@ def _shortest(loads: Sequence[int]) -> int:
     return min(range(len(loads)), key=loads.__getitem__)
 
 
-class Cloud(Part):
+class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="GPUs, each with a copy of the verifier")

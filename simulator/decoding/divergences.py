@@ -1,77 +1,93 @@
-"""What an observer who sees both ends measures of a verified round. No step of the protocol reads any of it."""
+"""How far q, qhat, p and the output are apart: what an observer who sees both ends of a request measures.
+
+It makes no pass and decides nothing. The drafter's laws of a round are there because the round was drafted; a session
+that replays remembered drafts makes their passes before it judges a round, as a live run has by then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from channels.codec import wire
-from models.acceptance import Verdict, total_variation
-
-Floats = npt.NDArray[np.float64]
-
-
-class Drawn(Protocol):
-    """A draft as sent, and the weights over its support that it was drawn by."""
-
-    @property
-    def draft(self) -> wire.Draft: ...
-
-    @property
-    def drawn_from(self) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]: ...
+from models.verification import Verdict, total_variation
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import Drafted, EdgeNode
+from simulator.results.rounds import Divergences
+from simulator.schemes.acceptance import Acceptance, Received
+from simulator.schemes.draft_scheme import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """Sums over the verified drafts of a round, those up to and including the first rejected; the last two over the
-    committed tokens."""
+class DivergenceMeter:
+    """Stands beside the two sessions of a request."""
 
-    verified: int = 0
-    tv_mismatch: float = 0.0  # TV(q, p)
-    tv_qhat: float = 0.0  # TV(qhat, p), the probability of rejection
-    rejection_bound: float = 0.0  # TV(q, p) + alpha + covering bound
-    tv_output: float = 0.0  # TV(law of the committed token, p)
-    nll: float = 0.0  # -ln p(token)
+    def __init__(self, drafter: ReplayedText, acceptance: Acceptance) -> None:
+        self._drafter = drafter
+        self._acceptance = acceptance
+        self._sent: EdgeNode | None = None
+
+    def sent(self, node: EdgeNode) -> None:
+        """The edge sends the open round of this node."""
+        self._sent = node
+
+    def measure(self, p: Floats, received: Received, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
+        """What was received beside what was sent (I8), and the divergences of the verified drafts; p [L+1, V]."""
+        assert self._sent is not None, "I3: a round is judged that was not sent"
+        self._drafter.catch_up()
+        heard = self._sent.drafts[: len(received.drafts)]
+        check_received(heard, received, carries_law=not self._acceptance.races)
+        heard = heard[: verdict.accepted + 1]
+        text = self._sent.context()[: len(self._sent.committed) + len(heard)]
+        q = np.concatenate([self._drafter.known(text[: len(text) - len(heard) + n]) for n in range(len(heard))])
+        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in heard])
+        judged_by = self._acceptance.draft_laws(received, q)
+        return diverge(p, q, judged_by, slack, drawn_laws(heard, q), self._acceptance, verdict, committed)
 
 
-def measure(
+def check_received(heard: Sequence[Drafted], received: Received, *, carries_law: bool) -> None:
+    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""
+    tokens = [drafted.draft.token for drafted in heard]
+    assert received.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
+    for drafted, law in zip(heard if carries_law else (), received.qhat, strict=False):
+        ids, counts = drafted.draft.support, drafted.draft.counts
+        same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], counts / counts.sum())
+        assert same, "I8: the qhat received is not the qhat sent"
+
+
+def diverge(
     p: Floats,
     q: Floats,
     qhat: Floats,
     slack: Floats,
     drawn: Floats | None,
+    acceptance: Acceptance,
     verdict: Verdict,
     committed: tuple[int, ...],
-) -> Measures:
+) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n verified drafts; slack [n] = alpha_n + covering bound, which by the triangle
     inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn from; None where
     these are qhat, and the committed tokens then follow p."""
     verified = len(q)
     mismatch = total_variation(q, p[:verified])
     positions = np.arange(verdict.accepted + 1)
-    return Measures(
+    output = None if drawn is None else total_variation(output_law(p[:verified], qhat, drawn), p[:verified])
+    return Divergences(
         verified=verified,
         tv_mismatch=float(mismatch.sum()),
         tv_qhat=float(total_variation(qhat, p[:verified]).sum()),
-        rejection_bound=float((mismatch + slack).sum()),
-        tv_output=0.0
-        if drawn is None
-        else float(total_variation(output_law(p[:verified], qhat, drawn), p[:verified]).sum()),
+        rejection_bound=float(acceptance.rejection_bound(mismatch, slack).sum()),
+        tv_output=0.0 if output is None else float(output.sum()),
         nll=float(-np.log(p[positions, list(committed)]).sum()),
     )
 
 
-def measure_unverified(p: Floats, q: Floats, token: int) -> Measures:
+def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
     """Of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its loss is inf."""
     with np.errstate(divide="ignore"):
-        return Measures(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
+        return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 
 
-def drawn_laws(drafts: Sequence[Drawn], q: Floats) -> Floats | None:
+def drawn_laws(drafts: Sequence[Drafted], q: Floats) -> Floats | None:
     """The laws, rows like those of q [n, V], that these drafts were drawn from; None where each was drawn from the very
     counts that it was sent with."""
     if all(np.array_equal(each.drawn_from, each.draft.counts) for each in drafts):

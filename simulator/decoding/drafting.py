@@ -9,43 +9,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from channels.codec import wire
-from models.acceptance import inverse_cdf
-from simulator.decoding.divergences import Floats
-from simulator.decoding.nodes import Branch, Drafted, Full
-from simulator.schemes.draft_scheme import DraftScheme, Noise, Proposal, State
+from simulator.decoding.nodes import Drafted, EdgeNode, Full
+from simulator.decoding.setting import DraftSetting
+from simulator.schemes.draft_scheme import DraftScheme, Floats, State
+from simulator.schemes.draw import Place, Proposal, RequestUniforms
 
 
-def draft_once(
-    scheme: DraftScheme, fmt: wire.Format, room_bits: int | None, q: Floats, branch: Branch, noise: Noise
-) -> Drafted | Full:
+def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:
     """Draft n of a round from its law q [V]: propose, test the budget and the room, and only then draw.
 
     A first draft that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
     save nothing, with all of them.
     """
-    sent = [drafted.draft for drafted in branch.drafts]
-    state = branch.drafts[-1].state if sent else branch.state
+    scheme, packets = setting.scheme, setting.packets
+    sent = [drafted.draft for drafted in node.drafts]
+    state = node.drafts[-1].state if sent else node.state
     proposal = scheme.propose(q, state)
     over_budget = False
 
     def fits(proposal: Proposal) -> bool:
-        return scheme.fits(sent, proposal, fmt, branch.committed, room_bits)
+        return scheme.fits(sent, proposal, packets, node.committed, setting.room_bits)
 
-    if sent and branch.drafts[0].over_budget:
+    def bits(proposal: Proposal) -> int:
+        return packets.largest_bits((), proposal.ids, proposal.counts, node.committed)
+
+    if sent and node.drafts[0].over_budget:
         return Full()
     if not fits(proposal):
         if sent:
             return Full()
         shorter = longest_prefix(scheme, q, state, proposal, fits)
         over_budget = not fits(shorter)
-        if not over_budget or _bits(scheme, fmt, shorter, branch) < _bits(scheme, fmt, proposal, branch):
+        if not over_budget or bits(shorter) < bits(proposal):
             proposal = shorter
-    weights = scheme.drawn_from(proposal, q)
-    draft = wire.Draft(int(proposal.ids[inverse_cdf(weights, noise.draft(len(sent)))]), proposal.ids, proposal.counts)
+    place = Place(node.round, len(sent), node.length)
+    draft, drawn_from = scheme.draw_token(proposal, q, uniforms, place)
     return Drafted(
         draft=draft,
-        drawn_from=draft.counts if weights is proposal.counts else weights[proposal.counts > 0],
+        drawn_from=drawn_from,
+        confidence=float(q[draft.token]),
         support_size=len(proposal.ids),
         dropped_mass=proposal.dropped_mass,
         tv_quantization=proposal.tv_quantization,
@@ -53,10 +55,6 @@ def draft_once(
         over_budget=over_budget,
         state=proposal.state,
     )
-
-
-def _bits(scheme: DraftScheme, fmt: wire.Format, proposal: Proposal, branch: Branch) -> int:
-    return scheme.largest_bits((), proposal, fmt, branch.committed)
 
 
 def longest_prefix(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from models.interface import CachedText, Laws
-from simulator.decoding.nodes import Branch, CloudView, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Verified
 from simulator.schemes.draft_scheme import State
 
 Tokens = tuple[int, ...]
@@ -24,8 +24,8 @@ class Tree:
     """The decodings of one request: where its edge and its cloud start."""
 
     def __init__(self, prompt: Tokens, state: tuple[float, ...]) -> None:
-        self.edge = Branch(1, prompt, state)
-        self.cloud = CloudView(1, prompt)
+        self.edge = EdgeNode(1, prompt, state)
+        self.cloud = CloudNode(1, prompt)
 
 
 class Memory:
@@ -43,7 +43,7 @@ class Memory:
         return tree
 
 
-Skipped = Branch | tuple[CloudView, Verified] | Callable[[], Iterable[tuple[Tokens, int]]]
+Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[tuple[Tokens, int]]]
 """Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that judged one
 (and the view after it), or any, each by its text and the number of laws asked of it."""
 
@@ -103,10 +103,10 @@ class ReplayedText:
 
 
 def _passes(skipped: Skipped) -> Iterable[tuple[Tokens, int]]:
-    if isinstance(skipped, Branch):
+    if isinstance(skipped, EdgeNode):
         text, start = skipped.context(), len(skipped.committed)
         return [(text[: start + n], 1) for n in range(skipped.passes)]
     if isinstance(skipped, tuple):
-        view, verified = skipped
-        return [((*verified.text_before(view), *verified.drafts), len(verified.drafts) + 1)]
+        after, verified = skipped
+        return [((*verified.text_before(after), *verified.drafts), len(verified.drafts) + 1)]
     return skipped()

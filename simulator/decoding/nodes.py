@@ -1,7 +1,8 @@
-"""The values that the steps of the decoding plane take and give; see `decoding` for the steps.
+"""The values that the steps of the decoding plane take and give: a request's decodings are a tree of them.
 
-All are immutable to the world. The fields that begin with `then_` are the memory's: the outcome of each step that was
-taken from a value hangs on it. Large runs walk through millions of them, so they are small: most values have one
+The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. All are immutable
+to the world. The fields that begin with `then_` are the memory's: the outcome of each step that was taken from a node
+hangs on it, keyed by what was decided. Large runs walk through millions of them, so they are small: most nodes have one
 outcome of a kind, and a few pairs are found sooner than a key in a dict.
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from channels.codec import wire
-from simulator.decoding.divergences import Measures
-from simulator.schemes.draft_scheme import Floats, Ids, Part, State
+from simulator.results.rounds import Divergences, DraftSums
+from simulator.schemes.draft_scheme import Floats, Ids, State
 
 Tokens = tuple[int, ...]
+Parts = tuple[bytes, ...]
+"""The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 K = TypeVar("K")
 V = TypeVar("V")
 Outcomes = tuple[tuple[K, V], ...]
@@ -37,22 +40,14 @@ class Drafted:
     draft: wire.Draft
     drawn_from: Floats | Ids
     """Weights [K] over the draft's support that it was really drawn by, of any total: its counts, of a sound scheme."""
+    confidence: float
+    """q(d), the drafter's own probability of it."""
     support_size: int
     dropped_mass: float
     tv_quantization: float
     covering_bound: float
     over_budget: bool
     state: State
-
-
-class DraftSums(NamedTuple):
-    """Of the drafts of a round, what an observer adds up; `over_budget`: whether any of them was."""
-
-    support_size: int = 0
-    coded_size: int = 0
-    dropped_mass: float = 0.0
-    tv_quantization: float = 0.0
-    over_budget: bool = False
 
 
 def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:
@@ -72,7 +67,7 @@ class Full:
 
 
 @dataclass(slots=True, eq=False)
-class Branch:
+class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
     `context()`."""
 
@@ -82,11 +77,11 @@ class Branch:
     drafts: tuple[Drafted, ...] = ()
     full: bool = False
     cached: int = 0
-    then_draft: tuple[Branch, Drafted | Full] | None = field(default=None, repr=False)
-    then_compose: tuple[int, Branch] | None = field(default=None, repr=False)
-    then_seal: Sealed | None = field(default=None, repr=False)
-    then_resolve: Outcomes[bytes, tuple[Branch, Undone]] = field(default=(), repr=False)
-    then_alone: tuple[Branch, Verified] | None = field(default=None, repr=False)
+    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
+    then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
+    then_seal: Payload | None = field(default=None, repr=False)
+    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)
+    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, repr=False)
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
@@ -104,48 +99,37 @@ class Branch:
 
 
 @dataclass(slots=True, eq=False)
-class Sealed:
-    """A round's payload, in one part or in several that may arrive without the later ones, and the round it builds on.
+class Payload:
+    """What a round sends: bytes. Beside them, for the books, what the edge knows of the drafts in it."""
 
-    `sent` is the observer's copy; nothing at the cloud's end reads it. `then_verify` goes by the parts that arrived.
-    """
-
-    round: int
-    parts: tuple[Part, ...]
-    sent: Branch
-    then_verify: Outcomes[int, tuple[CloudView, Verified]] = field(default=(), repr=False)
-    bits: int = field(init=False)
-    """The payload's length, all parts together."""
+    parts: Parts
+    drafted: int
+    sums: DraftSums
     parts_bits: tuple[int, ...] = field(init=False)
     """The length of each part."""
-    sums: DraftSums = field(init=False)
+    bits: int = field(init=False)
+    """All parts together."""
 
     def __post_init__(self) -> None:
-        self.parts_bits = tuple(8 * len(part.payload) for part in self.parts)
+        self.parts_bits = tuple(8 * len(part) for part in self.parts)
         self.bits = sum(self.parts_bits)
-        self.sums = sum_drafts(self.sent.drafts)
-
-    def heard(self, arrived: int) -> int:
-        """The drafts in the first `arrived` parts."""
-        if arrived == 1:
-            return self.parts[0].drafts
-        return sum(part.drafts for part in self.parts[:arrived])
 
 
 @dataclass(slots=True, eq=False)
-class CloudView:
+class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds."""
 
     round: int
     committed: Tokens
     cached: int = 0
-    then_prefill: CloudView | None = field(default=None, repr=False)
-    then_hosted: Outcomes[int, tuple[CloudView, Verified]] = field(default=(), repr=False)
+    then_prefill: CloudNode | None = field(default=None, repr=False)
+    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
+    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
 
-    def after(self, committed: Tokens) -> CloudView:
-        """The view once a round has committed these tokens; the last of them is not in the cache yet."""
+    def after(self, committed: Tokens) -> CloudNode:
+        """The node once a round has committed these tokens; the last of them is not in the cache yet."""
         text = (*self.committed, *committed)
-        return CloudView(self.round + 1, text, len(text) - 1)
+        return CloudNode(self.round + 1, text, len(text) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +140,13 @@ class Verified:
     accepted: int
     reply: bytes
     committed: Tokens
-    measures: Measures
+    divergences: Divergences
+    tokens: int = field(init=False)
+    """How many it commits."""
 
-    def text_before(self, after: CloudView) -> Tokens:
-        """The committed text that its drafts followed, from the view after it."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", len(self.committed))
+
+    def text_before(self, after: CloudNode) -> Tokens:
+        """The committed text that its drafts followed, from the node after it."""
         return after.committed[: len(after.committed) - len(self.committed)]
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """A payload for another round than the one that is open: dropped before it is decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What a resolved round committed, and how many of its drafts came to nothing."""
-
-    committed: Tokens
-    drafts: int

@@ -3,6 +3,7 @@
 Knows no process: what the timing plane tells it are numbers and stations. `plots` reads this room and no other.
 """
 
-from simulator.results.columns import BREAKDOWN, METRICS
+from simulator.results.columns import BREAKDOWN
+from simulator.results.metrics import METRICS
 
 __all__ = ["BREAKDOWN", "METRICS"]

@@ -1,111 +1,163 @@
-"""The words of the result tables: every column that a cell, a request or a round carries, with its one definition.
+"""The columns of the result tables, each declared once: name, type, where it comes from, how it is averaged, meaning.
 
-`plots` and `scenarios` know results by these names only, and the README's table of metrics is made from them.
+A row is read off by `source`, a dotted attribute of what the table is about (`rounds.OpenRound`, `requests.Request`);
+schema, metrics and the README's tables follow. Units are the last word of a name (`units`). A column of yours is one
+line here. `metrics` has the columns of `cells.csv`.
 """
 
 from __future__ import annotations
 
-BREAKDOWN: tuple[str, ...] = (
-    "prompt_uplink_s",
-    "edge_queue_s",
-    "prefill_s",
-    "draft_s",
-    "encode_s",
-    "uplink_queue_s",
-    "uplink_transmit_s",
-    "retransmit_s",
-    "propagation_s",
-    "timeout_wait_s",
-    "cloud_queue_s",
-    "cloud_decode_s",
-    "verify_s",
-    "downlink_queue_s",
-    "downlink_s",
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal, NamedTuple
+
+Type = Literal["int64", "float64", "bool"]
+
+CI_SUFFIX: Final = "_ci95"
+"""In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
+CURVE: Final = "curve"
+"""The column that names the curve a row belongs to; figures and findings add it."""
+
+
+class Row(tuple[float, ...]):
+    """Values in the order of some columns, each also under its column's name."""
+
+    __slots__ = ()
+    places: ClassVar[Mapping[str, int]] = {}
+    """Where each column stands."""
+
+    def __getattr__(self, name: str) -> float:
+        try:
+            return self[self.places[name]]
+        except KeyError:
+            raise AttributeError(f"no such column: {name}; there are {', '.join(self.places)}") from None
+
+
+class RoundColumn(NamedTuple):
+    """A column of `rounds.parquet`. With `over` it has a metric: the sums over all rounds of it and of `over`, divided.
+
+    `over` is another column, or `speculative`, the rounds with drafts. The metric's name is the column's unless given.
+    """
+
+    name: str
+    type: Type
+    source: str
+    over: str = ""
+    metric: str = ""
+    meaning: str = ""
+    """Of the metric."""
+
+
+ROUND_COLUMNS: Final = (
+    RoundColumn("round", "int64", "number"),
+    RoundColumn("started_s", "float64", "started_s"),
+    RoundColumn("sent_s", "float64", "payload.put_s"),
+    RoundColumn("received_s", "float64", "payload.delivered_s"),
+    RoundColumn("verified_s", "float64", "reply.put_s"),
+    RoundColumn("answered_s", "float64", "answered_s"),
+    RoundColumn("drafted", "int64", "drafted"),
+    RoundColumn("verified", "int64", "verified.divergences.verified"),
+    RoundColumn("accepted", "int64", "verified.accepted"),
+    RoundColumn("committed", "int64", "verified.tokens"),
+    RoundColumn("payload_bits", "int64", "payload.bits"),
+    RoundColumn("uplink_bits", "int64", "payload.delivered_bits"),
+    RoundColumn("uplink_attempts", "int64", "payload.delivered_attempts"),
+    RoundColumn("reply_bits", "int64", "reply.bits"),
+    RoundColumn("downlink_bits", "int64", "reply.delivered_bits"),
+    RoundColumn(
+        "support_size", "int64", "sums.support_size", "drafted",
+        meaning="tokens kept by sparsification, K_n, mean over drafts sent",
+    ),
+    RoundColumn(
+        "coded_size", "int64", "sums.coded_size", "drafted",
+        meaning="tokens with a non-zero count, mean over drafts sent",
+    ),
+    RoundColumn(
+        "dropped_mass", "float64", "sums.dropped_mass", "drafted",
+        meaning="sum of q outside what was kept, alpha_n, mean over drafts sent",
+    ),
+    RoundColumn(
+        "tv_quantization", "float64", "sums.tv_quantization", "drafted",
+        meaning="total variation between q renormalized on the support and qhat, mean over drafts sent",
+    ),
+    RoundColumn(
+        "tv_mismatch", "float64", "verified.divergences.tv_mismatch", "verified",
+        meaning="total variation between q and p, mean over verified drafts",
+    ),
+    RoundColumn(
+        "tv_qhat", "float64", "verified.divergences.tv_qhat", "verified",
+        meaning="total variation between qhat and p, mean over verified drafts: the expected resampling_per_draft",
+    ),
+    RoundColumn(
+        "rejection_bound", "float64", "verified.divergences.rejection_bound", "verified",
+        meaning="TV(q, p) + alpha_n + covering bound of the quantizer, mean over verified drafts",
+    ),
+    RoundColumn(
+        "tv_output", "float64", "verified.divergences.tv_output", "committed",
+        meaning="total variation between the law the committed token follows and the verifier's, mean over positions",
+    ),
+    RoundColumn(
+        "nll", "float64", "verified.divergences.nll", "committed", "verifier_nll_per_token",
+        "-ln p(token) of committed tokens under the verifier at the cell's temperature, mean",
+    ),
+    RoundColumn(
+        "over_budget", "bool", "sums.over_budget", "speculative", "over_budget_per_round",
+        "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
+    ),
+    RoundColumn("edge_passes", "int64", "edge_passes"),
+)  # fmt: skip
+"""Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens."""
+KEYS: Final = ("cell", "device", "request")
+"""What the rows of requests and rounds go by."""
+
+
+class Spent(NamedTuple):
+    """A part of a request's latency."""
+
+    name: str
+    meaning: str
+
+
+BREAKDOWN_PARTS: Final = (
+    Spent("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
+    Spent("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
+    Spent("prefill_s", "a model reads the prompt, at the edge or in the cloud"),
+    Spent("draft_s", "the drafter runs at the edge"),
+    Spent("encode_s", "the edge encodes the payload"),
+    Spent("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
+    Spent("uplink_transmit_s", "first transmission of the payload's bits"),
+    Spent("retransmit_s", "second and later transmissions"),
+    Spent("propagation_s", "in flight, either way"),
+    Spent("timeout_wait_s", "lost, and the sender waits for its timer or pauses, either way"),
+    Spent("cloud_queue_s", "waiting for a cloud server"),
+    Spent("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
+    Spent("verify_s", "the verifier checks drafts"),
+    Spent("downlink_queue_s", "the reply waits for the downlink"),
+    Spent("downlink_s", "the reply's bits are transmitted, retries included"),
 )
 """These partition a request's `latency_s`; `ledger` says which of its rounds each instant belongs to (I11)."""
+BREAKDOWN: Final = tuple(part.name for part in BREAKDOWN_PARTS)
 
-BREAKDOWN_MEANING: dict[str, str] = {
-    "prompt_uplink_s": "the prompt is on its way to the cloud and the round can only wait for it",
-    "edge_queue_s": "waiting for the device's processor",
-    "prefill_s": "a model reads the prompt, at the edge or in the cloud",
-    "draft_s": "the drafter runs at the edge",
-    "encode_s": "the edge encodes the payload",
-    "uplink_queue_s": "the payload waits for the uplink, an access grant included",
-    "uplink_transmit_s": "first transmission of the payload's bits",
-    "retransmit_s": "second and later transmissions",
-    "propagation_s": "in flight, either way",
-    "timeout_wait_s": "lost, and the sender waits for its timer or pauses, either way",
-    "cloud_queue_s": "waiting for a cloud server",
-    "cloud_decode_s": "the cloud decodes by itself: the verifier token by token, or a co-located pair",
-    "verify_s": "the verifier checks drafts",
-    "downlink_queue_s": "the reply waits for the downlink",
-    "downlink_s": "the reply's bits are transmitted, retries included",
-}
 
-METRICS: dict[str, str] = {
-    "answered": "requests answered / requests arrived",
-    "timed_out": "requests that met their deadline first / requests arrived",
-    "abandoned": "requests whose device left / requests arrived",
-    "latency_s": "arrival of a request to the arrival of its last token at the device, mean over requests",
-    "ttft_s": "arrival of a request to the arrival of its first token at the device, mean over requests",
-    "tpot_s": "(last token's arrival - first token's arrival) / (output tokens - 1), mean over requests",
-    "tpot_p95_s": "95th percentile over requests of tpot_s",
-    "latency_per_token_s": "sum of latency_s over requests / sum of output tokens (the headline)",
-    "latency_per_token_p50_s": "median over requests of latency_s / output tokens",
-    "latency_per_token_p90_s": "90th percentile over requests of latency_s / output tokens",
-    "latency_per_token_p99_s": "99th percentile over requests of latency_s / output tokens",
-    "tokens_per_s": "output tokens of all requests / time from first arrival to last answer",
-    "payload_bits_per_token": "8 * len(payload) of every round, no headers, first transmissions only / output tokens",
-    "uplink_bits_per_token": "all bits put on the uplink: prompt, payloads, headers, retransmissions / output tokens",
-    "downlink_bits_per_token": "all bits put on the downlink, headers and retransmissions included / output tokens",
-    "payload_bits_per_draft": "8 * len(payload) of every round / drafts sent",
-    "draft_length": "drafts sent per round",
-    "accepted_per_round": "accepted drafts per round",
-    "acceptance_rate": "accepted drafts / verified drafts (those up to and including the first rejection)",
-    "resampling_per_round": "rejections / rounds",
-    "resampling_per_draft": "rejections / verified drafts",
-    "resampling_per_token": "rejections / output tokens",
-    "support_size": "tokens kept by sparsification, K_n, mean over drafts sent",
-    "coded_size": "tokens with a non-zero count, mean over drafts sent",
-    "dropped_mass": "sum of q outside what was kept, alpha_n, mean over drafts sent",
-    "tv_quantization": "total variation between q renormalized on the support and qhat, mean over drafts sent",
-    "tv_mismatch": "total variation between q and p, mean over verified drafts",
-    "tv_qhat": "total variation between qhat and p, mean over verified drafts: the expected resampling_per_draft",
-    "rejection_bound": "TV(q, p) + alpha_n + covering bound of the quantizer, mean over verified drafts",
-    "tv_output": "total variation between the law the committed token follows and the verifier's, mean over positions",
-    "verifier_nll_per_token": "-ln p(token) of committed tokens under the verifier at the cell's temperature, mean",
-    "over_budget_per_round": "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
-    "tail_tokens": "committed tokens cut at the end of the answer, per request",
-    "cloud_s_per_token": "seconds of cloud service, prefill included / output tokens",
-    "edge_busy": "share of the time a device's processor is at work, mean over devices",
-    "uplink_busy": "share of the time the uplink is taken: transmitting, or bound to be silent between two packets",
-    "cloud_busy": "share of the time a cloud server is at work, mean over servers",
-    "downlink_busy": "share of the time the downlink is taken",
-    "overloaded": "1 where the cloud or any link is busy for 95% of the time or more, else 0",
-    "uplink_queue": "packets waiting for the uplink or on the air, mean in time",
-    "cloud_queue": "jobs at the cloud, waiting or in service, mean in time",
-    "downlink_queue": "packets waiting for the downlink or on the air, mean in time",
-    "dropped_packets": "packets that a full buffer or a withdrawn message has dropped, both ways",
-    "cloud_evictions": "sessions whose cache was thrown out for another's",
-}
-"""Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+class RequestColumn(NamedTuple):
+    """A numeric column of `requests.parquet`, in seconds where its name says so."""
 
-CI_SUFFIX = "_ci95"
-REQUEST_COLUMNS: tuple[str, ...] = (
-    "cell", "device", "request", "prompt", "outcome", "arrival_s", "first_token_s", "finish_s",
-    "output_tokens", "rounds", "latency_s", "ttft_s", "tpot_s", *BREAKDOWN, "hidden_draft_s", "tail_tokens",
-)  # fmt: skip
-ROUND_COLUMNS: tuple[str, ...] = (
-    "cell", "device", "request", "round", "started_s", "sent_s", "received_s", "verified_s", "answered_s",
-    "drafted", "verified", "accepted", "committed", "payload_bits", "uplink_bits", "uplink_attempts", "reply_bits",
-    "downlink_bits", "support_size", "coded_size", "dropped_mass", "tv_quantization", "tv_mismatch", "tv_qhat",
-    "rejection_bound", "tv_output", "nll", "over_budget", "edge_passes",
-)  # fmt: skip
-"""`support_size` to `tv_quantization` are sums over the drafts sent, `tv_mismatch` to `rejection_bound` over those
-verified, `tv_output` and `nll` over the committed tokens. Divided by that number of theirs they are means."""
-WHOLE_COLUMNS: frozenset[str] = frozenset({
-    "device", "request", "round", "output_tokens", "rounds", "tail_tokens", "drafted", "verified", "accepted",
-    "committed", "payload_bits", "uplink_bits", "uplink_attempts", "reply_bits", "downlink_bits", "support_size",
-    "coded_size", "edge_passes",
-})  # fmt: skip
-"""Those of both tables that hold whole numbers."""
+    name: str
+    type: Type
+    source: str
+
+
+REQUEST_COLUMNS: Final = (
+    RequestColumn("arrival_s", "float64", "arrival_s"),
+    RequestColumn("first_token_s", "float64", "first_token_s"),
+    RequestColumn("finish_s", "float64", "finish_s"),
+    RequestColumn("output_tokens", "int64", "answered_tokens"),
+    RequestColumn("rounds", "int64", "closed_rounds"),
+    RequestColumn("latency_s", "float64", "latency_s"),
+    RequestColumn("ttft_s", "float64", "ttft_s"),
+    RequestColumn("tpot_s", "float64", "tpot_s"),
+    *(RequestColumn(name, "float64", f"spent.{name}") for name in BREAKDOWN),
+    RequestColumn("hidden_draft_s", "float64", "hidden_draft_s"),
+    RequestColumn("tail_tokens", "int64", "tail_tokens"),
+)
+"""Of `requests.parquet`, after KEYS and TEXTS."""
+TEXTS: Final = ("prompt", "outcome")

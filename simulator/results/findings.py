@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simulator.results.intervals import CURVE, Interval, interval, paired
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Interval, interval, paired
 from simulator.results.units import quantity, title
 
 SEPARABLE = "Separable: the 95% interval of the difference, paired by seed, leaves out 0."

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX, METRICS
+from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE
+from simulator.results.metrics import METRICS
 
-CURVE = "curve"
 _NOT_SETTINGS = ("cell", "seed", CURVE)
 
 

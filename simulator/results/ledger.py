@@ -1,18 +1,27 @@
-"""Where a request's time went: each instant belongs to the state of one of its unresolved rounds (I11).
+"""Where a request's time went: each instant is charged to what one of its unresolved rounds is doing then (I11).
 
-That is the oldest one whose reply is not under way yet. Only while all replies are under way does the oldest of those
-count: a cloud that streams tokens decodes the next one meanwhile, and it is the decoding that the answer waits for.
+Which round? The oldest of those whose reply is not on its way yet: that one is what the answer waits for. Where a cloud
+streams tokens, the reply of token 1 may travel while token 2 is decoded, and the time is decoding time. Only when every
+unresolved round has its reply on the way is the time the oldest reply's.
 """
 
 from __future__ import annotations
 
 from array import array
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.columns import BREAKDOWN, Row
 from simulator.results.station import Clock
 
 _PLACES: Final = {state: place for place, state in enumerate(BREAKDOWN)}
+
+
+class SpentTime(Row):
+    """Seconds, in the order of BREAKDOWN."""
+
+    __slots__ = ()
+    places: ClassVar[Mapping[str, int]] = _PLACES
 
 
 class Ledger:
@@ -30,9 +39,9 @@ class Ledger:
         self._ended = False
 
     @property
-    def spent_s(self) -> tuple[float, ...]:
-        """The time charged to each state so far, in the order of BREAKDOWN."""
-        return tuple(self._spent_s)
+    def spent(self) -> SpentTime:
+        """The time charged to each state so far."""
+        return SpentTime(self._spent_s)
 
     def enter(self, round_number: int, state: str) -> None:
         """The round is in this state, a column of BREAKDOWN, from now on."""

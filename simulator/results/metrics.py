@@ -1,103 +1,279 @@
-"""From the tables of a cell to its metrics, each as `results.METRICS` defines it."""
+"""The metrics of a cell, each declared once: name, meaning, how it is computed from what a run left.
+
+They are the columns of `cells.csv` that are no configuration, in this order; the README's table is made from them. A
+metric of yours is one line in METRICS. Latencies are of answered requests only; where there are none, or a ratio has no
+denominator, the value is nan.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from simulator.results.columns import BREAKDOWN, METRICS
-from simulator.results.records import Recorder
-from simulator.timing.plant import Plant
+from simulator.results.columns import BREAKDOWN, ROUND_COLUMNS
+from simulator.results.station import Station
 
-OVERLOAD = 0.95
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-def summarise(requests: pd.DataFrame, recorder: Recorder, plant: Plant) -> dict[str, float]:
-    """Every metric of `results.METRICS`, in its order, then BREAKDOWN as seconds per output token.
-
-    Latencies are of answered requests only; where there are none, or a ratio has no denominator, the value is nan.
-    """
-    values = _latencies(requests) | _rounds(requests, recorder) | _plant(requests, plant)
-    answered = requests[requests["outcome"] == "answered"]
-    tokens = float(answered["output_tokens"].sum())
-    breakdown = {name: _ratio(float(answered[name].sum()), tokens) for name in BREAKDOWN}
-    return {name: values[name] for name in METRICS} | breakdown
+OVERLOAD: Final = 0.95
+"""A station busy for this share of the time, or more, is overloaded."""
 
 
-def _latencies(requests: pd.DataFrame) -> dict[str, float]:
-    answered = requests[requests["outcome"] == "answered"]
-    tokens = answered["output_tokens"].to_numpy(float)
-    latency_s = answered["latency_s"].to_numpy()
-    p50, p90, p99 = np.quantile(latency_s / tokens, [0.5, 0.9, 0.99]) if len(answered) else [np.nan] * 3
-    span_s = float(answered["finish_s"].max() - requests["arrival_s"].min()) if len(answered) else np.nan
-    return {
-        "answered": _ratio(len(answered), len(requests)),
-        "timed_out": float((requests["outcome"] == "timed_out").mean()),
-        "abandoned": float((requests["outcome"] == "abandoned").mean()),
-        "latency_s": _mean(latency_s),
-        "ttft_s": _mean(answered["ttft_s"].to_numpy()),
-        "tpot_s": _mean(answered["tpot_s"].to_numpy()),
-        "tpot_p95_s": float(answered["tpot_s"].quantile(0.95)),
-        "latency_per_token_s": _ratio(float(latency_s.sum()), float(tokens.sum())),
-        "latency_per_token_p50_s": float(p50),
-        "latency_per_token_p90_s": float(p90),
-        "latency_per_token_p99_s": float(p99),
-        "tokens_per_s": _ratio(float(tokens.sum()), span_s),
-        "tail_tokens": float(requests["tail_tokens"].mean()),
-    }
+@dataclass(frozen=True)
+class Way:
+    """What went one way: its links' stations, and the bits put on them."""
+
+    stations: Sequence[Station]
+    bits_sent: int
+
+    def busy(self, over_s: float) -> float:
+        """The share of the time that a link is taken, mean over the links."""
+        return mean([station.busy_fraction(over_s) for station in self.stations])
+
+    def queue(self, over_s: float) -> float:
+        """Packets waiting or on the air, mean in time, all links together."""
+        return sum(station.mean_present(over_s) for station in self.stations)
 
 
-def _rounds(requests: pd.DataFrame, recorder: Recorder) -> dict[str, float]:
-    total, speculative = recorder.totals, float(recorder.speculative)
-    tokens, drafted, verified = float(requests["output_tokens"].sum()), total["drafted"], total["verified"]
-    rejected = verified - total["accepted"]
-    return {
-        "payload_bits_per_token": _ratio(total["payload_bits"], tokens),
-        "payload_bits_per_draft": _ratio(total["payload_bits"], drafted),
-        "draft_length": _ratio(drafted, speculative),
-        "accepted_per_round": _ratio(total["accepted"], speculative),
-        "acceptance_rate": _ratio(total["accepted"], verified),
-        "resampling_per_round": _ratio(rejected, speculative),
-        "resampling_per_draft": _ratio(rejected, verified),
-        "resampling_per_token": _ratio(rejected, tokens),
-        **{
-            name: _ratio(total[name], drafted)
-            for name in ("support_size", "coded_size", "dropped_mass", "tv_quantization")
-        },
-        **{name: _ratio(total[name], verified) for name in ("tv_mismatch", "tv_qhat", "rejection_bound")},
-        "tv_output": _ratio(total["tv_output"], total["committed"]),
-        "verifier_nll_per_token": _ratio(total["nll"], total["committed"]),
-        "over_budget_per_round": _ratio(total["over_budget"], speculative),
-    }
+@dataclass(frozen=True)
+class PlantTotals:
+    """What stations and counters of the plant hold at the end of a run, `over_s` after its start."""
+
+    over_s: float
+    uplink: Way
+    downlink: Way
+    edges: Sequence[Station]
+    cloud: Station
+    cloud_service_s: float
+    """Server-seconds of passes."""
+    dropped_packets: int
+    cloud_evictions: int
 
 
-def _plant(requests: pd.DataFrame, plant: Plant) -> dict[str, float]:
-    tokens, horizon_s, cloud = float(requests["output_tokens"].sum()), plant.env.now, plant.cloud
-    ways = {"uplink": plant.uplinks, "downlink": plant.downlinks}
-    busy = {way: _mean([link.station.busy_fraction(horizon_s) for link in links]) for way, links in ways.items()}
-    busy["edge"] = _mean([device.station.busy_fraction(horizon_s) for device in plant.devices])
-    busy["cloud"] = _ratio(cloud.service_s, cloud.station.servers * horizon_s)
-    busiest = max(link.station.busy_fraction(horizon_s) for link in plant.links)
-    return {
-        "uplink_bits_per_token": _ratio(sum(link.bits_sent for link in ways["uplink"]), tokens),
-        "downlink_bits_per_token": _ratio(sum(link.bits_sent for link in ways["downlink"]), tokens),
-        "cloud_s_per_token": _ratio(cloud.service_s, tokens),
-        **{f"{name}_busy": share for name, share in busy.items()},
-        "overloaded": float(max(busiest, busy["cloud"]) >= OVERLOAD),
-        "uplink_queue": sum(link.station.mean_present(horizon_s) for link in ways["uplink"]),
-        "downlink_queue": sum(link.station.mean_present(horizon_s) for link in ways["downlink"]),
-        "cloud_queue": cloud.station.mean_present(horizon_s),
-        "dropped_packets": float(sum(link.dropped for link in plant.links)),
-        "cloud_evictions": float(cloud.evictions),
-    }
+@dataclass(frozen=True)
+class Run:
+    """What one run left. `sums`: of each numeric column of its rounds; `speculative`: rounds with drafts."""
+
+    requests: pd.DataFrame
+    sums: Mapping[str, float]
+    plant: PlantTotals
+
+    @cached_property
+    def answered(self) -> pd.DataFrame:
+        """The requests that were."""
+        return self.requests[self.requests["outcome"] == "answered"]
+
+    @cached_property
+    def tokens(self) -> float:
+        """Output tokens of all requests."""
+        return float(self.requests["output_tokens"].sum())
+
+    @cached_property
+    def answered_tokens(self) -> float:
+        """Output tokens of the answered ones."""
+        return float(self.answered["output_tokens"].to_numpy(float).sum())
+
+    @cached_property
+    def latencies_per_token_s(self) -> npt.NDArray[np.float64]:
+        """Of each answered request."""
+        per_token: npt.NDArray[np.float64] = self.answered["latency_s"].to_numpy() / self.answered[
+            "output_tokens"
+        ].to_numpy(float)
+        return per_token
+
+    @property
+    def rejections(self) -> float:
+        return self.sums["verified"] - self.sums["accepted"]
+
+    @property
+    def cloud_busy(self) -> float:
+        return ratio(self.plant.cloud_service_s, self.plant.cloud.servers * self.plant.over_s)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the cloud or any link is busy for OVERLOAD of the time."""
+        links = (*self.plant.uplink.stations, *self.plant.downlink.stations)
+        busiest = max(station.busy_fraction(self.plant.over_s) for station in links)
+        return max(busiest, self.cloud_busy) >= OVERLOAD
+
+    def share(self, outcome: str) -> float:
+        """Requests with this outcome / requests arrived."""
+        return float((self.requests["outcome"] == outcome).mean())
+
+    def mean(self, column: str) -> float:
+        """Over answered requests."""
+        return mean(self.answered[column].to_numpy())
+
+    def per_token_quantile_s(self, share: float) -> float:
+        """Of latencies_per_token_s."""
+        return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
+
+    def span_s(self) -> float:
+        """From the first arrival to the last answer."""
+        if not len(self.answered):
+            return np.nan
+        return float(self.answered["finish_s"].max() - self.requests["arrival_s"].min())
 
 
-def _ratio(numerator: float, denominator: float) -> float:
+class Metric(NamedTuple):
+    """One column of `cells.csv`."""
+
+    name: str
+    meaning: str
+    value: Callable[[Run], float]
+
+
+def _average(column: str, over: str) -> Callable[[Run], float]:
+    return lambda run: ratio(run.sums[column], run.sums[over])
+
+
+def ratio(numerator: float, denominator: float) -> float:
+    """nan where there is no denominator."""
     return numerator / denominator if denominator > 0 else float("nan")
 
 
-def _mean(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
+def mean(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
+    """nan of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")
+
+
+_DECLARED: Final = (
+    Metric("answered", "requests answered / requests arrived", lambda run: ratio(len(run.answered), len(run.requests))),
+    Metric(
+        "timed_out", "requests that met their deadline first / requests arrived", lambda run: run.share("timed_out")
+    ),
+    Metric("abandoned", "requests whose device left / requests arrived", lambda run: run.share("abandoned")),
+    Metric(
+        "latency_s", "arrival of a request to the arrival of its last token at the device, mean over requests",
+        lambda run: run.mean("latency_s"),
+    ),
+    Metric(
+        "ttft_s", "arrival of a request to the arrival of its first token at the device, mean over requests",
+        lambda run: run.mean("ttft_s"),
+    ),
+    Metric(
+        "tpot_s", "(last token's arrival - first token's arrival) / (output tokens - 1), mean over requests",
+        lambda run: run.mean("tpot_s"),
+    ),
+    Metric(
+        "tpot_p95_s", "95th percentile over requests of tpot_s",
+        lambda run: float(run.answered["tpot_s"].quantile(0.95)),
+    ),
+    Metric(
+        "latency_per_token_s", "sum of latency_s over requests / sum of output tokens (the headline)",
+        lambda run: ratio(float(run.answered["latency_s"].to_numpy().sum()), run.answered_tokens),
+    ),
+    Metric(
+        "latency_per_token_p50_s", "median over requests of latency_s / output tokens",
+        lambda run: run.per_token_quantile_s(0.5),
+    ),
+    Metric(
+        "latency_per_token_p90_s", "90th percentile over requests of latency_s / output tokens",
+        lambda run: run.per_token_quantile_s(0.9),
+    ),
+    Metric(
+        "latency_per_token_p99_s", "99th percentile over requests of latency_s / output tokens",
+        lambda run: run.per_token_quantile_s(0.99),
+    ),
+    Metric(
+        "tokens_per_s", "output tokens of all requests / time from first arrival to last answer",
+        lambda run: ratio(run.answered_tokens, run.span_s()),
+    ),
+    Metric(
+        "payload_bits_per_token",
+        "8 * len(payload) of every round, no headers, first transmissions only / output tokens",
+        lambda run: ratio(run.sums["payload_bits"], run.tokens),
+    ),
+    Metric(
+        "uplink_bits_per_token",
+        "all bits put on the uplink: prompt, payloads, headers, retransmissions / output tokens",
+        lambda run: ratio(run.plant.uplink.bits_sent, run.tokens),
+    ),
+    Metric(
+        "downlink_bits_per_token",
+        "all bits put on the downlink, headers and retransmissions included / output tokens",
+        lambda run: ratio(run.plant.downlink.bits_sent, run.tokens),
+    ),
+    Metric(
+        "payload_bits_per_draft", "8 * len(payload) of every round / drafts sent", _average("payload_bits", "drafted")
+    ),
+    Metric("draft_length", "drafts sent per round", _average("drafted", "speculative")),
+    Metric("accepted_per_round", "accepted drafts per round", _average("accepted", "speculative")),
+    Metric(
+        "acceptance_rate", "accepted drafts / verified drafts (those up to and including the first rejection)",
+        _average("accepted", "verified"),
+    ),
+    Metric(
+        "resampling_per_round", "rejections / rounds", lambda run: ratio(run.rejections, run.sums["speculative"])
+    ),
+    Metric(
+        "resampling_per_draft", "rejections / verified drafts", lambda run: ratio(run.rejections, run.sums["verified"])
+    ),
+    Metric("resampling_per_token", "rejections / output tokens", lambda run: ratio(run.rejections, run.tokens)),
+    *(
+        Metric(column.metric or column.name, column.meaning, _average(column.name, column.over))
+        for column in ROUND_COLUMNS
+        if column.over
+    ),
+    Metric(
+        "tail_tokens", "committed tokens cut at the end of the answer, per request",
+        lambda run: float(run.requests["tail_tokens"].mean()),
+    ),
+    Metric(
+        "cloud_s_per_token", "seconds of cloud service, prefill included / output tokens",
+        lambda run: ratio(run.plant.cloud_service_s, run.tokens),
+    ),
+    Metric(
+        "edge_busy", "share of the time a device's processor is at work, mean over devices",
+        lambda run: mean([station.busy_fraction(run.plant.over_s) for station in run.plant.edges]),
+    ),
+    Metric(
+        "uplink_busy", "share of the time the uplink is taken: transmitting, or bound to be silent between two packets",
+        lambda run: run.plant.uplink.busy(run.plant.over_s),
+    ),
+    Metric(
+        "cloud_busy", "share of the time a cloud server is at work, mean over servers", lambda run: run.cloud_busy
+    ),
+    Metric(
+        "downlink_busy", "share of the time the downlink is taken",
+        lambda run: run.plant.downlink.busy(run.plant.over_s),
+    ),
+    Metric(
+        "overloaded", "1 where the cloud or any link is busy for 95% of the time or more, else 0",
+        lambda run: float(run.overloaded),
+    ),
+    Metric(
+        "uplink_queue", "packets waiting for the uplink or on the air, mean in time",
+        lambda run: run.plant.uplink.queue(run.plant.over_s),
+    ),
+    Metric(
+        "cloud_queue", "jobs at the cloud, waiting or in service, mean in time",
+        lambda run: run.plant.cloud.mean_present(run.plant.over_s),
+    ),
+    Metric(
+        "downlink_queue", "packets waiting for the downlink or on the air, mean in time",
+        lambda run: run.plant.downlink.queue(run.plant.over_s),
+    ),
+    Metric(
+        "dropped_packets", "packets that a full buffer or a withdrawn message has dropped, both ways",
+        lambda run: float(run.plant.dropped_packets),
+    ),
+    Metric(
+        "cloud_evictions", "sessions whose cache was thrown out for another's",
+        lambda run: float(run.plant.cloud_evictions),
+    ),
+)  # fmt: skip
+METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _DECLARED}
+"""Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+
+
+def summarise(run: Run) -> dict[str, float]:
+    """Every metric, in order, then BREAKDOWN as seconds per output token."""
+    breakdown = {name: ratio(float(run.answered[name].sum()), run.answered_tokens) for name in BREAKDOWN}
+    return {name: metric.value(run) for name, metric in METRICS.items()} | breakdown

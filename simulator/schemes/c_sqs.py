@@ -1,18 +1,14 @@
-"""C-SQS: keep the tokens above a threshold that online conformal prediction moves (SQS-SD, section III-B).
-
-The state is (beta_n,). It moves with alpha_n of the uncapped set; `k_max` and the budget act on what is sent only.
-"""
+"""C-SQS: keep the tokens above a threshold that online conformal prediction moves (SQS-SD, section III-B)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
 from typing import Literal
 
 from pydantic import Field
 
-from channels.codec.conformal import Conformal, Rollback
-from simulator.schemes.draft_scheme import Floats, Ids, LatticeScheme, State
+from channels.codec.conformal import Rollback
+from simulator.schemes.draft_scheme import Families, LatticeScheme
+from simulator.schemes.sparsifier import KeepConformal
 
 
 class CSqs(LatticeScheme):
@@ -27,19 +23,14 @@ class CSqs(LatticeScheme):
 
     carry: bool = Field(False, description="a device's next request goes on from the threshold of its last")
 
-    @cached_property
-    def rule(self) -> Conformal:
-        """The threshold's law of motion."""
-        return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
-
-    def entry(self, last: State | None) -> State:
-        return last if self.carry and last is not None else (self.initial,)
-
-    def support(self, q: Floats, state: State) -> Ids:
-        return self.rule.support(q, state[0])
-
-    def advance(self, q: Floats, state: State) -> State:
-        return (self.rule.next(state[0], self.rule.dropped_mass(q, state[0])),)
-
-    def settle(self, chain: Sequence[State], accepted: int) -> State:
-        return (self.rule.after_feedback([beta for (beta,) in chain], accepted, len(chain) - 1),)
+    def made_of(self) -> Families:
+        return self.keeping(
+            KeepConformal(
+                target=self.target,
+                step=self.step,
+                initial=self.initial,
+                rollback=self.rollback,
+                k_max=self.k_max,
+                carry=self.carry,
+            )
+        )

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from channels.codec import wire
-from channels.codec.sparsify import All
-from simulator.schemes.draft_scheme import Floats, Ids, LatticeScheme, State
+from simulator.schemes.draft_scheme import Families, LatticeScheme
+from simulator.schemes.sparsifier import KeepAll
 
 
 class Dense(LatticeScheme):
@@ -21,8 +21,5 @@ class Dense(LatticeScheme):
     code: wire.Code = Field("enumerative", description="how counts become bits: enumerative is Q-S's own")
     token: Literal["flat", "coded"] = Field("flat", description="the drafted id: a number below V, or at -log2 qhat")
 
-    def format(self, vocabulary: int) -> wire.Format:
-        return self.wire_format(vocabulary, "dense")
-
-    def support(self, q: Floats, state: State) -> Ids:
-        return All().support(q)
+    def made_of(self) -> Families:
+        return self.keeping(KeepAll())

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from channels.codec import half, wire
-from channels.codec.sparsify import All, TopK
-from simulator.schemes.draft_scheme import DraftScheme, Floats, Ids, Proposal, Received, State, received
+from simulator.schemes.code import HalfFloats
+from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.quantizer import Halves
+from simulator.schemes.sparsifier import KeepAll, KeepTopK, Sparsifier
 
 
 class HalfScheme(DraftScheme):
@@ -21,37 +21,9 @@ class HalfScheme(DraftScheme):
 
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")
 
-    def kept(self, vocabulary: int) -> int:
-        """K, of each draft."""
-        return vocabulary
-
-    def format(self, vocabulary: int) -> wire.Format:
-        if self.kept(vocabulary) > vocabulary:
-            raise ValueError(f"k = {self.kept(vocabulary)}: must be at most the vocabulary, {vocabulary}")
-        return wire.Format(vocabulary, resolution=1, max_drafts=self.max_drafts)  # of prompt and replies
-
-    def quantize(self, mass: Floats) -> Ids:
-        return half.numerators(mass / mass.sum())
-
-    def covering_bound(self, size: int) -> float:
-        return half.covering_bound(size)
-
-    def largest_bits(
-        self, drafts: Sequence[wire.Draft], proposal: Proposal, fmt: wire.Format, context: Sequence[int]
-    ) -> int:
-        return 8 * self._form(fmt).length_bytes(len(drafts) + 1)
-
-    def length_bits(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> int:
-        return 8 * self._form(fmt).length_bytes(len(drafts))
-
-    def encode(self, drafts: Sequence[wire.Draft], fmt: wire.Format, context: Sequence[int]) -> bytes:
-        return half.encode(drafts, self._form(fmt))
-
-    def decode(self, payload: bytes, fmt: wire.Format, context: Sequence[int]) -> Received:
-        return received(half.decode(payload, self._form(fmt)), fmt.vocabulary)
-
-    def _form(self, fmt: wire.Format) -> half.HalfFormat:
-        return half.HalfFormat(fmt.vocabulary, self.kept(fmt.vocabulary), self.max_drafts)
+    def keeping(self, sparsifier: Sparsifier) -> Families:
+        """Its parts with this sparsifier."""
+        return Families(sparsifier, Halves(), HalfFloats())
 
 
 class HalfDense(HalfScheme):
@@ -59,8 +31,8 @@ class HalfDense(HalfScheme):
 
     kind: Literal["half_dense"] = "half_dense"
 
-    def support(self, q: Floats, state: State) -> Ids:
-        return All().support(q)
+    def made_of(self) -> Families:
+        return self.keeping(KeepAll())
 
 
 class HalfTopK(HalfScheme):
@@ -69,8 +41,5 @@ class HalfTopK(HalfScheme):
     kind: Literal["half_top_k"] = "half_top_k"
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
 
-    def kept(self, vocabulary: int) -> int:
-        return self.k
-
-    def support(self, q: Floats, state: State) -> Ids:
-        return TopK(self.k).support(q)
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))

@@ -8,11 +8,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from channels.codec import wire
-from simulator.schemes.draft_scheme import Scheme
+from simulator.cell.scheme import ProtocolName, Scheme
 
 
 class HostedScheme(Scheme):
     """Decoding in the cloud: the prompt goes up, tokens come down as they are decided."""
+
+    protocol: ClassVar[ProtocolName] = "stream"
 
     def format(self, vocabulary: int) -> wire.Format:
         return wire.Format(vocabulary, resolution=1, max_drafts=1)  # of prompt and tokens
@@ -39,8 +41,12 @@ class EdgeOnly(Scheme):
     """The drafter alone at the edge: no network, no verifier, and not the verifier's law. `tv_output` says how far off
     it is; the verifier's passes for that are an observer's and take no time."""
 
-    lossless: ClassVar[bool] = False
+    protocol: ClassVar[ProtocolName] = "local"
     kind: Literal["edge_only"] = "edge_only"
+
+    @property
+    def lossless(self) -> bool:
+        return False
 
     def format(self, vocabulary: int) -> wire.Format:
         return wire.Format(vocabulary, resolution=1, max_drafts=1)

@@ -1,23 +1,22 @@
-"""S-Q: draw from q, quantize afterwards (arXiv 2507.00605). The biased baseline: its output is not the verifier's law.
-
-The draft is drawn from q restricted to the ids whose count is not zero, since the packet can carry no other.
-"""
+"""S-Q: draw from q, quantize afterwards (arXiv 2507.00605). The biased baseline: not the verifier's law."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import Literal
 
-import numpy as np
+from pydantic import Field
 
-from simulator.schemes.draft_scheme import Floats, Ids, Proposal
-from simulator.schemes.k_sqs import TopKScheme
+from simulator.schemes.draft_scheme import Families, LatticeScheme
+from simulator.schemes.draw import FromUnquantized
+from simulator.schemes.sparsifier import KeepTopK
 
 
-class SQ(TopKScheme):
+class SQ(LatticeScheme):
     """K-SQS with the two steps in the wrong order."""
 
-    lossless: ClassVar[bool] = False
     kind: Literal["s_q"] = "s_q"
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
 
-    def drawn_from(self, proposal: Proposal, q: Floats) -> Floats | Ids:
-        return np.where(proposal.counts > 0, q[proposal.ids], 0.0)
+    def made_of(self) -> Families:
+        return replace(self.keeping(KeepTopK(k=self.k)), draw=FromUnquantized())

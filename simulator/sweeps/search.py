@@ -121,7 +121,7 @@ def _capacity(place: int, fields: list[dict[str, object]], objective: Objective)
     def holds(number: int) -> bool:
         summaries = []
         for cell in (objective.at(cell, number) for cell in cells):
-            summaries.append(simulate(cell, memory).summary)
+            summaries.append(simulate(cell, memory=memory).summary)
             rows.append({"cell": cell.id, **flatten(cell), **summaries[-1]})
         return objective.met(summaries)
 

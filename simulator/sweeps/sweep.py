@@ -21,6 +21,8 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_paths import flatten
 from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
 from simulator.run import simulate
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
 from simulator.sweeps.workers import unordered
@@ -175,8 +177,9 @@ def _group(
         shutil.rmtree(folder, ignore_errors=True)
         (folder / ROUNDS).mkdir(parents=True)
     for number, cell in enumerate(map(Cell.from_fields, fields)):
-        within = None if tick is None else partial(_tick, tick, number, cell.scheme.kind)
-        result = simulate(cell, memory, folder and folder / ROUNDS / f"{cell.id}.parquet", within)
+        rounds_to = None if folder is None else folder / ROUNDS / f"{cell.id}.parquet"
+        observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
+        result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
         rows.append({"cell": cell.id, **flatten(cell), **result.summary})
         requests.append(result.requests)
     table = pd.DataFrame(rows)
@@ -186,8 +189,19 @@ def _group(
     return name, table
 
 
-def _tick(tick: Tick, finished: int, label: str, share: float) -> None:
-    tick(finished + share, label)
+class Ticker(Observer):
+    """Tells how far a cell is, at each percent of its requests; `finished` cells of its group came before it."""
+
+    def __init__(self, tick: Tick, finished: int, label: str) -> None:
+        self._tick = tick
+        self._finished = finished
+        self._label = label
+        self._percent = 0
+
+    def on_request(self, request: Request, share: float) -> None:
+        if int(100 * share) > self._percent:
+            self._percent = int(100 * share)
+            self._tick(self._finished + share, self._label)
 
 
 def _silent(_done: float, _total: int, _label: str) -> None:

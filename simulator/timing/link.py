@@ -1,7 +1,7 @@
 """One direction of a link in time: the uplink and the downlink are both this class.
 
-A message is cut into packets. A packet waits for the link, is serialised (which holds the link), then travels (which
-does not), and is acknowledged or sent again when its timer runs out. Packets are not processes: callbacks carry them
+The file follows a packet: it gets in line, is serialised (which holds the link), is lost or travels (which does not),
+is delivered, is acknowledged, or is sent again when its timer runs out. Packets are not processes: callbacks carry them
 from one SimPy event to the next. All rules live in `channels.link`; here they meet the clock.
 """
 
@@ -9,30 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import inf, nan
 from typing import Final
 
 import simpy
 
 from channels.link.arq import Verdict
 from channels.link.config import Link as LinkConfig
-from channels.link.sharing import INF
 from channels.uniforms import Uniforms
+from simulator.results.observer import Airing, Observer
 from simulator.results.station import Station
+from simulator.schemes.policy import SeenLink
 from simulator.timing.later import later
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
     RETRANSMIT,
-    STATES,
     TIMEOUT_WAIT,
     TRANSMIT,
-    Flight,
+    Fragment,
     Lane,
     Message,
     Port,
 )
-
-__all__ = ["STATES", "Link", "Message"]
 
 _SHARED_LANE: Final = -1
 
@@ -47,6 +46,7 @@ class Link:
         uniforms: Uniforms,
         name: str,
         reverse_delay_s: Callable[[int], float],
+        observer: Observer | None = None,
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device."""
         self.env = env
@@ -61,30 +61,32 @@ class Link:
         self._travelling = 0
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
+        self._observer = observer
         self._ports: dict[int, Port] = {}
         self._lanes: dict[int, Lane] = {}
-
-    def put(self, message: Message) -> None:
-        """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
-        if self.config.access_s > 0:
-            message.report(message, QUEUE)
-            later(self.env, self.config.access_s, partial(self._admit, message))
-        else:
-            self._admit(message)
-
-    def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
-        message.done = True
-        if message.packets:
-            port, packets, message.packets = message.packets[0].port, message.packets, ()
-            self._drop(port.lane.server.discard(packets))
-            for packet in port.sender.forget(packets):
-                self._enqueue(packet)
 
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
         return self._travelling + sum(lane.server.present for lane in self._lanes.values())
+
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link has shown a device so far."""
+        port = self._ports.get(device)
+        if port is None:
+            return SeenLink()
+        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
+
+    # Get in line.
+
+    def put(self, message: Message) -> None:
+        """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
+        message.put_s = self.env.now
+        if self.config.access_s > 0:
+            message.report(message, QUEUE)
+            later(self.env, self.config.access_s, partial(self._admit, message))
+        else:
+            self._admit(message)
 
     def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
         if message.done:
@@ -93,31 +95,32 @@ class Link:
         port = self._ports.get(index[0]) or self._open_port(index[0])
         sizes = self.config.packets_bits(message.bits, message.parts_bits)
         message.missing = message.unacked = len(sizes)
-        message.packets = packets = [
-            Flight(bits, message, index, fragment, port) for fragment, bits in enumerate(sizes)
-        ]
+        port.unacked_packets += len(sizes)
+        message.packets = packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
         for packet in packets:
             if port.sender.offer(packet):
                 self._enqueue(packet)
         if packets[0].state is QUEUE and not self.config.access_s:
             message.report(message, QUEUE)
 
-    def _enqueue(self, packet: Flight) -> None:
+    def _enqueue(self, packet: Fragment) -> None:
         self.sent += 1
         lane = packet.port.lane
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._fail(packet, packet.port.sender.on_send(packet, self.env.now))
+            self._wait_for_timer(packet, packet.port.sender.on_send(packet, self.env.now))
             return
         packet.visit = self.station.arrive()
         if packet.attempt:
-            self._tell(packet, QUEUE)
+            packet.enter(QUEUE)
         now_s = self.env.now
         lane.server.join(packet, now_s)
-        self._advance(lane, now_s)
+        self._serve(lane, now_s)
 
-    def _advance(self, lane: Lane, now_s: float) -> None:
+    # Be serialised.
+
+    def _serve(self, lane: Lane, now_s: float) -> None:
         """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
         server = lane.server
         packet = server.start(now_s)
@@ -126,50 +129,65 @@ class Link:
             self.station.begin(packet.visit)
             if server.begin_s <= now_s:
                 self._begin(packet)
-            elif server.begin_s < INF:
+            elif server.begin_s < inf:
                 later(self.env, server.begin_s - now_s, partial(self._begin, packet))
         version = server.version
         if version != lane.planned:
             lane.planned = version
             due_s = server.due_s
-            if due_s < INF:
+            if due_s < inf:
                 later(self.env, due_s - now_s if due_s > now_s else 0.0, partial(self._depart, lane, version))
 
-    def _begin(self, packet: Flight, _: simpy.Event | None = None) -> None:
+    def _begin(self, packet: Fragment, _: simpy.Event | None = None) -> None:
         """The first bit goes out, at once or after a silence (a duty cycle, an outage) in which the packet waits."""
         message, bits = packet.message, packet.bits
         message.sent_bits += bits
         message.attempts += 1
         self.bits_sent += bits
-        self._tell(packet, RETRANSMIT if packet.attempt else TRANSMIT)
+        packet.enter(RETRANSMIT if packet.attempt else TRANSMIT)
 
     def _depart(self, lane: Lane, version: int, _: simpy.Event) -> None:
+        """The last bit has left, unless the server's plans have changed since."""
         if version != lane.planned:
             return
         now_s = self.env.now
         packet = lane.server.leave(now_s)
         self._end_visit(packet)
         self._launch(lane, packet, now_s)
-        self._advance(lane, now_s)
+        self._serve(lane, now_s)
 
-    def _launch(self, lane: Lane, packet: Flight, now_s: float) -> None:
-        """The last bit has left: the packet travels, or is lost and its sender waits for the timer."""
-        attempt = packet.attempt
-        address = (*packet.index, packet.fragment, attempt)
+    # Be lost, or travel.
+
+    def _launch(self, lane: Lane, packet: Fragment, now_s: float) -> None:
+        attempt, began_s = packet.attempt, lane.server.began_s
+        address = (*packet.index, packet.number, attempt)
         timeout_s = packet.port.sender.on_send(packet, now_s)
-        if lane.loss.lost(now_s, address):
+        rate_bps = packet.bits / (now_s - began_s) if now_s > began_s else inf
+        if lane.loss.lost(now_s, packet.bits, rate_bps, address):
             self.lost += 1
-            self._fail(packet, timeout_s)
+            self._note(packet, began_s, now_s, nan)
+            self._wait_for_timer(packet, timeout_s)
             return
         self._travelling += 1
-        self._tell(packet, PROPAGATION)
+        packet.enter(PROPAGATION)
         travel_s = lane.delay.delay_s(now_s, address)
-        heard = not lane.ack_loss.lost(now_s, address)
+        heard = not lane.ack_loss.lost(now_s, packet.bits, rate_bps, address)
+        self._note(packet, began_s, now_s, now_s + travel_s)
         later(self.env, travel_s, partial(self._arrive, packet, heard))
         if not heard or travel_s + packet.port.reverse_delay_s > timeout_s:
             later(self.env, timeout_s, partial(self._expire, packet, attempt))
 
-    def _arrive(self, packet: Flight, heard: bool, _: simpy.Event) -> None:
+    def _note(self, packet: Fragment, began_s: float, now_s: float, arrives_s: float) -> None:
+        if self._observer is not None:
+            self._observer.on_packet(
+                Airing(
+                    self.name, packet.index, packet.number, packet.attempt, packet.bits, began_s, now_s, arrives_s
+                )
+            )  # fmt: skip
+
+    # Be delivered.
+
+    def _arrive(self, packet: Fragment, heard: bool, _: simpy.Event) -> None:
         self._travelling -= 1
         self.delivered += 1
         if heard:
@@ -177,16 +195,46 @@ class Link:
         if not packet.arrived:
             packet.arrived = True
             packet.message.missing -= 1
-            self._settle(packet.message)
+            self._deliver(packet.message)
         if not heard:
-            self._tell(packet, TIMEOUT_WAIT)
+            packet.enter(TIMEOUT_WAIT)
 
-    def _acknowledge(self, packet: Flight, _: simpy.Event) -> None:
-        if not packet.acked:
-            self._let_go(packet, packet.port.sender.on_ack(packet, self.env.now))
+    def _deliver(self, message: Message) -> None:
+        """Hands the message over if all of it is in, or if its next part is known to be lost for good: then those
+        before it."""
+        if message.done:
+            return
+        message.arrived = message.content
+        if message.missing:
+            first_missing = next(packet for packet in message.packets if not packet.arrived)
+            if not first_missing.missed:
+                return
+            message.arrived = message.content[: first_missing.number]
+            later(self.env, first_missing.port.reverse_delay_s, lambda _: self.withdraw(message))  # the rest is vain
+        message.done = True
+        message.delivered_s = self.env.now
+        message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
+        message.to(message)
 
-    def _let_go(self, packet: Flight, released: Iterable[Flight]) -> None:
-        """The sender is through with this packet: others go, and the message follows its next one."""
+    def _give_up(self, packet: Fragment, _: simpy.Event) -> None:
+        """The far end knows that a packet which is sent once will not come."""
+        packet.missed = True
+        self._deliver(packet.message)
+
+    # Be acknowledged.
+
+    def _acknowledge(self, packet: Fragment, _: simpy.Event) -> None:
+        if packet.acked:
+            return
+        port, now_s = packet.port, self.env.now
+        port.acked_bits += packet.bits
+        if packet.attempt == 0:
+            port.round_trip_s = now_s - packet.sent_s
+        self._close(packet, port.sender.on_ack(packet, now_s))
+
+    def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:
+        """The sender is through with this packet: those it releases go, and the message follows its next one."""
+        packet.port.unacked_packets -= 1
         for other in released:
             self._enqueue(other)
         message = packet.message
@@ -195,80 +243,63 @@ class Link:
             if not message.unacked:
                 message.packets = ()
         elif message.unacked:
-            self._follow_oldest(message)
+            message.follow_oldest()
 
-    def _miss(self, packet: Flight, _: simpy.Event) -> None:
-        packet.missed = True
-        self._settle(packet.message)
+    # Be sent again.
 
-    def _settle(self, message: Message) -> None:
-        """Delivers a message that is all in, or whose next packet is known to be lost for good."""
-        if message.done:
-            return
-        message.prefix = len(message.packets)
-        if message.missing:
-            message.prefix = next(k for k, packet in enumerate(message.packets) if not packet.arrived)
-            if not message.packets[message.prefix].missed:
-                return
-            later(self.env, message.packets[0].port.reverse_delay_s, partial(self._obsolete, message))
-        message.done = True
-        message.deliver(message)
-
-    def _obsolete(self, message: Message, _: simpy.Event) -> None:
-        self.withdraw(message)
-
-    def _fail(self, packet: Flight, timeout_s: float) -> None:
-        """The packet will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
+    def _wait_for_timer(self, packet: Fragment, timeout_s: float) -> None:
+        """The attempt will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
         if packet.once:
-            address = (*packet.index, packet.fragment, packet.attempt)
+            address = (*packet.index, packet.number, packet.attempt)
             delay_s = packet.port.lane.delay.delay_s(self.env.now, address)
-            later(self.env, delay_s, partial(self._miss, packet))
+            later(self.env, delay_s, partial(self._give_up, packet))
         later(self.env, timeout_s, partial(self._expire, packet, packet.attempt))
-        self._tell(packet, PROPAGATION if packet.once else TIMEOUT_WAIT)
+        packet.enter(PROPAGATION if packet.once else TIMEOUT_WAIT)
 
-    def _expire(self, packet: Flight, attempt: int, _: simpy.Event) -> None:
+    def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
+        sender = packet.port.sender
         if packet.once:
             if not packet.acked:
-                self._let_go(packet, packet.port.sender.forget([packet]))
+                self._close(packet, sender.forget([packet]))
             return
-        verdict = packet.port.sender.on_timeout(packet, attempt)
+        verdict = sender.on_timeout(packet, attempt)
+        if verdict is Verdict.STALE:
+            return
+        packet.port.timeouts += 1
         if verdict is Verdict.RESEND:
             self._enqueue(packet)
         elif verdict is Verdict.PAUSE:
-            for other in packet.port.sender.suspend(packet):
+            for other in sender.suspend(packet):
                 self._enqueue(other)
             later(self.env, self.config.arq.timeout_max_s, partial(self._resume, packet))
 
-    def _resume(self, packet: Flight, _: simpy.Event) -> None:
+    def _resume(self, packet: Fragment, _: simpy.Event) -> None:
         if not packet.acked and packet.port.sender.offer(packet):
             self._enqueue(packet)
 
-    def _drop(self, packets: Iterable[Flight]) -> None:
+    # Be withdrawn or dropped.
+
+    def withdraw(self, message: Message) -> None:
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
+        message.done = True
+        if message.packets:
+            port, packets, message.packets = message.packets[0].port, message.packets, ()
+            self._drop(port.lane.server.discard(packets))
+            port.unacked_packets -= sum(not packet.acked for packet in packets)
+            for packet in port.sender.forget(packets):
+                self._enqueue(packet)
+
+    def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
             self.dropped += 1
             self._end_visit(packet)
 
-    def _end_visit(self, packet: Flight) -> None:
+    def _end_visit(self, packet: Fragment) -> None:
         if packet.visit is not None:
             self.station.leave(packet.visit)
             packet.visit = None
 
-    def _tell(self, packet: Flight, state: str) -> None:
-        """Notes what a packet does; its message does the same when this is its oldest unacknowledged packet."""
-        if packet.state is not state:
-            packet.state = state
-            message = packet.message
-            if packet.fragment == message.oldest and not message.done:
-                message.report(message, state)
-
-    def _follow_oldest(self, message: Message) -> None:
-        """After an acknowledgement: the message follows its next unacknowledged packet."""
-        before = message.packets[message.oldest].state
-        while message.packets[message.oldest].acked:
-            message.oldest += 1
-        after = message.packets[message.oldest].state
-        if after is not before:
-            message.report(message, after)
+    # What it is made of.
 
     def _open_port(self, device: int) -> Port:
         key = device if self.config.sharing.lane_per_device else _SHARED_LANE

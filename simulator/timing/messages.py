@@ -1,14 +1,15 @@
-"""What travels on a link: messages as their owner sees them, and the packets they are cut into.
+"""What travels on a link: messages, which carry their content, and the packets they are cut into.
 
-A message is ordinary or partial. An ordinary one is cut by the link's MTU and delivered when all of it is in. A partial
-one says itself what each packet carries (whole drafts, say) and is delivered with the leading packets that are in as
-soon as the next one is known to be lost: only its first packet is ever sent again.
+A message of one part is cut by the link's MTU and delivered when all of it is in. One of several parts has a packet for
+each, and is delivered with the leading parts that are in as soon as the next one is known to be lost: only its first
+packet is ever sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import nan
 from typing import Final
 
 from channels.link.arq import Packet, Sender
@@ -27,55 +28,88 @@ STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
 
+def unreported(message: Message, state: str) -> None:
+    """For messages whose states nobody follows."""
+
+
 @dataclass(slots=True, eq=False)
 class Message:
-    """A payload on its way through one link. After `deliver` or `withdraw` it hears nothing more."""
+    """Bytes on their way through one link. After it is delivered or withdrawn it hears nothing more."""
 
     index: MessageIndex
-    bits: int
-    deliver: Callable[[Message], None]
-    """Called once, at the far end, when the last packet is in; of a partial message, as soon as `prefix` is known."""
-    report: Callable[[Message, str], None]
+    """(device, request, round); round 0 is the prompt."""
+    content: tuple[bytes, ...]
+    to: Callable[[Message], None]
+    """Called once, at the far end, when `arrived` is known."""
+    report: Callable[[Message, str], None] = unreported
     """Called with one of STATES at each change; a state that lasts no time may be left out."""
-    parts_bits: tuple[int, ...] = ()
-    """Of a partial message: the payload of each packet, bits. Empty: an ordinary one."""
-    prefix: int = 0
-    """When delivered: how many leading packets are in; all, of an ordinary message."""
+    bits: int = field(init=False)
+    """Of the content (I7); headers and repeats are the link's."""
+    arrived: tuple[bytes, ...] = ()
+    """What the far end has when it is delivered: the content, or its leading parts."""
+    put_s: float = nan
+    delivered_s: float = nan
+    delivered_bits: int = 0
+    """Put on the air for it until then, headers and repeats included."""
+    delivered_attempts: int = 0
     sent_bits: int = 0
-    """Bits put on the air for it so far, headers and repeats included."""
     attempts: int = 0
-    """Packets put on the air for it so far."""
     done: bool = False
-    packets: Sequence[Flight] = ()
+    packets: Sequence[Fragment] = ()
     missing: int = 0
     unacked: int = 0
     oldest: int = 0
 
+    def __post_init__(self) -> None:
+        self.bits = 8 * sum(map(len, self.content))
+
+    @property
+    def parts_bits(self) -> tuple[int, ...]:
+        """The payload of each packet, of a message of several parts; else ()."""
+        return tuple(8 * len(part) for part in self.content) if len(self.content) > 1 else ()
+
+    def follow_oldest(self) -> None:
+        """After an acknowledgement: the message does what its next unacknowledged packet does."""
+        before = self.packets[self.oldest].state
+        while self.packets[self.oldest].acked:
+            self.oldest += 1
+        after = self.packets[self.oldest].state
+        if after is not before:
+            self.report(self, after)
+
 
 @dataclass(slots=True, eq=False)
-class Flight(Packet):
+class Fragment(Packet):
     """A packet with what the timing plane knows of it."""
 
     message: Message
     index: MessageIndex
-    fragment: int
+    number: int
     port: Port
     state: str = QUEUE
     visit: Customer | None = None
     missed: bool = False
-    """Known at the far end to be lost for good: a later packet of a partial message."""
+    """Known at the far end to be lost for good: a later packet of several parts."""
 
     @property
     def once(self) -> bool:
         """Whether it is sent one time only."""
-        return self.fragment > 0 and bool(self.message.parts_bits)
+        return self.number > 0 and len(self.message.content) > 1
+
+    def enter(self, state: str) -> None:
+        """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""
+        if self.state is not state:
+            self.state = state
+            message = self.message
+            if self.number == message.oldest and not message.done:
+                message.report(message, state)
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
     """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
 
-    server: Server[Flight]
+    server: Server[Fragment]
     loss: LossProcess
     delay: DelayProcess
     ack_loss: LossProcess
@@ -83,11 +117,16 @@ class Lane:
     """The server's version that the next departure was set for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Port:
-    """Where a device's packets enter a link: its own sender, before a lane that others may share."""
+    """Where a device's packets enter a link: its own sender, before a lane that others may share. It counts what the
+    device can know of the link."""
 
-    sender: Sender[Flight]
+    sender: Sender[Fragment]
     lane: Lane
     reverse_delay_s: float
     """How long an acknowledgement travels back to it."""
+    acked_bits: int = 0
+    unacked_packets: int = 0
+    round_trip_s: float = nan
+    timeouts: int = 0

@@ -1,17 +1,29 @@
-"""All that runs in one cell."""
+"""All that runs in one cell: cloud, links, devices, users; how it is built, and what it adds up to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import simpy
 
+from channels.link.config import Link as LinkConfig
+from channels.uniforms import Uniforms
+from simulator.cell.cell import Cell
+from simulator.decoding.decoder import Decoder
+from simulator.decoding.memory import Memory
+from simulator.results.metrics import PlantTotals, Way
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
 from simulator.results.station import Station
+from simulator.results.recorder import Recorder
 from simulator.timing.cloud import Cloud
-from simulator.timing.device import Device
+from simulator.timing.device import Device, EdgeState, Exchange
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
+from simulator.timing.protocols import PROTOCOLS
+from simulator.timing.protocols.site import Network, Site
 from simulator.timing.users import Users
 
 
@@ -21,17 +33,14 @@ class Plant:
 
     env: simpy.Environment
     cloud: Cloud
-    links: Sequence[Link]
+    uplinks: Sequence[Link]
+    downlinks: Sequence[Link]
     devices: Sequence[Device]
     users: Users
 
     @property
-    def uplinks(self) -> list[Link]:
-        return [link for link in self.links if link.name.endswith("uplink")]
-
-    @property
-    def downlinks(self) -> list[Link]:
-        return [link for link in self.links if link.name.endswith("downlink")]
+    def links(self) -> list[Link]:
+        return [*self.uplinks, *self.downlinks]
 
     @property
     def stations(self) -> list[Station]:
@@ -45,3 +54,82 @@ class Plant:
             check_link(link)
         for station in self.stations:
             check_station(station)
+
+    def totals(self) -> PlantTotals:
+        """What its stations and counters hold now."""
+        ways = [
+            Way([link.station for link in links], sum(link.bits_sent for link in links))
+            for links in (self.uplinks, self.downlinks)
+        ]
+        return PlantTotals(
+            over_s=self.env.now,
+            uplink=ways[0],
+            downlink=ways[1],
+            edges=[device.station for device in self.devices],
+            cloud=self.cloud.station,
+            cloud_service_s=self.cloud.service_s,
+            dropped_packets=sum(link.dropped for link in self.links),
+            cloud_evictions=self.cloud.evictions,
+        )
+
+
+def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
+    """The plant of a cell, at time 0."""
+    env = simpy.Environment()
+    cloud = Cloud(env, cell.cloud, Uniforms.of(cell.seed, "cloud failures"), observer)
+    decoder = Decoder(cell, memory)
+    users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
+    uplinks, downlinks = (_Links(env, cell, way, observer) for way in ("uplink", "downlink"))
+    devices: list[Device] = []
+    for place, each in enumerate(cell.classes):
+        network = Network(
+            env, uplinks.of_class(place), downlinks.of_class(place), cloud, each.edge, cell.workload.prompt_at_cloud
+        )
+        opener = _opener(network, decoder)
+        devices += [
+            Device(number, env, opener, users.ended) for number in range(len(devices), len(devices) + each.count)
+        ]
+    users.start(devices)
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users)
+
+
+def _opener(network: Network, decoder: Decoder) -> Callable[[Device, Request, EdgeState | None], Exchange]:
+    """Begins the serving of a request, by the protocol that its scheme names."""
+    return partial(_open_exchange, network, decoder)
+
+
+def _open_exchange(
+    network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
+) -> Exchange:
+    decoding = decoder.decoding(device.number, request.number, request.prompt, None if kept is None else kept.scheme)
+    return PROTOCOLS[decoding.setting.scheme.protocol](Site(network, device, request, decoding, kept))
+
+
+class _Links:
+    """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
+
+    def __init__(self, env: simpy.Environment, cell: Cell, way: str, observer: Observer | None) -> None:
+        self._env = env
+        self._cell = cell
+        self._way = way
+        self._observer = observer
+        self._links: dict[tuple[LinkConfig, int], Link] = {}
+
+    @property
+    def built(self) -> list[Link]:
+        return list(self._links.values())
+
+    def of_class(self, place: int) -> Link:
+        """One of its own where the class says so, else the cell's."""
+        cell, way = self._cell, self._way
+        config: LinkConfig = getattr(cell.classes[place], way)
+        own = cell.fleet and getattr(cell.fleet[place], way) is not None
+        key = (config, place if own else -1)
+        if key not in self._links:
+            name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
+            reverse = "downlink" if way == "uplink" else "uplink"
+            back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
+            self._links[key] = Link(
+                self._env, config, Uniforms.of(cell.seed, luck), name, back_s.__getitem__, self._observer
+            )
+        return self._links[key]

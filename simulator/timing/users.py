@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import simpy
 
 from channels.uniforms import Uniforms
 from simulator.cell.workload import Ask, Workload
-from simulator.decoding.requests import Decoder
+from simulator.decoding.decoder import Decoder
 from simulator.results.ledger import Ledger
-from simulator.results.records import Recorder, Request
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
+from simulator.results.recorder import Recorder
 from simulator.timing.device import Device, Process
-from simulator.timing.invariants import check_rounds
+from simulator.timing.invariants import check_request
 from simulator.timing.later import later
 
 
@@ -27,7 +29,7 @@ class Users:
         decoder: Decoder,
         recorder: Recorder,
         uniforms: Uniforms,
-        progress: Callable[[float], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.live: dict[tuple[int, int], Request] = {}
         """Requests that have come and not ended, by device and number."""
@@ -38,12 +40,12 @@ class Users:
         self._workload = workload
         self._decoder = decoder
         self._uniforms = uniforms
+        self._observer = observer
         self._asks: dict[int, Iterator[Ask]] = {}
         self._counts: dict[int, int] = {}
         self._waiting: dict[int, Ask] = {}
         self._pending = 0
         self._ended = 0
-        self._progress = progress
 
     def stop(self) -> None:
         """What has not ended by now stays in flight."""
@@ -61,26 +63,23 @@ class Users:
     def close(self) -> None:
         """The run is over: what is still there is recorded as in flight."""
         for request in self.live.values():
-            check_rounds(request)
+            request.cut_off()
+            check_request(request)
             self._recorder.add(request)
 
     def ended(self, device: Device, request: Request) -> None:
         """A request of the device has ended; in a closed loop the next one follows."""
         self._pending -= 1
         del self.live[request.device, request.number]
-        check_rounds(request)
+        check_request(request)
         self._recorder.add(request)
-        self._report()
+        self._ended += 1
+        if self._observer is not None:
+            self._observer.on_request(request, self._ended / self._workload.total)
         if not self._workload.open:
             self._schedule_next(device)
         if not self._pending:
             self.stop()
-
-    def _report(self) -> None:
-        self._ended += 1
-        total = self._workload.total
-        if self._progress and 100 * self._ended // total > 100 * (self._ended - 1) // total:
-            self._progress(self._ended / total)
 
     def _schedule_next(self, device: Device) -> None:
         ask = next(self._asks[device.number], None)
@@ -95,7 +94,16 @@ class Users:
             return
         number = self._counts[device.number]
         self._counts[device.number] += 1
-        request = self._decoder.request(device.number, number, ask, self._env.now, Ledger(self._env))
+        request = Request(
+            device.number,
+            number,
+            self._decoder.prompt(device.number, number, ask),
+            ask.output_tokens,
+            self._env.now,
+            Ledger(self._env),
+            self._decoder.end_token,
+            None if self._observer is None else self._observer.on_round,
+        )
         self.live[device.number, number] = request
         if self._workload.deadline_s is not None:
             later(self._env, self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))

@@ -21,7 +21,7 @@ import pytest
 from channels.codec import build, prior, shelf
 from channels.codec.counts import paper_bits
 from channels.codec.wire import Draft, Format, length_bits
-from models.acceptance import verify
+from models.verification import verify
 from models.interface import LoadedPair, Pair
 
 ROUND, LAWS = 5, 2_000

@@ -12,7 +12,7 @@ import simpy
 
 from channels.uniforms import Uniforms
 from models.latency import Latency, Work
-from simulator.cell.cloud_config import Cloud as CloudConfig
+from simulator.cell.cloud_config import CloudConfig
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import SessionKey
 

@@ -11,7 +11,7 @@ import pytest
 
 from kinds import ConfigError
 from models import smollm2_files as files
-from models.acceptance import inverse_cdf
+from models.verification import inverse_cdf
 from models.interface import Pair
 from models.smollm2 import SmolLM2
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import one_line
-from models.acceptance import total_variation
+from models.verification import total_variation
 from models.interface import Pair
 from models.synthetic import MarkovModel, Synthetic
 

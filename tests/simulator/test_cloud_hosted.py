@@ -16,7 +16,7 @@ from exact import PAIR, P, Q, V, distance, intervals, verifier_law
 from plants import ran
 from servers import Bench, Noted
 
-from models.acceptance import total_variation
+from models.verification import total_variation
 from models.interface import Pair
 from simulator.decoding.memory import Tree
 from simulator.decoding.nodes import CloudView

@@ -1,6 +1,7 @@
 """The cloud: servers that run the verifier's passes, in time.
 
-`config` says what a user may choose; `kv` is a server's cache memory; `server` forms batches; `cloud` routes jobs.
+`job` is what it is asked for, `kv_memory` what a server remembers, `pool` a queue with the servers that take batches
+from it, `cloud` routes jobs to pools and owns the clock. What a user may choose is in `cell.cloud_config`.
 """
 
 from simulator.timing.cloud.cloud import Cloud

@@ -12,7 +12,8 @@ from itertools import zip_longest
 import simpy
 
 from channels.uniforms import Uniforms
-from simulator.cell.cloud_config import Cloud as CloudConfig
+from simulator.cell.cloud_config import CloudConfig
+from simulator.results.observer import Observer, ServerPass
 from simulator.results.station import Station
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory
@@ -25,8 +26,11 @@ Process = Generator[simpy.Event, object, None]
 class Cloud:
     """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail."""
 
-    def __init__(self, env: simpy.Environment, config: CloudConfig, uniforms: Uniforms) -> None:
+    def __init__(
+        self, env: simpy.Environment, config: CloudConfig, uniforms: Uniforms, observer: Observer | None = None
+    ) -> None:
         self.env = env
+        self._observer = observer
         self.station = Station(env, "cloud", config.servers)
         self.passes = 0
         self.crashes = 0
@@ -164,6 +168,7 @@ class Cloud:
         if version != server.version:
             return
         self._served_s += self.env.now - server.since_s
+        self._note(server)
         server.since_s = self.env.now
         shares = pool.end(server)
         cut = []
@@ -183,6 +188,13 @@ class Cloud:
         self._dispatch(pool)
         idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
         assert not idle or pool.running, "I5: a server idles beside a job"
+
+    def _note(self, server: Server) -> None:
+        """A pass has ended, or been lost."""
+        if self._observer is not None and server.shares:
+            sessions = [share.job.session for share in server.shares]
+            work = [(share.new_tokens, share.cached_tokens) for share in server.shares]
+            self._observer.on_pass(ServerPass(server.number, server.since_s, self.env.now, sessions, work))
 
     def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
         if session in self._over:
@@ -220,6 +232,7 @@ class Cloud:
         self.crashes += 1
         if server.busy:
             self._served_s += self.env.now - server.since_s
+            self._note(server)
         shares = pool.fail(server)
         moving = []
         for share in shares:

@@ -14,7 +14,9 @@ from simulator.timing.cloud.kv_memory import KvMemory
 class Server:
     """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash.
 
-    `busy` outlives `shares` by an instant: the jobs of a pass that has ended may bring new ones before the next begins.
+    A pass ends in two steps. First its `shares` are taken back and their owners told, who may ask for the next job at
+    once; the server is still `busy` then. Only after that is it released, and what they asked for may share its next
+    pass.
     """
 
     def __init__(self, number: int) -> None:

@@ -5,11 +5,14 @@ min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from 
 the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `couple` is Daliri, Musco, Suresh
 (arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
 
-Shapes: L drafts, V token ids; position n = 0..L-1 judges draft n, position L is the bonus.
+Shapes: L drafts, V token ids; position n = 0..L-1 judges draft n, position L is the bonus. Both rules ask for a target
+law only where they reach it, by the drafts before it: `reject_along` and `couple_along` take that as a function, so
+that whoever judges need not hold the laws as rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +20,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+LawAfter = Callable[[tuple[int, ...]], Floats]
+"""The target law p [V] after the committed text and these drafts of the round."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,18 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     _require_shapes(p, drafts, uniforms, (length + 1,))
     if qhat.shape != (length, p.shape[1]):
         raise ValueError(f"qhat has shape {qhat.shape}: [L, V] = {(length, p.shape[1])} expected")
-    for n in range(length):
-        token = drafts[n]
-        if not uniforms[n] * qhat[n, token] < p[n, token]:
-            residual = np.maximum(p[n] - qhat[n], 0.0)
-            law = residual if residual.any() else p[n]
-            return Verdict(n, inverse_cdf(law, float(uniforms[length])))
-    return Verdict(length, inverse_cdf(p[length], float(uniforms[length])))
+    return reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
+
+
+def reject_along(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+    """`verify` where the target laws are a function of the drafts before them. Shapes are not checked."""
+    line = tuple(drafts.tolist())
+    for n, token in enumerate(line):
+        p = law_after(line[:n])
+        if not uniforms[n] * qhat[n, token] < p[token]:
+            residual = np.maximum(p - qhat[n], 0.0)
+            return Verdict(n, inverse_cdf(residual if residual.any() else p, float(uniforms[-1])))
+    return Verdict(len(line), inverse_cdf(law_after(line), float(uniforms[-1])))
 
 
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
@@ -57,13 +67,18 @@ def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
     p [L+1, V], drafts [L], exponentials [L+1, V] of unit rate, indexed by text position. The committed text is then
     the verifier's own, whatever the drafter. Raises ValueError when the shapes disagree.
     """
-    length = len(drafts)
     _require_shapes(p, drafts, exponentials, p.shape)
-    for n in range(length):
-        token = race(p[n], exponentials[n])
-        if token != drafts[n]:
+    return couple_along(lambda prefix: p[len(prefix)], drafts, exponentials)
+
+
+def couple_along(law_after: LawAfter, drafts: Ints, exponentials: Floats) -> Verdict:
+    """`couple` where the target laws are a function of the drafts before them. Shapes are not checked."""
+    line = tuple(drafts.tolist())
+    for n, draft in enumerate(line):
+        token = race(law_after(line[:n]), exponentials[n])
+        if token != draft:
             return Verdict(n, token)
-    return Verdict(length, race(p[length], exponentials[length]))
+    return Verdict(len(line), race(law_after(line), exponentials[len(line)]))
 
 
 def inverse_cdf(weights: Floats | Ints, u: float) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.acceptance import Verdict, couple, inverse_cdf, race, total_variation, verify
+from models.verification import Verdict, couple, inverse_cdf, race, total_variation, verify
 
 
 @st.composite

@@ -1,0 +1,32 @@
+"""What a cell knows of a scheme: how a request's tokens come about. The kinds are in `simulator.schemes`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+from channels.codec import wire
+from kinds import Choice
+
+ProtocolName = Literal["speculate", "stream", "local"]
+"""How a request is served; each is a file in simulator/timing/protocols."""
+
+
+class Scheme(Choice, family=True):
+    """How a request's tokens come about."""
+
+    protocol: ClassVar[ProtocolName]
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the committed text is meant to follow the verifier's law. `tv_output` is measured either way."""
+        return True
+
+    @property
+    def drafts(self) -> int:
+        """The most drafts of a round."""
+        return 0
+
+    @abstractmethod
+    def format(self, vocabulary: int) -> wire.Format:
+        """The wire format that both ends hold. Raises ValueError (CodecError is one) where it cannot be."""

@@ -1,0 +1,94 @@
+"""The cloud's side of one request's decoding: what it knows of the drafts is decode(payload), and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
+from simulator.decoding.setting import DraftSetting
+from simulator.schemes.acceptance import Received
+from simulator.schemes.draft_scheme import Floats
+from simulator.schemes.draw import RequestUniforms
+
+
+class CloudSession:
+    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+
+    def __init__(
+        self,
+        setting: DraftSetting,
+        known: CloudNode,
+        verifier: ReplayedText,
+        uniforms: RequestUniforms,
+        meter: DivergenceMeter,
+        *,
+        remember: bool = True,
+    ) -> None:
+        self._setting = setting
+        self._scheme = setting.scheme
+        self._known = known
+        self._verifier = verifier
+        self._uniforms = uniforms
+        self._meter = meter
+        self._remember = remember
+        self._decoded: tuple[Parts, Received] | None = None
+
+    def start(self, prompt: Tokens) -> CloudNode:
+        """The cloud's side once the prompt has arrived: nothing cached."""
+        return self._known if self._known.committed == prompt else CloudNode(1, prompt)
+
+    def prefill(self, node: CloudNode) -> CloudNode:
+        """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""
+        after = node.then_prefill or replace(node, cached=len(node.committed) - 1)
+        self._verifier.skip(lambda: [(node.committed[:-1], 0)])  # no law is asked: it runs when the first one is
+        if self._remember:
+            node.then_prefill = after
+        return after
+
+    def receive(self, node: CloudNode, parts: Parts) -> int:
+        """Decodes the leading parts of a payload that have come; answers how many drafts are in them. Raises
+        CodecError."""
+        known = outcome(node.then_verify, parts)
+        if known is not None:
+            return len(known[1].drafts)
+        self._decoded = parts, self._scheme.decode_parts(parts, self._setting.packets, node.committed)
+        return len(self._decoded[1].drafts)
+
+    def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
+        """The judgement of a round whose parts were received."""
+        known = outcome(node.then_verify, parts)
+        if known is not None:
+            self._verifier.skip(known)
+        else:
+            assert self._decoded is not None and self._decoded[0] == parts, "I3: a payload is judged before it is here"
+            verified = self._judge(node, self._decoded[1])
+            known = node.after(verified.committed), verified
+            if self._remember:
+                node.then_verify += ((parts, known),)
+        self._verifier.crop(known[0].cached)
+        return known
+
+    def _judge(self, node: CloudNode, received: Received) -> Verified:
+        drafts = tuple(received.drafts.tolist())
+        p = self._verifier.laws((*node.committed, *drafts), len(drafts) + 1)
+        verdict = self._scheme.families.acceptance.judge(
+            along(p, drafts), received, self._uniforms, node.round, len(node.committed)
+        )
+        committed = (*drafts[: verdict.accepted], verdict.token)
+        divergences = self._meter.measure(p, received, verdict, committed)
+        reply = self._scheme.encode_reply(verdict, self._setting.packets)
+        return Verified(drafts, verdict.accepted, reply, committed, divergences)
+
+
+def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:
+    """The rows of p [L+1, V] as the law after a prefix of a line of L drafts."""
+
+    def law_after(prefix: Tokens) -> Floats:
+        assert prefix == line[: len(prefix)], "I12: a law is asked for after drafts that were not verified"
+        law: Floats = p[len(prefix)]
+        return law
+
+    return law_after

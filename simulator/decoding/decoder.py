@@ -1,0 +1,170 @@
+"""The decodings of a cell: each request's prompt, random numbers and root node, over the pair that decides tokens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from models.interface import LoadedPair, Pair, Prompt
+from simulator.cell.cell import Cell, Equipped
+from simulator.cell.workload import Ask
+from simulator.decoding.cloud_session import CloudSession
+from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.edge_session import EdgeSession
+from simulator.decoding.hosted_session import HostedSession
+from simulator.decoding.local_session import LocalSession
+from simulator.decoding.memory import Memory, ReplayedText, Root, Tree
+from simulator.decoding.setting import DraftSetting, Setting
+from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.draw import RequestUniforms
+
+
+@cache
+def load(pair: Pair) -> LoadedPair:
+    """The pair's models, read once a process."""
+    return pair.load()
+
+
+@dataclass(frozen=True)
+class RequestRandomness:
+    """The random numbers of one request, made when first asked for: a request remembered to its end never asks."""
+
+    draft: Uniforms
+    verdict: Uniforms
+    shared: Uniforms
+    index: tuple[int, ...]
+
+    @cached_property
+    def uniforms(self) -> RequestUniforms:
+        return RequestUniforms(*(each.keyed(*self.index) for each in (self.draft, self.verdict, self.shared)))
+
+
+class RequestDecoding:
+    """One request's decoding, from which a protocol takes the sides that it has. What they share is the models' texts,
+    the random numbers, and the observer that sees both."""
+
+    def __init__(
+        self, setting: Setting, tree: Tree, randomness: RequestRandomness | RequestUniforms, *, remember: bool = True
+    ) -> None:
+        self.setting = setting
+        self.format: wire.Format = setting.format
+        self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
+        self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
+        self._tree = tree
+        self._randomness = randomness
+        self._remember = remember
+
+    @property
+    def draft_setting(self) -> DraftSetting:
+        """Where the edge drafts."""
+        assert isinstance(self.setting, DraftSetting), f"scheme {self.setting.scheme.kind} drafts nothing at the edge"
+        return self.setting
+
+    @cached_property
+    def meter(self) -> DivergenceMeter:
+        """Sees both sides."""
+        return DivergenceMeter(self.drafter, self.draft_setting.scheme.families.acceptance)
+
+    def edge(self) -> EdgeSession:
+        """The side that drafts."""
+        return EdgeSession(
+            self.draft_setting, self._tree.edge, self.drafter, self._uniforms, self.meter, remember=self._remember
+        )
+
+    def cloud(self) -> CloudSession:
+        """The side that verifies."""
+        return CloudSession(
+            self.draft_setting, self._tree.cloud, self.verifier, self._uniforms, self.meter, remember=self._remember
+        )
+
+    def hosted(self) -> HostedSession:
+        """Both sides in the cloud."""
+        return HostedSession(
+            self.setting, self._tree.cloud, self.drafter, self.verifier, self._uniforms, remember=self._remember
+        )
+
+    def local(self) -> LocalSession:
+        """The drafter alone at the edge."""
+        return LocalSession(self._tree.edge, self.drafter, self.verifier, self._uniforms, remember=self._remember)
+
+    @property
+    def _uniforms(self) -> RequestUniforms:
+        return self._randomness if isinstance(self._randomness, RequestUniforms) else self._randomness.uniforms
+
+
+class Decoder:
+    """Knows the texts of a cell, and makes the decoding of each request."""
+
+    def __init__(self, cell: Cell, memory: Memory) -> None:
+        self._cell = cell
+        self._memory = memory
+        self._settings = [
+            setting for each in cell.classes for setting in [_setting(cell, each)] for _ in range(each.count)
+        ]
+        self._described: dict[tuple[object, int | None], str] = {}
+        self._draft, self._verdict, self._shared = (
+            Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")
+        )
+        loaded = load(cell.models.pair)
+        self._prompts = loaded.prompts
+        self.end_token = loaded.end_token if cell.workload.stop_at_eos else None
+        """Of answers that may end early."""
+        if cell.workload.stop_at_eos and self.end_token is None:
+            raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
+        longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
+        if wanted > longest:
+            raise ConfigError(
+                f"workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
+                f"{longest} tokens"
+            )
+
+    def prompt(self, device: int, number: int, ask: Ask) -> Prompt:
+        """Of request `number` of a device; prompts go round."""
+        return self._prompts[self._place(device, number) % len(self._prompts)].first(ask.prompt_tokens)
+
+    def decoding(self, device: int, number: int, prompt: Prompt, state: State | None) -> RequestDecoding:
+        """Of a request to a device whose scheme was left in `state`."""
+        setting, index = self._settings[device], self._index(device, number)
+        entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
+        root: Root = self._description(setting), (self._cell.seed, *index), entry, prompt.tokens
+        randomness = RequestRandomness(self._draft, self._verdict, self._shared, index)
+        return RequestDecoding(setting, self._memory.tree(root), randomness)
+
+    def _place(self, device: int, number: int) -> int:
+        """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
+        place = device + number * self._cell.workload.devices
+        return place % (self._cell.workload.distinct or place + 1)
+
+    def _index(self, device: int, number: int) -> tuple[int, int]:
+        if self._cell.workload.distinct is None:
+            return device, number
+        return -1, self._place(device, number)
+
+    def _description(self, setting: Setting) -> str:
+        """What all requests of a class of devices have in common, and decides their tokens beside what is decided on
+        the way. The policy is no part of it: what it decided is in the tree, never who decided."""
+        key = setting.scheme, setting.room_bits
+        if key not in self._described:
+            described = {
+                "plane": 1,
+                "pair": self._cell.models.pair.fingerprint,
+                "temperature": self._cell.models.temperature,
+                "scheme": setting.scheme.model_dump(mode="json", exclude={"policy"}),
+                "room_bits": setting.room_bits,
+                "imports": self._cell.imports_digest,
+            }
+            self._described[key] = json.dumps(described, sort_keys=True)
+        return self._described[key]
+
+
+def _setting(cell: Cell, each: Equipped) -> Setting:
+    """Of one class of devices."""
+    pair, temperature = cell.models.pair, cell.models.temperature
+    if not isinstance(each.scheme, DraftScheme):
+        return Setting(lambda: load(pair), each.scheme, pair.vocabulary, temperature)
+    room_bits = each.uplink.room_bits if each.scheme.partial else None
+    return DraftSetting(lambda: load(pair), each.scheme, pair.vocabulary, temperature, room_bits)

@@ -1,0 +1,92 @@
+"""The edge's side of one request's decoding: draft, seal, resolve. It sees replies as bytes and nothing else.
+
+Each step is a pure function of the node it starts from, so it may be remembered, repeated after a loss, or taken on a
+branch that is later given up; when things happen is the timing plane's business.
+"""
+
+from __future__ import annotations
+
+from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.drafting import draft_once
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import Drafted, EdgeNode, Full, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.setting import DraftSetting
+from simulator.schemes.draw import RequestUniforms
+
+
+class EdgeSession:
+    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+
+    def __init__(
+        self,
+        setting: DraftSetting,
+        start: EdgeNode,
+        drafter: ReplayedText,
+        uniforms: RequestUniforms,
+        meter: DivergenceMeter,
+        *,
+        remember: bool = True,
+    ) -> None:
+        self.start = start
+        self._setting = setting
+        self._scheme = setting.scheme
+        self._drafter = drafter
+        self._uniforms = uniforms
+        self._meter = meter
+        self._remember = remember
+
+    def draft(self, node: EdgeNode) -> tuple[EdgeNode, Drafted | Full]:
+        """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
+        if node.then_draft is not None:
+            self._drafter.skip(lambda: [(node.context(), 1)])
+            return node.then_draft
+        q = self._drafter.laws(node.context(), 1)[0]
+        drafted = draft_once(self._setting, q, node, self._uniforms)
+        full = isinstance(drafted, Full)
+        drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
+        after = EdgeNode(node.round, node.committed, node.state, drafts, full, cached=node.length)
+        if self._remember:
+            node.then_draft = after, drafted
+        return after, drafted
+
+    def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
+        """A whole round at once: that many drafts, fewer where the budget is full."""
+        known = outcome(node.then_compose, drafts)
+        if known is not None:
+            self._drafter.skip(known)
+            return known
+        after = node
+        while len(after.drafts) < drafts and not after.full:
+            after, _ = self.draft(after)
+        if self._remember:
+            node.then_compose += ((drafts, after),)
+        return after
+
+    def seal(self, node: EdgeNode) -> Payload:
+        """The payload of the open round."""
+        assert node.drafts, "I9: a round sends at least one draft"
+        self._meter.sent(node)
+        if node.then_seal is not None:
+            return node.then_seal
+        drafts = [drafted.draft for drafted in node.drafts]
+        parts = self._scheme.encode_parts(drafts, self._setting.packets, node.committed)
+        payload = Payload(parts, len(drafts), sum_drafts(node.drafts))
+        if self._remember:
+            node.then_seal = payload
+        return payload
+
+    def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+        """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what
+        stood. Raises CodecError."""
+        known = outcome(node.then_resolve, reply)
+        if known is None:
+            verdict = self._scheme.decode_reply(reply, self._setting.packets)
+            stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
+            committed = (*node.committed, *stood, verdict.token)
+            state = self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], verdict.accepted)
+            after = EdgeNode(node.round + 1, committed, state, cached=min(node.cached, len(committed) - 1))
+            known = after, (*stood, verdict.token)
+            if self._remember:
+                node.then_resolve += ((reply, known),)
+        self._drafter.crop(known[0].cached)
+        return known

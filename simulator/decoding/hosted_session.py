@@ -1,0 +1,79 @@
+"""Decoding inside the cloud, drafts and all: a verifier by itself, or a co-located pair, round after round."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channels.codec import wire
+from models.verification import inverse_cdf, verify
+from simulator.decoding.divergences import diverge
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import CloudNode, Tokens, Verified, outcome
+from simulator.decoding.setting import Setting
+from simulator.schemes.acceptance import Rejection
+from simulator.schemes.draft_scheme import Floats
+from simulator.schemes.draw import RequestUniforms
+
+
+class HostedSession:
+    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        known: CloudNode,
+        drafter: ReplayedText,
+        verifier: ReplayedText,
+        uniforms: RequestUniforms,
+        *,
+        remember: bool = True,
+    ) -> None:
+        self._format = setting.format
+        self._known = known
+        self._drafter = drafter
+        self._verifier = verifier
+        self._uniforms = uniforms
+        self._remember = remember
+
+    def start(self, prompt: Tokens) -> CloudNode:
+        """The cloud's side once the prompt has arrived: nothing cached."""
+        return self._known if self._known.committed == prompt else CloudNode(1, prompt)
+
+    def decode(self, node: CloudNode, drafts: int) -> tuple[CloudNode, Verified]:
+        """A round: so many drafts by the drafter there, none for a verifier on its own, and the verdict."""
+        known = outcome(node.then_host, drafts)
+        if known is not None:
+            self._skip(*known)
+        else:
+            verified = self._decide(node, drafts)
+            known = node.after(verified.committed), verified
+            if self._remember:
+                node.then_host += ((drafts, known),)
+        self._verifier.crop(known[0].cached)
+        self._drafter.crop(known[0].cached)
+        return known
+
+    def _skip(self, after: CloudNode, verified: Verified) -> None:
+        drafts = verified.drafts
+        if drafts:
+            before = verified.text_before(after)
+            self._drafter.skip(lambda: [((*before, *drafts[:n]), 1) for n in range(len(drafts))])
+        self._verifier.skip((after, verified))
+
+    def _decide(self, node: CloudNode, length: int) -> Verified:
+        """A round, live: drafts are drawn from q itself."""
+        drafts: list[int] = []
+        laws: list[Floats] = []
+        for n in range(length):
+            laws.append(self._drafter.laws((*node.committed, *drafts), 1)[0])
+            drafts.append(inverse_cdf(laws[-1], self._uniforms.draft.uniform(node.round, n)))
+        p = self._verifier.laws((*node.committed, *drafts), len(drafts) + 1)
+        q = np.array(laws) if laws else np.empty((0, p.shape[1]))
+        numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(length + 1)])
+        verdict = verify(p, np.array(drafts, dtype=np.int64), q, numbers)
+        committed = (*drafts[: verdict.accepted], verdict.token)
+        judged = q[: min(verdict.accepted + 1, len(drafts))]
+        divergences = diverge(p, judged, judged, np.zeros(len(judged)), None, Rejection(), verdict, committed)
+        return Verified(
+            tuple(drafts), verdict.accepted, wire.encode_tokens(committed, self._format), committed, divergences
+        )

@@ -1,0 +1,43 @@
+"""Decoding at the edge alone: the drafter token by token, and nobody verifies."""
+
+from __future__ import annotations
+
+from models.verification import inverse_cdf
+from simulator.decoding.divergences import diverge_unverified
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import EdgeNode, Verified
+from simulator.schemes.draw import RequestUniforms
+
+
+class LocalSession:
+    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+
+    def __init__(
+        self,
+        start: EdgeNode,
+        drafter: ReplayedText,
+        verifier: ReplayedText,
+        uniforms: RequestUniforms,
+        *,
+        remember: bool = True,
+    ) -> None:
+        self.start = start
+        self._drafter = drafter
+        self._verifier = verifier
+        self._uniforms = uniforms
+        self._remember = remember
+
+    def decode(self, node: EdgeNode) -> tuple[EdgeNode, Verified]:
+        """One token. The verifier's law beside it is an observer's, who says how far off the drafter is."""
+        if node.then_decode is not None:
+            self._drafter.skip(lambda: [(node.committed, 1)])
+            self._verifier.skip(lambda: [(node.committed, 1)])
+            return node.then_decode
+        q, p = self._drafter.laws(node.committed, 1), self._verifier.laws(node.committed, 1)
+        token = inverse_cdf(q[0], self._uniforms.draft.uniform(node.round, 0))
+        verified = Verified((), 0, b"", (token,), diverge_unverified(p[0], q[0], token))
+        committed = (*node.committed, token)
+        after = EdgeNode(node.round + 1, committed, node.state, cached=len(committed) - 1)
+        if self._remember:
+            node.then_decode = after, verified
+        return after, verified

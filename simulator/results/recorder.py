@@ -1,0 +1,106 @@
+"""The two tables of a run, filled as requests end: `requests` and `rounds`. Rounds may go to a file as they come."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulator.results.columns import KEYS, REQUEST_COLUMNS, ROUND_COLUMNS, TEXTS
+from simulator.results.requests import Request
+
+CHUNK_ROWS: Final = 50_000
+"""Rounds kept before they become a piece of a table."""
+_NUMBERED: Final = dict.fromkeys(KEYS[1:], "int64")
+_ROUND_TYPES: Final = _NUMBERED | {column.name: column.type for column in ROUND_COLUMNS}
+_REQUEST_TYPES: Final = {column.name: column.type for column in REQUEST_COLUMNS}
+_SCHEMA: Final = pa.schema(
+    [(KEYS[0], pa.string())] + [(name, pa.type_for_alias(type_)) for name, type_ in _ROUND_TYPES.items()]
+)
+_read_request: Callable[[Request], tuple[float, ...]] = attrgetter(*(column.source for column in REQUEST_COLUMNS))
+
+
+class Rows:
+    """Rows of numbers side by side, 8 bytes each whatever their type, until they become the columns of a table."""
+
+    def __init__(self, types: Mapping[str, str]) -> None:
+        self._types = types
+        self._values = array("d")
+
+    def __len__(self) -> int:
+        return len(self._values) // len(self._types)
+
+    def add(self, row: Sequence[float]) -> None:
+        """One more row. Whole numbers must be below 2^53."""
+        self._values.extend(row)
+
+    def take(self) -> dict[str, npt.NDArray[np.generic]]:
+        """All rows so far, by column; none are left."""
+        table = np.array(self._values).reshape(-1, len(self._types))
+        self._values = array("d")
+        return {name: column.astype(type_) for (name, type_), column in zip(self._types.items(), table.T, strict=True)}
+
+
+class Recorder:
+    """Takes requests as they end, in that order.
+
+    A row of the rounds' table takes no part in anything after its request has ended, so with a file the memory of a
+    run grows by its requests only, some 300 bytes each. `sums` adds up each numeric column of all rounds, and
+    `speculative`, those with drafts.
+    """
+
+    def __init__(self, cell: str, rounds_to: Path | None = None) -> None:
+        self.sums: dict[str, float] = dict.fromkeys([column.name for column in ROUND_COLUMNS[1:]], 0.0)
+        self.sums["speculative"] = 0.0
+        self._cell = cell
+        self._path = rounds_to
+        self._writer: pq.ParquetWriter | None = None
+        self._texts: list[tuple[int, int, str, str]] = []
+        self._requests = Rows(_REQUEST_TYPES)
+        self._rounds = Rows(_ROUND_TYPES)
+        self._pieces: list[pd.DataFrame] = []
+
+    def add(self, request: Request) -> None:
+        """Takes a request that has ended, or is in flight at the end of the run."""
+        self._texts.append((request.device, request.number, request.prompt.name, request.outcome))
+        self._requests.add(_read_request(request))
+        key = request.device, request.number
+        for round_ in request.rounds:
+            self._rounds.add(key)
+            self._rounds.add(round_)
+        if len(self._rounds) >= CHUNK_ROWS:
+            self._flush()
+
+    def close(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The tables of requests and rounds; the latter without rows where they went to a file."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        empty = [] if self._path is None else [pd.DataFrame(columns=[KEYS[0], *_ROUND_TYPES])]
+        texts = pd.DataFrame(self._texts, columns=[*KEYS[1:], *TEXTS])
+        texts.insert(0, KEYS[0], self._cell)
+        requests = pd.concat([texts, pd.DataFrame(self._requests.take())], axis=1)
+        return requests, pd.concat(self._pieces or empty, ignore_index=True)
+
+    def _flush(self) -> None:
+        if not self._rounds and (self._writer is not None or self._pieces):
+            return
+        columns = self._rounds.take()
+        for column in ROUND_COLUMNS[1:]:
+            self.sums[column.name] += float(columns[column.name].sum())
+        self.sums["speculative"] += int(np.count_nonzero(columns["drafted"]))
+        cell = [self._cell] * len(columns["round"])
+        if self._path is None:
+            self._pieces.append(pd.DataFrame({KEYS[0]: pd.Series(cell, dtype="str")} | columns))
+            return
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, _SCHEMA)
+        self._writer.write_table(pa.table({KEYS[0]: cell} | columns, schema=_SCHEMA))

@@ -1,0 +1,113 @@
+"""One question to the service, from its arrival to its last token."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from models.interface import Prompt
+from simulator.results.ledger import Ledger, SpentTime
+from simulator.results.rounds import OpenRound, Round
+
+
+@dataclass(slots=True)
+class Request:
+    """What was asked, what came of it, and where the time went.
+
+    `outcome` is in_flight, answered, timed_out or abandoned.
+    """
+
+    device: int
+    number: int
+    prompt: Prompt
+    output_tokens: int
+    arrival_s: float
+    ledger: Ledger
+    end_token: int | None = None
+    """Where given, the answer ends with this token if it comes before `output_tokens`."""
+    on_round: Callable[[Request, Round], None] | None = None
+    """Hears of each round that has closed."""
+    tokens: list[int] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+    """Those that are closed, in order."""
+    open: dict[int, OpenRound] = field(default_factory=dict)
+    """Those under way, by their number, in order."""
+    tail_tokens: int = 0
+    outcome: str = "in_flight"
+    first_token_s: float = math.nan
+    finish_s: float = math.nan
+    hidden_draft_s: float = 0.0
+    """Drafting behind a verdict that was still out; outside the breakdown. No protocol drafts ahead yet."""
+
+    @property
+    def remaining_tokens(self) -> int:
+        """Output tokens still to come, at most."""
+        if self.tokens and self.tokens[-1] == self.end_token:
+            return 0
+        return self.output_tokens - len(self.tokens)
+
+    def begin_round(self, number: int, now_s: float) -> OpenRound:
+        """Opens round 1, 2, ... for notes."""
+        opened = self.open[number] = OpenRound(number, now_s)
+        return opened
+
+    def close_round(self, number: int, tokens: tuple[int, ...], now_s: float) -> None:
+        """The round's tokens have reached the device; those past the end of the answer are cut and counted (I9)."""
+        self.open[number].answered_s = now_s
+        self._close(number)
+        kept = tokens[: self.remaining_tokens]
+        if self.end_token in kept:
+            kept = kept[: kept.index(self.end_token) + 1]
+        if not self.tokens:
+            self.first_token_s = now_s
+        self.tokens.extend(kept)
+        self.tail_tokens += len(tokens) - len(kept)
+        self.ledger.close(number)
+
+    def end(self, outcome: str, now_s: float) -> None:
+        """The request is answered, timed_out or abandoned; rounds under way are cut off."""
+        assert self.outcome == "in_flight", f"I1: request {self.device}/{self.number} ends twice"
+        self.outcome = outcome
+        self.finish_s = now_s
+        self.cut_off()
+        self.ledger.end()
+
+    def cut_off(self) -> None:
+        """Closes the rounds under way as they stand."""
+        for number in list(self.open):
+            self._close(number)
+
+    def _close(self, number: int) -> None:
+        closed = self.open.pop(number).close()
+        self.rounds.append(closed)
+        if self.on_round is not None:
+            self.on_round(self, closed)
+
+    @property
+    def answered_tokens(self) -> int:
+        """Output tokens that have reached the device."""
+        return len(self.tokens)
+
+    @property
+    def closed_rounds(self) -> int:
+        return len(self.rounds)
+
+    @property
+    def latency_s(self) -> float:
+        return self.finish_s - self.arrival_s
+
+    @property
+    def ttft_s(self) -> float:
+        """Time to the first token."""
+        return self.first_token_s - self.arrival_s
+
+    @property
+    def tpot_s(self) -> float:
+        """Time per output token after the first."""
+        return (self.finish_s - self.first_token_s) / max(1, len(self.tokens) - 1)
+
+    @property
+    def spent(self) -> SpentTime:
+        """Seconds by the columns of BREAKDOWN."""
+        return self.ledger.spent

@@ -1,0 +1,120 @@
+"""One round of a request: what each end notes of it while it is open, and the record it becomes when it closes.
+
+A round is draft, send, verify, feed back; or one token of a model alone. An `OpenRound` holds values that others made
+(the messages, the verdict); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and nothing is written after.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import ClassVar, Final, NamedTuple, Protocol
+
+from simulator.results.columns import ROUND_COLUMNS, Row
+
+
+class DraftSums(NamedTuple):
+    """Of the drafts of a round, what an observer adds up; `over_budget`: whether any of them was."""
+
+    support_size: int = 0
+    coded_size: int = 0
+    dropped_mass: float = 0.0
+    tv_quantization: float = 0.0
+    over_budget: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Divergences:
+    """What an observer who sees both ends measures of a judged round. No step of the protocol reads any of it.
+
+    Sums over the verified drafts, those up to and including the first rejected; the last two over the committed tokens.
+    """
+
+    verified: int = 0
+    tv_mismatch: float = 0.0  # TV(q, p)
+    tv_qhat: float = 0.0  # TV(qhat, p), the probability of rejection
+    rejection_bound: float = 0.0  # TV(q, p) + alpha + covering bound
+    tv_output: float = 0.0  # TV(law of the committed token, p)
+    nll: float = 0.0  # -ln p(token)
+
+
+class Passage(Protocol):
+    """What is known of a message. `delivered_*` are what they were when it was in; until then nan, 0, 0."""
+
+    put_s: float
+    delivered_s: float
+    delivered_bits: int
+    delivered_attempts: int
+
+    @property
+    def bits(self) -> int: ...
+
+
+class Verdict(Protocol):
+    """What is known of a judgement."""
+
+    @property
+    def accepted(self) -> int: ...
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that it commits."""
+        ...
+
+    @property
+    def divergences(self) -> Divergences: ...
+
+
+@dataclass(slots=True)
+class At:
+    """A passage through nothing, at one instant (nan: not yet)."""
+
+    put_s: float = math.nan
+    delivered_s: float = math.nan
+    bits: int = 0
+    delivered_bits: int = 0
+    delivered_attempts: int = 0
+
+    @classmethod
+    def instant(cls, now_s: float) -> At:
+        return cls(now_s, now_s)
+
+
+class _Nothing(NamedTuple):
+    accepted: int = 0
+    tokens: int = 0
+    divergences: Divergences = Divergences()
+
+
+_NOT_YET: Final = At()
+_UNJUDGED: Final = _Nothing()
+_NO_DRAFTS: Final = DraftSums()
+_read: Callable[[object], tuple[float, ...]] = attrgetter(*(column.source for column in ROUND_COLUMNS))
+
+
+@dataclass(slots=True, eq=False)
+class OpenRound:
+    """Notes of a round under way. The edge's: number to payload, and the answer; the cloud's: verdict and reply."""
+
+    number: int
+    started_s: float
+    drafted: int = 0
+    sums: DraftSums = _NO_DRAFTS
+    payload: Passage = _NOT_YET
+    verified: Verdict = _UNJUDGED
+    reply: Passage = _NOT_YET
+    answered_s: float = math.nan
+    edge_passes: int = 0
+
+    def close(self) -> Round:
+        """The record, whether the round came to its end or was cut off."""
+        return Round(_read(self))
+
+
+class Round(Row):
+    """The record of a round, in the order of ROUND_COLUMNS."""
+
+    __slots__ = ()
+    places: ClassVar[Mapping[str, int]] = {column.name: place for place, column in enumerate(ROUND_COLUMNS)}

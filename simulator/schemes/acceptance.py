@@ -1,0 +1,97 @@
+"""The rule by which the cloud judges drafts. It asks for the target law after a prefix of the round, so that a line of
+drafts, a coupled line and a tree are judged by the same call. Rules: `models.verification`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec import wire
+from kinds import Choice
+from models.verification import LawAfter, Verdict, couple_along, reject_along
+from simulator.schemes.draw import RequestUniforms
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Received:
+    """What the cloud knows of a round once the payload is decoded."""
+
+    drafts: Ids  # [L]
+    qhat: Floats  # [L, V]
+
+
+def received(drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
+    """Decoded drafts as the arrays that verification takes."""
+    qhat = np.zeros((len(drafts), vocabulary))
+    for row, draft in zip(qhat, drafts, strict=True):
+        row[draft.support] = draft.counts / draft.counts.sum()
+    return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
+
+
+class Acceptance(Choice, family=True):
+    """How drafts are judged."""
+
+    races: ClassVar[bool] = False
+    """Whether it is a race with the numbers that the edge ran its own with."""
+
+    @abstractmethod
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        """The verdict. law_after(prefix): p [V] after the committed text and these drafts of the round. `position`: of
+        the round's first token in the text."""
+
+    def draft_laws(self, received: Received, q: Floats) -> Floats:
+        """The laws [n, V] that the first n drafts count as drawn from; q [n, V] is the drafter's, for an observer."""
+        return received.qhat[: len(q)]
+
+    def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
+        """No draft is rejected with more than this probability, [n], from TV(q, p) and alpha + covering bound, [n]."""
+        return mismatch + slack
+
+
+class Rejection(Acceptance):
+    """Speculative decoding: accept with probability min(1, p / qhat), correct from the residual (Leviathan et al.)."""
+
+    kind: Literal["rejection"] = "rejection"
+
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        length = len(received.drafts)
+        numbers = np.array([uniforms.verdict.uniform(round_number, n) for n in range(length + 1)])
+        return reject_along(law_after, received.drafts, received.qhat, numbers)
+
+
+class Coupling(Acceptance):
+    """A draft stands iff it wins the verifier's race too, run with the exponentials that the edge ran its own with.
+
+    The committed text is the verifier's own race, whatever is drafted (Daliri, Musco, Suresh, arXiv 2408.07978).
+    """
+
+    races: ClassVar[bool] = True
+    kind: Literal["coupling"] = "coupling"
+
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        size = received.qhat.shape[1]
+        races = np.array([uniforms.shared.exponentials(size, position + n) for n in range(len(received.drafts) + 1)])
+        return couple_along(law_after, received.drafts, races)
+
+    def draft_laws(self, received: Received, q: Floats) -> Floats:
+        return q
+
+    def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
+        """A race of laws TV apart has one winner with probability (1 - TV) / (1 + TV) at least."""
+        distance = np.minimum(1.0, mismatch + slack)
+        bound: Floats = 2 * distance / (1 + distance)
+        return bound

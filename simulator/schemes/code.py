@@ -1,0 +1,264 @@
+"""How the drafts of a round become bytes. A `Code` is the choice; its `Packets` is the choice for one session."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from channels.codec import half, wire
+from kinds import Choice
+from simulator.schemes.quantizer import OnWire, Quantizer
+from simulator.schemes.sparsifier import Sparsifier
+
+Ids = npt.NDArray[np.int64]
+Tokens = Sequence[int]
+
+
+class Packets(Protocol):
+    """Writes and reads the packets of one session. `context`: the token ids that both ends hold, oldest first."""
+
+    @property
+    def format(self) -> wire.Format:
+        """Of prompt and replies, and of the drafts where the code is one of the wire's."""
+        ...
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        """The packet of 1 to max_drafts drafts."""
+        ...
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        """The drafts of a packet. Raises CodecError on all that `encode` cannot have produced, and nothing else."""
+        ...
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        """The exact length of `encode`'s packet, before padding to bytes."""
+        ...
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+        """The length with one more draft, at the dearest token that its counts could draw."""
+        ...
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        """No packet of drafts with these numbers of positive counts is longer; costs next to nothing. inf: ask."""
+        ...
+
+
+class Code(Choice, family=True):
+    """How drafts become bytes."""
+
+    carries_law: ClassVar[bool] = True
+    """Whether qhat crosses the air."""
+
+    @abstractmethod
+    def packets(
+        self,
+        vocabulary: int,
+        max_drafts: int,
+        sparsifier: Sparsifier,
+        quantizer: Quantizer,
+        *,
+        flat: bool = False,
+        budget_bits: int | None = None,
+    ) -> Packets:
+        """The packets of a session. Raises ValueError (CodecError is one) where the parts do not go together.
+
+        flat: a packet's length must not depend on the drafted ids. budget_bits: what a first draft should keep to.
+        """
+
+
+class _WireCode(Code):
+    """A code of `channels.codec.wire`."""
+
+    token: Literal["flat", "coded"] = Field(
+        "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
+    )
+
+    def _format(self, vocabulary: int, max_drafts: int, quantizer: Quantizer, flat: bool) -> wire.Format:
+        if not isinstance(quantizer, OnWire) or quantizer.name is None:
+            raise ValueError(f"quantizer = {quantizer.kind!r}: has a packet of its own, not code {self.kind!r}")
+        assert self.kind in ("enumerative", "recoded")
+        return wire.Format(
+            vocabulary,
+            quantizer.resolution,
+            max_drafts,
+            code="enumerative" if self.kind == "enumerative" else "recoded",
+            token="flat" if flat else self.token,
+            quantizer=quantizer.name,
+        )
+
+
+class Recoded(_WireCode):
+    """What the receiver knows of language shortens the packet; finds the cheapest way for each by itself."""
+
+    kind: Literal["recoded"] = "recoded"
+
+    def packets(
+        self,
+        vocabulary: int,
+        max_drafts: int,
+        sparsifier: Sparsifier,
+        quantizer: Quantizer,
+        *,
+        flat: bool = False,
+        budget_bits: int | None = None,
+    ) -> Packets:
+        return WirePackets(self._format(vocabulary, max_drafts, quantizer, flat))
+
+
+class Enumerative(_WireCode):
+    """The paper's count: all supports and counts alike. A K or a whole vocabulary that both ends know is not sent."""
+
+    kind: Literal["enumerative"] = "enumerative"
+
+    def packets(
+        self,
+        vocabulary: int,
+        max_drafts: int,
+        sparsifier: Sparsifier,
+        quantizer: Quantizer,
+        *,
+        flat: bool = False,
+        budget_bits: int | None = None,
+    ) -> Packets:
+        variable = self._format(vocabulary, max_drafts, quantizer, flat)
+        if variable.quantizer != "lattice":
+            return WirePackets(variable)
+        if sparsifier.keeps_all:
+            return WirePackets(_with_support(variable, "dense"))
+        if sparsifier.fixed_size is None:
+            return WirePackets(variable)
+        fixed = _with_support(variable, "fixed", sparsifier.fixed_size)
+        if budget_bits is not None and wire.bound_bits([sparsifier.fixed_size], fixed) > budget_bits:
+            return WirePackets(variable)  # a support that must be shortened is sent with its size
+        return WirePackets(fixed)
+
+
+def _with_support(format: wire.Format, support: wire.Support, size: int | None = None) -> wire.Format:
+    return wire.Format(
+        format.vocabulary, format.resolution, format.max_drafts,
+        code=format.code, support=support, support_size=size, token=format.token,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WirePackets:
+    """Packets of a wire format."""
+
+    format: wire.Format
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return wire.encode(drafts, self.format, context)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        return wire.decode(payload, self.format, context)
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return wire.length_bits(drafts, self.format, context)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+        return wire.largest_length_bits(drafts, support, counts, self.format, context)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return wire.bound_bits(sizes, self.format)
+
+
+class HalfFloats(Code):
+    """What a system sends that never thought about the uplink: halves as they are, ids and probabilities."""
+
+    kind: Literal["halves"] = "halves"
+
+    def packets(
+        self,
+        vocabulary: int,
+        max_drafts: int,
+        sparsifier: Sparsifier,
+        quantizer: Quantizer,
+        *,
+        flat: bool = False,
+        budget_bits: int | None = None,
+    ) -> Packets:
+        size = vocabulary if sparsifier.keeps_all else sparsifier.fixed_size
+        if size is None or quantizer.kind != "halves":
+            raise ValueError(f"code = {self.kind!r}: carries quantizer 'halves' of all tokens or a fixed K")
+        return HalfPackets(half.HalfFormat(vocabulary, size, max_drafts))
+
+
+@dataclass(frozen=True)
+class HalfPackets:
+    """Packets of half-precision floats; all of one number of drafts are equally long."""
+
+    form: half.HalfFormat
+
+    @property
+    def format(self) -> wire.Format:
+        return wire.Format(self.form.vocabulary, resolution=1, max_drafts=self.form.max_drafts)
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return half.encode(drafts, self.form)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        return half.decode(payload, self.form)
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return 8 * self.form.length_bytes(len(drafts))
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+        return 8 * self.form.length_bytes(len(drafts) + 1)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return 8 * self.form.length_bytes(len(sizes))
+
+
+class TokenIds(Code):
+    """Only the drafted ids, ceil(log2 V) bits each: for acceptance that needs no qhat."""
+
+    carries_law: ClassVar[bool] = False
+    kind: Literal["ids"] = "ids"
+
+    def packets(
+        self,
+        vocabulary: int,
+        max_drafts: int,
+        sparsifier: Sparsifier,
+        quantizer: Quantizer,
+        *,
+        flat: bool = False,
+        budget_bits: int | None = None,
+    ) -> Packets:
+        return IdPackets(wire.Format(vocabulary, resolution=1, max_drafts=max_drafts))
+
+
+@dataclass(frozen=True)
+class IdPackets:
+    """Packets of token ids, written like a prompt. A draft comes out with all mass on its id."""
+
+    format: wire.Format
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return wire.encode_tokens([draft.token for draft in drafts], self.format)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        tokens = wire.decode_tokens(payload, self.format)
+        if not 1 <= len(tokens) <= self.format.max_drafts:
+            raise wire.CodecError(f"{len(tokens)} drafts: a packet holds 1 to {self.format.max_drafts}")
+        return [certain(token) for token in tokens]
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return wire.tokens_bits(len(drafts), self.format)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+        return wire.tokens_bits(len(drafts) + 1, self.format)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return wire.tokens_bits(len(sizes), self.format)
+
+
+def certain(token: int) -> wire.Draft:
+    """A draft of which nothing but the id is told."""
+    return wire.Draft(token, np.array([token]), np.array([1]))

@@ -1,0 +1,30 @@
+"""A scheme of any parts: each family a field. The presets are shorter names for some of these."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from simulator.schemes.acceptance import Acceptance, Rejection
+from simulator.schemes.code import Code, Recoded
+from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draw import Draw, FromCounts
+from simulator.schemes.policy import FixedLength, Policy
+from simulator.schemes.quantizer import Quantizer, TypeLattice
+from simulator.schemes.sparsifier import KeepTopK, Sparsifier
+
+
+class Composed(DraftScheme):
+    """Sparsifier x quantizer x code x draw x policy x acceptance."""
+
+    kind: Literal["composed"] = "composed"
+    sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept")
+    quantizer: Quantizer = Field(TypeLattice(), description="how their probabilities become counts")
+    code: Code = Field(Recoded(), description="how drafts become bits")
+    draw: Draw = Field(FromCounts(), description="what the drafted token is drawn from")
+    policy: Policy = Field(FixedLength(), description="when to draft, send or wait")
+    acceptance: Acceptance = Field(Rejection(), description="how the cloud judges")
+
+    def made_of(self) -> Families:
+        return Families(self.sparsifier, self.quantizer, self.code, self.draw, self.policy, self.acceptance)

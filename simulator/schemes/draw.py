@@ -1,0 +1,115 @@
+"""What the drafted token is drawn from, and by which random numbers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from kinds import Choice
+from models.verification import inverse_cdf, race
+from simulator.schemes.code import certain
+from simulator.schemes.sparsifier import State
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestUniforms:
+    """The random numbers of one request, by purpose.
+
+    `draft` and `verdict` go by (round, draft), a round's correction or bonus by the number after its last draft;
+    `shared`, which both ends hold, by text position.
+    """
+
+    draft: Uniforms
+    verdict: Uniforms
+    shared: Uniforms
+
+
+class Place(NamedTuple):
+    """Where a draft stands: its round 1, 2, ..., its number in it from 0, and its position in the text from 0."""
+
+    round: int
+    number: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What one draft position would send, before the draft is drawn."""
+
+    ids: Ids  # [K] ascending
+    counts: Ids  # [K] numerators of qhat, zeros allowed
+    dropped_mass: float  # alpha_n: q outside `ids`
+    tv_quantization: float  # TV(q renormalized on ids, qhat)
+    covering_bound: float  # the quantizer's own bound on tv_quantization
+    state: State  # of the scheme, after this position
+
+
+class Draw(Choice, family=True):
+    """How the drafted token is drawn."""
+
+    lossless: ClassVar[bool] = True
+    """Whether the law it is drawn from is the one it is judged by."""
+    races: ClassVar[bool] = False
+    """Whether both ends hold its random numbers, so that no law needs to be sent."""
+
+    @abstractmethod
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law; ids
+        without a count must have none."""
+
+    def draw(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
+    ) -> tuple[wire.Draft, Floats | Ids]:
+        """The draft as it crosses the air, by inverse CDF in token-id order, and the weights over its support."""
+        weights = self.weights(proposal, q)
+        token = int(proposal.ids[inverse_cdf(weights, uniforms.draft.uniform(place.round, place.number))])
+        draft = wire.Draft(token, proposal.ids, proposal.counts)
+        return draft, draft.counts if weights is proposal.counts else weights[proposal.counts > 0]
+
+
+class FromCounts(Draw):
+    """From exactly the qhat that is sent."""
+
+    kind: Literal["counts"] = "counts"
+
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+        return proposal.counts
+
+
+class FromUnquantized(Draw):
+    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output law.
+
+    Restricted to the ids whose count is not zero, since the packet can carry no other.
+    """
+
+    lossless: ClassVar[bool] = False
+    kind: Literal["unquantized"] = "unquantized"
+
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+        return np.where(proposal.counts > 0, q[proposal.ids], 0.0)
+
+
+class SharedRace(Draw):
+    """The winner of the race that both ends run with the same exponentials (arXiv 2408.07978), on q itself."""
+
+    races: ClassVar[bool] = True
+    kind: Literal["shared_race"] = "shared_race"
+
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+        return q[proposal.ids]
+
+    def draw(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
+    ) -> tuple[wire.Draft, Floats | Ids]:
+        exponentials = uniforms.shared.exponentials(q.size, place.position)
+        draft = certain(int(proposal.ids[race(self.weights(proposal, q), exponentials[proposal.ids])]))
+        return draft, draft.counts

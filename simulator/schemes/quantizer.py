@@ -1,0 +1,110 @@
+"""How kept probabilities become the integer numerators that cross the air. Rules: `channels.codec.quantizers`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from channels.codec import half, quantizers
+from kinds import Choice
+from models.verification import total_variation
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+
+class Quantizer(Choice, family=True):
+    """Maps probabilities to numerators of qhat over their sum."""
+
+    name: ClassVar[quantizers.Name | None] = None
+    """What a wire format calls it; None for one with a packet of its own."""
+
+    @abstractmethod
+    def quantize(self, mass: Floats) -> Ids:
+        """Numerators of qhat, int64 [K], from the kept probabilities, float64 [K], of any positive sum."""
+
+    @abstractmethod
+    def covering_bound(self, size: int) -> float:
+        """The most that quantizing a law on `size` tokens may move it, in total variation."""
+
+    def moved(self, law: Floats, numerators: Ids) -> float:
+        """By how much it has moved a law [K], in total variation."""
+        return float(total_variation(law, numerators / numerators.sum()))
+
+
+class OnWire(Quantizer):
+    """One of `channels.codec.quantizers`, by name and resolution."""
+
+    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
+
+    @cached_property
+    def rule(self) -> quantizers.Quantizer:
+        assert self.name is not None
+        return quantizers.quantizer(self.name, self.resolution)
+
+    def quantize(self, mass: Floats) -> Ids:
+        return self.rule.quantize(mass)
+
+    def covering_bound(self, size: int) -> float:
+        return self.rule.covering_bound(size)
+
+
+class TypeLattice(OnWire):
+    """Counts with sum `resolution`, the papers' lattice (Reznik 2011)."""
+
+    name: ClassVar[quantizers.Name | None] = "lattice"
+    kind: Literal["lattice"] = "lattice"
+
+
+class DualLattice(OnWire):
+    """The dual lattice at the same scale: nearer, for more codewords."""
+
+    name: ClassVar[quantizers.Name | None] = "dual"
+    kind: Literal["dual"] = "dual"
+
+
+class CubicLattice(OnWire):
+    """Each probability rounded by itself."""
+
+    name: ClassVar[quantizers.Name | None] = "cubic"
+    kind: Literal["cubic"] = "cubic"
+
+
+class LogarithmicLevels(OnWire):
+    """Equal steps of the logarithm."""
+
+    name: ClassVar[quantizers.Name | None] = "logarithmic"
+    kind: Literal["logarithmic"] = "logarithmic"
+    resolution: int = Field(32, ge=2, le=1024, description="number of levels")
+
+
+class Halves(Quantizer):
+    """IEEE half-precision floats, as numerators of 2^-24."""
+
+    kind: Literal["halves"] = "halves"
+
+    def quantize(self, mass: Floats) -> Ids:
+        return half.numerators(mass / mass.sum())
+
+    def covering_bound(self, size: int) -> float:
+        return half.covering_bound(size)
+
+
+class Exact(Quantizer):
+    """None: for codes that send no law. The numerators stand for nothing but which probabilities are positive."""
+
+    kind: Literal["exact"] = "exact"
+
+    def quantize(self, mass: Floats) -> Ids:
+        return (mass > 0).astype(np.int64)
+
+    def moved(self, law: Floats, numerators: Ids) -> float:
+        return 0.0
+
+    def covering_bound(self, size: int) -> float:
+        return 0.0

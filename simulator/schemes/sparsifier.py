@@ -1,0 +1,144 @@
+"""Which token ids of a draft distribution are kept, X_n of K-SQS, C-SQS and relatives. Rules: `codec.sparsify`.
+
+A sparsifier is a frozen value: parameters and pure functions. What changes from draft to draft (a conformal threshold)
+is a `State`, handed in and handed back, so that a rejected draft's state can be dropped with the draft.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from channels.codec import sparsify
+from channels.codec.conformal import Conformal, Rollback
+from kinds import Choice
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+State = tuple[float, ...]
+"""What a scheme carries from one draft to the next; () for schemes that carry nothing."""
+
+
+class Sparsifier(Choice, family=True):
+    """Maps q, float64 [V], to the ids that are kept of it."""
+
+    @property
+    def fixed_size(self) -> int | None:
+        """K, where it is the same for every draft, so that both ends know it; None where K_n varies."""
+        return None
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the whole vocabulary is kept, so that no subset needs to be told."""
+        return False
+
+    def entry(self, last: State | None) -> State:
+        """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
+        return ()
+
+    @abstractmethod
+    def support(self, q: Floats, state: State) -> Ids:
+        """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
+
+    def advance(self, q: Floats, state: State) -> State:
+        """The state after a position with this law, whether or not its draft is later accepted."""
+        return state
+
+    def settle(self, chain: Sequence[State], accepted: int) -> State:
+        """The state after a round: chain[n] is the state after n of its drafts, chain[-1] after all of them."""
+        return chain[accepted]
+
+
+class KeepAll(Sparsifier):
+    """The whole vocabulary."""
+
+    kind: Literal["all"] = "all"
+
+    @property
+    def keeps_all(self) -> bool:
+        return True
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return sparsify.All().support(q)
+
+
+class KeepTopK(Sparsifier):
+    """The k most probable tokens; both ends know K, so it is not sent."""
+
+    kind: Literal["top_k"] = "top_k"
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+
+    @property
+    def fixed_size(self) -> int:
+        return self.k
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return sparsify.TopK(self.k).support(q)
+
+
+class KeepTopP(Sparsifier):
+    """The fewest most probable tokens that hold at least `mass` (nucleus)."""
+
+    kind: Literal["top_p"] = "top_p"
+    mass: float = Field(0.9, gt=0, le=1, description="probability that the kept tokens hold at least")
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return sparsify.TopP(self.mass).support(q)
+
+
+class KeepMinP(Sparsifier):
+    """Every token at least `ratio` times as probable as the most probable one."""
+
+    kind: Literal["min_p"] = "min_p"
+    ratio: float = Field(0.05, ge=0, le=1, description="least probability kept, as a share of the largest")
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return sparsify.MinP(self.ratio).support(q)
+
+
+class KeepAbove(Sparsifier):
+    """Every token at least as probable as a threshold that stays."""
+
+    kind: Literal["threshold"] = "threshold"
+    beta: float = Field(0.05, le=1, allow_inf_nan=False, description="least probability kept")
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return sparsify.Threshold(self.beta).support(q)
+
+
+class KeepConformal(Sparsifier):
+    """Every token above a threshold that online conformal prediction moves (SQS-SD, section III-B).
+
+    The state is (beta_n,). It moves with alpha_n of the uncapped set; `k_max` and the budget act on what is sent only.
+    """
+
+    kind: Literal["conformal"] = "conformal"
+    target: float = Field(5e-4, ge=0, le=1, description="alpha, long-run dropped mass aimed at")
+    step: float = Field(1e-3, gt=0, allow_inf_nan=False, description="eta, step of the threshold per draft")
+    initial: float = Field(0.1, le=1, allow_inf_nan=False, description="beta_1, the first threshold")
+    rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
+    k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
+    carry: bool = Field(False, description="a device's next request goes on from the threshold of its last")
+
+    @cached_property
+    def rule(self) -> Conformal:
+        """The threshold's law of motion."""
+        return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
+
+    def entry(self, last: State | None) -> State:
+        return last if self.carry and last is not None else (self.initial,)
+
+    def support(self, q: Floats, state: State) -> Ids:
+        return self.rule.support(q, state[0])
+
+    def advance(self, q: Floats, state: State) -> State:
+        return (self.rule.next(state[0], self.rule.dropped_mass(q, state[0])),)
+
+    def settle(self, chain: Sequence[State], accepted: int) -> State:
+        return (self.rule.after_feedback([beta for (beta,) in chain], accepted, len(chain) - 1),)

@@ -1,0 +1,152 @@
+"""Where an exchange takes place: the device and what it computes with, its links, the cloud, and the request's books.
+
+What every protocol does the same way is here too: how long drafter passes take, how a prompt goes up, and the cloud's
+manners towards a session (one job at a time, replies that may be withdrawn).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import simpy
+
+from channels.codec import wire
+from models.latency import Latency
+from simulator.cell.cell import Edge
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.nodes import Verified
+from simulator.results.requests import Request
+from simulator.results.rounds import OpenRound
+from simulator.timing.cloud import Cloud, Job
+from simulator.timing.device import Device, EdgeState
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
+
+UPLINK_STATES = {
+    "queue": "uplink_queue_s",
+    "transmit": "uplink_transmit_s",
+    "retransmit": "retransmit_s",
+    "propagation": "propagation_s",
+    "timeout_wait": "timeout_wait_s",
+}
+DOWNLINK_STATES = {
+    "queue": "downlink_queue_s",
+    "transmit": "downlink_s",
+    "retransmit": "downlink_s",
+    "propagation": "propagation_s",
+    "timeout_wait": "timeout_wait_s",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """What the devices of a class have in common."""
+
+    env: simpy.Environment
+    uplink: Link
+    downlink: Link
+    cloud: Cloud
+    edge: Edge
+    prompt_at_cloud: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Of one request. `kept`: what the device has kept of its last one."""
+
+    network: Network
+    device: Device
+    request: Request
+    decoding: RequestDecoding
+    kept: EdgeState | None
+
+
+@lru_cache(maxsize=64)
+def passes_s(latency: Latency) -> Callable[[int, int, int], tuple[float, ...]]:
+    """Seconds of each of `passes` passes of one sequence, by (new, cached, passes): the first one runs over `new`
+    tokens on top of `cached`, each later one over one more. Worked out once for all devices of a kind."""
+
+    @lru_cache(maxsize=1 << 14)
+    def durations_s(new: int, cached: int, passes: int) -> tuple[float, ...]:
+        works = [(new, cached), *((1, new + cached + n) for n in range(passes - 1))]
+        return tuple(latency.pass_s([work]) for work in works)
+
+    return durations_s
+
+
+def send_prompt(site: Site, to: Callable[[bytes], None]) -> Message | None:
+    """The prompt's bytes go to the cloud, over the uplink unless they are there already. Answers the message, if any."""
+    prompt = wire.encode_tokens(site.request.prompt.tokens, site.decoding.format)
+    if site.network.prompt_at_cloud:
+        to(prompt)
+        return None
+
+    def arrived(message: Message) -> None:
+        site.request.ledger.prompt_arrived()
+        to(message.arrived[0])
+
+    site.request.ledger.prompt_sent()
+    message = Message((site.request.device, site.request.number, 0), (prompt,), arrived)
+    site.network.uplink.put(message)
+    return message
+
+
+class CloudHandler(ABC):
+    """The cloud's end of one exchange. No process: it acts when a message or a pass ends."""
+
+    def __init__(self, site: Site, device_hears: Callable[[Message], None]) -> None:
+        self._site = site
+        self._device_hears = device_hears
+        self._key = (site.request.device, site.request.number)
+        self._ledger = site.request.ledger
+        self._job: Job | None = None
+        self._replies: dict[int, Message] = {}
+
+    @abstractmethod
+    def prompt_arrived(self, prompt: bytes) -> None:
+        """The prompt's bytes are in the cloud. Raises CodecError."""
+
+    @abstractmethod
+    def job_does(self, serving: bool) -> None:
+        """The job is in a pass from now on, or waits."""
+
+    @abstractmethod
+    def job_done(self) -> None:
+        """The job's last pass has ended."""
+
+    def close(self) -> None:
+        """Nothing of the request is wanted any more."""
+        network = self._site.network
+        if self._job is not None:
+            network.cloud.withdraw(self._job)
+            self._job = None
+        for message in self._replies.values():
+            network.downlink.withdraw(message)
+        self._replies.clear()
+        network.cloud.forget(self._key)
+
+    def submit(self, text_tokens: int, prefill: bool = False, cloud_drafts: int = 0) -> None:
+        """Asks for a pass over the first `text_tokens` of the text."""
+        self._job = Job(self._key, text_tokens, prefill, self.job_does, self._ended, cloud_drafts)
+        self._site.network.cloud.submit(self._job)
+
+    def reply(self, round_: OpenRound, verified: Verified) -> None:
+        """Puts the reply on the downlink; the device gets its bytes."""
+        message = Message((*self._key, round_.number), (verified.reply,), self._delivered, self._reply_does)
+        round_.verified, round_.reply = verified, message
+        self._replies[round_.number] = message
+        self._site.network.downlink.put(message)
+
+    def _ended(self) -> None:
+        self._job = None
+        self.job_done()
+
+    def _reply_does(self, message: Message, state: str) -> None:
+        self._ledger.reply(message.index[2], DOWNLINK_STATES[state])
+
+    def _delivered(self, message: Message) -> None:
+        del self._replies[message.index[2]]
+        self._device_hears(message)

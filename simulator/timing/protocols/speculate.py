@@ -1,0 +1,182 @@
+"""Speculate: the edge drafts a round and sends it, the cloud verifies it and replies, and so on to the last token."""
+
+from __future__ import annotations
+
+from channels.codec import wire
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Parts
+from simulator.results.rounds import OpenRound
+from simulator.schemes.policy import DraftOne, EdgeView, SeenDraft, SeenVerdict, Send, most_drafts
+from simulator.timing.device import EdgeState, Process
+from simulator.timing.messages import Message
+from simulator.timing.protocols.site import UPLINK_STATES, CloudHandler, Site, passes_s, send_prompt
+
+
+class Speculate:
+    """The edge's end: draft, encode, send, wait for the verdict, resolve."""
+
+    def __init__(self, site: Site) -> None:
+        scheme = site.decoding.draft_setting.scheme
+        self._site = site
+        self._session = site.decoding.edge()
+        self._policy = scheme.families.policy
+        self._policy_state = self._policy.entry(None if site.kept is None else site.kept.policy)
+        self._max_drafts = scheme.max_drafts
+        self._passes_s = passes_s(site.network.edge.latency)
+        self._cloud = SpeculateCloud(site, self._hear)
+        self._uplinked: list[Message] = []
+        self._verdicts: tuple[SeenVerdict, ...] = ()
+        self._answer = site.network.env.event()
+
+    def serve(self) -> Process[EdgeState]:
+        site, request, session = self._site, self._site.request, self._session
+        env, ledger, encode_s = site.network.env, request.ledger, site.network.edge.encode_s_per_draft
+        prompt = send_prompt(site, self._cloud.prompt_arrived)
+        self._uplinked += [] if prompt is None else [prompt]
+        node = session.start
+        while remaining_tokens := request.remaining_tokens:
+            number = node.round
+            round_ = request.begin_round(number, env.now)
+            site.device.begin_work()
+            plan = self._policy.plan(most := most_drafts(self._max_drafts, remaining_tokens))
+            if plan is None:
+                node = yield from self._ask(node, round_, most, remaining_tokens)
+            else:  # drafted at once, in time afterwards: nobody looks in between
+                drafted = session.compose(node, plan)
+                for duration_s in self._passes_s(node.length - node.cached, node.cached, drafted.passes):
+                    if round_.edge_passes < 2:
+                        ledger.enter(number, "draft_s" if node.cached or round_.edge_passes else "prefill_s")
+                    yield env.timeout(duration_s)
+                    round_.edge_passes += 1
+                node = drafted
+            ledger.enter(number, "encode_s")
+            yield env.timeout(encode_s * len(node.drafts))
+            site.device.end_work()
+            self._send(node, round_)
+            reply: bytes = yield self._answer
+            drafts = len(node.drafts)
+            node, tokens = session.resolve(node, reply)
+            self._learn(SeenVerdict(drafts, len(tokens) - 1))
+            assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
+            request.close_round(number, tokens, env.now)
+        return EdgeState((node.state, self._policy_state))
+
+    def close(self) -> None:
+        for message in self._uplinked:
+            if not message.done:
+                self._site.network.uplink.withdraw(message)
+        self._cloud.close()
+
+    def _ask(self, node: EdgeNode, round_: OpenRound, most: int, remaining_tokens: int) -> Process[EdgeNode]:
+        """A round that the policy decides step by step, as time goes by."""
+        site, ledger = self._site, self._site.request.ledger
+        env = site.network.env
+        while len(node.drafts) < most and not node.full:
+            view = EdgeView(
+                env.now,
+                tuple(_seen(drafted) for drafted in node.drafts),
+                most,
+                remaining_tokens,
+                self._verdicts,
+                site.network.uplink.seen_by(site.request.device),
+            )
+            action, self._policy_state = self._policy.next(view, self._policy_state)
+            if isinstance(action, Send):
+                assert node.drafts, f"policy {self._policy.kind}: sends a round without a draft"
+                break
+            if isinstance(action, DraftOne):
+                ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
+                (duration_s,) = self._passes_s(node.length - node.cached, node.cached, 1)
+                node, _ = self._session.draft(node)
+                yield env.timeout(duration_s)
+                round_.edge_passes += 1
+            else:
+                assert action.until_s > env.now, f"policy {self._policy.kind}: waits for a time that is past"
+                ledger.enter(round_.number, "edge_queue_s")
+                site.device.end_work()
+                yield env.timeout(action.until_s - env.now)
+                site.device.begin_work()
+        return node
+
+    def _send(self, node: EdgeNode, round_: OpenRound) -> None:
+        payload, request = self._session.seal(node), self._site.request
+        round_.drafted, round_.sums = payload.drafted, payload.sums
+        index = (request.device, request.number, round_.number)
+        round_.payload = message = Message(index, payload.parts, self._cloud.payload_arrived, self._payload_does)
+        self._uplinked.append(message)
+        self._answer = self._site.network.env.event()
+        self._site.network.uplink.put(message)
+
+    def _payload_does(self, message: Message, state: str) -> None:
+        self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state])
+
+    def _hear(self, message: Message) -> None:
+        self._uplinked.clear()
+        self._answer.succeed(message.arrived[0])
+
+    def _learn(self, verdict: SeenVerdict) -> None:
+        self._policy_state = self._policy.learn(verdict, self._policy_state)
+        self._verdicts += (verdict,)
+
+
+def _seen(drafted: Drafted) -> SeenDraft:
+    return SeenDraft(drafted.draft, drafted.confidence, drafted.dropped_mass)
+
+
+class SpeculateCloud(CloudHandler):
+    """The cloud's end: reads the prompt into the cache once, then judges one payload at a time, by its bytes."""
+
+    _node: CloudNode | None = None
+    _ready: bool = False
+    _prefill_state: str = "prompt_uplink_s"
+    _waiting: tuple[int, Parts] | None = None
+    """The round whose payload is here and not judged yet, and the parts of it that came."""
+
+    def prompt_arrived(self, prompt: bytes) -> None:
+        self._session = self._site.decoding.cloud()
+        self._node = self._session.start(wire.decode_tokens(prompt, self._site.decoding.format))
+        tokens = len(self._node.committed) - 1
+        if tokens:
+            self.submit(tokens, prefill=True)
+        else:
+            self._prefilled()
+
+    def payload_arrived(self, message: Message) -> None:
+        """The payload waits here for the prompt and its prefill."""
+        number = message.index[2]
+        self._waiting = number, message.arrived
+        if self._ready:
+            self._submit_round(message.arrived)
+        else:
+            self._ledger.enter(number, self._prefill_state)
+
+    def _submit_round(self, parts: Parts) -> None:
+        assert self._node is not None
+        self.submit(len(self._node.committed) + self._session.receive(self._node, parts))
+
+    def job_does(self, serving: bool) -> None:
+        state = "cloud_queue_s" if not serving else "verify_s" if self._ready else "prefill_s"
+        if not self._ready:
+            self._prefill_state = state
+        if self._waiting is not None:
+            self._ledger.enter(self._waiting[0], state)
+
+    def job_done(self) -> None:
+        if self._ready:
+            self._judge()
+        else:
+            self._prefilled()
+
+    def _prefilled(self) -> None:
+        assert self._node is not None
+        self._node = self._session.prefill(self._node)
+        self._ready = True
+        if self._waiting is not None:
+            self._submit_round(self._waiting[1])
+
+    def _judge(self) -> None:
+        assert self._node is not None and self._waiting is not None
+        (number, parts), self._waiting = self._waiting, None
+        assert number == self._node.round, "I3: a protocol without drafting ahead sends one round at a time, in order"
+        self._node, verified = self._session.verify(self._node, parts)
+        self._site.network.cloud.crop(self._key, self._node.cached)
+        self.reply(self._site.request.open[number], verified)
