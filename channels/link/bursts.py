@@ -64,7 +64,7 @@ class _PerPacket(_States):
         self._bad = False
         self._packets = 0
 
-    def lost(self, now_s: float, index: PacketIndex) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         step = self._uniform(0, self._packets)
         self._bad = step >= self._loss.to_good if self._bad else step < self._loss.to_bad
         self._packets += 1
@@ -78,7 +78,7 @@ class _PerSecond(_States):
         super().__init__(loss, uniforms)
         self._changes_s: list[float] = [0.0]
 
-    def lost(self, now_s: float, index: PacketIndex) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         while self._changes_s[-1] <= now_s:
             number = len(self._changes_s)
             rate = self._loss.to_bad if number % 2 else self._loss.to_good

@@ -17,8 +17,11 @@ PacketIndex = tuple[int, int, int, int, int]
 class LossProcess(Protocol):
     """The losses of one link."""
 
-    def lost(self, now_s: float, index: PacketIndex) -> bool:
-        """Whether the packet at this address, whose last bit leaves at now_s, never arrives."""
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+        """Whether the packet at this address, of `bits` with its header, never arrives.
+
+        Its last bit leaves at now_s; `rate_bps` is the mean rate at which it went out, inf where that took no time.
+        """
         ...
 
 
@@ -52,7 +55,7 @@ class Bernoulli(Loss):
 class _Never:
     __slots__ = ()
 
-    def lost(self, now_s: float, index: PacketIndex) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         return False
 
 
@@ -64,5 +67,5 @@ class _Independent:
         self._probability = probability
         self._uniform = uniforms.uniform
 
-    def lost(self, now_s: float, index: PacketIndex) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         return self._uniform(*index) < self._probability

@@ -36,6 +36,8 @@ class Server(ABC, Generic[J]):
 
     begin_s: float = 0.0
     """When the first bit of the packet that `start` has just answered goes out, now or later."""
+    began_s: float = 0.0
+    """When the first bit of the packet that `leave` has just answered went out."""
     due_s: float = INF
     version: int = 0
 
@@ -164,6 +166,7 @@ class FifoServer(Server[J]):
 
     def leave(self, now_s: float) -> J:
         job, self._sent = self._sent, None
+        self.began_s = self.begin_s
         self.due_s = INF
         assert job is not None, "I5: a departure from an idle link"
         return job
@@ -226,7 +229,7 @@ class ProcessorServer(Server[J]):
         self._virtual_bits = 0.0
         self._at_s = now_s
         self._order = 0
-        self._active: list[tuple[float, int, J]] = []
+        self._active: list[tuple[float, int, float, J]] = []
         self._joined: deque[J] = deque()
 
     @property
@@ -247,12 +250,12 @@ class ProcessorServer(Server[J]):
         self.begin_s = now_s
         job = self._joined.popleft()
         self._order += 1
-        heappush(self._active, (self._virtual_bits + job.bits, self._order, job))
+        heappush(self._active, (self._virtual_bits + job.bits, self._order, now_s, job))
         self._plan(now_s)
         return job
 
     def leave(self, now_s: float) -> J:
-        self._virtual_bits, _, job = heappop(self._active)
+        self._virtual_bits, _, self.began_s, job = heappop(self._active)
         self._at_s = now_s
         self._plan(now_s)
         return job

@@ -18,7 +18,7 @@ class Scripted:
     def __init__(self, *lost: tuple[int, int, int, int]) -> None:
         self._lost = set(lost)
 
-    def lost(self, now_s: float, index: tuple[int, int, int, int, int]) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
         return (index[0], *index[2:]) in self._lost
 
 

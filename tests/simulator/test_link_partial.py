@@ -14,7 +14,7 @@ class Script:
     def __init__(self, *lost: tuple[int, int]) -> None:
         self._lost = set(lost)
 
-    def lost(self, now_s: float, index: tuple[int, int, int, int, int]) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
         return index[2] == 0 and index[3:] in self._lost
 
 

@@ -61,7 +61,7 @@ class Replay:
     def __init__(self, attempts: list[int]) -> None:
         self._attempts = attempts
 
-    def lost(self, now_s: float, index: tuple[int, int, int, int, int]) -> bool:
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
         return index[4] + 1 < self._attempts[index[2]]
 
 

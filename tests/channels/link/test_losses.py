@@ -18,7 +18,7 @@ from channels.uniforms import Uniforms
 
 
 def lost(process: LossProcess, count: int, step_s: float = 1.0) -> npt.NDArray[np.bool_]:
-    return np.array([process.lost(k * step_s, (0, 0, k, 0, 0)) for k in range(count)])
+    return np.array([process.lost(k * step_s, 1000, 1e5, (0, 0, k, 0, 0)) for k in range(count)])
 
 
 def test_independent_losses_have_their_rate(uniforms: Uniforms) -> None:
@@ -30,16 +30,17 @@ def test_independent_losses_have_their_rate(uniforms: Uniforms) -> None:
 
 
 def test_a_loss_depends_on_the_address_alone(uniforms: Uniforms) -> None:
-    """Common random numbers: whenever and in whatever order packets go, the same ones are lost."""
+    """Common random numbers: whenever, at whatever size and rate, in whatever order packets go, the same are lost."""
     addresses = [(d, 0, t, f, a) for d in range(3) for t in range(5) for f in range(2) for a in range(3)]
     one, other = (Loss.of({"kind": "bernoulli", "probability": 0.4}).process(uniforms) for _ in range(2))
-    assert [one.lost(0.0, at) for at in addresses] == [other.lost(9.0, at) for at in reversed(addresses)][::-1]
+    forward = [one.lost(0.0, 8, 1e3, at) for at in addresses]
+    assert forward == [other.lost(9.0, 80, 1e6, at) for at in reversed(addresses)][::-1]
 
 
 @pytest.mark.parametrize("axis", range(5))
 def test_each_part_of_the_address_has_its_own_luck(uniforms: Uniforms, axis: int) -> None:
     process = Loss.of({"kind": "bernoulli", "probability": 0.5}).process(uniforms)
-    luck = [process.lost(0.0, tuple(k if place == axis else 0 for place in range(5))) for k in range(64)]
+    luck = [process.lost(0.0, 1000, 1e5, tuple(k if place == axis else 0 for place in range(5))) for k in range(64)]
     assert 10 < sum(luck) < 54
 
 
@@ -133,7 +134,7 @@ def test_a_new_loss_is_one_class(uniforms: Uniforms) -> None:
         def process(self, uniforms: Uniforms) -> LossProcess:
             return self
 
-        def lost(self, now_s: float, index: PacketIndex) -> bool:
+        def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
             return index[2] % 2 == 1
 
     try:
