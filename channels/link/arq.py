@@ -18,7 +18,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import Field
 
 from channels.link.losses import Loss, NoLoss
-from channels.link.timers import FixedTimer, Timer, TimerState
+from channels.link.timers import FixedTimer, RunningTimer, Timer
 from kinds import Choice
 
 
@@ -112,22 +112,19 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_arq", "_factor", "_held", "_open", "_timer", "_window")
+    __slots__ = ("_held", "_max_attempts", "_open", "_timer", "_window")
 
     def __init__(self, arq: Arq, window: int) -> None:
-        self._arq = arq
         self._window = window
-        self._timer: TimerState = arq.timer.state(arq.timeout_s)
-        self._factor = 1.0
+        self._max_attempts = arq.max_attempts
+        self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
         self._held: list[P] = []  # lists, though they are queues: most are short, and there may be very many
         self._open: list[P] = []
 
     @property
     def timeout_s(self) -> float:
         """How long the next attempt will wait for its acknowledgement, seconds."""
-        if self._factor == 1.0:
-            return self._timer.timeout_s
-        return max(self._timer.timeout_s, min(self._arq.timeout_max_s, self._timer.timeout_s * self._factor))
+        return self._timer.timeout_s
 
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
@@ -149,7 +146,6 @@ class Sender(Generic[P]):
         packet.acked = True
         if packet.attempt == 0:
             self._timer.on_sample(now_s - packet.sent_s)
-            self._factor = 1.0
         return self._slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Verdict:
@@ -157,9 +153,8 @@ class Sender(Generic[P]):
         if packet.acked or packet.attempt != attempt:
             return Verdict.STALE
         packet.attempt += 1
-        if self._arq.backoff > 1.0:
-            self._factor = max(self._factor, self._arq.backoff ** min(packet.attempt, 64))
-        limit = self._arq.max_attempts
+        self._timer.on_expiry(packet.attempt)
+        limit = self._max_attempts
         return Verdict.PAUSE if limit is not None and packet.attempt % limit == 0 else Verdict.RESEND
 
     def suspend(self, packet: P) -> Sequence[P]:

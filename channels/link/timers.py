@@ -1,4 +1,5 @@
-"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen."""
+"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen, and
+longer after each expiry."""
 
 from __future__ import annotations
 
@@ -10,8 +11,36 @@ from pydantic import Field, model_validator
 from kinds import Choice
 
 
-class TimerState(Protocol):
-    """The running estimate of one sender."""
+class RunningTimer:
+    """The timer of one sender: what its estimate says, times a factor that grows with each expiry (Karn)."""
+
+    __slots__ = ("_backoff", "_estimate", "_factor", "_longest_s", "timeout_s")
+
+    def __init__(self, estimate: Estimate, backoff: float, longest_s: float) -> None:
+        """`backoff`: the factor after each expiry; it leads to no more than `longest_s`."""
+        self.timeout_s = estimate.timeout_s
+        """How long the next attempt waits for its acknowledgement, seconds."""
+        self._estimate = estimate
+        self._backoff = backoff
+        self._longest_s = longest_s
+        self._factor = 1.0
+
+    def on_sample(self, round_trip_s: float) -> None:
+        """A packet sent once was acknowledged after this time: the network is back, and so is the estimate."""
+        self._estimate.on_sample(round_trip_s)
+        self._factor = 1.0
+        self.timeout_s = self._estimate.timeout_s
+
+    def on_expiry(self, expiries: int) -> None:
+        """The timer of one packet has run out, for the `expiries`-th time."""
+        if self._backoff > 1.0:
+            self._factor = max(self._factor, self._backoff ** min(expiries, 64))
+            estimate_s = self._estimate.timeout_s
+            self.timeout_s = max(estimate_s, min(self._longest_s, estimate_s * self._factor))
+
+
+class Estimate(Protocol):
+    """What one sender knows of its round trips."""
 
     @property
     def timeout_s(self) -> float:
@@ -27,7 +56,7 @@ class Timer(Choice, family=True):
     """How the retransmission timer is set, chosen by `kind`."""
 
     @abstractmethod
-    def state(self, first_s: float) -> TimerState:
+    def estimate(self, first_s: float) -> Estimate:
         """A fresh estimate that waits `first_s` until it knows better."""
 
 
@@ -36,7 +65,7 @@ class FixedTimer(Timer):
 
     kind: Literal["fixed"] = "fixed"
 
-    def state(self, first_s: float) -> TimerState:
+    def estimate(self, first_s: float) -> Estimate:
         return _Fixed(first_s)
 
 
@@ -56,7 +85,7 @@ class JacobsonTimer(Timer):
             raise ValueError(f"min_s = {self.min_s} must not exceed max_s = {self.max_s}")
         return self
 
-    def state(self, first_s: float) -> TimerState:
+    def estimate(self, first_s: float) -> Estimate:
         return _Jacobson(self, first_s)
 
 
