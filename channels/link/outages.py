@@ -10,16 +10,13 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import count
-from math import log1p
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.link.rates import Constant, Curve, MessageIndex, Position, Rate
+from channels.on_off import Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
-
-INF = float("inf")
-Window = tuple[float, float]
 
 
 class _Interrupted(Rate):
@@ -49,11 +46,7 @@ class Scheduled(_Interrupted):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        before_s = -1.0
-        for start_s, end_s in self.outages_s:
-            if not max(0.0, before_s) <= start_s < end_s or start_s == before_s:
-                raise ValueError(f"outages_s must be pairs start < end, in order and apart; see ({start_s}, {end_s})")
-            before_s = end_s
+        require_in_order("outages_s", self.outages_s)
         return self
 
     def outages(self, uniforms: Uniforms) -> Iterator[Window]:
@@ -68,12 +61,8 @@ class Random(_Interrupted):
     mean_out_s: float = Field(2.0, gt=0, allow_inf_nan=False, description="Mean length of an outage, seconds.")
 
     def outages(self, uniforms: Uniforms) -> Iterator[Window]:
-        end_s = 0.0
-        for number in count():
-            start_s = end_s - self.mean_up_s * log1p(-uniforms.uniform(number, 0))
-            end_s = start_s - self.mean_out_s * log1p(-uniforms.uniform(number, 1))
-            if start_s < end_s:
-                yield start_s, end_s
+        windows = exponential_windows(self.mean_up_s, self.mean_out_s, uniforms)
+        return ((start_s, end_s) for start_s, end_s in windows if start_s < end_s)
 
 
 class _InterruptedCurve(Curve):

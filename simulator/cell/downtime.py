@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from math import log1p
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from channels.on_off import Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 from kinds import Choice
 
@@ -17,7 +17,7 @@ class Downtime(Choice, family=True):
     """The times at which numbered things are away."""
 
     @abstractmethod
-    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
         """The times (from_s, to_s) at which thing `number` is away, in order and apart; may go on for ever."""
 
     def check_numbers(self, field: str, thing: str, count: int) -> None:
@@ -29,7 +29,7 @@ class NoDowntime(Downtime):
 
     kind: Literal["none"] = "none"
 
-    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
         return iter(())
 
 
@@ -43,20 +43,22 @@ class ScheduledDowntime(Downtime):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        last_s: dict[int, float] = {}
-        for number, from_s, to_s in self.away:
-            if number < 0 or from_s < 0 or not last_s.get(number, -1.0) < from_s < to_s:
-                raise ValueError(f"away must hold times in order and apart; see ({number}, {from_s}, {to_s})")
-            last_s[number] = to_s
+        for number in dict.fromkeys(number for number, _, _ in self.away):
+            if number < 0:
+                raise ValueError(f"away names number {number}; the first one is 0")
+            require_in_order(f"away of {number}", self._windows(number))
         return self
 
-    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
-        return ((from_s, to_s) for which, from_s, to_s in self.away if which == number)
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
+        return self._windows(number)
 
     def check_numbers(self, field: str, thing: str, count: int) -> None:
         last = max((number for number, _, _ in self.away), default=0)
         if last >= count:
             raise ValueError(f"{field}.away names {thing} {last}; the last one is {count - 1}")
+
+    def _windows(self, number: int) -> Iterator[Window]:
+        return ((from_s, to_s) for which, from_s, to_s in self.away if which == number)
 
 
 class RandomDowntime(Downtime):
@@ -66,10 +68,5 @@ class RandomDowntime(Downtime):
     mean_there_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="mean time there, between two absences")
     mean_away_s: float = Field(30.0, gt=0, allow_inf_nan=False, description="mean time away")
 
-    def times(self, number: int, uniforms: Uniforms) -> Iterator[tuple[float, float]]:
-        now_s, count = 0.0, 0
-        while True:
-            from_s = now_s - self.mean_there_s * log1p(-uniforms.uniform(number, count, 0))
-            now_s = from_s - self.mean_away_s * log1p(-uniforms.uniform(number, count, 1))
-            yield from_s, now_s
-            count += 1
+    def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
+        return exponential_windows(self.mean_there_s, self.mean_away_s, uniforms.under(number))
