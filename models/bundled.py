@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from models.files import Card, read_card
+from models.cards import Card, read_card
 from models.interface import Pair
 
 

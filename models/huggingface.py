@@ -28,7 +28,7 @@ from transformers.cache_utils import DynamicLayer
 from transformers.utils import logging
 
 from kinds import ConfigError
-from models.files import fingerprint
+from models.cards import fingerprint
 from models.interface import CachedText, Laws
 
 DeviceName = Literal["auto", "cpu", "cuda"]

@@ -10,10 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from models import smollm2_files as files
+from kinds.files import sha256
+from models import smollm2_files
 from models.bundled import Bundled
-from models.files import PROMPTS, WEIGHTS, fingerprint, read_prompts, sha256
+from models.cards import WEIGHTS, fingerprint
 from models.interface import LoadedPair
+from models.prompt_files import PROMPTS, read_prompts
 
 if TYPE_CHECKING:
     from models.huggingface import HuggingFaceModel
@@ -36,15 +38,15 @@ class SmolLM2(Bundled):
         """Why this pair cannot run here, on one line; None when it can. Imports neither torch nor the wheel."""
         if not (cls.home / cls.weights).is_file():
             return f"{cls.home / cls.weights} is missing (python -m models.training.smollm2 makes it)"
-        return files.unavailable()
+        return smollm2_files.unavailable()
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(files.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.texts))
+        return fingerprint(smollm2_files.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.texts))
 
     def prepare(self) -> None:
         """Dequantizes the verifier into the cache: some 20 s and 600 MB, once a machine."""
-        files.verifier_folder()
+        smollm2_files.verifier_folder()
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""
@@ -53,10 +55,10 @@ class SmolLM2(Bundled):
         from models.huggingface import load_model
 
         self._card.verify(self.home, [self.weights])
-        folder = files.verifier_folder()
+        folder = smollm2_files.verifier_folder()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         prompts = read_prompts(self.texts, lambda text: list(tokenizer.encode(text).ids))
-        verifier = load_model(folder, files.GGUF_SHA256, "cpu")
+        verifier = load_model(folder, smollm2_files.GGUF_SHA256, "cpu")
         return LoadedPair(self._drafter(folder), verifier, prompts, tokenizer.token_to_id(END_OF_TURN))
 
     def _drafter(self, verifier: Path) -> HuggingFaceModel:
@@ -71,6 +73,6 @@ class SmolLM2(Bundled):
             embedding = load_file(verifier / "model.safetensors")["model.embed_tokens.weight"]
             save_file(assemble(load_file(self.home / self.weights), embedding), folder / "model.safetensors")
 
-        folder = files.cached(f"drafter-{digest[:12]}", build)
+        folder = smollm2_files.cached(f"drafter-{digest[:12]}", build)
         weights = load_file(folder / "model.safetensors")
-        return HuggingFaceModel(network(weights), fingerprint(files.GGUF_SHA256, digest), "cpu")
+        return HuggingFaceModel(network(weights), fingerprint(smollm2_files.GGUF_SHA256, digest), "cpu")

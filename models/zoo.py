@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from kinds import ConfigError
+from kinds.files import sha256
 from models import smollm2 as smollm2  # registers the kind `smollm2`
 from models import synthetic as synthetic  # registers the kind `synthetic`
 from models.bundled import Bundled
-from models.files import ADDRESSES, WEIGHTS, fingerprint, read_prompts, sha256
+from models.cards import WEIGHTS, fingerprint
 from models.interface import LoadedPair, Pair
+from models.prompt_files import ADDRESSES, read_prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

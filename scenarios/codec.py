@@ -20,6 +20,7 @@ from channels.codec import counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from models.verification import total_variation
+from kinds.files import read_lines
 from scenarios.tables import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
@@ -222,16 +223,10 @@ def _npy(path: Path) -> Floats:
 
 
 def _text(path: Path) -> Floats:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: neither text nor .npy") from None
     values = []
-    for number, line in enumerate(lines, 1):
+    for place, line in read_lines(path):
         try:
             values.append(float(line))
         except ValueError:
-            raise ConfigError(f"{path}, line {number}: one probability a line, got {line!r}") from None
+            raise ConfigError(f"{place}: one probability a line, got {line!r}") from None
     return np.array(values, dtype=np.float64)

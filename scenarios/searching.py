@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kinds.files import atomically
 from simulator.sweeps.search import Objective, capacities
-from simulator.sweeps.store import SEARCH, atomically, identity, make_way
+from simulator.sweeps.store import SEARCH, identity, make_way
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from channels.link.rates import Curve, Position, Rate
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from kinds.files import read_lines
 
 OPPORTUNITY_BITS: Final = 12_000
 _TOLERANCE_MS: Final = 1e-6
@@ -72,21 +73,18 @@ class MahimahiCurve(Curve):
 
 def read_mahimahi(path: Path) -> tuple[int, ...]:
     """The stamps of a trace file, milliseconds. Raises ConfigError that names the file and the first bad line."""
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"path = {str(path)!r}: a readable trace file ({error})") from None
-    if not lines:
-        raise ConfigError(f"{path}, line 1: the file is empty; at least one stamp")
     stamps_ms: list[int] = []
-    for number, line in enumerate(lines, 1):
+    place = f"{path}, line 1"
+    for place, line in read_lines(path):
         if not (line.isascii() and line.isdigit()):
-            raise ConfigError(f"{path}, line {number}: one whole number of milliseconds, got {line!r}")
+            raise ConfigError(f"{place}: one whole number of milliseconds, got {line!r}")
         if stamps_ms and int(line) < stamps_ms[-1]:
-            raise ConfigError(f"{path}, line {number}: stamps must not fall, got {line} after {stamps_ms[-1]}")
+            raise ConfigError(f"{place}: stamps must not fall, got {line} after {stamps_ms[-1]}")
         stamps_ms.append(int(line))
+    if not stamps_ms:
+        raise ConfigError(f"{place}: the file is empty; at least one stamp")
     if stamps_ms[-1] == 0:
-        raise ConfigError(f"{path}, line {len(lines)}: the last stamp is the length of the trace and must not be 0")
+        raise ConfigError(f"{place}: the last stamp is the length of the trace and must not be 0")
     return tuple(stamps_ms)
 
 

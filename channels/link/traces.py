@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,6 +11,7 @@ from channels.link.rates import Curve, Rate
 from channels.link.steps import INF, StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from kinds.files import read_table
 
 Points = tuple[tuple[float, float], ...]
 
@@ -65,24 +65,17 @@ class TraceCurve(StepCurve):
 
 def read_trace(path: Path) -> Points:
     """The points of a CSV file with the columns start_s and bps. Raises ConfigError that names file and line."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"path = {str(path)!r}: a readable CSV file ({error})") from None
-    if not rows or [name.strip() for name in rows[0]] != ["start_s", "bps"]:
-        raise ConfigError(f"{path}, line 1: the header must be start_s,bps")
-    if len(rows) == 1:
-        raise ConfigError(f"{path}, line 2: at least one point")
-    numbered = []
-    for line, row in enumerate(rows[1:], 2):
+    points = []
+    for place, row in read_table(path, ("start_s", "bps")):
         try:
             start_s, bps = (float(value) for value in row)
         except ValueError:
-            raise ConfigError(f"{path}, line {line}: two numbers, got {','.join(row)!r}") from None
-        numbered.append((f"{path}, line {line}", start_s, bps))
-    _check(numbered)
-    return tuple((start_s, bps) for _, start_s, bps in numbered)
+            raise ConfigError(f"{place}: two numbers, got {','.join(row)!r}") from None
+        points.append((place, start_s, bps))
+    if not points:
+        raise ConfigError(f"{path}, line 2: at least one point")
+    _check(points)
+    return tuple((start_s, bps) for _, start_s, bps in points)
 
 
 def _check(points: list[tuple[str, float, float]]) -> None:

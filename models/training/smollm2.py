@@ -10,9 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
-from models.files import sha256
+from kinds.files import sha256
 from models.smollm2 import SmolLM2
-from models.smollm2_files import GGUF, GGUF_SHA256, WHEEL, cache_folder
+from models.smollm2_files import GGUF, GGUF_SHA256, WHEEL, home
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.training.smollm2", description=__doc__)
-    parser.add_argument("--scratch", type=Path, default=cache_folder() / "training", help="folder for the targets")
+    parser.add_argument("--scratch", type=Path, default=home() / "training", help="folder for the targets")
     parser.add_argument("--out", type=Path, default=SmolLM2.home, help="folder for the weights and their card")
     commands = parser.add_subparsers(dest="command", required=True)
     generate = commands.add_parser("generate", help="write and label text with the verifier")

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from models.files import read_prompts, sha256
+from kinds.files import sha256
+from models.prompt_files import read_prompts
 from models.smollm2 import SmolLM2
 from models.smollm2_files import verifier_folder
 from models.smollm2_network import Weights, assemble, network

@@ -8,6 +8,7 @@ caches are bfloat16; the residual stream, the attention's softmax and the kept l
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
+
+from kinds.files import atomically
 
 TOP = 64
 CHUNK = 64
@@ -32,10 +35,9 @@ class Windows:
     kinds: torch.Tensor  # [B] int32: which kind of text
 
     def save(self, path: Path, hidden: torch.Tensor) -> None:
-        """Writes beside `path` and renames, so that a shard is whole or absent. `hidden`: see `write`."""
+        """A shard is whole or absent. `hidden`: see `write`."""
         tensors = {field.name: getattr(self, field.name) for field in fields(self)}
-        save_file(tensors | {"hidden": hidden}, part := path.with_suffix(".part"))
-        part.rename(path)
+        atomically(path, partial(save_file, tensors | {"hidden": hidden}))
 
     @classmethod
     def read(cls, path: Path) -> Windows:

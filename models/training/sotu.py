@@ -21,7 +21,8 @@ from tokenizers import Tokenizer
 from tqdm import trange
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from models.files import ADDRESSES, sha256
+from kinds.files import sha256
+from models.prompt_files import ADDRESSES
 from models.training import addresses
 from models.training.acceptance_table import acceptance_table
 from models.zoo import Sotu

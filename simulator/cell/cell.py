@@ -25,6 +25,7 @@ from channels.link.arq import SelectiveRepeat
 from channels.link.config import Link, check_round_trip
 from channels.link.rates import Constant as ConstantRate
 from kinds import ConfigError, Part, one_line
+from kinds.files import sha256
 from models.interface import Pair
 from models.latency import DEVICES, SIZES, Latency, Roofline
 from simulator.cell.cloud_config import CloudConfig
@@ -86,10 +87,7 @@ class Equipped:
 def _by_content(path: object) -> str:
     """A file, among the fields of a cell, as the hash of what is in it."""
     assert isinstance(path, Path), f"a cell holds {path!r}, which has no name"
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+    return sha256(path)
 
 
 def _absolute(paths: object) -> object:

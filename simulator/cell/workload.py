@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
-from io import StringIO
 from math import log1p
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -16,7 +13,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from channels.uniforms import Uniforms
-from kinds import Choice
+from kinds import Choice, ConfigError
+from kinds.files import read_table, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
 COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
@@ -131,12 +129,11 @@ class Arrivals(Workload):
     def _fill_hash(cls, fields: object) -> object:
         if isinstance(fields, dict) and "path" in fields:
             try:
-                found = sha256(Path(fields["path"]).read_bytes()).hexdigest()
-            except (OSError, TypeError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "must name a file"
-                raise ValueError(f"path {fields['path']!r}: {reason}") from None
+                found = sha256(Path(fields["path"]))
+            except TypeError:
+                raise ConfigError(f"path = {fields['path']!r}: must name a file") from None
             if fields.get("sha256") not in (None, "", found):
-                raise ValueError(f"path {fields['path']}: has changed since this cell was written")
+                raise ConfigError(f"{fields['path']}: has changed since this cell was written")
             return {**fields, "sha256": found}
         return fields
 
@@ -158,40 +155,22 @@ class Arrivals(Workload):
 
     @cached_property
     def _rows(self) -> list[Ask]:
-        table = list(_lines(self.path))
-        if not table or tuple(table[0][1]) != COLUMNS:
-            raise ValueError(f"path {self.path}, line 1: the columns must be {', '.join(COLUMNS)}")
         rows: list[Ask] = []
-        for number, row in table[1:]:
-            rows.append(_ask(row, f"path {self.path}, line {number}", rows[-1].at_s if rows else 0.0))
+        for place, row in read_table(self.path, COLUMNS):
+            rows.append(_ask(row, place, rows[-1].at_s if rows else 0.0))
         if not rows:
-            raise ValueError(f"path {self.path}: holds no request")
+            raise ConfigError(f"{self.path}: holds no request")
         return rows
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file that are not blank, each with the number of its line."""
-    raw = path.read_bytes()
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        line = 1 + raw[: error.start].count(b"\n")
-        raise ValueError(f"path {path}, line {line}: must be UTF-8 text") from None
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
-    try:
-        yield from ((reader.line_num, row) for row in reader if row)
-    except csv.Error as error:
-        raise ValueError(f"path {path}, line {reader.line_num}: {error}") from None
-
-
-def _ask(row: list[str], where: str, after_s: float | None) -> Ask:
+def _ask(row: list[str], place: str, after_s: float | None) -> Ask:
     try:
         arrival, prompt_tokens, output_tokens = row
         arrival_s, prompt, output = float(arrival), int(prompt_tokens), int(output_tokens)
     except ValueError:
-        raise ValueError(f"{where}: must be a number and two whole numbers") from None
+        raise ConfigError(f"{place}: must be a number and two whole numbers") from None
     if not (after_s or 0.0) <= arrival_s < float("inf"):
-        raise ValueError(f"{where}: arrival_s = {arrival_s} must not be before the line above, nor negative")
+        raise ConfigError(f"{place}: arrival_s = {arrival_s} must not be before the line above, nor negative")
     if prompt < 1 or output < 1:
-        raise ValueError(f"{where}: prompt_tokens and output_tokens must be at least 1")
+        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1")
     return Ask(prompt, output, arrival_s)

@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib import metadata
@@ -29,6 +29,7 @@ import kinds
 import models
 import simulator
 from kinds import ConfigError
+from kinds.files import atomically
 from simulator.cell.cell import Cell
 from simulator.results.intervals import summarise
 
@@ -157,13 +158,6 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Has `write` make the file beside its place, and moves it there when it is whole."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    write(unfinished)
-    unfinished.replace(path)
-
-
 def identity(cells: Sequence[Cell]) -> str:
     """Hash of all that the tables depend on: cells, model weights, our code, library versions."""
     pairs = sorted({cell.models.pair.fingerprint for cell in cells})
@@ -173,9 +167,9 @@ def identity(cells: Sequence[Cell]) -> str:
 
 def _code() -> str:
     """Hash of the source files that make numbers."""
-    roots = [Path(package.__path__[0]) for package in (channels, models, simulator)]
+    roots = [Path(package.__path__[0]) for package in (kinds, channels, models, simulator)]
     files = sorted(path for root in roots for path in root.rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in (*files, Path(kinds.__file__)))).hexdigest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kinds import ConfigError
-from models import smollm2_files as files
+from models import smollm2_files
 from models.verification import inverse_cdf
 from models.interface import Pair
 from models.smollm2 import SmolLM2
@@ -46,8 +46,8 @@ def test_a_missing_wheel_is_told_on_one_line(monkeypatch):
 
 
 def test_another_verifier_under_the_same_name_is_refused(monkeypatch, tmp_path):
-    (tmp_path / files.GGUF).write_bytes(b"GGUF of somebody else")
-    monkeypatch.setattr(files, "gguf_path", lambda: tmp_path / files.GGUF)
+    (tmp_path / smollm2_files.GGUF).write_bytes(b"GGUF of somebody else")
+    monkeypatch.setattr(smollm2_files, "gguf_path", lambda: tmp_path / smollm2_files.GGUF)
     reason = SmolLM2.available()
     assert reason is not None and "sha256 differs" in reason and "\n" not in reason
 
@@ -76,10 +76,10 @@ def test_a_cached_folder_is_built_once_and_again_when_it_is_damaged(monkeypatch,
         built.append(folder)
         (folder / "a").write_text("right")
 
-    folder = files.cached("thing", build)
-    assert files.cached("thing", build) == folder and len(built) == 1
+    folder = smollm2_files.cached("thing", build)
+    assert smollm2_files.cached("thing", build) == folder and len(built) == 1
     (folder / "a").write_text("wrong!")
-    assert (files.cached("thing", build) / "a").read_text() == "right" and len(built) == 2
+    assert (smollm2_files.cached("thing", build) / "a").read_text() == "right" and len(built) == 2
 
 
 def test_a_build_that_fails_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
@@ -90,8 +90,8 @@ def test_a_build_that_fails_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
-        files.cached("thing", build)
-    assert not list(files.cache_folder().iterdir())
+        smollm2_files.cached("thing", build)
+    assert not list(smollm2_files.home().iterdir())
 
 
 def test_both_models_give_laws_over_one_vocabulary(pair):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from kinds import ConfigError
-from models.files import WEIGHTS, sha256
+from kinds.files import sha256
+from models.cards import WEIGHTS
 from models.interface import Pair
 from models.zoo import Sotu
 

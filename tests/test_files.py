@@ -1,0 +1,143 @@
+"""Files: what is wrong with one is told by its line, and what is written is whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from channels.link.rates import Rate
+from kinds import ConfigError
+from kinds.files import atomically, cache_folder, read_lines, read_table, sha256
+from models.prompt_files import read_prompts
+from scenarios.codec import read_law
+from simulator.cell.workload import Workload
+
+
+@pytest.mark.parametrize("text", ["a\nb\n", "a\nb", "a\r\nb\r\n", "a\rb"])
+def test_lines_end_as_any_machine_ends_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(text.encode())
+    assert read_lines(path) == [(f"{path}, line 1", "a"), (f"{path}, line 2", "b")]
+
+
+def test_an_empty_file_has_no_lines_and_an_empty_line_is_one(tmp_path: Path) -> None:
+    (tmp_path / "none").write_text("")
+    (tmp_path / "one").write_text("\n")
+    assert read_lines(tmp_path / "none") == []
+    assert [line for _, line in read_lines(tmp_path / "one")] == [""]
+
+
+def test_a_line_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
+    """JSON lets U+2028, U+0085 and the like stand in a string as they are."""
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"name": "a", "kind": "news", "text": "one\u2028two\u0085three"}\n', encoding="utf-8")
+    assert [len(prompt.tokens) for prompt in read_prompts(path, lambda text: [ord(c) for c in text])] == [13]
+
+
+def test_a_table_has_its_columns_and_its_rows_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('x, y\n\n1,"2"\n\n3,4\n')
+    assert read_table(path, ("x", "y")) == [(f"{path}, line 3", ["1", "2"]), (f"{path}, line 5", ["3", "4"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"", "line 1: the columns must be x, y"),
+        (b"y,x\n1,2\n", "line 1: the columns must be x, y"),
+        (b"\nx\n", "line 2: the columns must be x, y"),
+        (b"x,y\n1,2\n3\n", "line 3: must hold 2 values, got '3'"),
+        (b"x,y\n1,2,3\n", "line 2: must hold 2 values, got '1,2,3'"),
+        (b'x,y\n1,"2\n', "line 2: unexpected end of data"),
+        (b"x,y\n\xff,2\n", "line 2: must be UTF-8 text"),
+    ],
+)
+def test_a_defect_of_a_table_is_told_by_its_line(tmp_path: Path, text: bytes, told: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+    with pytest.raises(ConfigError) as caught:
+        read_table(path, ("x", "y"))
+    assert str(caught.value) == f"{path}, {told}"
+
+
+READERS = {
+    "trace": lambda path: Rate.kinds["trace"](path=path),
+    "mahimahi": lambda path: Rate.kinds["mahimahi"](path=path),
+    "arrivals": lambda path: Workload.kinds["arrivals"](path=path),
+    "prompts": lambda path: read_prompts(path, lambda text: []),
+    "law": read_law,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_of_lines_names_file_and_line_and_refuses_what_is_no_text(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "binary"
+    path.write_bytes(b"\n\xff\n")
+    with pytest.raises(ValueError, match="binary, line 2: must be UTF-8 text"):
+        READERS[name](path)
+    with pytest.raises(ValueError, match=r"absent: cannot be read \(No such file or directory\)"):
+        READERS[name](tmp_path / "absent")
+
+
+def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"abc")
+    assert sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("name", ["absent", ".", "a\0b"])
+def test_what_cannot_be_read_is_told_on_one_line(tmp_path: Path, name: str) -> None:
+    for read in (sha256, read_lines):
+        with pytest.raises(ConfigError, match="cannot be read") as caught:
+            read(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+
+    def half(unfinished: Path) -> None:
+        unfinished.write_text("ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        atomically(path, half)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+    atomically(path, lambda unfinished: unfinished.write_text("new"))
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+
+    def slow(unfinished: Path) -> None:
+        unfinished.write_text("slow")
+        atomically(path, lambda other: other.write_text("quick"))
+        assert path.read_text() == "quick"
+
+    atomically(path, slow)
+    assert path.read_text() == "slow" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_whole_and_takes_no_others_place(tmp_path: Path) -> None:
+    def make(unfinished: Path) -> None:
+        unfinished.mkdir()
+        (unfinished / "a").write_text("a")
+        assert not (tmp_path / "folder").exists()
+
+    atomically(tmp_path / "folder", make)
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["a"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b").write_text("b")
+    with pytest.raises(OSError, match="not empty"):
+        atomically(tmp_path / "other", lambda unfinished: unfinished.mkdir())
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["b"]
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQSIM_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.setenv("SQSIM_CACHE", "")
+    assert cache_folder().name == "sqsim"
