@@ -103,7 +103,8 @@ def race(law: Floats | Ints, exponentials: Floats) -> int:
     `law` need not be normalized: integer counts b race exactly as b / ell does.
     """
     times = np.full(len(law), np.inf)
-    np.divide(exponentials, law, out=times, where=law > 0)
+    with np.errstate(over="ignore"):  # over a probability next to nothing the time is inf, and loses
+        np.divide(exponentials, law, out=times, where=law > 0)
     return int(np.argmin(times))
 
 

@@ -23,6 +23,7 @@ from channels.codec.counts import paper_bits
 from channels.codec.wire import Draft, Format, length_bits
 from models.verification import verify
 from models.interface import LoadedPair, Pair
+from models.verification import verify
 
 ROUND, LAWS = 5, 2_000
 BARS = dict(zip(build.POINTS, (0.45, 0.26, 0.45, 0.52), strict=True))

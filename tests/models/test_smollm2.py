@@ -11,9 +11,9 @@ import pytest
 
 from kinds import ConfigError
 from models import smollm2_files
-from models.verification import inverse_cdf
 from models.interface import Pair
 from models.smollm2 import SmolLM2
+from models.verification import inverse_cdf
 
 
 @pytest.fixture(scope="module")

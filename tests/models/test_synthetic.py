@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import one_line
-from models.verification import total_variation
 from models.interface import Pair
 from models.synthetic import MarkovModel, Synthetic
+from models.verification import total_variation
 
 
 def rows(model, size):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.verification import Verdict, couple, inverse_cdf, race, total_variation, verify
+from models.verification import Verdict, couple, couple_along, inverse_cdf, race, reject_along, total_variation, verify
 
 
 @st.composite
@@ -153,6 +153,11 @@ def test_race_follows_its_law():
     assert np.all(np.abs(shares - law) <= 5 * np.sqrt(law * (1 - law) / 20_000))
 
 
+def test_a_token_next_to_impossible_loses_the_race_without_a_word():
+    with np.errstate(all="raise"):
+        assert race(np.array([1e-310, 1.0]), np.array([0.5, 3.0])) == 1
+
+
 def test_race_on_counts_equals_race_on_probabilities():
     rng = np.random.default_rng(3)
     for _ in range(100):
@@ -168,3 +173,46 @@ def test_match_probability_of_the_race_meets_its_bound():
     tv = float(total_variation(p, q))
     assert hits >= (1 - tv) / (1 + tv) - 5 * np.sqrt(0.25 / n)
     assert hits <= 1 - tv + 5 * np.sqrt(0.25 / n)
+
+
+def asking(p):
+    """The target law as a function of the drafts before it, and the prefixes it was asked for."""
+    asked = []
+
+    def law_after(prefix):
+        asked.append(prefix)
+        return p[len(prefix)]
+
+    return law_after, asked
+
+
+@given(laws(5, 4), laws(5, 3), st.integers(0, 2**32))
+def test_rejection_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judges(p, qhat, seed):
+    rng = np.random.default_rng(seed)
+    drafts = np.array([rng.choice(5, p=law) for law in qhat])
+    uniforms = rng.random(4)
+    law_after, asked = asking(p)
+    verdict = reject_along(law_after, drafts, qhat, uniforms)
+    assert verdict == verify(p, drafts, qhat, uniforms)
+    assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
+
+
+@given(laws(5, 4), st.integers(0, 2**32))
+def test_coupling_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judges(p, seed):
+    rng = np.random.default_rng(seed)
+    exponentials = rng.exponential(size=(4, 5))
+    own = [race(p[n], exponentials[n]) for n in range(3)]
+    drafts = np.where(rng.random(3) < 0.7, own, rng.integers(5, size=3))
+    law_after, asked = asking(p)
+    verdict = couple_along(law_after, drafts, exponentials)
+    assert verdict == couple(p, drafts, exponentials)
+    assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
+
+
+def test_laws_that_depend_on_the_drafts_are_judged_where_the_drafts_lead():
+    """What rows cannot say: another draft leads to another law."""
+    after = {(): [0.0, 1.0], (0,): [1.0, 0.0], (1,): [0.0, 1.0]}
+    qhat = np.full((1, 2), 0.5)
+    for token, accepted in ((0, 0), (1, 1)):
+        verdict = reject_along(lambda prefix: np.array(after[prefix]), np.array([token]), qhat, np.array([0.9, 0.5]))
+        assert verdict == Verdict(accepted, 1)

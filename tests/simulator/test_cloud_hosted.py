@@ -18,6 +18,7 @@ from servers import Bench, Noted
 
 from models.verification import total_variation
 from models.interface import Pair
+from models.verification import total_variation
 from simulator.decoding.memory import Tree
 from simulator.decoding.nodes import CloudView
 from simulator.decoding.session import Session, Setting
