@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -64,6 +65,15 @@ def sha256(path: Path) -> str:
         raise _unreadable(path, error) from None
 
 
+def sha256_once(path: Path) -> str:
+    """As `sha256`, but read once a process while the file's size and time stamp stand: for weights of gigabytes."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Has `write` make a file or folder beside its place, and moves it there when it is whole.
 
@@ -79,6 +89,11 @@ def atomically(path: Path, write: Callable[[Path], object]) -> None:
 def cache_folder() -> Path:
     """Where computed files are kept from run to run: $SQSIM_CACHE, by default the platform's cache folder."""
     return Path(os.environ.get("SQSIM_CACHE") or platformdirs.user_cache_path("sqsim"))
+
+
+@cache
+def _sha256(path: Path, size: int, stamp_ns: int) -> str:
+    return sha256(path)
 
 
 def _read(path: Path) -> bytes:

@@ -100,6 +100,12 @@ class Pair(Choice, family=True):
     summary: ClassVar[str]
     """One line for a person: what runs."""
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether vocabulary, context and fingerprint can be told without the network. Where not, they raise
+        ConfigError until `prepare` has been called: describing a pair never reaches the network."""
+        return True
+
     @cached_property
     @abstractmethod
     def vocabulary(self) -> int:
@@ -116,8 +122,8 @@ class Pair(Choice, family=True):
         """Hash of all that decides the laws and the prompts: weights, dtype, library versions, parameters."""
 
     def prepare(self) -> None:
-        """Makes what every `load` on this machine needs and only the first has to make, before several processes ask
-        for it at once. Raises ConfigError as `load` does."""
+        """Fetches or makes what every `load` on this machine needs and only the first has to, before several processes
+        ask for it at once. Raises ConfigError as `load` does."""
 
     @abstractmethod
     def load(self) -> LoadedPair:

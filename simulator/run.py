@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import simpy
 
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import Run, summarise
 from simulator.results.observer import Observer
@@ -49,6 +49,7 @@ def simulate(
     process's own. A remembered run equals a live one. `rounds_to`: a parquet file that takes the rounds as they end, in
     place of the result's table.
     """
+    prepare_pairs([cell])
     recorder = Recorder(cell.id, rounds_to)
     plant = build(cell, MEMORY if memory is None else memory, recorder, observer)
     if observer is not None:

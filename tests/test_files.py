@@ -9,7 +9,7 @@ import pytest
 
 from channels.link.rates import Rate
 from kinds import ConfigError
-from kinds.files import atomically, cache_folder, read_lines, read_table, sha256
+from kinds.files import atomically, cache_folder, read_lines, read_table, sha256, sha256_once
 from models.prompt_files import read_prompts
 from scenarios.codec import read_law
 from simulator.cell.workload import Workload
@@ -86,9 +86,22 @@ def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
 
 
+def test_a_large_file_is_read_again_when_it_has_changed_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"abc")
+    first = sha256_once(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("kinds.files.sha256", lambda path: pytest.fail("read again"))
+        assert sha256_once(path) == first == sha256(path)
+    path.write_bytes(b"abcd")
+    assert sha256_once(path) == hashlib.sha256(b"abcd").hexdigest()
+
+
 @pytest.mark.parametrize("name", ["absent", ".", "a\0b"])
 def test_what_cannot_be_read_is_told_on_one_line(tmp_path: Path, name: str) -> None:
-    for read in (sha256, read_lines):
+    for read in (sha256, sha256_once, read_lines):
         with pytest.raises(ConfigError, match="cannot be read") as caught:
             read(tmp_path / name)
         assert "\n" not in str(caught.value)

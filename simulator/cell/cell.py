@@ -74,12 +74,15 @@ class Equipped:
     uplink: Link
     downlink: Link
 
-    def check(self, vocabulary: int) -> None:
-        """Raises ValueError where scheme and vocabulary, or timers and delays, do not fit."""
+    def check_scheme(self, vocabulary: int) -> None:
+        """Raises ConfigError where scheme and vocabulary do not fit."""
         try:
             self.scheme.format(vocabulary)
         except ValueError as error:
-            raise ValueError(f"{self.name}scheme.{error}") from None
+            raise ConfigError(f"{self.name}scheme.{error}") from None
+
+    def check_links(self) -> None:
+        """Raises ConfigError where timers and delays do not fit."""
         check_round_trip(f"{self.name}uplink", self.uplink, self.downlink.delay.mean_s)
         check_round_trip(f"{self.name}downlink", self.downlink, self.uplink.delay.mean_s)
 
@@ -116,22 +119,30 @@ class Cell(Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        pair, (prompt, output) = self.models.pair, self.workload.longest
-        if prompt + output > pair.context_tokens:
-            raise ValueError(
-                f"workload.prompt_tokens + workload.output_tokens = {prompt + output}: "
-                f"must be at most the pair's context, {pair.context_tokens} tokens"
-            )
+        if self.models.pair.at_hand:
+            self.check_pair()
+        prompt, output = self.workload.longest
         if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
-            each.check(pair.vocabulary)
+            each.check_links()
             if self.cloud.kv_tokens is not None and self.cloud.kv_tokens < prompt + output + each.scheme.drafts + 1:
                 raise ValueError(
                     f"cloud.kv_tokens = {self.cloud.kv_tokens}: must hold one whole request, "
                     f"{prompt + output + each.scheme.drafts + 1} tokens"
                 )
         return self
+
+    def check_pair(self) -> None:
+        """Raises ConfigError where pair, workload and schemes do not fit, or the pair must be prepared first."""
+        pair, (prompt, output) = self.models.pair, self.workload.longest
+        if prompt + output > pair.context_tokens:
+            raise ConfigError(
+                f"workload.prompt_tokens + workload.output_tokens = {prompt + output}: "
+                f"must be at most the pair's context, {pair.context_tokens} tokens"
+            )
+        for each in self.classes:
+            each.check_scheme(pair.vocabulary)
 
     @cached_property
     def classes(self) -> tuple[Equipped, ...]:
@@ -195,6 +206,17 @@ class Cell(Part):
             return cls.from_fields(yaml.safe_load(path.read_text()))
         except (OSError, yaml.YAMLError) as error:
             raise ConfigError(f"config = {path}: {' '.join(str(error).split())}") from None
+
+
+def prepare_pairs(cells: Iterable[Cell]) -> None:
+    """Has each pair that is not at hand prepared, and checks what could not be told of its cells before.
+
+    Raises ConfigError where a pair cannot be had or does not fit.
+    """
+    for cell in cells:
+        if not cell.models.pair.at_hand:
+            cell.models.pair.prepare()
+        cell.check_pair()
 
 
 def load_imports(paths: Iterable[str | Path]) -> None:

@@ -18,7 +18,7 @@ from typing import Protocol
 import pandas as pd
 
 from kinds import ConfigError
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.dotted_paths import flatten
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
@@ -56,6 +56,7 @@ def sweep(
     run = partial(_run, _groups(cells), crew, progress=progress or _silent)
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
+    prepare_pairs(cells)
     if out is None:
         return in_order(cells, list(run(None)))
     store = Store(Path(out).resolve(), cells, overwrite, keep)
