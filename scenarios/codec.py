@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from channels.codec import counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
-from models.verification import total_variation
 from kinds.files import read_lines
+from models.verification import total_variation
 from scenarios.tables import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme

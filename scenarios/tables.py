@@ -10,8 +10,7 @@ import pandas as pd
 
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
-from simulator.results.columns import CI_SUFFIX
-from simulator.results.columns import CURVE
+from simulator.results.columns import CI_SUFFIX, CURVE
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 from simulator.sweeps.search import Objective
 

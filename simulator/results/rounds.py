@@ -67,7 +67,7 @@ class Verdict(Protocol):
     def divergences(self) -> Divergences: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class At:
     """A passage through nothing, at one instant (nan: not yet)."""
 

@@ -15,9 +15,9 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer
+from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.station import Station
-from simulator.results.recorder import Recorder
 from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device, EdgeState, Exchange
 from simulator.timing.invariants import check_link, check_station

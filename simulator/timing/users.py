@@ -12,8 +12,8 @@ from simulator.cell.workload import Ask, Workload
 from simulator.decoding.decoder import Decoder
 from simulator.results.ledger import Ledger
 from simulator.results.observer import Observer
-from simulator.results.requests import Request
 from simulator.results.recorder import Recorder
+from simulator.results.requests import Request
 from simulator.timing.device import Device, Process
 from simulator.timing.invariants import check_request
 from simulator.timing.later import later

@@ -21,7 +21,6 @@ import pytest
 from channels.codec import build, prior, shelf
 from channels.codec.counts import paper_bits
 from channels.codec.wire import Draft, Format, length_bits
-from models.verification import verify
 from models.interface import LoadedPair, Pair
 from models.verification import verify
 

@@ -16,7 +16,6 @@ from exact import PAIR, P, Q, V, distance, intervals, verifier_law
 from plants import ran
 from servers import Bench, Noted
 
-from models.verification import total_variation
 from models.interface import Pair
 from models.verification import total_variation
 from simulator.decoding.memory import Tree

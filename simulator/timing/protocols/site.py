@@ -78,7 +78,7 @@ def passes_s(latency: Latency) -> Callable[[int, int, int], tuple[float, ...]]:
 
 
 def send_prompt(site: Site, to: Callable[[bytes], None]) -> Message | None:
-    """The prompt's bytes go to the cloud, over the uplink unless they are there already. Answers the message, if any."""
+    """The prompt's bytes go to the cloud, over the uplink unless they are there already. Answers the message if any."""
     prompt = wire.encode_tokens(site.request.prompt.tokens, site.decoding.format)
     if site.network.prompt_at_cloud:
         to(prompt)
