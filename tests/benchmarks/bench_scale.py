@@ -135,7 +135,7 @@ def counted() -> Iterator[dict[str, int]]:
 def shape() -> tuple[int, float, float, float]:
     """(drafter passes, SimPy events, process resumptions) per round of a small run, and events of `plant` for it."""
     with counted() as events:
-        result = simulate(cell(20, 5), MEMORY)
+        result = simulate(cell(20, 5), memory=MEMORY)
     rounds = len(result.rounds)
     drafts = round(float(result.rounds["edge_passes"].sum()) / rounds)
     with counted() as bare:
@@ -147,13 +147,13 @@ def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
     """CPU seconds of a run whose rounds are remembered and go to a file, and its result."""
     with Progress(quiet=not FULL) as progress:
         start = time.process_time()
-        result = simulate(cell(devices, requests), MEMORY, path, lambda share: progress(share, 1, f"{devices} devices"))
+        result = simulate(cell(devices, requests), memory=MEMORY, path, lambda share: progress(share, 1, f"{devices} devices"))
         return time.process_time() - start, result
 
 
 @pytest.mark.parametrize("devices", [100, 10_000] if FULL else [100, 1_000])
 def test_rounds_a_second_beside_bare_simpy(devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    simulate(cell(1, SESSIONS), MEMORY)
+    simulate(cell(1, SESSIONS), memory=MEMORY)
     drafts, all_events, waits, plant_events = shape()
     with capsys.disabled():
         run_s, result = replay(devices, max(1, ROUNDS // ROUNDS_A_REQUEST // devices), tmp_path / "rounds.parquet")

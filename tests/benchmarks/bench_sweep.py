@@ -85,14 +85,14 @@ def test_what_a_live_run_costs_beside_its_passes(
     pair = sessions.load(one.models.pair)
     calls: list[Call] = []
     recorded = LoadedPair(Recorded(pair.drafter, calls), Recorded(pair.verifier, calls), pair.prompts)
-    simulate(one, Memory())
+    simulate(one, memory=Memory())
     ratios, passes = [], 0
     for _ in range(5):
         calls.clear()
         monkeypatch.setattr(sessions, "load", lambda _: recorded)
-        simulate(one, Memory())
+        simulate(one, memory=Memory())
         monkeypatch.setattr(sessions, "load", lambda _: pair)
-        live_s = seconds(lambda: simulate(one, Memory()))
+        live_s = seconds(lambda: simulate(one, memory=Memory()))
         ratios.append(live_s / seconds(lambda: replay(calls)))
         passes = sum(name == "laws" for _, name, _ in calls)
     with capsys.disabled():
@@ -100,13 +100,13 @@ def test_what_a_live_run_costs_beside_its_passes(
 
 
 def test_twelve_rates_cost_little_more_than_one(capsys: pytest.CaptureFixture[str]) -> None:
-    simulate(cell("k_sqs", 1e5, 1), Memory())
+    simulate(cell("k_sqs", 1e5, 1), memory=Memory())
 
     def sweep(rates: list[float]) -> None:
         for scheme in SCHEMES:
             memory = Memory()
             for bps in rates:
-                simulate(cell(scheme, bps, requests=8), memory)
+                simulate(cell(scheme, bps, requests=8), memory=memory)
 
     one_s, twelve_s = seconds(lambda: sweep(RATES_BPS[6:7])), seconds(lambda: sweep(RATES_BPS))
     with capsys.disabled():

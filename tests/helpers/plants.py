@@ -7,9 +7,9 @@ from unittest.mock import patch
 
 from simulator import Cell, CellResult, simulate
 from simulator import run as run_module
+from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.decoding.requests import Decoder
-from simulator.results.records import Request
+from simulator.results.requests import Request
 from simulator.timing.plant import Plant
 
 
@@ -37,5 +37,5 @@ def ran(cell: Cell, memory: Memory | None = None) -> Ran:
         return plants[-1]
 
     with patch.object(Decoder, "request", noted_request), patch.object(run_module, "build", noted_build):
-        result = simulate(cell, memory or Memory())
+        result = simulate(cell, memory=memory or Memory())
     return Ran(plants[0], requests, result)

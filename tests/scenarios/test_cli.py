@@ -20,7 +20,7 @@ import simulator
 import simulator.sweeps.search
 from models.zoo import Sotu
 from scenarios.registry import NAMES, scenario
-from simulator.decoding.requests import load
+from simulator.decoding.decoder import load
 
 Typed = Callable[..., tuple[int, str, str]]
 RUN = ("run", "latency_vs_bandwidth", "--quick")

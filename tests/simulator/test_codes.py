@@ -19,7 +19,7 @@ def sotu(kind: str, code: str, budget_bits: int | None) -> CellResult:
         "scheme": {"kind": kind, "code": code, "budget_bits": budget_bits},
         "uplink": {"rate": {"kind": "constant", "bps": 5e3}},
     }
-    return simulate(Cell.from_fields(fields), Memory())
+    return simulate(Cell.from_fields(fields), memory=Memory())
 
 
 @pytest.mark.parametrize("kind", ["k_sqs", "c_sqs"])
@@ -39,5 +39,7 @@ def test_with_a_budget_the_shorter_code_has_room_for_more_drafts() -> None:
 
 
 def test_both_codes_run_at_a_vocabulary_without_a_prior() -> None:
-    paper, recoded = (simulate(cell({"kind": "k_sqs", "code": code}), Memory()) for code in ("enumerative", "recoded"))
+    paper, recoded = (
+        simulate(cell({"kind": "k_sqs", "code": code}), memory=Memory()) for code in ("enumerative", "recoded")
+    )
     assert paper.rounds[TOKENS].equals(recoded.rounds[TOKENS])

@@ -11,7 +11,7 @@ from models.interface import LoadedPair
 from simulator import ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.decoding.session import requests as sessions
-from simulator.results.records import Request
+from simulator.results.requests import Request
 
 WORKLOAD = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 32}
 
@@ -44,12 +44,12 @@ def ending_with(token: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_ends_at_the_end_token(
     scheme: str, texts: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulate(cell(scheme, workload=WORKLOAD), Memory())
+    simulate(cell(scheme, workload=WORKLOAD), memory=Memory())
     whole = list(texts)
     token = whole[0][10]
     texts.clear()
     ending_with(token, monkeypatch)
-    result = simulate(cell(scheme, workload=WORKLOAD | {"stop_at_eos": True}), Memory())
+    result = simulate(cell(scheme, workload=WORKLOAD | {"stop_at_eos": True}), memory=Memory())
     assert texts == [text[: text.index(token) + 1] if token in text else text for text in whole]
     assert len(texts[0]) < 32
     assert result.requests["output_tokens"].tolist() == [len(text) for text in texts]
@@ -58,4 +58,4 @@ def test_an_answer_ends_at_the_end_token(
 
 def test_a_pair_without_an_end_token_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^workload.stop_at_eos = True: the pair synthetic has no end token$"):
-        simulate(cell(workload=WORKLOAD | {"stop_at_eos": True}, models={"pair": PAIR}), Memory())
+        simulate(cell(workload=WORKLOAD | {"stop_at_eos": True}, models={"pair": PAIR}), memory=Memory())

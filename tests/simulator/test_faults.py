@@ -19,7 +19,7 @@ from plants import ran
 from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.decoding.session import Session
-from simulator.results.records import Request
+from simulator.results.requests import Request
 from simulator.timing.link import Link
 from simulator.timing.messages import Flight, Message
 

@@ -19,7 +19,7 @@ from simulator.cell.dotted_paths import flatten
 from simulator.decoding.memory import Memory, ReplayedText
 from simulator.decoding.nodes import Branch
 from simulator.results.ledger import Ledger
-from simulator.results.records import Request
+from simulator.results.requests import Request
 from simulator.results.station import Station
 from simulator.schemes import KSqs
 from simulator.sweeps.sweep import in_order
@@ -40,7 +40,7 @@ def busy(scheme: str = "k_sqs", seed: int = 0) -> Cell:
 
 def run(scheme: str = "k_sqs") -> CellResult:
     """A run of `busy` that remembers nothing of earlier ones."""
-    return simulate(busy(scheme), Memory())
+    return simulate(busy(scheme), memory=Memory())
 
 
 @pytest.fixture
@@ -191,15 +191,15 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None
 def test_i6_a_remembered_run_equals_a_live_one() -> None:
     memory = Memory()
     slow, fast = busy(), busy().model_copy(update={"uplink": busy().uplink.model_copy(update={"access_s": 0.1})})
-    simulate(slow, memory)
-    remembered, live = simulate(fast, memory), simulate(fast, Memory())
+    simulate(slow, memory=memory)
+    remembered, live = simulate(fast, memory=memory), simulate(fast, memory=Memory())
     assert remembered.rounds.equals(live.rounds) and remembered.requests.equals(live.requests)
     assert remembered.summary == pytest.approx(live.summary, rel=0, abs=0, nan_ok=True)
 
 
 def test_i6_cells_that_differ_in_the_network_see_the_same_tokens() -> None:
     decoded = ["drafted", "accepted", "payload_bits", "support_size", "tv_qhat", "nll"]
-    fast, slow = simulate(cell("c_sqs", 1e7), Memory()), simulate(cell("c_sqs", 1e3), Memory())
+    fast, slow = simulate(cell("c_sqs", 1e7), memory=Memory()), simulate(cell("c_sqs", 1e3), memory=Memory())
     assert fast.rounds[decoded].equals(slow.rounds[decoded])
 
 
@@ -227,7 +227,7 @@ def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest
     spy(wire, "encode_tokens", "uplink")
     spy(wire, "encode_feedback", "downlink")
     monkeypatch.setattr(Link, "put", noted)
-    result = simulate(cell(scheme), Memory())
+    result = simulate(cell(scheme), memory=Memory())
     rounds = result.rounds
     assert sent == {way: 8 * sum(lengths) for way, lengths in made.items()}
     messages = len(rounds) + len(result.requests)

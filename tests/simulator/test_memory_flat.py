@@ -9,7 +9,7 @@ import pytest
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.records import Request
+from simulator.results.requests import Request
 
 
 def resident_mib() -> float:
@@ -35,6 +35,6 @@ def test_memory_is_flat_over_200_requests(pair: str, monkeypatch: pytest.MonkeyP
         seen.append(resident_mib())
 
     monkeypatch.setattr(Request, "end", noted)
-    simulate(Cell.from_fields(fields), Memory(), tmp_path / "rounds.parquet")
+    simulate(Cell.from_fields(fields), memory=Memory(), tmp_path / "rounds.parquet")
     print(f"\n{pair}: {seen[0]:.0f} MiB after 1 request, {seen[39]:.0f} after 40, {seen[-1]:.0f} after 200")
     assert seen[-1] - seen[39] < 20

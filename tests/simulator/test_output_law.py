@@ -71,7 +71,8 @@ class Mislabelled(KSqs):
 def test_tv_output_is_measured_whatever_a_scheme_claims() -> None:
     fields = {"k": 3, "resolution": 5, "max_drafts": 2}
     claimed, honest, sound = (
-        simulate(cell({"kind": kind, **fields}), Memory()).summary for kind in ("mislabelled_in_tests", "s_q", "k_sqs")
+        simulate(cell({"kind": kind, **fields}), memory=Memory()).summary
+        for kind in ("mislabelled_in_tests", "s_q", "k_sqs")
     )
     assert claimed["tv_output"] == honest["tv_output"] > 1e-3
     assert sound["tv_output"] == 0

@@ -119,8 +119,10 @@ def test_i12_a_part_that_tells_its_draft_bends_the_law() -> None:
 
 
 def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
-    whole = simulate(cell({**SCHEME, "partial": False}, uplink=link(1e5, loss=LOSSY, mtu_bits=MTU_BITS)), Memory())
-    parts = simulate(cell(SCHEME, uplink=link(1e5, loss=LOSSY, mtu_bits=MTU_BITS)), Memory())
+    whole = simulate(
+        cell({**SCHEME, "partial": False}, uplink=link(1e5, loss=LOSSY, mtu_bits=MTU_BITS)), memory=Memory()
+    )
+    parts = simulate(cell(SCHEME, uplink=link(1e5, loss=LOSSY, mtu_bits=MTU_BITS)), memory=Memory())
     assert parts.summary["timeout_wait_s"] < whole.summary["timeout_wait_s"]
     assert (parts.rounds["committed"] == parts.rounds["accepted"] + 1).all()
     assert (parts.requests["output_tokens"] == 24).all()
@@ -130,14 +132,14 @@ def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
 
 def test_without_loss_parts_change_bits_and_not_tokens() -> None:
     decoded = ["drafted", "accepted", "committed", "tv_qhat", "nll"]
-    whole = simulate(cell({**SCHEME, "partial": False}, uplink=link(1e5, mtu_bits=MTU_BITS)), Memory()).rounds
-    parts = simulate(cell(SCHEME, uplink=link(1e5, mtu_bits=MTU_BITS)), Memory()).rounds
+    whole = simulate(cell({**SCHEME, "partial": False}, uplink=link(1e5, mtu_bits=MTU_BITS)), memory=Memory()).rounds
+    parts = simulate(cell(SCHEME, uplink=link(1e5, mtu_bits=MTU_BITS)), memory=Memory()).rounds
     assert parts[decoded].equals(whole[decoded])
     assert (parts["payload_bits"] >= whole["payload_bits"]).all()
     assert (parts["uplink_attempts"] > 1).any()
 
 
 def test_packets_keep_to_the_mtu() -> None:
-    rounds = simulate(cell(SCHEME, uplink=link(1e5, mtu_bits=MTU_BITS)), Memory()).rounds
+    rounds = simulate(cell(SCHEME, uplink=link(1e5, mtu_bits=MTU_BITS)), memory=Memory()).rounds
     assert (rounds["uplink_bits"] <= rounds["uplink_attempts"] * MTU_BITS).all()
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + 320 * rounds["uplink_attempts"]).all()

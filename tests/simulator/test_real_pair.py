@@ -17,10 +17,10 @@ from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from models.zoo import Sotu
 from simulator import Cell, simulate
+from simulator.decoding.decoder import RequestNoise
 from simulator.decoding.memory import Memory, Tree
-from simulator.decoding.requests import RequestNoise
 from simulator.decoding.session import Session, Setting
-from simulator.results.records import Request
+from simulator.results.requests import Request
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
 from simulator.schemes.draft_scheme import DraftScheme
 
@@ -148,7 +148,7 @@ def greedy(scheme: str, requests: int, output_tokens: int, pair_kind: str = "sot
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Request, "end", noted)
-        simulate(cell, Memory())
+        simulate(cell, memory=Memory())
     return texts
 
 

@@ -10,8 +10,8 @@ import pytest
 from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from simulator import Cell
+from simulator.decoding.decoder import RequestNoise, load
 from simulator.decoding.memory import Tree
-from simulator.decoding.requests import RequestNoise, load
 from simulator.decoding.session import Session, Setting
 from simulator.schemes.draft_scheme import DraftScheme
 
