@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 class Composed(DraftScheme):
     """Sparsifier x quantizer x code x draw x policy x acceptance."""
 
+    size_field: ClassVar[str] = "sparsifier.k"
     kind: Literal["composed"] = "composed"
     sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept")
     quantizer: Quantizer = Field(TypeLattice(), description="how their probabilities become counts")

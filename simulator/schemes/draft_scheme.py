@@ -57,6 +57,8 @@ class DraftScheme(Scheme):
     """The edge drafts, the cloud verifies."""
 
     protocol: ClassVar[ProtocolName] = "speculate"
+    size_field: ClassVar[str] = "k"
+    """What errors call the size of its support."""
 
     max_drafts: int = Field(8, ge=1, le=1024, description="L_max, most drafts a round sends")
     budget_bits: int | None = Field(
@@ -94,7 +96,7 @@ class DraftScheme(Scheme):
         families.check()
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
-            raise ValueError(f"k = {size}: must be at most the vocabulary, {vocabulary}")
+            raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
         return families.code.packets(
             vocabulary,
             self.max_drafts,

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from channels.uniforms import Uniforms
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
+from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import Branch, Drafted, Full
-from simulator.decoding.session import Session, Setting
+from simulator.decoding.nodes import Drafted, EdgeNode, Full
+from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme, State
-from simulator.schemes.policy import Action, EdgeView
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.policy import EdgeView, PolicyState, SeenDraft, SeenLink, Send, most_drafts
 
 V = 4
 P = np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.25, 0.25, 0.3, 0.2], [0.05, 0.15, 0.3, 0.5]])
@@ -28,26 +31,25 @@ Q = np.array([[0.3, 0.4, 0.2, 0.1], [0.2, 0.35, 0.3, 0.15], [0.55, 0.15, 0.2, 0.
 PAIR = LoadedPair(MarkovModel.from_table(Q), MarkovModel.from_table(P), ())
 GRID = [k / 3 for k in range(4)]
 Law = dict[tuple[int, ...], float]
-Drop = Callable[[Branch, Branch], bool]
+Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...]], int]
 
 
-@dataclass
-class Script:
-    """Noise that says what it is told to."""
+class Script(Uniforms):
+    """Numbers that are what they are told to be, whatever is asked for; a list is told by the last index."""
 
-    draft_u: float = 0.5
-    verdict_u: list[float] = field(default_factory=list)
+    __slots__ = ("told",)
 
-    def round(self, number: int) -> Script:
-        return self
+    def __init__(self, told: float | list[float]) -> None:
+        super().__init__(b"")
+        object.__setattr__(self, "told", told)
 
-    def draft(self, n: int) -> float:
-        return self.draft_u
+    def uniform(self, *index: int) -> float:
+        told: float | list[float] = self.told  # type: ignore[attr-defined]
+        return told[index[-1]] if isinstance(told, list) else told
 
-    def verdict(self, drafts: int) -> np.ndarray:
-        assert len(self.verdict_u) == drafts + 1
-        return np.array(self.verdict_u)
+    def tell(self, told: float | list[float]) -> None:
+        object.__setattr__(self, "told", told)
 
 
 @dataclass
@@ -73,76 +75,95 @@ class Enumeration:
 
     def law(self) -> Law:
         """Committed continuation -> probability."""
-        script = Script()
-        self._script = script
-        setting = Setting(lambda: PAIR, self.scheme, self.scheme.format(V), 1.0, self.room_bits)
-        self._session = Session(setting, Tree(self.prompt, ()), script, remember=False)  # every path runs live
-        open_states: dict[tuple[tuple[int, ...], State], float] = {((), self.scheme.entry(None)): 1.0}
+        self._draft, self._verdict = Script(0.5), Script(0.5)
+        setting = DraftSetting(lambda: PAIR, self.scheme, V, 1.0, self.room_bits)
+        uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
+        decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, remember=False)  # every path runs live
+        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
+        policy = self.scheme.families.policy
+        start = (), self.scheme.entry(None), policy.entry(None)
+        open_states: dict[tuple[tuple[int, ...], State, PolicyState], float] = {start: 1.0}
         law: Law = defaultdict(float)
         while open_states:
             self.rounds += 1
-            following: dict[tuple[tuple[int, ...], State], float] = defaultdict(float)
-            for (committed, state), weight in open_states.items():
-                for after, tokens, share in self._round(committed, state):
+            following: dict[tuple[tuple[int, ...], State, PolicyState], float] = defaultdict(float)
+            for (committed, state, policy_state), weight in open_states.items():
+                for after, asked, tokens, share in self._round(committed, state, policy_state):
                     text = (*committed, *tokens)[: self.tokens]
                     if len(text) == self.tokens:
                         law[text] += weight * share
                     else:
-                        following[text, after] += weight * share
+                        following[text, after, asked] += weight * share
             open_states = following
         return law
 
-    def _round(self, committed: tuple[int, ...], state: State) -> Iterator[tuple[State, tuple[int, ...], float]]:
-        branch = Branch(1, (*self.prompt, *committed), state)
-        for sealed_branch, weight in self._drafts(branch, self.tokens - len(committed)):
-            sealed = self._session.seal(sealed_branch)
-            arrived = self.heard(sealed.parts_bits)
-            self.cut += arrived < len(sealed.parts)
-            self.parts = max(self.parts, len(sealed.parts))
-            view = self._session.cloud((*self.prompt, *committed))
-            for uniforms, share in self._verdicts(sealed_branch, sealed.heard(arrived)):
-                self._script.verdict_u = uniforms
-                for n in range(len(sealed_branch.drafts)):  # the passes of this path, since another one was just taken
-                    self._session.drafter.laws(sealed_branch.context()[: len(sealed_branch.committed) + n], 1)
-                _, verified = self._session.verify(view, sealed, arrived)
-                after, undone = self._session.resolve(sealed_branch, verified.reply)
-                assert undone.committed == verified.committed
-                yield after.state, undone.committed, weight * share
+    def _round(
+        self, committed: tuple[int, ...], state: State, policy_state: PolicyState
+    ) -> Iterator[tuple[State, PolicyState, tuple[int, ...], float]]:
+        node = EdgeNode(1, (*self.prompt, *committed), state)
+        for drafted, asked, weight in self._drafts(node, policy_state, self.tokens - len(committed)):
+            payload = self._edge.seal(drafted)
+            arrived = self.heard(payload.parts_bits)
+            self.cut += arrived < len(payload.parts)
+            self.parts = max(self.parts, len(payload.parts))
+            view, parts = self._cloud.start((*self.prompt, *committed)), payload.parts[:arrived]
+            for numbers, share in self._verdicts(drafted, self._cloud.receive(view, parts)):
+                self._verdict.tell(numbers)
+                for n in range(len(drafted.drafts)):  # the passes of this path, since another one was just taken
+                    self._drafter.laws(drafted.context()[: len(drafted.committed) + n], 1)
+                _, verified = self._cloud.verify(view, parts)
+                after, tokens = self._edge.resolve(drafted, verified.reply)
+                assert tokens == verified.committed
+                yield after.state, asked, tokens, weight * share
 
-    def _drafts(self, branch: Branch, remaining: int) -> Iterator[tuple[Branch, float]]:
-        view = EdgeView(len(branch.drafts), branch.full, remaining)
-        if self.scheme.policy().next(view) is Action.SEND:
-            yield branch, 1.0
+    def _drafts(
+        self, node: EdgeNode, policy_state: PolicyState, remaining: int
+    ) -> Iterator[tuple[EdgeNode, PolicyState, float]]:
+        asked = self._asked(node, policy_state, remaining)
+        if asked is None:
+            yield node, policy_state, 1.0
             return
-        q = Q[branch.context()[-1]]
-        weights = self._weights(branch, q)
+        q = Q[node.context()[-1]]
+        weights = self._weights(node, q)
         for u, share in intervals(np.cumsum(weights) / weights.sum()):
-            self._script.draft_u = u
-            after, outcome = self._session.draft(branch)
-            if isinstance(outcome, Drafted) and branch.drafts and self.drop(branch, after):
-                yield branch, share
+            self._draft.tell(u)
+            after, outcome = self._edge.draft(node)
+            if isinstance(outcome, Drafted) and node.drafts and self.drop(node, after):
+                yield node, asked, share
                 continue
-            self.second_drafts += len(branch.drafts) == 1
+            self.second_drafts += len(node.drafts) == 1
             self.full += isinstance(outcome, Full)
-            for sealed, rest in self._drafts(after, remaining):
-                yield sealed, share * rest
+            for sealed, last, rest in self._drafts(after, asked, remaining):
+                yield sealed, last, share * rest
 
-    def _weights(self, branch: Branch, q: np.ndarray) -> np.ndarray:
+    def _asked(self, node: EdgeNode, policy_state: PolicyState, remaining: int) -> PolicyState | None:
+        """The policy's state after it has asked for one more draft; None where the round is sent."""
+        policy, most = self.scheme.families.policy, most_drafts(self.scheme.max_drafts, remaining)
+        plan = policy.plan(most)
+        if node.full or len(node.drafts) >= (most if plan is None else plan):
+            return None
+        if plan is not None:
+            return policy_state
+        seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
+        action, after = policy.next(EdgeView(0.0, seen, most, remaining, (), SeenLink()), policy_state)
+        return None if isinstance(action, Send) else after
+
+    def _weights(self, node: EdgeNode, q: np.ndarray) -> np.ndarray:
         """What draft n is drawn by, in id order, as the shipped edge proposes it."""
-        self._script.draft_u = 0.5
-        _, outcome = self._session.draft(branch)
+        self._draft.tell(0.5)
+        _, outcome = self._edge.draft(node)
         if isinstance(outcome, Full):
             return np.ones(1)
-        state = branch.drafts[-1].state if branch.drafts else branch.state
+        state = node.drafts[-1].state if node.drafts else node.state
         whole = self.scheme.propose(q, state)
         self.shrunk += outcome.support_size < len(whole.ids)
         proposal = self.scheme.propose(q, state, outcome.support_size)
-        return np.asarray(self.scheme.drawn_from(proposal, q), dtype=float)
+        return np.asarray(self.scheme.families.draw.weights(proposal, q), dtype=float)
 
-    def _verdicts(self, branch: Branch, heard: int) -> Iterator[tuple[list[float], float]]:
+    def _verdicts(self, node: EdgeNode, heard: int) -> Iterator[tuple[list[float], float]]:
         """Every combination of intervals of the uniforms that judge the first `heard` drafts of the round."""
-        drafts = [drafted.draft for drafted in branch.drafts[:heard]]
-        length, text, weight, kept = len(drafts), branch.committed, 1.0, []
+        drafts = [drafted.draft for drafted in node.drafts[:heard]]
+        length, text, weight, kept = len(drafts), node.committed, 1.0, []
         for n, draft in enumerate(drafts):
             p = P[text[-1]]
             qhat = np.zeros(V)

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
 from cells import cell
 from exact import Enumeration, distance, verifier_law
 
+from models.verification import Verdict
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.schemes import SQ, CSqs, Dense, HalfDense, HalfTopK, KSqs
-from simulator.schemes.draft_scheme import DraftScheme, Proposal
+from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense, HalfTopK, KSqs
+from simulator.schemes.acceptance import LawAfter, Received, Rejection
+from simulator.schemes.draw import FromUnquantized, RequestUniforms
+from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
+from simulator.schemes.quantizer import CubicLattice, DualLattice, LogarithmicLevels
+from simulator.schemes.sparsifier import KeepAbove, KeepMinP, KeepTopP
+
+
+class WhileSure(Policy):
+    """Drafts on while the last draft was likely, and every other round is long: looks at confidence and at the past."""
+
+    kind: Literal["while_sure_in_tests"] = "while_sure_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        turn = int(state[0]) if state else 0
+        if not view.drafts:
+            return DRAFT, (1 - turn,)
+        return (DRAFT if view.drafts[-1].confidence > 0.25 or not turn else SEND), state
+
+
+def composed(**fields: object) -> Composed:
+    """Three of the four tokens on a lattice of 5, unless told otherwise."""
+    kept = {"kind": "top_k", "k": 3}
+    lattice = {"kind": "lattice", "resolution": 5}
+    return Composed.model_validate({"sparsifier": kept, "quantizer": lattice, "max_drafts": 2} | fields)
+
 
 TOKENS = 3
 EXACT = verifier_law((1, 2), TOKENS)
@@ -31,6 +57,13 @@ LOSSLESS: dict[str, DraftScheme] = {
     "c_sqs, rollback none": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, rollback="none"),
     "c_sqs, accepted only": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, rollback="accepted_only"),
     "c_sqs, capped": CSqs(resolution=5, max_drafts=2, initial=0.05, step=0.3, k_max=2),
+    "top_p": composed(sparsifier=KeepTopP(mass=0.6)),
+    "min_p": composed(sparsifier=KeepMinP(ratio=0.4)),
+    "threshold": composed(sparsifier=KeepAbove(beta=0.2)),
+    "dual": composed(quantizer=DualLattice(resolution=3), code="enumerative"),
+    "cubic": composed(quantizer=CubicLattice(resolution=5), code="enumerative"),
+    "logarithmic": composed(quantizer=LogarithmicLevels(resolution=8), code="enumerative"),
+    "a policy that looks": composed(policy=WhileSure()),
 }
 
 
@@ -53,26 +86,65 @@ def test_budget_binds_in_the_enumerations_above() -> None:
     assert shrunk.shrunk > 0
 
 
+def test_a_policy_that_looks_at_a_draft_stops_before_the_next_one_only() -> None:
+    """The last case above is empty unless the policy sends some rounds with one draft and some with two."""
+    looking = Enumeration(LOSSLESS["a policy that looks"], TOKENS)
+    looking.law()
+    always = Enumeration(composed(), TOKENS)
+    always.law()
+    assert 0 < looking.second_drafts < always.second_drafts
+
+
+class OneUniform(Rejection):
+    """The control: judges draft n with the number that drew it."""
+
+    kind: Literal["one_uniform_in_tests"] = "one_uniform_in_tests"  # type: ignore[assignment]
+
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        return super().judge(law_after, received, replace(uniforms, verdict=uniforms.draft), round_number, position)
+
+
+def test_drawing_and_judging_with_one_number_bends_the_law() -> None:
+    """The enumeration tells the two numbers apart, so by simulation, in rounds of one draft: rejections minus the summed
+    TV(qhat, p) are a martingale, within 5 sd of 0 unless one number does both."""
+    for acceptance, sound in (("one_uniform_in_tests", False), ("rejection", True)):
+        scheme = composed(max_drafts=1, sparsifier={"kind": "top_k", "k": 4}, acceptance=acceptance)
+        made = cell(
+            scheme.model_dump(),
+            models={"pair": {"kind": "synthetic", "size": 4, "entropy_bits": 1.5, "distance": 0.4}},
+            workload={"kind": "closed", "requests": 200, "prompt_tokens": 8, "output_tokens": 40},
+        )
+        rounds = simulate(made, memory=Memory()).rounds
+        expected, rejected = rounds["tv_qhat"], rounds["verified"] - rounds["accepted"]
+        sd = np.sqrt((expected * (1 - expected)).sum())
+        assert (abs(rejected.sum() - expected.sum()) < 5 * sd) == sound
+
+
 def test_drawing_from_q_and_quantizing_after_bends_the_law() -> None:
     law = Enumeration(SQ(k=3, resolution=5, max_drafts=2), TOKENS).law()
     assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
     assert distance(law, EXACT) > 0.04
 
 
-class Mislabelled(KSqs):
+class Claimed(FromUnquantized):
     """Draws from q and claims to be lossless all the same."""
 
-    kind: Literal["mislabelled_in_tests"] = "mislabelled_in_tests"  # type: ignore[assignment]
-
-    def drawn_from(self, proposal: Proposal, q: np.ndarray) -> np.ndarray:
-        return np.where(proposal.counts > 0, q[proposal.ids], 0.0)
+    lossless: ClassVar[bool] = True
+    kind: Literal["claimed_in_tests"] = "claimed_in_tests"  # type: ignore[assignment]
 
 
 def test_tv_output_is_measured_whatever_a_scheme_claims() -> None:
-    fields = {"k": 3, "resolution": 5, "max_drafts": 2}
+    fields = {
+        "kind": "composed",
+        "sparsifier": {"kind": "top_k", "k": 3},
+        "quantizer": {"kind": "lattice", "resolution": 5},
+        "max_drafts": 2,
+    }
     claimed, honest, sound = (
-        simulate(cell({"kind": kind, **fields}), memory=Memory()).summary
-        for kind in ("mislabelled_in_tests", "s_q", "k_sqs")
+        simulate(cell(fields | {"draw": draw}), memory=Memory()).summary
+        for draw in ("claimed_in_tests", "unquantized", "counts")
     )
     assert claimed["tv_output"] == honest["tv_output"] > 1e-3
     assert sound["tv_output"] == 0

@@ -17,9 +17,9 @@ from channels.link.config import Link as LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.uniforms import Uniforms
 from simulator import simulate
+from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import Branch, Sealed
-from simulator.decoding.session import Session
+from simulator.decoding.nodes import EdgeNode, Payload
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.timing.link import Link, Message
@@ -39,18 +39,20 @@ ENUMERATED = [
 
 
 class Looking(Loss):
-    """Loses a packet by its place in the message, by when its last bit leaves."""
+    """Loses a first attempt by its place in the message, by when its last bit leaves, by its bits."""
 
     kind: Literal["looking_in_tests"] = "looking_in_tests"
     places: tuple[int, ...] = ()
     period_s: float = inf
     share: float = 0.0
+    longer_than: float = inf
 
     def process(self, uniforms: Uniforms) -> LossProcess:
         return self
 
-    def lost(self, now_s: float, index: PacketIndex) -> bool:
-        return index[4] == 0 and (index[3] in self.places or now_s % self.period_s < self.share * self.period_s)
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+        looks = index[3] in self.places, now_s % self.period_s < self.share * self.period_s, bits > self.longer_than
+        return index[4] == 0 and any(looks)
 
 
 LOSSES = {
@@ -59,6 +61,8 @@ LOSSES = {
     "the third": Looking(places=(2,)),
     "half of the time": Looking(period_s=0.2, share=0.5),
     "now and then": Looking(period_s=0.037, share=0.3),
+    "long packets": Looking(longer_than=24),
+    "very long packets": Looking(longer_than=32),
 }
 
 
@@ -70,11 +74,10 @@ def heard_over(loss: Loss, room_bits: int) -> Callable[[tuple[int, ...]], int]:
         env = simpy.Environment()
         fields = link(1000.0, header_bits=8, mtu_bits=room_bits + 8)
         uplink = Link(env, LinkConfig(**{**fields, "loss": loss}), Uniforms.of(0, "tests"), "uplink", lambda _: 0.02)
-        parts = parts_bits if len(parts_bits) > 1 else ()
-        message = Message((0, 0, 1), sum(parts_bits), lambda _: None, lambda _message, _state: None, parts)
+        message = Message((0, 0, 1), tuple(bytes(bits // 8) for bits in parts_bits), lambda _: None)
         uplink.put(message)
         env.run()
-        return message.prefix if parts else 1
+        return len(message.arrived)
 
     return heard
 
@@ -102,18 +105,17 @@ def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
 def test_i12_a_part_that_tells_its_draft_bends_the_law() -> None:
     """The control: where a part is longer for one drafted id than for others, a loss in time looks at the id."""
     enumeration = Enumeration(ENUMERATED[0], 3, room_bits=64)
-    session_seal = Session.seal
+    seal = EdgeSession.seal
 
-    def telling(session: Session, branch: Branch) -> Sealed:
-        sealed = session_seal(session, branch)
-        sealed.parts_bits = tuple(
-            bits + 8 * (drafted.draft.token == 0)
-            for bits, drafted in zip(sealed.parts_bits, branch.drafts, strict=True)
+    def telling(session: EdgeSession, node: EdgeNode) -> Payload:
+        payload = seal(session, node)
+        payload.parts_bits = tuple(
+            bits + 8 * (drafted.draft.token == 0) for bits, drafted in zip(payload.parts_bits, node.drafts, strict=True)
         )
-        return sealed
+        return payload
 
     enumeration.heard = lambda parts_bits: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
-    with patch.object(Session, "seal", telling):
+    with patch.object(EdgeSession, "seal", telling):
         law = enumeration.law()
     assert distance(law, verifier_law((1, 2), 3)) > 0.01
 
