@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.memory import ReplayedText
@@ -12,6 +13,15 @@ from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import Floats
 from simulator.schemes.draw import RequestUniforms
+
+
+class _Here(NamedTuple):
+    """A payload that is in the cloud: remembered with its outcome, or decoded."""
+
+    node: CloudNode
+    parts: Parts
+    known: tuple[CloudNode, Verified] | None
+    received: Received | None
 
 
 class CloudSession:
@@ -34,7 +44,7 @@ class CloudSession:
         self._uniforms = uniforms
         self._meter = meter
         self._remember = remember
-        self._decoded: tuple[Parts, Received] | None = None
+        self._here: _Here | None = None
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
@@ -53,18 +63,24 @@ class CloudSession:
         CodecError."""
         known = outcome(node.then_verify, parts)
         if known is not None:
+            self._here = _Here(node, parts, known, None)
             return len(known[1].drafts)
-        self._decoded = parts, self._scheme.decode_parts(parts, self._setting.packets, node.committed)
-        return len(self._decoded[1].drafts)
+        received = self._scheme.decode_parts(parts, self._setting.packets, node.committed)
+        self._here = _Here(node, parts, None, received)
+        return len(received.drafts)
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
-        """The judgement of a round whose parts were received."""
-        known = outcome(node.then_verify, parts)
-        if known is not None:
+        """The judgement of the round whose parts were received last."""
+        here = self._here
+        assert here is not None and here.node is node and here.parts is parts, (
+            "I3: a payload is judged that is not here"
+        )
+        if here.known is not None:
+            known = here.known
             self._verifier.skip(known)
         else:
-            assert self._decoded is not None and self._decoded[0] == parts, "I3: a payload is judged before it is here"
-            verified = self._judge(node, self._decoded[1])
+            assert here.received is not None
+            verified = self._judge(node, here.received)
             known = node.after(verified.committed), verified
             if self._remember:
                 node.then_verify += ((parts, known),)

@@ -72,10 +72,9 @@ class Recorder:
         """Takes a request that has ended, or is in flight at the end of the run."""
         self._texts.append((request.device, request.number, request.prompt.name, request.outcome))
         self._requests.add(_read_request(request))
-        key = request.device, request.number
+        device, number = request.device, request.number
         for round_ in request.rounds:
-            self._rounds.add(key)
-            self._rounds.add(round_)
+            self._rounds.add((device, number, *round_))
         if len(self._rounds) >= CHUNK_ROWS:
             self._flush()
 

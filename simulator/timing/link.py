@@ -93,7 +93,7 @@ class Link:
             return
         index = message.index
         port = self._ports.get(index[0]) or self._open_port(index[0])
-        sizes = self.config.packets_bits(message.bits, message.parts_bits)
+        sizes = self.config.packets_bits(message.bits, message.parts_bits if len(message.content) > 1 else ())
         message.missing = message.unacked = len(sizes)
         port.unacked_packets += len(sizes)
         message.packets = packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
@@ -165,25 +165,19 @@ class Link:
         rate_bps = packet.bits / (now_s - began_s) if now_s > began_s else inf
         if lane.loss.lost(now_s, packet.bits, rate_bps, address):
             self.lost += 1
-            self._note(packet, began_s, now_s, nan)
+            if self._observer is not None:
+                self._observer.on_packet(_airing(self.name, packet, began_s, now_s, nan))
             self._wait_for_timer(packet, timeout_s)
             return
         self._travelling += 1
         packet.enter(PROPAGATION)
         travel_s = lane.delay.delay_s(now_s, address)
         heard = not lane.ack_loss.lost(now_s, packet.bits, rate_bps, address)
-        self._note(packet, began_s, now_s, now_s + travel_s)
+        if self._observer is not None:
+            self._observer.on_packet(_airing(self.name, packet, began_s, now_s, now_s + travel_s))
         later(self.env, travel_s, partial(self._arrive, packet, heard))
         if not heard or travel_s + packet.port.reverse_delay_s > timeout_s:
             later(self.env, timeout_s, partial(self._expire, packet, attempt))
-
-    def _note(self, packet: Fragment, began_s: float, now_s: float, arrives_s: float) -> None:
-        if self._observer is not None:
-            self._observer.on_packet(
-                Airing(
-                    self.name, packet.index, packet.number, packet.attempt, packet.bits, began_s, now_s, arrives_s
-                )
-            )  # fmt: skip
 
     # Be delivered.
 
@@ -318,3 +312,7 @@ class Link:
         )
         self.station.servers = len(self._lanes)
         return lane
+
+
+def _airing(link: str, packet: Fragment, began_s: float, left_s: float, arrives_s: float) -> Airing:
+    return Airing(link, packet.index, packet.number, packet.attempt, packet.bits, began_s, left_s, arrives_s)

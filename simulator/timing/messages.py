@@ -61,7 +61,8 @@ class Message:
     oldest: int = 0
 
     def __post_init__(self) -> None:
-        self.bits = 8 * sum(map(len, self.content))
+        content = self.content
+        self.bits = 8 * (len(content[0]) if len(content) == 1 else sum(map(len, content)))
 
     @property
     def parts_bits(self) -> tuple[int, ...]:

@@ -53,9 +53,12 @@ class Speculate:
             site.device.end_work()
             self._send(node, round_)
             reply: bytes = yield self._answer
-            drafts = len(node.drafts)
-            node, tokens = session.resolve(node, reply)
-            self._learn(SeenVerdict(drafts, len(tokens) - 1))
+            if plan is None:
+                drafts = len(node.drafts)
+                node, tokens = session.resolve(node, reply)
+                self._learn(SeenVerdict(drafts, len(tokens) - 1))
+            else:
+                node, tokens = session.resolve(node, reply)
             assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
             request.close_round(number, tokens, env.now)
         return EdgeState((node.state, self._policy_state))
