@@ -15,7 +15,8 @@ from functools import cache
 from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
+
+from kinds.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Uniforms:
         """The number at `index`: a float64 in [0, 1), a multiple of 2^-53."""
         return (int.from_bytes(self._digest(index, 8), "little") >> 11) * 2.0**-53
 
-    def exponentials(self, size: int, *index: int) -> npt.NDArray[np.float64]:
+    def exponentials(self, size: int, *index: int) -> Floats:
         """The `size` exponentials of unit rate at `index`, float64 [size]: one race, whoever runs it.
 
         They come from numpy's Philox under a key of their own, so that a vocabulary's worth costs one hash.

@@ -102,6 +102,11 @@ class Choice(Part):
             raise PydanticCustomError("part", "{allowed}", {"path": path, "got": got, "allowed": allowed}) from None
 
 
+def first_line(error: Exception) -> str:
+    """What another library has to say, cut so that it fits on our one line."""
+    return str(error).strip().split("\n")[0][:160]
+
+
 def first_error(error: ValidationError) -> tuple[str, object, str]:
     """The first complaint of a validation: dotted field, the value given, what is allowed."""
     detail = error.errors(include_url=False)[0]

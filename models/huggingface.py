@@ -10,7 +10,6 @@ from __future__ import annotations
 import bisect
 import inspect
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -27,11 +26,9 @@ from transformers import (
 from transformers.cache_utils import DynamicLayer
 from transformers.utils import logging
 
-from kinds import ConfigError
+from kinds import ConfigError, first_line
 from models.cards import fingerprint
-from models.interface import CachedText, Laws
-
-DeviceName = Literal["auto", "cpu", "cuda"]
+from models.interface import CachedText, DeviceName, Laws, require_text
 
 
 def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> HuggingFaceModel:
@@ -55,7 +52,7 @@ def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> 
     except ConfigError:
         raise
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise ConfigError(f"{folder}: no causal language model could be read ({_first_line(error)})") from error
+        raise ConfigError(f"{folder}: no causal language model could be read ({first_line(error)})") from error
     if missing := sorted(report["missing_keys"]):
         raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
     return HuggingFaceModel(network, fingerprint(weights_hash), device)
@@ -66,7 +63,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{folder}: no tokenizer could be read ({_first_line(error)})") from error
+        raise ConfigError(f"{folder}: no tokenizer could be read ({first_line(error)})") from error
 
 
 def require_croppable(config: PreTrainedConfig, name: str) -> None:
@@ -124,10 +121,7 @@ class HuggingFaceText:
 
     def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
         """See `CachedText.laws`: [last, V] float64."""
-        if not 0 <= last <= len(tokens):
-            raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
-        if len(tokens) > self._context_tokens:
-            raise ValueError(f"text of {len(tokens)} tokens: at most {self._context_tokens}")
+        require_text(tokens, last, self._context_tokens)
         self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - last))
         missing = tokens[len(self._cached) :]
         if not missing:
@@ -171,7 +165,3 @@ def _device(name: DeviceName) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device = 'cuda': no such device here; auto or cpu allowed")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

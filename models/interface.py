@@ -10,14 +10,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import ClassVar, Literal, Protocol
 
 from kinds import Choice
+from kinds.arrays import Floats
 
-Laws = npt.NDArray[np.float64]
+Laws = Floats
+"""float64 [n, V]: each row a law."""
+DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 class CachedText(Protocol):
@@ -41,6 +41,14 @@ class CachedText(Protocol):
     def crop(self, length: int) -> None:
         """Forgets all cached entries past the first `length`."""
         ...
+
+
+def require_text(tokens: tuple[int, ...], last: int, context_tokens: int) -> None:
+    """Raises ValueError where a text has not that many laws, or does not fit the context."""
+    if not 0 <= last <= len(tokens):
+        raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
+    if len(tokens) > context_tokens:
+        raise ValueError(f"text of {len(tokens)} tokens: at most {context_tokens}")
 
 
 class LanguageModel(Protocol):

@@ -17,9 +17,9 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from models.interface import CachedText, LoadedPair, Pair, Prompt
-from models.interface import Laws as Floats
-from models.verification import inverse_cdf, total_variation
+from kinds.arrays import Floats
+from models.interface import CachedText, LoadedPair, Pair, Prompt, require_text
+from models.verification import entropy_bits, inverse_cdf, total_variation
 
 _PROMPT_STREAM = 1 << 62
 """Philox counter of the prompts' uniforms, apart from every row's."""
@@ -156,10 +156,7 @@ class MarkovText:
 
     def laws(self, tokens: tuple[int, ...], last: int) -> Floats:
         """See `CachedText.laws`: [last, V], row i after tokens[: len(tokens) - last + 1 + i]."""
-        if not 0 <= last <= len(tokens):
-            raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
-        if len(tokens) > self._model.context_tokens:
-            raise ValueError(f"text of {len(tokens)} tokens: at most {self._model.context_tokens}")
+        require_text(tokens, last, self._model.context_tokens)
         laws = np.empty((last, self._model.vocabulary))
         for i in range(last):
             end = len(tokens) - last + 1 + i
@@ -172,15 +169,19 @@ class MarkovText:
 
 
 def _with_entropy(logits: Floats, bits: float) -> Floats:
-    """softmax(b logits) [V] with b >= 0 found by bisection, so that its entropy is `bits`."""
+    """softmax(b logits) [V] with b >= 0 found by bisection, so that its entropy is `bits`.
+
+    To the last bit of b: scipy's brentq stops a few roundings earlier, where two of three laws have other last bits,
+    and with them every table.
+    """
     low, high = 0.0, 1.0
-    while _entropy_bits(_softmax(high * logits)) > bits and high < 1e12:
+    while entropy_bits(_softmax(high * logits)) > bits and high < 1e12:
         high *= 2
     for _ in range(100):
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        low, high = (middle, high) if _entropy_bits(_softmax(middle * logits)) > bits else (low, middle)
+        low, high = (middle, high) if entropy_bits(_softmax(middle * logits)) > bits else (low, middle)
     return _softmax(high * logits)
 
 
@@ -188,11 +189,6 @@ def _softmax(logits: Floats) -> Floats:
     law: Floats = np.exp(logits - logits.max())
     law /= law.sum()
     return law
-
-
-def _entropy_bits(law: Floats) -> float:
-    positive = law[law > 0]
-    return float(-(positive * np.log2(positive)).sum())
 
 
 def _reversed(law: Floats) -> Floats:

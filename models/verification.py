@@ -16,10 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from kinds.arrays import Floats, Ints
+
 LawAfter = Callable[[tuple[int, ...]], Floats]
 """The target law p [V] after the committed text and these drafts of the round."""
 
@@ -112,6 +111,12 @@ def total_variation(p: Floats, q: Floats) -> Floats:
     """TV(p, q) = sum |p - q| / 2 along the last axis: [..., V] and [..., V] give [...]."""
     distance: Floats = 0.5 * np.abs(p - q).sum(axis=-1)
     return distance
+
+
+def entropy_bits(law: Floats) -> float:
+    """-sum law log2 law of a law [V]."""
+    positive = law[law > 0]
+    return float(-(positive * np.log2(positive)).sum())
 
 
 def _require_shapes(p: Floats, drafts: Ints, noise: Floats, noise_shape: tuple[int, ...]) -> None:

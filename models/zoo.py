@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from kinds import ConfigError
+from kinds import ConfigError, first_line
 from kinds.files import sha256, sha256_once
 from models import smollm2 as smollm2  # registers the kind `smollm2`
 from models import synthetic as synthetic  # registers the kind `synthetic`
 from models.bundled import Bundled
 from models.cards import WEIGHTS, fingerprint
-from models.interface import LoadedPair, Pair
+from models.interface import DeviceName, LoadedPair, Pair
 from models.prompt_files import ADDRESSES, read_prompts
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 END_TOKEN = 0
 """Of the sotu vocabulary: what training put between two addresses."""
 Rung = Literal["100k", "1m"]
-DeviceName = Literal["auto", "cpu", "cuda"]
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """What is downloaded of a model."""
 
@@ -209,8 +208,7 @@ def _download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except (OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0][:120]
-        raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({reason})") from error
+        raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({first_line(error)})") from error
 
 
 def _weights_hash(folder: Path) -> str:

@@ -20,7 +20,7 @@ from channels.codec import counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from kinds.files import read_lines
-from models.verification import total_variation
+from models.verification import entropy_bits, total_variation
 from scenarios.tables import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
@@ -58,7 +58,7 @@ def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequen
     """
     header = ["", "kept", "coded", "dropped", "TV(q, qhat)", "paper", *CODES, "packet"]
     body = [_costs(q, Wire(scheme, code, context)) for scheme in schemes]
-    heading = f"V = {q.size:,}, entropy {_entropy_bits(q):.2f} bit; bits of one draft, the drafted id only in `packet`"
+    heading = f"V = {q.size:,}, entropy {entropy_bits(q):.2f} bit; bits of one draft, the drafted id only in `packet`"
     return heading + "\n\n" + aligned(header, body)
 
 
@@ -206,11 +206,6 @@ def _named(scheme: DraftScheme) -> str:
     told = [name for name in ("k", "initial", "resolution") if name in fields]
     changed = [name for name in told if name != "resolution" or scheme.model_dump()[name] != fields[name].default]
     return " ".join([scheme.kind, *(f"{name}={shown(getattr(scheme, name))}" for name in changed)])
-
-
-def _entropy_bits(q: Floats) -> float:
-    kept = q[q > 0]
-    return float(-(kept * np.log2(kept)).sum())
 
 
 def _npy(path: Path) -> Floats:

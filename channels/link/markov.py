@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
+from math import inf
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -27,7 +28,7 @@ class _Chain(Rate):
     @model_validator(mode="after")
     def _stochastic(self) -> Self:
         size = len(self.bps)
-        if any(not 0 <= bps < float("inf") for bps in self.bps):
+        if any(not 0 <= bps < inf for bps in self.bps):
             raise ValueError("bps must be finite and at least 0 in each state")
         if len(self.transition) != size or any(len(row) != size for row in self.transition):
             raise ValueError(f"transition must have {size} rows of {size}, one for each rate")
@@ -112,11 +113,11 @@ class _PerMessageCurve(Curve):
         return self._bps[self._state((0, 0, 0))] * (t1_s - t0_s) if t1_s > t0_s else 0.0
 
     def ready_s(self, position: Position, bits: float) -> float:
-        return position.time_s if self._bps[self._state(position.message)] > 0 else float("inf")
+        return position.time_s if self._bps[self._state(position.message)] > 0 else inf
 
     def finish(self, position: Position, bits: float) -> Position:
         bps = self._bps[self._state(position.message)]
-        busy_s = bits / bps if bps > 0 else float("inf")
+        busy_s = bits / bps if bps > 0 else inf
         return Position(position.time_s + busy_s, 0.0, position.message)
 
     def _state(self, message: MessageIndex) -> int:

@@ -9,6 +9,7 @@ check; 320 with IPv4 and UDP).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from channels.link.arq import SelectiveRepeat, StopAndWait
 from channels.link.config import Link
@@ -133,7 +134,7 @@ SATELLITE_LEO = Preset(
 )
 Q_S = Preset(
     uplink=Link(rate=MarkovPerMessage(), loss=NoLoss(), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Own()),
-    downlink=Link(rate=Constant(bps=float("inf")), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
+    downlink=Link(rate=Constant(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
     source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
     "free downlink.",
 )

@@ -8,6 +8,7 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -84,8 +85,8 @@ class ConstantCurve(Curve):
         return self._bps * (t1_s - t0_s) if t1_s > t0_s else 0.0
 
     def ready_s(self, position: Position, bits: float) -> float:
-        return position.time_s if self._bps > 0 else float("inf")
+        return position.time_s if self._bps > 0 else inf
 
     def finish(self, position: Position, bits: float) -> Position:
-        busy_s = bits / self._bps if self._bps > 0 else float("inf") if bits > 0 else 0.0
+        busy_s = bits / self._bps if self._bps > 0 else inf if bits > 0 else 0.0
         return Position(position.time_s + busy_s, 0.0, position.message)

@@ -5,6 +5,7 @@ In both the position's credit is 0 for a link that has long been idle; after it 
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,7 +23,7 @@ class TokenBucket(Rate):
     burst_bits: float = Field(
         12_000.0, ge=0, allow_inf_nan=False, description="Size of the bucket, full at first, bits."
     )
-    peak_bps: float = Field(float("inf"), gt=0, description="Rate of the line behind the bucket, bits per second.")
+    peak_bps: float = Field(inf, gt=0, description="Rate of the line behind the bucket, bits per second.")
 
     @model_validator(mode="after")
     def _peak_is_above(self) -> Self:

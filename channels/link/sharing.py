@@ -10,12 +10,11 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection
 from heapq import heappop, heappush
+from math import inf
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from channels.link.rates import Curve, MessageIndex, Position
 from kinds import Choice
-
-INF = float("inf")
 
 
 class Job(Protocol):
@@ -38,7 +37,7 @@ class Server(ABC, Generic[J]):
     """When the first bit of the packet that `start` has just answered goes out, now or later."""
     began_s: float = 0.0
     """When the first bit of the packet that `leave` has just answered went out."""
-    due_s: float = INF
+    due_s: float = inf
     version: int = 0
 
     def __init__(self, curve: Curve, now_s: float) -> None:
@@ -167,7 +166,7 @@ class FifoServer(Server[J]):
     def leave(self, now_s: float) -> J:
         job, self._sent = self._sent, None
         self.began_s = self.begin_s
-        self.due_s = INF
+        self.due_s = inf
         assert job is not None, "I5: a departure from an idle link"
         return job
 
@@ -275,7 +274,7 @@ class ProcessorServer(Server[J]):
 
     def _plan(self, now_s: float) -> None:
         self.version += 1
-        self.due_s = INF
+        self.due_s = inf
         if self._active:
             left_bits = (self._active[0][0] - self._virtual_bits) * len(self._active)
             self.due_s = self._curve.finish(Position(now_s), left_bits).time_s

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
+from math import inf
 
 from channels.link.rates import Curve, Position
 
-INF = float("inf")
 _KEPT = 256
 """Segments that may lie in the past before they are cleared away."""
 
@@ -37,8 +37,8 @@ class StepCurve(Curve):
             return position
         goal_bits = self._total_bits(position.time_s) + bits
         while self._served_bits[-1] < goal_bits:
-            if self._edges_s[-1] == INF:
-                return Position(INF, 0.0, position.message)
+            if self._edges_s[-1] == inf:
+                return Position(inf, 0.0, position.message)
             self._grow()
         segment = bisect_left(self._served_bits, goal_bits) - 1
         into_s = (goal_bits - self._served_bits[segment]) / self._rates_bps[segment]
@@ -48,8 +48,8 @@ class StepCurve(Curve):
         segment, time_s = self._segment_at(position.time_s), position.time_s
         while self._rates_bps[segment] == 0:
             segment, time_s = segment + 1, self._edges_s[segment + 1]
-            if time_s == INF:
-                return INF
+            if time_s == inf:
+                return inf
             if segment == len(self._rates_bps):
                 self._grow()
         return time_s

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, Rate
-from channels.link.steps import INF, StepCurve
+from channels.link.steps import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import read_table
@@ -60,7 +61,7 @@ class TraceCurve(StepCurve):
         bps = self._points[place][1]
         if place + 1 < len(self._points):
             return lap * (self._period_s or 0.0) + self._points[place + 1][0], bps
-        return (INF if self._period_s is None else (lap + 1) * self._period_s), bps
+        return (inf if self._period_s is None else (lap + 1) * self._period_s), bps
 
 
 def read_trace(path: Path) -> Points:
@@ -86,8 +87,8 @@ def _check(points: list[tuple[str, float, float]]) -> None:
     for place, start_s, bps in points:
         if before_s < 0 and start_s != 0:
             raise ConfigError(f"{place}: the first start_s must be 0, got {start_s}")
-        if not before_s < start_s < INF:
+        if not before_s < start_s < inf:
             raise ConfigError(f"{place}: start_s must rise, got {start_s} after {before_s}")
-        if not 0 <= bps < INF:
+        if not 0 <= bps < inf:
             raise ConfigError(f"{place}: bps must be finite and at least 0, got {bps}")
         before_s = start_s

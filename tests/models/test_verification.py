@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.verification import Verdict, couple, couple_along, inverse_cdf, race, reject_along, total_variation, verify
+from models.verification import (
+    Verdict,
+    couple,
+    couple_along,
+    entropy_bits,
+    inverse_cdf,
+    race,
+    reject_along,
+    total_variation,
+    verify,
+)
 
 
 @st.composite
@@ -173,6 +183,11 @@ def test_match_probability_of_the_race_meets_its_bound():
     tv = float(total_variation(p, q))
     assert hits >= (1 - tv) / (1 + tv) - 5 * np.sqrt(0.25 / n)
     assert hits <= 1 - tv + 5 * np.sqrt(0.25 / n)
+
+
+def test_entropy_counts_only_what_can_happen():
+    assert entropy_bits(np.full(8, 1 / 8)) == 3
+    assert entropy_bits(np.array([0.0, 0.5, 0.0, 0.25, 0.25])) == 1.5
 
 
 def asking(p):
