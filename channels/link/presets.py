@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import inf
 
 from channels.link.arq import SelectiveRepeat, StopAndWait
-from channels.link.config import Link
 from channels.link.delays import ConstantDelay, Jitter
+from channels.link.link_config import LinkConfig
 from channels.link.losses import Bernoulli, NoLoss
 from channels.link.markov import MarkovPerMessage
 from channels.link.rates import Constant
@@ -26,8 +26,8 @@ from channels.link.timers import JacobsonTimer
 class Preset:
     """Both directions of a link, and where the figures come from."""
 
-    uplink: Link
-    downlink: Link
+    uplink: LinkConfig
+    downlink: LinkConfig
     source: str
 
 
@@ -35,7 +35,7 @@ _GEO_S, _LEO_S = 0.27073, 0.012885
 _ADAPTIVE = JacobsonTimer()
 
 NB_IOT = Preset(
-    uplink=Link(
+    uplink=LinkConfig(
         rate=Constant(bps=16_900),
         delay=ConstantDelay(delay_s=0.01),
         access_s=0.3,
@@ -43,14 +43,14 @@ NB_IOT = Preset(
         header_bits=96,
         arq=StopAndWait(timeout_s=0.2),
     ),
-    downlink=Link(
+    downlink=LinkConfig(
         rate=Constant(bps=26_000), delay=ConstantDelay(delay_s=0.01), mtu_bits=680, header_bits=96, arq=StopAndWait()
     ),
     source="3GPP Release 13 category NB1: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s down sustained; "
     "transport blocks of at most 1000 bits up, 680 down (TS 36.213). Random access about 0.3 s, delays (I).",
 )
 LORA_SF7 = Preset(
-    uplink=Link(
+    uplink=LinkConfig(
         rate=DutyCycle(bps=5_470, duty=0.01),
         loss=Bernoulli(probability=0.01),
         delay=ConstantDelay(delay_s=0.001),
@@ -59,7 +59,7 @@ LORA_SF7 = Preset(
         arq=StopAndWait(timeout_s=1.1),
         sharing=Own(),
     ),
-    downlink=Link(
+    downlink=LinkConfig(
         rate=Constant(bps=5_470),
         delay=ConstantDelay(delay_s=1.0),
         mtu_bits=235 * 8,
@@ -70,7 +70,7 @@ LORA_SF7 = Preset(
     "header, RX1 window 1 s after the uplink (the downlink's delay); duty cycle 1%, ETSI EN 300 220. Loss 1% (I).",
 )
 LTE_CELL_EDGE = Preset(
-    uplink=Link(
+    uplink=LinkConfig(
         rate=Constant(bps=300_000),
         loss=Bernoulli(probability=0.001),
         delay=Jitter(delay_s=0.01, jitter_s=0.005),
@@ -78,7 +78,7 @@ LTE_CELL_EDGE = Preset(
         mtu_bits=12_000,
         arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2),
     ),
-    downlink=Link(
+    downlink=LinkConfig(
         rate=Constant(bps=600_000),
         loss=Bernoulli(probability=0.001),
         delay=Jitter(delay_s=0.01, jitter_s=0.005),
@@ -88,7 +88,7 @@ LTE_CELL_EDGE = Preset(
     source="ITU-R M.2134 cell edge, base coverage urban: 0.03 bit/s/Hz up and 0.06 down, over 10 MHz; user plane 10 "
     "ms. Grant 10 ms, jitter, residual loss 0.1% (I).",
 )
-_WIFI_EITHER_WAY = Link(
+_WIFI_EITHER_WAY = LinkConfig(
     rate=Constant(bps=26e6),
     loss=Bernoulli(probability=0.001),
     delay=Jitter(delay_s=0.001, jitter_s=0.001),
@@ -101,13 +101,13 @@ WIFI = Preset(
     source="IEEE 802.11n, 20 MHz, one stream, MCS 3: 26 Mbit/s. Contention as 1 ms of mean jitter, residual loss (I).",
 )
 SATELLITE_GEO = Preset(
-    uplink=Link(
+    uplink=LinkConfig(
         rate=Constant(bps=100_000),
         delay=ConstantDelay(delay_s=_GEO_S),
         mtu_bits=12_000,
         arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2),
     ),
-    downlink=Link(
+    downlink=LinkConfig(
         rate=Constant(bps=1e6),
         delay=ConstantDelay(delay_s=_GEO_S),
         mtu_bits=12_000,
@@ -117,13 +117,13 @@ SATELLITE_GEO = Preset(
     "pedestrian: 100 kbit/s up, 1 Mbit/s down.",
 )
 SATELLITE_LEO = Preset(
-    uplink=Link(
+    uplink=LinkConfig(
         rate=Constant(bps=100_000),
         delay=ConstantDelay(delay_s=_LEO_S),
         mtu_bits=12_000,
         arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2),
     ),
-    downlink=Link(
+    downlink=LinkConfig(
         rate=Constant(bps=1e6),
         delay=ConstantDelay(delay_s=_LEO_S),
         mtu_bits=12_000,
@@ -133,8 +133,10 @@ SATELLITE_LEO = Preset(
     "pedestrian: 100 kbit/s up, 1 Mbit/s down.",
 )
 Q_S = Preset(
-    uplink=Link(rate=MarkovPerMessage(), loss=NoLoss(), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Own()),
-    downlink=Link(rate=Constant(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
+    uplink=LinkConfig(
+        rate=MarkovPerMessage(), loss=NoLoss(), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Own()
+    ),
+    downlink=LinkConfig(rate=Constant(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
     source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
     "free downlink.",
 )
@@ -151,5 +153,5 @@ PRESETS = {
 """The links with a name."""
 
 for _name, _preset in PRESETS.items():
-    Link.presets[f"{_name}.uplink"] = _preset.uplink
-    Link.presets[f"{_name}.downlink"] = _preset.downlink
+    LinkConfig.presets[f"{_name}.uplink"] = _preset.uplink
+    LinkConfig.presets[f"{_name}.downlink"] = _preset.downlink

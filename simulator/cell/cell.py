@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
 from channels.link.arq import SelectiveRepeat
-from channels.link.config import Link, check_round_trip
+from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.rates import Constant as ConstantRate
 from kinds import ConfigError, Part, one_line
 from kinds.files import sha256
@@ -59,8 +59,8 @@ class DeviceClass(Part):
     count: int = Field(1, ge=1, description="how many devices are like this")
     scheme: Scheme | None = Field(None, description="their scheme")
     edge: Edge | None = Field(None, description="what they compute with")
-    uplink: Link | None = Field(None, description="an uplink shared among them only")
-    downlink: Link | None = Field(None, description="a downlink shared among them only")
+    uplink: LinkConfig | None = Field(None, description="an uplink shared among them only")
+    downlink: LinkConfig | None = Field(None, description="a downlink shared among them only")
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Equipped:
     count: int
     scheme: Scheme
     edge: Edge
-    uplink: Link
-    downlink: Link
+    uplink: LinkConfig
+    downlink: LinkConfig
 
     def check_scheme(self, vocabulary: int) -> None:
         """Raises ConfigError where scheme and vocabulary do not fit."""
@@ -106,8 +106,8 @@ class Cell(Part):
         default_factory=lambda: Scheme.of("k_sqs"), description="what crosses the uplink, and how it is judged"
     )
     edge: Edge = Edge()
-    uplink: Link = Link()
-    downlink: Link = Link(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
+    uplink: LinkConfig = LinkConfig()
+    downlink: LinkConfig = LinkConfig(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
     cloud: CloudConfig = CloudConfig()
     fleet: tuple[DeviceClass, ...] = Field(
         (), description="classes of devices, in the order of their numbers; their counts sum to workload.devices"

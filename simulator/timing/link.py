@@ -15,7 +15,7 @@ from typing import Final
 import simpy
 
 from channels.link.arq import Verdict
-from channels.link.config import Link as LinkConfig
+from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer
 from simulator.results.station import Station

@@ -8,7 +8,7 @@ from functools import partial
 
 import simpy
 
-from channels.link.config import Link as LinkConfig
+from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder

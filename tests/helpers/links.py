@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import simpy
 
-from channels.link.config import Link as LinkConfig
+from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator.timing.link import Link, Message
 

@@ -11,7 +11,7 @@ import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from channels.link.config import Link as LinkConfig
+from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator.timing.link import STATES, Link, Message
 

@@ -13,7 +13,7 @@ import simpy
 from cells import cell, link
 from exact import Enumeration, distance, verifier_law
 
-from channels.link.config import Link as LinkConfig
+from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.uniforms import Uniforms
 from simulator import simulate

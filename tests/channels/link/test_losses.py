@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from channels.link.bursts import GilbertElliott
-from channels.link.config import Link
 from channels.link.delays import Delay
+from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.uniforms import Uniforms
 
@@ -138,7 +138,7 @@ def test_a_new_loss_is_one_class(uniforms: Uniforms) -> None:
             return index[2] % 2 == 1
 
     try:
-        process = Link.model_validate({"loss": "every_second"}).loss.process(uniforms)
+        process = LinkConfig.model_validate({"loss": "every_second"}).loss.process(uniforms)
         assert lost(process, 4).tolist() == [False, True, False, True]
     finally:
         del Loss.kinds["every_second"]

@@ -15,13 +15,13 @@ from channels.link.sharing import Fifo, Sharing
 from kinds import ConfigError, Part
 
 
-class Link(Part):
+class LinkConfig(Part):
     """One direction of a link. The defaults are a thin, clean uplink of an edge device.
 
     The name of a preset stands for a whole link, as in `nb_iot.uplink`; a mapping with a `preset` changes parts of one.
     """
 
-    presets: ClassVar[dict[str, Link]] = {}
+    presets: ClassVar[dict[str, LinkConfig]] = {}
 
     rate: Rate = Field(Constant(), description="Service rate of the link.")
     loss: Loss = Field(NoLoss(), description="Which packets are lost on the air.")
@@ -89,7 +89,7 @@ class Link(Part):
         return [room + self.header_bits] * full + tail
 
 
-def check_round_trip(name: str, link: Link, reverse_delay_s: float) -> None:
+def check_round_trip(name: str, link: LinkConfig, reverse_delay_s: float) -> None:
     """Raises ConfigError when the timer of `link` is shorter than one round trip; `name` is its field in the cell."""
     round_trip_s = link.delay.mean_s + reverse_delay_s
     if link.arq.timeout_s < round_trip_s:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.arq import Arq
-from channels.link.config import Link, check_round_trip
+from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.presets import PRESETS
 from channels.link.rates import Constant, Rate
 from channels.link.sharing import Sharing
@@ -17,7 +17,7 @@ from kinds import ConfigError
 
 @given(payload_bits=st.integers(0, 10_000), header_bits=st.integers(0, 400), room_bits=st.integers(1, 3000))
 def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_bits: int, room_bits: int) -> None:
-    link = Link(header_bits=header_bits, mtu_bits=header_bits + room_bits)
+    link = LinkConfig(header_bits=header_bits, mtu_bits=header_bits + room_bits)
     sizes = link.packets_bits(payload_bits)
     assert sum(sizes) == payload_bits + header_bits * len(sizes)
     assert len(sizes) == max(1, -(-payload_bits // room_bits))
@@ -25,28 +25,28 @@ def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_b
 
 
 def test_without_an_mtu_a_message_is_one_packet() -> None:
-    assert Link(header_bits=320).packets_bits(100_000) == [100_320]
+    assert LinkConfig(header_bits=320).packets_bits(100_000) == [100_320]
 
 
 def test_the_description_survives_its_own_writing() -> None:
     for preset in PRESETS.values():
         for link in (preset.uplink, preset.downlink):
-            assert Link.model_validate_json(link.model_dump_json()) == link
-            assert Link.model_validate(link.model_dump()) == link
+            assert LinkConfig.model_validate_json(link.model_dump_json()) == link
+            assert LinkConfig.model_validate(link.model_dump()) == link
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_a_link_by_name_with_a_source(name: str) -> None:
     preset = PRESETS[name]
-    assert Link.model_validate(f"{name}.uplink") == preset.uplink
-    assert Link.model_validate({"preset": f"{name}.downlink", "header_bits": 1}).header_bits == 1
+    assert LinkConfig.model_validate(f"{name}.uplink") == preset.uplink
+    assert LinkConfig.model_validate({"preset": f"{name}.downlink", "header_bits": 1}).header_bits == 1
     assert len(preset.source) > 20
     check_round_trip("uplink", preset.uplink, preset.downlink.delay.mean_s)
     check_round_trip("downlink", preset.downlink, preset.uplink.delay.mean_s)
 
 
 def test_a_timer_shorter_than_a_round_trip_is_refused() -> None:
-    link = Link(arq=Arq.of({"kind": "stop_and_wait", "timeout_s": 0.2}))
+    link = LinkConfig(arq=Arq.of({"kind": "stop_and_wait", "timeout_s": 0.2}))
     check_round_trip("uplink", link, 0.18)
     with pytest.raises(ConfigError, match=r"uplink\.arq\.timeout_s = 0\.2: .* 0\.21 s"):
         check_round_trip("uplink", link, 0.19)
@@ -66,13 +66,13 @@ def test_a_timer_shorter_than_a_round_trip_is_refused() -> None:
 )
 def test_nonsense_is_refused_by_name(fields: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
-        Link.model_validate(fields)
+        LinkConfig.model_validate(fields)
 
 
 def test_each_field_has_a_default_and_a_description() -> None:
-    parts = [Link, *Rate.kinds.values(), *Arq.kinds.values(), *Sharing.kinds.values()]
+    parts = [LinkConfig, *Rate.kinds.values(), *Arq.kinds.values(), *Sharing.kinds.values()]
     for part in parts:
         for name, field in part.model_fields.items():
             assert not field.is_required()
             assert name == "kind" or field.description, f"{part.__name__}.{name}"
-    assert Link().rate == Constant(bps=100_000)
+    assert LinkConfig().rate == Constant(bps=100_000)
