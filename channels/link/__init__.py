@@ -3,6 +3,6 @@
 Importing the package registers each alternative under its `kind`.
 """
 
-from channels.link import bursts, fading, mahimahi, markov, outages, presets, shaping, traces
+from channels.link import bursts, mahimahi, markov, outages, presets, rate_trace, rayleigh, shaping
 
-__all__ = ["bursts", "fading", "mahimahi", "markov", "outages", "presets", "shaping", "traces"]
+__all__ = ["bursts", "mahimahi", "markov", "outages", "presets", "rate_trace", "rayleigh", "shaping"]

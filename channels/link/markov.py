@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, MessageIndex, Position, Rate
-from channels.link.steps import StepCurve
+from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 
 Rates = tuple[float, ...]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from channels.link.mahimahi import MahimahiCurve
 from channels.link.rates import Curve, Position, Rate
-from channels.link.steps import StepCurve
+from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 
 RATES: dict[str, Any] = {

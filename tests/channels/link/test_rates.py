@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from channels.link.mahimahi import MahimahiCurve, generated_trace
 from channels.link.rates import Position, Rate
-from channels.link.steps import StepCurve
+from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 
 INF = float("inf")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from channels.link.rates import Curve, Rate
-from channels.link.steps import StepCurve
+from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 
 

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, Rate
-from channels.link.steps import StepCurve
+from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import read_table
