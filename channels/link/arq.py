@@ -39,7 +39,7 @@ class Packet:
 P = TypeVar("P", bound=Packet)
 
 
-class Verdict(Enum):
+class Expiry(Enum):
     """What to do when a timer has run out."""
 
     STALE = "acknowledged, or sent again since: do nothing"
@@ -148,14 +148,14 @@ class Sender(Generic[P]):
             self._timer.on_sample(now_s - packet.sent_s)
         return self._slide()
 
-    def on_timeout(self, packet: P, attempt: int) -> Verdict:
+    def on_timeout(self, packet: P, attempt: int) -> Expiry:
         """The timer of this attempt has run out. Unless that is stale, the packet moves on to its next attempt."""
         if packet.acked or packet.attempt != attempt:
-            return Verdict.STALE
+            return Expiry.STALE
         packet.attempt += 1
         self._timer.on_expiry(packet.attempt)
         limit = self._max_attempts
-        return Verdict.PAUSE if limit is not None and packet.attempt % limit == 0 else Verdict.RESEND
+        return Expiry.PAUSE if limit is not None and packet.attempt % limit == 0 else Expiry.RESEND
 
     def suspend(self, packet: P) -> Sequence[P]:
         """This packet pauses, and takes no place in the window meanwhile. Answers the held packets that may go now."""

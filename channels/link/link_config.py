@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from channels.link.arq import Arq, StopAndWait
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.losses import Loss, NoLoss
-from channels.link.rates import Constant, Rate
+from channels.link.rates import ConstantRate, Rate
 from channels.link.sharing import Fifo, Sharing
 from kinds import ConfigError, Part
 
@@ -23,7 +23,7 @@ class LinkConfig(Part):
 
     presets: ClassVar[dict[str, LinkConfig]] = {}
 
-    rate: Rate = Field(Constant(), description="Service rate of the link.")
+    rate: Rate = Field(ConstantRate(), description="Service rate of the link.")
     loss: Loss = Field(NoLoss(), description="Which packets are lost on the air.")
     delay: Delay = Field(ConstantDelay(), description="Propagation delay; it does not hold the link.")
     access_s: float = Field(

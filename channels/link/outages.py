@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import Constant, Curve, MessageIndex, Position, Rate
+from channels.link.rates import ConstantRate, Curve, MessageIndex, Position, Rate
 from channels.on_off import Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 
@@ -22,7 +22,7 @@ from channels.uniforms import Uniforms
 class _Interrupted(Rate):
     """Another rate, with holes."""
 
-    rate: Rate = Field(Constant(), description="The rate between outages; it must depend on time alone.")
+    rate: Rate = Field(ConstantRate(), description="The rate between outages; it must depend on time alone.")
 
     @model_validator(mode="after")
     def _of_time_alone(self) -> Self:
@@ -38,7 +38,7 @@ class _Interrupted(Rate):
         """The outages in order, (start_s, end_s) with start_s < end_s, apart from each other."""
 
 
-class Scheduled(_Interrupted):
+class ScheduledOutages(_Interrupted):
     """Out at given times."""
 
     kind: Literal["scheduled_outages"] = "scheduled_outages"
@@ -53,7 +53,7 @@ class Scheduled(_Interrupted):
         return iter(self.outages_s)
 
 
-class Random(_Interrupted):
+class RandomOutages(_Interrupted):
     """Up and out for exponential times, up at 0 s."""
 
     kind: Literal["random_outages"] = "random_outages"

@@ -16,7 +16,7 @@ from channels.link.delays import ConstantDelay, Jitter
 from channels.link.link_config import LinkConfig
 from channels.link.losses import Bernoulli, NoLoss
 from channels.link.markov import MarkovPerMessage
-from channels.link.rates import Constant
+from channels.link.rates import ConstantRate
 from channels.link.shaping import DutyCycle
 from channels.link.sharing import Fifo, Own
 from channels.link.timers import JacobsonTimer
@@ -36,7 +36,7 @@ _ADAPTIVE = JacobsonTimer()
 
 NB_IOT = Preset(
     uplink=LinkConfig(
-        rate=Constant(bps=16_900),
+        rate=ConstantRate(bps=16_900),
         delay=ConstantDelay(delay_s=0.01),
         access_s=0.3,
         mtu_bits=1_000,
@@ -44,7 +44,11 @@ NB_IOT = Preset(
         arq=StopAndWait(timeout_s=0.2),
     ),
     downlink=LinkConfig(
-        rate=Constant(bps=26_000), delay=ConstantDelay(delay_s=0.01), mtu_bits=680, header_bits=96, arq=StopAndWait()
+        rate=ConstantRate(bps=26_000),
+        delay=ConstantDelay(delay_s=0.01),
+        mtu_bits=680,
+        header_bits=96,
+        arq=StopAndWait(),
     ),
     source="3GPP Release 13 category NB1: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s down sustained; "
     "transport blocks of at most 1000 bits up, 680 down (TS 36.213). Random access about 0.3 s, delays (I).",
@@ -60,7 +64,7 @@ LORA_SF7 = Preset(
         sharing=Own(),
     ),
     downlink=LinkConfig(
-        rate=Constant(bps=5_470),
+        rate=ConstantRate(bps=5_470),
         delay=ConstantDelay(delay_s=1.0),
         mtu_bits=235 * 8,
         header_bits=13 * 8 + 96,
@@ -71,7 +75,7 @@ LORA_SF7 = Preset(
 )
 LTE_CELL_EDGE = Preset(
     uplink=LinkConfig(
-        rate=Constant(bps=300_000),
+        rate=ConstantRate(bps=300_000),
         loss=Bernoulli(probability=0.001),
         delay=Jitter(delay_s=0.01, jitter_s=0.005),
         access_s=0.01,
@@ -79,7 +83,7 @@ LTE_CELL_EDGE = Preset(
         arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2),
     ),
     downlink=LinkConfig(
-        rate=Constant(bps=600_000),
+        rate=ConstantRate(bps=600_000),
         loss=Bernoulli(probability=0.001),
         delay=Jitter(delay_s=0.01, jitter_s=0.005),
         mtu_bits=12_000,
@@ -89,7 +93,7 @@ LTE_CELL_EDGE = Preset(
     "ms. Grant 10 ms, jitter, residual loss 0.1% (I).",
 )
 _WIFI_EITHER_WAY = LinkConfig(
-    rate=Constant(bps=26e6),
+    rate=ConstantRate(bps=26e6),
     loss=Bernoulli(probability=0.001),
     delay=Jitter(delay_s=0.001, jitter_s=0.001),
     mtu_bits=12_000,
@@ -102,13 +106,13 @@ WIFI = Preset(
 )
 SATELLITE_GEO = Preset(
     uplink=LinkConfig(
-        rate=Constant(bps=100_000),
+        rate=ConstantRate(bps=100_000),
         delay=ConstantDelay(delay_s=_GEO_S),
         mtu_bits=12_000,
         arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2),
     ),
     downlink=LinkConfig(
-        rate=Constant(bps=1e6),
+        rate=ConstantRate(bps=1e6),
         delay=ConstantDelay(delay_s=_GEO_S),
         mtu_bits=12_000,
         arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2),
@@ -118,13 +122,13 @@ SATELLITE_GEO = Preset(
 )
 SATELLITE_LEO = Preset(
     uplink=LinkConfig(
-        rate=Constant(bps=100_000),
+        rate=ConstantRate(bps=100_000),
         delay=ConstantDelay(delay_s=_LEO_S),
         mtu_bits=12_000,
         arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2),
     ),
     downlink=LinkConfig(
-        rate=Constant(bps=1e6),
+        rate=ConstantRate(bps=1e6),
         delay=ConstantDelay(delay_s=_LEO_S),
         mtu_bits=12_000,
         arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2),
@@ -136,7 +140,7 @@ Q_S = Preset(
     uplink=LinkConfig(
         rate=MarkovPerMessage(), loss=NoLoss(), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Own()
     ),
-    downlink=LinkConfig(rate=Constant(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
+    downlink=LinkConfig(rate=ConstantRate(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
     source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
     "free downlink.",
 )

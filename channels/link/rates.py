@@ -63,7 +63,7 @@ class Rate(Choice, family=True):
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""
 
 
-class Constant(Rate):
+class ConstantRate(Rate):
     """The same rate for ever. `inf` carries everything at once, 0 carries nothing."""
 
     kind: Literal["constant"] = "constant"

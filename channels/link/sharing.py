@@ -1,7 +1,7 @@
 """How devices share a link: who is served next, or all at once.
 
-A `Server` is one transmitter with its queue and its service curve, without a clock. Whoever owns the clock lets packets
-`join`, asks which of them `start`, and at `due_s` lets one `leave`.
+A `Transmitter` has a queue and a service curve, and no clock. Whoever owns the clock lets packets `join`, asks which of
+them `start`, and at `due_s` lets one `leave`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from channels.link.rates import Curve, MessageIndex, Position
 from kinds import Choice
 
 
-class Job(Protocol):
-    """What a server must know of a packet."""
+class Queued(Protocol):
+    """What a transmitter must know of a packet."""
 
     @property
     def bits(self) -> int: ...
@@ -27,11 +27,11 @@ class Job(Protocol):
     def index(self) -> MessageIndex: ...
 
 
-J = TypeVar("J", bound=Job)
+Q = TypeVar("Q", bound=Queued)
 
 
-class Server(ABC, Generic[J]):
-    """One transmitter. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
+class Transmitter(ABC, Generic[Q]):
+    """Sends packets. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
 
     begin_s: float = 0.0
     """When the first bit of the packet that `start` has just answered goes out, now or later."""
@@ -55,19 +55,19 @@ class Server(ABC, Generic[J]):
         """Packets here beyond the first: what a finite buffer holds."""
 
     @abstractmethod
-    def join(self, job: J, now_s: float) -> None:
+    def join(self, packet: Q, now_s: float) -> None:
         """A packet joins the queue."""
 
     @abstractmethod
-    def start(self, now_s: float) -> J | None:
+    def start(self, now_s: float) -> Q | None:
         """Starts at most one waiting packet, if the discipline lets it; None when no more start now."""
 
     @abstractmethod
-    def leave(self, now_s: float) -> J:
+    def leave(self, now_s: float) -> Q:
         """The packet whose last bit leaves at `due_s`, which is now."""
 
     @abstractmethod
-    def discard(self, unwanted: Collection[J]) -> list[J]:
+    def discard(self, unwanted: Collection[Q]) -> list[Q]:
         """Takes those of these packets that have not started out of the queue and answers them."""
 
 
@@ -80,7 +80,7 @@ class Sharing(Choice, family=True):
     """Whether several packets are sent at once; the rate must then be a function of time alone."""
 
     @abstractmethod
-    def server(self, curve: Curve, now_s: float) -> Server[J]:
+    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
         """A fresh, empty server over this curve."""
 
 
@@ -89,17 +89,17 @@ class Fifo(Sharing):
 
     kind: Literal["fifo"] = "fifo"
 
-    def server(self, curve: Curve, now_s: float) -> Server[J]:
-        return FifoServer(curve, now_s)
+    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
+        return FifoTransmitter(curve, now_s)
 
 
-class RoundRobin(Sharing):
+class RoundRobinSharing(Sharing):
     """A queue per device; the devices that have something take turns, a packet each."""
 
     kind: Literal["round_robin"] = "round_robin"
 
-    def server(self, curve: Curve, now_s: float) -> Server[J]:
-        return RoundRobinServer(curve, now_s)
+    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
+        return RoundRobinTransmitter(curve, now_s)
 
 
 class ProcessorSharing(Sharing):
@@ -108,8 +108,8 @@ class ProcessorSharing(Sharing):
     kind: Literal["processor"] = "processor"
     fluid: ClassVar[bool] = True
 
-    def server(self, curve: Curve, now_s: float) -> Server[J]:
-        return ProcessorServer(curve, now_s)
+    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
+        return ProcessorTransmitter(curve, now_s)
 
 
 class Own(Sharing):
@@ -118,17 +118,17 @@ class Own(Sharing):
     kind: Literal["own"] = "own"
     lane_per_device: ClassVar[bool] = True
 
-    def server(self, curve: Curve, now_s: float) -> Server[J]:
-        return FifoServer(curve, now_s)
+    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
+        return FifoTransmitter(curve, now_s)
 
 
-class FifoServer(Server[J]):
+class FifoTransmitter(Transmitter[Q]):
     """One packet at a time, in order of arrival."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         super().__init__(curve, now_s)
-        self._queue: deque[J] = deque()
-        self._sent: J | None = None
+        self._queue: deque[Q] = deque()
+        self._sent: Q | None = None
         self._rested = True
 
     @property
@@ -139,51 +139,51 @@ class FifoServer(Server[J]):
     def waiting(self) -> int:
         return len(self._queue)
 
-    def join(self, job: J, now_s: float) -> None:
-        self._queue.append(job)
+    def join(self, packet: Q, now_s: float) -> None:
+        self._queue.append(packet)
 
-    def start(self, now_s: float) -> J | None:
+    def start(self, now_s: float) -> Q | None:
         if self._sent is not None:
             return None
-        job = self._next()
-        if job is None:
+        packet = self._next()
+        if packet is None:
             self._rested = True
             return None
         before = self._position
         if self._rested:
             self._rested = False
-            before = self._curve.idle(before, now_s, job.index)
+            before = self._curve.idle(before, now_s, packet.index)
         else:
-            before = Position(before[0], before[1], job.index)
-        self._sent = job
+            before = Position(before[0], before[1], packet.index)
+        self._sent = packet
         self._curve.forget(before[0])
-        self.begin_s = self._curve.ready_s(before, job.bits)
-        self._position = self._curve.finish(before, job.bits)
+        self.begin_s = self._curve.ready_s(before, packet.bits)
+        self._position = self._curve.finish(before, packet.bits)
         self.due_s = self._position[0]
         self.version += 1
-        return job
+        return packet
 
-    def leave(self, now_s: float) -> J:
-        job, self._sent = self._sent, None
+    def leave(self, now_s: float) -> Q:
+        packet, self._sent = self._sent, None
         self.began_s = self.begin_s
         self.due_s = inf
-        assert job is not None, "I5: a departure from an idle link"
-        return job
+        assert packet is not None, "I5: a departure from an idle link"
+        return packet
 
-    def discard(self, unwanted: Collection[J]) -> list[J]:
+    def discard(self, unwanted: Collection[Q]) -> list[Q]:
         self._queue, gone = _part(self._queue, unwanted)
         return gone
 
-    def _next(self) -> J | None:
+    def _next(self) -> Q | None:
         return self._queue.popleft() if self._queue else None
 
 
-class RoundRobinServer(FifoServer[J]):
+class RoundRobinTransmitter(FifoTransmitter[Q]):
     """One packet at a time, the devices in turn."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         super().__init__(curve, now_s)
-        self._queues: dict[int, deque[J]] = {}
+        self._queues: dict[int, deque[Q]] = {}
         self._turns: deque[int] = deque()
         self._waiting = 0
 
@@ -191,17 +191,17 @@ class RoundRobinServer(FifoServer[J]):
     def waiting(self) -> int:
         return self._waiting
 
-    def join(self, job: J, now_s: float) -> None:
-        device = job.index[0]
+    def join(self, packet: Q, now_s: float) -> None:
+        device = packet.index[0]
         queue = self._queues.setdefault(device, deque())
         if not queue:
             self._turns.append(device)
-        queue.append(job)
+        queue.append(packet)
         self._waiting += 1
 
-    def discard(self, unwanted: Collection[J]) -> list[J]:
-        gone: list[J] = []
-        for device in {job.index[0] for job in unwanted} & self._queues.keys():
+    def discard(self, unwanted: Collection[Q]) -> list[Q]:
+        gone: list[Q] = []
+        for device in {packet.index[0] for packet in unwanted} & self._queues.keys():
             self._queues[device], left = _part(self._queues[device], unwanted)
             gone += left
             if not self._queues[device] and device in self._turns:
@@ -209,18 +209,18 @@ class RoundRobinServer(FifoServer[J]):
         self._waiting -= len(gone)
         return gone
 
-    def _next(self) -> J | None:
+    def _next(self) -> Q | None:
         if not self._turns:
             return None
         device = self._turns.popleft()
-        job = self._queues[device].popleft()
+        packet = self._queues[device].popleft()
         self._waiting -= 1
         if self._queues[device]:
             self._turns.append(device)
-        return job
+        return packet
 
 
-class ProcessorServer(Server[J]):
+class ProcessorTransmitter(Transmitter[Q]):
     """Virtual work: v grows by the bits that each packet gets; a packet that joins at v leaves at v + its bits."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
@@ -228,8 +228,8 @@ class ProcessorServer(Server[J]):
         self._virtual_bits = 0.0
         self._at_s = now_s
         self._order = 0
-        self._active: list[tuple[float, int, float, J]] = []
-        self._joined: deque[J] = deque()
+        self._active: list[tuple[float, int, float, Q]] = []
+        self._joined: deque[Q] = deque()
 
     @property
     def present(self) -> int:
@@ -239,27 +239,27 @@ class ProcessorServer(Server[J]):
     def waiting(self) -> int:
         return max(0, self.present - 1)
 
-    def join(self, job: J, now_s: float) -> None:
-        self._joined.append(job)
+    def join(self, packet: Q, now_s: float) -> None:
+        self._joined.append(packet)
 
-    def start(self, now_s: float) -> J | None:
+    def start(self, now_s: float) -> Q | None:
         if not self._joined:
             return None
         self._advance(now_s)
         self.begin_s = now_s
-        job = self._joined.popleft()
+        packet = self._joined.popleft()
         self._order += 1
-        heappush(self._active, (self._virtual_bits + job.bits, self._order, now_s, job))
+        heappush(self._active, (self._virtual_bits + packet.bits, self._order, now_s, packet))
         self._plan(now_s)
-        return job
+        return packet
 
-    def leave(self, now_s: float) -> J:
-        self._virtual_bits, _, self.began_s, job = heappop(self._active)
+    def leave(self, now_s: float) -> Q:
+        self._virtual_bits, _, self.began_s, packet = heappop(self._active)
         self._at_s = now_s
         self._plan(now_s)
-        return job
+        return packet
 
-    def discard(self, unwanted: Collection[J]) -> list[J]:
+    def discard(self, unwanted: Collection[Q]) -> list[Q]:
         self._joined, gone = _part(self._joined, unwanted)
         return gone
 
@@ -280,6 +280,9 @@ class ProcessorServer(Server[J]):
             self.due_s = self._curve.finish(Position(now_s), left_bits).time_s
 
 
-def _part(queue: deque[J], unwanted: Collection[J]) -> tuple[deque[J], list[J]]:
+def _part(queue: deque[Q], unwanted: Collection[Q]) -> tuple[deque[Q], list[Q]]:
     """The queue without the unwanted packets, and those of them that it held."""
-    return deque(job for job in queue if job not in unwanted), [job for job in queue if job in unwanted]
+    kept, gone = deque[Q](), list[Q]()
+    for packet in queue:
+        (gone if packet in unwanted else kept).append(packet)
+    return kept, gone

@@ -23,7 +23,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 import models.zoo  # noqa: F401  registers the pairs
 from channels.link.arq import SelectiveRepeat
 from channels.link.link_config import LinkConfig, check_round_trip
-from channels.link.rates import Constant as ConstantRate
+from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
 from kinds.files import sha256
 from models.interface import Pair

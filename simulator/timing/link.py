@@ -14,7 +14,7 @@ from typing import Final
 
 import simpy
 
-from channels.link.arq import Verdict
+from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer
@@ -305,7 +305,7 @@ class Link:
         config = self.config
         rate, loss, delay, ack = (self._uniforms.under(key + 1, purpose) for purpose in range(4))
         lane = self._lanes[key] = Lane(
-            server=config.sharing.server(config.rate.curve(rate), self.env.now),
+            server=config.sharing.transmitter(config.rate.curve(rate), self.env.now),
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.process(ack),

@@ -16,7 +16,7 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess
 from channels.link.rates import MessageIndex
-from channels.link.sharing import Server
+from channels.link.sharing import Transmitter
 from simulator.results.station import Customer
 
 QUEUE: Final = "queue"

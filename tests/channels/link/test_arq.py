@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from channels.link.arq import Arq, Packet, Sender, Verdict
+from channels.link.arq import Arq, Expiry, Packet, Sender
 
 
 def sender(kind: str = "stop_and_wait", **fields: Any) -> Sender[Packet]:
@@ -36,20 +36,20 @@ def test_the_window_spans_from_the_oldest_unacknowledged() -> None:
 def test_a_timer_that_an_acknowledgement_or_a_repeat_overtook_is_stale() -> None:
     machine, packet = sender(), Packet(1)
     machine.offer(packet)
-    assert machine.on_timeout(packet, 0) is Verdict.RESEND
+    assert machine.on_timeout(packet, 0) is Expiry.RESEND
     assert packet.attempt == 1
-    assert machine.on_timeout(packet, 0) is Verdict.STALE
+    assert machine.on_timeout(packet, 0) is Expiry.STALE
     machine.on_ack(packet, 1.0)
-    assert machine.on_timeout(packet, 1) is Verdict.STALE
+    assert machine.on_timeout(packet, 1) is Expiry.STALE
 
 
 def test_there_is_a_pause_after_so_many_attempts_in_a_row() -> None:
     machine, packet = sender(max_attempts=2), Packet(1)
     machine.offer(packet)
     verdicts = [machine.on_timeout(packet, attempt) for attempt in range(5)]
-    resend, pause = Verdict.RESEND, Verdict.PAUSE
+    resend, pause = Expiry.RESEND, Expiry.PAUSE
     assert verdicts == [resend, pause, resend, pause, resend]
-    assert machine.on_timeout(packet, 3) is Verdict.STALE
+    assert machine.on_timeout(packet, 3) is Expiry.STALE
 
 
 def test_forgotten_packets_make_room() -> None:
@@ -58,7 +58,7 @@ def test_forgotten_packets_make_room() -> None:
     for packet in packets:
         machine.offer(packet)
     assert list(machine.forget(packets[:3])) == packets[3:]
-    assert machine.on_timeout(packets[0], 0) is Verdict.STALE
+    assert machine.on_timeout(packets[0], 0) is Expiry.STALE
 
 
 def test_jacobson_and_karn_follow_a_sequence_computed_by_hand() -> None:
@@ -136,7 +136,7 @@ def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: 
             delivered.append(packet)
         if fate == "heard":
             air += machine.on_ack(packet, float(events))
-        elif machine.on_timeout(packet, packet.attempt) is Verdict.RESEND:
+        elif machine.on_timeout(packet, packet.attempt) is Expiry.RESEND:
             air.append(packet)
         late += [packet] * (fate == "late")
     assert sorted(packet.bits for packet in delivered) == list(range(count))
@@ -162,7 +162,7 @@ def test_a_packet_that_pauses_lets_others_go_and_comes_back_in_turn() -> None:
     machine = sender(max_attempts=1)
     first, second, third = (Packet(1) for _ in range(3))
     assert [machine.offer(packet) for packet in (first, second, third)] == [True, False, False]
-    assert machine.on_timeout(first, 0) is Verdict.PAUSE
+    assert machine.on_timeout(first, 0) is Expiry.PAUSE
     assert list(machine.suspend(first)) == [second]
     assert not machine.offer(first)
     assert list(machine.on_ack(second, 1.0)) == [third]

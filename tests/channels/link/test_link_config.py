@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from channels.link.arq import Arq
 from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.presets import PRESETS
-from channels.link.rates import Constant, Rate
+from channels.link.rates import ConstantRate, Rate
 from channels.link.sharing import Sharing
 from kinds import ConfigError
 
@@ -75,4 +75,4 @@ def test_each_field_has_a_default_and_a_description() -> None:
         for name, field in part.model_fields.items():
             assert not field.is_required()
             assert name == "kind" or field.description, f"{part.__name__}.{name}"
-    assert LinkConfig().rate == Constant(bps=100_000)
+    assert LinkConfig().rate == ConstantRate(bps=100_000)
