@@ -26,8 +26,10 @@ from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
 from kinds.files import sha256
+from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.latency import Latency
+from models.clocks.roofline import Roofline
 from models.interface import Pair
-from models.latency import DEVICES, SIZES, Latency, Roofline
 from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Closed, Workload

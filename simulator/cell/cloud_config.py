@@ -9,7 +9,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kinds import Choice, Part
-from models.latency import DEVICES, SIZES, Latency, Roofline
+from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.latency import Latency
+from models.clocks.roofline import Roofline
 from simulator.cell.downtime import Downtime, NoDowntime
 
 

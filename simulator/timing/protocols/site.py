@@ -14,7 +14,7 @@ from functools import lru_cache
 import simpy
 
 from channels.codec import wire
-from models.latency import Latency
+from models.clocks.latency import Latency
 from simulator.cell.cell import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified

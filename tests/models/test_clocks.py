@@ -6,15 +6,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import one_line
-from models.latency import DEVICES, SIZES, Affine, Constant, Device, Latency, Roofline, Size
+from models.clocks.affine import Affine
+from models.clocks.constant import ConstantLatency
+from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize
+from models.clocks.latency import Latency
+from models.clocks.roofline import Roofline
 
 work = st.lists(st.tuples(st.integers(1, 500), st.integers(0, 2000)), min_size=1, max_size=8)
-UNIT = Device(name="unit", flops_per_s=1e3, bytes_per_s=1e2)
-TINY = Size(name="tiny", parameters=10, layers=2, width=3, kv_width=1)
+UNIT = Accelerator(name="unit", flops_per_s=1e3, bytes_per_s=1e2)
+TINY = ModelSize(name="tiny", parameters=10, layers=2, width=3, kv_width=1)
 
 
 def test_constant_ignores_the_work():
-    assert Constant(per_pass_s=0.5).pass_s([(1, 0), (7, 9)]) == 0.5
+    assert ConstantLatency(per_pass_s=0.5).pass_s([(1, 0), (7, 9)]) == 0.5
 
 
 def test_affine_sums_its_terms_over_the_batch():
@@ -82,7 +86,7 @@ def test_every_listed_figure_names_its_source():
 
 
 def test_an_empty_pass_is_refused():
-    for latency in (Constant(), Affine(), Roofline()):
+    for latency in (ConstantLatency(), Affine(), Roofline()):
         with pytest.raises(ValueError, match="empty"):
             latency.pass_s([])
 
