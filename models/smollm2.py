@@ -18,7 +18,7 @@ from models.interface import LoadedPair
 from models.prompt_files import PROMPTS, read_prompts
 
 if TYPE_CHECKING:
-    from models.huggingface import HuggingFaceModel
+    from models.transformer import TransformerModel
 
 END_OF_TURN = "<|im_end|>"
 
@@ -52,7 +52,7 @@ class SmolLM2(Bundled):
         """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""
         from tokenizers import Tokenizer
 
-        from models.huggingface import load_model
+        from models.transformer import load_model
 
         self._card.verify(self.home, [self.weights])
         folder = smollm2_files.verifier_folder()
@@ -61,11 +61,11 @@ class SmolLM2(Bundled):
         verifier = load_model(folder, smollm2_files.GGUF_SHA256, "cpu")
         return LoadedPair(self._drafter(folder), verifier, prompts, tokenizer.token_to_id(END_OF_TURN))
 
-    def _drafter(self, verifier: Path) -> HuggingFaceModel:
+    def _drafter(self, verifier: Path) -> TransformerModel:
         from safetensors.torch import load_file, save_file
 
-        from models.huggingface import HuggingFaceModel
         from models.smollm2_network import assemble, network
+        from models.transformer import TransformerModel
 
         digest = self._card.sha256[self.weights]
 
@@ -75,4 +75,4 @@ class SmolLM2(Bundled):
 
         folder = smollm2_files.cached(f"drafter-{digest[:12]}", build)
         weights = load_file(folder / "model.safetensors")
-        return HuggingFaceModel(network(weights), fingerprint(smollm2_files.GGUF_SHA256, digest), "cpu")
+        return TransformerModel(network(weights), fingerprint(smollm2_files.GGUF_SHA256, digest), "cpu")

@@ -50,7 +50,7 @@ class Sotu(Bundled):
         """See `Pair.load`."""
         from tokenizers import Tokenizer
 
-        from models.huggingface import load_model
+        from models.transformer import load_model
 
         self._card.verify(self.home, self._files)
         tokenizer = Tokenizer.from_file(str(self.home / "tokenizer.json"))
@@ -101,7 +101,7 @@ class _TwoFolders(Pair):
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes."""
-        from models.huggingface import load_model, load_tokenizer
+        from models.transformer import load_model, load_tokenizer
 
         folders = [_fetched(name) for name in (self.drafter, self.verifier)]
         tokenizers = [load_tokenizer(folder) for folder in folders]

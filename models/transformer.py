@@ -31,7 +31,7 @@ from models.cards import fingerprint
 from models.interface import CachedText, DeviceName, Laws, require_text
 
 
-def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> HuggingFaceModel:
+def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> TransformerModel:
     """The model saved in `folder` (config.json and safetensors, sharded or not), in float32.
 
     `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. Raises
@@ -55,7 +55,7 @@ def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> 
         raise ConfigError(f"{folder}: no causal language model could be read ({first_line(error)})") from error
     if missing := sorted(report["missing_keys"]):
         raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
-    return HuggingFaceModel(network, fingerprint(weights_hash), device)
+    return TransformerModel(network, fingerprint(weights_hash), device)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -85,7 +85,7 @@ def _has_attention_layers(config: PreTrainedConfig) -> bool:
     return hasattr(config, "num_attention_heads") and not hasattr(config, "state_size")
 
 
-class HuggingFaceModel:
+class TransformerModel:
     """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread."""
 
     def __init__(self, network: PreTrainedModel, fingerprint: str, device: DeviceName = "cpu") -> None:
@@ -101,13 +101,13 @@ class HuggingFaceModel:
 
     def open(self, temperature: float) -> CachedText:
         """See `LanguageModel.open`."""
-        return HuggingFaceText(self, temperature)
+        return TransformerText(self, temperature)
 
 
-class HuggingFaceText:
+class TransformerText:
     """One text, its keys and values. See `CachedText`."""
 
-    def __init__(self, model: HuggingFaceModel, temperature: float) -> None:
+    def __init__(self, model: TransformerModel, temperature: float) -> None:
         self._network = model.network
         self._device = model.network.device
         self._context_tokens = model.context_tokens

@@ -9,8 +9,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from kinds import ConfigError
-from models.huggingface import HuggingFaceModel, load_model
 from models.interface import Pair
+from models.transformer import TransformerModel, load_model
 from models.zoo import HuggingFace
 from tests.models import tiny
 
@@ -19,7 +19,7 @@ ARCHITECTURES = sorted(tiny.CONFIGS)
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def model(request):
-    return HuggingFaceModel(tiny.network(request.param), "tiny")
+    return TransformerModel(tiny.network(request.param), "tiny")
 
 
 def fresh_laws(model, tokens, temperature=1.0):
@@ -114,7 +114,7 @@ def test_greedy_ties_go_to_the_lowest_id():
     network = tiny.network("llama")
     with torch.no_grad():
         network.lm_head.weight.zero_()
-    law = HuggingFaceModel(network, "flat").open(0.0).laws((3,), 1)[0]
+    law = TransformerModel(network, "flat").open(0.0).laws((3,), 1)[0]
     assert law[0] == 1 and law.sum() == 1
 
 
@@ -130,7 +130,7 @@ def test_a_saved_model_loads_to_the_same_laws(architecture, tmp_path):
     tiny.save(tmp_path, architecture)
     loaded = load_model(tmp_path, "hash", "cpu")
     assert (loaded.vocabulary, loaded.context_tokens) == (tiny.VOCABULARY, tiny.CONTEXT)
-    direct = HuggingFaceModel(tiny.network(architecture), "direct")
+    direct = TransformerModel(tiny.network(architecture), "direct")
     np.testing.assert_array_equal(loaded.open(1.0).laws((1, 2, 3), 2), direct.open(1.0).laws((1, 2, 3), 2))
 
 
@@ -138,7 +138,7 @@ def test_sharded_weights_load_whole_and_a_lost_shard_is_named(tmp_path):
     tiny.network("llama").save_pretrained(tmp_path, max_shard_size="20KB")
     shards = sorted(tmp_path.glob("*.safetensors"))
     assert len(shards) > 1
-    whole = HuggingFaceModel(tiny.network("llama"), "direct").open(1.0).laws((4, 2), 1)
+    whole = TransformerModel(tiny.network("llama"), "direct").open(1.0).laws((4, 2), 1)
     np.testing.assert_array_equal(load_model(tmp_path, "hash", "cpu").open(1.0).laws((4, 2), 1), whole)
     shards[1].unlink()
     with pytest.raises(ConfigError, match=shards[1].name) as error:
