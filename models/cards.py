@@ -1,16 +1,20 @@
-"""What decides a model: the card that records the files of its weights, and the hash of it all. Never imports torch."""
+"""What decides a model: the card that records the files of its weights, the pair that such a card describes, and a hash
+of it all. Never imports torch."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import ConfigDict, ValidationError
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import read_text, sha256
+from models.interface import Pair
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -35,6 +39,24 @@ class Card(Part):
         for name in names:
             if self.hash_of(name) != sha256(folder / name):
                 raise ConfigError(f"{folder / name}: damaged (its sha256 is not the recorded one); install it again")
+
+
+class Bundled(Pair):
+    """A pair described by `home / card.json`. Raises ConfigError where that is missing or malformed."""
+
+    home: ClassVar[Path]
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return self._card.vocabulary
+
+    @cached_property
+    def context_tokens(self) -> int:
+        return self._card.context_tokens
+
+    @cached_property
+    def _card(self) -> Card:
+        return read_card(self.home / "card.json")
 
 
 def read_card(path: Path) -> Card:

@@ -1,4 +1,4 @@
-"""The pairs a cell can name: `sotu` (bundled), any Hugging Face pair, and presets of published pairs.
+"""The pairs a cell can name: those of `bundled`, `synthetic`, any two models of the hub or on disk, published pairs.
 
 Describing a pair reads small JSON files on this machine only; what is on the hub is fetched by `prepare` or `load`, and
 torch is imported by `load`.
@@ -15,57 +15,18 @@ from pydantic import Field
 
 from kinds import ConfigError, first_line
 from kinds.files import sha256, sha256_once
-from models import smollm2 as smollm2  # registers the kind `smollm2`
-from models import synthetic as synthetic  # registers the kind `synthetic`
-from models.bundled import Bundled
-from models.cards import WEIGHTS, fingerprint
+from models import synthetic as synthetic  # registers its kind, as those of `bundled` do
+from models.bundled import smollm2 as smollm2
+from models.bundled import sotu as sotu
+from models.cards import fingerprint
 from models.interface import DeviceName, LoadedPair, Pair
 from models.prompt_files import ADDRESSES, read_prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-END_TOKEN = 0
-"""Of the sotu vocabulary: what training put between two addresses."""
-Rung = Literal["100k", "1m"]
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """What is downloaded of a model."""
-
-
-class Sotu(Bundled):
-    """Two rungs of our own ladder, trained on State of the Union addresses; prompts from held-out addresses."""
-
-    summary: ClassVar[str] = "small Llama models on one 1,024-token BPE of State of the Union addresses, bundled"
-    home: ClassVar[Path] = WEIGHTS / "sotu"
-
-    kind: Literal["sotu"] = "sotu"
-    drafter: Rung = Field(default="100k", description="rung that drafts, by its number of parameters")
-    verifier: Rung = Field(default="1m", description="rung that verifies, by its number of parameters")
-
-    @cached_property
-    def fingerprint(self) -> str:
-        return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256(ADDRESSES))
-
-    def load(self) -> LoadedPair:
-        """See `Pair.load`."""
-        from tokenizers import Tokenizer
-
-        from models.transformer import load_model
-
-        self._card.verify(self.home, self._files)
-        tokenizer = Tokenizer.from_file(str(self.home / "tokenizer.json"))
-        drafter, verifier = (
-            load_model(self.home / rung, self._card.hash_of(f"{rung}/model.safetensors"), "cpu")
-            for rung in (self.drafter, self.verifier)
-        )
-        prompts = read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids))
-        return LoadedPair(drafter, verifier, prompts, END_TOKEN)
-
-    @property
-    def _files(self) -> list[str]:
-        return ["tokenizer.json"] + [
-            f"{rung}/{name}" for rung in (self.drafter, self.verifier) for name in ("config.json", "model.safetensors")
-        ]
 
 
 class _TwoFolders(Pair):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from models.smollm2_files import verifier_folder
+from models.bundled.smollm2_wheel import verifier_folder
 from models.training.smollm2_openings import chat, opening
 from models.training.smollm2_teacher import Teacher, Windows, write
 

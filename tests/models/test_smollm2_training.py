@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from models.smollm2 import SmolLM2  # noqa: E402
+from models.bundled.smollm2 import SmolLM2  # noqa: E402
 from models.training import smollm2_data as data  # noqa: E402
 from models.training.smollm2_distil import loss, usage  # noqa: E402
 from models.training.smollm2_openings import chat, opening  # noqa: E402
@@ -24,7 +24,7 @@ PROMPTS = [[504, 2638, 282], [1, 4093, 198], [9]]
 def teacher():
     if reason := SmolLM2.available():
         pytest.skip(reason)
-    from models.smollm2_files import verifier_folder
+    from models.bundled.smollm2_wheel import verifier_folder
 
     torch.set_num_threads(1)
     return Teacher(verifier_folder())
@@ -38,7 +38,7 @@ def written(teacher):
 def test_labels_are_the_verifiers_law(written):
     from transformers import LlamaForCausalLM
 
-    from models.smollm2_files import verifier_folder
+    from models.bundled.smollm2_wheel import verifier_folder
 
     windows, hidden = written
     verifier = LlamaForCausalLM.from_pretrained(verifier_folder(), dtype=torch.float32).eval()

@@ -11,9 +11,9 @@ import pytest
 
 from kinds import ConfigError
 from kinds.files import sha256
+from models.bundled.sotu import Sotu
 from models.cards import WEIGHTS
 from models.interface import Pair
-from models.zoo import Sotu
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import scenarios.running
 import scenarios.searching
 import simulator
 import simulator.sweeps.search
-from models.zoo import Sotu
+from models.bundled.sotu import Sotu
 from scenarios.registry import NAMES, scenario
 from simulator.decoding.decoder import load
 

@@ -10,7 +10,7 @@ import pytest
 
 import plots
 from kinds import ConfigError
-from models.smollm2 import SmolLM2
+from models.bundled.smollm2 import SmolLM2
 from scenarios.derived import sources
 from scenarios.registry import NAMES, scenario
 from scenarios.scenario import Changes, Quick, Scenario, job_of

@@ -14,8 +14,8 @@ import pytest
 from cells import SCHEMES
 
 from channels.uniforms import Uniforms
+from models.bundled.sotu import Sotu
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
-from models.zoo import Sotu
 from simulator import Cell, simulate
 from simulator.decoding.decoder import RequestNoise
 from simulator.decoding.memory import Memory, Tree

@@ -8,12 +8,12 @@ import torch  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 from models.prompt_files import ADDRESSES, read_prompts  # noqa: E402
-from models.training import addresses, sotu  # noqa: E402
+from models.training import addresses, train_sotu  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return Tokenizer.from_file(str(sotu.HOME / "tokenizer.json"))
+    return Tokenizer.from_file(str(train_sotu.HOME / "tokenizer.json"))
 
 
 def test_a_tenth_of_the_addresses_is_held_out_and_no_other():
@@ -40,15 +40,15 @@ def test_the_stream_is_the_addresses_between_end_tokens(tokenizer):
 
 
 def test_training_learns_and_its_seed_decides(monkeypatch):
-    monkeypatch.setattr(sotu, "WINDOW", 32)
-    monkeypatch.setattr(sotu, "WINDOWS", 4)
-    rung = sotu.Rung(width=16, layers=1, heads=2, feed_forward=24, steps=60)
+    monkeypatch.setattr(train_sotu, "WINDOW", 32)
+    monkeypatch.setattr(train_sotu, "WINDOWS", 4)
+    rung = train_sotu.Rung(width=16, layers=1, heads=2, feed_forward=24, steps=60)
     stream = torch.arange(4000) % 7
     losses, weights = [], []
     for seed in (0, 0, 1):
-        model = sotu._train_rung(rung, stream, seed, "tiny")
+        model = train_sotu._train_rung(rung, stream, seed, "tiny")
         weights.append(torch.cat([w.flatten() for w in model.parameters()]))
         with torch.no_grad():
-            losses.append(sotu._loss(model, stream[:33][None]).item())
+            losses.append(train_sotu._loss(model, stream[:33][None]).item())
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
     assert max(losses) < 6.93 - 1

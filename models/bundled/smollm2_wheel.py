@@ -61,7 +61,8 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
         build(fresh)
         digests = {path.name: sha256(path) for path in sorted(fresh.iterdir())}
         (fresh / "manifest.json").write_text(json.dumps(digests, indent=1) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
+        if not _is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:

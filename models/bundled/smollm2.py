@@ -1,7 +1,7 @@
 """The pair `smollm2`: SmolLM2-135M-Instruct verifies, a small drafter distilled from it drafts, V = 49,152.
 
 Describing the pair reads a card; `load` makes, once on a machine, the verifier's float32 weights and the drafter's
-embedding and head (models/smollm2_files.py) and reads them from the cache ever after.
+embedding and head (smollm2_wheel) and reads them from the cache ever after.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from kinds.files import sha256
-from models import smollm2_files
-from models.bundled import Bundled
-from models.cards import WEIGHTS, fingerprint
+from models.bundled import smollm2_wheel
+from models.cards import WEIGHTS, Bundled, fingerprint
 from models.interface import LoadedPair
 from models.prompt_files import PROMPTS, read_prompts
 
@@ -37,16 +36,16 @@ class SmolLM2(Bundled):
     def available(cls) -> str | None:
         """Why this pair cannot run here, on one line; None when it can. Imports neither torch nor the wheel."""
         if not (cls.home / cls.weights).is_file():
-            return f"{cls.home / cls.weights} is missing (python -m models.training.smollm2 makes it)"
-        return smollm2_files.unavailable()
+            return f"{cls.home / cls.weights} is missing (python -m models.training.train_smollm2 makes it)"
+        return smollm2_wheel.unavailable()
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(smollm2_files.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.texts))
+        return fingerprint(smollm2_wheel.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.texts))
 
     def prepare(self) -> None:
         """Dequantizes the verifier into the cache: some 20 s and 600 MB, once a machine."""
-        smollm2_files.verifier_folder()
+        smollm2_wheel.verifier_folder()
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""
@@ -55,16 +54,16 @@ class SmolLM2(Bundled):
         from models.transformer import load_model
 
         self._card.verify(self.home, [self.weights])
-        folder = smollm2_files.verifier_folder()
+        folder = smollm2_wheel.verifier_folder()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         prompts = read_prompts(self.texts, lambda text: list(tokenizer.encode(text).ids))
-        verifier = load_model(folder, smollm2_files.GGUF_SHA256, "cpu")
+        verifier = load_model(folder, smollm2_wheel.GGUF_SHA256, "cpu")
         return LoadedPair(self._drafter(folder), verifier, prompts, tokenizer.token_to_id(END_OF_TURN))
 
     def _drafter(self, verifier: Path) -> TransformerModel:
         from safetensors.torch import load_file, save_file
 
-        from models.smollm2_network import assemble, network
+        from models.bundled.smollm2_drafter import assemble, network
         from models.transformer import TransformerModel
 
         digest = self._card.sha256[self.weights]
@@ -73,6 +72,6 @@ class SmolLM2(Bundled):
             embedding = load_file(verifier / "model.safetensors")["model.embed_tokens.weight"]
             save_file(assemble(load_file(self.home / self.weights), embedding), folder / "model.safetensors")
 
-        folder = smollm2_files.cached(f"drafter-{digest[:12]}", build)
+        folder = smollm2_wheel.cached(f"drafter-{digest[:12]}", build)
         weights = load_file(folder / "model.safetensors")
-        return TransformerModel(network(weights), fingerprint(smollm2_files.GGUF_SHA256, digest), "cpu")
+        return TransformerModel(network(weights), fingerprint(smollm2_wheel.GGUF_SHA256, digest), "cpu")

