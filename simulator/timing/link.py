@@ -256,13 +256,13 @@ class Link:
             if not packet.acked:
                 self._close(packet, sender.forget([packet]))
             return
-        verdict = sender.on_timeout(packet, attempt)
-        if verdict is Verdict.STALE:
+        expiry = sender.on_timeout(packet, attempt)
+        if expiry is Expiry.STALE:
             return
         packet.port.timeouts += 1
-        if verdict is Verdict.RESEND:
+        if expiry is Expiry.RESEND:
             self._enqueue(packet)
-        elif verdict is Verdict.PAUSE:
+        elif expiry is Expiry.PAUSE:
             for other in sender.suspend(packet):
                 self._enqueue(other)
             later(self.env, self.config.arq.timeout_max_s, partial(self._resume, packet))

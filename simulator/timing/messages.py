@@ -110,7 +110,7 @@ class Fragment(Packet):
 class Lane:
     """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
 
-    server: Server[Fragment]
+    server: Transmitter[Fragment]
     loss: LossProcess
     delay: DelayProcess
     ack_loss: LossProcess

@@ -107,7 +107,7 @@ class OneUniform(Rejection):
 
 
 def test_drawing_and_judging_with_one_number_bends_the_law() -> None:
-    """The enumeration tells the two numbers apart, so by simulation, in rounds of one draft: rejections minus the summed
+    """The enumeration tells the two numbers apart, so by simulation, in rounds of one draft: rejections minus summed
     TV(qhat, p) are a martingale, within 5 sd of 0 unless one number does both."""
     for acceptance, sound in (("one_uniform_in_tests", False), ("rejection", True)):
         scheme = composed(max_drafts=1, sparsifier={"kind": "top_k", "k": 4}, acceptance=acceptance)
