@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.sweeps.workers import unordered
+from simulator.sweeps.crews import unordered
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell

@@ -25,7 +25,7 @@ from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.run import simulate
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
-from simulator.sweeps.workers import unordered
+from simulator.sweeps.crews import unordered
 
 Progress = Callable[[float, int, str], None]
 Tick = Callable[[float, str], None]
