@@ -1,54 +1,36 @@
-"""Columns that a scenario may sweep although no single field holds them: computed from a table's configuration columns.
+"""An axis that no field holds: a property of a part, such as `uplink.loss.mean_loss`, which each kind computes.
 
-They stand in place of the columns they are made of: those then tell no curves apart.
+Such an axis stands in place of the part's own fields: they then tell no curves apart, only the part's kind does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from simulator.cell.cell import Cell
+
+DECIMALS = 9
+"""Kinds that reach one value by different sums meet there."""
 
 
-@dataclass(frozen=True)
-class Derived:
-    """`value` of a row, made from the columns `of`."""
-
-    of: tuple[str, ...]
-    value: Callable[[pd.Series], float | None]
-
-
-def with_derived(table: pd.DataFrame, axis: str | None) -> pd.DataFrame:
-    """The table with the column `axis` if that is a derived one and every row has a value."""
-    made = DERIVED.get(axis or "")
-    if made is None or axis in table.columns or f"{_part(made)}.kind" not in table.columns:
-        return table
-    values = [value for _, row in table.iterrows() if (value := made.value(row)) is not None]
-    return table.copy().assign(**{str(axis): values}) if len(values) == len(table) else table
+def along(cells: Sequence[Cell], axis: str | None) -> dict[str, list[float]]:
+    """{axis: its value in each cell}; {} where a cell has such a field, or a part that gives no such number."""
+    if axis is None:
+        return {}
+    path, _, name = axis.rpartition(".")
+    parts: list[object] = list(cells)
+    for step in path.split("."):
+        parts = [getattr(part, step, None) for part in parts]
+    if any(name in getattr(type(part), "model_fields", {}) for part in parts):
+        return {}
+    values = [getattr(part, name, None) for part in parts]
+    found = [round(float(value), DECIMALS) for value in values if isinstance(value, int | float)]
+    return {axis: found} if len(found) == len(values) else {}
 
 
-def sources(axis: str | None) -> tuple[str, ...]:
-    """The columns that the derived column `axis` stands for; () for any other."""
-    return DERIVED[axis].of if axis in DERIVED else ()
-
-
-def _mean_loss(row: pd.Series) -> float | None:
-    """The share of packets lost in the long run, to nine digits; None for a kind that is not ours."""
-    kind = row["uplink.loss.kind"]
-    if kind == "bernoulli":
-        return float(row["uplink.loss.probability"])
-    if kind != "gilbert_elliott":
-        return 0.0 if kind == "none" else None
-    bad = row["uplink.loss.to_bad"] / (row["uplink.loss.to_bad"] + row["uplink.loss.to_good"])
-    return round(float(bad * row["uplink.loss.loss_bad"] + (1 - bad) * row["uplink.loss.loss_good"]), 9)
-
-
-def _part(made: Derived) -> str:
-    return made.of[0].rpartition(".")[0]
-
-
-_LOSS = ("probability", "to_bad", "to_good", "loss_bad", "loss_good")
-DERIVED: dict[str, Derived] = {"uplink.mean_loss": Derived(tuple(f"uplink.loss.{name}" for name in _LOSS), _mean_loss)}
+def sources(columns: Iterable[str], axis: str | None) -> tuple[str, ...]:
+    """The columns that such an axis stands in place of."""
+    part = (axis or "").rpartition(".")[0]
+    return tuple(name for name in columns if name.startswith(f"{part}.") and not name.endswith(".kind"))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 import plots
 from kinds import ConfigError
-from scenarios.derived import sources, with_derived
+from scenarios.derived import sources
 from simulator.results.intervals import axis_of, with_curves
 
 _NOTE = "scenario.json"
@@ -28,6 +28,8 @@ class Note:
     figures: Sequence[str] = tuple(plots.FIGURES)
     hidden: Sequence[str] = ()
     """Columns that tell no curves apart: what was searched and what was found."""
+    computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """The summary's columns that its file has not: an axis that is a property of a part."""
 
     def write(self, folder: Path) -> None:
         (folder / _NOTE).write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -43,29 +45,33 @@ class Note:
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{path}: not written by this program, {error}") from None
 
+    def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
+        """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
+        axis = axis_of(table.drop(columns=list(self.hidden), errors="ignore"), self.axis)
+        replaced = sources(table.columns, axis) if axis in self.computed else ()
+        return with_curves(table, axis, (*self.hidden, *replaced)), axis
+
 
 def redraw(folder: Path) -> Iterator[Path]:
     """Draws `folder`'s figures again; the files as they are written. Raises ConfigError where it holds no summary."""
     path = folder / (CAPACITY if (folder / CAPACITY).is_file() else "summary.csv")
     if not path.is_file():
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
+    note = Note.read(folder)
     try:
-        summary = pd.read_csv(path)
+        summary = pd.read_csv(path).copy().assign(**note.computed)  # the copy: a wide file is read in pieces
     except ValueError as error:
         raise ConfigError(f"{path}: not a summary table, {error}") from None
     if "scheme.kind" not in summary.columns or summary.empty:
         raise ConfigError(f"{path}: not a summary table")
-    return draw_all(summary, Note.read(folder), folder / "figures")
+    return draw_all(*note.curved(summary), note.figures, folder / "figures")
 
 
-def draw_all(summary: pd.DataFrame, note: Note, folder: Path) -> Iterator[Path]:
-    """Draws the note's figures of `summary` into `folder`, leaving out those that the table has nothing for."""
-    summary = with_derived(summary, note.axis)
-    axis = axis_of(summary.drop(columns=list(note.hidden), errors="ignore"), note.axis)
-    curves = with_curves(summary, axis, (*note.hidden, *sources(axis)))
-    for name in note.figures:
+def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Draws `figures` of a summary with curves into `folder`, leaving out those that the table has nothing for."""
+    for name in figures:
         if name not in plots.FIGURES:
             raise ConfigError(f"figure = {name!r}: must be one of {', '.join(plots.FIGURES)}")
-        figure = plots.draw(name, curves, axis)
+        figure = plots.draw(name, summary, axis)
         if figure is not None:
             yield from plots.save(figure, folder, name)

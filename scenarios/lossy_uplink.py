@@ -39,7 +39,7 @@ SCENARIO = Scenario(
         "downlink.arq": ADAPTIVE,
     },
     grid={"scheme": ["cloud_only", "dense", "k_sqs", "c_sqs"], "uplink.loss": both(LOSSES)},
-    axis="uplink.mean_loss",
+    axis="uplink.loss.mean_loss",
     seeds=5,
     quick=Quick(base={"workload.requests": 3, "workload.output_tokens": 24}, grid={"uplink.loss": both(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.derived import sources, with_derived
+from scenarios.derived import along
 from scenarios.drawing import CAPACITY, Note, draw_all
 from scenarios.progress import Progress
 from scenarios.scenario import Job
 from scenarios.searching import FOUND, Search
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.results.findings import SEPARABLE
-from simulator.results.intervals import axis_of, summarise, with_curves
+from simulator.results.intervals import summarise
 from simulator.sweeps.store import SEARCH
 
 
@@ -31,18 +31,18 @@ def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bo
         cells = job.cells if search is None else search.cells(workers, overwrite=overwrite, progress=progress)
         keep = () if search is None else (SEARCH,)
         table = sweep(cells, out, workers, cluster, overwrite=overwrite, keep=keep, progress=progress)
-    note = Note(job.name, job.axis, tuple(job.figures), () if search is None else (search.field, *FOUND))
-    note.write(out)
-    table = with_derived(table, job.axis)
-    axis = axis_of(table.drop(columns=list(note.hidden), errors="ignore"), job.axis)
-    hidden = (*note.hidden, *sources(axis))
+    computed = along(cells, job.axis)
+    table = table.assign(**computed)
     summary = summarise(table)
     if search is not None:
         summary = search.beside(summary)
         summary.to_csv(out / CAPACITY, index=False)
         search.write()
-    figures = list(draw_all(summary, note, out / "figures"))
-    summary, table = with_curves(summary, axis, hidden), with_curves(table, axis, hidden)
+    hidden = () if search is None else (search.field, *FOUND)
+    note = Note(job.name, job.axis, job.figures, hidden, {name: summary[name].tolist() for name in computed})
+    note.write(out)
+    (summary, axis), (table, _) = note.curved(summary), note.curved(table)
+    figures = list(draw_all(summary, axis, note.figures, out / "figures"))
     return "\n".join([*job.notes, *_report(job, table, summary, axis), "", *_places(out, figures, search is not None)])
 
 

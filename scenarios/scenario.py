@@ -30,7 +30,8 @@ class Scenario:
     """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
 
     Field names are dotted, as in `--set` and `--grid`. `base` is what differs from a default cell; `axis` is the grid's
-    column that figures and findings run along. With an `objective` the number of devices is found, not given.
+    column that figures and findings run along, or a property of a part (`uplink.loss.mean_loss`). With an `objective`
+    the number of devices is found, not given.
     """
 
     name: str

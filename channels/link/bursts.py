@@ -43,6 +43,12 @@ class GilbertElliott(Loss):
     def process(self, uniforms: Uniforms) -> LossProcess:
         return _PerPacket(self, uniforms) if self.per == "packet" else _PerSecond(self, uniforms)
 
+    @property
+    def mean_loss(self) -> float:
+        """Of packets sent without regard to the state."""
+        bad = self.to_bad / (self.to_bad + self.to_good)
+        return bad * self.loss_bad + (1 - bad) * self.loss_good
+
 
 class _States:
     """The loss probability of each state, and the numbers that decide."""

@@ -32,6 +32,11 @@ class Loss(Choice, family=True):
     def process(self, uniforms: Uniforms) -> LossProcess:
         """The losses of one link that draws its randomness from `uniforms`."""
 
+    @property
+    def mean_loss(self) -> float | None:
+        """The share of packets lost in the long run; None where the kind does not say. An axis may run along it."""
+        return None
+
 
 class NoLoss(Loss):
     """Every packet arrives."""
@@ -40,6 +45,10 @@ class NoLoss(Loss):
 
     def process(self, uniforms: Uniforms) -> LossProcess:
         return _NEVER
+
+    @property
+    def mean_loss(self) -> float:
+        return 0.0
 
 
 class Bernoulli(Loss):
@@ -50,6 +59,10 @@ class Bernoulli(Loss):
 
     def process(self, uniforms: Uniforms) -> LossProcess:
         return _Independent(self.probability, uniforms)
+
+    @property
+    def mean_loss(self) -> float:
+        return self.probability
 
 
 class _Never:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from scenarios import running
-from scenarios.drawing import Note, draw_all
+from scenarios.drawing import draw_all
 from scenarios.readme import README, filled, tables
 from simulator.results.columns import BREAKDOWN, METRICS
 
@@ -33,9 +32,9 @@ def scheme_code() -> str:
     return code
 
 
-def only_latency(summary: pd.DataFrame, note: Note, folder: Path) -> Iterator[Path]:
+def only_latency(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
     """One figure of four: the others have tests of their own and cost a second each run."""
-    return draw_all(summary, replace(note, figures=["latency"]), folder)
+    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder)
 
 
 def run_tour(typed: Typed, folder: Path, options: tuple[str, ...]) -> None:
