@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from plots.lines_or_bars import Series, bars, changes, lines, room_for
 from plots.style import curves, level, looks, outside_legend, swept, upright
+from simulator.results.columns import CI_SUFFIX
 from simulator.results.units import quantity, title
 
 METRIC = "payload_bits_per_token"
@@ -32,7 +33,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     bars(ax, sent, series, looks(summary))
     level(ax, METRIC, "payload bits per output token")
     tops = [float(rows[METRIC].iloc[0]) for _, rows in curves(sent)]
-    halves = [float(rows[METRIC + "_ci95"].fillna(0.0).iloc[0]) for _, rows in curves(sent)]
+    halves = [float(rows[METRIC + CI_SUFFIX].fillna(0.0).iloc[0]) for _, rows in curves(sent)]
     for y, (top, half) in enumerate(zip(tops, halves, strict=True)):
         ax.annotate(quantity(top, ""), (top + half, y), (4, 0), textcoords="offset points", va="center", fontsize=9)
     highest = max(top + half for top, half in zip(tops, halves, strict=True))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from plots.style import curves
-from simulator.results.columns import BREAKDOWN
+from simulator.results.columns import BREAKDOWN, CURVE
 from simulator.results.units import prefix_of, quantity, title
 
 COLOURS: dict[str, str] = {
@@ -43,9 +43,9 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     chosen = _three(summary, axis)
     panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
     large = _large(summary, names)
-    names_in = 0.08 * summary["curve"].str.len().max()
+    names_in = 0.08 * summary[CURVE].str.len().max()
     figure = Figure(
-        figsize=(2.2 + names_in + 2.7 * len(panels), max(3.4, 1.2 + 0.32 * summary["curve"].nunique())),
+        figsize=(2.2 + names_in + 2.7 * len(panels), max(3.4, 1.2 + 0.32 * summary[CURVE].nunique())),
         layout="constrained",
     )
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]

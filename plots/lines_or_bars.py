@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from plots.style import Look, curves, place
-from simulator.results.columns import CI_SUFFIX
+from simulator.results.columns import CI_SUFFIX, CURVE
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def key(figure: Figure, labels: Sequence[str], columns: int) -> None:
 
 def room_for(summary: pd.DataFrame, bars_a_curve: int = 1) -> tuple[float, float]:
     """Inches across and down of a figure with those bars and the names of the curves beside them."""
-    names = summary["curve"].astype(str)
+    names = summary[CURVE].astype(str)
     return 5.2 + 0.08 * names.str.len().max(), max(2.6, 1.3 + 0.34 * bars_a_curve**0.5 * names.nunique())
 
 

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from simulator.results.columns import CURVE
 from simulator.results.units import PREFIXED, quantity, title, unit
 
 matplotlib.rcParams.update(
@@ -71,14 +72,14 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
     Where all are of one scheme, each has a colour and a marker of its own.
     """
     if summary["scheme.kind"].nunique() == 1:
-        names = list(dict.fromkeys(summary["curve"].astype(str)))
+        names = list(dict.fromkeys(summary[CURVE].astype(str)))
         first = SCHEMES.get(str(summary["scheme.kind"].iloc[0]), (_SPARE_COLOURS[0], _SPARE_MARKERS[0]))
         others = [look for look in SCHEMES.values() if look != first]
         return {name: Look(*([first, *others][place % len(SCHEMES)])) for place, name in enumerate(names)}
     found: dict[str, Look] = {}
     styles = dict(SCHEMES)
     seen: dict[str, int] = {}
-    pairs = zip(summary["curve"].astype(str), summary["scheme.kind"].astype(str), strict=True)
+    pairs = zip(summary[CURVE].astype(str), summary["scheme.kind"].astype(str), strict=True)
     for curve, kind in dict(pairs).items():
         if kind not in styles:
             spare = len(styles) - len(SCHEMES)
@@ -93,7 +94,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
 
 def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """(curve, its rows), in order of appearance."""
-    return [(str(curve), rows) for curve, rows in summary.groupby("curve", sort=False)]
+    return [(str(curve), rows) for curve, rows in summary.groupby(CURVE, sort=False)]
 
 
 def place(values: Iterable[float]) -> npt.NDArray[np.float64]:

@@ -32,6 +32,7 @@ class Finding:
     by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
+        from simulator.results.columns import CURVE
         from simulator.results.findings import lines
 
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
@@ -39,7 +40,7 @@ class Finding:
         return [
             prefix + line
             for rows in _parts(table[~table["scheme.kind"].isin(left_out)], self.by)
-            if rows["curve"].nunique() > 1
+            if rows[CURVE].nunique() > 1
             for line in lines(rows, axis, self.metric)
         ]
 
@@ -56,6 +57,7 @@ class Below:
     by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
+        from simulator.results.columns import CURVE
         from simulator.results.findings import comparison
 
         found = [
@@ -63,8 +65,8 @@ class Below:
             for one in self.first
             for other in self.second
             for rows in _parts(table, self.by)
-            for mine in rows.loc[rows["scheme.kind"] == one, "curve"].unique()
-            for theirs in rows.loc[rows["scheme.kind"] == other, "curve"].unique()
+            for mine in rows.loc[rows["scheme.kind"] == one, CURVE].unique()
+            for theirs in rows.loc[rows["scheme.kind"] == other, CURVE].unique()
         ]
         return [line for line in found if line]
 

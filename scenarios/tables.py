@@ -10,7 +10,7 @@ import pandas as pd
 
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
-from simulator.results.columns import CI_SUFFIX, CURVE
+from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 from simulator.sweeps.search import Objective
 
@@ -23,7 +23,7 @@ COSTS: tuple[tuple[str, str], ...] = (
     ("resampling_per_draft", "resampled"),
     ("rejection_bound", "its bound"),
 )
-STATIONS, OVERLOAD = ("uplink", "cloud", "downlink"), 0.95
+STATIONS = ("uplink", "cloud", "downlink")
 COSTS_HEADING = "bits per output token; drafts, accepted drafts per round; rejections per verified draft, its bound"
 
 
@@ -83,7 +83,7 @@ def costs(summary: pd.DataFrame) -> str:
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
-    """A line a curve with a station busy 95% of the time or more: at which values of the axis, which stations."""
+    """A line a curve that is overloaded: at which values of the axis, and which stations."""
     told = []
     for curve, rows in summary[summary["overloaded"] > 0].groupby(CURVE, sort=False):
         stations = [name for name in STATIONS if (rows[f"{name}_busy"] >= OVERLOAD).any()]

@@ -14,6 +14,8 @@ Type = Literal["int64", "float64", "bool"]
 
 CI_SUFFIX: Final = "_ci95"
 """In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
+OVERLOAD: Final = 0.95
+"""A station busy for this share of the time, or more, is overloaded."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
 

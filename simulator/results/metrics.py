@@ -15,15 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simulator.results.columns import BREAKDOWN, ROUND_COLUMNS
+from simulator.results.columns import BREAKDOWN, OVERLOAD, ROUND_COLUMNS
 from simulator.results.station import Station
 
 if TYPE_CHECKING:
     import pandas as pd
-
-OVERLOAD: Final = 0.95
-"""A station busy for this share of the time, or more, is overloaded."""
-
 
 @dataclass(frozen=True)
 class Way:
