@@ -16,6 +16,7 @@ from scenarios.searching import FOUND, Search
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
+from simulator.sweeps.crews import crew_of
 from simulator.sweeps.store import SEARCH
 
 
@@ -28,7 +29,9 @@ def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bo
 
     search = None if job.objective is None else Search(job.cells, job.objective, out)
     with Progress(quiet) as progress:
-        cells = job.cells if search is None else search.cells(workers, overwrite=overwrite, progress=progress)
+        cells = job.cells
+        if search is not None:
+            cells = search.cells(crew_of(workers, cluster), overwrite=overwrite, progress=progress)
         keep = () if search is None else (SEARCH,)
         table = sweep(cells, out, workers, cluster, overwrite=overwrite, keep=keep, progress=progress)
     computed = along(cells, job.axis)

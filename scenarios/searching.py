@@ -15,6 +15,7 @@ import pandas as pd
 
 from kinds.files import atomically
 from simulator.cell.cell import prepare_pairs
+from simulator.sweeps.crews import Crew
 from simulator.sweeps.search import Objective, capacities
 from simulator.sweeps.store import SEARCH, identity, make_way
 
@@ -39,14 +40,14 @@ class Search:
         self._found: dict[int, tuple[int, bool]] = {}
         self._tried: dict[int, Sequence[dict[str, object]]] = {}
 
-    def cells(self, workers: int, *, overwrite: bool, progress: Progress) -> list[Cell]:
+    def cells(self, crew: Crew, *, overwrite: bool, progress: Progress) -> list[Cell]:
         """The cells at what each setting bears, found now or read back. Raises ConfigError where `out` is taken."""
         if not self._remembered():
             make_way(self._out, overwrite)
         total = len(self._settings)
         missing = {place: cells for place, cells in enumerate(self._settings) if place not in self._found}
         progress(len(self._found), total, "resumed" if self._found else "")
-        for place, capacity in capacities(missing, self._objective, workers) if missing else ():
+        for place, capacity in capacities(missing, self._objective, crew):
             self._found[place] = capacity.found.value, capacity.found.bounded
             self._tried[place] = capacity.tried
             self._keep()

@@ -1,25 +1,100 @@
-"""Work in other processes of this machine."""
+"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
+
+Calls travel to them by pickle; what comes back does not depend on who did what, or when.
+"""
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from kinds import ConfigError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 R = TypeVar("R")
+Arguments = Sequence[tuple[object, ...]]
 
 
-def unordered(call: Callable[..., R], arguments: Iterable[tuple[object, ...]], processes: int) -> Iterator[R]:
-    """`call(*each)` for each of the arguments, as the results come; with one process, in this one."""
-    from joblib import Parallel, delayed
+class Crew(Protocol):
+    """Those who do the work."""
 
-    parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1, max_nbytes=None)
-    yield from parallel(delayed(_deaf)(os.getpid(), call, each) for each in arguments)
+    def here(self, calls: int) -> bool:
+        """Whether so many calls are all made in this very process."""
+        ...
+
+    def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
+        """`call(*each)` for each of the arguments, as the results come."""
+        ...
 
 
-def _deaf(parent: int, call: Callable[..., R], arguments: tuple[object, ...]) -> R:
+def crew_of(workers: int, cluster: str | None) -> Crew:
+    """So many processes, or the cluster at that address. Raises ConfigError where it cannot be reached."""
+    return Processes(workers) if cluster is None else Cluster(cluster)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """At most so many processes on this machine; with one, this one."""
+
+    number: int
+
+    def here(self, calls: int) -> bool:
+        return min(self.number, calls) <= 1
+
+    def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
+        if self.here(len(arguments)):
+            yield from (call(*each) for each in arguments)
+            return
+        from joblib import Parallel, delayed
+
+        processes = min(self.number, len(arguments))
+        parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1, max_nbytes=None)
+        yield from parallel(delayed(_uninterrupted)(call, each) for each in arguments)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a Dask cluster (extra `cluster`). Raises ConfigError where it cannot be reached."""
+
+    # Not joblib's backend of that name: where a worker dies for good it waits for ever.
+    address: str
+
+    def __post_init__(self) -> None:
+        self._client().close()
+
+    def here(self, calls: int) -> bool:
+        return False
+
+    def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
+        from distributed import KilledWorker, as_completed
+
+        with self._client() as client:
+            futures = [client.submit(call, *each, pure=False) for each in arguments]
+            completed: Iterator[tuple[object, R]] = as_completed(futures, with_results=True)
+            try:
+                yield from (result for _, result in completed)
+            except KilledWorker as error:
+                raise self._failed(error) from None
+
+    def _client(self) -> Client:
+        try:
+            from distributed import Client
+
+            return Client(self.address, timeout=10)
+        except ImportError:
+            raise ConfigError(f"cluster = {self.address}: needs the extra, pip install 'sqsim[cluster]'") from None
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> ConfigError:
+        return ConfigError(f"cluster = {self.address}: {' '.join(str(error).split())}")
+
+
+def _uninterrupted(call: Callable[..., R], arguments: tuple[object, ...]) -> R:
     """A worker leaves an interrupt from the keyboard to the process that it works for, which then stops it."""
-    if os.getpid() != parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     return call(*arguments)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.sweeps.crews import unordered
+from simulator.sweeps.crews import Crew
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -102,11 +102,11 @@ class Capacity:
 
 
 def capacities(
-    settings: Mapping[int, Sequence[Cell]], objective: Objective, workers: int
+    settings: Mapping[int, Sequence[Cell]], objective: Objective, crew: Crew
 ) -> Iterator[tuple[int, Capacity]]:
     """(key, capacity) of each setting as it is finished. A setting: cells that differ by their seeds alone."""
-    tasks = ((place, [cell.model_dump() for cell in cells], objective) for place, cells in settings.items())
-    yield from unordered(_capacity, tasks, min(workers, len(settings)) or 1)
+    tasks = [(place, [cell.model_dump() for cell in cells], objective) for place, cells in settings.items()]
+    yield from crew.unordered(_capacity, tasks)
 
 
 def _capacity(place: int, fields: list[dict[str, object]], objective: Objective) -> tuple[int, Capacity]:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -24,8 +22,8 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.run import simulate
+from simulator.sweeps.crews import Crew, crew_of
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
-from simulator.sweeps.crews import unordered
 
 Progress = Callable[[float, int, str], None]
 Tick = Callable[[float, str], None]
@@ -52,7 +50,7 @@ def sweep(
     path. `progress(done, total, label)` is called as groups of cells are finished, and from within a cell where only
     this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
     """
-    crew = Processes(workers) if cluster is None else Cluster(cluster)
+    crew = crew_of(workers, cluster)
     run = partial(_run, _groups(cells), crew, progress=progress or _silent)
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
@@ -92,51 +90,6 @@ def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     }
 
 
-class Crew(Protocol):
-    """Who does the work."""
-
-    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
-        """What `_group` gives of each task, as it comes. `tick` hears of the task under way, if that is a single one
-        in this process."""
-        ...
-
-
-@dataclass(frozen=True)
-class Processes:
-    """So many processes on this machine."""
-
-    number: int
-
-    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
-        processes = min(self.number, len(tasks))
-        if processes <= 1:
-            yield from (_group(*task, tick) for task in tasks)
-        else:
-            yield from unordered(_group, tasks, processes)
-
-
-class Cluster:
-    """The workers of a Dask cluster. Raises ConfigError where it cannot be reached."""
-
-    def __init__(self, address: str) -> None:
-        try:
-            from distributed import Client
-
-            self._client = Client(address, timeout=10)
-        except ImportError:
-            raise ConfigError(f"cluster = {address}: needs the extra, pip install 'sqsim[cluster]'") from None
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cluster = {address}: {' '.join(str(error).split())}") from None
-
-    def results(self, tasks: Sequence[Task], tick: Tick) -> Iterator[tuple[str, pd.DataFrame]]:
-        from distributed import as_completed
-
-        with self._client:
-            futures = [self._client.submit(_group, *task, pure=False) for task in tasks]
-            completed: Iterator[tuple[object, tuple[str, pd.DataFrame]]] = as_completed(futures, with_results=True)
-            yield from (result for _, result in completed)
-
-
 def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progress: Progress) -> Iterator[pd.DataFrame]:
     """The rows of each group's cells, as the groups are finished."""
     total, done = sum(map(len, groups.values())), 0
@@ -160,7 +113,8 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
     def tick(share: float, label: str) -> None:
         progress(done + share, total, label)
 
-    for name, rows in crew.results(tasks, tick):
+    call = partial(_group, tick=tick) if crew.here(len(tasks)) else _group
+    for name, rows in crew.unordered(call, tasks):
         if store is not None:
             store.keep(name)
         done += len(missing[name])

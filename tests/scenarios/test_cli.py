@@ -17,7 +17,6 @@ import pytest
 import scenarios.running
 import scenarios.searching
 import simulator
-import simulator.sweeps.search
 from models.bundled.sotu import Sotu
 from scenarios.registry import NAMES, scenario
 from simulator.decoding.decoder import load
@@ -185,6 +184,7 @@ MISTAKES = [
     ((*RUN, "--set=scheme=dense", "--grid=scheme=dense"), "both --set and --grid"),
     ((*RUN, "--workers=0"), "workers = 0"),
     ((*RUN, "--set=models.pair=sotu", "--cluster=nowhere"), "cluster = nowhere"),
+    (("run", "capacity", "--quick", "--cluster=nowhere"), "cluster = nowhere"),
     ((*RUN, "--import=missing.py"), "missing.py"),
     ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
     ((*RUN, "--out=raises.py/below"), "raises.py/below"),
@@ -348,8 +348,7 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
         assert f"{row['capacity']:.0f}" in out
     swept = pd.read_csv(tmp_path / "found" / "cells.csv")
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
-    monkeypatch.setattr(simulator.sweeps.search, "capacities", None)
-    monkeypatch.setattr(scenarios.searching, "capacities", None)
+    monkeypatch.setattr(scenarios.searching, "capacities", lambda missing, *_: iter(missing.items()))  # none are
     assert typed(*command, "--out=found") == (0, out, "")
     status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
     assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err

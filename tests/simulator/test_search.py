@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_paths import changed, validated
+from simulator.sweeps.crews import Processes
 from simulator.sweeps.search import Objective, capacities, largest
+
+ALONE = Processes(1)
 
 
 @given(st.integers(1, 20), st.integers(0, 3000), st.integers(0, 3000))
@@ -59,7 +62,9 @@ def cells(scheme: str, seeds: int = 2) -> list[Cell]:
 
 def test_devices_on_a_cloud_that_serves_one_pass_at_a_time() -> None:
     # With n devices in turn on one server a token takes n passes of 10 ms: 75 ms bears 7 of them, for any seed.
-    ((place, found),) = capacities({0: cells("cloud_only")}, Objective({"tpot_p95_s": 0.075}, high=64, within=0.0), 1)
+    ((place, found),) = capacities(
+        {0: cells("cloud_only")}, Objective({"tpot_p95_s": 0.075}, high=64, within=0.0), ALONE
+    )
     assert place == 0 and found.found.value == 7 and found.found.bounded
     assert {row["seed"] for row in found.tried} == {0, 1}
     assert {row["workload.devices"] for row in found.tried} == {number for number, _ in found.found.tried}
@@ -68,7 +73,7 @@ def test_devices_on_a_cloud_that_serves_one_pass_at_a_time() -> None:
 
 def test_what_never_fails_reaches_the_highest_and_what_never_holds_is_none() -> None:
     settings = {3: cells("edge_only"), 5: cells("cloud_only")}
-    found = dict(capacities(settings, Objective({"tpot_p95_s": 0.0055}, high=8), 1))
+    found = dict(capacities(settings, Objective({"tpot_p95_s": 0.0055}, high=8), ALONE))
     assert found[3].found.value == 8 and not found[3].found.bounded
     assert found[5].found.value == 0
 

@@ -1,0 +1,62 @@
+"""What is worked out does not depend on who does it, and who is gone is told in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from cells import cell
+
+from kinds import ConfigError
+from simulator.sweeps.crews import Cluster, Crew, Processes
+from simulator.sweeps.search import Objective, capacities
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A cluster of one worker that gives a call up as soon as it has died of it."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as there,
+    ):
+        yield Cluster(there.scheduler_address)
+
+
+def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
+    crews: list[Crew] = [Processes(1), Processes(3), cluster]
+    for crew in crews:
+        assert sorted(crew.unordered(divmod, [(number, 3) for number in range(5)])) == [
+            (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
+        ]  # fmt: skip
+        assert list(crew.unordered(divmod, [])) == []
+
+
+def test_only_one_process_or_one_call_is_made_here() -> None:
+    assert Processes(1).here(9) and Processes(4).here(1) and not Processes(2).here(2)
+
+
+def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
+    settings = {0: [cell("cloud_only", seed=seed) for seed in (0, 1)]}
+    objective = Objective({"latency_per_token_s": 0.3}, high=4)
+    ((_, there),), ((_, here),) = (capacities(settings, objective, crew) for crew in (cluster, Processes(1)))
+    assert there.found == here.found and repr(there.tried) == repr(here.tried)  # nan is not equal to itself
+
+
+def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
+    for crew in (Processes(2), cluster):
+        with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
+            list(crew.unordered(_mistaken, [(), ()]))
+
+
+def _mistaken() -> None:
+    from simulator.cell.cell import load_imports
+
+    load_imports(["/missing.py"])
+
+
+def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
+    with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
+        list(cluster.unordered(os._exit, [(9,)]))
