@@ -101,7 +101,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, order: list[str], names: list[str], lar
     for y, total, curve in zip(places, left, order, strict=True):
         label = "none" if curve in missing else quantity(float(total), "x_s") + (" →" if total > top else "")
         ax.text(min(total, top) + 0.02 * top, float(y), label, ha="left", va="center", fontsize=8)
-    factor, prefix = prefix_of(top)
+    factor, prefix = prefix_of(top)  # one for the whole axis; EngFormatter would have 500 ms beside 1 s
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / factor:g} {prefix}s" if x else "0"))
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.set_xlim(0, top * 1.3 or 1.0)

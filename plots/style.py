@@ -17,14 +17,24 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    EngFormatter,
+    FixedLocator,
+    Formatter,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from simulator.results.columns import CURVE
-from simulator.results.units import PREFIXED, quantity, title, unit
+from simulator.results.units import PREFIXED, title, unit
 
 matplotlib.rcParams.update(
     {
         "font.size": 10,
+        "axes.unicode_minus": False,  # as in the printed tables
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
@@ -124,7 +134,8 @@ def swept(ax: Axes, name: str, values: Sequence[float]) -> None:
         finite = [at for at in (_decades(places[:-1]) if logarithmic else places[:-1]) if at <= places[-2] * 1.001]
         ax.xaxis.set_major_locator(FixedLocator([*finite, endless]))
         ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "∞" if x == endless else _tick(x, name)))
+    ticks = _ticks(name)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, place: "∞" if x == endless else ticks(x, place)))
 
 
 def upright(ax: Axes, name: str, values: Sequence[float], label: str | None = None) -> None:
@@ -138,14 +149,14 @@ def upright(ax: Axes, name: str, values: Sequence[float], label: str | None = No
         ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _tick(y, name)))
+    ax.yaxis.set_major_formatter(_ticks(name))
 
 
 def level(ax: Axes, name: str, label: str) -> None:
     """Labels the horizontal axis as metric `name`, from 0, where bars lie along it."""
     ax.set_xlabel(_label(label, name))
     ax.set_xlim(left=0)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _tick(x, name)))
+    ax.xaxis.set_major_formatter(_ticks(name))
 
 
 def outside_legend(figure: Figure, ax: Axes, title: str | None = None) -> None:
@@ -173,5 +184,6 @@ def _label(text: str, name: str) -> str:
     return f"{text} ({symbol})" if symbol and symbol not in PREFIXED else text
 
 
-def _tick(value: float, name: str) -> str:
-    return quantity(value, name if unit(name) in PREFIXED else "")
+def _ticks(name: str) -> Formatter:
+    symbol = unit(name)
+    return EngFormatter(symbol) if symbol in PREFIXED else StrMethodFormatter("{x:,.10g}")

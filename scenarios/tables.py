@@ -144,6 +144,7 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
 
 def aligned(header: list[str], body: list[list[str]]) -> str:
     """Columns padded to their widest entry, first to the left, others to the right; blocks of at most WIDTH columns."""
+    # By hand: tabulate and rich make no blocks, pandas' to_string does but leaves one space here and two there.
     widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
     blocks: list[list[int]] = [[]]
     used = widths[0]
