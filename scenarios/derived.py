@@ -1,6 +1,6 @@
 """An axis that no field holds: a property of a part, such as `uplink.loss.mean_loss`, which each kind computes.
 
-Such an axis stands in place of the part's own fields: they then tell no curves apart, only the part's kind does.
+Such an axis stands in place of the part's own fields: they then tell no curves apart where the part's kind does.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ interval is the one that counts, often far narrower than those of the two means.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -97,7 +97,7 @@ def settings_of(table: pd.DataFrame) -> list[str]:
 
 def varying(table: pd.DataFrame) -> list[str]:
     """The configuration columns that take more than one value."""
-    return [name for name in settings_of(table) if len({_key(value) for value in table[name]}) > 1]
+    return [name for name in settings_of(table) if _values_or_none(table[name]) > 1]
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
@@ -113,35 +113,53 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
 
 
 def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = ()) -> pd.DataFrame:
-    """The table with a `curve` column: the scheme, and whatever else varies beside `axis` and `hidden` (`k_sqs k=16`).
+    """The table with a `curve` column: a name for each row, shared along `axis` and by seeds.
 
-    A kind goes by the name of its part (`k_sqs loss=bernoulli`). A field that takes one value wherever it exists is
-    left out, unless settings could not be told apart without it.
+    A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart. Of
+
+        scheme.kind  scheme.k  uplink.loss.kind  uplink.loss.probability
+        dense        -         none              -
+        k_sqs        8         none              -
+        k_sqs        16        none              -
+        k_sqs        16        bernoulli         0.1
+
+    come `dense`, `k_sqs k=8 loss=none`, `k_sqs k=16 loss=none` and `k_sqs k=16 loss=bernoulli`: the probability has one
+    value wherever it is there. Only where two settings would share a name are such fields told too, then `hidden` ones.
     """
-    changing = [name for name in varying(table) if name not in (axis, "scheme.kind", *hidden)]
-    kinds = table["scheme.kind"]
-    few = {kind: [name for name in changing if _values(rows[name]) > 1] for kind, rows in table.groupby(kinds)}
-    all_ = {kind: [name for name in changing if name in varying(rows)] for kind, rows in table.groupby(kinds)}
+    varied = [name for name in varying(table) if name not in (axis, "scheme.kind")]
+    open_ = [name for name in varied if name not in hidden]
     place = [name for name in (axis, "seed") if name in table.columns]
-    for told in (few, all_):
-        labels = [_label(row, told[row["scheme.kind"]]) for _, row in table.iterrows()]
-        curved = table.copy().assign(**{CURVE: labels})
-        if not curved.duplicated([CURVE, *place]).any():
+    for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
+        named = table.copy().assign(**{CURVE: _names(table, fields, count)})
+        if not named.duplicated([CURVE, *place]).any():
             break
-    return curved
+    return named
+
+
+def _names(table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Series[float]], int]) -> list[str]:
+    """A name for each row: its scheme, and those of `fields` that have two values among the rows of that scheme."""
+    told = {
+        kind: [name for name in fields if count(rows[name]) > 1] for kind, rows in table.groupby(table["scheme.kind"])
+    }
+    return [_name(row, told[row["scheme.kind"]]) for _, row in table.iterrows()]
+
+
+def _name(row: pd.Series[float], fields: Sequence[str]) -> str:
+    """`k_sqs k=16 loss=bernoulli`: a field by its last word, a kind by that of its part, nothing of what is missing."""
+    words = [str(row["scheme.kind"])]
+    for name in fields:
+        value: object = row[name]
+        if not _is_nan(value):
+            words.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={_short(value)}")
+    return " ".join(words)
 
 
 def _values(column: pd.Series[float]) -> int:
     return len({_key(value) for value in column if not _is_nan(value)})
 
 
-def _label(row: pd.Series[float], told: Sequence[str]) -> str:
-    words = [str(row["scheme.kind"])]
-    for name in told:
-        value: object = row[name]
-        if not _is_nan(value):
-            words.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={_short(value)}")
-    return " ".join(words)
+def _values_or_none(column: pd.Series[float]) -> int:
+    return len({_key(value) for value in column})
 
 
 @cache

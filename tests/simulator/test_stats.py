@@ -108,10 +108,31 @@ def test_a_kind_goes_by_its_parts_name_and_a_field_with_one_value_tells_nothing(
         "k_sqs loss=bernoulli probability=0.2",
         "k_sqs loss=burst",
     ]
-    hidden = with_curves(cells, None, ("uplink.loss.kind", "uplink.loss.length"))
-    assert list(hidden["curve"])[1:3] == ["k_sqs probability=0.1", "k_sqs probability=0.2"]
+    hidden = with_curves(cells[:3], None, ("uplink.loss.kind", "uplink.loss.length"))
+    assert list(hidden["curve"]) == ["k_sqs", "k_sqs probability=0.1", "k_sqs probability=0.2"]
 
 
 def test_a_field_with_one_value_tells_curves_apart_where_nothing_else_does() -> None:
     cells = table([("k_sqs", 1.0, 0, 1.0)] * 2).assign(**{"scheme.budget_bits": [np.nan, 5000.0]})
     assert list(with_curves(cells, None)["curve"]) == ["k_sqs", "k_sqs budget_bits=5000"]
+
+
+def test_hidden_fields_tell_curves_apart_only_where_settings_would_be_one() -> None:
+    """Two ways to lose a fifth of the packets would be one curve with two values at one place."""
+    cells = table([("k_sqs", 1.0, 0, 1.0)] * 3).assign(mean=[0.1, 0.2, 0.2], to_good=[0.2, 0.2, 0.4])
+    assert list(with_curves(cells[:2], "mean", ["to_good"])["curve"]) == ["k_sqs", "k_sqs"]
+    named = ["k_sqs to_good=0.2", "k_sqs to_good=0.2", "k_sqs to_good=0.4"]
+    assert list(with_curves(cells, "mean", ["to_good"])["curve"]) == named
+
+
+def test_names_are_those_of_the_example() -> None:
+    cells = table([("dense", 1.0, 0, 1.0), *[("k_sqs", 1.0, 0, 1.0)] * 3]).assign(
+        **{
+            "scheme.k": [np.nan, 8, 16, 16],
+            "uplink.loss.kind": ["none", "none", "none", "bernoulli"],
+            "uplink.loss.probability": [np.nan, np.nan, np.nan, 0.1],
+        }
+    )
+    named = list(with_curves(cells, "uplink.rate.bps")["curve"])
+    assert named == ["dense", "k_sqs k=8 loss=none", "k_sqs k=16 loss=none", "k_sqs k=16 loss=bernoulli"]
+    assert all(f"`{name}`" in (with_curves.__doc__ or "") for name in named)
