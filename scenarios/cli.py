@@ -155,7 +155,7 @@ def _cores() -> int:
 def _changes(options: argparse.Namespace) -> Changes:
     if not (options.set or options.grid):
         return Changes(seeds=options.seeds, quick=options.quick, imports=tuple(options.imports))
-    from simulator.cell.dotted_paths import parse_axis, parse_setting
+    from scenarios.typed_settings import parse_axis, parse_setting
 
     return Changes(
         settings=dict(map(parse_setting, options.set)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,13 @@ from simulator.cell.cell import prepare_pairs
 from simulator.sweeps.crews import Crew
 from simulator.sweeps.search import Objective, capacities
 from simulator.sweeps.store import SEARCH, identity, make_way
+from simulator.sweeps.sweep import OnProgress
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
 FOUND = ("capacity", "bounded")
 """Columns of what was found: devices, and whether more were seen to fail."""
-Progress = Callable[[int, int, str], None]
 
 
 class Search:
@@ -40,7 +40,7 @@ class Search:
         self._found: dict[int, tuple[int, bool]] = {}
         self._tried: dict[int, Sequence[dict[str, object]]] = {}
 
-    def cells(self, crew: Crew, *, overwrite: bool, progress: Progress) -> list[Cell]:
+    def cells(self, crew: Crew, *, overwrite: bool, progress: OnProgress) -> list[Cell]:
         """The cells at what each setting bears, found now or read back. Raises ConfigError where `out` is taken."""
         if not self._remembered():
             make_way(self._out, overwrite)

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from kinds import Choice, Part
-from simulator.cell.dotted_paths import part_of
+from simulator.cell.dotted_names import part_of
 from simulator.results.units import unit
 
 _BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="), ("min_length", "length >="), ("multiple_of", "of"))

@@ -82,15 +82,10 @@ class Objective:
 
     def at(self, cell: Cell, number: int) -> Cell:
         """The cell with that many."""
-        from simulator.cell.dotted_paths import validated
+        from simulator.cell.dotted_paths import expand
 
-        tree = cell.model_dump()
-        *above, last = self.field.split(".")
-        part = tree
-        for name in above:
-            part = part[name]
-        part[last] = number
-        return validated(type(cell), tree)
+        (found,) = expand(cell, {}, {self.field: number})
+        return found
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ def capacities(
 def _capacity(place: int, fields: list[dict[str, object]], objective: Objective) -> tuple[int, Capacity]:
     """One setting, in a worker: what it decodes once serves every number of devices."""
     from simulator.cell.cell import Cell
-    from simulator.cell.dotted_paths import flatten
+    from simulator.cell.dotted_names import flatten
     from simulator.decoding.memory import Memory
     from simulator.run import simulate
 

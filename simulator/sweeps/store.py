@@ -76,8 +76,8 @@ class Store:
         """Where a worker puts what a group of cells gives: CELLS, REQUESTS, ROUNDS."""
         return self._parts / f"{name}.unfinished"
 
-    def keep(self, name: str) -> None:
-        """The group is whole."""
+    def finish_part(self, name: str) -> None:
+        """The group is whole: a resumed sweep reads it."""
         self.unfinished(name).replace(self._parts / name)
 
     def finish(self, cells: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.cell.dotted_paths import flatten
+from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
@@ -25,7 +25,8 @@ from simulator.run import simulate
 from simulator.sweeps.crews import Crew, crew_of
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
 
-Progress = Callable[[float, int, str], None]
+OnProgress = Callable[[float, int, str], None]
+"""Hears how many cells are done, of how many, and what kind the last ones are."""
 Tick = Callable[[float, str], None]
 """Hears how many cells of a group are done, the part of the one under way included, and what kind that one is."""
 Task = tuple[str, list[dict[str, object]], Path | None]
@@ -40,7 +41,7 @@ def sweep(
     *,
     overwrite: bool = False,
     keep: Collection[str] = (),
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> pd.DataFrame:
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
 
@@ -90,7 +91,9 @@ def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     }
 
 
-def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progress: Progress) -> Iterator[pd.DataFrame]:
+def _run(
+    groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progress: OnProgress
+) -> Iterator[pd.DataFrame]:
     """The rows of each group's cells, as the groups are finished."""
     total, done = sum(map(len, groups.values())), 0
     progress(done, total, "")
@@ -116,7 +119,7 @@ def _run(groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progres
     call = partial(_group, tick=tick) if crew.here(len(tasks)) else _group
     for name, rows in crew.unordered(call, tasks):
         if store is not None:
-            store.keep(name)
+            store.finish_part(name)
         done += len(missing[name])
         progress(done, total, missing[name][0].scheme.kind)
         yield rows
@@ -128,11 +131,13 @@ def _group(
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
     memory = Memory()
     rows, requests = [], []
+    rounds: Path | None = None
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / ROUNDS).mkdir(parents=True)
+        rounds = folder / ROUNDS
+        rounds.mkdir(parents=True)
     for number, cell in enumerate(map(Cell.from_fields, fields)):
-        rounds_to = None if folder is None else folder / ROUNDS / f"{cell.id}.parquet"
+        rounds_to = None if rounds is None else rounds / f"{cell.id}.parquet"
         observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
         result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
         rows.append({"cell": cell.id, **flatten(cell), **result.summary})

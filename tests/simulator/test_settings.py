@@ -13,12 +13,10 @@ from pydantic import Field
 from kinds import Choice, ConfigError, Part
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import describe
+from simulator.cell.dotted_names import flatten
 from simulator.cell.dotted_paths import (
     changed,
     expand,
-    flatten,
-    parse_axis,
-    parse_setting,
     pin,
     spread,
     validated,
@@ -127,42 +125,6 @@ def test_a_list_of_parts_is_given_whole() -> None:
 def test_an_axis_without_values_is_refused() -> None:
     with pytest.raises(ConfigError, match="guests"):
         expand(BASE, {"guests": []})
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("a.b=1", 1), ("a.b=1e6", 1e6), ("a.b=inf", math.inf), ("a.b=.inf", math.inf), ("a.b=null", None),
-        ("a.b=true", True), ("a.b=tea", "tea"), ("a.b={kind: tea, minutes: 1e2}", {"kind": "tea", "minutes": 100.0}),
-        ("a.b=x=y", "x=y"), ("a.b=", None),
-    ],
-)  # fmt: skip
-def test_values_are_yaml_and_numbers_are_numbers(text: str, value: object) -> None:
-    assert parse_setting(text) == ("a.b", value)
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("k=1,2", [1, 2]), ("k=[1, 2]", [1, 2]), ("k=tea", ["tea"]), ("k=1e3,inf", [1000.0, math.inf]),
-        ("k=[{kind: tea}, coffee]", [{"kind": "tea"}, "coffee"]), ("k={kind: tea},coffee", [{"kind": "tea"}, "coffee"]),
-        ("k=[]", []),
-    ],
-)  # fmt: skip
-def test_axes_are_lists_with_or_without_brackets(text: str, values: list[object]) -> None:
-    assert parse_axis(text) == ("k", values)
-
-
-@pytest.mark.parametrize("text", ["guests", "=3", "guests=[1", "k={a: b: c}"])
-def test_what_cannot_be_read_is_one_line(text: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        parse_setting(text)
-    assert "\n" not in str(error.value)
-
-
-@given(st.floats(allow_nan=False))
-def test_every_number_survives_being_typed(number: float) -> None:
-    assert parse_setting(f"a={number!r}") == ("a", number)
 
 
 def test_a_setting_pins_the_axis_it_gives() -> None:

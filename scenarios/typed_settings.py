@@ -1,0 +1,53 @@
+"""What a user types after `--set` and `--grid`, as values. Values are YAML, and numbers wherever they read as one."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from kinds import ConfigError
+
+_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """`a.b=v` as (path, value)."""
+    path, value = _split(text)
+    return path, _value(value, text)
+
+
+def parse_axis(text: str) -> tuple[str, list[object]]:
+    """`a.b=v1,v2` or `a.b=[v1, v2]` as (path, values)."""
+    path, value = _split(text)
+    values = _value(f"[{value}]", text)
+    assert isinstance(values, list)
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    return path, values
+
+
+def _split(text: str) -> tuple[str, str]:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise ConfigError(f"{text}: give a field and its value as a.b=v")
+    return path.strip(), value
+
+
+def _value(text: str, typed: str) -> object:
+    try:
+        return _numbers(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        reason = str(getattr(error, "problem", None) or "not YAML")
+        raise ConfigError(f"{typed}: cannot read the value, {reason}") from None
+
+
+def _numbers(value: object) -> object:
+    """YAML reads `1e6` as text; users mean a number."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _numbers(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,91 @@
+"""The fields of a part by their dotted names: which there are, one of them written, all of them as a flat row.
+
+A part is seen as nested mappings that need not be whole: a field that is missing has its default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from kinds import Choice, Part
+
+Scalar = str | int | float | bool | None
+Nested = dict[str, Any]
+
+
+def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bool:
+    """Writes one value under `steps`, the words of a dotted name, if there is such a field; says whether there is."""
+    here: type[Part] | None = schema
+    for step in steps[:-1]:
+        field = here.model_fields.get(step) if here is not None else None
+        part = part_of(field.annotation) if field is not None else None
+        if field is None or part is None:
+            return False
+        below = tree.get(step, field.get_default(call_default_factory=True))
+        tree[step] = _opened(part, below)
+        if not isinstance(tree[step], dict):
+            return False
+        tree, here = tree[step], chosen(part, tree[step])
+    field = here.model_fields.get(steps[-1]) if here is not None else None
+    if field is None:
+        return False
+    tree[steps[-1]] = _opened(part_of(field.annotation), value)
+    return True
+
+
+def names(schema: type[Part] | None, tree: Nested, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The dotted names of all fields of `tree`, parts included."""
+    for name, field in schema.model_fields.items() if schema is not None else ():
+        yield ".".join((*above, name))
+        part = part_of(field.annotation)
+        below = _opened(part, tree.get(name, field.get_default(call_default_factory=True)))
+        if part is not None and isinstance(below, dict):
+            yield from names(chosen(part, below), below, (*above, name))
+
+
+def flatten(part: Part) -> dict[str, Scalar]:
+    """Every field of `part` under its dotted name; lists as JSON. One row of a table."""
+    return dict(_leaves(part.model_dump(), ()))
+
+
+def part_of(annotation: object) -> type[Part] | None:
+    """The part or family that a field's annotation takes; None for plain values and lists. Looks into unions."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    if get_origin(annotation) not in (Union, UnionType, Annotated):
+        return None
+    found = (part_of(argument) for argument in get_args(annotation))
+    return next((part for part in found if part is not None), None)
+
+
+def chosen(part: type[Part], tree: object) -> type[Part] | None:
+    """The class behind `tree`: `part` itself, or the alternative of the family that its `kind` names."""
+    if not issubclass(part, Choice) or not part.is_family():
+        return part
+    kind = tree.get("kind") if isinstance(tree, Mapping) else None
+    return part.kinds.get(kind) if isinstance(kind, str) else None
+
+
+def _opened(part: type[Part] | None, value: object) -> object:
+    """`value` as a mapping wherever it stands for a part: an instance, a mapping, or the name of a kind."""
+    if isinstance(value, Part):
+        return value.model_dump()
+    if isinstance(value, str) and part is not None and issubclass(part, Choice):
+        return {"kind": value}
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, Scalar]]:
+    for name, value in tree.items():
+        path = (*above, name)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, path)
+        elif isinstance(value, str | int | float | bool | None):
+            yield ".".join(path), value
+        elif isinstance(value, list | tuple):
+            yield ".".join(path), json.dumps(value, default=str)
+        else:
+            yield ".".join(path), str(value)
