@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from scenarios.registry import NAMES, scenario
-from scenarios.scenario import Changes, Scenario, job_around, job_of
+from scenarios.scenario import Changes, Scenario, plan_around, plan_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -134,17 +134,17 @@ def _run(options: argparse.Namespace) -> None:
     if options.workers is not None and options.workers < 1:
         raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
     if options.config is not None:
-        job = job_around(options.config, _changes(options))
+        plan = plan_around(options.config, _changes(options))
     else:
-        job = job_of(getattr(options, "given", None) or scenario(options.name), _changes(options))
-    name = job.name + ("_quick" if options.quick else "")
-    for warning in job.warnings:
+        plan = plan_of(getattr(options, "given", None) or scenario(options.name), _changes(options))
+    name = plan.name + ("_quick" if options.quick else "")
+    for warning in plan.warnings:
         print(f"sqsim: {warning}", file=sys.stderr)
     from scenarios.running import run  # here, so that the mistakes above are answered at once
 
     out = options.out or Path("results") / name
     workers, cluster = options.workers or _cores(), options.cluster
-    print(run(job, out, workers, cluster, overwrite=options.overwrite, quiet=options.quiet))
+    print(run(plan, out, workers, cluster, overwrite=options.overwrite, quiet=options.quiet))
 
 
 def _cores() -> int:

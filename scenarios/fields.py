@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from scenarios.scenario import Changes, Scenario, job_of
+from scenarios.scenario import Changes, Scenario, plan_of
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.results.units import quantity
 
@@ -17,7 +17,7 @@ _FIELD, _DEFAULT = 34, 22
 def page(scenario: Scenario) -> str:
     """The whole page, as wide as the terminal, 100 columns at most."""
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
-    cells = job_of(scenario, Changes()).cells
+    cells = plan_of(scenario, Changes()).cells
     base = "\n".join(_wrapped(f"  {path} = {_typed(value)}", width) for path, value in scenario.base.items())
     parts = [
         f"{scenario.name}: {scenario.summary}",

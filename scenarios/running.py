@@ -11,7 +11,7 @@ import pandas as pd
 from scenarios.derived import along
 from scenarios.drawing import CAPACITY, Note, draw_all
 from scenarios.progress import Progress
-from scenarios.scenario import Job
+from scenarios.scenario import RunPlan
 from scenarios.searching import FOUND, Search
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.results.findings import SEPARABLE
@@ -20,21 +20,21 @@ from simulator.sweeps.crews import crew_of
 from simulator.sweeps.store import SEARCH
 
 
-def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bool, quiet: bool) -> str:
-    """Sweeps the job's cells into `out` and draws its figures there; returns the summary for a person.
+def run(plan: RunPlan, out: Path, workers: int, cluster: str | None, *, overwrite: bool, quiet: bool) -> str:
+    """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
 
     With an objective the cells swept are those at the largest number of devices that meets it.
     """
     from simulator import sweep
 
-    search = None if job.objective is None else Search(job.cells, job.objective, out)
+    search = None if plan.objective is None else Search(plan.cells, plan.objective, out)
     with Progress(quiet) as progress:
-        cells = job.cells
+        cells = plan.cells
         if search is not None:
             cells = search.cells(crew_of(workers, cluster), overwrite=overwrite, progress=progress)
         keep = () if search is None else (SEARCH,)
         table = sweep(cells, out, workers, cluster, overwrite=overwrite, keep=keep, progress=progress)
-    computed = along(cells, job.axis)
+    computed = along(cells, plan.axis)
     table = table.assign(**computed)
     summary = summarise(table)
     if search is not None:
@@ -42,21 +42,23 @@ def run(job: Job, out: Path, workers: int, cluster: str | None, *, overwrite: bo
         summary.to_csv(out / CAPACITY, index=False)
         search.write()
     hidden = () if search is None else (search.field, *FOUND)
-    note = Note(job.name, job.axis, job.figures, hidden, {name: summary[name].tolist() for name in computed})
+    note = Note(plan.name, plan.axis, plan.figures, hidden, {name: summary[name].tolist() for name in computed})
     note.write(out)
     (summary, axis), (table, _) = note.curved(summary), note.curved(table)
     figures = list(draw_all(summary, axis, note.figures, out / "figures"))
-    return "\n".join([*job.notes, *_report(job, table, summary, axis), "", *_places(out, figures, search is not None)])
+    return "\n".join(
+        [*plan.notes, *_report(plan, table, summary, axis), "", *_places(out, figures, search is not None)]
+    )
 
 
-def _report(job: Job, table: pd.DataFrame, summary: pd.DataFrame, axis: str | None) -> list[str]:
-    text = [headline(summary, axis), ""] if job.objective is None else [bearing(summary, axis, job.objective), ""]
+def _report(plan: RunPlan, table: pd.DataFrame, summary: pd.DataFrame, axis: str | None) -> list[str]:
+    text = [headline(summary, axis), ""] if plan.objective is None else [bearing(summary, axis, plan.objective), ""]
     text += [costs(summary), ""]
-    told = dict.fromkeys(line for question in job.findings for line in question.told(table, axis))
+    told = dict.fromkeys(line for question in plan.findings for line in question.told(table, axis))
     if told:
         text += [*(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in told), SEPARABLE, ""]
     text += [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in overloads(summary, axis)]
-    return [*text, stands_for(job.cells)]
+    return [*text, stands_for(plan.cells)]
 
 
 def _places(out: Path, figures: Sequence[Path], searched: bool) -> list[str]:

@@ -61,7 +61,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Job:
+class RunPlan:
     """Cells to run, and what to draw and say of them.
 
     `notes` tell the user what became of the changes, `warnings` what this machine lacks.
@@ -77,7 +77,7 @@ class Job:
     objective: Objective | None = None
 
 
-def job_of(scenario: Scenario, changes: Changes) -> Job:
+def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     """The scenario under a user's changes.
 
     Raises ConfigError for a field no cell has, a value a field refuses, and changes that contradict each other.
@@ -91,7 +91,7 @@ def job_of(scenario: Scenario, changes: Changes) -> Job:
     pair, warnings = _pair(scenario.pairs, changes)
     base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
     cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
-    return Job(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective)
+    return RunPlan(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective)
 
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
@@ -130,7 +130,7 @@ def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], li
     return {}, []
 
 
-def job_around(file: Path, changes: Changes) -> Job:
+def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
     from simulator.cell.cell import Cell, load_imports
 
@@ -138,7 +138,7 @@ def job_around(file: Path, changes: Changes) -> Job:
     cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
-    return Job(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
+    return RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
 
 
 def _spread(

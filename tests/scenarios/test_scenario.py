@@ -12,7 +12,7 @@ from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from scenarios.derived import along
 from scenarios.registry import NAMES, scenario
-from scenarios.scenario import Changes, Quick, Scenario, job_of
+from scenarios.scenario import Changes, Quick, Scenario, plan_of
 from simulator.results.columns import METRICS
 from simulator.sweeps.search import Objective
 
@@ -29,29 +29,29 @@ SMALL = Scenario(
 
 
 def test_cells_are_the_grid_times_the_seeds() -> None:
-    job = job_of(SMALL, Changes())
-    assert len(job.cells) == 2 * 2 * 3 and {cell.seed for cell in job.cells} == {0, 1, 2} and not job.notes
+    plan = plan_of(SMALL, Changes())
+    assert len(plan.cells) == 2 * 2 * 3 and {cell.seed for cell in plan.cells} == {0, 1, 2} and not plan.notes
 
 
 def test_quick_has_its_own_base_grid_and_seeds_and_the_user_has_the_last_word() -> None:
-    quick = job_of(SMALL, Changes(quick=True)).cells
+    quick = plan_of(SMALL, Changes(quick=True)).cells
     assert len(quick) == 2 * 1 * 2 and {cell.workload.requests for cell in quick} == {1}
-    mine = job_of(SMALL, Changes(quick=True, settings={"workload.requests": 5}, grid={"seed": [7]})).cells
+    mine = plan_of(SMALL, Changes(quick=True, settings={"workload.requests": 5}, grid={"seed": [7]})).cells
     assert {(cell.workload.requests, cell.seed) for cell in mine} == {(5, 7)}
 
 
 def test_a_seed_that_is_set_is_the_first() -> None:
-    assert {cell.seed for cell in job_of(SMALL, Changes(settings={"seed": 10}, seeds=2)).cells} == {10, 11}
+    assert {cell.seed for cell in plan_of(SMALL, Changes(settings={"seed": 10}, seeds=2)).cells} == {10, 11}
 
 
 def test_a_pinned_axis_is_said() -> None:
-    job = job_of(SMALL, Changes(settings={"scheme": "c_sqs"}))
-    assert {cell.scheme.kind for cell in job.cells} == {"c_sqs"} and len(job.notes) == 1
+    plan = plan_of(SMALL, Changes(settings={"scheme": "c_sqs"}))
+    assert {cell.scheme.kind for cell in plan.cells} == {"c_sqs"} and len(plan.notes) == 1
 
 
 def test_a_users_kind_replaces_the_bases_fields() -> None:
-    job = job_of(SMALL, Changes(settings={"models.pair.kind": "synthetic"}))
-    assert {cell.models.pair.vocabulary for cell in job.cells} == {256}
+    plan = plan_of(SMALL, Changes(settings={"models.pair.kind": "synthetic"}))
+    assert {cell.models.pair.vocabulary for cell in plan.cells} == {256}
 
 
 def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_told(
@@ -59,33 +59,33 @@ def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_
 ) -> None:
     two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
-    job = job_of(two, Changes())
-    assert {cell.models.pair.kind for cell in job.cells} == {"sotu"}
-    assert job.warnings == ["no smollm2: the verifier is not installed; running sotu instead"]
-    assert not job_of(two, Changes(settings={"models.pair": "synthetic"})).warnings
+    plan = plan_of(two, Changes())
+    assert {cell.models.pair.kind for cell in plan.cells} == {"sotu"}
+    assert plan.warnings == ["no smollm2: the verifier is not installed; running sotu instead"]
+    assert not plan_of(two, Changes(settings={"models.pair": "synthetic"})).warnings
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: None))
     monkeypatch.setattr(SmolLM2, "vocabulary", 49_152)
     monkeypatch.setattr(SmolLM2, "context_tokens", 8_192)
-    job = job_of(two, Changes())
-    assert {cell.models.pair.kind for cell in job.cells} == {"smollm2"} and not job.warnings
+    plan = plan_of(two, Changes())
+    assert {cell.models.pair.kind for cell in plan.cells} == {"smollm2"} and not plan.warnings
 
 
 def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("")
-    job = job_of(SMALL, Changes(imports=(tmp_path / "mine.py",)))
-    assert all(cell.imports == (str(tmp_path / "mine.py"),) for cell in job.cells)
+    plan = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",)))
+    assert all(cell.imports == (str(tmp_path / "mine.py"),) for cell in plan.cells)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
-    cells = job_of(found, Changes(settings={"models.pair": "synthetic"})).cells
+    cells = plan_of(found, Changes(settings={"models.pair": "synthetic"})).cells
     assert found.axis is None or found.axis in found.grid or len(set(along(cells, found.axis)[found.axis])) > 1
     assert set(found.figures) <= set(plots.FIGURES)
     assert all(finding.metric in METRICS for finding in found.findings)
     for quick in (False, True):
-        job = job_of(found, Changes(quick=quick, settings={"models.pair": "synthetic"}))
-        assert len({cell.id for cell in job.cells}) == len(job.cells) > 0
+        plan = plan_of(found, Changes(quick=quick, settings={"models.pair": "synthetic"}))
+        assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0
     lines = Path(__file__).parents[2].joinpath("scenarios", f"{name}.py").read_text().splitlines()
     assert 30 <= len(lines) <= 60
 
@@ -94,7 +94,7 @@ def test_the_main_scenario_asks_what_it_should() -> None:
     found = scenario("latency_vs_bandwidth")
     rates = [float(str(rate)) for rate in found.grid["uplink.rate.bps"]]
     assert len(rates) >= 10 and min(rates) == 1e3 and max(rates) == 1e7 and found.seeds == 3
-    cells = job_of(found, Changes(settings={"models.pair": "synthetic"})).cells
+    cells = plan_of(found, Changes(settings={"models.pair": "synthetic"})).cells
     assert {cell.scheme.kind for cell in cells} >= {
         "cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k",
     }  # fmt: skip
@@ -108,11 +108,11 @@ def test_an_unknown_scenario_names_the_near_one() -> None:
 
 def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
     searching = replace(SMALL, objective=Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
-    job = job_of(searching, Changes(settings={"objective.tpot_p95_s": 0.05}))
-    assert job.objective == Objective({"tpot_p95_s": 0.05, "ttft_s": 1.0}) and len(job.cells) == 12
+    plan = plan_of(searching, Changes(settings={"objective.tpot_p95_s": 0.05}))
+    assert plan.objective == Objective({"tpot_p95_s": 0.05, "ttft_s": 1.0}) and len(plan.cells) == 12
     with pytest.raises(ConfigError, match=r"objective\.nothing: no such metric"):
-        job_of(searching, Changes(settings={"objective.nothing": 1.0}))
+        plan_of(searching, Changes(settings={"objective.nothing": 1.0}))
     with pytest.raises(ConfigError, match="must be a number above 0"):
-        job_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
+        plan_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
     with pytest.raises(ConfigError, match=r"objective\.ttft_s: no cell has such a field"):
-        job_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))
+        plan_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))
