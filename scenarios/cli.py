@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from scenarios.registry import NAMES, scenario
-from scenarios.scenario import Changes, Scenario, plan_around, plan_of
+from scenarios.run_plan import Changes, plan_around, plan_of
+from scenarios.scenario import Scenario
 
 
 class Parser(argparse.ArgumentParser):

@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from scenarios.scenario import Changes, Scenario, plan_of
+from scenarios.run_plan import Changes, plan_of
+from scenarios.scenario import Scenario
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.results.units import quantity
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scenarios.derived import along
 from scenarios.drawing import CAPACITY, Note, draw_all
 from scenarios.progress import Progress
-from scenarios.scenario import RunPlan
+from scenarios.run_plan import RunPlan
 from scenarios.searching import FOUND, Search
 from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.results.findings import SEPARABLE

@@ -12,7 +12,8 @@ from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from scenarios.derived import along
 from scenarios.registry import NAMES, scenario
-from scenarios.scenario import Changes, Quick, Scenario, plan_of
+from scenarios.run_plan import Changes, plan_of
+from scenarios.scenario import Quick, Scenario
 from simulator.results.columns import METRICS
 from simulator.sweeps.search import Objective
 

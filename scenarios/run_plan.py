@@ -1,0 +1,131 @@
+"""A scenario, or a cell from a file, under a user's changes: the cells to run, and what to draw and say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinds import ConfigError
+from scenarios.questions import Question
+from scenarios.scenario import Quick, Scenario
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+    from simulator.sweeps.search import Objective
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a user types on top of a scenario."""
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    seeds: int | None = None
+    quick: bool = False
+    imports: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Cells to run, and what to draw and say of them.
+
+    `notes` tell the user what became of the changes, `warnings` what this machine lacks.
+    """
+
+    name: str
+    cells: Sequence[Cell]
+    notes: Sequence[str]
+    axis: str | None
+    figures: Sequence[str]
+    findings: Sequence[Question]
+    warnings: Sequence[str] = ()
+    objective: Objective | None = None
+
+
+def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
+    """The scenario under a user's changes.
+
+    Raises ConfigError for a field no cell has, a value a field refuses, and changes that contradict each other.
+    """
+    from simulator.cell.cell import Cell, load_imports
+    from simulator.cell.dotted_paths import changed
+
+    load_imports(changes.imports)
+    quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
+    objective, changes = _objective(quick.objective or scenario.objective, changes)
+    pair, warnings = _pair(scenario.pairs, changes)
+    base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
+    cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
+    return RunPlan(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective)
+
+
+def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
+    """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
+    from simulator.results.metrics import METRICS
+
+    if given is not None and given.field in (*changes.settings, *changes.grid):
+        raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
+    mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
+    if given is None or not mine:
+        return given, changes
+    for path, limit in mine.items():
+        metric = path.removeprefix("objective.")
+        if metric not in METRICS:
+            raise ConfigError(f"{path}: no such metric, must be one of those in the README, such as tpot_p95_s")
+        if not isinstance(limit, int | float) or not 0 < limit < float("inf"):
+            raise ConfigError(f"{path} = {limit!r}: must be a number above 0")
+        given = replace(given, limits={**given.limits, metric: float(limit)})
+    rest = {path: value for path, value in changes.settings.items() if path not in mine}
+    return given, replace(changes, settings=rest)
+
+
+def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], list[str]]:
+    """The base's `models.pair`: the first of `kinds` that can run here; and why those before it cannot, a line each."""
+    from models.interface import Pair
+
+    if any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid)):
+        kinds = kinds[-1:]  # the user's own choice replaces it
+    reasons: list[str] = []
+    for kind in kinds:
+        available = getattr(Pair.kinds[kind], "available", None)
+        reason = available() if available is not None else None
+        if reason is None:
+            return {"models.pair": kind}, [f"{line}; running {kind} instead" for line in reasons]
+        reasons.append(f"no {kind}: {reason}")
+    return {}, []
+
+
+def plan_around(file: Path, changes: Changes) -> RunPlan:
+    """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
+    from simulator.cell.cell import Cell, load_imports
+
+    load_imports(changes.imports)
+    cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
+    if changes.quick:
+        notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
+    return RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
+
+
+def _spread(
+    base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
+) -> tuple[list[Cell], list[str]]:
+    from simulator.cell.cell import Cell
+    from simulator.cell.dotted_paths import pin, spread, widen
+
+    settings = dict(changes.settings)
+    twice = [path for path in settings if path in changes.grid]
+    if twice:
+        raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
+    if changes.seeds is not None and "seed" in changes.grid:
+        raise ConfigError("seed: both --seeds and --grid give it; give one")
+    if changes.seeds is not None and changes.seeds < 1:
+        raise ConfigError(f"seeds = {changes.seeds}: should be greater than or equal to 1")
+    first = settings.pop("seed", base.get("seed", 0))
+    if not isinstance(first, int) or isinstance(first, bool):
+        raise ConfigError(f"seed = {first!r}: should be a whole number")
+    axes, pinned = pin(widen(grid, changes.grid), settings)
+    axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
+    notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
+    return spread(Cell, base, axes, settings), notes
