@@ -23,12 +23,12 @@ FIGURES: dict[str, str] = {
     "bits": "payload bits per token",
     "resampling": "resampling rate beside its bound",
 }
-"""Name of the figure, which is also its module, and what it shows."""
+"""Name of the figure, whose module is `NAME_figure`, and what it shows."""
 
 
 def draw(name: str, summary: pd.DataFrame, axis: str | None) -> Figure | None:
     """Figure `name` of a summary table; None where the table has nothing to show in it."""
-    module = importlib.import_module(f"plots.{name}")
+    module = importlib.import_module(f"plots.{name}_figure")
     figure: Figure | None = module.draw(summary, axis)
     return figure
 

@@ -1,1 +1,10 @@
-"""What a user runs: the `sqsim` command and the scenarios, each a base cell, a grid and the figures to draw."""
+"""What a user runs: each module is a scenario, a question with a base cell, a grid and figures; `command` runs them.
+
+All that a scenario of your own needs is here.
+"""
+
+from scenarios.command.cli import script
+from scenarios.command.questions import Below, Finding
+from scenarios.command.scenario import Quick, Scenario
+
+__all__ = ["Below", "Finding", "Quick", "Scenario", "script"]

@@ -7,8 +7,7 @@ Each device has an uplink of its own, so that only the cloud is shared.
 
 from __future__ import annotations
 
-from scenarios.questions import Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Finding, Quick, Scenario, script
 
 SCENARIO = Scenario(
     name="batching",
@@ -46,6 +45,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

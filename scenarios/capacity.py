@@ -10,7 +10,7 @@ bisection; `tried.csv` holds every cell that was simulated on the way.
 
 from __future__ import annotations
 
-from scenarios.scenario import Quick, Scenario
+from scenarios import Quick, Scenario, script
 from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
@@ -51,6 +51,4 @@ SCENARIO = Scenario(
 )  # fmt: skip
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

@@ -8,8 +8,7 @@ more drafts a round.
 
 from __future__ import annotations
 
-from scenarios.questions import Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Finding, Quick, Scenario, script
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 1000)]
@@ -43,6 +42,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

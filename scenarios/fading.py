@@ -7,8 +7,7 @@ The rate of each fade is Shannon's over one LTE resource block (180 kHz): 2.6 kb
 
 from __future__ import annotations
 
-from scenarios.questions import Below, Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Below, Finding, Quick, Scenario, script
 
 COHERENCE = "uplink.rate.coherence_s"
 SNR_DB = [-20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 20.0]
@@ -44,6 +43,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

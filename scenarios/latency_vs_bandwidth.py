@@ -7,8 +7,7 @@ A copy of this file is a scenario of your own: edit it and run it as a script.
 
 from __future__ import annotations
 
-from scenarios.questions import Below, Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Below, Finding, Quick, Scenario, script
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)]
@@ -55,6 +54,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

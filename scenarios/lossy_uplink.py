@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scenarios.questions import Below, Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Below, Finding, Quick, Scenario, script
 
 BURST_PACKETS = 4
 LOSSES = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
@@ -50,6 +49,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

@@ -8,8 +8,7 @@ caches; sessions move to the other one, which reads their text anew.
 
 from __future__ import annotations
 
-from scenarios.questions import Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Finding, Quick, Scenario, script
 
 SCENARIO = Scenario(
     name="outage",
@@ -43,6 +42,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

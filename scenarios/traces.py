@@ -7,8 +7,7 @@ Without a file of yours: a made-up cellular trace of one minute whose rate moves
 
 from __future__ import annotations
 
-from scenarios.questions import Below, Finding
-from scenarios.scenario import Quick, Scenario
+from scenarios import Below, Finding, Quick, Scenario, script
 
 SCENARIO = Scenario(
     name="traces",
@@ -39,6 +38,4 @@ SCENARIO = Scenario(
 )
 
 if __name__ == "__main__":
-    from scenarios.cli import script
-
     script(SCENARIO)

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 import simpy
 
-from scenarios.progress import Progress
+from scenarios.command.progress import Progress
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.run import GC_THRESHOLDS

@@ -16,7 +16,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 
 import plots
-from plots.breakdown import COLOURS
+from plots.breakdown_figure import COLOURS
 from plots.style import SCHEMES, looks, place
 from simulator.results.columns import BREAKDOWN
 

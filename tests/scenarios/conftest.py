@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from channels.link.losses import Loss
-from scenarios.cli import main
+from scenarios.command.cli import main
 from simulator.schemes import Scheme
 
 Typed = Callable[..., tuple[int, str, str]]

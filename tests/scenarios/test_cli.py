@@ -14,11 +14,11 @@ from typing import Protocol
 import pandas as pd
 import pytest
 
-import scenarios.running
-import scenarios.searching
+import scenarios.command.running
+import scenarios.command.searching
 import simulator
 from models.bundled.sotu import Sotu
-from scenarios.registry import NAMES, scenario
+from scenarios.command.registry import NAMES, scenario
 from simulator.decoding.decoder import load
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -108,7 +108,7 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scenarios.running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(scenarios.command.running, "draw_all", lambda *_: iter(()))
     first = typed(*RUN, *small, TWO_RATES, "--seeds=1", "--out=here", "--quiet")
     assert first[0] == 0 and first[2] == ""
     kept = (tmp_path / "here" / "cells.csv").read_bytes()
@@ -229,7 +229,7 @@ def test_an_interrupt_is_one_line_and_exit_130(
 def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
     small: tuple[str, ...], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "scenarios.cli", "run", "latency_vs_bandwidth", *small, "--workers=2"]
+    command = [sys.executable, "-m", "scenarios.command", "run", "latency_vs_bandwidth", *small, "--workers=2"]
     options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64"]
     with subprocess.Popen(
         [*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -277,7 +277,7 @@ def test_list_names_every_scenario_and_shows_every_field_of_one(typed: Typed) ->
 )
 def test_answers_that_need_no_model_never_import_torch(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom scenarios.cli import main\n"
+        "import sys\nfrom scenarios.command.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
         "sys.exit(40 + sum(name in sys.modules for name in ('torch', 'transformers')))"
     )
@@ -348,7 +348,9 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
         assert f"{row['capacity']:.0f}" in out
     swept = pd.read_csv(tmp_path / "found" / "cells.csv")
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
-    monkeypatch.setattr(scenarios.searching, "capacities", lambda missing, *_: iter(missing.items()))  # none are
+    monkeypatch.setattr(
+        scenarios.command.searching, "capacities", lambda missing, *_: iter(missing.items())
+    )  # none are
     assert typed(*command, "--out=found") == (0, out, "")
     status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
     assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
@@ -360,7 +362,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
     options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
     whole = typed(*command, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.searching.capacities, []
+    search, asked = scenarios.command.searching.capacities, []
 
     def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
         asked.append(sorted(settings))
@@ -368,7 +370,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
         if len(asked) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(scenarios.searching, "capacities", interrupted)
+    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
     assert typed(*command, "--out=found", "--quiet")[0] == 130
     status, out, err = typed(*command, "--out=found")
     assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err

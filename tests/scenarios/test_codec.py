@@ -131,7 +131,7 @@ def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], told: str, typed
 def test_it_needs_no_torch(tmp_path: Path) -> None:
     (tmp_path / "law.txt").write_text("0.5\n0.5\n")
     code = (
-        "import sys\nfrom scenarios.cli import main\n"
+        "import sys\nfrom scenarios.command.cli import main\n"
         f"assert main(['codec', 'cost', {str(tmp_path / 'law.txt')!r}]) == 0\n"
         "sys.exit(40 + sum(name in sys.modules for name in ('torch', 'transformers')))"
     )

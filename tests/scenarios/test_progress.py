@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from scenarios.progress import Progress
+from scenarios.command.progress import Progress
 from simulator import Cell, sweep
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scenarios import running
-from scenarios.drawing import draw_all
-from scenarios.readme import README, filled, tables
+from scenarios.command import running
+from scenarios.command.drawing import draw_all
+from scenarios.command.readme_tables import README, filled, tables
 from simulator.results.columns import BREAKDOWN, METRICS
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -46,7 +46,7 @@ def run_tour(typed: Typed, folder: Path, options: tuple[str, ...]) -> None:
 
 
 def test_the_tables_of_metrics_are_the_codes() -> None:
-    assert filled(TEXT) == TEXT, "run python -m scenarios.readme"
+    assert filled(TEXT) == TEXT, "run python -m scenarios.command.readme_tables"
     for name in (*METRICS, *BREAKDOWN):
         assert f"| `{name}` |" in "".join(tables().values())
 

@@ -10,11 +10,11 @@ import pytest
 import plots
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
-from scenarios.derived import along
-from scenarios.registry import NAMES, scenario
-from scenarios.run_plan import Changes, plan_of
-from scenarios.scenario import Quick, Scenario
-from simulator.results.columns import METRICS
+from scenarios.command.derived_axis import along
+from scenarios.command.registry import NAMES, scenario
+from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.scenario import Quick, Scenario
+from simulator.results.metrics import METRICS
 from simulator.sweeps.search import Objective
 
 SMALL = Scenario(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinds import ConfigError
-from scenarios.typed_settings import parse_axis, parse_setting
+from scenarios.command.typed_settings import parse_axis, parse_setting
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scenarios.questions import Finding, Question
+from scenarios.command.questions import Finding, Question
 
 if TYPE_CHECKING:
     from simulator.sweeps.search import Objective

@@ -6,7 +6,7 @@ import difflib
 import importlib
 
 from kinds import ConfigError
-from scenarios.scenario import Scenario
+from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth", "codes", "lossy_uplink", "fading", "traces", "batching", "outage", "capacity",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
+from scenarios.command.printed_tables import WIDTH, bearing, costs, headline, overloads, stands_for
 from simulator.cell.cell import Cell
 from simulator.sweeps.search import Objective
 

@@ -1,18 +1,18 @@
 """The README's tables: scenarios from the registry, metrics from their definitions in `simulator.results`.
 
-python -m scenarios.readme            rewrites the tables in README.md
+python -m scenarios.command.readme_tables            rewrites the tables in README.md
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from scenarios.registry import NAMES, scenario
+from scenarios.command.registry import NAMES, scenario
 from simulator.results.columns import BREAKDOWN_PARTS
 from simulator.results.metrics import METRICS
 from simulator.results.units import unit
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 END = "<!-- end -->"
 
 
@@ -28,7 +28,7 @@ def tables() -> dict[str, str]:
 def filled(text: str) -> str:
     """`text` with every generated part in place, each between its own marker and the next end marker."""
     for name, table in tables().items():
-        start = f"<!-- {name}: made by python -m scenarios.readme -->\n"
+        start = f"<!-- {name}: made by python -m scenarios.command.readme_tables -->\n"
         assert text.count(start) == 1, f"README.md has no single place for {name}"
         before, after = text.split(start)
         text = before + start + table + after[after.index(END) :]

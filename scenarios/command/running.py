@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.derived import along
-from scenarios.drawing import CAPACITY, Note, draw_all
-from scenarios.progress import Progress
-from scenarios.run_plan import RunPlan
-from scenarios.searching import FOUND, Search
-from scenarios.tables import WIDTH, bearing, costs, headline, overloads, stands_for
+from scenarios.command.derived_axis import along
+from scenarios.command.drawing import CAPACITY, Note, draw_all
+from scenarios.command.printed_tables import WIDTH, bearing, costs, headline, overloads, stands_for
+from scenarios.command.progress import Progress
+from scenarios.command.run_plan import RunPlan
+from scenarios.command.searching import FOUND, Search
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
 from simulator.sweeps.crews import crew_of

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-from scenarios.questions import Question
-from scenarios.scenario import Quick, Scenario
+from scenarios.command.questions import Question
+from scenarios.command.scenario import Quick, Scenario
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell

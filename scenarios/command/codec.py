@@ -21,7 +21,7 @@ from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from kinds.files import read_lines
 from models.verification import entropy_bits, total_variation
-from scenarios.tables import aligned
+from scenarios.command.printed_tables import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.acceptance import received

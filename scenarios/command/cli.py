@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
-from scenarios.registry import NAMES, scenario
-from scenarios.run_plan import Changes, plan_around, plan_of
-from scenarios.scenario import Scenario
+from scenarios.command.registry import NAMES, scenario
+from scenarios.command.run_plan import Changes, plan_around, plan_of
+from scenarios.command.scenario import Scenario
 
 
 class Parser(argparse.ArgumentParser):
@@ -120,7 +120,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
 
 def _list(options: argparse.Namespace) -> None:
     if options.name is not None:
-        from scenarios.fields import page
+        from scenarios.command.scenario_page import page
 
         print(page(scenario(options.name)))
         return
@@ -141,7 +141,7 @@ def _run(options: argparse.Namespace) -> None:
     name = plan.name + ("_quick" if options.quick else "")
     for warning in plan.warnings:
         print(f"sqsim: {warning}", file=sys.stderr)
-    from scenarios.running import run  # here, so that the mistakes above are answered at once
+    from scenarios.command.running import run  # here, so that the mistakes above are answered at once
 
     out = options.out or Path("results") / name
     workers, cluster = options.workers or _cores(), options.cluster
@@ -156,7 +156,7 @@ def _cores() -> int:
 def _changes(options: argparse.Namespace) -> Changes:
     if not (options.set or options.grid):
         return Changes(seeds=options.seeds, quick=options.quick, imports=tuple(options.imports))
-    from scenarios.typed_settings import parse_axis, parse_setting
+    from scenarios.command.typed_settings import parse_axis, parse_setting
 
     return Changes(
         settings=dict(map(parse_setting, options.set)),
@@ -168,7 +168,7 @@ def _changes(options: argparse.Namespace) -> Changes:
 
 
 def _codec(options: argparse.Namespace) -> None:
-    from scenarios import codec
+    from scenarios.command import codec
     from simulator.cell.cell import load_imports
 
     load_imports(options.imports)
@@ -192,11 +192,7 @@ def _codec(options: argparse.Namespace) -> None:
 
 
 def _plot(options: argparse.Namespace) -> None:
-    from scenarios.drawing import redraw
+    from scenarios.command.drawing import redraw
 
     for path in redraw(options.folder):
         print(path, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

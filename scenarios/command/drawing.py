@@ -11,7 +11,7 @@ import pandas as pd
 
 import plots
 from kinds import ConfigError
-from scenarios.derived import sources
+from scenarios.command.derived_axis import sources
 from simulator.results.intervals import axis_of, with_curves
 
 _NOTE = "scenario.json"

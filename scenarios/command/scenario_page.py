@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from scenarios.run_plan import Changes, plan_of
-from scenarios.scenario import Scenario
+from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.scenario import Scenario
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.results.units import quantity
 
