@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typed_command import Finished, Typed
 
 from channels.link.losses import Loss
 from scenarios.command.cli import main
 from simulator.schemes import Scheme
 
-Typed = Callable[..., tuple[int, str, str]]
 SMALL = (
     "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
     "--set=workload.requests=1",
@@ -25,15 +24,6 @@ SMALL = (
 
 
 RUN = ("run", "latency_vs_bandwidth", "--quick", *SMALL, "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that has ended well: its folder and what it said."""
-
-    out: Path
-    stdout: str
-    stderr: str
 
 
 @pytest.fixture(scope="session")

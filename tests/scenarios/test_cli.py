@@ -7,12 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 import pytest
+from typed_command import Finished, Typed
 
 import scenarios.command.running
 import scenarios.command.searching
@@ -21,7 +21,6 @@ from models.bundled.sotu import Sotu
 from scenarios.command.registry import NAMES, scenario
 from simulator.decoding.decoder import load
 
-Typed = Callable[..., tuple[int, str, str]]
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 TWO_RATES = "--grid=uplink.rate.bps=1e4,1e6"
 
@@ -56,12 +55,6 @@ class Every(Loss):
     def lost(self, now_s, index):
         return index[4] == 0 and index[2] % self.nth == 0
 """
-
-
-class Finished(Protocol):
-    out: Path
-    stdout: str
-    stderr: str
 
 
 def test_a_run_writes_what_it_says(finished: Finished) -> None:

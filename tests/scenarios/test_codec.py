@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typed_command import Typed
 
 from channels.codec import wire
 from channels.codec.counts import paper_bits
 from channels.codec.lattice import quantize
 from channels.codec.sparsify import TopK
 
-Typed = Callable[..., tuple[int, str, str]]
 V = 300
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from typed_command import Typed
 
 from scenarios.command import running
 from scenarios.command.drawing import draw_all
 from scenarios.command.readme_tables import README, filled, tables
 from simulator.results.columns import BREAKDOWN, METRICS
 
-Typed = Callable[..., tuple[int, str, str]]
 TEXT = README.read_text()
 TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Scenarios")]
 
