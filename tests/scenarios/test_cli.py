@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -17,9 +14,7 @@ from typed_command import Finished, Typed
 import scenarios.command.running
 import scenarios.command.searching
 import simulator
-from models.bundled.sotu import Sotu
 from scenarios.command.registry import NAMES, scenario
-from simulator.decoding.decoder import load
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 TWO_RATES = "--grid=uplink.rate.bps=1e4,1e6"
@@ -35,25 +30,6 @@ class Mine(LatticeScheme):
 
     def support(self, q, state):
         return np.flatnonzero(q >= self.ratio * q.max())
-"""
-
-LOSS = """
-from typing import Literal
-from channels.link.losses import Loss
-
-class Every(Loss):
-    kind: Literal["every_here"] = "every_here"
-    nth: int = 4
-
-    @property
-    def mean_loss(self):
-        return 1 / self.nth
-
-    def process(self, uniforms):
-        return self
-
-    def lost(self, now_s, index):
-        return index[4] == 0 and index[2] % self.nth == 0
 """
 
 
@@ -158,101 +134,6 @@ def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
-MISTAKES = [
-    (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
-    (("list", "nothing"), "no such scenario"),
-    ((*RUN, "--set=scheme.kind=ksqs"), "scheme.kind = 'ksqs': kind must be one of"),
-    ((*RUN, "--set=uplink.rate.bsp=1"), "did you mean uplink.rate.bps"),
-    ((*RUN, "--set=uplink.rate.bps=-1"), "uplink.rate.bps = -1"),
-    ((*RUN, "--set=scheme=k_sqs", "--grid=scheme.k=4,4000000"), "k = 4000000: must be at most the vocabulary"),
-    ((*RUN, "--set=scheme.resolution=0"), "scheme.resolution = 0"),
-    ((*RUN, "--set=workload.prompt_tokens=100000"), "must be at most the pair's context"),
-    ((*RUN, "--set=uplink.rate.bps"), "a.b=v"),
-    ((*RUN, "--set=scheme={k: 1"), "cannot read the value"),
-    ((*RUN, "--grid=scheme=[]"), "at least one value"),
-    ((*RUN, "--set=seed=1.5"), "seed"),
-    ((*RUN, "--seeds=0"), "seeds = 0"),
-    ((*RUN, "--seeds=many"), "invalid int value"),
-    ((*RUN, "--seeds=2", "--grid=seed=1,2"), "both --seeds and --grid"),
-    ((*RUN, "--set=scheme=dense", "--grid=scheme=dense"), "both --set and --grid"),
-    ((*RUN, "--workers=0"), "workers = 0"),
-    ((*RUN, "--set=models.pair=sotu", "--cluster=nowhere"), "cluster = nowhere"),
-    (("run", "capacity", "--quick", "--cluster=nowhere"), "cluster = nowhere"),
-    ((*RUN, "--import=missing.py"), "missing.py"),
-    ((*RUN, "--import=raises.py"), "ZeroDivisionError"),
-    ((*RUN, "--out=raises.py/below"), "raises.py/below"),
-    ((*RUN, "--nonsense"), "--nonsense"),
-    (("run", "capacity", "--set=workload.devices=3"), "this scenario finds it"),
-    (("run", "capacity", "--set=objective.speed=3"), "no such metric"),
-    (("run",), "give a scenario's name or --config"),
-    (("run", "--config=missing.yaml"), "missing.yaml"),
-    (("run", "--config=raises.py"), "must be a mapping"),
-    (("plot", "missing"), "no summary.csv"),
-    (("frobnicate",), "frobnicate"),
-    ((), "COMMAND"),
-]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
-)
-def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
-    arguments: tuple[str, ...], told: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
-    (tmp_path / "raises.py").write_text("raise ZeroDivisionError('over\\ntwo lines')\n")
-    quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments else ()
-    status, out, err = typed(*arguments, *quick)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert told in err and err.startswith("sqsim: ") and "Traceback" not in err
-    assert [path.name for path in tmp_path.iterdir()] == ["raises.py"]
-
-
-def test_an_interrupt_is_one_line_and_exit_130(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(simulator, "sweep", interrupted)
-    status, out, err = typed(*RUN, *small)
-    assert (status, out, err.count("\n")) == (130, "", 1)
-
-
-@pytest.mark.slow
-def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
-    small: tuple[str, ...], tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "scenarios.command", "run", "latency_vs_bandwidth", *small, "--workers=2"]
-    options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64"]
-    with subprocess.Popen(
-        [*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as running:
-        assert running.stderr is not None
-        while " 0%" in running.stderr.readline():
-            pass
-        os.killpg(running.pid, signal.SIGINT)
-        said = running.stderr.read()
-    assert running.returncode == 130 and "Traceback" not in said and said.splitlines()[-1].startswith("sqsim: inter")
-    again = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "resumed" in again.stderr
-
-
-def test_weights_that_are_not_the_recorded_ones_are_refused(
-    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copied = tmp_path / "weights"
-    shutil.copytree(Sotu.home, copied)
-    file = copied / "100k" / "model.safetensors"
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-    monkeypatch.setattr(Sotu, "home", copied)
-    load.cache_clear()
-    status, out, err = typed(*RUN, "--set=models.pair=sotu", "--workers=1", "--quiet", "--out=here")
-    assert (status, out, err.count("\n")) == (2, "", 1) and str(file) in err
-    assert not (tmp_path / "here").exists()
-
-
 def test_list_names_every_scenario_and_shows_every_field_of_one(typed: Typed) -> None:
     status, out, _ = typed("list")
     assert status == 0 and [line.split()[0] for line in out.splitlines()] == list(NAMES)
@@ -298,74 +179,3 @@ def test_each_scenario_runs_and_draws_what_it_promises(
         kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
         assert typed("plot", str(folder))[0] == 0
         assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
-
-
-def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tuple[str, ...]) -> None:
-    options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
-    status, out, err = typed("run", "lossy_uplink", "--quick", *small, *options)
-    assert status == 0, err
-    rows = [line.split() for line in out.splitlines() if line[:3] in ("0  ", "0.3", "0.5", "0.2")]
-    assert "k_sqs loss=bernoulli" in out and "loss=gilbert_elliott" in out and "uplink mean loss" in out
-    assert [row[0] for row in rows] == ["0", "0.2", "0.5"] and "-" not in {word for row in rows for word in row}
-
-
-def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
-    (tmp_path / "mine.py").write_text(LOSS)
-    losses = "none,{kind: bernoulli, probability: 0.25},{kind: every_here, nth: 4},{kind: every_here, nth: 2}"
-    options = (*small, "--import=mine.py", f"--grid=uplink.loss={losses}", "--set=scheme=k_sqs", "--seeds=1", "--quiet")
-    status, out, err = typed("run", "lossy_uplink", "--quick", *options, "--out=here")
-    assert status == 0, err
-    assert [line.split()[0] for line in out.split("\n\n")[1].splitlines()[1:]] == ["0", "0.25", "0.5"]
-    assert "uplink mean loss" in out and "k_sqs loss=every_here" in out and "nth=" not in out
-    figure = tmp_path / "here" / "figures" / "latency.svg"
-    drawn = figure.read_bytes()
-    (tmp_path / "mine.py").unlink()
-    figure.unlink()
-    assert typed("plot", "here")[0] == 0 and figure.read_bytes() == drawn
-
-
-def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
-    command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--quiet")
-    status, out, err = typed(*command, "--out=found")
-    assert status == 0, err
-    capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
-    tried = pd.read_csv(tmp_path / "found" / "tried.csv")
-    for _, row in capacity.iterrows():
-        mine = tried[tried["uplink.rate.bps"] == row["uplink.rate.bps"]].set_index("workload.devices")["tpot_p95_s"]
-        assert row["bounded"] and mine[row["capacity"]] <= 0.1 < mine[mine.index > row["capacity"]].min()
-        assert f"{row['capacity']:.0f}" in out
-    swept = pd.read_csv(tmp_path / "found" / "cells.csv")
-    assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
-    monkeypatch.setattr(
-        scenarios.command.searching, "capacities", lambda missing, *_: iter(missing.items())
-    )  # none are
-    assert typed(*command, "--out=found") == (0, out, "")
-    status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
-    assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
-
-
-def test_an_interrupted_search_goes_on_where_it_was(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
-    command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
-    whole = typed(*command, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.searching.capacities, []
-
-    def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
-        asked.append(sorted(settings))
-        yield next(iter(search(settings, *others)))  # type: ignore[arg-type]
-        if len(asked) == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
-    assert typed(*command, "--out=found", "--quiet")[0] == 130
-    status, out, err = typed(*command, "--out=found")
-    assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err
-    assert asked == [[0, 1], [1]]
-    assert (tmp_path / "found" / "tried.csv").read_text() == (tmp_path / "whole" / "tried.csv").read_text()

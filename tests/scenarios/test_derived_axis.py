@@ -1,0 +1,52 @@
+"""An axis that no field holds: the mean that a loss gives, ours or a user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typed_command import Typed
+
+LOSS = """
+from typing import Literal
+from channels.link.losses import Loss
+
+class Every(Loss):
+    kind: Literal["every_here"] = "every_here"
+    nth: int = 4
+
+    @property
+    def mean_loss(self):
+        return 1 / self.nth
+
+    def process(self, uniforms):
+        return self
+
+    def lost(self, now_s, index):
+        return index[4] == 0 and index[2] % self.nth == 0
+"""
+
+
+def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tuple[str, ...]) -> None:
+    options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
+    status, out, err = typed("run", "lossy_uplink", "--quick", *small, *options)
+    assert status == 0, err
+    rows = [line.split() for line in out.splitlines() if line[:3] in ("0  ", "0.3", "0.5", "0.2")]
+    assert "k_sqs loss=bernoulli" in out and "loss=gilbert_elliott" in out and "uplink mean loss" in out
+    assert [row[0] for row in rows] == ["0", "0.2", "0.5"] and "-" not in {word for row in rows for word in row}
+
+
+def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(LOSS)
+    losses = "none,{kind: bernoulli, probability: 0.25},{kind: every_here, nth: 4},{kind: every_here, nth: 2}"
+    options = (*small, "--import=mine.py", f"--grid=uplink.loss={losses}", "--set=scheme=k_sqs", "--seeds=1", "--quiet")
+    status, out, err = typed("run", "lossy_uplink", "--quick", *options, "--out=here")
+    assert status == 0, err
+    assert [line.split()[0] for line in out.split("\n\n")[1].splitlines()[1:]] == ["0", "0.25", "0.5"]
+    assert "uplink mean loss" in out and "k_sqs loss=every_here" in out and "nth=" not in out
+    figure = tmp_path / "here" / "figures" / "latency.svg"
+    drawn = figure.read_bytes()
+    (tmp_path / "mine.py").unlink()
+    figure.unlink()
+    assert typed("plot", "here")[0] == 0 and figure.read_bytes() == drawn
