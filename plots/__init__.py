@@ -8,8 +8,11 @@ nothing was swept. matplotlib is imported when a figure is drawn, not before.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kinds import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +27,13 @@ FIGURES: dict[str, str] = {
     "resampling": "resampling rate beside its bound",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
+
+
+def check(names: Iterable[str]) -> None:
+    """Raises ConfigError where a name is no figure's."""
+    for name in names:
+        if name not in FIGURES:
+            raise ConfigError(f"figure = {name!r}: must be one of {', '.join(FIGURES)}")
 
 
 def draw(name: str, summary: pd.DataFrame, axis: str | None) -> Figure | None:

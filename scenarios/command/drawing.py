@@ -69,9 +69,8 @@ def redraw(folder: Path) -> Iterator[Path]:
 
 def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
     """Draws `figures` of a summary with curves into `folder`, leaving out those that the table has nothing for."""
+    plots.check(figures)
     for name in figures:
-        if name not in plots.FIGURES:
-            raise ConfigError(f"figure = {name!r}: must be one of {', '.join(plots.FIGURES)}")
         figure = plots.draw(name, summary, axis)
         if figure is not None:
             yield from plots.save(figure, folder, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import plots
 from kinds import ConfigError
 from scenarios.command.questions import Question
 from scenarios.command.scenario import Quick, Scenario
@@ -47,11 +48,13 @@ class RunPlan:
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     """The scenario under a user's changes.
 
-    Raises ConfigError for a field no cell has, a value a field refuses, and changes that contradict each other.
+    Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
+    contradict each other.
     """
     from simulator.cell.cell import Cell, load_imports
     from simulator.cell.dotted_paths import changed
 
+    plots.check(scenario.figures)
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
     objective, changes = _objective(quick.objective or scenario.objective, changes)

@@ -102,6 +102,11 @@ def test_the_main_scenario_asks_what_it_should() -> None:
     assert {cell.workload.output_tokens for cell in cells} == {64} and min(c.workload.requests for c in cells) >= 8
 
 
+def test_a_figure_that_is_not_there_is_told_before_anything_runs() -> None:
+    with pytest.raises(ConfigError, match="figure = 'heat': must be one of latency"):
+        plan_of(replace(SMALL, figures=("heat",)), Changes())
+
+
 def test_an_unknown_scenario_names_the_near_one() -> None:
     with pytest.raises(ConfigError, match="latency_vs_bandwidth"):
         scenario("latency")
