@@ -8,7 +8,8 @@ that left. So the length depends on the sequence of ranges alone, and every stri
 
 `io` is the machine, int64 [5]: MODE, CODE (low; when decoding, the packet's value minus low), RANGE, POSITION (bytes
 that left, or were read past the first seven), FAILED. `buffer` is the packet, uint8. A model calls `symbol`, `bit` or
-`uniform` with the value when encoding and gets it back; when decoding it passes anything and gets the value read.
+`uniform` with the value when encoding and gets it back; when decoding it passes anything and gets the value read. A
+decoder that has FAILED gives numbers in range that mean nothing: every loop over symbols ends there.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def _shift(io: Machine, buffer: Buffer) -> None:
         io[CODE] = (io[CODE] & (SMALL - 1)) << 8
     elif io[MODE] == DECODE:
         io[CODE] = io[CODE] << 8 | (buffer[position + 7] if position + 7 < buffer.size else 0)
+        if position == buffer.size:  # no packet of that many bytes asks for one more
+            io[FAILED] = INVALID
     io[RANGE] <<= 8
     io[POSITION] = position + 1
 
@@ -88,7 +91,7 @@ def _carry(io: Machine, buffer: Buffer) -> None:
 def target(io: Machine, total: int) -> int:
     """When decoding: the cumulative frequency, below `total`, in which the next symbol lies."""
     value = int(io[CODE] // (io[RANGE] // total))
-    if value >= total:
+    if io[FAILED] or value >= total:
         io[FAILED] = INVALID
         return total - 1
     return value

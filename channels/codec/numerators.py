@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Buffer, Machine, uniform
+from channels.codec.compiled import compiled
 from channels.codec.draft import CodecError, Format, Ids
 from channels.codec.positions import code_composition
 from channels.codec.quantizers import Logarithmic
@@ -46,15 +47,24 @@ def code_numerators(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, fo
             _shifted(io, buffer, table, numerators, ell - shift, size, shift)
         else:
             _shifted(io, buffer, table, numerators, ell - size, 1, 1)
-        if numerators.sum() > LARGEST_TOTAL:
-            io[FAILED] = INVALID
+    elif format.quantizer == "cubic":
+        _code_levels(io, buffer, numerators, ell)
     else:
-        values = np.arange(ell + 1) if format.quantizer == "cubic" else Logarithmic(ell).table()
-        levels = np.searchsorted(values, numerators)
-        for place in range(size):
-            numerators[place] = values[1 + uniform(io, buffer, int(levels[place]) - 1, ell)]
-        if numerators.sum() > LARGEST_TOTAL:
-            io[FAILED] = INVALID
+        table_of_levels = Logarithmic(ell).table()
+        levels = np.searchsorted(table_of_levels, numerators)
+        _code_levels(io, buffer, levels, ell)
+        numerators[:] = table_of_levels[levels]
+    if format.quantizer != "lattice" and numerators.sum() > LARGEST_TOTAL:
+        io[FAILED] = INVALID
+
+
+@compiled
+def _code_levels(io: Machine, buffer: Buffer, levels: Ids, ell: int) -> None:
+    """Levels within 1..ell, int64 [K], read from or written to the array."""
+    for place in range(levels.size):
+        if io[FAILED]:
+            return
+        levels[place] = 1 + uniform(io, buffer, levels[place] - 1, ell)
 
 
 def _shifted(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, total: int, unit: int, shift: int) -> None:

@@ -90,11 +90,9 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     number = 1 + uniform(io, buffer, 0, format.max_drafts)
     drafts: list[Draft] = []
     trail = _Trail(context, number, format.vocabulary)
-    for _ in range(number):
+    while len(drafts) < number and not io[FAILED]:
         support, counts = _read(io, buffer, format, trail, mode)
         drafts.append(Draft.of(_read_token(io, buffer, support, counts, format), support, counts))
-        if io[FAILED]:
-            break
         trail.extend(drafts[-1])
     finish(io, buffer)
     if io[FAILED]:

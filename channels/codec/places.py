@@ -20,6 +20,8 @@ def code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weight
     """Ascending places of the unigram's order, none of them in `passed`."""
     begin = 0
     for index in range(places.size):
+        if io[FAILED]:
+            return
         more = places.size - index
         first = int(np.searchsorted(passed, begin))
         whole = tables.rest[begin] - weights[first]
@@ -41,8 +43,6 @@ def code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weight
         low = _before(tables, passed, weights, whole, free, place, more)
         size = _before(tables, passed, weights, whole, free, place + 1, more) - low
         symbol(io, buffer, low, size, total)
-        if io[FAILED]:
-            return
         begin = place + 1
 
 

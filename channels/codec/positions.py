@@ -58,7 +58,7 @@ def code_subset(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: int)
 @compiled
 def _code_positions(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: int) -> None:
     k = positions.size
-    while k > 0:
+    while k > 0 and not io[FAILED]:
         whole = log2_binomial(table, n, k)
         bottom = escape(n, k)
         total = below(table, n, k, whole, bottom)
@@ -70,8 +70,6 @@ def _code_positions(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: 
         if at >= bottom:
             begin = below(table, at, k, whole, bottom)
         symbol(io, buffer, begin, end - begin, total)
-        if io[FAILED]:
-            return
         n = max(at, bottom)
         if at >= bottom:
             k -= 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -153,9 +154,7 @@ class Logarithmic:
 
     def table(self) -> Ids:
         """Numerators of the levels, int64 [ell + 1], ascending from 0; integers only, so alike on both ends."""
-        steps = self.resolution - 1
-        depths = (OCTAVES * ONE * step // steps for step in range(steps, -1, -1))
-        return np.array([0, *(exp2(depth) >> 8 for depth in depths)], dtype=np.int64)
+        return _logarithmic_table(self.resolution)
 
     def covering_bound(self, size: int) -> float:
         lost = size * (2.0 ** -(OCTAVES + self.step_octaves / 2) + 2.0**-23)
@@ -165,6 +164,15 @@ class Logarithmic:
     def codewords(self, size: int) -> int:
         codewords: int = (self.resolution + 1) ** size - 1
         return codewords
+
+
+@cache
+def _logarithmic_table(resolution: int) -> Ids:
+    steps = resolution - 1
+    depths = (OCTAVES * ONE * step // steps for step in range(steps, -1, -1))
+    table = np.array([0, *(exp2(depth) >> 8 for depth in depths)], dtype=np.int64)
+    table.flags.writeable = False
+    return table
 
 
 def quantizer(name: Name, resolution: int) -> Quantizer:

@@ -92,7 +92,7 @@ def code_draft(
         at = -1 if decoding else _place_of(token, support)
         count = counts[at] if at >= 0 else 0
         count = _code_count(io, buffer, setting, walk, place, POSITIVE, count, left)
-        if count == 0:
+        if count == 0 and not io[FAILED]:
             continue
         if io[FAILED] or found == support.size:
             io[FAILED] = io[FAILED] or INVALID

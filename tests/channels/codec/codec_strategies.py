@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from channels.codec.draft import UNSENT, Draft, Format
+from channels.codec.draft import LARGEST_DRAFTS, LARGEST_VOCABULARY, UNSENT, Draft, Format
+from channels.codec.lattice import LARGEST_RESOLUTION
 
 
 @st.composite
@@ -35,6 +36,33 @@ def formats(draw, max_vocabulary=400, max_resolution=60, supports=("variable", "
         support=support,
         support_size=draw(st.integers(1, vocabulary)) if support == "fixed" else None,
         token=draw(st.sampled_from(["flat", "coded", "unsent"])),
+    )
+
+
+@st.composite
+def sizes(draw, least, most):
+    """An integer within bounds, small and large ones alike."""
+    return min(most, least - 1 + 2 ** draw(st.integers(0, most.bit_length())) + draw(st.integers(0, 3)))
+
+
+@st.composite
+def extreme_formats(draw, priors):
+    """A format of any code, support, token and quantizer, up to the largest sizes. priors: {vocabulary: name}."""
+    quantizer = draw(st.sampled_from(["lattice", "dual", "cubic", "logarithmic"]))
+    code = draw(st.sampled_from(["enumerative", "recoded"])) if quantizer == "lattice" else "enumerative"
+    prior = draw(st.sampled_from([*priors, None])) if code == "recoded" else None
+    support = draw(st.sampled_from(["variable", "fixed", "dense"])) if quantizer == "lattice" else "variable"
+    vocabulary = prior or draw(sizes(2, LARGEST_VOCABULARY))
+    return Format(
+        vocabulary,
+        draw(sizes(2, 1024 if quantizer == "logarithmic" else LARGEST_RESOLUTION)),
+        draw(sizes(1, LARGEST_DRAFTS)),
+        code=code,
+        support=support,
+        support_size=draw(sizes(1, vocabulary)) if support == "fixed" else None,
+        token=draw(st.sampled_from(["flat", "coded", "unsent"])),
+        quantizer=quantizer,
+        prior=priors.get(prior, ""),
     )
 
 
