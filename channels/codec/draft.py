@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from channels.codec.arithmetic import LARGEST_TOTAL
 from channels.codec.lattice import LARGEST_RESOLUTION
 from channels.codec.quantizers import Name, quantizer
 from channels.codec.shelf import bundled_prior
@@ -36,8 +37,8 @@ class Draft:
     """One drafted token as it crosses the air: its id, the kept ids, their counts. Immutable, compares by value.
 
     token: the drafted id, one of those with a positive count, or `UNSENT`. support: int64 [K], ascending token ids.
-    counts: int64 [K], non-negative. Ids whose count is zero are dropped on construction. Raises CodecError on anything
-    else, and where no count is positive.
+    counts: int64 [K], non-negative, sum at most 2^32. Ids whose count is zero are dropped on construction. Raises
+    CodecError on anything else, and where no count is positive.
     """
 
     __slots__ = ("counts", "support", "token")
@@ -51,6 +52,8 @@ class Draft:
             raise CodecError(f"support {ids.shape}, counts {numbers.shape}: must be two vectors of one length")
         if numbers.size and numbers.min() < 0:
             raise CodecError(f"counts: {numbers.min()} is negative")
+        if (total := numbers.sum(dtype=np.float64)) > LARGEST_TOTAL:  # a float is exact to there, and does not wrap
+            raise CodecError(f"counts: sum is {total:.0f}, must be at most {LARGEST_TOTAL}")
         if ids.size and (ids[0] < 0 or not (ids[1:] > ids[:-1]).all()):
             raise CodecError("support: must be ascending, non-negative token ids")
         kept = numbers.nonzero()[0]

@@ -165,6 +165,12 @@ def test_nonsense_drafts_are_refused():
             Draft(token, support, counts)
 
 
+@pytest.mark.parametrize("counts", [[2**62] * 4 + [10], [2**63 - 1, 2**63 - 1, 12], [2**32 - 1, 2]])
+def test_counts_whose_sum_no_coder_carries_are_refused(counts):
+    with pytest.raises(CodecError, match="must be at most 4294967296"):
+        Draft(0, np.arange(len(counts)), ids(*counts))
+
+
 def test_drafts_that_do_not_fit_the_format_are_refused():
     format = Format(10, 6, 2, code="enumerative", token="flat")
     good = Draft(1, ids(1, 2), ids(3, 3))
