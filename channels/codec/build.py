@@ -21,9 +21,9 @@ from channels.codec.arithmetic import MEASURE, machine
 from channels.codec.fit import fit
 from channels.codec.fixed import log2_factorials
 from channels.codec.lattice import quantize
-from channels.codec.network import UNITS
-from channels.codec.prior import STEPS, Bytes, Stored, Tables, pack, tables
-from channels.codec.recoded import HEADS, INPUTS, Setting, code_draft
+from channels.codec.network import HEADS, INPUTS, UNITS
+from channels.codec.prior import LARGEST_OCTAVES, STEPS, Bytes, Stored, Tables, pack, tables
+from channels.codec.recoded import Setting, code_draft
 from channels.codec.shelf import BUNDLED, store_prior
 
 Ids = npt.NDArray[np.int64]
@@ -93,7 +93,7 @@ def rows(laws: Laws, vocabulary: int, entries: int) -> Stored:
 
 def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
     """The stored byte of a share: -log2 in eighths."""
-    octaves: Bytes = np.clip(np.rint(-STEPS * np.log2(share)), 0, 239).astype(np.uint8)
+    octaves: Bytes = np.clip(np.rint(-STEPS * np.log2(share)), 0, LARGEST_OCTAVES).astype(np.uint8)
     return octaves
 
 

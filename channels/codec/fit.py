@@ -9,8 +9,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.network import FIRST_BITS, HIDDEN_BITS, INPUT_BITS, LARGEST_WEIGHT, SECOND_BITS, UNITS, Integers
-from channels.codec.recoded import HEADS, INPUTS
+from channels.codec.network import (
+    FIRST_BITS,
+    HEADS,
+    HIDDEN_BITS,
+    INPUT_BITS,
+    INPUTS,
+    LARGEST_WEIGHTS,
+    SECOND_BITS,
+    UNITS,
+    Integers,
+)
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
@@ -62,6 +71,8 @@ def _rounded(weights: list[Floats]) -> tuple[Integers, Integers, Integers, Integ
         second * (1 << SECOND_BITS),
         second_bias * (1 << (HIDDEN_BITS + SECOND_BITS)),
     )
-    limits = ((1 << 15) - 1, 1 << 28, LARGEST_WEIGHT, 1 << 28)
-    rounded = [np.clip(np.rint(s), -limit, limit).astype(np.int32) for s, limit in zip(scales, limits, strict=True)]
+    rounded = [
+        np.clip(np.rint(scaled), -most, most).astype(np.int32)
+        for scaled, most in zip(scales, LARGEST_WEIGHTS, strict=True)
+    ]
     return rounded[0], rounded[1], rounded[2], rounded[3]

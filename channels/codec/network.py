@@ -16,8 +16,10 @@ from channels.codec.arithmetic import Buffer, Machine, bit
 from channels.codec.compiled import compiled, inlined
 
 INPUT_BITS, FIRST_BITS, HIDDEN_BITS, SECOND_BITS, LOGIT_BITS = 5, 13, 7, 11, 7
-UNITS = 32
-LARGEST_HIDDEN, LARGEST_WEIGHT = (1 << 12) - 1, (1 << 14) - 1
+INPUTS, UNITS, HEADS = 13, 32, 46
+LARGEST_HIDDEN = (1 << 12) - 1
+LARGEST_WEIGHTS = ((1 << 15) - 1, 1 << 28, (1 << 14) - 1, 1 << 28)
+"""Of each part of a Network, so that sums of products stay within int32."""
 LOGIT_RANGE = 12 << LOGIT_BITS
 NO = np.clip(np.rint(65536 / (1 + np.exp(np.arange(-LOGIT_RANGE, LOGIT_RANGE + 1) / (1 << LOGIT_BITS)))), 16, 65520)
 NO = NO.astype(np.int64)  # [2 LOGIT_RANGE + 1]
@@ -26,12 +28,12 @@ Integers = npt.NDArray[np.int32]
 
 
 class Network(NamedTuple):
-    """Weights."""
+    """Weights, none beyond LARGEST_WEIGHTS."""
 
-    first: Integers  # [inputs, UNITS]
+    first: Integers  # [INPUTS, UNITS]
     first_bias: Integers  # [UNITS]
-    second: Integers  # [heads, UNITS]
-    second_bias: Integers  # [heads]
+    second: Integers  # [HEADS, UNITS]
+    second_bias: Integers  # [HEADS]
 
 
 @compiled

@@ -54,8 +54,9 @@ from channels.codec.arithmetic import (
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
 from channels.codec.evidence import WINDOW
 from channels.codec.fixed import log2
+from channels.codec.network import INPUTS
 from channels.codec.prior import find
-from channels.codec.recoded import INPUTS, Setting, code_draft
+from channels.codec.recoded import Setting, code_draft
 
 Mode = Literal["recoded", "variable", "fixed", "dense"]
 SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}

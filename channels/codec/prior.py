@@ -2,8 +2,8 @@
 
 A prior holds, for a vocabulary, how often a drafter's law gives each token (`unigram`), the tokens it gives most after
 each token (`rows`), and the weights of the `network` that turns such evidence into probabilities. Weights are Q30; on
-disk a weight is one byte v that stands for 2^(30 - v / 8). A file is LZMA over numpy's npz (`pack`); `shelf` says
-where files lie.
+disk a weight is one byte v, at most LARGEST_OCTAVES, that stands for 2^(30 - v / 8). A file is LZMA over numpy's npz
+(`pack`); `shelf` says where files lie.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.draft import CodecError, Ids
-from channels.codec.network import Integers, Network
+from channels.codec.draft import LARGEST_VOCABULARY, CodecError, Ids
+from channels.codec.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Integers, Network
 from channels.codec.shelf import FOLDERS, read_prior
 
 WEIGHT_BITS = 30
 STEPS = 8
+LARGEST_OCTAVES = 239
+"""The largest byte of a weight: beyond it weights round to 0."""
 WEIGHTS = np.rint(2.0 ** (WEIGHT_BITS - np.arange(256) / STEPS)).astype(np.int64)
 
 Bytes = npt.NDArray[np.uint8]
@@ -43,7 +45,7 @@ class Tables(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What a file holds. Sizes and ranges are checked on reading."""
+    """What a file holds. Sizes and ranges are checked on reading: compiled code indexes by them and checks nothing."""
 
     unigram: Bytes  # [V]
     lengths: npt.NDArray[np.uint16]  # [V] entries in each row
@@ -88,21 +90,54 @@ def pack(stored: Stored) -> bytes:
 
 
 def unpack(content: bytes) -> Stored:
-    """The prior of a file's bytes. Raises CodecError when they are not one."""
+    """The prior of a file's bytes. Raises CodecError, and nothing else, when they are not one."""
     try:
         with np.load(io.BytesIO(lzma.decompress(content))) as file:
             parts = {name: file[name] for name in Stored._fields}
-    except (lzma.LZMAError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # lzma, zipfile and numpy raise a dozen kinds between them
         raise CodecError(f"prior: not a prior's file ({error})") from None
-    planes = parts["row_ids"].astype(np.int64)  # [3, N]
-    gaps = planes[0] | planes[1] << 8 | planes[2] << 16
-    lengths = parts["lengths"].astype(np.int64)
+    _check(parts)
+    return Stored(**{**parts, "row_ids": _row_ids(parts["row_ids"], parts["lengths"], parts["unigram"].size)})
+
+
+def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:
+    """CodecError unless the parts are of the types, shapes and ranges that `pack` writes."""
+    V, N = parts["unigram"].size, parts["row_weights"].size
+    weights = zip(((INPUTS, UNITS), (UNITS,), (HEADS, UNITS), (HEADS,)), LARGEST_WEIGHTS, strict=True)
+    expected: dict[str, tuple[type[np.integer], tuple[int, ...], int, int]] = {
+        "unigram": (np.uint8, (V,), 0, LARGEST_OCTAVES),
+        "lengths": (np.uint16, (V,), 0, V),
+        "row_ids": (np.uint8, (3, N), 0, 255),
+        "row_weights": (np.uint8, (N,), 0, LARGEST_OCTAVES),
+        **{name: (np.int32, shape, -most, most) for name, (shape, most) in zip(Network._fields, weights, strict=True)},
+    }
+    if not 2 <= V <= LARGEST_VOCABULARY:
+        raise CodecError(f"prior: {V} tokens, must be within 2 and {LARGEST_VOCABULARY}")
+    for name, (kind, shape, least, most) in expected.items():
+        part = parts[name]
+        if part.dtype != kind or part.shape != shape:
+            raise CodecError(f"prior: {name} is {part.dtype} {part.shape}, must be {np.dtype(kind)} {shape}")
+        if part.size and not least <= part.min() <= part.max() <= most:
+            raise CodecError(f"prior: {name} holds {part.min()} to {part.max()}, must be within {least} and {most}")
+
+
+def _row_ids(planes: Bytes, lengths: npt.NDArray[np.uint16], vocabulary: int) -> npt.NDArray[np.int32]:
+    """The ids of all rows, int32 [N], from the bytes of their gaps, uint8 [3, N], least significant first."""
+    gaps = planes.astype(np.int64)
+    gaps = gaps[0] | gaps[1] << 8 | gaps[2] << 16
+    starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    if starts[-1] != gaps.size:
+        raise CodecError(f"prior: {gaps.size} row entries, the rows' lengths say {starts[-1]}")
     totals = np.concatenate([[0], np.cumsum(gaps)])
-    starts = np.concatenate([[0], np.cumsum(lengths)])
     ids = totals[1:] - np.repeat(totals[starts[:-1]], lengths)
-    if ids.size and ids.max() >= parts["unigram"].size:
+    if ids.size and ids.max() >= vocabulary:
         raise CodecError("prior: a row holds an id outside its vocabulary")
-    return Stored(**{**parts, "row_ids": ids.astype(np.int32)})
+    later = np.ones(gaps.size, dtype=bool)  # all but each row's first
+    later[starts[:-1][lengths > 0]] = False
+    if not gaps[later].all():
+        raise CodecError("prior: the ids of a row must be ascending")
+    found: npt.NDArray[np.int32] = ids.astype(np.int32)
+    return found
 
 
 @cache

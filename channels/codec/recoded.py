@@ -23,20 +23,18 @@ from channels.codec.compiled import compiled, inlined
 from channels.codec.draft import Ids
 from channels.codec.evidence import UNIT, Candidates, candidates
 from channels.codec.fixed import log2
-from channels.codec.network import UNITS, Integers, answer, sums
+from channels.codec.network import HEADS, INPUTS, UNITS, Integers, answer, sums
 from channels.codec.places import code_places
 from channels.codec.positions import code_composition
 from channels.codec.prior import WEIGHT_BITS, Tables
 
-LEVELS = 23  # bit lengths of counts
+LEVELS = HEADS // 2  # bit lengths of counts
 POSITIVE, COUNT, TAIL = 0, 0, LEVELS
 """Heads: is it positive; COUNT + j: is the count at least 2^j, j >= 1; TAIL + j: are there at least 2^j in the tail."""
-HEADS = 2 * LEVELS
-WEIGHT, UNIGRAM, OCCURRED, FOLLOWED, PLACE, REST, BEFORE, ROW_REST, ELL, SIZE, FIRST, LEFT, FOUND = range(13)
+WEIGHT, UNIGRAM, OCCURRED, FOLLOWED, PLACE, REST, BEFORE, ROW_REST, ELL, SIZE, FIRST, LEFT, FOUND = range(INPUTS)
 """Inputs. Of a candidate: its weight, its unigram weight, how often it occurred, and followed the last token, its place
 in the list, the weight of all from it on, whether the draft before had it. Of the draft: what the row leaves over, ell,
 the largest support, whether it is the packet's first. Of the walk: what is left of ell, tokens found."""
-INPUTS = 13
 BLOCK = 32  # candidates that are looked at together
 CHANGING = ROW_REST  # inputs before this one differ from candidate to candidate
 STILL = LEFT  # inputs before this one do not depend on the walk

@@ -9,7 +9,7 @@ from codec_strategies import drafts, random_draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import build, packet, prior, recoded, shelf
+from channels.codec import build, packet, prior, recoded
 from channels.codec.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
 from channels.codec.enumerative import factorials
 from channels.codec.evidence import candidates
@@ -239,17 +239,6 @@ def test_a_prior_that_is_not_there_is_refused():
         encode([random_draft(rng, format, 0.5)], format)
     with pytest.raises(CodecError, match="only the code recoded"):
         Format(V, 8, 2, prior="0" * 16, code="enumerative", token="flat")
-
-
-def test_prior_file_round_trip_and_refusals():
-    content = shelf.read_prior(codec_prior.fingerprint(), V)
-    stored = prior.unpack(content)
-    again = prior.unpack(prior.pack(stored))
-    assert all((one == other).all() for one, other in zip(stored, again, strict=True))
-    assert stored.row_ids.size > 100
-    for damaged in (b"", content[:-20], b"x" + content):
-        with pytest.raises(CodecError, match="not a prior"):
-            prior.unpack(damaged)
 
 
 @pytest.mark.parametrize("mode", [ENCODE, DECODE])
