@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import log2
 from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from channels.codec import lattice
+from channels.codec.counts import lattice_bits
 from channels.codec.fixed import ONE, exp2
 
 Ids = npt.NDArray[np.int64]
@@ -45,6 +47,14 @@ class Quantizer(Protocol):
         """How many vectors of numerators on `size` tokens there are, exactly."""
         ...
 
+    def bound_bits(self, size: int) -> float:
+        """The most bits that positive numerators on `size` tokens cost on the wire."""
+        ...
+
+    def largest_ratio(self, size: int) -> int:
+        """No sum of positive numerators on `size` tokens is more than this many times one of them."""
+        ...
+
 
 @dataclass(frozen=True)
 class TypeLattice:
@@ -60,6 +70,12 @@ class TypeLattice:
 
     def codewords(self, size: int) -> int:
         return lattice.codewords(size, self.resolution)
+
+    def bound_bits(self, size: int) -> float:
+        return lattice_bits(size, self.resolution)
+
+    def largest_ratio(self, size: int) -> int:
+        return self.resolution
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,12 @@ class DualLattice:
         shifts = range(min(size - 1, self.resolution) + 1)
         return sum(lattice.codewords(size, self.resolution - shift) for shift in shifts)
 
+    def bound_bits(self, size: int) -> float:
+        return log2(min(size, self.resolution + 1)) + lattice_bits(size, self.resolution)
+
+    def largest_ratio(self, size: int) -> int:
+        return size * self.resolution
+
 
 @dataclass(frozen=True)
 class CubicLattice:
@@ -125,6 +147,12 @@ class CubicLattice:
     def codewords(self, size: int) -> int:
         codewords: int = (self.resolution + 1) ** size - 1
         return codewords
+
+    def bound_bits(self, size: int) -> float:
+        return size * log2(self.resolution)
+
+    def largest_ratio(self, size: int) -> int:
+        return size * self.resolution
 
 
 @dataclass(frozen=True)
@@ -164,6 +192,12 @@ class Logarithmic:
     def codewords(self, size: int) -> int:
         codewords: int = (self.resolution + 1) ** size - 1
         return codewords
+
+    def bound_bits(self, size: int) -> float:
+        return size * log2(self.resolution)
+
+    def largest_ratio(self, size: int) -> int:
+        return size << OCTAVES
 
 
 @cache

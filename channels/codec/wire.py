@@ -16,7 +16,7 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec import packet
-from channels.codec.counts import dense_bits, paper_bits
+from channels.codec.counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Ids, Support
 from channels.codec.feedback import (
     decode_feedback,
@@ -27,6 +27,7 @@ from channels.codec.feedback import (
     tokens_bits,
 )
 from channels.codec.numerators import check
+from channels.codec.quantizers import quantizer
 
 __all__ = [
     "UNSENT",
@@ -90,7 +91,8 @@ def largest_length_bits(
 def bound_bits(sizes: Iterable[int], format: Format) -> int:
     """No packet of drafts with these numbers of positive counts is longer: a bound in bits that costs next to nothing.
 
-    Each draft by the paper's count, with the dearest token; for the coder's roundings and its modes 1% and a byte.
+    Each draft by the paper's count, or by its quantizer's bound where that is not the lattice, with the dearest token;
+    for the coder's roundings and its modes 1% and a byte.
     """
     return 8 + ceil(1.01 * (log2(format.max_drafts) + sum(_draft_bound(size, format) for size in sizes)))
 
@@ -98,14 +100,14 @@ def bound_bits(sizes: Iterable[int], format: Format) -> int:
 @lru_cache(maxsize=1 << 16)
 def _draft_bound(size: int, format: Format) -> float:
     """The most bits that a draft of `size` positive counts costs, its token included: the paper's count is more."""
-    token = {"flat": format.vocabulary, "coded": format.resolution, "unsent": 1}[format.token]
-    V, ell = format.vocabulary, format.resolution
+    V, ell, numerators = format.vocabulary, format.resolution, quantizer(format.quantizer, format.resolution)
+    token = {"flat": V, "coded": numerators.largest_ratio(size), "unsent": 1}[format.token]
     if format.code == "enumerative" and format.support == "dense":
         law = dense_bits(V, ell)
     elif format.code == "enumerative" and format.support_size is not None:
         law = paper_bits(V, format.support_size, ell)
     else:
-        law = paper_bits(V, size, ell, varies=True)
+        law = subset_bits(V, size) + numerators.bound_bits(size) + size_bits(V)
     return law + log2(token)
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from channels.codec.draft import LARGEST_DRAFTS, LARGEST_VOCABULARY, UNSENT, Draft, Format
 from channels.codec.lattice import LARGEST_RESOLUTION
+from channels.codec.quantizers import quantizer
 
 
 @st.composite
@@ -64,6 +65,24 @@ def extreme_formats(draw, priors):
         quantizer=quantizer,
         prior=priors.get(prior, ""),
     )
+
+
+@st.composite
+def extreme_packets(draw):
+    """A format of any kind without a prior, up to large sizes, and drafts of few ids that it carries."""
+    format = draw(extreme_formats({}).filter(lambda format: format.support != "dense" or format.resolution < 1 << 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return format, tuple(sparse_draft(rng, format) for _ in range(draw(st.integers(1, min(3, format.max_drafts)))))
+
+
+def sparse_draft(rng, format):
+    """A draft of at most ten ids, peaked or flat, that a format of any quantizer carries; its token any of them."""
+    size = int(rng.integers(1, min(10, format.largest_support) + 1))
+    support = np.sort(rng.choice(format.vocabulary, size, replace=False))
+    law = rng.dirichlet(np.full(size, rng.choice([0.01, 0.3, 100.0]))) + 1e-12
+    counts = quantizer(format.quantizer, format.resolution).quantize(law)
+    token = UNSENT if format.token == "unsent" else int(rng.choice(support[counts > 0]))
+    return Draft(token, support, counts)
 
 
 @st.composite

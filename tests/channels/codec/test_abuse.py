@@ -10,22 +10,20 @@ from contextlib import contextmanager
 import codec_prior
 import numpy as np
 import pytest
-from codec_strategies import extreme_formats, random_draft
+from codec_strategies import extreme_formats, random_draft, sparse_draft
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec import packet
 from channels.codec.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
-from channels.codec.draft import UNSENT
 from channels.codec.enumerative import factorials
 from channels.codec.evidence import candidates
 from channels.codec.numerators import code_numerators
 from channels.codec.places import code_places
 from channels.codec.positions import code_composition, code_subset
 from channels.codec.prior import find
-from channels.codec.quantizers import quantizer
 from channels.codec.recoded import INPUTS, LEVELS, Setting, code_draft
-from channels.codec.wire import CodecError, Draft, Format, decode, encode
+from channels.codec.wire import CodecError, Format, decode, encode
 
 KINDS = ("random", "truncated", "extended", "flipped")
 LARGEST_MEMORY = 32 << 20
@@ -153,15 +151,6 @@ def test_damaged_packets_under_any_format_are_refused_or_encode_to_themselves(fo
     payload = encode(sent, format, (1,))
     assert decode(payload, format, (1,)) == tuple(sent)
     refused_or_itself(damaged(data.draw(st.sampled_from(KINDS)), payload, rng), format, (1,))
-
-
-def sparse_draft(rng, format):
-    """A draft of at most ten ids that a format of any quantizer carries."""
-    size = int(rng.integers(1, min(10, format.largest_support) + 1))
-    support = np.sort(rng.choice(format.vocabulary, size, replace=False))
-    counts = quantizer(format.quantizer, format.resolution).quantize(rng.dirichlet(np.ones(size)))
-    token = UNSENT if format.token == "unsent" else int(support[counts.argmax()])
-    return Draft(token, support, counts)
 
 
 def failed_machine():

@@ -5,11 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
-from codec_strategies import formats, packets, random_draft
+from codec_strategies import extreme_packets, formats, packets, random_draft
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec.counts import dense_bits, paper_bits
+from channels.codec.quantizers import quantizer
 from channels.codec.wire import (
     UNSENT,
     CodecError,
@@ -230,7 +231,24 @@ def test_round_trip_of_a_realistic_packet():
         assert decode(encode(drafts, format), format) == drafts
 
 
-@given(packets())
+@settings(max_examples=300)
+@given(st.one_of(packets(), extreme_packets()))
 def test_no_packet_is_longer_than_its_bound(packet):
     format, drafts = packet
     assert length_bits(drafts, format) <= bound_bits([draft.support.size for draft in drafts], format)
+
+
+@pytest.mark.parametrize("name", ["lattice", "dual", "cubic", "logarithmic"])
+def test_bound_holds_for_the_dearest_codewords_and_tokens_of_each_quantizer(name):
+    format = Format(50_257, 1000, 8, code="enumerative", quantizer=name)
+    rng = np.random.default_rng(1)
+    for size in (1, 2, 3, 30):
+        sent = []
+        for share in (0.0, 1e-5, 0.4, 1.0):  # all the mass on one token, and all alike
+            law = np.full(size, 1 / size) * share
+            law[0] += 1 - share + 1e-3
+            counts = quantizer(name, 1000).quantize(law)
+            support = np.sort(rng.choice(50_257, size, replace=False))
+            sent.append(Draft(int(support[np.where(counts, counts, 1 << 40).argmin()]), support, counts))
+        sizes = [draft.support.size for draft in sent]
+        assert length_bits(sent, format) <= bound_bits(sizes, format)
