@@ -173,6 +173,10 @@ class Format:
         """Worked out once: formats are looked up for every draft."""
         return self._hash
 
+    def __reduce__(self) -> tuple[type[Format], tuple[object, ...]]:
+        """Built anew where it arrives: strings hash differently in every process."""
+        return Format, tuple(getattr(self, part.name) for part in fields(self) if part.init)
+
     @property
     def largest_support(self) -> int:
         """The most ids with a positive count that a draft may hold: min(K or V, ell); V where counts have no sum."""

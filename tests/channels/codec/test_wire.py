@@ -1,7 +1,10 @@
 """Drafts and packets: round trips, exact lengths, golden bytes, and every byte string that is not a packet."""
 
 import math
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -205,6 +208,17 @@ def test_drafts_that_do_not_fit_the_format_are_refused():
 def test_nonsense_formats_are_refused(fields):
     with pytest.raises(CodecError):
         Format(**{"vocabulary": 10, "resolution": 6, "max_drafts": 2, **fields})
+
+
+def test_a_format_of_another_process_finds_its_equal_here():
+    code = (
+        "import pickle, sys; from channels.codec.wire import Format;"
+        "sys.stdout.buffer.write(pickle.dumps(Format(50, 10, 6, token='flat')))"
+    )
+    for seed in "1", "2":
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        told = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, check=True)
+        assert pickle.loads(told.stdout) in {Format(50, 10, 6, token="flat")}
 
 
 def test_draft_compares_by_value_drops_zeros_and_stays_as_it_is():
