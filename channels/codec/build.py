@@ -155,6 +155,7 @@ def main() -> None:
     )
     path = store_prior(pack(stored), arguments.vocabulary, arguments.folder)
     print(f"{path}: {path.stat().st_size} bytes, {stored.row_ids.size} entries")
+    print("Formats find it by default once `shelf` names it in DEFAULTS")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ BUNDLED = Path(__file__).parent / "priors"
 FOLDERS = [BUNDLED]
 """Searched in order. A user may append to it."""
 HASH_DIGITS = 16
+DEFAULTS = {1024: "9f1760d784ebba4a", 49_152: "410a13d28acc88d0"}
+"""Vocabulary -> fingerprint of the bundled prior, which formats mean that name none: a table, so that what they mean
+does not depend on what lies on a disk."""
 
 
 def bundled_prior(vocabulary: int) -> str:
     """The fingerprint of the bundled prior for a vocabulary, "" where there is none."""
-    names = [path.stem.partition("-")[2] for path in sorted(BUNDLED.glob(f"{vocabulary}-*.prior"))]
-    return names[0] if names else ""
+    return DEFAULTS.get(vocabulary, "")
 
 
 def read_prior(fingerprint: str, vocabulary: int) -> bytes | None:
