@@ -146,12 +146,14 @@ class _Trail:
     """What the receiver knows when a draft's turn comes: the context and the drafts before it in the packet."""
 
     def __init__(self, context: Sequence[int], drafts: int, vocabulary: int) -> None:
-        known = context[-WINDOW:]
-        if known and not -1 <= min(known) <= max(known) < vocabulary:
-            raise CodecError(f"context: holds {max(known, key=abs)}, must be ids below {vocabulary}")
-        self.tokens = np.empty(len(known) + drafts, dtype=np.int64)
-        self.tokens[: len(known)] = known
-        self.size = len(known)
+        known = np.asarray(context[-WINDOW:])
+        if known.ndim != 1 or (known.size and known.dtype.kind not in "iu"):
+            raise CodecError(f"context: {known.dtype} {known.shape}, must be a sequence of ids below {vocabulary}")
+        if known.size and not -1 <= known.min() <= known.max() < vocabulary:
+            raise CodecError(f"context: holds {known.min()} to {known.max()}, must be ids below {vocabulary}")
+        self.tokens = np.empty(known.size + drafts, dtype=np.int64)
+        self.tokens[: known.size] = known
+        self.size = known.size
         self.previous: Ids = np.empty(0, dtype=np.int64)
 
     @property

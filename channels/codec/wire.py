@@ -4,7 +4,8 @@ A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its l
 writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `feedback` has the
 way down and the prompt.
 
-`context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it.
+`context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it. Any
+sequence of integers will do, an array too; -1 is a token that the receiver lacks.
 """
 
 from __future__ import annotations

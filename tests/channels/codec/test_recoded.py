@@ -200,6 +200,23 @@ def test_another_context_never_raises_anything_but_codec_error():
             assert encode(found, format, other) == payload
 
 
+@pytest.mark.parametrize("made", [list, np.array, lambda ids: np.array(ids, np.uint16), lambda ids: ids[:1] + ids[1:]])
+@pytest.mark.parametrize("length", [0, 1, 40])
+def test_any_sequence_of_ids_is_a_context(made, length):
+    format, sent, context = spoken(0, POINTS[0], 2)
+    payload = encode(sent, format, context[:length])
+    assert encode(sent, format, made(context[:length])) == payload
+    assert decode(payload, format, made(context[:length])) == sent
+    assert length_bits(sent, format, made(context[:length])) == length_bits(sent, format, context[:length])
+
+
+@pytest.mark.parametrize("context", [(1.0, 2.0), ("a",), np.zeros((2, 2), int), (1 << 70,), (None,)])
+def test_what_is_no_sequence_of_ids_is_no_context(context):
+    format, sent, _ = spoken(0, POINTS[0], 2)
+    with pytest.raises(CodecError, match="context"):
+        encode(sent, format, context)
+
+
 @pytest.mark.parametrize("token", [V, -2, 1 << 40])
 def test_a_context_outside_the_vocabulary_is_refused(token):
     format, sent, context = spoken(0, POINTS[0], 2)
