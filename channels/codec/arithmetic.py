@@ -24,8 +24,8 @@ ENCODE, DECODE, MEASURE = 0, 1, 2
 MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4
 FULL, SMALL = 1 << 56, 1 << 48
 LARGEST_TOTAL = 1 << 32
-INVALID, OVERFLOW = 1, 2
-"""Values of FAILED: no encoder makes these bytes; the buffer is too small."""
+INVALID = 1
+"""The value of FAILED where no encoder makes these bytes."""
 
 Machine = npt.NDArray[np.int64]
 Buffer = npt.NDArray[np.uint8]
@@ -65,8 +65,6 @@ def _shift(io: Machine, buffer: Buffer) -> None:
     if io[MODE] == ENCODE:
         if position < buffer.size:
             buffer[position] = io[CODE] >> 48
-        else:
-            io[FAILED] = OVERFLOW
         io[CODE] = (io[CODE] & (SMALL - 1)) << 8
     elif io[MODE] == DECODE:
         io[CODE] = io[CODE] << 8 | (buffer[position + 7] if position + 7 < buffer.size else 0)
@@ -136,7 +134,8 @@ def length_bits(io: Machine) -> int:
 
 @compiled
 def finish(io: Machine, buffer: Buffer) -> int:
-    """Ends a packet. Encoding: writes the last byte, returns the packet's bytes. Decoding: FAILED unless it is one."""
+    """Ends a packet and returns its bytes. Decoding: FAILED unless it is one. Encoding: where they are more than the
+    buffer holds, those beyond were counted but not kept, and the packet must be written again."""
     bits = 57 - bit_length(io[RANGE])  # 0..8
     unit = 1 << (56 - bits)
     size = int(io[POSITION] + (bits + 7) // 8)
@@ -145,9 +144,7 @@ def finish(io: Machine, buffer: Buffer) -> int:
         if value >= FULL:
             value -= FULL
             _carry(io, buffer)
-        if size > buffer.size:
-            io[FAILED] = OVERFLOW
-        elif bits:
+        if bits and size <= buffer.size:
             buffer[size - 1] = value >> 48
     elif io[MODE] == DECODE:
         padding = (1 << (8 - bits)) - 1 if bits else 0

@@ -38,7 +38,6 @@ from channels.codec.arithmetic import (
     FAILED,
     INVALID,
     MEASURE,
-    OVERFLOW,
     POSITION,
     RANGE,
     Buffer,
@@ -62,25 +61,24 @@ Mode = Literal["recoded", "variable", "fixed", "dense"]
 SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}
 """Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES."""
 ALL_SHARES = 32
-FIRST_BYTES = 1 << 10
+MOST_ROOM_BYTES = 1 << 26
 _NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> bytes:
     """The packet of valid drafts."""
-    room = FIRST_BYTES
-    while True:
-        buffer = np.empty(room, dtype=np.uint8)
-        io = _run(ENCODE, buffer, drafts, format, context)
-        size = finish(io, buffer)
-        if io[FAILED] != OVERFLOW:
-            return buffer[:size].tobytes()
-        room = max(size, 2 * room)
+    buffer = np.empty(_room_bytes(drafts, format), dtype=np.uint8)
+    io, mode = _run(ENCODE, buffer, drafts, format, context)
+    size = finish(io, buffer)
+    if size > buffer.size:
+        buffer = np.empty(size, dtype=np.uint8)
+        finish(write(machine(ENCODE), buffer, drafts, format, context, mode), buffer)
+    return buffer[:size].tobytes()
 
 
 def measure(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> int:
     """The packet's length in bits, before padding to bytes."""
-    return length_bits(_run(MEASURE, _NOTHING, drafts, format, context))
+    return length_bits(_run(MEASURE, _NOTHING, drafts, format, context)[0])
 
 
 def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draft, ...]:
@@ -103,14 +101,24 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     return tuple(drafts)
 
 
-def _run(mode: int, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> Machine:
-    """A machine that has written the packet in the mode that serves it best."""
+def _room_bytes(drafts: Sequence[Draft], format: Format) -> int:
+    """Room for a packet: an id and its count take less than 8 bytes, the rest of a draft less than 16."""
+    ids = sum(draft.support.size for draft in drafts)
+    if format.code == "enumerative" and format.support != "variable":
+        ids = len(drafts) * (format.support_size or min(format.vocabulary, format.resolution))
+    return min(8 + 16 * len(drafts) + 8 * ids, MOST_ROOM_BYTES)
+
+
+def _run(
+    direction: int, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int]
+) -> tuple[Machine, Mode]:
+    """A machine that has written the packet in the mode that serves it best, and that mode."""
     if format.code == "enumerative":
-        return write(machine(mode), buffer, drafts, format, context, format.support)
+        return write(machine(direction), buffer, drafts, format, context, format.support), format.support
     first: Mode = "recoded" if format.prior else "variable"
-    io = write(machine(mode), buffer, drafts, format, context, first)
+    io = write(machine(direction), buffer, drafts, format, context, first)
     best = _served_best(io, drafts, format, context, first)
-    return io if best == first else write(machine(mode), buffer, drafts, format, context, best)
+    return io if best == first else write(machine(direction), buffer, drafts, format, context, best), best
 
 
 def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:

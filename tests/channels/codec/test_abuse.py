@@ -143,6 +143,22 @@ def test_junk_under_any_format_is_refused_and_read_no_further_than_its_end(forma
     refused_or_itself(payload, format, (1,))
 
 
+@pytest.mark.parametrize("support", ["variable", "fixed", "dense"])
+@pytest.mark.parametrize("most", [1, 40, packet.MOST_ROOM_BYTES])
+def test_a_large_packet_is_written_once_and_once_more_where_its_room_was_too_small(support, most, monkeypatch):
+    size = 2_000 if support == "fixed" else None
+    format = Format(9_000, 1 << 14, 20, code="enumerative", support=support, support_size=size, token="flat")
+    rng = np.random.default_rng(0)
+    sent = [random_draft(rng, format, 0.2) for _ in range(20)]
+    expected = encode(sent, format)
+    assert len(expected) > 20_000
+    monkeypatch.setattr(packet, "MOST_ROOM_BYTES", most)
+    with coders() as found:
+        assert encode(sent, format) == expected
+    assert len(found) == (1 if most == packet.MOST_ROOM_BYTES > len(expected) else 2)
+    assert decode(expected, format) == tuple(sent)
+
+
 @settings(max_examples=300)
 @given(extreme_formats(PRIORS), st.integers(0, 2**32 - 1), st.data())
 def test_damaged_packets_under_any_format_are_refused_or_encode_to_themselves(format, seed, data):
