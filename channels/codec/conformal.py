@@ -56,7 +56,12 @@ class Conformal:
         return min(1.0, max(0.0, 1.0 - float(q[at_least(q, beta)].sum())))
 
     def next(self, beta: float, dropped_mass: float) -> float:
-        """The threshold after a draft that was cut at beta and dropped `dropped_mass` (of the uncapped set)."""
+        """The threshold after a draft that was cut at beta and dropped `dropped_mass` (of the uncapped set).
+
+        Raises ValueError unless the mass is within 0 and 1.
+        """
+        if not 0.0 <= dropped_mass <= 1.0:
+            raise ValueError(f"dropped_mass = {dropped_mass}: must be within 0 and 1")
         return min(1.0, beta - self.step * (dropped_mass - self.target))
 
     def after_feedback(self, chain: Sequence[float], accepted: int, drafted: int) -> float:

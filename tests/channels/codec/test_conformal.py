@@ -91,6 +91,14 @@ def test_rollback_keeps_the_updates_it_says(rollback, kept):
         assert threshold.beta == beta
 
 
+@pytest.mark.parametrize("mass", [float("nan"), -1e-9, 1 + 1e-9, float("inf")])
+def test_a_mass_that_no_law_drops_moves_nothing(mass):
+    threshold = ConformalThreshold(0.1, 0.5, 0.9)
+    with pytest.raises(ValueError, match=r"dropped_mass = .*: must be within 0 and 1"):
+        threshold.observe(mass)
+    assert threshold.beta == 0.9
+
+
 def test_a_proposal_that_was_not_sent_is_undone_by_any_rollback():
     threshold = ConformalThreshold(0.1, 0.5, 0.9, "none")
     threshold.observe(0.3)
