@@ -1,7 +1,15 @@
 """The conformal threshold of C-SQS: a cut-off that moves so that the dropped mass meets its target in the long run.
 
-After each draft beta_{n+1} = beta_n - eta (alpha_n - alpha), clipped above at 1 and never below: clipped at 0 the
-long-run theorem is false. `Conformal` is the rule, without state, for callers in which every draft carries its own
+After each draft beta_{n+1} = beta_n - eta (alpha_n - alpha), clipped above at 1 and never below.
+
+Long-run theorem. Over any N drafts, none of them undone, mean alpha_n <= alpha + max(0, beta_1 + eta (1 - alpha)) /
+(eta N), whatever eta > 0 and the laws. Proof: clipping only lowers beta, so the sum of alpha_n - alpha is at most
+(beta_1 - beta_{N+1}) / eta. A threshold above 0 falls by at most eta (1 - alpha); at or below 0 nothing is dropped and
+it does not fall; so beta_{N+1} >= min(beta_1, -eta (1 - alpha)). The papers' form, an excess of at most
+(|beta_1| + 1 + eta alpha) / (eta N), follows where eta (1 - 2 alpha) <= 1, and not beyond: at eta = 3, alpha = 0 and
+beta_1 = .1 one draft may drop .9, the form allows .37. Clipped at 0 as well, both are false.
+
+`Conformal` is the rule, without state, for callers in which every draft carries its own
 threshold; `ConformalThreshold` is the same rule with the threshold kept inside. alpha_n is always the mass dropped by
 the uncapped set {q >= beta_n}; `k_max` acts only on what is sent.
 """
