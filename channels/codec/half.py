@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.draft import CodecError, Draft
+from channels.codec.lattice import total_mass
 
 Numbers = npt.NDArray[np.int64]
 
@@ -25,10 +26,11 @@ UNIT_BITS = 24
 def numerators(probabilities: npt.NDArray[np.float64]) -> Numbers:
     """Halves nearest to the probabilities [K], each at most 1, as multiples of 2^-24: int64 [K].
 
-    Where all round to zero the largest becomes one unit. Raises ValueError on anything that is not a probability.
+    Where all round to zero the largest becomes one unit. Raises ValueError on what is no vector of probabilities.
     """
-    if not (probabilities >= 0).all() or not (probabilities <= 1).all() or not probabilities.any():
-        raise ValueError("probabilities: must be within 0 and 1, not all zero")
+    total_mass(probabilities)
+    if probabilities.max() > 1:
+        raise ValueError(f"probabilities: hold {probabilities.max()}, must be at most 1")
     units = np.ldexp(probabilities.astype(np.float16).astype(np.float64), UNIT_BITS).astype(np.int64)
     if not units.any():
         units[probabilities.argmax()] = 1

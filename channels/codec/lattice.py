@@ -27,9 +27,7 @@ def quantize(probabilities: npt.NDArray[np.float64], resolution: int) -> Counts:
     probabilities: float64 [K], non-negative, finite, positive sum; they need not sum to 1. Raises ValueError otherwise,
     and when the resolution is outside 1..LARGEST_RESOLUTION or K * resolution exceeds LARGEST_WORK.
     """
-    total = float(probabilities.sum()) if probabilities.ndim == 1 else math.nan
-    if not 0.0 < total < math.inf or probabilities.min() < 0.0:
-        raise ValueError("probabilities: must be a vector of non-negative numbers with a positive, finite sum")
+    total = total_mass(probabilities)
     if not 1 <= resolution <= min(LARGEST_RESOLUTION, LARGEST_WORK // probabilities.size):
         raise ValueError(f"resolution = {resolution}: must be at least 1 and at most {LARGEST_RESOLUTION}")
     grid = np.rint(probabilities / total * (1 << GRID_BITS)).astype(np.int64)  # [K], sums to about 2^40
@@ -39,6 +37,14 @@ def quantize(probabilities: npt.NDArray[np.float64], resolution: int) -> Counts:
         excess = (counts << GRID_BITS) - resolution * grid  # [K], zeta in units of 2^-40
         counts[_extreme(excess, missing)] += 1 if missing > 0 else -1
     return counts
+
+
+def total_mass(probabilities: npt.NDArray[np.float64]) -> float:
+    """Their sum. Raises ValueError unless they are a vector of non-negative numbers with a positive, finite sum."""
+    total = float(probabilities.sum()) if probabilities.ndim == 1 else math.nan
+    if not 0.0 < total < math.inf or probabilities.min() < 0.0:
+        raise ValueError("probabilities: must be a vector of non-negative numbers with a positive, finite sum")
+    return total
 
 
 def _extreme(excess: Counts, missing: int) -> Counts:

@@ -36,7 +36,10 @@ class Quantizer(Protocol):
     def resolution(self) -> int: ...
 
     def quantize(self, probabilities: Law) -> Ids:
-        """Numerators int64 [K], non-negative, not all zero, of probabilities float64 [K] (they need not sum to 1)."""
+        """Numerators int64 [K], non-negative, not all zero, of probabilities float64 [K] (they need not sum to 1).
+
+        Raises ValueError unless those are non-negative with a positive, finite sum.
+        """
         ...
 
     def covering_bound(self, size: int) -> float:
@@ -136,7 +139,8 @@ class CubicLattice:
     resolution: int
 
     def quantize(self, probabilities: Law) -> Ids:
-        levels: Ids = np.floor(probabilities / probabilities.sum() * self.resolution + 0.5).astype(np.int64)
+        scaled = probabilities / lattice.total_mass(probabilities) * self.resolution  # [K]
+        levels: Ids = np.floor(scaled + 0.5).astype(np.int64)
         if not levels.any():
             levels[probabilities.argmax()] = 1
         return levels
@@ -166,7 +170,7 @@ class Logarithmic:
     resolution: int
 
     def quantize(self, probabilities: Law) -> Ids:
-        p = probabilities / probabilities.sum()
+        p = probabilities / lattice.total_mass(probabilities)
         with np.errstate(divide="ignore"):
             depth = -np.log2(p) / self.step_octaves  # [K]
         levels = np.where(depth <= self.resolution - 0.5, self.resolution - np.rint(np.minimum(depth, 1e9)), 0)

@@ -57,7 +57,7 @@ def test_length_of_a_dense_packet_is_what_a_reader_expects():
     assert HalfFormat(49_152, 8, 8).length_bytes(1) == 18 + 16
 
 
-@pytest.mark.parametrize("law", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0]])
+@pytest.mark.parametrize("law", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0], [1.5], [[0.5, 0.5]]])
 def test_what_is_no_law_has_no_numerators(law):
     with pytest.raises(ValueError, match="probabilities"):
         numerators(np.array(law))

@@ -97,6 +97,17 @@ def test_any_bytes_are_refused_or_encode_to_themselves(name, payload, resolution
     assert encode(drafts, format) == payload
 
 
+NO_LAWS = [[0.0, 0.0], [0.5, -0.1], [0.5, float("nan")], [0.5, float("inf")], [1e308, 1e308], [], [[0.5, 0.5]]]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("law", NO_LAWS)
+def test_what_is_no_law_is_refused_by_every_quantizer_alike(name, law):
+    with pytest.raises(ValueError, match="vector of non-negative numbers with a positive, finite sum"):
+        quantizer(name, 10).quantize(np.array(law))
+
+
 def test_numerators_of_another_quantizer_are_refused():
     support = np.array([1, 2, 3])
     for name, counts in [
