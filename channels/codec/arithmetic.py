@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.compiled import compiled
-from channels.codec.fixed import bit_length
+from channels.codec.fixed import bit_length, log2
 
 ENCODE, DECODE, MEASURE = 0, 1, 2
 MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4
-FULL, SMALL = 1 << 56, 1 << 48
+REGISTER_BITS = 56
+FULL, SMALL = 1 << REGISTER_BITS, 1 << (REGISTER_BITS - 8)
 LARGEST_TOTAL = 1 << 32
 INVALID = 1
 """The value of FAILED where no encoder makes these bytes."""
@@ -39,7 +40,7 @@ def machine(mode: int) -> Machine:
 @compiled
 def start(io: Machine, buffer: Buffer) -> None:
     """Loads the first seven bytes into a decoder."""
-    for at in range(7):
+    for at in range(REGISTER_BITS // 8):
         io[CODE] = io[CODE] << 8 | (buffer[at] if at < buffer.size else 0)
 
 
@@ -64,10 +65,11 @@ def _shift(io: Machine, buffer: Buffer) -> None:
     position = io[POSITION]
     if io[MODE] == ENCODE:
         if position < buffer.size:
-            buffer[position] = io[CODE] >> 48
+            buffer[position] = io[CODE] >> (REGISTER_BITS - 8)
         io[CODE] = (io[CODE] & (SMALL - 1)) << 8
     elif io[MODE] == DECODE:
-        io[CODE] = io[CODE] << 8 | (buffer[position + 7] if position + 7 < buffer.size else 0)
+        entering = position + REGISTER_BITS // 8
+        io[CODE] = io[CODE] << 8 | (buffer[entering] if entering < buffer.size else 0)
         if position == buffer.size:  # no packet of that many bytes asks for one more
             io[FAILED] = INVALID
     io[RANGE] <<= 8
@@ -129,15 +131,21 @@ def bit(io: Machine, buffer: Buffer, value: int, zero: int) -> int:
 @compiled
 def length_bits(io: Machine) -> int:
     """The packet's length if it ended here."""
-    return int(8 * io[POSITION] + 57 - bit_length(io[RANGE]))
+    return int(8 * io[POSITION] + REGISTER_BITS + 1 - bit_length(io[RANGE]))
+
+
+@compiled
+def cost(io: Machine) -> int:
+    """What has been coded so far, in Q32 bits."""
+    return int((8 * io[POSITION] + REGISTER_BITS << 32) - log2(io[RANGE]))
 
 
 @compiled
 def finish(io: Machine, buffer: Buffer) -> int:
     """Ends a packet and returns its bytes. Decoding: FAILED unless it is one. Encoding: where they are more than the
     buffer holds, those beyond were counted but not kept, and the packet must be written again."""
-    bits = 57 - bit_length(io[RANGE])  # 0..8
-    unit = 1 << (56 - bits)
+    bits = REGISTER_BITS + 1 - bit_length(io[RANGE])  # 0..8
+    unit = 1 << (REGISTER_BITS - bits)
     size = int(io[POSITION] + (bits + 7) // 8)
     if io[MODE] == ENCODE:
         value = (io[CODE] + unit - 1) // unit * unit
@@ -145,7 +153,7 @@ def finish(io: Machine, buffer: Buffer) -> int:
             value -= FULL
             _carry(io, buffer)
         if bits and size <= buffer.size:
-            buffer[size - 1] = value >> 48
+            buffer[size - 1] = value >> (REGISTER_BITS - 8)
     elif io[MODE] == DECODE:
         padding = (1 << (8 - bits)) - 1 if bits else 0
         if size != buffer.size or io[CODE] >= unit or (bits and buffer[size - 1] & padding):

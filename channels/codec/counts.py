@@ -1,15 +1,13 @@
 """The idealized payload counts that the papers plot. Nothing is encoded here; `wire` has the real lengths.
 
 SQS-SD (arXiv 2510.09942): log2 C(V, K) for the subset, log2 C(ell + K - 1, K - 1) for the lattice point, and for C-SQS
-ceil(log2 V) for K itself. Q-S (arXiv 2507.00605, its public code): ceil(log2 C(ell + V - 1, V - 1)) + 16 for the id.
+ceil(log2 V) for K itself. Q-S (arXiv 2507.00605) sends the dense lattice, log2 C(ell + V - 1, V - 1).
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-
-QS_TOKEN_BITS = 16
 
 
 def subset_bits(vocabulary: int, size: int) -> float:
@@ -35,11 +33,6 @@ def paper_bits(vocabulary: int, size: int, resolution: int, varies: bool = False
 def dense_bits(vocabulary: int, resolution: int) -> float:
     """The paper's count of one draft over the whole vocabulary, without the drafted id."""
     return lattice_bits(vocabulary, resolution)
-
-
-def qs_bits(vocabulary: int, resolution: int) -> int:
-    """What Q-S's code charges for one draft: the dense lattice rounded up, and a flat 16 for the id."""
-    return (math.comb(resolution + vocabulary - 1, resolution) - 1).bit_length() + QS_TOKEN_BITS
 
 
 @lru_cache(maxsize=1 << 14)

@@ -38,10 +38,9 @@ from channels.codec.arithmetic import (
     FAILED,
     INVALID,
     MEASURE,
-    POSITION,
-    RANGE,
     Buffer,
     Machine,
+    cost,
     finish,
     length_bits,
     machine,
@@ -131,14 +130,9 @@ def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: 
     best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
     if format.prior:
         ran = io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
-        if _cost(ran) <= costs[best]:
+        if cost(ran) <= costs[best]:
             return "recoded"
     return best
-
-
-def _cost(io: Machine) -> int:
-    """What has been coded, in Q32 bits."""
-    return (8 * int(io[POSITION]) + 56 << 32) - log2(io[RANGE])
 
 
 def _token_cost(draft: Draft, format: Format) -> int:

@@ -29,8 +29,8 @@ from channels.codec.positions import code_composition
 from channels.codec.prior import WEIGHT_BITS, Tables
 
 LEVELS = HEADS // 2  # bit lengths of counts
-POSITIVE, COUNT, TAIL = 0, 0, LEVELS
-"""Heads: is it positive; COUNT + j: is the count at least 2^j, j >= 1; TAIL + j: are there at least 2^j in the tail."""
+POSITIVE, TAIL = 0, LEVELS
+"""Heads: is it positive; POSITIVE + j: is the count at least 2^j, j >= 1; TAIL + j: does the tail hold 2^j or more."""
 WEIGHT, UNIGRAM, OCCURRED, FOLLOWED, PLACE, REST, BEFORE, ROW_REST, ELL, SIZE, FIRST, LEFT, FOUND = range(INPUTS)
 """Inputs. Of a candidate: its weight, its unigram weight, how often it occurred, and followed the last token, its place
 in the list, the weight of all from it on, whether the draft before had it. Of the draft: what the row leaves over, ell,
