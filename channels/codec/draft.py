@@ -99,6 +99,16 @@ class Draft:
         return self.token, self.support.tobytes(), self.counts.tobytes()
 
 
+def refill(support: Ids, counts: Ids, size: int, vocabulary: int) -> tuple[Ids, Ids]:
+    """Support and counts, both int64 [size], with the lowest unused ids at count zero."""
+    unused = np.ones(min(vocabulary, size), dtype=bool)  # the lowest unused ids are among the `size` lowest
+    unused[support[support < unused.size]] = False
+    added = np.flatnonzero(unused)[: size - support.size]
+    ids = np.concatenate([support, added])
+    order = np.argsort(ids, kind="stable")  # merges the two runs
+    return ids[order], np.concatenate([counts, np.zeros(added.size, dtype=np.int64)])[order]
+
+
 def _integers(name: str, values: Ids) -> Ids:
     """The values as a fresh int64 array; CodecError where that would change them."""
     given = np.asarray(values)

@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from channels.codec.arithmetic import FAILED, INVALID, Buffer, Machine, uniform
-from channels.codec.draft import CodecError, Draft, Format, Ids, Support
+from channels.codec.draft import CodecError, Draft, Format, Ids, Support, refill
 from channels.codec.fixed import log2, log2_factorials
 from channels.codec.numerators import code_numerators
 from channels.codec.positions import code_composition, code_subset, log2_binomial
@@ -83,16 +83,6 @@ def cost(size: int, format: Format, support: Support) -> int:
         return log2_binomial(table, ell + V - 1, ell)
     choices = log2_binomial(table, V, size) + log2_binomial(table, ell - 1, size - 1)
     return choices + log2(format.largest_support)
-
-
-def refill(support: Ids, counts: Ids, size: int, vocabulary: int) -> tuple[Ids, Ids]:
-    """Support and counts, both int64 [size], with the lowest unused ids at count zero."""
-    unused = np.ones(min(vocabulary, size), dtype=bool)  # the lowest unused ids are among the `size` lowest
-    unused[support[support < unused.size]] = False
-    added = np.flatnonzero(unused)[: size - support.size]
-    ids = np.concatenate([support, added])
-    order = np.argsort(ids)
-    return ids[order], np.concatenate([counts, np.zeros(added.size, dtype=np.int64)])[order]
 
 
 def factorials(format: Format) -> Ids:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from channels.codec.draft import CodecError, Format
+from channels.codec.fixed_width import from_bits, to_bits
 
 
 def feedback_bits(format: Format) -> int:
@@ -41,26 +44,22 @@ def tokens_bits(tokens: int, format: Format) -> int:
 
 def encode_tokens(tokens: Sequence[int], format: Format) -> bytes:
     """A prompt, possibly empty."""
-    width, number = _width(format), 0
     for token in tokens:
         _check_token(token, format)
-        number = number << width | token
-    bits = tokens_bits(len(tokens), format)
-    return ((number << 1 | 1) << -bits % 8).to_bytes((bits + 7) // 8, "big")
+    return np.packbits(np.append(to_bits(tokens, _width(format)), np.uint8(1))).tobytes()
 
 
 def decode_tokens(payload: bytes, format: Format) -> tuple[int, ...]:
     """The prompt. Raises CodecError on every byte string that `encode_tokens` cannot have produced."""
-    width, number = _width(format), int.from_bytes(payload, "big")
-    padding = (number & -number).bit_length()
-    bits = 8 * len(payload) - padding
-    if not 1 <= padding <= 8 or bits % width:
+    bits = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
+    last = bits[-8:].nonzero()[0]  # the single 1 ends the prompt, in the last byte
+    size, rest = divmod(bits.size - 8 + int(last[-1]), _width(format)) if last.size else (0, 1)
+    if rest:
         raise CodecError(f"prompt of {len(payload)} bytes: not a whole number of tokens")
-    number >>= padding
-    tokens = tuple(number >> shift & (1 << width) - 1 for shift in range(bits - width, -1, -width))
-    if any(token >= format.vocabulary for token in tokens):
+    tokens = from_bits(bits, _width(format), size)
+    if tokens.size and tokens.max() >= format.vocabulary:
         raise CodecError("prompt: a token is not below the vocabulary")
-    return tokens
+    return tuple(tokens.tolist())
 
 
 def _width(format: Format) -> int:

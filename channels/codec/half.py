@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.draft import CodecError, Draft
+from channels.codec.draft import CodecError, Draft, refill
+from channels.codec.fixed_width import from_bits, to_bits
 from channels.codec.lattice import total_mass
 
 Numbers = npt.NDArray[np.int64]
@@ -62,25 +63,31 @@ class HalfFormat:
         """Ids sent with each draft, its own first."""
         return 1 if self.support_size == self.vocabulary else 1 + self.support_size
 
+    @property
+    def id_bits(self) -> int:
+        """Bits of one id."""
+        return (self.vocabulary - 1).bit_length()
+
     def length_bytes(self, drafts: int) -> int:
         """The length of a packet of that many drafts."""
-        width = (self.vocabulary - 1).bit_length()
-        return (drafts * self.ids * width + 7) // 8 + 2 * self.support_size * drafts
+        return (drafts * self.ids * self.id_bits + 7) // 8 + 2 * self.support_size * drafts
 
 
 def encode(drafts: Sequence[Draft], form: HalfFormat) -> bytes:
     """The packet. Raises CodecError where a draft does not fit: too many ids, or a count that is no half."""
     if not 1 <= len(drafts) <= form.max_drafts:
         raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {form.max_drafts}")
-    supports = [_refilled(draft, form) for draft in drafts]
     halves = np.zeros((len(drafts), form.support_size), dtype=">f2")
     ids: list[int] = []
-    for row, draft, support in zip(halves, drafts, supports, strict=True):
+    for row, draft in zip(halves, drafts, strict=True):
+        if draft.support.size > form.support_size or draft.support[-1] >= form.vocabulary:
+            raise CodecError(f"support of {draft.support.size} ids to {draft.support[-1]}: does not fit {form}")
+        support, counts = refill(draft.support, draft.counts, form.support_size, form.vocabulary)
         ids += [draft.token, *(support.tolist() if form.ids > 1 else ())]
-        row[np.searchsorted(support, draft.support)] = np.ldexp(draft.counts.astype(np.float64), -UNIT_BITS)
-        if not np.array_equal(_units(row[np.searchsorted(support, draft.support)]), draft.counts):
+        row[:] = np.ldexp(counts.astype(np.float64), -UNIT_BITS)
+        if not np.array_equal(_units(row), counts):
             raise CodecError("counts: not all are halves in units of 2^-24")
-    return _pack(ids, (form.vocabulary - 1).bit_length()) + halves.tobytes()
+    return np.packbits(to_bits(ids, form.id_bits)).tobytes() + halves.tobytes()
 
 
 def decode(payload: bytes, form: HalfFormat) -> tuple[Draft, ...]:
@@ -92,9 +99,8 @@ def decode(payload: bytes, form: HalfFormat) -> tuple[Draft, ...]:
     halves = np.frombuffer(payload, dtype=">f2", offset=split).reshape(count, form.support_size)
     if not (halves.view(">u2") <= 0x3C00).all():  # signs, numbers above 1, infinities and nan lie above
         raise CodecError("payload: holds a half outside 0 to 1")
-    ids = np.array(_unpack(payload[:split], (form.vocabulary - 1).bit_length(), count * form.ids)).reshape(
-        count, form.ids
-    )
+    bits = np.unpackbits(np.frombuffer(payload[:split], dtype=np.uint8))
+    ids = from_bits(bits, form.id_bits, count * form.ids).reshape(count, form.ids)
     everything = np.arange(form.vocabulary)
     drafts = tuple(
         Draft(int(own), everything if form.ids == 1 else kept, _units(row))
@@ -107,26 +113,3 @@ def decode(payload: bytes, form: HalfFormat) -> tuple[Draft, ...]:
 
 def _units(halves: npt.NDArray[np.float16]) -> Numbers:
     return np.ldexp(halves.astype(np.float64), UNIT_BITS).astype(np.int64)
-
-
-def _refilled(draft: Draft, form: HalfFormat) -> Numbers:
-    """K ids, ascending: those of the draft, and the lowest unused ones in place of zero counts."""
-    if draft.support.size > form.support_size or draft.support[-1] >= form.vocabulary:
-        raise CodecError(f"support of {draft.support.size} ids to {draft.support[-1]}: does not fit {form}")
-    if form.ids == 1:
-        return np.arange(form.vocabulary)
-    unused = np.setdiff1d(np.arange(min(form.vocabulary, form.support_size)), draft.support)
-    return np.sort(np.concatenate([draft.support, unused[: form.support_size - draft.support.size]]))
-
-
-def _pack(ids: Sequence[int], width: int) -> bytes:
-    number = 0
-    for each in ids:
-        number = number << width | each
-    bits = width * len(ids)
-    return (number << -bits % 8).to_bytes((bits + 7) // 8, "big")
-
-
-def _unpack(payload: bytes, width: int, count: int) -> list[int]:
-    number = int.from_bytes(payload, "big") >> (8 * len(payload) - width * count)
-    return [number >> width * (count - 1 - place) & (1 << width) - 1 for place in range(count)]
