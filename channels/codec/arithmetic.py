@@ -15,8 +15,8 @@ decoder that has FAILED gives numbers in range that mean nothing: every loop ove
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from channels.codec.arrays import Bytes, Ints
 from channels.codec.compiled import compiled
 from channels.codec.fixed import bit_length, log2
 
@@ -28,8 +28,8 @@ LARGEST_TOTAL = 1 << 32
 INVALID = 1
 """The value of FAILED where no encoder makes these bytes."""
 
-Machine = npt.NDArray[np.int64]
-Buffer = npt.NDArray[np.uint8]
+Machine = Ints
+"""int64 [5], by the five names above."""
 
 
 def machine(mode: int) -> Machine:
@@ -38,14 +38,14 @@ def machine(mode: int) -> Machine:
 
 
 @compiled
-def start(io: Machine, buffer: Buffer) -> None:
+def start(io: Machine, buffer: Bytes) -> None:
     """Loads the first seven bytes into a decoder."""
     for at in range(REGISTER_BITS // 8):
         io[CODE] = io[CODE] << 8 | (buffer[at] if at < buffer.size else 0)
 
 
 @compiled
-def narrow(io: Machine, buffer: Buffer, offset: int, width: int) -> None:
+def narrow(io: Machine, buffer: Bytes, offset: int, width: int) -> None:
     """The interval becomes [low + offset, low + offset + width)."""
     if io[MODE] == ENCODE:
         io[CODE] += offset
@@ -60,7 +60,7 @@ def narrow(io: Machine, buffer: Buffer, offset: int, width: int) -> None:
 
 
 @compiled
-def _shift(io: Machine, buffer: Buffer) -> None:
+def _shift(io: Machine, buffer: Bytes) -> None:
     """Moves one byte out of, or into, the registers."""
     position = io[POSITION]
     if io[MODE] == ENCODE:
@@ -77,7 +77,7 @@ def _shift(io: Machine, buffer: Buffer) -> None:
 
 
 @compiled
-def _carry(io: Machine, buffer: Buffer) -> None:
+def _carry(io: Machine, buffer: Bytes) -> None:
     """Adds one to the bytes that left."""
     at = min(io[POSITION], buffer.size) - 1
     while at >= 0 and buffer[at] == 255:
@@ -98,14 +98,14 @@ def target(io: Machine, total: int) -> int:
 
 
 @compiled
-def symbol(io: Machine, buffer: Buffer, begin: int, size: int, total: int) -> None:
+def symbol(io: Machine, buffer: Bytes, begin: int, size: int, total: int) -> None:
     """The symbol with cumulative frequency `begin` and frequency `size` >= 1 of `total` (found by `target`)."""
     step = io[RANGE] // total
     narrow(io, buffer, step * begin, step * size)
 
 
 @compiled
-def uniform(io: Machine, buffer: Buffer, value: int, total: int) -> int:
+def uniform(io: Machine, buffer: Bytes, value: int, total: int) -> int:
     """A value below `total` >= 1, all alike."""
     if total == 1:
         return 0
@@ -116,7 +116,7 @@ def uniform(io: Machine, buffer: Buffer, value: int, total: int) -> int:
 
 
 @compiled
-def bit(io: Machine, buffer: Buffer, value: int, zero: int) -> int:
+def bit(io: Machine, buffer: Bytes, value: int, zero: int) -> int:
     """A bit that is 0 with probability zero / 2^16, 0 < zero < 2^16."""
     split = (io[RANGE] >> 16) * zero
     if io[MODE] == DECODE:
@@ -141,7 +141,7 @@ def cost(io: Machine) -> int:
 
 
 @compiled
-def finish(io: Machine, buffer: Buffer) -> int:
+def finish(io: Machine, buffer: Bytes) -> int:
     """Ends a packet and returns its bytes. Decoding: FAILED unless it is one. Encoding: where they are more than the
     buffer holds, those beyond were counted but not kept, and the packet must be written again."""
     bits = REGISTER_BITS + 1 - bit_length(io[RANGE])  # 0..8

@@ -18,15 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.arithmetic import MEASURE, machine
+from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.fit import fit
 from channels.codec.fixed import log2_factorials
 from channels.codec.lattice import quantize
 from channels.codec.network import HEADS, INPUTS, UNITS
-from channels.codec.prior import LARGEST_OCTAVES, STEPS, Bytes, Stored, Tables, pack, tables
+from channels.codec.prior import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
 from channels.codec.recoded import Setting, code_draft
 from channels.codec.shelf import BUNDLED, store_prior
-
-Ids = npt.NDArray[np.int64]
 
 SHRINK = 2.0
 HELD_OUT = 10
@@ -38,8 +37,8 @@ POINTS = ((8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000))
 class Laws:
     """A drafter's laws along texts."""
 
-    texts: npt.NDArray[np.int32]  # [N, T]
-    top: npt.NDArray[np.int32]  # [N, T, M]
+    texts: Int32s  # [N, T]
+    top: Int32s  # [N, T, M]
     probabilities: npt.NDArray[np.float32]  # [N, T, M]
 
     @classmethod
@@ -97,7 +96,7 @@ def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
     return octaves
 
 
-def questions(laws: Laws, prior: Tables, positions: int, seed: int) -> npt.NDArray[np.int32]:
+def questions(laws: Laws, prior: Tables, positions: int, seed: int) -> Int32s:
     """The network's inputs, heads and answers on drafts drawn from the laws under many formats."""
     rng = np.random.default_rng(seed)
     trace = np.zeros((positions * 300, INPUTS + 2), np.int32)
@@ -125,7 +124,7 @@ def _random_point(rng: np.random.Generator) -> tuple[int, float, int]:
     return 0, float(2 ** rng.uniform(-11, -2)), resolution
 
 
-def quantized(top: npt.NDArray[np.int32], q: npt.NDArray[np.float32], point: tuple[int, float, int]) -> tuple[Ids, Ids]:
+def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, int]) -> tuple[Ints, Ints]:
     """(support, counts) of one law at a point, ids ascending, counts positive."""
     size, threshold, resolution = point
     order = np.lexsort((top, -q))

@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from channels.codec.sparsify import Ids, Law, at_least, most_probable
+from channels.codec.arrays import Floats, Ints
+from channels.codec.sparsify import at_least, most_probable
 
 Rollback = Literal["through_rejection", "accepted_only", "none"]
 
@@ -52,14 +53,14 @@ class Conformal:
         if self.k_max is not None and self.k_max < 1:
             raise ValueError(f"k_max = {self.k_max}: must be at least 1")
 
-    def support(self, q: Law, beta: float) -> Ids:
+    def support(self, q: Floats, beta: float) -> Ints:
         """The ids to send of q, float64 [V], at threshold beta: int64 [K], ascending, 1 <= K <= k_max."""
         kept = at_least(q, beta)
         if self.k_max is None or kept.size <= self.k_max:
             return kept
         return kept[most_probable(q[kept], self.k_max)]
 
-    def dropped_mass(self, q: Law, beta: float) -> float:
+    def dropped_mass(self, q: Floats, beta: float) -> float:
         """alpha_n: the mass of q outside the uncapped set at threshold beta, within 0 and 1."""
         return min(1.0, max(0.0, 1.0 - float(q[at_least(q, beta)].sum())))
 
@@ -104,7 +105,7 @@ class ConformalThreshold:
         """The threshold that cuts the next draft."""
         return self.chain[-1]
 
-    def support(self, q: Law) -> Ids:
+    def support(self, q: Floats) -> Ints:
         """The ids to send of q, float64 [V], now: int64 [K], ascending. Changes nothing."""
         return self.rule.support(q, self.beta)
 

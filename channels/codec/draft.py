@@ -9,14 +9,12 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from channels.codec.arithmetic import LARGEST_TOTAL
+from channels.codec.arrays import Ints
 from channels.codec.lattice import LARGEST_RESOLUTION
 from channels.codec.quantizers import Name, quantizer
 from channels.codec.shelf import bundled_prior
-
-Ids = npt.NDArray[np.int64]
 
 UNSENT = -1
 """The token of a draft whose format does not send it (both ends draw it from the shared random stream)."""
@@ -43,10 +41,10 @@ class Draft:
 
     __slots__ = ("counts", "support", "token")
     token: int
-    support: Ids
-    counts: Ids
+    support: Ints
+    counts: Ints
 
-    def __init__(self, token: int, support: Ids, counts: Ids) -> None:
+    def __init__(self, token: int, support: Ints, counts: Ints) -> None:
         ids, numbers = _integers("support", support), _integers("counts", counts)
         if ids.ndim != 1 or ids.shape != numbers.shape:
             raise CodecError(f"support {ids.shape}, counts {numbers.shape}: must be two vectors of one length")
@@ -66,13 +64,13 @@ class Draft:
         self._set(token, ids, numbers)
 
     @classmethod
-    def of(cls, token: int, support: Ids, counts: Ids) -> Draft:
+    def of(cls, token: int, support: Ints, counts: Ints) -> Draft:
         """A draft of arrays that are known to be valid, all counts positive, and are given away."""
         draft = cls.__new__(cls)
         draft._set(token, support, counts)
         return draft
 
-    def _set(self, token: int, support: Ids, counts: Ids) -> None:
+    def _set(self, token: int, support: Ints, counts: Ints) -> None:
         support.flags.writeable = counts.flags.writeable = False
         object.__setattr__(self, "token", int(token))
         object.__setattr__(self, "support", support)
@@ -81,7 +79,7 @@ class Draft:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Draft is immutable: {name}")
 
-    def __reduce__(self) -> tuple[type[Draft], tuple[int, Ids, Ids]]:
+    def __reduce__(self) -> tuple[type[Draft], tuple[int, Ints, Ints]]:
         return Draft, (self.token, self.support, self.counts)
 
     def __eq__(self, other: object) -> bool:
@@ -99,7 +97,7 @@ class Draft:
         return self.token, self.support.tobytes(), self.counts.tobytes()
 
 
-def refill(support: Ids, counts: Ids, size: int, vocabulary: int) -> tuple[Ids, Ids]:
+def refill(support: Ints, counts: Ints, size: int, vocabulary: int) -> tuple[Ints, Ints]:
     """Support and counts, both int64 [size], with the lowest unused ids at count zero."""
     unused = np.ones(min(vocabulary, size), dtype=bool)  # the lowest unused ids are among the `size` lowest
     unused[support[support < unused.size]] = False
@@ -109,7 +107,7 @@ def refill(support: Ids, counts: Ids, size: int, vocabulary: int) -> tuple[Ids, 
     return ids[order], np.concatenate([counts, np.zeros(added.size, dtype=np.int64)])[order]
 
 
-def _integers(name: str, values: Ids) -> Ids:
+def _integers(name: str, values: Ints) -> Ints:
     """The values as a fresh int64 array; CodecError where that would change them."""
     given = np.asarray(values)
     if given.dtype.kind not in "iu":

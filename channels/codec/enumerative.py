@@ -18,14 +18,15 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from channels.codec.arithmetic import FAILED, INVALID, Buffer, Machine, uniform
-from channels.codec.draft import CodecError, Draft, Format, Ids, Support, refill
+from channels.codec.arithmetic import FAILED, INVALID, Machine, uniform
+from channels.codec.arrays import Bytes, Ints
+from channels.codec.draft import CodecError, Draft, Format, Support, refill
 from channels.codec.fixed import log2, log2_factorials
 from channels.codec.numerators import code_numerators
 from channels.codec.positions import code_composition, code_subset, log2_binomial
 
 
-def write(io: Machine, buffer: Buffer, draft: Draft, format: Format, support: Support) -> None:
+def write(io: Machine, buffer: Bytes, draft: Draft, format: Format, support: Support) -> None:
     """Support and counts of one valid draft."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
@@ -40,7 +41,7 @@ def write(io: Machine, buffer: Buffer, draft: Draft, format: Format, support: Su
         code_numerators(io, buffer, table, draft.counts.copy(), format)
 
 
-def read(io: Machine, buffer: Buffer, format: Format, support: Support) -> tuple[Ids, Ids]:
+def read(io: Machine, buffer: Bytes, format: Format, support: Support) -> tuple[Ints, Ints]:
     """(support, counts), int64 [K], counts positive. Raises CodecError on what `write` cannot have written."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
@@ -62,7 +63,7 @@ def read(io: Machine, buffer: Buffer, format: Format, support: Support) -> tuple
     return ids[kept], counts[kept]
 
 
-def _code_dense(io: Machine, buffer: Buffer, draft: Draft | None, format: Format) -> tuple[Ids, Ids]:
+def _code_dense(io: Machine, buffer: Bytes, draft: Draft | None, format: Format) -> tuple[Ints, Ints]:
     """A composition of ell over all of V, as the places of its ell units among ell + V - 1: place = id + unit."""
     ell, table = format.resolution, factorials(format)
     units = np.zeros(ell, dtype=np.int64)
@@ -85,12 +86,12 @@ def cost(size: int, format: Format, support: Support) -> int:
     return choices + log2(format.largest_support)
 
 
-def factorials(format: Format) -> Ids:
+def factorials(format: Format) -> Ints:
     """log2 n! for every n that the format needs."""
     return _factorials((format.vocabulary + format.resolution).bit_length())
 
 
 @cache
-def _factorials(bits: int) -> Ids:
-    table: Ids = log2_factorials(1 << bits)
+def _factorials(bits: int) -> Ints:
+    table: Ints = log2_factorials(1 << bits)
     return table

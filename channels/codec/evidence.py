@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from channels.codec.arrays import Ints
 from channels.codec.compiled import compiled
-from channels.codec.draft import Ids
 from channels.codec.prior import WEIGHT_BITS, Tables
 
 COMMON = 64
@@ -26,15 +26,15 @@ UNIT = 1 << WEIGHT_BITS
 class Candidates(NamedTuple):
     """int64 [N] each, the largest weight first, the earliest listed among equals; and what w's row leaves over, Q30."""
 
-    ids: Ids
-    weights: Ids
-    followed: Ids
-    occurred: Ids
+    ids: Ints
+    weights: Ints
+    followed: Ints
+    occurred: Ints
     left_over: int
 
 
 @compiled
-def candidates(tables: Tables, context: Ids, resolution: int) -> Candidates:
+def candidates(tables: Tables, context: Ints, resolution: int) -> Candidates:
     """The candidates after `context`, int64 [n], token ids, oldest first; -1 is a token that the receiver lacks."""
     context = context[max(0, context.size - WINDOW) :]
     last = context[-1] if context.size else -1
@@ -74,19 +74,19 @@ def candidates(tables: Tables, context: Ids, resolution: int) -> Candidates:
 
 
 @compiled
-def _best_first(weights: Ids, least: int) -> Ids:
+def _best_first(weights: Ints, least: int) -> Ints:
     """Where the weights of at least `least` stand, the largest first, the earliest listed among equals."""
     keys, kept = np.empty(weights.size, np.int64), 0
     for at in range(weights.size):
         if weights[at] >= least:
             keys[kept] = (UNIT * 2 - weights[at]) << 21 | at
             kept += 1
-    best: Ids = np.sort(keys[:kept]) & ((1 << 21) - 1)
+    best: Ints = np.sort(keys[:kept]) & ((1 << 21) - 1)
     return best
 
 
 @compiled
-def _slot(tables: Tables, token: int, ids: Ids, size: int) -> tuple[int, int]:
+def _slot(tables: Tables, token: int, ids: Ints, size: int) -> tuple[int, int]:
     """Where a token stands among the first `size` of `ids`, put there if new; and the size then."""
     at = tables.slots[token]
     if at >= 0:

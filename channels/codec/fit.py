@@ -7,8 +7,8 @@ this; what it leaves is integers.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from channels.codec.arrays import Floats, Int32s, Ints
 from channels.codec.network import (
     FIRST_BITS,
     HEADS,
@@ -18,17 +18,13 @@ from channels.codec.network import (
     LARGEST_WEIGHTS,
     SECOND_BITS,
     UNITS,
-    Integers,
 )
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 BATCH, RATE = 2048, 0.01
 SCALE = 8.0  # inputs are divided by this many octaves
 
 
-def fit(trace: Integers, steps: int, seed: int) -> tuple[Integers, Integers, Integers, Integers]:
+def fit(trace: Int32s, steps: int, seed: int) -> tuple[Int32s, Int32s, Int32s, Int32s]:
     """(first, first_bias, second, second_bias) of a Network, int32, from a trace [rows, INPUTS + 2]."""
     rng = np.random.default_rng(seed)
     inputs = trace[:, :INPUTS] / (SCALE * (1 << INPUT_BITS))
@@ -51,7 +47,7 @@ def fit(trace: Integers, steps: int, seed: int) -> tuple[Integers, Integers, Int
     return _rounded(weights)
 
 
-def _gradients(weights: list[Floats], inputs: Floats, heads: Ids, answers: Floats) -> list[Floats]:
+def _gradients(weights: list[Floats], inputs: Floats, heads: Ints, answers: Floats) -> list[Floats]:
     first, first_bias, second, second_bias = weights
     units = np.maximum(inputs @ first + first_bias, 0.0)  # [B, UNITS]
     logits = np.einsum("bu,bu->b", units, second[heads]) + second_bias[heads]
@@ -62,7 +58,7 @@ def _gradients(weights: list[Floats], inputs: Floats, heads: Ids, answers: Float
     return [inputs.T @ back, back.sum(0), by_head.T @ units, by_head.sum(0)]
 
 
-def _rounded(weights: list[Floats]) -> tuple[Integers, Integers, Integers, Integers]:
+def _rounded(weights: list[Floats]) -> tuple[Int32s, Int32s, Int32s, Int32s]:
     """The integers of `network`; weights beyond the int32 products' room are cut."""
     first, first_bias, second, second_bias = weights
     scales = (

@@ -8,8 +8,8 @@ entry lies near a rounding tie, so any libm gives the same integers (a test pins
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from channels.codec.arrays import Ints
 from channels.codec.compiled import compiled
 
 ONE = 1 << 32
@@ -52,7 +52,7 @@ def exp2(y: int) -> int:
 
 
 @compiled
-def log2_factorials(size: int) -> npt.NDArray[np.int64]:
+def log2_factorials(size: int) -> Ints:
     """log2 n! as Q32 for n = 0..size - 1, sums of `log2`. int64 [size]."""
     table = np.zeros(size, dtype=np.int64)
     for n in range(2, size):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from channels.codec.arrays import Bytes, Ints
 
 
-def to_bits(numbers: Sequence[int], width: int) -> npt.NDArray[np.uint8]:
+def to_bits(numbers: Sequence[int], width: int) -> Bytes:
     """The bits, uint8 [n width] of 0 and 1, of numbers below 2^width; `numpy.packbits` makes them bytes."""
     shifts = np.arange(width - 1, -1, -1)
-    bits: npt.NDArray[np.uint8] = (np.asarray(numbers, dtype=np.int64)[:, None] >> shifts & 1).astype(np.uint8)
+    bits: Bytes = (np.asarray(numbers, dtype=np.int64)[:, None] >> shifts & 1).astype(np.uint8)
     return bits.reshape(-1)
 
 
-def from_bits(bits: npt.NDArray[np.uint8], width: int, count: int) -> npt.NDArray[np.int64]:
+def from_bits(bits: Bytes, width: int, count: int) -> Ints:
     """The first `count` numbers, int64 [count]."""
-    numbers: npt.NDArray[np.int64] = bits[: count * width].reshape(count, width) @ (1 << np.arange(width - 1, -1, -1))
+    numbers: Ints = bits[: count * width].reshape(count, width) @ (1 << np.arange(width - 1, -1, -1))
     return numbers

@@ -14,17 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from channels.codec.arrays import Floats, Ints
 from channels.codec.draft import CodecError, Draft, refill
 from channels.codec.fixed_width import from_bits, to_bits
 from channels.codec.lattice import total_mass
-
-Numbers = npt.NDArray[np.int64]
 
 UNIT_BITS = 24
 """The smallest positive half is 2^-24."""
 
 
-def numerators(probabilities: npt.NDArray[np.float64]) -> Numbers:
+def numerators(probabilities: Floats) -> Ints:
     """Halves nearest to the probabilities [K], each at most 1, as multiples of 2^-24: int64 [K].
 
     Where all round to zero the largest becomes one unit. Raises ValueError on what is no vector of probabilities.
@@ -111,5 +110,5 @@ def decode(payload: bytes, form: HalfFormat) -> tuple[Draft, ...]:
     return drafts
 
 
-def _units(halves: npt.NDArray[np.float16]) -> Numbers:
+def _units(halves: npt.NDArray[np.float16]) -> Ints:
     return np.ldexp(halves.astype(np.float64), UNIT_BITS).astype(np.int64)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
+from channels.codec.arrays import Floats, Ints
 
 GRID_BITS = 40
 LARGEST_RESOLUTION = (1 << 62 - GRID_BITS) - 1
@@ -21,7 +20,7 @@ LARGEST_WORK = 1 << GRID_BITS
 """K * ell may not exceed this: the grid's own rounding then never asks a zero count to give."""
 
 
-def quantize(probabilities: npt.NDArray[np.float64], resolution: int) -> Counts:
+def quantize(probabilities: Floats, resolution: int) -> Ints:
     """Counts b, int64 [K], non-negative, sum == resolution, nearest to resolution * probabilities / their sum.
 
     probabilities: float64 [K], non-negative, finite, positive sum; they need not sum to 1. Raises ValueError otherwise,
@@ -31,7 +30,7 @@ def quantize(probabilities: npt.NDArray[np.float64], resolution: int) -> Counts:
     if not 1 <= resolution <= min(LARGEST_RESOLUTION, LARGEST_WORK // probabilities.size):
         raise ValueError(f"resolution = {resolution}: must be at least 1 and at most {LARGEST_RESOLUTION}")
     grid = np.rint(probabilities / total * (1 << GRID_BITS)).astype(np.int64)  # [K], sums to about 2^40
-    counts: Counts = (2 * resolution * grid + (1 << GRID_BITS)) >> (GRID_BITS + 1)
+    counts: Ints = (2 * resolution * grid + (1 << GRID_BITS)) >> (GRID_BITS + 1)
     missing = resolution - int(counts.sum())
     if missing:
         excess = (counts << GRID_BITS) - resolution * grid  # [K], zeta in units of 2^-40
@@ -39,7 +38,7 @@ def quantize(probabilities: npt.NDArray[np.float64], resolution: int) -> Counts:
     return counts
 
 
-def total_mass(probabilities: npt.NDArray[np.float64]) -> float:
+def total_mass(probabilities: Floats) -> float:
     """Their sum. Raises ValueError unless they are a vector of non-negative numbers with a positive, finite sum."""
     total = float(probabilities.sum()) if probabilities.ndim == 1 else math.nan
     if not 0.0 < total < math.inf or probabilities.min() < 0.0:
@@ -47,7 +46,7 @@ def total_mass(probabilities: npt.NDArray[np.float64]) -> float:
     return total
 
 
-def _extreme(excess: Counts, missing: int) -> Counts:
+def _extreme(excess: Ints, missing: int) -> Ints:
     """Indices of the `missing` first entries in the order (excess, index), or the -`missing` last where negative."""
     if missing < 0:
         return excess.size - 1 - _extreme(-excess[::-1], -missing)

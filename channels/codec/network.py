@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from channels.codec.arithmetic import Buffer, Machine, bit
+from channels.codec.arithmetic import Machine, bit
+from channels.codec.arrays import Bytes, Int32s
 from channels.codec.compiled import compiled, inlined
 
 INPUT_BITS, FIRST_BITS, HIDDEN_BITS, SECOND_BITS, LOGIT_BITS = 5, 13, 7, 11, 7
@@ -24,20 +24,18 @@ LOGIT_RANGE = 12 << LOGIT_BITS
 NO = np.clip(np.rint(65536 / (1 + np.exp(np.arange(-LOGIT_RANGE, LOGIT_RANGE + 1) / (1 << LOGIT_BITS)))), 16, 65520)
 NO = NO.astype(np.int64)  # [2 LOGIT_RANGE + 1]
 
-Integers = npt.NDArray[np.int32]
-
 
 class Network(NamedTuple):
     """Weights, none beyond LARGEST_WEIGHTS."""
 
-    first: Integers  # [INPUTS, UNITS]
-    first_bias: Integers  # [UNITS]
-    second: Integers  # [HEADS, UNITS]
-    second_bias: Integers  # [HEADS]
+    first: Int32s  # [INPUTS, UNITS]
+    first_bias: Int32s  # [UNITS]
+    second: Int32s  # [HEADS, UNITS]
+    second_bias: Int32s  # [HEADS]
 
 
 @compiled
-def sums(first: Integers, base: Integers, inputs: Integers, totals: Integers) -> None:
+def sums(first: Int32s, base: Int32s, inputs: Int32s, totals: Int32s) -> None:
     """Sets `totals`, int32 [N, UNITS], to `base` [UNITS] plus what `inputs` [N, n] give through `first` [n, UNITS]."""
     for row in range(inputs.shape[0]):
         total = totals[row]
@@ -50,9 +48,7 @@ def sums(first: Integers, base: Integers, inputs: Integers, totals: Integers) ->
 
 
 @inlined
-def answer(
-    io: Machine, buffer: Buffer, network: Network, totals: Integers, more: Integers, head: int, value: int
-) -> int:
+def answer(io: Machine, buffer: Bytes, network: Network, totals: Int32s, more: Int32s, head: int, value: int) -> int:
     """Codes a yes (1) or no (0): a head's answer when the hidden units get totals + more, int32 [UNITS] each."""
     logit = network.second_bias[head]
     for unit in range(UNITS):

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Buffer, Machine, uniform
+from channels.codec.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Machine, uniform
+from channels.codec.arrays import Bytes, Ints
 from channels.codec.compiled import compiled
-from channels.codec.draft import CodecError, Format, Ids
+from channels.codec.draft import CodecError, Format
 from channels.codec.positions import code_composition
 from channels.codec.quantizers import Logarithmic
 
 
-def check(numerators: Ids, format: Format) -> None:
+def check(numerators: Ints, format: Format) -> None:
     """CodecError unless the positive numerators, int64 [K], are a codeword of the format's quantizer."""
     ell, size, total = format.resolution, numerators.size, int(numerators.sum())
     if format.quantizer == "lattice" and total != ell:
@@ -33,7 +34,7 @@ def check(numerators: Ids, format: Format) -> None:
         raise CodecError("counts: not numerators of the logarithmic quantizer")
 
 
-def code_numerators(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, format: Format) -> None:
+def code_numerators(io: Machine, buffer: Bytes, table: Ints, numerators: Ints, format: Format) -> None:
     """Positive numerators, int64 [K], read from or written to the array."""
     ell, size = format.resolution, numerators.size
     if format.quantizer == "lattice":
@@ -57,7 +58,7 @@ def code_numerators(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, fo
 
 
 @compiled
-def _code_levels(io: Machine, buffer: Buffer, levels: Ids, ell: int) -> None:
+def _code_levels(io: Machine, buffer: Bytes, levels: Ints, ell: int) -> None:
     """Levels within 1..ell, int64 [K], read from or written to the array."""
     for place in range(levels.size):
         if io[FAILED]:
@@ -65,7 +66,7 @@ def _code_levels(io: Machine, buffer: Buffer, levels: Ids, ell: int) -> None:
         levels[place] = 1 + uniform(io, buffer, levels[place] - 1, ell)
 
 
-def _shifted(io: Machine, buffer: Buffer, table: Ids, numerators: Ids, total: int, unit: int, shift: int) -> None:
+def _shifted(io: Machine, buffer: Bytes, table: Ints, numerators: Ints, total: int, unit: int, shift: int) -> None:
     """Numerators shift + unit * n, n a composition of `total`."""
     if total < 0:
         io[FAILED] = INVALID

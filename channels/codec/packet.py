@@ -38,7 +38,6 @@ from channels.codec.arithmetic import (
     FAILED,
     INVALID,
     MEASURE,
-    Buffer,
     Machine,
     cost,
     finish,
@@ -49,7 +48,8 @@ from channels.codec.arithmetic import (
     target,
     uniform,
 )
-from channels.codec.draft import UNSENT, CodecError, Draft, Format, Ids
+from channels.codec.arrays import Bytes, Ints
+from channels.codec.draft import UNSENT, CodecError, Draft, Format
 from channels.codec.evidence import WINDOW
 from channels.codec.fixed import log2
 from channels.codec.network import INPUTS
@@ -109,7 +109,7 @@ def _room_bytes(drafts: Sequence[Draft], format: Format) -> int:
 
 
 def _run(
-    direction: int, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int]
+    direction: int, buffer: Bytes, drafts: Sequence[Draft], format: Format, context: Sequence[int]
 ) -> tuple[Machine, Mode]:
     """A machine that has written the packet in the mode that serves it best, and that mode."""
     if format.code == "enumerative":
@@ -156,10 +156,10 @@ class _Trail:
         self.tokens = np.empty(known.size + drafts, dtype=np.int64)
         self.tokens[: known.size] = known
         self.size = known.size
-        self.previous: Ids = np.empty(0, dtype=np.int64)
+        self.previous: Ints = np.empty(0, dtype=np.int64)
 
     @property
-    def context(self) -> Ids:
+    def context(self) -> Ints:
         return self.tokens[: self.size]
 
     def extend(self, draft: Draft) -> None:
@@ -177,7 +177,7 @@ def _setting(format: Format) -> Setting:
 
 
 def write(
-    io: Machine, buffer: Buffer, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
+    io: Machine, buffer: Bytes, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
 ) -> Machine:
     """Writes the packet in a given mode; returns the machine."""
     if format.code == "recoded":
@@ -195,7 +195,7 @@ def write(
     return io
 
 
-def _read_mode(io: Machine, buffer: Buffer, format: Format) -> Mode:
+def _read_mode(io: Machine, buffer: Bytes, format: Format) -> Mode:
     if format.code == "enumerative":
         return format.support
     value = target(io, ALL_SHARES)
@@ -206,7 +206,7 @@ def _read_mode(io: Machine, buffer: Buffer, format: Format) -> Mode:
     return mode
 
 
-def _read(io: Machine, buffer: Buffer, format: Format, trail: _Trail, mode: Mode) -> tuple[Ids, Ids]:
+def _read(io: Machine, buffer: Bytes, format: Format, trail: _Trail, mode: Mode) -> tuple[Ints, Ints]:
     """(support, counts) of the next draft. Raises CodecError where there is none."""
     if mode != "recoded":
         return enumerative.read(io, buffer, format, mode)
@@ -219,7 +219,7 @@ def _read(io: Machine, buffer: Buffer, format: Format, trail: _Trail, mode: Mode
     return support[order], counts[order]
 
 
-def _write_token(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> None:
+def _write_token(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
     if format.token == "flat":
         uniform(io, buffer, draft.token, format.vocabulary)
     elif format.token == "coded":
@@ -227,7 +227,7 @@ def _write_token(io: Machine, buffer: Buffer, draft: Draft, format: Format) -> N
         symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
 
 
-def _read_token(io: Machine, buffer: Buffer, support: Ids, counts: Ids, format: Format) -> int:
+def _read_token(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
     if format.token == "unsent":
         return UNSENT
     if format.token == "flat":

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Buffer, Machine, symbol, target
+from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target
+from channels.codec.arrays import Bytes, Ints
 from channels.codec.compiled import compiled
-from channels.codec.draft import Ids
 from channels.codec.fixed import exp2, log2
 from channels.codec.prior import Tables
 
 
 @compiled
-def code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weights: Ids, places: Ids) -> None:
+def code_places(io: Machine, buffer: Bytes, tables: Tables, passed: Ints, weights: Ints, places: Ints) -> None:
     """Ascending places of the unigram's order, none of them in `passed`."""
     begin = 0
     for index in range(places.size):
@@ -47,7 +47,7 @@ def code_places(io: Machine, buffer: Buffer, tables: Tables, passed: Ids, weight
 
 
 @compiled
-def _before(tables: Tables, passed: Ids, weights: Ids, whole: int, free: int, end: int, more: int) -> int:
+def _before(tables: Tables, passed: Ints, weights: Ints, whole: int, free: int, end: int, more: int) -> int:
     """The cumulative frequency of `the first of `more` places is before end`; one unit more for each place.
 
     whole: log2 of the weight from where they may begin; free: how many free places lie before that.

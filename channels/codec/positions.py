@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, MODE, Buffer, Machine, symbol, target
+from channels.codec.arithmetic import DECODE, FAILED, MODE, Machine, symbol, target
+from channels.codec.arrays import Bytes, Ints
 from channels.codec.compiled import compiled
-from channels.codec.draft import Ids
 from channels.codec.fixed import exp2
 
 ESCAPE = 10
@@ -21,13 +21,13 @@ ESCAPE = 10
 
 
 @compiled
-def log2_binomial(table: Ids, n: int, k: int) -> int:
+def log2_binomial(table: Ints, n: int, k: int) -> int:
     """log2 C(n, k) as Q32, 0 <= k <= n < table.size."""
     return int(table[n] - table[k] - table[n - k])
 
 
 @compiled
-def below(table: Ids, x: int, k: int, whole: int, bottom: int) -> int:
+def below(table: Ints, x: int, k: int, whole: int, bottom: int) -> int:
     """The cumulative frequency of `largest position < x`, x >= bottom; `whole` is log2 C(n, k), `bottom` x_0."""
     share = exp2(max(0, whole - log2_binomial(table, x, k))) if x >= k else 0
     return share + x - bottom + (1 if bottom >= k else 0)
@@ -41,7 +41,7 @@ def escape(n: int, k: int) -> int:
 
 
 @compiled
-def code_subset(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: int) -> None:
+def code_subset(io: Machine, buffer: Bytes, table: Ints, positions: Ints, n: int) -> None:
     """Ascending positions, int64 [k] below n < table.size, read from or written to `positions`."""
     k = positions.size
     if 2 * k <= n:
@@ -56,7 +56,7 @@ def code_subset(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: int)
 
 
 @compiled
-def _code_positions(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: int) -> None:
+def _code_positions(io: Machine, buffer: Bytes, table: Ints, positions: Ints, n: int) -> None:
     k = positions.size
     while k > 0 and not io[FAILED]:
         whole = log2_binomial(table, n, k)
@@ -76,7 +76,7 @@ def _code_positions(io: Machine, buffer: Buffer, table: Ids, positions: Ids, n: 
 
 
 @compiled
-def _find(table: Ids, value: int, n: int, k: int, whole: int, bottom: int) -> int:
+def _find(table: Ints, value: int, n: int, k: int, whole: int, bottom: int) -> int:
     """The position x >= bottom with below(x) <= value < below(x + 1), or bottom - 1 for the escape.
 
     Gallops down from the top, then bisects.
@@ -99,7 +99,7 @@ def _find(table: Ids, value: int, n: int, k: int, whole: int, bottom: int) -> in
 
 
 @compiled
-def _complement(positions: Ids, others: Ids, n: int) -> None:
+def _complement(positions: Ints, others: Ints, n: int) -> None:
     """Writes to `others` the values below n that are not among the ascending `positions`."""
     at, out = 0, 0
     for x in range(n):
@@ -111,7 +111,7 @@ def _complement(positions: Ids, others: Ids, n: int) -> None:
 
 
 @compiled
-def code_composition(io: Machine, buffer: Buffer, table: Ids, counts: Ids, total: int) -> None:
+def code_composition(io: Machine, buffer: Bytes, table: Ints, counts: Ints, total: int) -> None:
     """Counts, int64 [K], non-negative with sum `total`, all such vectors alike; total + K - 1 < table.size.
 
     They travel as the K - 1 ends of parts among total + K - 1 places.

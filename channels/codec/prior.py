@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.draft import LARGEST_VOCABULARY, CodecError, Ids
-from channels.codec.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Integers, Network
+from channels.codec.arrays import Bytes, Int32s, Ints
+from channels.codec.draft import LARGEST_VOCABULARY, CodecError
+from channels.codec.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Network
 from channels.codec.shelf import FOLDERS, read_prior
 
 WEIGHT_BITS = 30
@@ -26,21 +27,19 @@ LARGEST_OCTAVES = 239
 """The largest byte of a weight: beyond it weights round to 0."""
 WEIGHTS = np.rint(2.0 ** (WEIGHT_BITS - np.arange(256) / STEPS)).astype(np.int64)
 
-Bytes = npt.NDArray[np.uint8]
-
 
 class Tables(NamedTuple):
     """The integer tables, ready for the compiled code. V tokens, N entries."""
 
-    unigram: Ids  # [V] Q30 weight of each id
-    unigram_octaves: Integers  # [V] its log2 in 1/32 octave, negative
-    order: Ids  # [V] ids, largest unigram weight first, lowest id among equals
-    rank: Ids  # [V] place of each id in `order`
-    rest: Ids  # [V + 1] summed weight of the places from each on
-    starts: Ids  # [V + 1] where each token's row starts
-    row_ids: Ids  # [N] ascending within a row
-    row_weights: Ids  # [N] Q30
-    slots: Ids  # [V] scratch, all -1 between calls
+    unigram: Ints  # [V] Q30 weight of each id
+    unigram_octaves: Int32s  # [V] its log2 in 1/32 octave, negative
+    order: Ints  # [V] ids, largest unigram weight first, lowest id among equals
+    rank: Ints  # [V] place of each id in `order`
+    rest: Ints  # [V + 1] summed weight of the places from each on
+    starts: Ints  # [V + 1] where each token's row starts
+    row_ids: Ints  # [N] ascending within a row
+    row_weights: Ints  # [N] Q30
+    slots: Ints  # [V] scratch, all -1 between calls
     network: Network
 
 
@@ -49,12 +48,12 @@ class Stored(NamedTuple):
 
     unigram: Bytes  # [V]
     lengths: npt.NDArray[np.uint16]  # [V] entries in each row
-    row_ids: npt.NDArray[np.int32]  # [N]
+    row_ids: Int32s  # [N]
     row_weights: Bytes  # [N]
-    first: Integers
-    first_bias: Integers
-    second: Integers
-    second_bias: Integers
+    first: Int32s
+    first_bias: Int32s
+    second: Int32s
+    second_bias: Int32s
 
 
 def tables(stored: Stored) -> Tables:
@@ -121,7 +120,7 @@ def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:
             raise CodecError(f"prior: {name} holds {part.min()} to {part.max()}, must be within {least} and {most}")
 
 
-def _row_ids(planes: Bytes, lengths: npt.NDArray[np.uint16], vocabulary: int) -> npt.NDArray[np.int32]:
+def _row_ids(planes: Bytes, lengths: npt.NDArray[np.uint16], vocabulary: int) -> Int32s:
     """The ids of all rows, int32 [N], from the bytes of their gaps, uint8 [3, N], least significant first."""
     gaps = planes.astype(np.int64)
     gaps = gaps[0] | gaps[1] << 8 | gaps[2] << 16
@@ -136,7 +135,7 @@ def _row_ids(planes: Bytes, lengths: npt.NDArray[np.uint16], vocabulary: int) ->
     later[starts[:-1][lengths > 0]] = False
     if not gaps[later].all():
         raise CodecError("prior: the ids of a row must be ascending")
-    found: npt.NDArray[np.int32] = ids.astype(np.int32)
+    found: Int32s = ids.astype(np.int32)
     return found
 
 

@@ -15,14 +15,12 @@ from math import log2
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from channels.codec import lattice
+from channels.codec.arrays import Floats, Ints
 from channels.codec.counts import lattice_bits
 from channels.codec.fixed import ONE, exp2
 
-Ids = npt.NDArray[np.int64]
-Law = npt.NDArray[np.float64]
 Name = Literal["lattice", "dual", "cubic", "logarithmic"]
 
 OCTAVES = 16
@@ -35,7 +33,7 @@ class Quantizer(Protocol):
     @property
     def resolution(self) -> int: ...
 
-    def quantize(self, probabilities: Law) -> Ids:
+    def quantize(self, probabilities: Floats) -> Ints:
         """Numerators int64 [K], non-negative, not all zero, of probabilities float64 [K] (they need not sum to 1).
 
         Raises ValueError unless those are non-negative with a positive, finite sum.
@@ -65,7 +63,7 @@ class TypeLattice:
 
     resolution: int
 
-    def quantize(self, probabilities: Law) -> Ids:
+    def quantize(self, probabilities: Floats) -> Ints:
         return lattice.quantize(probabilities, self.resolution)
 
     def covering_bound(self, size: int) -> float:
@@ -93,7 +91,7 @@ class DualLattice:
 
     resolution: int
 
-    def quantize(self, probabilities: Law) -> Ids:
+    def quantize(self, probabilities: Floats) -> Ints:
         size, ell = probabilities.size, self.resolution
         counts = lattice.quantize(probabilities, ell)
         target = probabilities / probabilities.sum() * ell  # [K]
@@ -109,7 +107,7 @@ class DualLattice:
         if not valid.any():
             return counts
         best = int(np.where(valid, squares, np.inf).argmin())
-        numerators: Ids = size * rounded + shift[best]
+        numerators: Ints = size * rounded + shift[best]
         numerators[order[:best]] += size
         if numerators[0] % size == 0 or _distance(numerators, target, ell) >= _distance(counts, target, ell):
             return counts
@@ -138,9 +136,9 @@ class CubicLattice:
 
     resolution: int
 
-    def quantize(self, probabilities: Law) -> Ids:
+    def quantize(self, probabilities: Floats) -> Ints:
         scaled = probabilities / lattice.total_mass(probabilities) * self.resolution  # [K]
-        levels: Ids = np.floor(scaled + 0.5).astype(np.int64)
+        levels: Ints = np.floor(scaled + 0.5).astype(np.int64)
         if not levels.any():
             levels[probabilities.argmax()] = 1
         return levels
@@ -169,12 +167,12 @@ class Logarithmic:
 
     resolution: int
 
-    def quantize(self, probabilities: Law) -> Ids:
+    def quantize(self, probabilities: Floats) -> Ints:
         p = probabilities / lattice.total_mass(probabilities)
         with np.errstate(divide="ignore"):
             depth = -np.log2(p) / self.step_octaves  # [K]
         levels = np.where(depth <= self.resolution - 0.5, self.resolution - np.rint(np.minimum(depth, 1e9)), 0)
-        numerators: Ids = self.table()[levels.astype(np.int64)]
+        numerators: Ints = self.table()[levels.astype(np.int64)]
         if not numerators.any():
             numerators[p.argmax()] = self.table()[1]
         return numerators
@@ -184,7 +182,7 @@ class Logarithmic:
         """The step in octaves."""
         return OCTAVES / (self.resolution - 1)
 
-    def table(self) -> Ids:
+    def table(self) -> Ints:
         """Numerators of the levels, int64 [ell + 1], ascending from 0; integers only, so alike on both ends."""
         return _logarithmic_table(self.resolution)
 
@@ -205,7 +203,7 @@ class Logarithmic:
 
 
 @cache
-def _logarithmic_table(resolution: int) -> Ids:
+def _logarithmic_table(resolution: int) -> Ints:
     steps = resolution - 1
     depths = (OCTAVES * ONE * step // steps for step in range(steps, -1, -1))
     table = np.array([0, *(exp2(depth) >> 8 for depth in depths)], dtype=np.int64)
@@ -229,6 +227,6 @@ def quantizer(name: Name, resolution: int) -> Quantizer:
     return kinds[name](resolution)
 
 
-def _distance(numerators: Ids, target: Law, ell: int) -> float:
+def _distance(numerators: Ints, target: Floats, ell: int) -> float:
     """Twice the total variation between numerators / their sum and target / ell."""
     return float(np.abs(numerators / numerators.sum() - target / ell).sum())

@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Buffer, Machine, uniform
+from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, uniform
+from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.compiled import compiled, inlined
-from channels.codec.draft import Ids
 from channels.codec.evidence import UNIT, Candidates, candidates
 from channels.codec.fixed import log2
-from channels.codec.network import HEADS, INPUTS, UNITS, Integers, answer, sums
+from channels.codec.network import HEADS, INPUTS, UNITS, answer, sums
 from channels.codec.places import code_places
 from channels.codec.positions import code_composition
 from channels.codec.prior import WEIGHT_BITS, Tables
@@ -46,22 +46,22 @@ class Setting(NamedTuple):
     """What a draft is coded under: its tables, log2 n!, ell, the support's largest size, and the trace of training."""
 
     tables: Tables
-    factorials: Ids
+    factorials: Ints
     resolution: int
     largest_support: int
-    trace: Integers  # [rows, INPUTS + 2]: inputs, head, answer; no rows: nothing is traced
-    traced: Ids  # [1] rows filled
+    trace: Int32s  # [rows, INPUTS + 2]: inputs, head, answer; no rows: nothing is traced
+    traced: Ints  # [1] rows filled
 
 
 class Walk(NamedTuple):
     """The network's view of a list of candidates, and of the tail in the row after them."""
 
-    rest: Ids  # [N + 1] Q30 weight of the candidates from each on, and of all else
-    still: Integers  # [N + 1, STILL] inputs that the walk does not change
-    base: Integers  # [1, UNITS] what those from CHANGING on give the hidden units, with the bias
-    totals: Integers  # [N + 1, UNITS] base, and what the others give
-    moving: Integers  # [1, INPUTS - STILL] inputs that it does
-    more: Integers  # [1, UNITS] what those give
+    rest: Ints  # [N + 1] Q30 weight of the candidates from each on, and of all else
+    still: Int32s  # [N + 1, STILL] inputs that the walk does not change
+    base: Int32s  # [1, UNITS] what those from CHANGING on give the hidden units, with the bias
+    totals: Int32s  # [N + 1, UNITS] base, and what the others give
+    moving: Int32s  # [1, INPUTS - STILL] inputs that it does
+    more: Int32s  # [1, UNITS] what those give
 
 
 @compiled
@@ -72,7 +72,7 @@ def octaves(x: int) -> int:
 
 @compiled
 def code_draft(
-    io: Machine, buffer: Buffer, setting: Setting, context: Ids, previous: Ids, support: Ids, counts: Ids
+    io: Machine, buffer: Bytes, setting: Setting, context: Ints, previous: Ints, support: Ints, counts: Ints
 ) -> int:
     """Codes one draft: `support`, `counts`, int64 [K], ascending ids and positive counts. Returns K.
 
@@ -107,7 +107,7 @@ def code_draft(
 
 
 @compiled
-def _prepare(setting: Setting, listed: Candidates, previous: Ids) -> Walk:
+def _prepare(setting: Setting, listed: Candidates, previous: Ints) -> Walk:
     """The walk over a list, before its first step."""
     size = listed.ids.size + 1
     rest = np.empty(size, np.int64)
@@ -128,7 +128,7 @@ def _prepare(setting: Setting, listed: Candidates, previous: Ids) -> Walk:
 
 
 @compiled
-def _look(setting: Setting, walk: Walk, listed: Candidates, previous: Ids, place: int) -> None:
+def _look(setting: Setting, walk: Walk, listed: Candidates, previous: Ints, place: int) -> None:
     """The inputs of the next BLOCK candidates, or of the tail after them, and what they give the hidden units."""
     size, still, rest, unigram = listed.ids.size, walk.still, walk.rest, setting.tables.unigram_octaves
     end = min(place + BLOCK, size) if place < size else size + 1
@@ -164,7 +164,7 @@ def _move(setting: Setting, walk: Walk, left: int, found: int) -> None:
 
 
 @inlined
-def _ask(io: Machine, buffer: Buffer, setting: Setting, walk: Walk, place: int, head: int, value: int) -> int:
+def _ask(io: Machine, buffer: Bytes, setting: Setting, walk: Walk, place: int, head: int, value: int) -> int:
     """One yes-or-no about the candidate at a place, traced when training."""
     row = setting.traced[0]
     if row < setting.trace.shape[0]:
@@ -178,7 +178,7 @@ def _ask(io: Machine, buffer: Buffer, setting: Setting, walk: Walk, place: int, 
 
 @inlined
 def _code_count(
-    io: Machine, buffer: Buffer, setting: Setting, walk: Walk, place: int, heads: int, value: int, largest: int
+    io: Machine, buffer: Bytes, setting: Setting, walk: Walk, place: int, heads: int, value: int, largest: int
 ) -> int:
     """A number within 0..largest by its bit length, then its place in the octave. From 1 where heads is TAIL."""
     length = 0
@@ -196,7 +196,7 @@ def _code_count(
 
 
 @inlined
-def _place_of(token: int, support: Ids) -> int:
+def _place_of(token: int, support: Ints) -> int:
     """Where a token stands in ascending ids, -1 if it does not."""
     low, high = 0, support.size
     while low < high:
@@ -211,14 +211,14 @@ def _place_of(token: int, support: Ids) -> int:
 @compiled
 def _code_tail(
     io: Machine,
-    buffer: Buffer,
+    buffer: Bytes,
     setting: Setting,
     walk: Walk,
     listed: Candidates,
     left: int,
     found: int,
-    support: Ids,
-    counts: Ids,
+    support: Ints,
+    counts: Ints,
 ) -> int:
     """The tokens that are no candidates. Returns how many."""
     tables, decoding = setting.tables, io[MODE] == DECODE
@@ -248,7 +248,7 @@ def _code_tail(
 
 
 @compiled
-def _gather(tables: Tables, passed: Ids, support: Ids, counts: Ids, parts: Ids, places: Ids) -> None:
+def _gather(tables: Tables, passed: Ints, support: Ints, counts: Ints, parts: Ints, places: Ints) -> None:
     """The tail of a draft: its places ascending, and count - 1 of each."""
     size = 0
     ranks = tables.rank[support]

@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Law = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
+from channels.codec.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class TopK:
         if self.k < 1:
             raise ValueError(f"k = {self.k}: must be at least 1")
 
-    def support(self, q: Law) -> Ids:
+    def support(self, q: Floats) -> Ints:
         """int64 [k]. Raises ValueError when k exceeds the vocabulary."""
         if self.k > q.size:
             raise ValueError(f"k = {self.k}: must be at most the vocabulary, {q.size}")
@@ -42,7 +40,7 @@ class Threshold:
         if not self.beta <= 1.0:
             raise ValueError(f"beta = {self.beta}: must be a number, at most 1")
 
-    def support(self, q: Law) -> Ids:
+    def support(self, q: Floats) -> Ints:
         """int64 [K]."""
         return at_least(q, self.beta)
 
@@ -57,7 +55,7 @@ class TopP:
         if not 0.0 < self.mass <= 1.0:
             raise ValueError(f"mass = {self.mass}: must be above 0 and at most 1")
 
-    def support(self, q: Law) -> Ids:
+    def support(self, q: Floats) -> Ints:
         """int64 [K]. All of V where rounding keeps the sum below `mass`."""
         held = np.cumsum(-np.sort(-q))
         return most_probable(q, min(int(np.searchsorted(held, self.mass)) + 1, q.size))
@@ -73,7 +71,7 @@ class MinP:
         if not 0.0 <= self.ratio <= 1.0:
             raise ValueError(f"ratio = {self.ratio}: must be within 0 and 1")
 
-    def support(self, q: Law) -> Ids:
+    def support(self, q: Floats) -> Ints:
         """int64 [K]."""
         return at_least(q, self.ratio * float(q.max()))
 
@@ -82,18 +80,18 @@ class MinP:
 class All:
     """Keeps the whole vocabulary (dense)."""
 
-    def support(self, q: Law) -> Ids:
+    def support(self, q: Floats) -> Ints:
         """int64 [V]."""
         return np.arange(q.size, dtype=np.int64)
 
 
-def at_least(q: Law, beta: float) -> Ids:
+def at_least(q: Floats, beta: float) -> Ints:
     """The ids with q >= beta, ascending; the lowest-id argmax where there is none. int64 [K]."""
     kept = np.flatnonzero(q >= beta)
     return kept if kept.size else np.array([q.argmax()], dtype=np.int64)
 
 
-def most_probable(q: Law, k: int) -> Ids:
+def most_probable(q: Floats, k: int) -> Ints:
     """The k most probable ids, ascending; the lowest ids among equals. int64 [k], 1 <= k <= V."""
     positive = np.flatnonzero(q)
     if k <= positive.size < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow
@@ -101,7 +99,7 @@ def most_probable(q: Law, k: int) -> Ids:
     return _largest(q, k)
 
 
-def _largest(q: Law, k: int) -> Ids:
+def _largest(q: Floats, k: int) -> Ints:
     least = np.partition(q, q.size - k)[q.size - k]
     kept = np.flatnonzero(q >= least)
     if kept.size == k:

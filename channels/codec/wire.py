@@ -17,8 +17,9 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec import packet
+from channels.codec.arrays import Ints
 from channels.codec.counts import dense_bits, paper_bits, size_bits, subset_bits
-from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Ids, Support
+from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
 from channels.codec.feedback import (
     decode_feedback,
     decode_tokens,
@@ -76,7 +77,7 @@ def length_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int] 
 
 
 def largest_length_bits(
-    drafts: Sequence[Draft], support: Ids, counts: Ids, format: Format, context: Sequence[int] = ()
+    drafts: Sequence[Draft], support: Ints, counts: Ints, format: Format, context: Sequence[int] = ()
 ) -> int:
     """The length in bits if one more draft were appended, at the dearest token that its counts could draw.
 
