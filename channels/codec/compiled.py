@@ -1,8 +1,8 @@
 """`@compiled`: numba's nopython compiler, cached on disk, that keeps a function's type.
 
 Compiled code has the constants and functions of other modules built in, which numba's own cache does not notice; so the
-cache folder is named after a hash of every module of this package. It lies in $SQSIM_CACHE, by default the platform's
-cache folder.
+cache folder is named after a hash of every module of `channels.codec`, its folders included: compiled code uses no
+other. It lies in $SQSIM_CACHE, by default the platform's cache folder.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ from platformdirs import user_cache_dir
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-def _cache_folder() -> Path:
+ROOT = Path(__file__).parent
+"""Of all modules that compiled code comes from."""
+
+
+def hash_of_modules(root: Path) -> str:
+    """A hash of the names and the contents of all Python files under a folder."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return Path(os.environ.get("SQSIM_CACHE") or user_cache_dir("sqsim")) / "compiled" / digest.hexdigest()[:16]
+    for path in sorted(root.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
+    _cache = Path(os.environ.get("SQSIM_CACHE") or user_cache_dir("sqsim")) / "compiled"
+    numba.config.CACHE_DIR = str(_cache / hash_of_modules(ROOT))  # type: ignore[attr-defined]
 
 
 def compiled(function: Function) -> Function:

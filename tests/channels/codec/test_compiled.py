@@ -1,0 +1,38 @@
+"""The cache of compiled code knows every module that compiled code comes from."""
+
+from pathlib import Path
+
+from channels.codec import compiled
+
+REPOSITORY = Path(__file__).parents[3]
+PACKAGES = ("channels", "models", "simulator", "scenarios", "plots")
+
+
+def test_the_hash_changes_with_the_content_the_name_and_the_place_of_any_module(tmp_path):
+    (tmp_path / "inner").mkdir()
+    seen = {compiled.hash_of_modules(tmp_path)}
+    for name, content in [("a.py", "x"), ("inner/b.py", "x"), ("inner/b.py", "y"), ("inner/c.py", "")]:
+        (tmp_path / name).write_text(content)
+        seen.add(compiled.hash_of_modules(tmp_path))
+    (tmp_path / "a.py").rename(tmp_path / "inner" / "a.py")
+    seen.add(compiled.hash_of_modules(tmp_path))
+    assert len(seen) == 6
+    (tmp_path / "notes.txt").write_text("not a module")
+    assert compiled.hash_of_modules(tmp_path) in seen
+
+
+def test_all_compiled_code_and_all_that_it_imports_lies_under_the_hashed_folder():
+    compiling = [
+        path
+        for package in PACKAGES
+        for path in (REPOSITORY / package).rglob("*.py")
+        if "@compiled" in (text := path.read_text(encoding="utf-8")) or "@inlined" in text or "numba" in text
+    ]
+    assert len(compiling) > 5
+    for path in compiling:
+        assert path.is_relative_to(compiled.ROOT)
+        imports = [
+            line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(("from ", "import "))
+        ]
+        ours = [line for line in imports if line.split()[1].partition(".")[0] in (*PACKAGES, "kinds")]
+        assert all(line.split()[1].startswith("channels.codec") for line in ours), path
