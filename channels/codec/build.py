@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.arithmetic import MEASURE, machine
 from channels.codec.arrays import Bytes, Int32s, Ints
+from channels.codec.coder.arithmetic import MEASURE, machine
+from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.fit import fit
-from channels.codec.fixed import log2_factorials
 from channels.codec.lattice import quantize
 from channels.codec.network import HEADS, INPUTS, UNITS
 from channels.codec.prior import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables

@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from channels.codec.arithmetic import LARGEST_TOTAL
 from channels.codec.arrays import Ints
+from channels.codec.coder.arithmetic import LARGEST_TOTAL
 from channels.codec.lattice import LARGEST_RESOLUTION
 from channels.codec.quantizers import Name, quantizer
 from channels.codec.shelf import bundled_prior

@@ -1,6 +1,6 @@
 """The code `enumerative`: the paper's count made real. Every choice the count counts is equally likely.
 
-A packet is, through the coder of `arithmetic`: drafts - 1 below max_drafts; then for each draft
+A packet is, through the coder of `coder.arithmetic`: drafts - 1 below max_drafts; then for each draft
 
 * "variable": K - 1 below min(V, ell) (below V for quantizers other than the lattice); the ids, a subset of V; the
   counts, all positive, as `numerators` describes: for the lattice, counts - 1 as a composition of ell - K. The paper's
@@ -9,7 +9,7 @@ A packet is, through the coder of `arithmetic`: drafts - 1 below max_drafts; the
   receiver refuses any other filling.
 * "dense": the counts over all of V, a composition of ell, as the places id + unit of its ell units.
 
-and then the drafted id as `token` says. Subsets and compositions travel as `positions` describes.
+and then the drafted id as `token` says. Subsets and compositions travel as `coder.subsets` describes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from channels.codec.arithmetic import FAILED, INVALID, Machine, uniform
 from channels.codec.arrays import Bytes, Ints
+from channels.codec.coder.arithmetic import FAILED, INVALID, Machine, uniform
+from channels.codec.coder.fixed_point import log2, log2_factorials
+from channels.codec.coder.subsets import code_composition, code_subset, log2_binomial
 from channels.codec.draft import CodecError, Draft, Format, Support, refill
-from channels.codec.fixed import log2, log2_factorials
 from channels.codec.numerators import code_numerators
-from channels.codec.positions import code_composition, code_subset, log2_binomial
 
 
 def write(io: Machine, buffer: Bytes, draft: Draft, format: Format, support: Support) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from channels.codec.arrays import Ints
-from channels.codec.compiled import compiled
+from channels.codec.coder.compiled import compiled
 from channels.codec.prior import WEIGHT_BITS, Tables
 
 COMMON = 64

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from channels.codec.coder.bit_packing import from_bits, to_bits
 from channels.codec.draft import CodecError, Format
-from channels.codec.fixed_width import from_bits, to_bits
 
 
 def feedback_bits(format: Format) -> int:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.arrays import Floats, Ints
+from channels.codec.coder.bit_packing import from_bits, to_bits
 from channels.codec.draft import CodecError, Draft, refill
-from channels.codec.fixed_width import from_bits, to_bits
 from channels.codec.lattice import total_mass
 
 UNIT_BITS = 24

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Machine, uniform
 from channels.codec.arrays import Bytes, Ints
-from channels.codec.compiled import compiled
+from channels.codec.coder.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Machine, uniform
+from channels.codec.coder.compiled import compiled
+from channels.codec.coder.subsets import code_composition
 from channels.codec.draft import CodecError, Format
-from channels.codec.positions import code_composition
 from channels.codec.quantizers import Logarithmic
 
 

@@ -1,23 +1,24 @@
 """The wire format, version 4: one packet, from its first bit to its last. A decoder can be written from this page.
 
-Coder (`arithmetic`). The packet is read as a binary fraction, most significant bit of the first byte first, zeros after
-the last byte. State: CODE, the first 56 bits; RANGE = 2^56. A symbol [begin, begin + size) of `total` <= 2^32: step =
-RANGE / total rounded down; it is the one with begin <= CODE / step < begin + size; then CODE -= step * begin, RANGE =
-step * size; while RANGE < 2^48, both are shifted up a byte, the next byte enters CODE. A bit whose 0 has probability
-z / 2^16: split = (RANGE / 2^16) z, 0 where CODE < split, and then the part below or above it. `uniform` below n is the
-symbol [v, v + 1) of n; nothing where n = 1. At the end, with m the least integer with 2^(56 - m) <= RANGE, the packet
-is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits after those m are 0.
-Anything else is refused.
+Coder (`coder.arithmetic`). The packet is read as a binary fraction, most significant bit of the first byte first, zeros
+after the last byte. State: CODE, the first 56 bits; RANGE = 2^56. A symbol [begin, begin + size) of `total` <= 2^32:
+step = RANGE / total rounded down; it is the one with begin <= CODE / step < begin + size; then CODE -= step * begin,
+RANGE = step * size; while RANGE < 2^48, both are shifted up a byte, the next byte enters CODE. A bit whose 0 has
+probability z / 2^16: split = (RANGE / 2^16) z, 0 where CODE < split, and then the part below or above it. `uniform`
+below n is the symbol [v, v + 1) of n; nothing where n = 1. At the end, with m the least integer with 2^(56 - m) <=
+RANGE, the packet is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits
+after those m are 0. Anything else is refused.
 
 Order. (1) Code "recoded" only: the mode, SHARES of ALL_SHARES. (2) drafts - 1, uniform below max_drafts. (3) For each
 draft: support and counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support;
 "coded", the symbol of its count among the counts in id order; "unsent", nothing.
 
-Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `positions`, other quantizers in
-`numerators`). "recoded": module `recoded` (candidates in `evidence`, probabilities in `network`, tables in `prior`).
-Logarithms and powers are those of `fixed`, Q32. Under "recoded" the mode must be the one of least cost, the earliest in
-SHARES among equals: of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the
-logarithms of what they would choose among. The receiver works these out too and refuses a packet in another mode.
+Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
+in `numerators`). "recoded": module `recoded` (candidates in `evidence`, probabilities in `network`, tables in `prior`).
+Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be the one of least cost, the
+earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the
+others the logarithms of what they would choose among. The receiver works these out too and refuses a packet in another
+mode.
 
 Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
 Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
@@ -32,7 +33,8 @@ from typing import Literal
 import numpy as np
 
 from channels.codec import enumerative
-from channels.codec.arithmetic import (
+from channels.codec.arrays import Bytes, Ints
+from channels.codec.coder.arithmetic import (
     DECODE,
     ENCODE,
     FAILED,
@@ -48,10 +50,9 @@ from channels.codec.arithmetic import (
     target,
     uniform,
 )
-from channels.codec.arrays import Bytes, Ints
+from channels.codec.coder.fixed_point import log2
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
 from channels.codec.evidence import WINDOW
-from channels.codec.fixed import log2
 from channels.codec.network import INPUTS
 from channels.codec.prior import find
 from channels.codec.recoded import Setting, code_draft

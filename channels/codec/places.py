@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target
 from channels.codec.arrays import Bytes, Ints
-from channels.codec.compiled import compiled
-from channels.codec.fixed import exp2, log2
+from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target
+from channels.codec.coder.compiled import compiled
+from channels.codec.coder.fixed_point import exp2, log2
 from channels.codec.prior import Tables
 
 

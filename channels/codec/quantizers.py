@@ -18,8 +18,8 @@ import numpy as np
 
 from channels.codec import lattice
 from channels.codec.arrays import Floats, Ints
+from channels.codec.coder.fixed_point import ONE, exp2
 from channels.codec.counts import lattice_bits
-from channels.codec.fixed import ONE, exp2
 
 Name = Literal["lattice", "dual", "cubic", "logarithmic"]
 

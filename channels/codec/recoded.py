@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, uniform
 from channels.codec.arrays import Bytes, Int32s, Ints
-from channels.codec.compiled import compiled, inlined
+from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, uniform
+from channels.codec.coder.compiled import compiled, inlined
+from channels.codec.coder.fixed_point import log2
+from channels.codec.coder.subsets import code_composition
 from channels.codec.evidence import UNIT, Candidates, candidates
-from channels.codec.fixed import log2
 from channels.codec.network import HEADS, INPUTS, UNITS, answer, sums
 from channels.codec.places import code_places
-from channels.codec.positions import code_composition
 from channels.codec.prior import WEIGHT_BITS, Tables
 
 LEVELS = HEADS // 2  # bit lengths of counts

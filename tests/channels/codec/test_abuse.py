@@ -15,12 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec import packet
-from channels.codec.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
+from channels.codec.coder.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
+from channels.codec.coder.subsets import code_composition, code_subset
 from channels.codec.enumerative import factorials
 from channels.codec.evidence import candidates
 from channels.codec.numerators import code_numerators
 from channels.codec.places import code_places
-from channels.codec.positions import code_composition, code_subset
 from channels.codec.prior import find
 from channels.codec.recoded import INPUTS, LEVELS, Setting, code_draft
 from channels.codec.wire import CodecError, Format, decode, encode

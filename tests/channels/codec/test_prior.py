@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.codec import prior, shelf
-from channels.codec.arithmetic import MEASURE, machine
+from channels.codec.coder.arithmetic import MEASURE, machine
+from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.draft import CodecError, Format
-from channels.codec.fixed import log2_factorials
 from channels.codec.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
 from channels.codec.recoded import Setting, code_draft
 

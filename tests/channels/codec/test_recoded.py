@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.codec import build, packet, prior, recoded
-from channels.codec.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
+from channels.codec.coder.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
 from channels.codec.enumerative import factorials
 from channels.codec.evidence import candidates
 from channels.codec.packet import ALL_SHARES, SHARES

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec.arrays import Ints
-from channels.codec.compiled import compiled
+from channels.codec.coder.compiled import compiled
 
 ONE = 1 << 32
 STEPS = 12

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec.arrays import Bytes, Ints
-from channels.codec.compiled import compiled
-from channels.codec.fixed import bit_length, log2
+from channels.codec.coder.compiled import compiled
+from channels.codec.coder.fixed_point import bit_length, log2
 
 ENCODE, DECODE, MEASURE = 0, 1, 2
 MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from channels.codec import compiled
+from channels.codec.coder import compiled
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 PACKAGES = ("channels", "models", "simulator", "scenarios", "plots")
 
 

@@ -19,7 +19,7 @@ from platformdirs import user_cache_dir
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 """Of all modules that compiled code comes from."""
 
 

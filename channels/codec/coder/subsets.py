@@ -1,7 +1,7 @@
 """Subsets and compositions under the uniform law, through the arithmetic coder.
 
 Ascending positions c_1 < ... < c_k below n travel largest first. Given n and k, P(c_k < x) = C(x, k) / C(n, k), in
-units of 2^-32 and from 2^-(log2 C(n, k) - log2 C(x, k)) in the integers of `fixed`. Positions down to
+units of 2^-32 and from 2^-(log2 C(n, k) - log2 C(x, k)) in the integers of `fixed_point`. Positions down to
 x_0 = n 2^(-10 / k) each get their share and one unit more; all below share an escape, after which n is x_0 and k stays.
 With c_k known, n becomes c_k and k falls by one. So the cost is log2 C(n, k) to within about 1e-3 bits a position,
 whatever the positions. Of more than half of all positions, the complement travels.
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arithmetic import DECODE, FAILED, MODE, Machine, symbol, target
 from channels.codec.arrays import Bytes, Ints
-from channels.codec.compiled import compiled
-from channels.codec.fixed import exp2
+from channels.codec.coder.arithmetic import DECODE, FAILED, MODE, Machine, symbol, target
+from channels.codec.coder.compiled import compiled
+from channels.codec.coder.fixed_point import exp2
 
 ESCAPE = 10
 """Positions of about the last 2^-ESCAPE of the law share one symbol."""
