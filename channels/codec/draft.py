@@ -120,7 +120,7 @@ class Format:
     """What both ends know before the first packet; negotiated once a session, hashable.
 
     vocabulary: V, at least 2. resolution: ell, the sum of a draft's counts. max_drafts: most drafts a packet holds.
-    code: "enumerative" (module `enumerative`), or "recoded" (module `recoded`), which falls back on the former.
+    code: "enumerative" (module `enumerative`), or "recoded" (package `recoded`), which falls back on the former.
     support: "variable": K_n is sent, then the ids with a positive count; "fixed": `support_size` ids, refilled with the
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
     support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"

@@ -14,11 +14,11 @@ draft: support and counts by the mode; then the drafted id: "flat", uniform belo
 "coded", the symbol of its count among the counts in id order; "unsent", nothing.
 
 Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
-in `numerators`). "recoded": module `recoded` (candidates in `evidence`, probabilities in `network`, tables in `prior`).
-Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be the one of least cost, the
-earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the
-others the logarithms of what they would choose among. The receiver works these out too and refuses a packet in another
-mode.
+in `numerators`). "recoded": `recoded.walk` (its tokens in `candidates`, the rest in `tail`, probabilities in `network`,
+tables in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be
+the one of least cost, the earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8
+POSITION + 56 - log2 RANGE; of the others the logarithms of what they would choose among. The receiver works these out
+too and refuses a packet in another mode.
 
 Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
 Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
@@ -52,10 +52,11 @@ from channels.codec.coder.arithmetic import (
 )
 from channels.codec.coder.fixed_point import log2
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
-from channels.codec.evidence import WINDOW
-from channels.codec.network import INPUTS
-from channels.codec.prior import find
-from channels.codec.recoded import Setting, code_draft
+from channels.codec.recoded.candidates import WINDOW
+from channels.codec.recoded.network import INPUTS
+from channels.codec.recoded.prior_tables import find
+from channels.codec.recoded.questions import WalkSetting
+from channels.codec.recoded.walk import code_draft
 
 Mode = Literal["recoded", "variable", "fixed", "dense"]
 SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}
@@ -170,11 +171,13 @@ class _Trail:
 
 
 @lru_cache(maxsize=64)
-def _setting(format: Format) -> Setting:
+def _setting(format: Format) -> WalkSetting:
     tables = find(format.prior or "", format.vocabulary)
     nothing = np.zeros((0, INPUTS + 2), dtype=np.int32)
     factorials = enumerative.factorials(format)
-    return Setting(tables, factorials, format.resolution, format.largest_support, nothing, np.zeros(1, dtype=np.int64))
+    return WalkSetting(
+        tables, factorials, format.resolution, format.largest_support, nothing, np.zeros(1, dtype=np.int64)
+    )
 
 
 def write(

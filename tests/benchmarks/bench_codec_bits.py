@@ -18,14 +18,15 @@ from tempfile import mkdtemp
 import numpy as np
 import pytest
 
-from channels.codec import build, prior, shelf
+from channels.codec import shelf
 from channels.codec.counts import paper_bits
+from channels.codec.recoded import build_prior, prior_tables
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LoadedPair, Pair
 from models.verification import verify
 
 ROUND, LAWS = 5, 2_000
-BARS = dict(zip(build.POINTS, (0.45, 0.26, 0.45, 0.52), strict=True))
+BARS = dict(zip(build_prior.POINTS, (0.45, 0.26, 0.45, 0.52), strict=True))
 PAIR = "smollm2"
 
 
@@ -72,10 +73,10 @@ Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
 def packets(pair: LoadedPair, rounds: int) -> dict[tuple[int, float, int], list[Packet]]:
     """What an edge would send under each point."""
     rng = np.random.default_rng(2)
-    found: dict[tuple[int, float, int], list[Packet]] = {point: [] for point in build.POINTS}
+    found: dict[tuple[int, float, int], list[Packet]] = {point: [] for point in build_prior.POINTS}
     edge = pair.drafter.open(1.0)
     for text in committed(pair, rounds):
-        for point in build.POINTS:
+        for point in build_prior.POINTS:
             drafts, sizes = [], []
             for _ in range(ROUND):
                 q = edge.laws((*text, *(draft.token for draft in drafts)), 1)[0]
@@ -96,7 +97,7 @@ def quantized(q: np.ndarray, point: tuple[int, float, int]) -> tuple[np.ndarray,
     """(support, counts, size before zero counts are dropped)."""
     size, threshold, _ = point
     top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
-    support, counts = build.quantized(top, q[top].astype(np.float32), point)
+    support, counts = build_prior.quantized(top, q[top].astype(np.float32), point)
     return support, counts, size or max(1, int((q >= threshold).sum()))
 
 
@@ -134,11 +135,11 @@ def mean_bits(sent: list[Packet], format: Format, with_context: bool) -> float:
 
 def part(fingerprint: str, vocabulary: int, rows: bool) -> str:
     """A prior that keeps the unigram and the network, and the rows only if told."""
-    stored = prior.unpack(shelf.read_prior(fingerprint, vocabulary))
+    stored = prior_tables.unpack(shelf.read_prior(fingerprint, vocabulary))
     if not rows:
         stored = stored._replace(
             lengths=np.zeros_like(stored.lengths), row_ids=stored.row_ids[:0], row_weights=stored.row_weights[:0]
         )
     folder = Path(mkdtemp())
     shelf.FOLDERS.append(folder)
-    return shelf.store_prior(prior.pack(stored), vocabulary, folder).stem.partition("-")[2]
+    return shelf.store_prior(prior_tables.pack(stored), vocabulary, folder).stem.partition("-")[2]

@@ -1,4 +1,4 @@
-"""Writes a drafter's laws along training texts, for `python -m channels.codec.build`. A command, not a benchmark:
+"""Writes a drafter's laws along training texts, for `channels.codec.recoded.build_prior`. A command, not a benchmark:
 
     python tests/benchmarks/bench_codec_laws.py PAIR TEXTS --out LAWS.npz
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from channels.codec import shelf
-from channels.codec.evidence import candidates
 from channels.codec.lattice import quantize
-from channels.codec.prior import find
+from channels.codec.recoded.candidates import candidates
+from channels.codec.recoded.prior_tables import find
 from channels.codec.sparsify import Threshold, TopK
 from channels.codec.wire import Draft, Format, decode, encode
 

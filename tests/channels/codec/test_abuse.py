@@ -18,11 +18,13 @@ from channels.codec import packet
 from channels.codec.coder.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
 from channels.codec.coder.subsets import code_composition, code_subset
 from channels.codec.enumerative import factorials
-from channels.codec.evidence import candidates
 from channels.codec.numerators import code_numerators
-from channels.codec.places import code_places
-from channels.codec.prior import find
-from channels.codec.recoded import INPUTS, LEVELS, Setting, code_draft
+from channels.codec.recoded.candidates import candidates
+from channels.codec.recoded.network import INPUTS
+from channels.codec.recoded.prior_tables import find
+from channels.codec.recoded.questions import LEVELS, WalkSetting
+from channels.codec.recoded.tail import code_ranks
+from channels.codec.recoded.walk import code_draft
 from channels.codec.wire import CodecError, Format, decode, encode
 
 KINDS = ("random", "truncated", "extended", "flipped")
@@ -201,7 +203,7 @@ def test_positions_and_places_are_read_no_further_once_the_decoder_has_failed():
         lambda io, buffer: code_subset(io, buffer, table, room[:50], 300),
         lambda io, buffer: code_subset(io, buffer, table, room, 300),
         lambda io, buffer: code_composition(io, buffer, table, room, 1000),
-        lambda io, buffer: code_places(io, buffer, tables, passed, weights, room[:50]),
+        lambda io, buffer: code_ranks(io, buffer, tables, passed, weights, room[:50]),
     ):
         assert steps_after_failure(read) == 0
 
@@ -209,7 +211,9 @@ def test_positions_and_places_are_read_no_further_once_the_decoder_has_failed():
 def test_a_draft_is_read_no_further_once_the_decoder_has_failed():
     tables, none = find(codec_prior.fingerprint(), 300), np.empty(0, np.int64)
     format = Format(300, 1000, 1, code="enumerative")
-    setting = Setting(tables, factorials(format), 1000, 300, np.zeros((100, INPUTS + 2), np.int32), np.zeros(1, int))
+    setting = WalkSetting(
+        tables, factorials(format), 1000, 300, np.zeros((100, INPUTS + 2), np.int32), np.zeros(1, int)
+    )
     support, counts = np.zeros(300, np.int64), np.zeros(300, np.int64)
     moved = steps_after_failure(
         lambda io, buffer: code_draft(io, buffer, setting, np.array([1]), none, support, counts)

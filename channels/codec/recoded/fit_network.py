@@ -1,6 +1,6 @@
 """Fits the `network` to traced questions and answers: float64, full precision, then rounded to its integers.
 
-Adam on the mean bits a question costs, mini-batches, cosine decay; gradients by hand. Only the command `build` runs
+Adam on the mean bits a question costs, mini-batches, cosine decay; gradients by hand. Only `build_prior` runs
 this; what it leaves is integers.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec.arrays import Floats, Int32s, Ints
-from channels.codec.network import (
+from channels.codec.recoded.network import (
     FIRST_BITS,
     HEADS,
     HIDDEN_BITS,

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.codec import prior, shelf
+from channels.codec import shelf
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.draft import CodecError, Format
-from channels.codec.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
-from channels.codec.recoded import Setting, code_draft
+from channels.codec.recoded import prior_tables
+from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
+from channels.codec.recoded.questions import WalkSetting
+from channels.codec.recoded.walk import code_draft
 
 V = 12
 FACTORIALS = log2_factorials(1 << 8)
@@ -24,8 +26,8 @@ def small():
     """A prior of twelve tokens, two of them with rows."""
     rng = np.random.default_rng(5)
     shapes = (INPUTS, UNITS), (UNITS,), (HEADS, UNITS), (HEADS,)
-    return prior.Stored(
-        rng.integers(0, prior.LARGEST_OCTAVES + 1, V).astype(np.uint8),
+    return prior_tables.Stored(
+        rng.integers(0, prior_tables.LARGEST_OCTAVES + 1, V).astype(np.uint8),
         np.array([0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0], np.uint16),
         np.array([0, 5, 11, 1, 2, 3, 10], np.int32),
         np.array([8, 16, 40, 9, 20, 30, 239], np.uint8),
@@ -35,7 +37,7 @@ def small():
 
 def raw(**changed):
     """The npz of the small prior, parts changed or, where None, left out."""
-    with np.load(io.BytesIO(lzma.decompress(prior.pack(small())))) as file:
+    with np.load(io.BytesIO(lzma.decompress(prior_tables.pack(small())))) as file:
         parts = {**dict(file), **changed}
     content = io.BytesIO()
     np.savez(content, **{name: part for name, part in parts.items() if part is not None})
@@ -48,7 +50,7 @@ def planes(ids_gaps):
 
 def assert_valid(stored):
     """All that the compiled code takes for granted, and a draft coded after every token."""
-    tables = prior.tables(stored)
+    tables = prior_tables.tables(stored)
     V = stored.unigram.size
     assert tables.starts[0] == 0
     assert tables.starts[-1] == tables.row_ids.size == tables.row_weights.size
@@ -64,7 +66,7 @@ def assert_valid(stored):
         assert part.shape == shape
         assert part.dtype == np.int32
         assert abs(part.astype(np.int64)).max() <= most
-    setting = Setting(tables, FACTORIALS, 9, V, np.zeros((0, INPUTS + 2), np.int32), np.zeros(1, np.int64))
+    setting = WalkSetting(tables, FACTORIALS, 9, V, np.zeros((0, INPUTS + 2), np.int32), np.zeros(1, np.int64))
     for token in range(V):
         arrays = np.array([0, V - 1]), np.array([4, 5])
         code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, np.array([token]), np.empty(0, np.int64), *arrays)
@@ -72,15 +74,15 @@ def assert_valid(stored):
 
 def test_round_trip():
     stored = small()
-    again = prior.unpack(prior.pack(stored))
+    again = prior_tables.unpack(prior_tables.pack(stored))
     assert all((one == other).all() for one, other in zip(stored, again, strict=True))
     assert_valid(again)
 
 
 def test_the_shipped_and_the_built_priors_are_valid():
     content = shelf.read_prior(codec_prior.fingerprint(), codec_prior.VOCABULARY)
-    assert prior.unpack(content).row_ids.size > 100
-    assert_valid(prior.unpack(shelf.read_prior(shelf.bundled_prior(1024), 1024)))
+    assert prior_tables.unpack(content).row_ids.size > 100
+    assert_valid(prior_tables.unpack(shelf.read_prior(shelf.bundled_prior(1024), 1024)))
 
 
 def test_the_table_of_bundled_priors_is_what_the_folder_holds():
@@ -125,15 +127,15 @@ BROKEN = {
 @pytest.mark.parametrize("changed", BROKEN.values(), ids=BROKEN)
 def test_a_part_that_compiled_code_could_not_index_by_is_refused(changed):
     with pytest.raises(CodecError, match="prior: "):
-        prior.unpack(lzma.compress(raw(**changed), preset=0))
+        prior_tables.unpack(lzma.compress(raw(**changed), preset=0))
 
 
 @pytest.mark.parametrize(
     "content",
     [
         b"",
-        b"x" + prior.pack(small()),
-        prior.pack(small())[:-20],
+        b"x" + prior_tables.pack(small()),
+        prior_tables.pack(small())[:-20],
         lzma.compress(b""),
         lzma.compress(b"PK\x03\x04 and no more"),
         lzma.compress(raw()[:-30]),
@@ -143,7 +145,7 @@ def test_a_part_that_compiled_code_could_not_index_by_is_refused(changed):
 )
 def test_bytes_that_are_no_file_are_refused(content):
     with pytest.raises(CodecError, match="prior: not a prior's file"):
-        prior.unpack(content)
+        prior_tables.unpack(content)
 
 
 @given(st.data())
@@ -166,7 +168,7 @@ def test_random_damage_leaves_valid_tables_or_is_refused(data):
         content = bytearray(lzma.compress(raw(), preset=0))
         flip(content, data)
     try:
-        stored = prior.unpack(bytes(content))
+        stored = prior_tables.unpack(bytes(content))
     except CodecError:
         return
     assert_valid(stored)

@@ -1,9 +1,9 @@
 """What both ends know of language before the first packet: integer tables, named by their hash.
 
 A prior holds, for a vocabulary, how often a drafter's law gives each token (`unigram`), the tokens it gives most after
-each token (`rows`), and the weights of the `network` that turns such evidence into probabilities. Weights are Q30; on
-disk a weight is one byte v, at most LARGEST_OCTAVES, that stands for 2^(30 - v / 8). A file is LZMA over numpy's npz
-(`pack`); `shelf` says where files lie.
+each token (`rows`), and the weights of the `network` that turns what is known of a token into probabilities. Weights
+are Q30; on disk a weight is one byte v, at most LARGEST_OCTAVES, that stands for 2^(30 - v / 8). A file is LZMA over
+numpy's npz (`pack`); `shelf` says where files lie.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.draft import LARGEST_VOCABULARY, CodecError
-from channels.codec.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Network
+from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Network
 from channels.codec.shelf import FOLDERS, read_prior
 
 WEIGHT_BITS = 30
@@ -34,8 +34,8 @@ class Tables(NamedTuple):
     unigram: Ints  # [V] Q30 weight of each id
     unigram_octaves: Int32s  # [V] its log2 in 1/32 octave, negative
     order: Ints  # [V] ids, largest unigram weight first, lowest id among equals
-    rank: Ints  # [V] place of each id in `order`
-    rest: Ints  # [V + 1] summed weight of the places from each on
+    rank: Ints  # [V] where each id stands in `order`
+    rest: Ints  # [V + 1] summed weight of the ranks from each on
     starts: Ints  # [V + 1] where each token's row starts
     row_ids: Ints  # [N] ascending within a row
     row_weights: Ints  # [N] Q30

@@ -1,4 +1,6 @@
-"""Builds a prior from a drafter's laws over training text: `python -m channels.codec.build LAWS.npz --vocabulary V`.
+"""Builds a prior from a drafter's laws over training text.
+
+    python -m channels.codec.recoded.build_prior LAWS.npz --vocabulary V
 
 The laws file holds `texts` int32 [N, T], and after each token the M likeliest next tokens, `top` int32 [N, T, M], with
 their `probabilities` float [N, T, M]. The last tenth of the texts is kept for the network, so that it learns how far
@@ -20,11 +22,12 @@ import numpy.typing as npt
 from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
-from channels.codec.fit import fit
 from channels.codec.lattice import quantize
-from channels.codec.network import HEADS, INPUTS, UNITS
-from channels.codec.prior import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
-from channels.codec.recoded import Setting, code_draft
+from channels.codec.recoded.fit_network import fit
+from channels.codec.recoded.network import HEADS, INPUTS, UNITS
+from channels.codec.recoded.prior_tables import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
+from channels.codec.recoded.questions import WalkSetting
+from channels.codec.recoded.walk import code_draft
 from channels.codec.shelf import BUNDLED, store_prior
 
 SHRINK = 2.0
@@ -111,7 +114,7 @@ def questions(laws: Laws, prior: Tables, positions: int, seed: int) -> Int32s:
         if rng.random() < 0.8:
             previous, _ = quantized(laws.top[text, at - 1], laws.probabilities[text, at - 1], point)
         largest = min(point[0] or prior.order.size, point[2])
-        setting = Setting(prior, factorials, point[2], largest, trace, traced)
+        setting = WalkSetting(prior, factorials, point[2], largest, trace, traced)
         context = laws.texts[text, : at + 1].astype(np.int64)
         code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, context, previous, support, counts)
     return trace[: traced[0]]
@@ -135,7 +138,9 @@ def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m channels.codec.build", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m channels.codec.recoded.build_prior", description=__doc__.split("\n\n")[0]
+    )
     parser.add_argument("laws", type=Path, help="the laws, .npz")
     parser.add_argument("--vocabulary", type=int, required=True, help="V, the number of token ids")
     parser.add_argument("--folder", type=Path, default=BUNDLED, help="where to write the prior")

@@ -15,7 +15,7 @@ import numpy as np
 
 from channels.codec.arrays import Ints
 from channels.codec.coder.compiled import compiled
-from channels.codec.prior import WEIGHT_BITS, Tables
+from channels.codec.recoded.prior_tables import WEIGHT_BITS, Tables
 
 COMMON = 64
 FINENESS = 64

@@ -9,11 +9,15 @@ from codec_strategies import drafts, random_draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import build, packet, prior, recoded
+from channels.codec import packet
 from channels.codec.coder.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
 from channels.codec.enumerative import factorials
-from channels.codec.evidence import candidates
 from channels.codec.packet import ALL_SHARES, SHARES
+from channels.codec.recoded import build_prior, prior_tables
+from channels.codec.recoded.candidates import candidates
+from channels.codec.recoded.network import INPUTS
+from channels.codec.recoded.questions import WalkSetting
+from channels.codec.recoded.walk import code_draft
 from channels.codec.wire import CodecError, Draft, Format, decode, encode, largest_length_bits, length_bits
 
 V = codec_prior.VOCABULARY
@@ -28,7 +32,7 @@ def spoken(seed, point, number, token="coded"):
     for _ in range(number):
         law = codec_prior.markov()[last]
         top = np.argsort(-law, kind="stable").astype(np.int32)
-        support, counts = build.quantized(top, law[top].astype(np.float32), point)
+        support, counts = build_prior.quantized(top, law[top].astype(np.float32), point)
         last = int(rng.choice(support, p=counts / point[2]))
         sent.append(Draft(last if token != "unsent" else -1, support, counts))
     return format, tuple(sent), tuple(text.tolist())
@@ -107,18 +111,18 @@ def test_the_prior_makes_packets_shorter(point):
 
 def ideal_bits(sent, format, context):
     """Bits of one draft under the code's own model, in floating point, and as coded; None where it has a tail."""
-    tables, ell = prior.find(format.prior, V), format.resolution
+    tables, ell = prior_tables.find(format.prior, V), format.resolution
     listed = candidates(tables, np.array(context), ell).ids.tolist()
     if not set(sent.support.tolist()) <= set(listed):
         return None
-    trace, rows = np.zeros((4000, recoded.INPUTS + 2), np.int32), np.zeros(1, np.int64)
-    setting = recoded.Setting(tables, factorials(format), ell, format.largest_support, trace, rows)
+    trace, rows = np.zeros((4000, INPUTS + 2), np.int32), np.zeros(1, np.int64)
+    setting = WalkSetting(tables, factorials(format), ell, format.largest_support, trace, rows)
     io = machine(MEASURE)
     arrays = sent.support.copy(), sent.counts.copy()
-    recoded.code_draft(io, np.empty(0, np.uint8), setting, np.array(context), np.empty(0, np.int64), *arrays)
+    code_draft(io, np.empty(0, np.uint8), setting, np.array(context), np.empty(0, np.int64), *arrays)
     net, seen = tables.network, trace[: rows[0]]
-    units = np.maximum(seen[:, : recoded.INPUTS] @ net.first + net.first_bias, 0) / 2.0**18
-    heads = seen[:, recoded.INPUTS]
+    units = np.maximum(seen[:, :INPUTS] @ net.first + net.first_bias, 0) / 2.0**18
+    heads = seen[:, INPUTS]
     logits = (units * net.second[heads]).sum(1) / 2.0**11 + net.second_bias[heads] / 2.0**18
     no = np.clip(1 / (1 + np.exp(logits)), 16 / 65536, 65520 / 65536)  # the model's probabilities have 16 bits
     ideal, left = -np.log2(np.where(seen[:, -1] == 1, 1 - no, no)).sum(), ell
