@@ -3,7 +3,7 @@
 A packet is, through the coder of `coder.arithmetic`: drafts - 1 below max_drafts; then for each draft
 
 * "variable": K - 1 below min(V, ell) (below V for quantizers other than the lattice); the ids, a subset of V; the
-  counts, all positive, as `numerators` describes: for the lattice, counts - 1 as a composition of ell - K. The paper's
+  counts, all positive, as `codewords` describes: for the lattice, counts - 1 as a composition of ell - K. The paper's
   log2 C(V, K) + log2 C(ell + K - 1, K - 1) is an upper bound of the two.
 * "fixed": the ids refilled to K with the lowest unused ids, a subset of V; the counts, a composition of ell. The
   receiver refuses any other filling.
@@ -22,8 +22,8 @@ from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import FAILED, INVALID, Machine, uniform
 from channels.codec.coder.fixed_point import log2, log2_factorials
 from channels.codec.coder.subsets import code_composition, code_subset, log2_binomial
+from channels.codec.codewords import code_counts
 from channels.codec.draft import CodecError, Draft, Format, Support, refill
-from channels.codec.numerators import code_numerators
 
 
 def write(io: Machine, buffer: Bytes, draft: Draft, format: Format, support: Support) -> None:
@@ -38,7 +38,7 @@ def write(io: Machine, buffer: Bytes, draft: Draft, format: Format, support: Sup
     else:
         uniform(io, buffer, draft.support.size - 1, format.largest_support)
         code_subset(io, buffer, table, draft.support.copy(), V)
-        code_numerators(io, buffer, table, draft.counts.copy(), format)
+        code_counts(io, buffer, table, draft.counts.copy(), format)
 
 
 def read(io: Machine, buffer: Bytes, format: Format, support: Support) -> tuple[Ints, Ints]:
@@ -54,7 +54,7 @@ def read(io: Machine, buffer: Bytes, format: Format, support: Support) -> tuple[
         if support == "fixed":
             code_composition(io, buffer, table, counts, ell)
         else:
-            code_numerators(io, buffer, table, counts, format)
+            code_counts(io, buffer, table, counts, format)
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
     kept = counts.nonzero()[0]

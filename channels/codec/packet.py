@@ -14,7 +14,7 @@ draft: support and counts by the mode; then the drafted id: "flat", uniform belo
 "coded", the symbol of its count among the counts in id order; "unsent", nothing.
 
 Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
-in `numerators`). "recoded": `recoded.walk` (its tokens in `candidates`, the rest in `tail`, probabilities in `network`,
+in `codewords`). "recoded": `recoded.walk` (its tokens in `candidates`, the rest in `tail`, probabilities in `network`,
 tables in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be
 the one of least cost, the earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8
 POSITION + 56 - log2 RANGE; of the others the logarithms of what they would choose among. The receiver works these out

@@ -1,9 +1,9 @@
-"""Quantizers behind one interface: probabilities to integer numerators over their sum, whatever the sum.
+"""Quantizers behind one interface: probabilities to counts, integers that stand for themselves over their sum.
 
 `lattice` is the papers' type lattice (module `lattice`). `dual` is A*_{K-1} at the same scale: K shifted type lattices,
-numerators over K ell, all alike modulo K. `cubic` rounds each probability by itself. `logarithmic` compands: equal
+counts with sum K ell, all alike modulo K. `cubic` rounds each probability by itself. `logarithmic` compands: equal
 steps of -log2 p down to 2^-16. What each sends is a number below its `codewords`; each bounds the total variation it
-causes. A quantizer's numerators are what `wire.Draft` holds; `Format.quantizer` names it.
+causes. A quantizer's counts are what `wire.Draft` holds; `Format.quantizer` names it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from channels.codec import lattice
 from channels.codec.arrays import Floats, Ints
 from channels.codec.coder.fixed_point import ONE, exp2
-from channels.codec.counts import lattice_bits
+from channels.codec.paper_counts import lattice_bits
 
 Name = Literal["lattice", "dual", "cubic", "logarithmic"]
 
@@ -28,32 +28,32 @@ OCTAVES = 16
 
 
 class Quantizer(Protocol):
-    """Maps a law on K tokens to numerators; `resolution` sets how fine."""
+    """Maps a law on K tokens to counts; `resolution` sets how fine."""
 
     @property
     def resolution(self) -> int: ...
 
     def quantize(self, probabilities: Floats) -> Ints:
-        """Numerators int64 [K], non-negative, not all zero, of probabilities float64 [K] (they need not sum to 1).
+        """Counts int64 [K], non-negative, not all zero, of probabilities float64 [K] (they need not sum to 1).
 
         Raises ValueError unless those are non-negative with a positive, finite sum.
         """
         ...
 
     def covering_bound(self, size: int) -> float:
-        """No law on `size` tokens is farther than this, in total variation, from numerators / their sum."""
+        """No law on `size` tokens is farther than this, in total variation, from counts / their sum."""
         ...
 
     def codewords(self, size: int) -> int:
-        """How many vectors of numerators on `size` tokens there are, exactly."""
+        """How many vectors of counts on `size` tokens there are, exactly."""
         ...
 
     def bound_bits(self, size: int) -> float:
-        """The most bits that positive numerators on `size` tokens cost on the wire."""
+        """The most bits that positive counts on `size` tokens cost on the wire."""
         ...
 
     def largest_ratio(self, size: int) -> int:
-        """No sum of positive numerators on `size` tokens is more than this many times one of them."""
+        """No sum of positive counts on `size` tokens is more than this many times one of them."""
         ...
 
 
@@ -81,19 +81,19 @@ class TypeLattice:
 
 @dataclass(frozen=True)
 class DualLattice:
-    """A*_{K-1} within the simplex: numerators j + K n, n non-negative with sum ell - j, j = 0..min(K - 1, ell).
+    """A*_{K-1} within the simplex: counts j + K n, n non-negative with sum ell - j, j = 0..min(K - 1, ell).
 
     Candidates are those of the nearest-point rule of A* (round, then one more for the entries rounded down farthest,
     one after another, each shifted back to sum ell) that stay non-negative; of the one nearest in L2 and the type
     lattice's point, the one nearer in total variation. So it is never farther than the type lattice. Where j = 0 the
-    common factor K is left out: numerators are then counts with sum ell.
+    common factor K is left out: their sum is then ell.
     """
 
     resolution: int
 
     def quantize(self, probabilities: Floats) -> Ints:
         size, ell = probabilities.size, self.resolution
-        counts = lattice.quantize(probabilities, ell)
+        plain = lattice.quantize(probabilities, ell)
         target = probabilities / probabilities.sum() * ell  # [K]
         rounded = np.floor(target + 0.5).astype(np.int64)
         order = np.argsort(rounded - target, kind="stable")  # rounded down farthest first
@@ -105,13 +105,13 @@ class DualLattice:
         risen = np.minimum.accumulate(np.concatenate([[ell], rounded[order][:-1] + 1]))
         valid = size * np.minimum(fallen, risen) + shift >= 0
         if not valid.any():
-            return counts
+            return plain
         best = int(np.where(valid, squares, np.inf).argmin())
-        numerators: Ints = size * rounded + shift[best]
-        numerators[order[:best]] += size
-        if numerators[0] % size == 0 or _distance(numerators, target, ell) >= _distance(counts, target, ell):
-            return counts
-        return numerators
+        counts: Ints = size * rounded + shift[best]
+        counts[order[:best]] += size
+        if counts[0] % size == 0 or _distance(counts, target, ell) >= _distance(plain, target, ell):
+            return plain
+        return counts
 
     def covering_bound(self, size: int) -> float:
         return lattice.covering_bound(size, self.resolution)
@@ -162,7 +162,7 @@ class Logarithmic:
     """Levels 1..ell stand for 2^-(16 (ell - level) / (ell - 1)), level 0 for nothing; ell is within 2 and 1024.
 
     With d = 2^(step / 2) - 1 the largest relative error, z = 2^-(16 + step / 2) what may be lost on each token, and the
-    numerators' own rounding, TV <= d / (2 + d) + K (z + 2^-23): the worst is half the mass up by d, half down.
+    counts' own rounding, TV <= d / (2 + d) + K (z + 2^-23): the worst is half the mass up by d, half down.
     """
 
     resolution: int
@@ -172,10 +172,10 @@ class Logarithmic:
         with np.errstate(divide="ignore"):
             depth = -np.log2(p) / self.step_octaves  # [K]
         levels = np.where(depth <= self.resolution - 0.5, self.resolution - np.rint(np.minimum(depth, 1e9)), 0)
-        numerators: Ints = self.table()[levels.astype(np.int64)]
-        if not numerators.any():
-            numerators[p.argmax()] = self.table()[1]
-        return numerators
+        counts: Ints = self.table()[levels.astype(np.int64)]
+        if not counts.any():
+            counts[p.argmax()] = self.table()[1]
+        return counts
 
     @property
     def step_octaves(self) -> float:
@@ -183,7 +183,7 @@ class Logarithmic:
         return OCTAVES / (self.resolution - 1)
 
     def table(self) -> Ints:
-        """Numerators of the levels, int64 [ell + 1], ascending from 0; integers only, so alike on both ends."""
+        """Counts of the levels, int64 [ell + 1], ascending from 0; integers only, so alike on both ends."""
         return _logarithmic_table(self.resolution)
 
     def covering_bound(self, size: int) -> float:
@@ -227,6 +227,6 @@ def quantizer(name: Name, resolution: int) -> Quantizer:
     return kinds[name](resolution)
 
 
-def _distance(numerators: Ints, target: Floats, ell: int) -> float:
-    """Twice the total variation between numerators / their sum and target / ell."""
-    return float(np.abs(numerators / numerators.sum() - target / ell).sum())
+def _distance(counts: Ints, target: Floats, ell: int) -> float:
+    """Twice the total variation between counts / their sum and target / ell."""
+    return float(np.abs(counts / counts.sum() - target / ell).sum())

@@ -1,7 +1,7 @@
 """The wire: drafts to bytes and back, exact on every byte, and how long a packet is before it is built.
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
-writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `feedback` has the
+writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `downlink` has the
 way down and the prompt.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it. Any
@@ -18,9 +18,8 @@ import numpy as np
 
 from channels.codec import packet
 from channels.codec.arrays import Ints
-from channels.codec.counts import dense_bits, paper_bits, size_bits, subset_bits
-from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
-from channels.codec.feedback import (
+from channels.codec.codewords import check
+from channels.codec.downlink import (
     decode_feedback,
     decode_tokens,
     encode_feedback,
@@ -28,7 +27,8 @@ from channels.codec.feedback import (
     feedback_bits,
     tokens_bits,
 )
-from channels.codec.numerators import check
+from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
+from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
 
 __all__ = [
@@ -102,14 +102,14 @@ def bound_bits(sizes: Iterable[int], format: Format) -> int:
 @lru_cache(maxsize=1 << 16)
 def _draft_bound(size: int, format: Format) -> float:
     """The most bits that a draft of `size` positive counts costs, its token included: the paper's count is more."""
-    V, ell, numerators = format.vocabulary, format.resolution, quantizer(format.quantizer, format.resolution)
-    token = {"flat": V, "coded": numerators.largest_ratio(size), "unsent": 1}[format.token]
+    V, ell, chosen = format.vocabulary, format.resolution, quantizer(format.quantizer, format.resolution)
+    token = {"flat": V, "coded": chosen.largest_ratio(size), "unsent": 1}[format.token]
     if format.code == "enumerative" and format.support == "dense":
         law = dense_bits(V, ell)
     elif format.code == "enumerative" and format.support_size is not None:
         law = paper_bits(V, format.support_size, ell)
     else:
-        law = subset_bits(V, size) + numerators.bound_bits(size) + size_bits(V)
+        law = subset_bits(V, size) + chosen.bound_bits(size) + size_bits(V)
     return law + log2(token)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from channels.codec import counts, wire
+from channels.codec import paper_counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from kinds.files import read_lines
@@ -178,10 +178,10 @@ def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: W
         return
     size = int(proposal.ids.size)
     if isinstance(scheme, Dense):
-        yield f"{counts.dense_bits(vocabulary, scheme.resolution):,.1f}"
+        yield f"{paper_counts.dense_bits(vocabulary, scheme.resolution):,.1f}"
     else:
         varies = _coded(scheme, "enumerative").format(vocabulary).support == "variable"
-        yield f"{counts.paper_bits(vocabulary, size, scheme.resolution, varies):,.1f}"
+        yield f"{paper_counts.paper_bits(vocabulary, size, scheme.resolution, varies):,.1f}"
     draft = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
     for code in CODES:
         alone = replace(_coded(scheme, code).format(vocabulary), max_drafts=1, token="unsent")

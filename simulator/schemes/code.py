@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from channels.codec import half, wire
+from channels.codec import fp16, wire
 from kinds import Choice
 from simulator.schemes.quantizer import OnWire, Quantizer
 from simulator.schemes.sparsifier import Sparsifier
@@ -186,24 +186,24 @@ class HalfFloats(Code):
         size = vocabulary if sparsifier.keeps_all else sparsifier.fixed_size
         if size is None or quantizer.kind != "halves":
             raise ValueError(f"code = {self.kind!r}: carries quantizer 'halves' of all tokens or a fixed K")
-        return HalfPackets(half.HalfFormat(vocabulary, size, max_drafts))
+        return HalfPackets(fp16.Fp16Format(vocabulary, size, max_drafts))
 
 
 @dataclass(frozen=True)
 class HalfPackets:
     """Packets of half-precision floats; all of one number of drafts are equally long."""
 
-    form: half.HalfFormat
+    form: fp16.Fp16Format
 
     @property
     def format(self) -> wire.Format:
         return wire.Format(self.form.vocabulary, resolution=1, max_drafts=self.form.max_drafts)
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return half.encode(drafts, self.form)
+        return fp16.encode(drafts, self.form)
 
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        return half.decode(payload, self.form)
+        return fp16.decode(payload, self.form)
 
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
         return 8 * self.form.length_bytes(len(drafts))

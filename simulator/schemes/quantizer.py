@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from channels.codec import half, quantizers
+from channels.codec import fp16, quantizers
 from kinds import Choice
 from models.verification import total_variation
 
@@ -89,10 +89,10 @@ class Halves(Quantizer):
     kind: Literal["halves"] = "halves"
 
     def quantize(self, mass: Floats) -> Ids:
-        return half.numerators(mass / mass.sum())
+        return fp16.quantize(mass / mass.sum())
 
     def covering_bound(self, size: int) -> float:
-        return half.covering_bound(size)
+        return fp16.covering_bound(size)
 
 
 class Exact(Quantizer):

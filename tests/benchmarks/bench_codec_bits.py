@@ -18,8 +18,8 @@ from tempfile import mkdtemp
 import numpy as np
 import pytest
 
-from channels.codec import shelf
-from channels.codec.counts import paper_bits
+from channels.codec import prior_files
+from channels.codec.paper_counts import paper_bits
 from channels.codec.recoded import build_prior, prior_tables
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LoadedPair, Pair
@@ -43,7 +43,7 @@ def test_bits_of_the_verifiers_laws():
 def load(kind: str) -> LoadedPair:
     import models.zoo  # noqa: F401, registers the pairs
 
-    if not shelf.bundled_prior(Pair.of(kind).vocabulary):
+    if not prior_files.bundled_prior(Pair.of(kind).vocabulary):
         pytest.skip(f"no prior for {kind}")
     return Pair.of(kind).load()
 
@@ -102,7 +102,7 @@ def quantized(q: np.ndarray, point: tuple[int, float, int]) -> tuple[np.ndarray,
 
 
 def table(title: str, vocabulary: int, found: dict[tuple[int, float, int], list[Packet]]) -> None:
-    whole = shelf.bundled_prior(vocabulary)
+    whole = prior_files.bundled_prior(vocabulary)
     parts = {"unigram": part(whole, vocabulary, rows=False), "rows": whole}
     print(f"\n{title}: {sum(len(p) for p in found.values()) * ROUND // len(found)} laws a line, V = {vocabulary}")
     header = ("point", "K", "paper", "enumerative", "unigram", "+ context", "rows", "+ context", "of paper", "bar")
@@ -135,11 +135,11 @@ def mean_bits(sent: list[Packet], format: Format, with_context: bool) -> float:
 
 def part(fingerprint: str, vocabulary: int, rows: bool) -> str:
     """A prior that keeps the unigram and the network, and the rows only if told."""
-    stored = prior_tables.unpack(shelf.read_prior(fingerprint, vocabulary))
+    stored = prior_tables.unpack(prior_files.read_prior(fingerprint, vocabulary))
     if not rows:
         stored = stored._replace(
             lengths=np.zeros_like(stored.lengths), row_ids=stored.row_ids[:0], row_weights=stored.row_weights[:0]
         )
     folder = Path(mkdtemp())
-    shelf.FOLDERS.append(folder)
-    return shelf.store_prior(prior_tables.pack(stored), vocabulary, folder).stem.partition("-")[2]
+    prior_files.FOLDERS.append(folder)
+    return prior_files.store_prior(prior_tables.pack(stored), vocabulary, folder).stem.partition("-")[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from channels.codec import shelf
+from channels.codec import prior_files
 from channels.codec.lattice import quantize
 from channels.codec.recoded.candidates import candidates
 from channels.codec.recoded.prior_tables import find
@@ -91,7 +91,7 @@ def test_encode_and_decode():
     dense = Format(V, 1000, 8, code="enumerative", support="dense")
     timed("enumerative, dense, ell = 1000", dense, V, 2000)
     for vocabulary in (49_152, 1_024):
-        if prior := shelf.bundled_prior(vocabulary):
+        if prior := prior_files.bundled_prior(vocabulary):
             for size, resolution, bar in ((8, 64, 50), (64, 100, 50), (1024, 1000, 500)):
                 form = Format(vocabulary, resolution, 8, code="recoded", token="coded", prior=prior)
                 timed(f"recoded, V = {vocabulary}, K = {size}, ell = {resolution}", form, size, bar)

@@ -11,8 +11,8 @@ import pytest
 from typed_command import Typed
 
 from channels.codec import wire
-from channels.codec.counts import paper_bits
 from channels.codec.lattice import quantize
+from channels.codec.paper_counts import paper_bits
 from channels.codec.sparsify import TopK
 
 V = 300

@@ -23,12 +23,12 @@ from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.lattice import quantize
+from channels.codec.prior_files import BUNDLED, store_prior
 from channels.codec.recoded.fit_network import fit
 from channels.codec.recoded.network import HEADS, INPUTS, UNITS
 from channels.codec.recoded.prior_tables import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
 from channels.codec.recoded.questions import WalkSetting
 from channels.codec.recoded.walk import code_draft
-from channels.codec.shelf import BUNDLED, store_prior
 
 SHRINK = 2.0
 HELD_OUT = 10
@@ -159,7 +159,7 @@ def main() -> None:
     )
     path = store_prior(pack(stored), arguments.vocabulary, arguments.folder)
     print(f"{path}: {path.stat().st_size} bytes, {stored.row_ids.size} entries")
-    print("Formats find it by default once `shelf` names it in DEFAULTS")
+    print("Formats find it by default once `prior_files` names it in DEFAULTS")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 A prior holds, for a vocabulary, how often a drafter's law gives each token (`unigram`), the tokens it gives most after
 each token (`rows`), and the weights of the `network` that turns what is known of a token into probabilities. Weights
 are Q30; on disk a weight is one byte v, at most LARGEST_OCTAVES, that stands for 2^(30 - v / 8). A file is LZMA over
-numpy's npz (`pack`); `shelf` says where files lie.
+numpy's npz (`pack`); `prior_files` says where files lie.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.draft import LARGEST_VOCABULARY, CodecError
+from channels.codec.prior_files import FOLDERS, read_prior
 from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Network
-from channels.codec.shelf import FOLDERS, read_prior
 
 WEIGHT_BITS = 30
 STEPS = 8

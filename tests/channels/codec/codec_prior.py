@@ -6,7 +6,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from channels.codec import shelf
+from channels.codec import prior_files
 from channels.codec.recoded import build_prior, prior_tables
 
 VOCABULARY = 300
@@ -32,12 +32,12 @@ def texts(number, length, seed):
 
 @cache
 def fingerprint():
-    """The fingerprint of the small prior, which is where `shelf` finds it."""
+    """The fingerprint of the small prior, which is where `prior_files` finds it."""
     tokens = texts(40, 30, 3)
     law = markov()[tokens]  # [N, T, V]
     top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
     laws = build_prior.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32))
     folder = Path(mkdtemp())
-    shelf.FOLDERS.append(folder)
+    prior_files.FOLDERS.append(folder)
     content = prior_tables.pack(build_prior.build(laws, VOCABULARY, 5_000, 250, 400, 0))
-    return shelf.store_prior(content, VOCABULARY, folder).stem.partition("-")[2]
+    return prior_files.store_prior(content, VOCABULARY, folder).stem.partition("-")[2]

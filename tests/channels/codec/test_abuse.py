@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from channels.codec import packet
 from channels.codec.coder.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
 from channels.codec.coder.subsets import code_composition, code_subset
+from channels.codec.codewords import code_counts
 from channels.codec.enumerative import factorials
-from channels.codec.numerators import code_numerators
 from channels.codec.recoded.candidates import candidates
 from channels.codec.recoded.network import INPUTS
 from channels.codec.recoded.prior_tables import find
@@ -186,10 +186,10 @@ def steps_after_failure(read):
 
 
 @pytest.mark.parametrize("name", ["lattice", "dual", "cubic", "logarithmic"])
-def test_numerators_are_read_no_further_once_the_decoder_has_failed(name):
+def test_counts_are_read_no_further_once_the_decoder_has_failed(name):
     format = Format(300, 1000, 1, code="enumerative", quantizer=name)
     counts = np.zeros(200, np.int64)
-    moved = steps_after_failure(lambda io, buffer: code_numerators(io, buffer, factorials(format), counts, format))
+    moved = steps_after_failure(lambda io, buffer: code_counts(io, buffer, factorials(format), counts, format))
     assert moved <= PAST_THE_END
 
 

@@ -14,19 +14,19 @@ from channels.codec.wire import CodecError, Draft, Format, decode, encode, lengt
 NAMES = ("lattice", "dual", "cubic", "logarithmic")
 
 
-def tv(p, numerators):
-    return float(np.abs(p / p.sum() - numerators / numerators.sum()).sum() / 2)
+def tv(p, counts):
+    return float(np.abs(p / p.sum() - counts / counts.sum()).sum() / 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(p=laws(max_size=60), resolution=st.integers(2, 1000))
 def test_total_variation_is_within_the_stated_bound(name, p, resolution):
     chosen = quantizer(name, resolution)
-    numerators = chosen.quantize(p)
-    assert numerators.dtype == np.int64
-    assert numerators.min() >= 0
-    assert numerators.sum() > 0
-    assert tv(p, numerators) <= chosen.covering_bound(p.size) + 1e-9
+    counts = chosen.quantize(p)
+    assert counts.dtype == np.int64
+    assert counts.min() >= 0
+    assert counts.sum() > 0
+    assert tv(p, counts) <= chosen.covering_bound(p.size) + 1e-9
 
 
 def test_bound_of_the_logarithmic_quantizer_is_nearly_met():
@@ -67,20 +67,20 @@ def test_codewords_are_counted_exactly(size, ell):
 
 @given(laws(min_size=2, max_size=4), st.integers(1, 4))
 def test_dual_quantizer_returns_points_of_the_dual_lattice(p, ell):
-    numerators = DualLattice(ell).quantize(p)
-    scaled = numerators * (p.size if numerators.sum() == ell else 1)
+    counts = DualLattice(ell).quantize(p)
+    scaled = counts * (p.size if counts.sum() == ell else 1)
     assert tuple(scaled.tolist()) in dual_points(p.size, ell)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
-def test_every_quantizers_numerators_cross_the_wire(name, data):
+def test_every_quantizers_counts_cross_the_wire(name, data):
     p = data.draw(laws(max_size=30))
     format = Format(64, data.draw(st.integers(2, 200)), 2, token=data.draw(st.sampled_from(["flat", "coded"])),
                     quantizer=name, code="enumerative")  # fmt: skip
-    numerators = quantizer(name, format.resolution).quantize(p)
+    counts = quantizer(name, format.resolution).quantize(p)
     support = np.sort(np.random.default_rng(p.size).permutation(64)[: p.size])
-    draft = Draft(int(support[numerators.argmax()]), support, numerators)
+    draft = Draft(int(support[counts.argmax()]), support, counts)
     payload = encode([draft, draft], format)
     assert decode(payload, format) == (draft, draft)
     assert len(payload) == -(-length_bits([draft, draft], format) // 8)
@@ -108,7 +108,7 @@ def test_what_is_no_law_is_refused_by_every_quantizer_alike(name, law):
         quantizer(name, 10).quantize(np.array(law))
 
 
-def test_numerators_of_another_quantizer_are_refused():
+def test_counts_of_another_quantizer_are_refused():
     support = np.array([1, 2, 3])
     for name, counts in [
         ("dual", [1, 2, 3]),

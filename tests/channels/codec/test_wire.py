@@ -12,7 +12,7 @@ from codec_strategies import extreme_packets, formats, packets, random_draft
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels.codec.counts import dense_bits, paper_bits
+from channels.codec.paper_counts import dense_bits, paper_bits
 from channels.codec.quantizers import quantizer
 from channels.codec.wire import (
     UNSENT,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.codec import shelf
+from channels.codec import prior_files
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.draft import CodecError, Format
@@ -80,24 +80,24 @@ def test_round_trip():
 
 
 def test_the_shipped_and_the_built_priors_are_valid():
-    content = shelf.read_prior(codec_prior.fingerprint(), codec_prior.VOCABULARY)
+    content = prior_files.read_prior(codec_prior.fingerprint(), codec_prior.VOCABULARY)
     assert prior_tables.unpack(content).row_ids.size > 100
-    assert_valid(prior_tables.unpack(shelf.read_prior(shelf.bundled_prior(1024), 1024)))
+    assert_valid(prior_tables.unpack(prior_files.read_prior(prior_files.bundled_prior(1024), 1024)))
 
 
 def test_the_table_of_bundled_priors_is_what_the_folder_holds():
-    names = {f"{vocabulary}-{fingerprint}.prior" for vocabulary, fingerprint in shelf.DEFAULTS.items()}
-    assert names == {path.name for path in shelf.BUNDLED.iterdir()}
-    for vocabulary, fingerprint in shelf.DEFAULTS.items():
-        assert shelf.read_prior(fingerprint, vocabulary)
+    names = {f"{vocabulary}-{fingerprint}.prior" for vocabulary, fingerprint in prior_files.DEFAULTS.items()}
+    assert names == {path.name for path in prior_files.BUNDLED.iterdir()}
+    for vocabulary, fingerprint in prior_files.DEFAULTS.items():
+        assert prior_files.read_prior(fingerprint, vocabulary)
         assert Format(vocabulary, 8, 2).prior == fingerprint
 
 
 def test_what_a_format_means_does_not_depend_on_the_disk(tmp_path, monkeypatch):
     (tmp_path / "50-0123456789abcdef.prior").write_bytes(b"")
-    monkeypatch.setattr(shelf, "BUNDLED", tmp_path)
+    monkeypatch.setattr(prior_files, "BUNDLED", tmp_path)
     assert Format(50, 8, 2).prior == ""
-    assert Format(1024, 8, 2).prior == shelf.DEFAULTS[1024]
+    assert Format(1024, 8, 2).prior == prior_files.DEFAULTS[1024]
 
 
 BROKEN = {

@@ -1,9 +1,9 @@
 """The undisciplined baseline: kept probabilities as IEEE half-precision floats, sent as they are.
 
-A positive half is an integer multiple of 2^-24, so that integer is its numerator, and qhat is the numerators over their
-sum: both ends compute it from integers. A packet is, for each draft, the drafted id and (unless all V are sent) the K
-kept ids, ceil(log2 V) bits each, most significant bit first; zeros up to a whole byte; then 2 K bytes a draft, the
-halves, most significant byte first, in the order of the ids. Its length tells how many drafts it holds.
+A positive half is an integer multiple of 2^-24: that integer is its count, and qhat is the counts over their sum, which
+both ends compute from integers. A packet is, for each draft, the drafted id and (unless all V are sent) the K kept ids,
+ceil(log2 V) bits each, most significant bit first; zeros up to a whole byte; then 2 K bytes a draft, the halves, most
+significant byte first, in the order of the ids. Its length tells how many drafts it holds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNIT_BITS = 24
 """The smallest positive half is 2^-24."""
 
 
-def numerators(probabilities: Floats) -> Ints:
+def quantize(probabilities: Floats) -> Ints:
     """Halves nearest to the probabilities [K], each at most 1, as multiples of 2^-24: int64 [K].
 
     Where all round to zero the largest becomes one unit. Raises ValueError on what is no vector of probabilities.
@@ -46,7 +46,7 @@ def covering_bound(size: int) -> float:
 
 
 @dataclass(frozen=True)
-class HalfFormat:
+class Fp16Format:
     """V, K (= V: all ids, none of them sent) and the most drafts of a packet."""
 
     vocabulary: int
@@ -72,7 +72,7 @@ class HalfFormat:
         return (drafts * self.ids * self.id_bits + 7) // 8 + 2 * self.support_size * drafts
 
 
-def encode(drafts: Sequence[Draft], form: HalfFormat) -> bytes:
+def encode(drafts: Sequence[Draft], form: Fp16Format) -> bytes:
     """The packet. Raises CodecError where a draft does not fit: too many ids, or a count that is no half."""
     if not 1 <= len(drafts) <= form.max_drafts:
         raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {form.max_drafts}")
@@ -89,7 +89,7 @@ def encode(drafts: Sequence[Draft], form: HalfFormat) -> bytes:
     return np.packbits(to_bits(ids, form.id_bits)).tobytes() + halves.tobytes()
 
 
-def decode(payload: bytes, form: HalfFormat) -> tuple[Draft, ...]:
+def decode(payload: bytes, form: Fp16Format) -> tuple[Draft, ...]:
     """The drafts. Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced."""
     count = next((n for n in range(1, form.max_drafts + 1) if form.length_bytes(n) == len(payload)), None)
     if count is None:

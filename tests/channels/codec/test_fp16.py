@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.codec.half import HalfFormat, covering_bound, decode, encode, numerators
+from channels.codec.fp16 import Fp16Format, covering_bound, decode, encode, quantize
 from channels.codec.wire import CodecError, Draft
 
 
@@ -17,10 +17,10 @@ def packets(draw):
     drafts = []
     for _ in range(draw(st.integers(1, 4))):
         support = np.sort(generator.choice(vocabulary, size, replace=False))
-        counts = numerators(generator.dirichlet(np.full(size, draw(st.sampled_from([0.001, 0.1, 1.0])))))
+        counts = quantize(generator.dirichlet(np.full(size, draw(st.sampled_from([0.001, 0.1, 1.0])))))
         token = int(generator.choice(support[counts > 0]))
         drafts.append(Draft(token, support, counts))
-    return tuple(drafts), HalfFormat(vocabulary, size, draw(st.integers(4, 9)))
+    return tuple(drafts), Fp16Format(vocabulary, size, draw(st.integers(4, 9)))
 
 
 @given(packets())
@@ -48,16 +48,16 @@ def test_damaged_packets_are_refused_or_are_packets(packet, data):
 @given(st.integers(1, 2000), st.integers(0, 2**32), st.sampled_from([0.001, 0.05, 1.0]))
 def test_halves_stay_within_the_covering_bound(size, seed, concentration):
     law = np.random.default_rng(seed).dirichlet(np.full(size, concentration))
-    units = numerators(law)
+    units = quantize(law)
     assert np.abs(law - units / units.sum()).sum() / 2 <= covering_bound(size) + 1e-12
 
 
 def test_length_of_a_dense_packet_is_what_a_reader_expects():
-    assert HalfFormat(49_152, 49_152, 8).length_bytes(1) == 2 + 2 * 49_152
-    assert HalfFormat(49_152, 8, 8).length_bytes(1) == 18 + 16
+    assert Fp16Format(49_152, 49_152, 8).length_bytes(1) == 2 + 2 * 49_152
+    assert Fp16Format(49_152, 8, 8).length_bytes(1) == 18 + 16
 
 
 @pytest.mark.parametrize("law", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0], [1.5], [[0.5, 0.5]]])
-def test_what_is_no_law_has_no_numerators(law):
+def test_what_is_no_law_has_no_halves(law):
     with pytest.raises(ValueError, match="probabilities"):
-        numerators(np.array(law))
+        quantize(np.array(law))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from channels.codec.counts import dense_bits, lattice_bits, paper_bits, size_bits, subset_bits
+from channels.codec.paper_counts import dense_bits, lattice_bits, paper_bits, size_bits, subset_bits
 
 PAPER = {1: 15.62, 2: 36.89, 3: 56.60, 5: 93.31, 10: 176.33, 20: 323.31, 50: 698.91, 100: 1231.65, 320: 3116.88}
 QS = {2: 47, 4: 74, 8: 126, 12: 175, 16: 222, 24: 312, 100: 1054, 240: 2209, 720: 5467, 1280: 8658}
