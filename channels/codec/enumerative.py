@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from channels.codec.arrays import Bytes, Ints
-from channels.codec.coder.arithmetic import FAILED, INVALID, Machine, uniform
+from channels.codec.coder.arithmetic import FAILED, Machine, uniform
 from channels.codec.coder.fixed_point import log2, log2_factorials
 from channels.codec.coder.subsets import code_composition, code_subset, log2_binomial
 from channels.codec.codewords import code_counts
@@ -45,7 +45,10 @@ def read(io: Machine, buffer: Bytes, format: Format, support: Support) -> tuple[
     """(support, counts), int64 [K], counts positive. Raises CodecError on what `write` cannot have written."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
-        return _code_dense(io, buffer, None, format)
+        ids, counts = _code_dense(io, buffer, None, format)
+        if ids.size > format.largest_support:
+            raise CodecError(f"payload: {ids.size} ids, a support holds at most {format.largest_support}")
+        return ids, counts
     size = format.support_size if support == "fixed" else 1 + uniform(io, buffer, 0, format.largest_support)
     assert size is not None
     ids, counts = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
@@ -70,7 +73,7 @@ def _code_dense(io: Machine, buffer: Bytes, draft: Draft | None, format: Format)
     if draft is not None:
         units = np.repeat(draft.support, draft.counts) + np.arange(ell)
     code_subset(io, buffer, table, units, ell + format.vocabulary - 1)
-    if io[FAILED] == INVALID:
+    if io[FAILED]:
         raise CodecError("payload: not counts over the vocabulary")
     ids, counts = np.unique(units - np.arange(ell), return_counts=True)
     return ids, counts.astype(np.int64)

@@ -1,6 +1,7 @@
 """The code `recoded`: exact, never worse than its modes, close to its own model, shorter where the prior knows."""
 
 import math
+from dataclasses import replace
 
 import codec_prior
 import numpy as np
@@ -190,6 +191,30 @@ def test_a_packet_in_a_mode_that_does_not_serve_it_best_is_refused(mode):
         with pytest.raises(CodecError, match="serves these drafts best"):
             decode(payload, format, context)
     assert refused > 0
+
+
+@pytest.mark.parametrize("prior", [codec_prior.fingerprint(), ""])
+def test_more_ids_than_a_fixed_support_holds_are_refused_in_every_mode(prior):
+    """A dense packet has no K_n, so its bytes can hold more; here it would be the mode that serves best."""
+    rng = np.random.default_rng(4)
+    larger = Format(V, 887, 1, code="recoded", support="fixed", support_size=221, token="flat", prior=prior)
+    smaller = replace(larger, support_size=219)
+    found = 0
+    for _ in range(20):
+        support = np.sort(rng.choice(V, 220, replace=False))
+        counts = 1 + rng.multinomial(887 - 220, np.ones(220) / 220)
+        draft = Draft(int(support[0]), support, counts)
+        payload = encode([draft], larger)
+        assert decode(payload, larger) == (draft,)
+        with pytest.raises(CodecError):
+            decode(payload, smaller)
+        buffer = np.zeros(4000, np.uint8)
+        io = packet.write(machine(ENCODE), buffer, [draft], smaller, (), "dense")
+        dense = buffer[: finish(io, buffer)].tobytes()
+        found += dense == payload
+        with pytest.raises(CodecError):
+            decode(dense, smaller)
+    assert found > 0
 
 
 def test_another_context_never_raises_anything_but_codec_error():
