@@ -54,8 +54,8 @@ from channels.codec.coder.fixed_point import log2
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
 from channels.codec.recoded.candidates import WINDOW
 from channels.codec.recoded.network import INPUTS
+from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.prior_tables import find
-from channels.codec.recoded.questions import WalkSetting
 from channels.codec.recoded.walk import code_draft
 
 Mode = Literal["recoded", "variable", "fixed", "dense"]

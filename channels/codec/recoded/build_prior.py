@@ -26,8 +26,8 @@ from channels.codec.lattice import quantize
 from channels.codec.prior_files import BUNDLED, store_prior
 from channels.codec.recoded.fit_network import fit
 from channels.codec.recoded.network import HEADS, INPUTS, UNITS
+from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.prior_tables import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
-from channels.codec.recoded.questions import WalkSetting
 from channels.codec.recoded.walk import code_draft
 
 SHRINK = 2.0

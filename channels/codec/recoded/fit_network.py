@@ -25,7 +25,7 @@ SCALE = 8.0  # inputs are divided by this many octaves
 
 
 def fit(trace: Int32s, steps: int, seed: int) -> tuple[Int32s, Int32s, Int32s, Int32s]:
-    """(first, first_bias, second, second_bias) of a Network, int32, from a trace [rows, INPUTS + 2]."""
+    """(first, first_bias, second, second_bias) of NetworkWeights, int32, from a trace [rows, INPUTS + 2]."""
     rng = np.random.default_rng(seed)
     inputs = trace[:, :INPUTS] / (SCALE * (1 << INPUT_BITS))
     heads, answers = trace[:, INPUTS].astype(np.int64), trace[:, INPUTS + 1].astype(np.float64)

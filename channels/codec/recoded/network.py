@@ -19,14 +19,14 @@ INPUT_BITS, FIRST_BITS, HIDDEN_BITS, SECOND_BITS, LOGIT_BITS = 5, 13, 7, 11, 7
 INPUTS, UNITS, HEADS = 13, 32, 46
 LARGEST_HIDDEN = (1 << 12) - 1
 LARGEST_WEIGHTS = ((1 << 15) - 1, 1 << 28, (1 << 14) - 1, 1 << 28)
-"""Of each part of a Network, so that sums of products stay within int32."""
+"""Of each part of NetworkWeights, so that sums of products stay within int32."""
 LOGIT_RANGE = 12 << LOGIT_BITS
 NO = np.clip(np.rint(65536 / (1 + np.exp(np.arange(-LOGIT_RANGE, LOGIT_RANGE + 1) / (1 << LOGIT_BITS)))), 16, 65520)
 NO = NO.astype(np.int64)  # [2 LOGIT_RANGE + 1]
 
 
-class Network(NamedTuple):
-    """Weights, none beyond LARGEST_WEIGHTS."""
+class NetworkWeights(NamedTuple):
+    """What it weighs with, none beyond LARGEST_WEIGHTS."""
 
     first: Int32s  # [INPUTS, UNITS]
     first_bias: Int32s  # [UNITS]
@@ -48,7 +48,9 @@ def sums(first: Int32s, base: Int32s, inputs: Int32s, totals: Int32s) -> None:
 
 
 @inlined
-def answer(io: Machine, buffer: Bytes, network: Network, totals: Int32s, more: Int32s, head: int, value: int) -> int:
+def answer(
+    io: Machine, buffer: Bytes, network: NetworkWeights, totals: Int32s, more: Int32s, head: int, value: int
+) -> int:
     """Codes a yes (1) or no (0): a head's answer when the hidden units get totals + more, int32 [UNITS] each."""
     logit = network.second_bias[head]
     for unit in range(UNITS):

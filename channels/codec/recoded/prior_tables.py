@@ -19,7 +19,7 @@ import numpy.typing as npt
 from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.draft import LARGEST_VOCABULARY, CodecError
 from channels.codec.prior_files import FOLDERS, read_prior
-from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, Network
+from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, NetworkWeights
 
 WEIGHT_BITS = 30
 STEPS = 8
@@ -40,7 +40,7 @@ class Tables(NamedTuple):
     row_ids: Ints  # [N] ascending within a row
     row_weights: Ints  # [N] Q30
     slots: Ints  # [V] scratch, all -1 between calls
-    network: Network
+    network: NetworkWeights
 
 
 class Stored(NamedTuple):
@@ -72,7 +72,7 @@ def tables(stored: Stored) -> Tables:
         row_ids=stored.row_ids.astype(np.int64),
         row_weights=WEIGHTS[stored.row_weights],
         slots=np.full(order.size, -1, dtype=np.int64),
-        network=Network(stored.first, stored.first_bias, stored.second, stored.second_bias),
+        network=NetworkWeights(stored.first, stored.first_bias, stored.second, stored.second_bias),
     )
 
 
@@ -108,7 +108,10 @@ def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:
         "lengths": (np.uint16, (V,), 0, V),
         "row_ids": (np.uint8, (3, N), 0, 255),
         "row_weights": (np.uint8, (N,), 0, LARGEST_OCTAVES),
-        **{name: (np.int32, shape, -most, most) for name, (shape, most) in zip(Network._fields, weights, strict=True)},
+        **{
+            name: (np.int32, shape, -most, most)
+            for name, (shape, most) in zip(NetworkWeights._fields, weights, strict=True)
+        },
     }
     if not 2 <= V <= LARGEST_VOCABULARY:
         raise CodecError(f"prior: {V} tokens, must be within 2 and {LARGEST_VOCABULARY}")

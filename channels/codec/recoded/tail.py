@@ -16,8 +16,8 @@ from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import exp2, log2
 from channels.codec.coder.subsets import code_composition
 from channels.codec.recoded.candidates import Candidates
+from channels.codec.recoded.network_inputs import TAIL, Walk, WalkSetting, code_number
 from channels.codec.recoded.prior_tables import Tables
-from channels.codec.recoded.questions import TAIL, Walk, WalkSetting, code_number
 
 
 @compiled

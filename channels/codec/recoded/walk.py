@@ -3,7 +3,7 @@
 Both ends list the tokens they expect (`candidates`), best first, and walk down the list; r is what is left of ell. For
 each candidate: is its count positive? If so, is it at least 2, 4, 8, ... (while r allows), and then which of the
 numbers up to the next power of two, all alike. The walk ends when r = 0; no K_n is sent. If the list ends first, the
-rest is the `tail`. Every yes-or-no has its probability from the `network`, by what `questions` tells it.
+rest is the `tail`. Every yes-or-no has its probability from the `network`, by what `network_inputs` tells it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine
 from channels.codec.coder.compiled import compiled
 from channels.codec.recoded.candidates import candidates
-from channels.codec.recoded.questions import BLOCK, POSITIVE, WalkSetting, code_number, index_of, look, move, prepare
+from channels.codec.recoded.network_inputs import (
+    BLOCK,
+    POSITIVE,
+    WalkSetting,
+    code_number,
+    index_of,
+    look,
+    move,
+    prepare,
+)
 from channels.codec.recoded.tail import code_tail
 
 

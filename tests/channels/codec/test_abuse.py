@@ -21,8 +21,8 @@ from channels.codec.codewords import code_counts
 from channels.codec.enumerative import factorials
 from channels.codec.recoded.candidates import candidates
 from channels.codec.recoded.network import INPUTS
+from channels.codec.recoded.network_inputs import LEVELS, WalkSetting
 from channels.codec.recoded.prior_tables import find
-from channels.codec.recoded.questions import LEVELS, WalkSetting
 from channels.codec.recoded.tail import code_ranks
 from channels.codec.recoded.walk import code_draft
 from channels.codec.wire import CodecError, Format, decode, encode

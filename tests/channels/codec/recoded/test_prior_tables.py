@@ -15,7 +15,7 @@ from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.draft import CodecError, Format
 from channels.codec.recoded import prior_tables
 from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
-from channels.codec.recoded.questions import WalkSetting
+from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.walk import code_draft
 
 V = 12

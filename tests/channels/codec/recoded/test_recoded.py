@@ -17,7 +17,7 @@ from channels.codec.packet import ALL_SHARES, SHARES
 from channels.codec.recoded import build_prior, prior_tables
 from channels.codec.recoded.candidates import candidates
 from channels.codec.recoded.network import INPUTS
-from channels.codec.recoded.questions import WalkSetting
+from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.walk import code_draft
 from channels.codec.wire import CodecError, Draft, Format, decode, encode, largest_length_bits, length_bits
 
