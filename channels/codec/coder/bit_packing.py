@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from channels.codec.arrays import Bytes, Ints
 
 def to_bits(numbers: Sequence[int], width: int) -> Bytes:
     """The bits, uint8 [n width] of 0 and 1, of numbers below 2^width; `numpy.packbits` makes them bytes."""
-    shifts = np.arange(width - 1, -1, -1)
-    bits: Bytes = (np.asarray(numbers, dtype=np.int64)[:, None] >> shifts & 1).astype(np.uint8)
+    whole = np.fromiter(map(index, numbers), dtype=np.int64, count=len(numbers))
+    bits: Bytes = (whole[:, None] >> np.arange(width - 1, -1, -1) & 1).astype(np.uint8)
     return bits.reshape(-1)
 
 
