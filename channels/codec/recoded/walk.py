@@ -48,7 +48,7 @@ def code_draft(
         if count == 0 and not io[FAILED]:
             continue
         if io[FAILED] or found == support.size:
-            io[FAILED] = io[FAILED] or INVALID
+            io[FAILED] = INVALID
             return found
         if decoding:
             support[found], counts[found] = token, count
