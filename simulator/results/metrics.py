@@ -21,6 +21,7 @@ from simulator.results.station import Station
 if TYPE_CHECKING:
     import pandas as pd
 
+
 @dataclass(frozen=True)
 class Way:
     """What went one way: its links' stations, and the bits put on them."""
