@@ -7,9 +7,16 @@ import simpy
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.timing.link import Link, Message
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
 
 TIMER_S = 0.5
+
+
+def payload(*parts_bits: int) -> tuple[bytes, ...]:
+    """The content of a message whose parts have these lengths in bits; the first byte of each tells its place."""
+    assert all(bits % 8 == 0 for bits in parts_bits), f"a payload of {parts_bits} bits is no bytes"
+    return tuple(bytes([number]).ljust(bits // 8, b".")[: bits // 8] for number, bits in enumerate(parts_bits))
 
 
 class Scripted:
@@ -48,11 +55,12 @@ class Bench:
         lane.ack_loss = deaf or lane.ack_loss
 
     def put(self, at_s: float, device: int, bits: int, number: int = 0) -> Message:
+        """Puts a message of that many bits, whole bytes, on the link at that time."""
         log = self.log.setdefault((device, number), [])
         message = Message(
             index=(device, 0, number),
-            bits=bits,
-            deliver=lambda m: log.append((round(self.env.now, 9), "deliver")),
+            content=payload(bits),
+            to=lambda m: log.append((round(self.env.now, 9), "deliver")),
             report=lambda m, state: log.append((round(self.env.now, 9), state)),
         )
         self.env.timeout(at_s).callbacks.append(lambda _: self.link.put(message))

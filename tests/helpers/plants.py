@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from unittest.mock import patch
 
 from simulator import Cell, CellResult, simulate
-from simulator import run as run_module
-from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.timing.plant import Plant
 
 
+class Watch(Observer):
+    """Keeps the plant of a run and the requests that have ended. Tests that look further derive from it."""
+
+    plant: Plant
+
+    def __init__(self) -> None:
+        self.ended: list[Request] = []
+
+    def on_start(self, plant: object) -> None:
+        assert isinstance(plant, Plant)
+        self.plant = plant
+
+    def on_request(self, request: Request, share: float) -> None:
+        self.ended.append(request)
+
+
 @dataclass(frozen=True)
 class Ran:
-    """A run by `simulate`, which has checked it. `requests` are in order of arrival."""
+    """A run by `simulate`, which has checked it. `requests` are in order of arrival, at one instant by device."""
 
     plant: Plant
     requests: list[Request]
     result: CellResult
 
 
-def ran(cell: Cell, memory: Memory | None = None) -> Ran:
+def ran(cell: Cell, memory: Memory | None = None, watch: Watch | None = None) -> Ran:
     """Simulates a cell; by default nothing is remembered from earlier runs."""
-    requests: list[Request] = []
-    plants: list[Plant] = []
-    request, build = Decoder.request, run_module.build
-
-    def noted_request(self: Decoder, *args: object) -> Request:
-        requests.append(request(self, *args))  # type: ignore[arg-type]
-        return requests[-1]
-
-    def noted_build(*args: object) -> Plant:
-        plants.append(build(*args))  # type: ignore[arg-type]
-        return plants[-1]
-
-    with patch.object(Decoder, "request", noted_request), patch.object(run_module, "build", noted_build):
-        result = simulate(cell, memory=memory or Memory())
-    return Ran(plants[0], requests, result)
+    watch = watch or Watch()
+    result = simulate(cell, watch, memory=memory or Memory())
+    requests = [*watch.ended, *watch.plant.users.live.values()]
+    return Ran(watch.plant, sorted(requests, key=lambda each: (each.arrival_s, each.device, each.number)), result)

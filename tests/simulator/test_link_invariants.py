@@ -10,10 +10,12 @@ import pytest
 import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from links import payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.timing.link import STATES, Link, Message
+from simulator.timing.link import Link
+from simulator.timing.messages import STATES, Message
 
 
 @dataclass
@@ -29,9 +31,11 @@ class Story:
         self.states.append((self.env.now, state))
 
     def on_deliver(self, message: Message) -> None:
-        assert all(packet.arrived for packet in message.packets[: message.prefix])
-        assert message.prefix == len(message.packets) or message.parts_bits
-        self.delivered.append((self.env.now, message.prefix))
+        parts = len(message.arrived)
+        assert message.arrived == message.content[:parts]
+        whole = parts == len(message.content)
+        assert all(packet.arrived for packet in (message.packets if whole else message.packets[:parts]))
+        self.delivered.append((self.env.now, parts))
 
 
 RATES = st.sampled_from(
@@ -72,10 +76,11 @@ LINKS = st.fixed_dictionaries(
         "buffer_packets": st.sampled_from([None, 0, 2]),
     }
 )
-PARTS = st.lists(st.integers(0, 380), min_size=1, max_size=5).map(tuple)
-PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), st.integers(0, 2000) | PARTS), min_size=1, max_size=8)
+WHOLE = st.tuples(st.integers(0, 250).map(lambda size: 8 * size))
+PARTS = st.lists(st.integers(0, 47).map(lambda size: 8 * size), min_size=2, max_size=5).map(tuple)
+PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), WHOLE | PARTS), min_size=1, max_size=8)
 MOST_EVENTS = 20_000
-Puts = list[tuple[int, int, int | tuple[int, ...]]]
+Puts = list[tuple[int, int, tuple[int, ...]]]
 
 
 def put(link: Link, message: Message, _: simpy.Event) -> None:
@@ -83,21 +88,15 @@ def put(link: Link, message: Message, _: simpy.Event) -> None:
 
 
 def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[Story]]:
-    """Puts (at_s, device, bits or parts) in whole seconds, so that ties abound; counts are checked after each event."""
+    """Puts (at_s, device, bits of each part) in whole seconds, so that ties abound; counts are checked after each
+    event."""
     env = simpy.Environment()
     link = Link(env, LinkConfig.model_validate(link_fields), Uniforms.of(seed, "test"), "uplink", lambda device: 1.0)
     stories = []
-    for number, (at_s, device, load) in enumerate(puts):
+    for number, (at_s, device, parts_bits) in enumerate(puts):
         story = Story(env, float(at_s))
         stories.append(story)
-        parts = load if isinstance(load, tuple) else (load,)
-        message = Message(
-            (device, 0, number),
-            sum(parts),
-            story.on_deliver,
-            story.on_report,
-            parts * (parts is load),
-        )
+        message = Message((device, 0, number), payload(*parts_bits), story.on_deliver, story.on_report)
         env.timeout(at_s).callbacks.append(partial(put, link, message))
     for _ in range(MOST_EVENTS):
         if env.peek() == float("inf"):
@@ -139,7 +138,7 @@ def test_with_pauses_each_message_is_delivered_once(
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin", "own"])
 def test_the_same_packets_are_lost_whatever_the_rate(sharing: str) -> None:
     """Common random numbers: cells that differ only in bandwidth repeat the same packets."""
-    puts = [(at_s, device, 900) for at_s in range(10) for device in range(4)]
+    puts: Puts = [(at_s, device, (904,)) for at_s in range(10) for device in range(4)]
     attempts = []
     for bps in (300, 1e4, "inf"):
         fields = {

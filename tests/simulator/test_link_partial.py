@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import simpy
+from links import payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.timing.link import Link, Message
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
 
 
 class Script:
@@ -35,11 +37,12 @@ def send(
     ends: list[tuple[float, int]] = []
 
     def deliver(message: Message) -> None:
-        ends.append((env.now, message.prefix))
+        assert message.arrived == message.content[: len(message.arrived)]
+        ends.append((env.now, len(message.arrived)))
 
-    message = Message((0, 0, 0), 4000, deliver, lambda message, state: None, parts_bits=(1000,) * 4)
+    message = Message((0, 0, 0), payload(1000, 1000, 1000, 1000), deliver)
     link.put(message)
-    link.put(Message((0, 0, 1), 1000, deliver, lambda message, state: None))
+    link.put(Message((0, 0, 1), payload(1000), deliver))
     env.run()
     assert link.sent == link.delivered + link.lost + link.dropped
     return ends, message, link

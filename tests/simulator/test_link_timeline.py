@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from links import TIMER_S, Bench, Scripted
 
-from simulator.timing.link import STATES
+from simulator.timing.messages import STATES
 
 
 def test_a_message_queues_transmits_travels_and_is_delivered() -> None:
@@ -194,13 +194,13 @@ def test_devices_take_turns_by_packet() -> None:
 
 
 def test_a_shared_link_serves_all_at_once() -> None:
-    """2000 bits from 0 s, 500 from 1 s: the short one has half the link for 1 s, the long one ends at 2.5 s."""
+    """2000 bits from 0 s, 400 from 1 s: the short one has half the link for .8 s, the long one ends at 2.4 s."""
     bench = Bench(sharing="processor")
     bench.put(0.0, device=0, bits=2000)
-    bench.put(1.0, device=1, bits=500)
+    bench.put(1.0, device=1, bits=400)
     bench.run()
-    assert bench.log[0, 0][-1] == (2.6, "deliver")
-    assert bench.log[1, 0][-1] == (2.1, "deliver")
+    assert bench.log[0, 0][-1] == (2.5, "deliver")
+    assert bench.log[1, 0][-1] == (1.9, "deliver")
 
 
 def test_a_link_of_their_own_keeps_devices_apart() -> None:

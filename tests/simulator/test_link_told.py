@@ -21,29 +21,29 @@ class Ear:
 
 
 def told(second_s: float = 0.0, **changes: object) -> list[Told]:
-    """Of 1,000 bits of device 0 at 0 s and 500 of device 1 at `second_s`, over 1 kbit/s with headers of 100 bits."""
+    """Of 1,000 bits of device 0 at 0 s and 400 of device 1 at `second_s`, over 1 kbit/s with headers of 100 bits."""
     loss, acknowledgements = Ear(), Ear()
     bench = Bench(loss, acknowledgements, header_bits=100, **changes)  # type: ignore[arg-type]
     bench.put(0.0, 0, 1000)
-    bench.put(second_s, 1, 500)
+    bench.put(second_s, 1, 400)
     bench.run()
     assert acknowledgements.told == loss.told  # an acknowledgement is told of the packet that it answers
     return loss.told
 
 
 def test_a_packet_that_waited_its_turn_went_out_at_the_rate_of_the_link() -> None:
-    assert told() == [(1.1, 1100, 1000, (0, 0, 0, 0, 0)), (1.7, 600, 1000, (1, 0, 0, 0, 0))]
+    assert told() == [(1.1, 1100, 1000, (0, 0, 0, 0, 0)), (1.6, 500, 1000, (1, 0, 0, 0, 0))]
 
 
 def test_packets_that_share_the_link_go_out_at_the_rate_that_each_had() -> None:
     first, second = told(0.25, sharing="processor")
-    assert first == (1.45, 600, 500, (1, 0, 0, 0, 0))
-    assert second == (1.7, 1100, round(1100 / 1.7, 6), (0, 0, 0, 0, 0))
+    assert first == (1.25, 500, 500, (1, 0, 0, 0, 0))
+    assert second == (1.6, 1100, round(1100 / 1.6, 6), (0, 0, 0, 0, 0))
 
 
 def test_silence_before_the_first_bit_is_no_airtime() -> None:
     _, second = told(rate={"kind": "duty_cycle", "bps": 1000, "duty": 0.1})
-    assert second == (1.1 + 9.9 + 0.6, 600, 1000, (1, 0, 0, 0, 0))
+    assert second == (1.1 + 9.9 + 0.5, 500, 1000, (1, 0, 0, 0, 0))
 
 
 def test_an_outage_on_the_way_lowers_the_mean_rate() -> None:

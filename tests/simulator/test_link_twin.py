@@ -18,10 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import simpy
+from links import payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.timing.link import Link, Message
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +89,7 @@ def predict(
     def source() -> simpy.events.ProcessGenerator:
         for number, at_s in enumerate(puts_s):
             yield env.timeout(max(0.0, at_s - env.now))
-            link.put(Message((0, 0, number), bits[number], deliver, lambda message, state: None))
+            link.put(Message((0, 0, number), payload(bits[number]), deliver))
 
     env.process(source())
     env.run()

@@ -13,13 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import simpy
+from links import payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.timing.link import Link, Message
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
 
-BPS = 1e6
-MEAN_BITS = 1e6
+BPS = 8e4
+MEAN_BITS = 8e4
+"""10,000 bytes on average, a second on the air: rounding to whole bytes moves no moment by a part in 10^6."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -34,7 +37,8 @@ class Log:
 
 
 def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -> tuple[Log, Link]:
-    """Sends message k of bits[k] at arrivals_s[k], each from a device of its own, over a link without delay."""
+    """Sends message k of bits[k], whole bytes, at arrivals_s[k], each from a device of its own, over a link without
+    delay."""
     base: dict[str, object] = {
         "rate": {"kind": "constant", "bps": BPS},
         "delay": {"kind": "constant", "delay_s": 0.0},
@@ -50,7 +54,7 @@ def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -
         for device, at_s in enumerate(arrivals_s):
             yield env.timeout(at_s - env.now)
             log.put_s[device] = env.now
-            link.put(Message((device, 0, 0), round(bits[device]), delivered, began(device)))
+            link.put(Message((device, 0, 0), payload(int(bits[device])), delivered, began(device)))
 
     def began(device: int) -> Callable[[Message, str], None]:
         def report(_: Message, state: str) -> None:
@@ -72,6 +76,11 @@ def poisson(generator: np.random.Generator, load: float, jobs: int) -> Floats:
     return np.cumsum(generator.exponential(MEAN_BITS / BPS / load, jobs))
 
 
+def exponential(generator: np.random.Generator, shape: int | tuple[int, int]) -> Floats:
+    """Sizes in bits, rounded to whole bytes, of mean MEAN_BITS."""
+    return 8 * np.round(generator.exponential(MEAN_BITS / 8, shape))
+
+
 def assert_mean(samples: list[float], expected: float) -> None:
     """The mean of independent replications is within 5 standard errors, and these within 10% of the mean."""
     error = np.std(samples, ddof=1) / math.sqrt(len(samples))
@@ -80,11 +89,13 @@ def assert_mean(samples: list[float], expected: float) -> None:
 
 
 SERVICES: dict[str, tuple[Callable[[np.random.Generator, int], Floats], float]] = {
-    "M/M/1": (lambda generator, jobs: generator.exponential(MEAN_BITS, jobs), 2.0),
+    "M/M/1": (exponential, 2.0),
     "M/D/1": (lambda generator, jobs: np.full(jobs, MEAN_BITS), 1.0),
-    "two-point": (lambda generator, jobs: generator.choice([0.25e6, 3.25e6], jobs, p=[0.75, 0.25]), 2.6875),
-}
-"""Packet sizes of mean 1 Mbit, and their second moment in Mbit^2."""
+    "two-point": (
+        lambda generator, jobs: generator.choice([0.25 * MEAN_BITS, 3.25 * MEAN_BITS], jobs, p=[0.75, 0.25]), 2.6875,
+    ),
+}  # fmt: skip
+"""Packet sizes of mean MEAN_BITS, and their second moment over its square."""
 
 
 @pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
@@ -117,7 +128,7 @@ def test_two_links_in_tandem_wait_as_two_queues_apart() -> None:
     waits: tuple[list[float], list[float]] = ([], [])
     for seed in range(16):
         generator = np.random.default_rng(seed)
-        arrivals_s, sizes = poisson(generator, 0.6, 1500), generator.exponential(MEAN_BITS, (2, 1500))
+        arrivals_s, sizes = poisson(generator, 0.6, 1500), exponential(generator, (2, 1500))
         first, _ = drive(arrivals_s, sizes[0])
         second, _ = drive(first.ended_s, sizes[1])
         for samples, log in zip(waits, (first, second), strict=True):
@@ -130,19 +141,19 @@ def test_two_links_in_tandem_wait_as_two_queues_apart() -> None:
 def test_each_wait_follows_lindleys_recursion(sharing: str) -> None:
     """An independent twin, wait by wait: W' = max(0, W + S - A). With one packet a device, turns are first come."""
     generator = np.random.default_rng(5)
-    arrivals_s, bits = poisson(generator, 0.9, 3000), generator.exponential(MEAN_BITS, 3000)
+    arrivals_s, bits = poisson(generator, 0.9, 3000), exponential(generator, 3000)
     log, _ = drive(arrivals_s, bits, sharing=sharing)
     wait_s = 0.0
     for k in range(3000):
         if k:
-            wait_s = max(0.0, wait_s + round(bits[k - 1]) / BPS - (arrivals_s[k] - arrivals_s[k - 1]))
+            wait_s = max(0.0, wait_s + bits[k - 1] / BPS - (arrivals_s[k] - arrivals_s[k - 1]))
         assert log.began_s[k] - log.put_s[k] == pytest.approx(wait_s, abs=1e-8)
 
 
 def test_processor_sharing_follows_a_slow_twin() -> None:
     """Sojourn by sojourn against a loop that hands each of the n present a share of 1/n until the next event."""
     generator = np.random.default_rng(6)
-    arrivals_s, bits = poisson(generator, 0.9, 300), np.ceil(generator.exponential(MEAN_BITS, 300))
+    arrivals_s, bits = poisson(generator, 0.9, 300), exponential(generator, 300)
     log, _ = drive(arrivals_s, bits, sharing="processor")
     left = dict[int, float]()
     ends_s, now_s, upcoming = np.zeros(300), 0.0, 0
@@ -181,7 +192,7 @@ def stream(count: int, bits: int, seed: int = 0, **settings: object) -> tuple[fl
     config = LinkConfig.model_validate({"header_bits": 0} | settings)
     link = Link(env, config, Uniforms.of(seed, "test"), "uplink", lambda device: config.delay.mean_s)
     for k in range(count):
-        link.put(Message((0, 0, k), bits, lambda message: None, lambda message, state: None))
+        link.put(Message((0, 0, k), payload(bits), lambda message: None))
     env.run()
     assert link.delivered == link.sent - link.lost
     return float(env.now), link
@@ -226,5 +237,5 @@ def test_selective_repeat_fills_the_link_when_its_window_covers_the_pipe(delay_s
 
 def test_the_busy_fraction_is_the_offered_load() -> None:
     arrivals_s = np.arange(1, 1001) * 1.0
-    _, link = drive(arrivals_s, np.full(1000, 0.4e6))
+    _, link = drive(arrivals_s, np.full(1000, 0.4 * MEAN_BITS))
     assert link.station.busy_fraction(1000.4) == pytest.approx(400 / 1000.4)
