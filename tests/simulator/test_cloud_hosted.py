@@ -5,45 +5,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 from cells import PAIR as SYNTHETIC
 from cells import cell
-from exact import PAIR, P, Q, V, distance, intervals, verifier_law
+from exact import PAIR, P, Q, Script, V, distance, intervals, verifier_law
 from plants import ran
 from servers import Bench, Noted
 
+from channels.uniforms import Uniforms
 from models.interface import Pair
 from models.verification import total_variation
+from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import CloudView
-from simulator.decoding.session import Session, Setting
+from simulator.decoding.nodes import CloudNode
+from simulator.decoding.setting import Setting
 from simulator.schemes import Colocated
+from simulator.schemes.draw import RequestUniforms
 
 PROMPT, TOKENS = (1, 2), 3
 VERIFIER = {"kind": "affine", "base_s": 0.01, "per_token_s": 1e-3, "per_cached_token_s": 1e-4}
 DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}
-
-
-@dataclass
-class Told:
-    """Noise that says what it is told to."""
-
-    draft_u: list[float] = field(default_factory=list)
-    verdict_u: list[float] = field(default_factory=list)
-
-    def round(self, number: int) -> Told:
-        return self
-
-    def draft(self, n: int) -> float:
-        return self.draft_u[n]
-
-    def verdict(self, drafts: int) -> np.ndarray:
-        assert len(self.verdict_u) == drafts + 1
-        return np.array(self.verdict_u)
 
 
 def drafted(last: int, left: int) -> Iterator[tuple[list[float], list[int], float]]:
@@ -75,17 +59,22 @@ def judged(last: int, drafts: list[int]) -> Iterator[tuple[list[float], float]]:
 @pytest.mark.parametrize("drafts", [1, 2])
 def test_i12_colocated_follows_the_verifiers_law_exactly(drafts: int) -> None:
     """Every path of two rounds or more through the shipped round, each weighted by the length of its intervals."""
-    scheme, told = Colocated(max_drafts=drafts), Told()
-    session = Session(Setting(lambda: PAIR, scheme, scheme.format(V), 1.0), Tree(PROMPT, ()), told, remember=False)
+    draft_u, verdict_u = Script(0.5), Script(0.5)
+    uniforms = RequestUniforms(draft_u, verdict_u, Uniforms.of(0, "shared"))
+    setting = Setting(lambda: PAIR, Colocated(max_drafts=drafts), V, 1.0)
+    session = RequestDecoding(setting, Tree(PROMPT, ()), uniforms, remember=False).hosted()
     open_texts, law, rounds = {(): 1.0}, defaultdict(float), 0
     while open_texts:
         rounds += 1
         following: dict[tuple[int, ...], float] = defaultdict(float)
         for text, weight in open_texts.items():
             last = (*PROMPT, *text)[-1]
-            for told.draft_u, tokens, share in drafted(last, drafts):
-                for told.verdict_u, rest in judged(last, tokens):
-                    _, verified = session.decode_hosted(CloudView(1, (*PROMPT, *text)), drafts)
+            for drafting, tokens, share in drafted(last, drafts):
+                draft_u.tell(drafting)
+                for judging, rest in judged(last, tokens):
+                    verdict_u.tell(judging)
+                    _, verified = session.decode(CloudNode(1, (*PROMPT, *text)), drafts)
+                    assert verified.drafts == tuple(tokens)
                     after = (*text, *verified.committed)[:TOKENS]
                     (law if len(after) == TOKENS else following)[after] += weight * share * rest
         open_texts = following

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 from cells import SCHEMES
+from plants import ran
 
 from channels.uniforms import Uniforms
 from models.bundled.sotu import Sotu
@@ -21,8 +22,13 @@ from simulator.decoding.decoder import RequestNoise
 from simulator.decoding.memory import Memory, Tree
 from simulator.decoding.session import Session, Setting
 from simulator.results.requests import Request
+from simulator import Cell
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.memory import Tree
+from simulator.decoding.setting import DraftSetting
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
 from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import RequestUniforms
 
 LOSSLESS = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
 SAMPLED: dict[str, DraftScheme] = {
@@ -63,20 +69,25 @@ def pair() -> LoadedPair:
 
 
 def first_two(scheme: DraftScheme, samples: int) -> list[TOKENS]:
-    """The first two committed tokens of that many independent sessions on one prompt."""
+    """The first two committed tokens of that many independent requests on one prompt."""
     prompt = pair().prompts[0].first(24).tokens
-    setting = Setting(pair, scheme, scheme.format(1024), 1.0)
+    setting = DraftSetting(pair, scheme, 1024, 1.0)
     texts = []
     for sample in range(samples):
-        noise = RequestNoise(Uniforms.of(sample, "draft"), Uniforms.of(sample, "verdict"), ())
-        session = Session(setting, Tree(prompt, scheme.entry(None)), noise)
-        branch, view, committed = session.edge(), session.cloud(prompt), ()
+        uniforms = RequestUniforms(
+            *(Uniforms.of(sample, purpose).keyed() for purpose in ("draft", "verdict", "shared"))
+        )
+        decoding = RequestDecoding(setting, Tree(prompt, scheme.entry(None)), uniforms)
+        edge, cloud, committed = decoding.edge(), decoding.cloud(), ()
+        node, view = edge.start, cloud.start(prompt)
         while len(committed) < 2:
-            while len(branch.drafts) < 2 and not branch.full:
-                branch, _ = session.draft(branch)
-            view, verified = session.verify(view, session.seal(branch))
-            branch, undone = session.resolve(branch, verified.reply)
-            committed = (*committed, *undone.committed)
+            while len(node.drafts) < 2 and not node.full:
+                node, _ = edge.draft(node)
+            parts = edge.seal(node).parts
+            cloud.receive(view, parts)
+            view, verified = cloud.verify(view, parts)
+            node, tokens = edge.resolve(node, verified.reply)
+            committed = (*committed, *tokens)
         texts.append(committed[:2])
     return texts
 
@@ -139,17 +150,7 @@ def greedy(scheme: str, requests: int, output_tokens: int, pair_kind: str = "sot
             "scheme": scheme,
         }
     )  # fmt: skip
-    texts: list[TOKENS] = []
-    end = Request.end
-
-    def noted(self: Request, outcome: str, now_s: float) -> None:
-        texts.append(tuple(self.tokens))
-        end(self, outcome, now_s)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Request, "end", noted)
-        simulate(cell, memory=Memory())
-    return texts
+    return [tuple(request.tokens) for request in ran(cell).requests]
 
 
 def test_greedy_text_is_the_verifiers_own() -> None:

@@ -10,10 +10,12 @@ import pytest
 from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from simulator import Cell
-from simulator.decoding.decoder import RequestNoise, load
+from simulator.decoding.decoder import RequestDecoding, load
 from simulator.decoding.memory import Tree
-from simulator.decoding.session import Session, Setting
+from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.policy import most_drafts
 
 Calls = list[tuple[Any, ...]]
 TOKENS = 20
@@ -57,46 +59,55 @@ class Watching:
 
 
 class Bench:
-    """Sessions of one request of a scheme."""
+    """Decodings of one request of a scheme."""
 
     def __init__(self, fields: object) -> None:
         cell = Cell.from_fields({"models": {"pair": "synthetic"}, "scheme": fields})
         scheme = cell.classes[0].scheme
         assert isinstance(scheme, DraftScheme)
         self.pair = load(cell.models.pair)
-        self.scheme, self.format = scheme, scheme.format(cell.models.pair.vocabulary)
+        self.scheme = scheme
         self.prompt = self.pair.prompts[0].first(6).tokens
         self.room_bits = 200 if scheme.partial else None
 
     def tree(self) -> Tree:
         return Tree(self.prompt, self.scheme.entry(None))
 
-    def run(self, tree: Tree, tokens: int, rounds: int, remember: bool = True) -> tuple[list[object], Calls, Calls]:
-        """What a session over the tree commits, and what was asked of drafter and verifier by its end."""
+    def run(
+        self, tree: Tree, tokens: int, rounds: int, *, stepwise: bool = False, remember: bool = True
+    ) -> tuple[list[object], Calls, Calls]:
+        """What a decoding over the tree commits, and what was asked of drafter and verifier by its end. `stepwise`: it
+        drafts one by one, as for a policy that is asked, and not a round at once."""
         drafter, verifier = Calls(), Calls()
         pair = LoadedPair(
             Watching(self.pair.drafter, drafter),  # type: ignore[arg-type]
             Watching(self.pair.verifier, verifier),  # type: ignore[arg-type]
             self.pair.prompts,
         )
-        noise = RequestNoise(Uniforms.of(1, "draft"), Uniforms.of(1, "verdict"), (0, 0))
-        setting = Setting(lambda: pair, self.scheme, self.format, 1.0, self.room_bits)
-        session = Session(setting, tree, noise, remember=remember)
-        said = self._play(session, tokens, rounds)
-        assert session.drafter.cached and session.verifier.cached  # which makes all passes that were skipped
+        uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
+        setting = DraftSetting(lambda: pair, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
+        decoding = RequestDecoding(setting, tree, uniforms, remember=remember)
+        said = self._play(decoding, tokens, rounds, stepwise)
+        assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped
         return said, drafter, verifier
 
-    def _play(self, session: Session, tokens: int, rounds: int) -> list[object]:
+    def _play(self, decoding: RequestDecoding, tokens: int, rounds: int, stepwise: bool) -> list[object]:
         said: list[object] = []
-        branch, view = session.edge(), session.prefill(session.cloud(self.prompt))
+        edge, cloud = decoding.edge(), decoding.cloud()
+        node, view = edge.start, cloud.prefill(cloud.start(self.prompt))
         while tokens > 0 and len(said) < rounds:
-            composed = session.compose(branch, tokens)
-            sealed = session.seal(composed)
-            arrived = None if self.room_bits is None else random.Random(branch.round).randint(1, len(sealed.parts))
-            view, verified = session.verify(view, sealed, arrived)
-            branch, undone = session.resolve(composed, verified.reply)  # type: ignore[union-attr]
-            tokens -= len(undone.committed)
-            said.append((len(composed.drafts), undone.committed))
+            most = most_drafts(self.scheme.max_drafts, tokens)
+            composed = node if stepwise else edge.compose(node, most)
+            while stepwise and len(composed.drafts) < most and not composed.full:
+                composed, _ = edge.draft(composed)
+            parts = edge.seal(composed).parts
+            if self.room_bits is not None:
+                parts = parts[: random.Random(node.round).randint(1, len(parts))]
+            cloud.receive(view, parts)
+            view, verified = cloud.verify(view, parts)
+            node, committed = edge.resolve(composed, verified.reply)
+            tokens -= len(committed)
+            said.append((len(composed.drafts), committed))
         return said
 
 
@@ -112,3 +123,15 @@ def test_a_replay_that_ends_anywhere_makes_the_calls_of_a_live_run(scheme: str) 
             bench.run(tree, tokens, rounds)
             assert bench.run(tree, TOKENS, 99) == live, f"{rounds} rounds of {tokens} tokens remembered"
             assert bench.run(tree, TOKENS, 99) == live, "all of it remembered"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_what_was_drafted_at_once_is_remembered_one_by_one_and_the_other_way_round(scheme: str, stepwise: bool) -> None:
+    bench = Bench(SCHEMES[scheme])
+    live = bench.run(bench.tree(), TOKENS, 99, remember=False)
+    assert bench.run(bench.tree(), TOKENS, 99, stepwise=True, remember=False) == live
+    for rounds in (1, 2, 3, 99):
+        tree = bench.tree()
+        bench.run(tree, TOKENS, rounds, stepwise=stepwise)
+        assert bench.run(tree, TOKENS, 99, stepwise=not stepwise) == live

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results.columns import BREAKDOWN, METRICS
+from simulator.results import BREAKDOWN, METRICS
 from simulator.results.units import quantity, title, unit
 
 
