@@ -12,24 +12,30 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from cells import SCHEMES, cell, link
+from plants import Ran, Watch, ran
 
 from channels.codec import wire
-from simulator import Cell, CellResult, ConfigError, simulate, sweep
+from simulator import Cell, ConfigError, simulate, sweep
 from simulator.cell.dotted_paths import flatten
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory, ReplayedText
-from simulator.decoding.nodes import Branch
+from simulator.decoding.nodes import EdgeNode, Tokens, Verified
+from simulator.results import BREAKDOWN
 from simulator.results.ledger import Ledger
+from simulator.results.observer import Airing
 from simulator.results.requests import Request
-from simulator.results.station import Station
+from simulator.results.rounds import OpenRound
+from simulator.results.station import Customer, Station
 from simulator.schemes import KSqs
 from simulator.sweeps.sweep import in_order
-from simulator.timing import link as link_module
 from simulator.timing.cloud import Cloud
 from simulator.timing.link import Link
-from simulator.timing.serving import Host
+from simulator.timing.protocols.site import CloudHandler
 
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
 WORKLOAD = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
+HEADER_BITS = 320
 SPECULATIVE = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
 
 
@@ -38,36 +44,36 @@ def busy(scheme: str = "k_sqs", seed: int = 0) -> Cell:
     return cell(scheme, seed=seed, workload=WORKLOAD, uplink=link(2e4, loss=LOSSY), downlink=link(1e5, loss=LOSSY))
 
 
-def run(scheme: str = "k_sqs") -> CellResult:
+def run(scheme: str = "k_sqs") -> Ran:
     """A run of `busy` that remembers nothing of earlier ones."""
-    return simulate(busy(scheme), memory=Memory())
-
-
-@pytest.fixture
-def plants(monkeypatch: pytest.MonkeyPatch) -> list[Link]:
-    """Every link that is built from here on."""
-    built: list[Link] = []
-    init = Link.__init__
-
-    def noted(self: Link, *args: object, **kwargs: object) -> None:
-        init(self, *args, **kwargs)  # type: ignore[arg-type]
-        built.append(self)
-
-    monkeypatch.setattr(Link, "__init__", noted)
-    return built
+    return ran(busy(scheme))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_i1_packets_and_requests_are_conserved(scheme: str, plants: list[Link]) -> None:
-    result = run(scheme)
-    for each in plants:
+def test_i1_packets_and_requests_are_conserved(scheme: str) -> None:
+    made = run(scheme)
+    assert {each.name for each in made.plant.links} == {"uplink", "downlink"}
+    for each in made.plant.links:
         assert each.sent == each.delivered + each.lost + each.dropped + each.in_flight
         assert each.lost > 0
-    assert len(result.requests) == 6 and (result.requests["outcome"] == "answered").all()
+    requests = made.result.requests
+    assert len(requests) == 6 and (requests["outcome"] == "answered").all()
 
 
 def test_i1_sees_a_packet_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Link, "lost", property(lambda self: 0, lambda self, value: None), raising=False)
+    with pytest.raises(AssertionError, match="I1"):
+        run()
+
+
+def test_i1_sees_a_request_that_ends_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = Request.end
+
+    def twice(self: Request, outcome: str, now_s: float) -> None:
+        end(self, outcome, now_s)
+        end(self, outcome, now_s)
+
+    monkeypatch.setattr(Request, "end", twice)
     with pytest.raises(AssertionError, match="I1"):
         run()
 
@@ -86,7 +92,7 @@ def test_i2_clock_never_runs_back() -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_i3_rounds_happen_in_order(scheme: str) -> None:
-    rounds = run(scheme).rounds
+    rounds = run(scheme).result.rounds
     for earlier, later in (
         ("started_s", "sent_s"), ("sent_s", "received_s"), ("received_s", "verified_s"), ("verified_s", "answered_s"),
     ):  # fmt: skip
@@ -95,39 +101,32 @@ def test_i3_rounds_happen_in_order(scheme: str) -> None:
 
 
 def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    reply = Host._reply
+    reply = CloudHandler.reply
 
-    def late(self: Host, round_: object, verified: object) -> None:
-        reply(self, round_, verified)  # type: ignore[arg-type]
-        round_.verified_s += 100.0  # type: ignore[attr-defined]
+    def late(self: CloudHandler, round_: OpenRound, verified: Verified) -> None:
+        reply(self, round_, verified)
+        round_.reply.put_s += 100.0
 
-    monkeypatch.setattr(Host, "_reply", late)
+    monkeypatch.setattr(CloudHandler, "reply", late)
     with pytest.raises(AssertionError, match="I3"):
         run()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_i4_littles_law_holds_exactly_at_every_station(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stations: list[Station] = []
-    post_init = Station.__init__
-
-    def noted(self: Station, *args: object, **kwargs: object) -> None:
-        post_init(self, *args, **kwargs)  # type: ignore[arg-type]
-        stations.append(self)
-
-    monkeypatch.setattr(Station, "__init__", noted)
-    run(scheme)
-    assert {station.name for station in stations} >= {"uplink", "downlink", "cloud", "edge 0", "edge 2"}
+def test_i4_littles_law_holds_exactly_at_every_station(scheme: str) -> None:
+    stations = run(scheme).plant.stations
+    assert {station.name for station in stations} == {"uplink", "downlink", "cloud", "edge 0", "edge 1", "edge 2"}
     for station in stations:
         assert station.area == pytest.approx(station.sojourn_s, rel=1e-9)
+        assert station.area > 0 or (scheme == "cloud_only" and station.name.startswith("edge"))
 
 
 def test_i4_sees_a_customer_counted_late(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = Station.begin
 
-    def late(self: Station, customer: object) -> None:
-        begin(self, customer)  # type: ignore[arg-type]
-        customer.arrived_s = self.clock.now  # type: ignore[attr-defined]
+    def late(self: Station, customer: Customer) -> None:
+        begin(self, customer)
+        customer.arrived_s = self.clock.now
 
     monkeypatch.setattr(Station, "begin", late)
     with pytest.raises(AssertionError, match="I4"):
@@ -203,52 +202,60 @@ def test_i6_cells_that_differ_in_the_network_see_the_same_tokens() -> None:
     assert fast.rounds[decoded].equals(slow.rounds[decoded])
 
 
+class OnAir(Watch):
+    """Adds up what is put on the air, headers apart, by link."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bits = {"uplink": 0, "downlink": 0}
+
+    def on_packet(self, airing: Airing) -> None:
+        self.bits[airing.link] += airing.bits - HEADER_BITS
+
+
 @pytest.mark.parametrize("scheme", SPECULATIVE)
 def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts bytes where they are made and bits where they are sent, both ways; the lossless link repeats nothing."""
+    """Counts bytes where they are made and bits on the air, both ways; the lossless link repeats nothing."""
     made: dict[str, list[int]] = {"uplink": [], "downlink": []}
-    sent: dict[str, int] = {"uplink": 0, "downlink": 0}
-    put = Link.put
 
     def spy(owner: object, name: str, way: str) -> None:
-        original: Callable[..., bytes] = getattr(owner, name)
+        original: Callable[..., bytes | tuple[bytes, ...]] = getattr(owner, name)
 
-        def counted(*args: object) -> bytes:
-            made[way].append(len(payload := original(*args)))
-            return payload
+        def counted(*args: object) -> bytes | tuple[bytes, ...]:
+            encoded = original(*args)
+            made[way] += [len(encoded)] if isinstance(encoded, bytes) else map(len, encoded)
+            return encoded
 
         monkeypatch.setattr(owner, name, counted)
 
-    def noted(self: Link, message: link_module.Message) -> None:
-        sent[self.name] += message.bits
-        put(self, message)
-
-    spy(type(cell(scheme).scheme), "encode", "uplink")
+    spy(type(cell(scheme).scheme), "encode_parts", "uplink")
     spy(wire, "encode_tokens", "uplink")
     spy(wire, "encode_feedback", "downlink")
-    monkeypatch.setattr(Link, "put", noted)
-    result = simulate(cell(scheme), memory=Memory())
+    on_air = OnAir()
+    result = ran(cell(scheme), watch=on_air).result
     rounds = result.rounds
-    assert sent == {way: 8 * sum(lengths) for way, lengths in made.items()}
+    assert on_air.bits == {way: 8 * sum(lengths) for way, lengths in made.items()}
     messages = len(rounds) + len(result.requests)
     tokens = result.requests["output_tokens"].sum()
     charged = result.summary["uplink_bits_per_token"] * tokens
-    assert charged == pytest.approx(sent["uplink"] + 320 * messages)
-    assert (rounds["uplink_bits"] == rounds["payload_bits"] + 320).all()
-    assert (rounds["downlink_bits"] == rounds["reply_bits"] + 320).all()
+    assert len(made["uplink"]) == messages
+    assert charged == pytest.approx(on_air.bits["uplink"] + HEADER_BITS * messages)
+    assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS).all()
+    assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS).all()
 
 
 def test_i8_a_corrupted_encoder_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cloud sees only decode(payload): flip any one bit of what is encoded, and the run fails."""
-    encode = KSqs.encode
+    encode = KSqs.encode_parts
     for bit in (0, 1, 9, 30, 31):
 
-        def flipped(self: KSqs, *args: object, bit: int = bit) -> bytes:
-            payload = bytearray(encode(self, *args))  # type: ignore[arg-type]
-            payload[-1 - bit // 8] ^= 1 << bit % 8
-            return bytes(payload)
+        def flipped(self: KSqs, *args: object, bit: int = bit) -> tuple[bytes, ...]:
+            (payload,) = encode(self, *args)  # type: ignore[arg-type]
+            corrupted = bytearray(payload)
+            corrupted[-1 - bit // 8] ^= 1 << bit % 8
+            return (bytes(corrupted),)
 
-        monkeypatch.setattr(KSqs, "encode", flipped)
+        monkeypatch.setattr(KSqs, "encode_parts", flipped)
         with pytest.raises((wire.CodecError, AssertionError)) as caught:
             run()
         assert isinstance(caught.value, wire.CodecError) or "I8" in str(caught.value)
@@ -256,7 +263,7 @@ def test_i8_a_corrupted_encoder_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("scheme", SPECULATIVE)
 def test_i9_a_round_commits_what_stood_and_one_more(scheme: str) -> None:
-    result = run(scheme)
+    result = run(scheme).result
     rounds, requests = result.rounds, result.requests
     assert (rounds["committed"] == rounds["accepted"] + 1).all()
     per_request = rounds.groupby(["device", "request"])["committed"].sum()
@@ -266,8 +273,12 @@ def test_i9_a_round_commits_what_stood_and_one_more(scheme: str) -> None:
 
 
 def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = Request.commit
-    monkeypatch.setattr(Request, "commit", lambda self, tokens, now_s: commit(self, (*tokens, tokens[-1]), now_s))
+    close_round = Request.close_round
+
+    def twice(self: Request, number: int, tokens: Tokens, now_s: float) -> None:
+        close_round(self, number, (*tokens, tokens[-1]), now_s)
+
+    monkeypatch.setattr(Request, "close_round", twice)
     with pytest.raises(AssertionError, match="I9"):
         run()
 
@@ -275,36 +286,46 @@ def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("scheme", SPECULATIVE)
 def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After every round, at both ends, on the models' own caches; and the books agree with them."""
-    from simulator.decoding.session import Session
+    assert caches_behind(scheme, monkeypatch) == {1, 2}
 
-    resolve = Session.resolve
-    seen: list[int] = []
 
-    def checked(self: Session, branch: Branch, reply: bytes) -> object:
-        after, undone = resolve(self, branch, reply)
-        for text in (self.drafter, self.verifier):
-            cached = text.cached
-            assert after.committed[: len(cached)] == cached and len(after.committed) - len(cached) in (1, 2)
-            seen.append(len(after.committed) - len(cached))
-        assert after.cached == len(self.drafter.cached)
-        return after, undone
+def caches_behind(scheme: str, monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """How many tokens of the committed text the caches lacked, after the rounds of a run. AssertionError (I10) where
+    they hold anything else, or the edge's books say otherwise."""
+    seen: set[int] = set()
+    edge = RequestDecoding.edge
 
-    monkeypatch.setattr(Session, "resolve", checked)
+    def checked_edge(self: RequestDecoding) -> EdgeSession:
+        session = edge(self)
+        resolve = session.resolve
+
+        def checked(node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+            after, tokens = resolve(node, reply)
+            for text in (self.drafter, self.verifier):
+                cached = text.cached
+                behind = len(after.committed) - len(cached)
+                assert after.committed[: len(cached)] == cached and behind in (1, 2), "I10: what a cache holds"
+                seen.add(behind)
+            assert after.cached == len(self.drafter.cached), "I10: the books of the drafter's cache"
+            return after, tokens
+
+        session.resolve = checked  # type: ignore[method-assign]
+        return session
+
+    monkeypatch.setattr(RequestDecoding, "edge", checked_edge)
     run(scheme)
-    assert set(seen) == {1, 2}
+    return seen
 
 
 def test_i10_sees_a_cache_that_keeps_rejected_drafts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReplayedText, "crop", lambda self, length: None)
-    with pytest.raises(AssertionError):
-        test_i10_caches_hold_a_prefix_of_the_committed_text("k_sqs", monkeypatch)
+    with pytest.raises(AssertionError, match="I10"):
+        caches_behind("k_sqs", monkeypatch)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_i11_the_breakdown_sums_to_the_latency(scheme: str) -> None:
-    from simulator.results.columns import BREAKDOWN
-
-    requests = run(scheme).requests
+    requests = run(scheme).result.requests
     assert requests[list(BREAKDOWN)].sum(axis=1).to_numpy() == pytest.approx(requests["latency_s"].to_numpy(), rel=1e-9)
     assert (requests[list(BREAKDOWN)] >= 0).all(axis=None)
 
@@ -322,6 +343,6 @@ def test_i11_sees_time_that_belongs_to_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_devices_draw_different_tokens() -> None:
-    rounds = run().rounds
+    rounds = run().result.rounds
     texts = {tuple(rows["nll"]) for _, rows in rounds.groupby(["device", "request"])}
     assert len(texts) == 6
