@@ -1,7 +1,8 @@
 """Faults of every kind at once: each request has one end, and those answered carry the tokens of the quiet run.
 
 Each run is checked as `simulate` checks it: I1 to I4, I9 and I11 at its end, I5 and I8 on the way; I6 by a second run,
-I7 by the bits of every message, I10 by the books of every round. I12 holds because tokens are those of the quiet run.
+I7 by the packets of every payload and reply, I10 by the books of every round. I12 holds because tokens are those of the
+quiet run.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ import numpy as np
 import pytest
 from cells import cell, link
 from numpy.random import Generator
-from plants import ran
+from plants import Watch, ran
 
 from simulator import Cell
+from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
-from simulator.decoding.session import Session
+from simulator.decoding.nodes import EdgeNode, Tokens
+from simulator.results.observer import Airing
 from simulator.results.requests import Request
+from simulator.results.rounds import Round
 from simulator.timing.link import Link
-from simulator.timing.messages import Flight, Message
 
 MEMORY = Memory()
 """Of tokens only. A fault changes when, never which, so all schedules share their decoding."""
@@ -45,8 +48,7 @@ def text(request: Request) -> Text:
     """The tokens of an answer, and all that was decided on the way to it."""
     rounds = request.rounds
     return tuple(request.tokens), tuple(
-        (each.drafted, each.accepted, each.committed, each.payload_bits, each.reply_bits, each.measures.nll)
-        for each in rounds
+        (each.drafted, each.accepted, each.committed, each.payload_bits, each.reply_bits, each.nll) for each in rounds
     )
 
 
@@ -134,17 +136,54 @@ def faulty(number: int) -> tuple[str, Cell]:
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, uplink=uplink, downlink=downlink)
 
 
+class OnAir(Watch):
+    """What each packet of a message put on the air, and how often a packet went out again after its sender's pause."""
+
+    def __init__(self, partial: bool) -> None:
+        super().__init__()
+        self.partial = partial
+        self.packets: dict[tuple[str, tuple[int, int, int]], dict[int, int]] = {}
+        self.pauses = 0
+
+    def on_packet(self, airing: Airing) -> None:
+        packets = self.packets.setdefault((airing.link, airing.address), {})
+        assert packets.setdefault(airing.fragment, airing.bits) == airing.bits, "I7: a repeat of another length"
+        limit = self.link(airing.link).config.arq.max_attempts
+        self.pauses += limit is not None and airing.attempt > 0 and airing.attempt % limit == 0
+
+    def on_round(self, request: Request, round_: Round) -> None:
+        """An answered round has crossed both links, or never left its end."""
+        if round_.answered_s == round_.answered_s:
+            self.check("uplink", request, round_, round_.payload_bits)
+            self.check("downlink", request, round_, round_.reply_bits)
+
+    def check(self, name: str, request: Request, round_: Round, bits: float) -> None:
+        packets = self.packets.get((name, (request.device, request.number, int(round_.round))), {})
+        header_bits = self.link(name).config.header_bits
+        payloads = [size - header_bits for size in packets.values()]
+        assert all(size >= 0 for size in payloads) and bits % 8 == 0, "I7"
+        if self.partial and name == "uplink":
+            assert 0 in packets and sum(payloads) <= bits, "I7: packets of a partial round may have stayed behind"
+        else:
+            assert sum(payloads) == bits and sorted(packets) == list(range(len(packets))), "I7"
+
+    def link(self, name: str) -> Link:
+        return next(each for each in self.plant.links if each.name == name)
+
+
 def verify(number: int, seen: Counter[str]) -> None:
     """Runs a schedule and checks all that holds whatever happens; `seen` counts what did happen."""
     scheme, made = faulty(number)
-    run = ran(made, MEMORY)
+    on_air = OnAir(partial=scheme == "parts")
+    run = ran(made, MEMORY, on_air)
+    seen["paused"] += on_air.pauses
     plant, requests = run.plant, run.requests
     places = [(each.device, each.number) for each in requests]
     assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
     for each in requests:
         seen[each.outcome] += 1
         if scheme == "parts":  # what is lost decides what is judged: other tokens of the same law
-            seen["prefix"] += sum(0 < way.measures.verified == way.accepted < way.drafted for way in each.rounds)
+            seen["prefix"] += sum(0 < way.verified == way.accepted < way.drafted for way in each.rounds)
         elif each.outcome == "answered":
             assert text(each) == quiet(scheme)[each.device, each.number], f"request {each.device}/{each.number}"
         else:
@@ -167,28 +206,16 @@ def verify(number: int, seen: Counter[str]) -> None:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """What has happened; while it counts, messages and caches are watched."""
-    counter: Counter[str] = Counter()
-    put, resolve, resume = Link.put, Session.resolve, Link._resume
+    """What has happened; while it counts, the books of the drafter's cache are watched."""
+    resolve = EdgeSession.resolve
 
-    def watched_put(self: Link, message: Message) -> None:
-        sizes = self.config.packets_bits(message.bits, message.parts_bits)
-        assert message.bits % 8 == 0 and sum(sizes) == message.bits + self.config.header_bits * len(sizes), "I7"
-        put(self, message)
-
-    def watched_resolve(self: Session, branch: Any, reply: bytes) -> Any:
-        after, undone = resolve(self, branch, reply)
+    def watched(self: EdgeSession, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+        after, tokens = resolve(self, node, reply)
         assert 1 <= len(after.committed) - after.cached <= 2, "I10"
-        return after, undone
+        return after, tokens
 
-    def watched_resume(self: Link, packet: Flight, event: Any) -> None:
-        counter["paused"] += 1
-        resume(self, packet, event)
-
-    monkeypatch.setattr(Link, "put", watched_put)
-    monkeypatch.setattr(Session, "resolve", watched_resolve)
-    monkeypatch.setattr(Link, "_resume", watched_resume)
-    return counter
+    monkeypatch.setattr(EdgeSession, "resolve", watched)
+    return Counter()
 
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
