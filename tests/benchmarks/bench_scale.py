@@ -26,6 +26,8 @@ import simpy
 from scenarios.command.progress import Progress
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
 from simulator.run import GC_THRESHOLDS
 
 FULL = os.environ.get("SQSIM_SCALE") == "full"
@@ -143,11 +145,23 @@ def shape() -> tuple[int, float, float, float]:
     return drafts, events["step"] / rounds, events["resume"] / rounds, bare["step"] / (20 * (rounds // 20))
 
 
+class Telling(Observer):
+    """Tells a progress bar how far the run is."""
+
+    def __init__(self, progress: Progress, label: str) -> None:
+        self._progress = progress
+        self._label = label
+
+    def on_request(self, request: Request, share: float) -> None:
+        self._progress(share, 1, self._label)
+
+
 def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
     """CPU seconds of a run whose rounds are remembered and go to a file, and its result."""
     with Progress(quiet=not FULL) as progress:
+        observer = Telling(progress, f"{devices} devices") if FULL else None
         start = time.process_time()
-        result = simulate(cell(devices, requests), memory=MEMORY, path, lambda share: progress(share, 1, f"{devices} devices"))
+        result = simulate(cell(devices, requests), observer, memory=MEMORY, rounds_to=path)
         return time.process_time() - start, result
 
 

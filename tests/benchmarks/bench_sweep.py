@@ -13,8 +13,8 @@ import pytest
 
 from models.interface import CachedText, LanguageModel, LoadedPair
 from simulator import Cell, simulate
+from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
-from simulator.decoding.session import requests as sessions
 
 RATES_BPS = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 3e6, 1e7]
 SCHEMES = ["dense", "k_sqs", "c_sqs", "cloud_only"]
@@ -82,16 +82,16 @@ def test_what_a_live_run_costs_beside_its_passes(
     kind: str, scheme: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = cell(scheme, 1e5, *((4, 64) if kind == "sotu" else (1, 16)), pair=kind)
-    pair = sessions.load(one.models.pair)
+    pair = decoder.load(one.models.pair)
     calls: list[Call] = []
     recorded = LoadedPair(Recorded(pair.drafter, calls), Recorded(pair.verifier, calls), pair.prompts)
     simulate(one, memory=Memory())
     ratios, passes = [], 0
     for _ in range(5):
         calls.clear()
-        monkeypatch.setattr(sessions, "load", lambda _: recorded)
+        monkeypatch.setattr(decoder, "load", lambda _: recorded)
         simulate(one, memory=Memory())
-        monkeypatch.setattr(sessions, "load", lambda _: pair)
+        monkeypatch.setattr(decoder, "load", lambda _: pair)
         live_s = seconds(lambda: simulate(one, memory=Memory()))
         ratios.append(live_s / seconds(lambda: replay(calls)))
         passes = sum(name == "laws" for _, name, _ in calls)
