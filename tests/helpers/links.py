@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
 import simpy
 
 from channels.link.link_config import LinkConfig
+from channels.link.losses import Loss, LossProcess, NoLoss
 from channels.uniforms import Uniforms
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -17,6 +20,17 @@ def payload(*parts_bits: int) -> tuple[bytes, ...]:
     """The content of a message whose parts have these lengths in bits; the first byte of each tells its place."""
     assert all(bits % 8 == 0 for bits in parts_bits), f"a payload of {parts_bits} bits is no bytes"
     return tuple(bytes([number]).ljust(bits // 8, b".")[: bits // 8] for number, bits in enumerate(parts_bits))
+
+
+class Given(Loss):
+    """Any loss process, by hand."""
+
+    kind: Literal["given_in_tests"] = "given_in_tests"
+    by: Any
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        process: LossProcess = self.by
+        return process
 
 
 class Scripted:
@@ -34,12 +48,12 @@ class Bench:
 
     def __init__(
         self,
-        lost: Scripted | None = None,
-        deaf: Scripted | None = None,
+        lost: LossProcess | None = None,
+        deaf: LossProcess | None = None,
         back_s: dict[int, float] | None = None,
         **changes: object,
     ) -> None:
-        settings: dict[str, object] = {
+        settings: dict[str, Any] = {
             "rate": {"kind": "constant", "bps": 1000},
             "delay": {"kind": "constant", "delay_s": 0.1},
             "header_bits": 0,
@@ -47,12 +61,12 @@ class Bench:
         }
         self.env = simpy.Environment()
         self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
-        config = LinkConfig.model_validate(settings | changes)
+        settings |= {"loss": Given(by=lost) if lost else NoLoss()} | changes
+        if deaf:
+            settings["arq"] = {**settings["arq"], "ack_loss": Given(by=deaf)}
+        config = LinkConfig.model_validate(settings)
         back_s = {} if back_s is None else back_s
         self.link = Link(self.env, config, Uniforms.of(0, "test"), "uplink", lambda device: back_s.get(device, 0.1))
-        lane = self.link._open_port(0).lane
-        lane.loss = lost or lane.loss
-        lane.ack_loss = deaf or lane.ack_loss
 
     def put(self, at_s: float, device: int, bits: int, number: int = 0) -> Message:
         """Puts a message of that many bits, whole bytes, on the link at that time."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from cells import cell, link
-from plants import Ran, ran
+from plants import Ran, Watch, ran
 
 from simulator import Cell, ConfigError
+from simulator.results.observer import Airing
 
 FAST = {"latency": {"kind": "constant", "per_pass_s": 0.001}}
 ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 8}
@@ -42,14 +43,24 @@ def test_a_class_decodes_as_a_cell_of_its_scheme_would() -> None:
             assert mixed[device, number] == alone[device, number]
 
 
+class OnAir(Watch):
+    """Notes whose packets go over which link."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.devices: dict[str, set[int]] = {}
+
+    def on_packet(self, airing: Airing) -> None:
+        self.devices.setdefault(airing.link, set()).add(airing.address[0])
+
+
 def test_links_are_shared_within_a_class_and_by_those_without_their_own() -> None:
     made = fleet(
         {"name": "lora", "count": 2, "uplink": link(1e4)}, {"name": "b", "count": 2}, {"name": "c", "edge": FAST}
     )
-    links = {each.name: each for each in ran(made).plant.links}
-    assert set(links) == {"lora uplink", "uplink", "downlink"}
-    owners = {name: set(each._ports) for name, each in links.items()}
-    assert owners == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
+    on_air = OnAir()
+    assert {each.name for each in ran(made, watch=on_air).plant.links} == set(on_air.devices)
+    assert on_air.devices == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
 
 
 def test_an_own_uplink_and_processor_set_the_pace_of_their_class_alone() -> None:
@@ -99,4 +110,5 @@ def test_on_a_shared_uplink_acknowledgements_take_each_class_its_own_way_back() 
     near, far = ({"uplink": None, "downlink": link(1e6, delay_s=delay_s)} for delay_s in (0.01, 0.15))
     run = ran(fleet({"name": "near", **near}, {"name": "far", "count": 2, **far}))
     (uplink,) = run.plant.uplinks
-    assert {device: port.reverse_delay_s for device, port in uplink._ports.items()} == {0: 0.01, 1: 0.15, 2: 0.15}
+    round_trips_s = [uplink.seen_by(device).round_trip_s for device in range(3)]
+    assert round_trips_s == pytest.approx([0.02 + 0.01, 0.02 + 0.15, 0.02 + 0.15], rel=1e-9)

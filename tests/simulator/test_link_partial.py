@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import simpy
-from links import payload
+from links import Given, Scripted, payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
@@ -12,28 +12,21 @@ from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
 
-class Script:
-    def __init__(self, *lost: tuple[int, int]) -> None:
-        self._lost = set(lost)
-
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
-        return index[2] == 0 and index[3:] in self._lost
-
-
 def send(
     *lost: tuple[int, int], window: int = 8, mtu_bits: int | None = None
 ) -> tuple[list[tuple[float, int]], Message, Link]:
-    """Four parts of 1000 bits at 1 kbit/s, 0.5 s out, 0.4 s back, timer 2 s; an ordinary message follows."""
+    """Four parts of 1000 bits at 1 kbit/s, 0.5 s out, 0.4 s back, timer 2 s; an ordinary message follows. Lost are
+    these (part, attempt)."""
     env = simpy.Environment()
     config = {
         "rate": {"kind": "constant", "bps": 1000},
         "delay": {"kind": "constant", "delay_s": 0.5},
         "header_bits": 0,
         "mtu_bits": mtu_bits,
+        "loss": Given(by=Scripted(*((0, 0, part, attempt) for part, attempt in lost))),
         "arq": {"kind": "selective_repeat", "window": window, "timeout_s": 2.0},
     }
     link = Link(env, LinkConfig.model_validate(config), Uniforms.of(0, "test"), "uplink", lambda device: 0.4)
-    link._open_port(0).lane.loss = Script(*lost)
     ends: list[tuple[float, int]] = []
 
     def deliver(message: Message) -> None:

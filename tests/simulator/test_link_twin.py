@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import simpy
-from links import payload
+from links import Given, payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
@@ -72,15 +72,15 @@ def predict(
 ) -> npt.NDArray[np.float64]:
     """When the simulated link delivers messages put at these instants, seconds."""
     env = simpy.Environment()
-    settings = {
+    settings: dict[str, Any] = {
         "rate": {"kind": "token_bucket", "bps": BPS, "burst_bits": BURST_BITS},
         "delay": {"kind": "constant", "delay_s": 0},
         "header_bits": header_bits,
         "arq": {"kind": "selective_repeat", "window": 10_000, "timeout_s": 60},
     }
-    link = Link(env, LinkConfig.model_validate(settings | more), Uniforms.of(0, "test"), "uplink", lambda device: 0.0)
     if attempts:
-        link._open_port(0).lane.loss = Replay(attempts)
+        settings["loss"] = Given(by=Replay(attempts))
+    link = Link(env, LinkConfig.model_validate(settings | more), Uniforms.of(0, "test"), "uplink", lambda device: 0.0)
     ends_s = np.zeros(len(bits))
 
     def deliver(message: Message) -> None:

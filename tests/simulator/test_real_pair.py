@@ -17,11 +17,6 @@ from plants import ran
 from channels.uniforms import Uniforms
 from models.bundled.sotu import Sotu
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
-from simulator import Cell, simulate
-from simulator.decoding.decoder import RequestNoise
-from simulator.decoding.memory import Memory, Tree
-from simulator.decoding.session import Session, Setting
-from simulator.results.requests import Request
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
