@@ -7,6 +7,10 @@ from typing import Any
 from simulator import Cell
 
 SCHEMES = ("cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k")
+SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")
+"""Those with a payload, and all of them lossless."""
+HEADER_BITS = 320
+"""Of each packet, by default."""
 PAIR = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0, "prompt_tokens": 16}
 
 
@@ -32,3 +36,10 @@ def link(bps: float, delay_s: float = 0.02, loss: object = "none", **fields: Any
         "loss": loss,
         **fields,
     }
+
+
+def busy(scheme: object = "k_sqs", seed: int = 0) -> Cell:
+    """Three devices on lossy links and one server, two requests each."""
+    lossy = {"kind": "bernoulli", "probability": 0.3}
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
+    return cell(scheme, seed=seed, workload=asked, uplink=link(2e4, loss=lossy), downlink=link(1e5, loss=lossy))

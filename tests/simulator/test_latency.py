@@ -6,14 +6,11 @@ import math
 from itertools import pairwise
 
 import pytest
-from cells import SCHEMES, cell, link
+from cells import HEADER_BITS, SCHEMES, cell, link
 
 from simulator import simulate
 from simulator.results.columns import BREAKDOWN
 from simulator.timing.link import Link
-
-HEADER_BITS = 320
-SPECULATIVE = [scheme for scheme in SCHEMES if scheme != "cloud_only"]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -1,0 +1,77 @@
+"""I6: one cell, one result: whatever the workers, the cluster, a resume, the cells beside it, or the memory."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cells import SCHEMES, busy, cell
+from plants import ran
+
+from simulator import simulate, sweep
+from simulator.cell.dotted_paths import flatten
+from simulator.decoding.memory import Memory
+from simulator.sweeps.sweep import in_order
+
+
+def test_i6_same_cell_same_tables_whatever_the_workers_or_a_resume(tmp_path: Path) -> None:
+    cells = [cell(scheme, bps, seed=seed) for scheme in SCHEMES for seed in (0, 1) for bps in (1e4, 1e6)]
+    sweep(cells, tmp_path / "one", 1)
+    sweep(cells, tmp_path / "two", 2)
+
+    def interrupt(done: int, total: int, label: str) -> None:
+        if done >= total // 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        sweep(cells, tmp_path / "resumed", 1, progress=interrupt)
+    assert not (tmp_path / "resumed" / "cells.csv").exists()
+    resumed: list[str] = []
+    sweep(cells, tmp_path / "resumed", 1, progress=lambda done, total, label: resumed.append(label))
+    assert "resumed" in resumed
+    for name in ("cells.csv", "summary.csv", "rounds.parquet", "requests.parquet"):
+        reference = (tmp_path / "one" / name).read_bytes()
+        assert reference == (tmp_path / "two" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes()
+
+
+def test_i6_parts_that_come_in_another_order_make_the_same_table() -> None:
+    """Columns too: a kind's own fields stand where the first cell of that kind brings them in."""
+    cells = [cell("cloud_only"), cell("k_sqs"), cell("c_sqs")]
+    parts = [pd.DataFrame([{"cell": each.id, **flatten(each)}]) for each in cells]
+    table = in_order(cells, parts)
+    for others in itertools.permutations(parts):
+        pd.testing.assert_frame_equal(in_order(cells, others), table)
+
+
+def test_i6_a_cluster_gives_the_same_tables(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+    cells = [cell(scheme, bps) for scheme in ("k_sqs", "c_sqs") for bps in (1e4, 1e6)]
+    sweep(cells, tmp_path / "here", 1)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        sweep(cells, tmp_path / "there", 1, cluster.scheduler_address)
+    for name in ("cells.csv", "rounds.parquet"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+@pytest.mark.parametrize("scheme", [*SCHEMES, "coupled", "s_q", "colocated", "edge_only"])
+def test_i6_a_remembered_run_equals_a_live_one(scheme: str) -> None:
+    memory, slow = Memory(), busy(scheme)
+    fast = slow.model_copy(update={"uplink": slow.uplink.model_copy(update={"access_s": 0.1})})
+    simulate(slow, memory=memory)
+    remembered, live = simulate(fast, memory=memory), simulate(fast, memory=Memory())
+    assert remembered.rounds.equals(live.rounds) and remembered.requests.equals(live.requests)
+    assert remembered.summary == pytest.approx(live.summary, rel=0, abs=0, nan_ok=True)
+
+
+def test_i6_cells_that_differ_in_the_network_see_the_same_tokens() -> None:
+    decoded = ["drafted", "accepted", "payload_bits", "support_size", "tv_qhat", "nll"]
+    fast, slow = simulate(cell("c_sqs", 1e7), memory=Memory()), simulate(cell("c_sqs", 1e3), memory=Memory())
+    assert fast.rounds[decoded].equals(slow.rounds[decoded])
+
+
+def test_devices_draw_different_tokens() -> None:
+    rounds = ran(busy()).result.rounds
+    texts = {tuple(rows["nll"]) for _, rows in rounds.groupby(["device", "request"])}
+    assert len(texts) == 6

@@ -1,0 +1,123 @@
+"""I7 and I8: bits charged to a link are those of the bytes really encoded, and what is received is what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from cells import HEADER_BITS, SPECULATIVE, busy, cell
+from plants import Ran, Watch, ran
+
+from channels.codec import wire
+from simulator.results.observer import Airing
+from simulator.schemes import KSqs
+from simulator.timing.messages import Message
+
+Lengths = dict[str, list[int]]
+
+
+class OnAir(Watch):
+    """Adds up what is put on the air, headers apart, by link."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bits = {"uplink": 0, "downlink": 0}
+
+    def on_packet(self, airing: Airing) -> None:
+        self.bits[airing.link] += airing.bits - HEADER_BITS
+
+
+def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths, dict[str, int], Ran]:
+    """The bytes of each message where they are made, the bits on the air, by way, and the run; on links that lose
+    nothing."""
+    made: Lengths = {"uplink": [], "downlink": []}
+
+    def spy(owner: object, name: str, way: str) -> None:
+        original: Callable[..., bytes | tuple[bytes, ...]] = getattr(owner, name)
+
+        def counted(*args: object) -> bytes | tuple[bytes, ...]:
+            encoded = original(*args)
+            made[way] += [len(encoded)] if isinstance(encoded, bytes) else map(len, encoded)
+            return encoded
+
+        monkeypatch.setattr(owner, name, counted)
+
+    spy(type(cell(scheme).scheme), "encode_parts", "uplink")
+    spy(wire, "encode_tokens", "uplink")
+    spy(wire, "encode_feedback", "downlink")
+    on_air = OnAir()
+    run = ran(cell(scheme), watch=on_air)
+    return made, on_air.bits, run
+
+
+@pytest.mark.parametrize("scheme", SPECULATIVE)
+def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, sent, run = made_and_sent(scheme, monkeypatch)
+    result, rounds = run.result, run.result.rounds
+    assert sent == {way: 8 * sum(lengths) for way, lengths in made.items()}
+    messages = len(rounds) + len(result.requests)
+    assert (len(made["uplink"]), len(made["downlink"])) == (messages, len(rounds))
+    charged = result.summary["uplink_bits_per_token"] * result.requests["output_tokens"].sum()
+    assert charged == pytest.approx(sent["uplink"] + HEADER_BITS * messages)
+    assert rounds["payload_bits"].sum() + 8 * len(result.requests) * prompt_bytes(run) == sent["uplink"]
+    assert rounds["reply_bits"].sum() == sent["downlink"]
+    assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS).all()
+    assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS).all()
+
+
+def prompt_bytes(run: Ran) -> int:
+    """8 tokens of 6 bits, and the bit that ends them."""
+    assert {len(request.prompt.tokens) for request in run.requests} == {8}
+    return -(-(8 * 6 + 1) // 8)
+
+
+def test_i7_sees_a_byte_that_is_not_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = Message.__post_init__
+
+    def short(self: Message) -> None:
+        count(self)
+        self.bits -= 8
+
+    monkeypatch.setattr(Message, "__post_init__", short)
+    made, sent, _ = made_and_sent("k_sqs", monkeypatch)
+    assert sent == {way: 8 * sum(lengths) - 8 * len(lengths) for way, lengths in made.items()}
+
+
+def test_i8_a_corrupted_encoder_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cloud sees only decode(payload): flip any one bit of what is encoded, and the run fails."""
+    encode = KSqs.encode_parts
+    for bit in (0, 1, 9, 30, 31):
+
+        def flipped(self: KSqs, *args: object, bit: int = bit) -> tuple[bytes, ...]:
+            (payload,) = encode(self, *args)  # type: ignore[arg-type]
+            corrupted = bytearray(payload)
+            corrupted[-1 - bit // 8] ^= 1 << bit % 8
+            return (bytes(corrupted),)
+
+        monkeypatch.setattr(KSqs, "encode_parts", flipped)
+        with pytest.raises((wire.CodecError, AssertionError)) as caught:
+            ran(busy())
+        assert isinstance(caught.value, wire.CodecError) or "I8" in str(caught.value)
+
+
+def another_token(draft: wire.Draft) -> wire.Draft:
+    others = draft.support[draft.support != draft.token]
+    return wire.Draft(int(others[0]), draft.support, draft.counts) if others.size else draft
+
+
+def another_law(draft: wire.Draft) -> wire.Draft:
+    return wire.Draft(draft.token, draft.support, draft.counts[::-1])
+
+
+@pytest.mark.parametrize(("sent", "said"), [(another_token, "I8: the drafts"), (another_law, "I8: the qhat")])
+def test_i8_sees_a_sound_payload_of_other_drafts(
+    sent: Callable[[wire.Draft], wire.Draft], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = KSqs.encode_parts
+
+    def other(self: KSqs, drafts: Sequence[wire.Draft], *args: object) -> tuple[bytes, ...]:
+        return encode(self, [sent(draft) for draft in drafts], *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(KSqs, "encode_parts", other)
+    with pytest.raises(AssertionError, match=said):
+        ran(busy())
