@@ -6,6 +6,7 @@ import pytest
 from cells import SCHEMES, SPECULATIVE, busy
 from plants import ran
 
+from models.verification import Verdict
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import ReplayedText
@@ -13,6 +14,8 @@ from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.results import BREAKDOWN
 from simulator.results.ledger import Ledger
 from simulator.results.requests import Request
+from simulator.schemes import KSqs
+from simulator.schemes.code import Packets
 
 
 @pytest.mark.parametrize("scheme", SPECULATIVE)
@@ -34,6 +37,17 @@ def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Request, "close_round", twice)
     with pytest.raises(AssertionError, match="I9"):
+        ran(busy())
+
+
+def test_i9_sees_a_reply_that_takes_a_draft_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode_reply = KSqs.encode_reply
+
+    def fewer(self: KSqs, verdict: Verdict, packets: Packets) -> bytes:
+        return encode_reply(self, Verdict(max(0, verdict.accepted - 1), verdict.token), packets)
+
+    monkeypatch.setattr(KSqs, "encode_reply", fewer)
+    with pytest.raises(AssertionError, match="I9: edge and cloud differ"):
         ran(busy())
 
 
