@@ -1,4 +1,4 @@
-"""The two arrays that travel between rooms. What their axes are is said where they are used."""
+"""The array types that everybody speaks of, one name each. Shapes and meaning stand where an array does."""
 
 from __future__ import annotations
 
@@ -6,4 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+"""Distributions and other real numbers."""
 Ints = npt.NDArray[np.int64]
+"""Token ids, counts, tables: the type of every number that both ends of the air must agree on."""
+Int32s = npt.NDArray[np.int32]
+"""What the codec's network reads and weighs with."""
+Bytes = npt.NDArray[np.uint8]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Machine, uniform
 from channels.codec.coder.compiled import compiled
 from channels.codec.coder.subsets import code_composition
 from channels.codec.draft import CodecError, Format
 from channels.codec.quantizers import Logarithmic
+from kinds.arrays import Bytes, Ints
 
 
 def check(counts: Ints, format: Format) -> None:

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from channels.codec.arrays import Floats, Ints
 from channels.codec.sparsify import at_least, most_probable
+from kinds.arrays import Floats, Ints
 
 Rollback = Literal["through_rejection", "accepted_only", "none"]
 

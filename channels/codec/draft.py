@@ -10,11 +10,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from channels.codec.arrays import Ints
 from channels.codec.coder.arithmetic import LARGEST_TOTAL
 from channels.codec.lattice import LARGEST_RESOLUTION
 from channels.codec.prior_files import bundled_prior
 from channels.codec.quantizers import Name, quantizer
+from kinds.arrays import Ints
 
 UNSENT = -1
 """The token of a draft whose format does not send it (both ends draw it from the shared random stream)."""

@@ -18,12 +18,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import FAILED, Machine, uniform
 from channels.codec.coder.fixed_point import log2, log2_factorials
 from channels.codec.coder.subsets import code_composition, code_subset, log2_binomial
 from channels.codec.codewords import code_counts
 from channels.codec.draft import CodecError, Draft, Format, Support, refill
+from kinds.arrays import Bytes, Ints
 
 
 def write(io: Machine, buffer: Bytes, draft: Draft, format: Format, support: Support) -> None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.arrays import Floats, Ints
 from channels.codec.coder.bit_packing import from_bits, to_bits
 from channels.codec.draft import CodecError, Draft, refill
 from channels.codec.lattice import total_mass
+from kinds.arrays import Floats, Ints
 
 UNIT_BITS = 24
 """The smallest positive half is 2^-24."""

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from channels.codec.arrays import Floats, Ints
+from kinds.arrays import Floats, Ints
 
 GRID_BITS = 40
 LARGEST_RESOLUTION = (1 << 62 - GRID_BITS) - 1

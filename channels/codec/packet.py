@@ -33,7 +33,6 @@ from typing import Literal
 import numpy as np
 
 from channels.codec import enumerative
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import (
     DECODE,
     ENCODE,
@@ -57,6 +56,7 @@ from channels.codec.recoded.network import INPUTS
 from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.prior_tables import find
 from channels.codec.recoded.walk import code_draft
+from kinds.arrays import Bytes, Ints
 
 Mode = Literal["recoded", "variable", "fixed", "dense"]
 SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}

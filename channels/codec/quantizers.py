@@ -17,9 +17,9 @@ from typing import Literal, Protocol
 import numpy as np
 
 from channels.codec import lattice
-from channels.codec.arrays import Floats, Ints
 from channels.codec.coder.fixed_point import ONE, exp2
 from channels.codec.paper_counts import lattice_bits
+from kinds.arrays import Floats, Ints
 
 Name = Literal["lattice", "dual", "cubic", "logarithmic"]
 

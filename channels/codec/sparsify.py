@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from channels.codec.arrays import Floats, Ints
+from kinds.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)

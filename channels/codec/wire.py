@@ -17,7 +17,6 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec import packet
-from channels.codec.arrays import Ints
 from channels.codec.codewords import check
 from channels.codec.downlink import (
     decode_feedback,
@@ -30,6 +29,7 @@ from channels.codec.downlink import (
 from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
 from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
+from kinds.arrays import Ints
 
 __all__ = [
     "UNSENT",

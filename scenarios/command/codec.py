@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from channels.codec import paper_counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
+from kinds.arrays import Floats
 from kinds.files import read_lines
 from models.verification import entropy_bits, total_variation
 from scenarios.command.printed_tables import aligned
@@ -26,7 +27,7 @@ from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.acceptance import received
 from simulator.schemes.code import Packets
-from simulator.schemes.draft_scheme import Floats, Proposal
+from simulator.schemes.draft_scheme import Proposal
 
 CODES: tuple[Code, ...] = get_args(Code)
 SUM_TOLERANCE = 1e-3

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from kinds.arrays import Floats
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received
-from simulator.schemes.draft_scheme import Floats
 from simulator.schemes.draw import RequestUniforms
 
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kinds.arrays import Floats
 from models.verification import Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received
-from simulator.schemes.draft_scheme import Floats
 
 
 class DivergenceMeter:

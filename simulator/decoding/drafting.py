@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kinds.arrays import Floats
 from simulator.decoding.nodes import Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draft_scheme import DraftScheme, Floats, State
+from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec import wire
+from kinds.arrays import Floats
 from models.verification import inverse_cdf, verify
 from simulator.decoding.divergences import diverge
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Tokens, Verified, outcome
 from simulator.decoding.setting import Setting
 from simulator.schemes.acceptance import Rejection
-from simulator.schemes.draft_scheme import Floats
 from simulator.schemes.draw import RequestUniforms
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from channels.codec import wire
+from kinds.arrays import Floats, Ints
 from simulator.results.rounds import Divergences, DraftSums
-from simulator.schemes.draft_scheme import Floats, Ids, State
+from simulator.schemes.draft_scheme import State
 
 Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]
@@ -38,7 +39,7 @@ class Drafted:
     """One draft as drawn and sent, and the scheme's state after it."""
 
     draft: wire.Draft
-    drawn_from: Floats | Ids
+    drawn_from: Floats | Ints
     """Weights [K] over the draft's support that it was really drawn by, of any total: its counts, of a sound scheme."""
     confidence: float
     """q(d), the drafter's own probability of it."""

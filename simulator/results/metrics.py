@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN, OVERLOAD, ROUND_COLUMNS
 from simulator.results.station import Station
 
@@ -77,11 +77,9 @@ class Run:
         return float(self.answered["output_tokens"].to_numpy(float).sum())
 
     @cached_property
-    def latencies_per_token_s(self) -> npt.NDArray[np.float64]:
+    def latencies_per_token_s(self) -> Floats:
         """Of each answered request."""
-        per_token: npt.NDArray[np.float64] = self.answered["latency_s"].to_numpy() / self.answered[
-            "output_tokens"
-        ].to_numpy(float)
+        per_token: Floats = self.answered["latency_s"].to_numpy() / self.answered["output_tokens"].to_numpy(float)
         return per_token
 
     @property
@@ -135,7 +133,7 @@ def ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > 0 else float("nan")
 
 
-def mean(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
+def mean(values: Sequence[float] | Floats) -> float:
     """nan of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")
 

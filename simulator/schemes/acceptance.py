@@ -9,22 +9,19 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from channels.codec import wire
 from kinds import Choice
+from kinds.arrays import Floats, Ints
 from models.verification import LawAfter, Verdict, couple_along, reject_along
 from simulator.schemes.draw import RequestUniforms
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Received:
     """What the cloud knows of a round once the payload is decoded."""
 
-    drafts: Ids  # [L]
+    drafts: Ints  # [L]
     qhat: Floats  # [L, V]
 
 

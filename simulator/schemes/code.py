@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from channels.codec import fp16, wire
 from kinds import Choice
+from kinds.arrays import Ints
 from simulator.schemes.quantizer import OnWire, Quantizer
 from simulator.schemes.sparsifier import Sparsifier
 
-Ids = npt.NDArray[np.int64]
 Tokens = Sequence[int]
 
 
@@ -40,7 +39,7 @@ class Packets(Protocol):
         """The exact length of `encode`'s packet, before padding to bytes."""
         ...
 
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         """The length with one more draft, at the dearest token that its counts could draw."""
         ...
 
@@ -161,7 +160,7 @@ class WirePackets:
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
         return wire.length_bits(drafts, self.format, context)
 
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         return wire.largest_length_bits(drafts, support, counts, self.format, context)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
@@ -208,7 +207,7 @@ class HalfPackets:
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
         return 8 * self.form.length_bytes(len(drafts))
 
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         return 8 * self.form.length_bytes(len(drafts) + 1)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
@@ -252,7 +251,7 @@ class IdPackets:
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
         return wire.tokens_bits(len(drafts), self.format)
 
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ids, counts: Ids, context: Tokens) -> int:
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         return wire.tokens_bits(len(drafts) + 1, self.format)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:

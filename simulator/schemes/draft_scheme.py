@@ -22,6 +22,7 @@ from pydantic import Field
 
 from channels.codec import wire
 from kinds import ConfigError
+from kinds.arrays import Floats, Ints
 from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
@@ -29,9 +30,9 @@ from simulator.schemes.code import Code, Enumerative, Packets, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import Quantizer, TypeLattice
-from simulator.schemes.sparsifier import Floats, Ids, Sparsifier, State
+from simulator.schemes.sparsifier import Sparsifier, State
 
-__all__ = ["DraftScheme", "Families", "Floats", "Ids", "LatticeScheme", "Proposal", "State"]
+__all__ = ["DraftScheme", "Families", "LatticeScheme", "Proposal", "State"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class DraftScheme(Scheme):
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
         return self.families.sparsifier.entry(last)
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
         return self.families.sparsifier.support(q, state)
 
@@ -122,7 +123,7 @@ class DraftScheme(Scheme):
         """The state after a round: chain[n] is the state after n of its drafts, chain[-1] after all of them."""
         return self.families.sparsifier.settle(chain, accepted)
 
-    def quantize(self, mass: Floats) -> Ids:
+    def quantize(self, mass: Floats) -> Ints:
         """Numerators of qhat over their sum, int64 [K], from the kept probabilities, float64 [K], of any sum."""
         return self.families.quantizer.quantize(mass)
 
@@ -146,7 +147,7 @@ class DraftScheme(Scheme):
 
     def draw_token(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
-    ) -> tuple[wire.Draft, Floats | Ids]:
+    ) -> tuple[wire.Draft, Floats | Ints]:
         """The draft as it crosses the air, and the weights over its support that it was drawn by."""
         return self.families.draw.draw(proposal, q, uniforms, place)
 
@@ -242,5 +243,5 @@ class _Own(Sparsifier):
 
     kind: Literal["own"]
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         raise ConfigError("a scheme says what is kept of q: define `support`, or `made_of` with a sparsifier")

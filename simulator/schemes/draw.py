@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import Choice
+from kinds.arrays import Floats, Ints
 from models.verification import inverse_cdf, race
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,8 @@ class Place(NamedTuple):
 class Proposal:
     """What one draft position would send, before the draft is drawn."""
 
-    ids: Ids  # [K] ascending
-    counts: Ids  # [K] numerators of qhat, zeros allowed
+    ids: Ints  # [K] ascending
+    counts: Ints  # [K] numerators of qhat, zeros allowed
     dropped_mass: float  # alpha_n: q outside `ids`
     tv_quantization: float  # TV(q renormalized on ids, qhat)
     covering_bound: float  # the quantizer's own bound on tv_quantization
@@ -62,13 +59,13 @@ class Draw(Choice, family=True):
     """Whether both ends hold its random numbers, so that no law needs to be sent."""
 
     @abstractmethod
-    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
         """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law; ids
         without a count must have none."""
 
     def draw(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
-    ) -> tuple[wire.Draft, Floats | Ids]:
+    ) -> tuple[wire.Draft, Floats | Ints]:
         """The draft as it crosses the air, by inverse CDF in token-id order, and the weights over its support."""
         weights = self.weights(proposal, q)
         token = int(proposal.ids[inverse_cdf(weights, uniforms.draft.uniform(place.round, place.number))])
@@ -81,7 +78,7 @@ class FromCounts(Draw):
 
     kind: Literal["counts"] = "counts"
 
-    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
         return proposal.counts
 
 
@@ -94,7 +91,7 @@ class FromUnquantized(Draw):
     lossless: ClassVar[bool] = False
     kind: Literal["unquantized"] = "unquantized"
 
-    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
         return np.where(proposal.counts > 0, q[proposal.ids], 0.0)
 
 
@@ -104,12 +101,12 @@ class SharedRace(Draw):
     races: ClassVar[bool] = True
     kind: Literal["shared_race"] = "shared_race"
 
-    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ids:
+    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
         return q[proposal.ids]
 
     def draw(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
-    ) -> tuple[wire.Draft, Floats | Ids]:
+    ) -> tuple[wire.Draft, Floats | Ints]:
         exponentials = uniforms.shared.exponentials(q.size, place.position)
         draft = certain(int(proposal.ids[race(self.weights(proposal, q), exponentials[proposal.ids])]))
         return draft, draft.counts

@@ -7,15 +7,12 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from channels.codec import fp16, quantizers
 from kinds import Choice
+from kinds.arrays import Floats, Ints
 from models.verification import total_variation
-
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 
 class Quantizer(Choice, family=True):
@@ -25,14 +22,14 @@ class Quantizer(Choice, family=True):
     """What a wire format calls it; None for one with a packet of its own."""
 
     @abstractmethod
-    def quantize(self, mass: Floats) -> Ids:
+    def quantize(self, mass: Floats) -> Ints:
         """Numerators of qhat, int64 [K], from the kept probabilities, float64 [K], of any positive sum."""
 
     @abstractmethod
     def covering_bound(self, size: int) -> float:
         """The most that quantizing a law on `size` tokens may move it, in total variation."""
 
-    def moved(self, law: Floats, numerators: Ids) -> float:
+    def moved(self, law: Floats, numerators: Ints) -> float:
         """By how much it has moved a law [K], in total variation."""
         return float(total_variation(law, numerators / numerators.sum()))
 
@@ -47,7 +44,7 @@ class OnWire(Quantizer):
         assert self.name is not None
         return quantizers.quantizer(self.name, self.resolution)
 
-    def quantize(self, mass: Floats) -> Ids:
+    def quantize(self, mass: Floats) -> Ints:
         return self.rule.quantize(mass)
 
     def covering_bound(self, size: int) -> float:
@@ -88,7 +85,7 @@ class Halves(Quantizer):
 
     kind: Literal["halves"] = "halves"
 
-    def quantize(self, mass: Floats) -> Ids:
+    def quantize(self, mass: Floats) -> Ints:
         return fp16.quantize(mass / mass.sum())
 
     def covering_bound(self, size: int) -> float:
@@ -100,10 +97,10 @@ class Exact(Quantizer):
 
     kind: Literal["exact"] = "exact"
 
-    def quantize(self, mass: Floats) -> Ids:
+    def quantize(self, mass: Floats) -> Ints:
         return (mass > 0).astype(np.int64)
 
-    def moved(self, law: Floats, numerators: Ids) -> float:
+    def moved(self, law: Floats, numerators: Ints) -> float:
         return 0.0
 
     def covering_bound(self, size: int) -> float:

@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from channels.codec import sparsify
 from channels.codec.conformal import Conformal, Rollback
 from kinds import Choice
+from kinds.arrays import Floats, Ints
 
-Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 State = tuple[float, ...]
 """What a scheme carries from one draft to the next; () for schemes that carry nothing."""
 
@@ -43,7 +40,7 @@ class Sparsifier(Choice, family=True):
         return ()
 
     @abstractmethod
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
 
     def advance(self, q: Floats, state: State) -> State:
@@ -64,7 +61,7 @@ class KeepAll(Sparsifier):
     def keeps_all(self) -> bool:
         return True
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         return sparsify.All().support(q)
 
 
@@ -78,7 +75,7 @@ class KeepTopK(Sparsifier):
     def fixed_size(self) -> int:
         return self.k
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         return sparsify.TopK(self.k).support(q)
 
 
@@ -88,7 +85,7 @@ class KeepTopP(Sparsifier):
     kind: Literal["top_p"] = "top_p"
     mass: float = Field(0.9, gt=0, le=1, description="probability that the kept tokens hold at least")
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         return sparsify.TopP(self.mass).support(q)
 
 
@@ -98,7 +95,7 @@ class KeepMinP(Sparsifier):
     kind: Literal["min_p"] = "min_p"
     ratio: float = Field(0.05, ge=0, le=1, description="least probability kept, as a share of the largest")
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         return sparsify.MinP(self.ratio).support(q)
 
 
@@ -108,7 +105,7 @@ class KeepAbove(Sparsifier):
     kind: Literal["threshold"] = "threshold"
     beta: float = Field(0.05, le=1, allow_inf_nan=False, description="least probability kept")
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         return sparsify.Threshold(self.beta).support(q)
 
 
@@ -134,7 +131,7 @@ class KeepConformal(Sparsifier):
     def entry(self, last: State | None) -> State:
         return last if self.carry and last is not None else (self.initial,)
 
-    def support(self, q: Floats, state: State) -> Ids:
+    def support(self, q: Floats, state: State) -> Ints:
         return self.rule.support(q, state[0])
 
     def advance(self, q: Floats, state: State) -> State:

@@ -13,7 +13,7 @@ import pytest
 from typed_command import Typed
 
 import simulator
-from models.zoo import Sotu
+from models.bundled.sotu import Sotu
 from simulator.decoding.requests import load
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")

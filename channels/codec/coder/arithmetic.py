@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import bit_length, log2
+from kinds.arrays import Bytes, Ints
 
 ENCODE, DECODE, MEASURE = 0, 1, 2
 MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4

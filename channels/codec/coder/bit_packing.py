@@ -7,7 +7,7 @@ from operator import index
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Ints
+from kinds.arrays import Bytes, Ints
 
 
 def to_bits(numbers: Sequence[int], width: int) -> Bytes:

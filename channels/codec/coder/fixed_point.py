@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arrays import Ints
 from channels.codec.coder.compiled import compiled
+from kinds.arrays import Ints
 
 ONE = 1 << 32
 STEPS = 12

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import DECODE, FAILED, MODE, Machine, symbol, target
 from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import exp2
+from kinds.arrays import Bytes, Ints
 
 ESCAPE = 10
 """Positions of about the last 2^-ESCAPE of the law share one symbol."""

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.lattice import quantize
@@ -29,6 +28,7 @@ from channels.codec.recoded.network import HEADS, INPUTS, UNITS
 from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.prior_tables import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
 from channels.codec.recoded.walk import code_draft
+from kinds.arrays import Bytes, Int32s, Ints
 
 SHRINK = 2.0
 HELD_OUT = 10

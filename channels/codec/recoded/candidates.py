@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.arrays import Ints
 from channels.codec.coder.compiled import compiled
 from channels.codec.recoded.prior_tables import WEIGHT_BITS, Tables
+from kinds.arrays import Ints
 
 COMMON = 64
 FINENESS = 64

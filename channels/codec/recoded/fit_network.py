@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arrays import Floats, Int32s, Ints
 from channels.codec.recoded.network import (
     FIRST_BITS,
     HEADS,
@@ -19,6 +18,7 @@ from channels.codec.recoded.network import (
     SECOND_BITS,
     UNITS,
 )
+from kinds.arrays import Floats, Int32s, Ints
 
 BATCH, RATE = 2048, 0.01
 SCALE = 8.0  # inputs are divided by this many octaves

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Int32s
 from channels.codec.coder.arithmetic import Machine, bit
 from channels.codec.coder.compiled import compiled, inlined
+from kinds.arrays import Bytes, Int32s
 
 INPUT_BITS, FIRST_BITS, HIDDEN_BITS, SECOND_BITS, LOGIT_BITS = 5, 13, 7, 11, 7
 INPUTS, UNITS, HEADS = 13, 32, 46

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.coder.arithmetic import Machine, uniform
 from channels.codec.coder.compiled import compiled, inlined
 from channels.codec.coder.fixed_point import log2
 from channels.codec.recoded.candidates import UNIT, Candidates
 from channels.codec.recoded.network import HEADS, INPUTS, UNITS, answer, sums
 from channels.codec.recoded.prior_tables import WEIGHT_BITS, Tables
+from kinds.arrays import Bytes, Int32s, Ints
 
 LEVELS = HEADS // 2  # bit lengths of counts
 POSITIVE, TAIL = 0, LEVELS

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.arrays import Bytes, Int32s, Ints
 from channels.codec.draft import LARGEST_VOCABULARY, CodecError
 from channels.codec.prior_files import FOLDERS, read_prior
 from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, NetworkWeights
+from kinds.arrays import Bytes, Int32s, Ints
 
 WEIGHT_BITS = 30
 STEPS = 8

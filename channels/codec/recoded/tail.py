@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target
 from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import exp2, log2
@@ -18,6 +17,7 @@ from channels.codec.coder.subsets import code_composition
 from channels.codec.recoded.candidates import Candidates
 from channels.codec.recoded.network_inputs import TAIL, Walk, WalkSetting, code_number
 from channels.codec.recoded.prior_tables import Tables
+from kinds.arrays import Bytes, Ints
 
 
 @compiled

@@ -8,7 +8,6 @@ rest is the `tail`. Every yes-or-no has its probability from the `network`, by w
 
 from __future__ import annotations
 
-from channels.codec.arrays import Bytes, Ints
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine
 from channels.codec.coder.compiled import compiled
 from channels.codec.recoded.candidates import candidates
@@ -23,6 +22,7 @@ from channels.codec.recoded.network_inputs import (
     prepare,
 )
 from channels.codec.recoded.tail import code_tail
+from kinds.arrays import Bytes, Ints
 
 
 @compiled
