@@ -11,7 +11,7 @@ from channels.link.rates import Rate
 from kinds import ConfigError
 from kinds.files import atomically, cache_folder, read_lines, read_table, sha256, sha256_once
 from models.prompt_files import read_prompts
-from scenarios.codec import read_law
+from scenarios.command.codec import read_law
 from simulator.cell.workload import Workload
 
 

@@ -15,13 +15,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from channels.codec import wire
-from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
@@ -229,6 +228,12 @@ class LatticeScheme(DraftScheme):
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
 
+    @model_validator(mode="after")
+    def _something_is_kept(self) -> Self:
+        if type(self).support is DraftScheme.support and type(self).made_of is LatticeScheme.made_of:
+            raise ValueError("must say what is kept of q: by `support`, or by `made_of` with a sparsifier")
+        return self
+
     def made_of(self) -> Families:
         code = {"recoded": Recoded, "enumerative": Enumerative}[self.code](token=self.token)
         return Families(sparsifier=_Own(kind="own"), quantizer=TypeLattice(resolution=self.resolution), code=code)
@@ -244,4 +249,4 @@ class _Own(Sparsifier):
     kind: Literal["own"]
 
     def support(self, q: Floats, state: State) -> Ints:
-        raise ConfigError("a scheme says what is kept of q: define `support`, or `made_of` with a sparsifier")
+        raise AssertionError("the scheme itself is asked")

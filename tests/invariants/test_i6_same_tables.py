@@ -11,7 +11,7 @@ from cells import SCHEMES, busy, cell
 from plants import ran
 
 from simulator import simulate, sweep
-from simulator.cell.dotted_paths import flatten
+from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
 from simulator.sweeps.sweep import in_order
 

@@ -21,7 +21,7 @@ class Every(Loss):
     def process(self, uniforms):
         return self
 
-    def lost(self, now_s, index):
+    def lost(self, now_s, bits, rate_bps, index):
         return index[4] == 0 and index[2] % self.nth == 0
 """
 

@@ -14,7 +14,7 @@ from typed_command import Typed
 
 import simulator
 from models.bundled.sotu import Sotu
-from simulator.decoding.requests import load
+from simulator.decoding.decoder import load
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 MISTAKES = [

@@ -14,7 +14,8 @@ from typed_command import Typed
 from scenarios.command import running
 from scenarios.command.drawing import draw_all
 from scenarios.command.readme_tables import README, filled, tables
-from simulator.results.columns import BREAKDOWN, METRICS
+from simulator.results.columns import BREAKDOWN
+from simulator.results.metrics import METRICS
 
 TEXT = README.read_text()
 TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Scenarios")]

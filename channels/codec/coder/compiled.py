@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
-from platformdirs import user_cache_dir
+
+from kinds.files import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -34,8 +35,7 @@ def hash_of_modules(root: Path) -> str:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    _cache = Path(os.environ.get("SQSIM_CACHE") or user_cache_dir("sqsim")) / "compiled"
-    numba.config.CACHE_DIR = str(_cache / hash_of_modules(ROOT))  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(cache_folder() / "compiled" / hash_of_modules(ROOT))  # type: ignore[attr-defined]
 
 
 def compiled(function: Function) -> Function:
