@@ -1,0 +1,111 @@
+"""An observer hears all that happens, each thing once, and changes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from cells import SCHEMES, busy, cell, link
+from plants import Ran, Watch, ran
+
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Airing, ServerPass
+from simulator.results.requests import Request
+from simulator.results.rounds import Round
+
+EVERY = [*SCHEMES, "coupled", "colocated", "edge_only"]
+
+
+class Ear(Watch):
+    """Keeps all that it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds: list[tuple[int, int, Round]] = []
+        self.shares: list[float] = []
+        self.airings: list[Airing] = []
+        self.passes: list[ServerPass] = []
+
+    def on_request(self, request: Request, share: float) -> None:
+        super().on_request(request, share)
+        self.shares.append(share)
+
+    def on_round(self, request: Request, round_: Round) -> None:
+        self.rounds.append((request.device, request.number, round_))
+
+    def on_packet(self, airing: Airing) -> None:
+        self.airings.append(airing)
+
+    def on_pass(self, served: ServerPass) -> None:
+        self.passes.append(served)
+
+
+def heard(made: Cell) -> tuple[Ear, Ran]:
+    """What is told of a run, up to the last acknowledgement that was still on its way."""
+    ear = Ear()
+    run = ran(made, watch=ear)
+    run.plant.env.run()
+    return ear, run
+
+
+def crashing(scheme: str = "k_sqs") -> Cell:
+    """Devices that wait no longer than 2 s for two servers that fail."""
+    cloud = {
+        "servers": 2,
+        "latency": {"kind": "constant", "per_pass_s": 0.05},
+        "failures": {"kind": "scheduled", "away": [(0, 0.4, 0.9), (1, 1.0, 1.5)]},
+    }
+    asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "deadline_s": 2.0}
+    lossy = link(2e4, loss={"kind": "bernoulli", "probability": 0.3})
+    return cell(scheme, workload=asked, cloud=cloud, uplink=lossy, downlink=lossy)
+
+
+@pytest.mark.parametrize("scheme", EVERY)
+def test_with_and_without_an_observer_the_tables_are_the_same(scheme: str) -> None:
+    with_one, without = ran(busy(scheme), watch=Ear()).result, simulate(busy(scheme), memory=Memory())
+    assert with_one.requests.equals(without.requests) and with_one.rounds.equals(without.rounds)
+    assert with_one.summary == pytest.approx(without.summary, rel=0, abs=0, nan_ok=True)
+
+
+@pytest.mark.parametrize("scheme", EVERY)
+def test_rounds_and_requests_are_told_as_they_end_and_each_once(scheme: str) -> None:
+    ear, run = heard(crashing(scheme))
+    requests, rounds = run.result.requests, run.result.rounds
+    told = Counter((device, number, round_.round) for device, number, round_ in ear.rounds)
+    rows = rounds[["device", "request", "round"]].itertuples(index=False, name=None)
+    assert told == Counter(rows) and set(told.values()) == {1}
+    ended = [(each.device, each.number, each.outcome) for each in ear.ended]
+    assert ended == list(requests[["device", "request", "outcome"]].itertuples(index=False, name=None))
+    assert ear.shares == pytest.approx([n / 6 for n in range(1, 7)])
+
+
+def test_airings_add_up_to_what_the_links_have_counted() -> None:
+    ear, run = heard(crashing())
+    assert any(each.attempt for each in ear.airings) and any(math.isnan(each.arrives_s) for each in ear.airings)
+    for way in run.plant.links:
+        airings = [each for each in ear.airings if each.link == way.name]
+        assert sum(each.bits for each in airings) == way.bits_sent
+        assert sum(math.isnan(each.arrives_s) for each in airings) == way.lost > 0
+        assert sum(each.arrives_s >= each.left_s for each in airings) == way.delivered
+        assert len({(each.address, each.fragment, each.attempt) for each in airings}) == len(airings)
+        for each, following in pairwise(airings):
+            assert each.left_s == pytest.approx(each.began_s + each.bits / 2e4, rel=1e-9)
+            assert each.left_s <= following.began_s + 1e-9, "one link carries one packet at a time"
+
+
+def test_passes_add_up_to_the_time_of_the_servers() -> None:
+    ear, run = heard(crashing())
+    cloud = run.plant.cloud
+    assert cloud.crashes == 2 and len(ear.passes) == cloud.passes
+    assert sum(each.ended_s - each.began_s for each in ear.passes) == pytest.approx(cloud.service_s, rel=1e-9)
+    lost = [each for each in ear.passes if each.ended_s - each.began_s < 0.05 - 1e-9]
+    assert [each.server for each in lost] == [0, 1], "each crash came in the middle of a pass"
+    for server in range(2):
+        own = [each for each in ear.passes if each.server == server]
+        assert all(each.ended_s <= following.began_s for each, following in pairwise(own))
+    for each in ear.passes:
+        assert len(each.sessions) == len(each.work) >= 1
+        assert all(new >= 1 and cached >= 0 for new, cached in each.work)
