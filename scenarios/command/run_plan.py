@@ -52,7 +52,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     contradict each other.
     """
     from simulator.cell.cell import Cell, load_imports
-    from simulator.cell.dotted_paths import changed
+    from simulator.cell.settings import changed
 
     plots.check(scenario.figures)
     load_imports(changes.imports)
@@ -115,7 +115,7 @@ def _spread(
     base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
     from simulator.cell.cell import Cell
-    from simulator.cell.dotted_paths import pin, spread, widen
+    from simulator.cell.settings import pin, spread, widen
 
     settings = dict(changes.settings)
     twice = [path for path in settings if path in changes.grid]

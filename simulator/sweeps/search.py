@@ -82,7 +82,7 @@ class Objective:
 
     def at(self, cell: Cell, number: int) -> Cell:
         """The cell with that many."""
-        from simulator.cell.dotted_paths import expand
+        from simulator.cell.settings import expand
 
         (found,) = expand(cell, {}, {self.field: number})
         return found

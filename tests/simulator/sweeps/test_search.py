@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.cell.cell import Cell
-from simulator.cell.dotted_paths import changed, validated
+from simulator.cell.settings import changed, validated
 from simulator.sweeps.crews import Processes
 from simulator.sweeps.search import Objective, capacities, largest
 

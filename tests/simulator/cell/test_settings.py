@@ -14,7 +14,7 @@ from kinds import Choice, ConfigError, Part
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import describe
 from simulator.cell.dotted_names import flatten
-from simulator.cell.dotted_paths import (
+from simulator.cell.settings import (
     changed,
     expand,
     pin,
