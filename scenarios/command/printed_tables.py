@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from models.clocks.latency import Latency
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD
@@ -102,14 +103,12 @@ def stands_for(cells: Sequence[Cell]) -> str:
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}."
 
 
-def _computes(latency: object) -> str:
+def _computes(latency: Latency) -> str:
     size, device = getattr(latency, "size", None), getattr(latency, "device", None)
     if size is not None and device is not None:
         return f"{shown(size)} on {shown(device)} (roofline)"
-    fields = {name: value for name, value in vars(latency).items() if name != "kind"}
-    return " ".join(
-        [str(getattr(latency, "kind", latency)), *(f"{name}={shown(value)}" for name, value in fields.items())]
-    )
+    fields = [name for name in type(latency).model_fields if name != "kind"]
+    return " ".join([latency.kind, *(f"{name}={shown(getattr(latency, name))}" for name in fields)])
 
 
 def _distinct(texts: Iterable[str]) -> str:

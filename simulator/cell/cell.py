@@ -99,6 +99,17 @@ def _absolute(paths: object) -> object:
     return tuple(str(Path(path).resolve()) for path in paths) if isinstance(paths, (list, tuple)) else paths
 
 
+def _rooted(value: object, plain: object) -> object:
+    """`plain`, which is `value` in the words of JSON, with every path in it absolute."""
+    if isinstance(value, Path):
+        return str(value.resolve())
+    if isinstance(value, dict) and isinstance(plain, dict):
+        return {name: _rooted(value[name], plain[name]) for name in plain}
+    if isinstance(value, list | tuple) and isinstance(plain, list):
+        return [_rooted(*each) for each in zip(value, plain, strict=True)]
+    return plain
+
+
 class Cell(Part):
     """One experiment. Every field has a default that makes sense; `id` names it, files by their content."""
 
@@ -186,8 +197,8 @@ class Cell(Part):
         return hashlib.sha256(b"".join(contents)).hexdigest() if contents else ""
 
     def to_yaml(self) -> str:
-        """The whole cell written out, as `sqsim run --config` reads it."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        """The whole cell written out, as `sqsim run --config` reads it, from any folder: paths are absolute."""
+        return yaml.safe_dump(_rooted(self.model_dump(), self.model_dump(mode="json")), sort_keys=False)
 
     @classmethod
     def from_fields(cls, fields: object) -> Self:

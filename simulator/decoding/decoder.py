@@ -67,7 +67,7 @@ class RequestDecoding:
     @cached_property
     def meter(self) -> DivergenceMeter:
         """Sees both sides."""
-        return DivergenceMeter(self.drafter, self.draft_setting.scheme.families.acceptance)
+        return DivergenceMeter(self.drafter, self.draft_setting.scheme)
 
     def edge(self) -> EdgeSession:
         """The side that drafts."""

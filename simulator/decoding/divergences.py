@@ -16,14 +16,16 @@ from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.sparsifier import State
 
 
 class DivergenceMeter:
     """Stands beside the two sessions of a request."""
 
-    def __init__(self, drafter: ReplayedText, acceptance: Acceptance) -> None:
+    def __init__(self, drafter: ReplayedText, scheme: DraftScheme) -> None:
         self._drafter = drafter
-        self._acceptance = acceptance
+        self._scheme = scheme
         self._sent: EdgeNode | None = None
 
     def sent(self, node: EdgeNode) -> None:
@@ -35,13 +37,18 @@ class DivergenceMeter:
         assert self._sent is not None, "I3: a round is judged that was not sent"
         self._drafter.catch_up()
         heard = self._sent.drafts[: len(received.drafts)]
-        check_received(heard, received, carries_law=not self._acceptance.races)
+        acceptance = self._scheme.families.acceptance
+        check_received(heard, received, carries_law=not acceptance.races)
         heard = heard[: verdict.accepted + 1]
         text = self._sent.context()[: len(self._sent.committed) + len(heard)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(heard) + n]) for n in range(len(heard))])
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in heard])
-        judged_by = self._acceptance.draft_laws(received, q)
-        return diverge(p, q, judged_by, slack, drawn_laws(heard, q), self._acceptance, verdict, committed)
+        if acceptance.races:
+            states = [self._sent.state, *(drafted.state for drafted in heard)]
+            raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, heard, strict=False)])
+            return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
+        qhat = received.qhat[: len(heard)]
+        return diverge(p, q, qhat, slack, drawn_laws(heard, q), acceptance, verdict, committed)
 
 
 def check_received(heard: Sequence[Drafted], received: Received, *, carries_law: bool) -> None:
@@ -96,6 +103,15 @@ def drawn_laws(drafts: Sequence[Drafted], q: Floats) -> Floats | None:
     for row, each in zip(drawn, drafts, strict=True):
         row[each.draft.support] = each.drawn_from / each.drawn_from.sum()
     return drawn
+
+
+def raced_law(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) -> Floats:
+    """The law [V] that a draft of which only the id is sent was drawn from."""
+    proposal = scheme.propose(q, state, drafted.support_size)
+    weights = scheme.families.draw.weights(proposal, q)
+    law = np.zeros_like(q)
+    law[proposal.ids] = weights / weights.sum()
+    return law
 
 
 def output_law(p: Floats, qhat: Floats, drawn: Floats) -> Floats:

@@ -87,11 +87,13 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "tv_qhat", "float64", "verified.divergences.tv_qhat", "verified",
-        meaning="total variation between qhat and p, mean over verified drafts: the expected resampling_per_draft",
+        meaning="total variation between qhat (the law the draft is drawn from) and p, mean over verified drafts: "
+        "the expected resampling_per_draft, but of coupled schemes",
     ),
     RoundColumn(
         "rejection_bound", "float64", "verified.divergences.rejection_bound", "verified",
-        meaning="TV(q, p) + alpha_n + covering bound of the quantizer, mean over verified drafts",
+        meaning="x = TV(q, p) + alpha_n + covering bound of the quantizer, of coupled schemes 2x / (1 + x), mean over "
+        "verified drafts",
     ),
     RoundColumn(
         "tv_output", "float64", "verified.divergences.tv_output", "committed",

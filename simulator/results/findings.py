@@ -97,7 +97,9 @@ def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Ou
     against = {
         other: paired(here, metric, here[CURVE] == lowest, here[CURVE] == other, relative=True) for other in order[1:]
     }
-    behind = [other for other in order[1:] if against[other].separable or against[other].n == 1]
+    behind = [
+        other for other in order[1:] if against[other].separable or (against[other].n == 1 and against[other].mean != 0)
+    ]
     tied = tuple(sorted({lowest, *order} - set(behind)))
     following = behind[0] if behind else None
     return Outcome(at, lowest, tied, following, against[following] if following else None)

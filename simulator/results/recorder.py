@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,13 @@ class Rows:
         """One more row. Whole numbers must be below 2^53."""
         self._values.extend(row)
 
+    def add_all(self, key: tuple[int, ...], rows: Iterable[Sequence[float]]) -> None:
+        """More rows, each after the same key."""
+        extend = self._values.extend
+        for row in rows:
+            extend(key)
+            extend(row)
+
     def take(self) -> dict[str, npt.NDArray[np.generic]]:
         """All rows so far, by column; none are left."""
         table = np.array(self._values).reshape(-1, len(self._types))
@@ -72,9 +79,7 @@ class Recorder:
         """Takes a request that has ended, or is in flight at the end of the run."""
         self._texts.append((request.device, request.number, request.prompt.name, request.outcome))
         self._requests.add(_read_request(request))
-        device, number = request.device, request.number
-        for round_ in request.rounds:
-            self._rounds.add((device, number, *round_))
+        self._rounds.add_all((request.device, request.number), request.rounds)
         if len(self._rounds) >= CHUNK_ROWS:
             self._flush()
 

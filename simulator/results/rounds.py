@@ -113,6 +113,9 @@ class OpenRound:
         return Round(_read(self))
 
 
+_read(OpenRound(0, 0.0))  # a column whose source does not exist is told on import, not in the middle of a run
+
+
 class Round(Row):
     """The record of a round, in the order of ROUND_COLUMNS."""
 

@@ -46,10 +46,6 @@ class Acceptance(Choice, family=True):
         """The verdict. law_after(prefix): p [V] after the committed text and these drafts of the round. `position`: of
         the round's first token in the text."""
 
-    def draft_laws(self, received: Received, q: Floats) -> Floats:
-        """The laws [n, V] that the first n drafts count as drawn from; q [n, V] is the drafter's, for an observer."""
-        return received.qhat[: len(q)]
-
     def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
         """No draft is rejected with more than this probability, [n], from TV(q, p) and alpha + covering bound, [n]."""
         return mismatch + slack
@@ -83,9 +79,6 @@ class Coupling(Acceptance):
         size = received.qhat.shape[1]
         races = np.array([uniforms.shared.exponentials(size, position + n) for n in range(len(received.drafts) + 1)])
         return couple_along(law_after, received.drafts, races)
-
-    def draft_laws(self, received: Received, q: Floats) -> Floats:
-        return q
 
     def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
         """A race of laws TV apart has one winner with probability (1 - TV) / (1 + TV) at least."""

@@ -49,10 +49,13 @@ class SeenDraft(NamedTuple):
 
 
 class SeenVerdict(NamedTuple):
-    """How an earlier round ended."""
+    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it."""
 
     drafted: int
     accepted: int
+    payload_bits: int
+    sent_s: float
+    answered_s: float
 
 
 class SeenLink(NamedTuple):
@@ -63,7 +66,8 @@ class SeenLink(NamedTuple):
     unacked_packets: int = 0
     """Its packets that wait, are on the air, or are not acknowledged yet."""
     round_trip_s: float = float("nan")
-    """From the last bit of the packet acknowledged last, sent once, to its acknowledgement."""
+    """Of the packet acknowledged last that was sent once: from when it joined the link's queue to its acknowledgement,
+    so waiting, transmission and both ways of travel."""
     timeouts: int = 0
     """Timers that ran out."""
 

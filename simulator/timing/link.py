@@ -115,6 +115,8 @@ class Link:
         if packet.attempt:
             packet.enter(QUEUE)
         now_s = self.env.now
+        if not packet.attempt:
+            packet.joined_s = now_s
         lane.server.join(packet, now_s)
         self._serve(lane, now_s)
 
@@ -223,7 +225,7 @@ class Link:
         port, now_s = packet.port, self.env.now
         port.acked_bits += packet.bits
         if packet.attempt == 0:
-            port.round_trip_s = now_s - packet.sent_s
+            port.round_trip_s = now_s - packet.joined_s
         self._close(packet, port.sender.on_ack(packet, now_s))
 
     def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:

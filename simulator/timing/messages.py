@@ -89,6 +89,8 @@ class Fragment(Packet):
     port: Port
     state: str = QUEUE
     visit: Customer | None = None
+    joined_s: float = nan
+    """When its first attempt joined the link's queue."""
     missed: bool = False
     """Known at the far end to be lost for good: a later packet of several parts."""
 

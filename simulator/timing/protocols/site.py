@@ -77,9 +77,21 @@ def passes_s(latency: Latency) -> Callable[[int, int, int], tuple[float, ...]]:
     return durations_s
 
 
+@lru_cache(maxsize=1 << 12)
+def token_bytes(tokens: tuple[int, ...], format: wire.Format) -> bytes:
+    """Tokens as they cross the air: a prompt, which many requests may share."""
+    return wire.encode_tokens(tokens, format)
+
+
+@lru_cache(maxsize=1 << 12)
+def bytes_tokens(content: bytes, format: wire.Format) -> tuple[int, ...]:
+    """The tokens in a prompt or in a streamed reply. Raises CodecError."""
+    return wire.decode_tokens(content, format)
+
+
 def send_prompt(site: Site, to: Callable[[bytes], None]) -> Message | None:
     """The prompt's bytes go to the cloud, over the uplink unless they are there already. Answers the message if any."""
-    prompt = wire.encode_tokens(site.request.prompt.tokens, site.decoding.format)
+    prompt = token_bytes(site.request.prompt.tokens, site.decoding.format)
     if site.network.prompt_at_cloud:
         to(prompt)
         return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from channels.codec import wire
+from kinds import ConfigError
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
 from simulator.schemes.policy import DraftOne, EdgeView, SeenDraft, SeenVerdict, Send, most_drafts
 from simulator.timing.device import EdgeState, Process
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import UPLINK_STATES, CloudHandler, Site, passes_s, send_prompt
+from simulator.timing.protocols.site import UPLINK_STATES, CloudHandler, Site, bytes_tokens, passes_s, send_prompt
 
 
 class Speculate:
@@ -53,12 +53,9 @@ class Speculate:
             site.device.end_work()
             self._send(node, round_)
             reply: bytes = yield self._answer
+            node, tokens = session.resolve(node, reply)
             if plan is None:
-                drafts = len(node.drafts)
-                node, tokens = session.resolve(node, reply)
-                self._learn(SeenVerdict(drafts, len(tokens) - 1))
-            else:
-                node, tokens = session.resolve(node, reply)
+                self._learn(round_, len(tokens) - 1)
             assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
             request.close_round(number, tokens, env.now)
         return EdgeState((node.state, self._policy_state))
@@ -84,7 +81,8 @@ class Speculate:
             )
             action, self._policy_state = self._policy.next(view, self._policy_state)
             if isinstance(action, Send):
-                assert node.drafts, f"policy {self._policy.kind}: sends a round without a draft"
+                if not node.drafts:
+                    raise ConfigError(f"policy {self._policy.kind}: sends a round without a draft; Draft or Wait first")
                 break
             if isinstance(action, DraftOne):
                 ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
@@ -93,7 +91,9 @@ class Speculate:
                 yield env.timeout(duration_s)
                 round_.edge_passes += 1
             else:
-                assert action.until_s > env.now, f"policy {self._policy.kind}: waits for a time that is past"
+                if not action.until_s > env.now:
+                    told = f"until_s = {action.until_s}: must be later than now, {env.now}"
+                    raise ConfigError(f"policy {self._policy.kind}: {told}")
                 ledger.enter(round_.number, "edge_queue_s")
                 site.device.end_work()
                 yield env.timeout(action.until_s - env.now)
@@ -116,7 +116,9 @@ class Speculate:
         self._uplinked.clear()
         self._answer.succeed(message.arrived[0])
 
-    def _learn(self, verdict: SeenVerdict) -> None:
+    def _learn(self, round_: OpenRound, accepted: int) -> None:
+        sent, now_s = round_.payload, self._site.network.env.now
+        verdict = SeenVerdict(round_.drafted, accepted, sent.bits, sent.put_s, now_s)
         self._policy_state = self._policy.learn(verdict, self._policy_state)
         self._verdicts += (verdict,)
 
@@ -136,7 +138,7 @@ class SpeculateCloud(CloudHandler):
 
     def prompt_arrived(self, prompt: bytes) -> None:
         self._session = self._site.decoding.cloud()
-        self._node = self._session.start(wire.decode_tokens(prompt, self._site.decoding.format))
+        self._node = self._session.start(bytes_tokens(prompt, self._site.decoding.format))
         tokens = len(self._node.committed) - 1
         if tokens:
             self.submit(tokens, prefill=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from channels.codec import wire
 from simulator.decoding.nodes import CloudNode
 from simulator.results.rounds import At, OpenRound
 from simulator.schemes.policy import most_drafts
 from simulator.timing.device import Process
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import CloudHandler, Site, send_prompt
+from simulator.timing.protocols.site import CloudHandler, Site, bytes_tokens, send_prompt
 
 
 class Stream:
@@ -38,7 +37,7 @@ class Stream:
         request, now_s = self._site.request, self._site.network.env.now
         self._early[message.index[2]] = message.arrived[0]
         while self._due in self._early:
-            tokens = wire.decode_tokens(self._early.pop(self._due), self._site.decoding.format)
+            tokens = bytes_tokens(self._early.pop(self._due), self._site.decoding.format)
             request.close_round(self._due, tokens, now_s)
             self._due += 1
         if not request.remaining_tokens and not self._finished.triggered:
@@ -54,7 +53,7 @@ class StreamCloud(CloudHandler):
 
     def prompt_arrived(self, prompt: bytes) -> None:
         self._session = self._site.decoding.hosted()
-        node = self._session.start(wire.decode_tokens(prompt, self._site.decoding.format))
+        node = self._session.start(bytes_tokens(prompt, self._site.decoding.format))
         self._decode(node, self._site.request.open[node.round])
 
     def _decode(self, node: CloudNode, round_: OpenRound) -> None:
