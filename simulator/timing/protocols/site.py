@@ -135,7 +135,7 @@ class CloudHandler(ABC):
         if self._job is not None:
             network.cloud.withdraw(self._job)
             self._job = None
-        for message in self._replies.values():
+        for message in reversed(self._replies.values()):  # the latest first: none is let go by one before it
             network.downlink.withdraw(message)
         self._replies.clear()
         network.cloud.forget(self._key)

@@ -61,7 +61,7 @@ class Speculate:
         return EdgeState((node.state, self._policy_state))
 
     def close(self) -> None:
-        for message in self._uplinked:
+        for message in reversed(self._uplinked):  # the latest first: none of them is let go by one before it
             if not message.done:
                 self._site.network.uplink.withdraw(message)
         self._cloud.close()
