@@ -1,0 +1,111 @@
+"""Small cells that between them meet all that a column may count, and their books, kept once a session."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from accounts import Account
+from tables_pair import Tables
+
+from simulator import Cell
+
+
+def link(bps: float, delay_s: float, timeout_s: float, loss: float = 0.0, **fields: Any) -> dict[str, Any]:
+    return {
+        "rate": {"kind": "constant", "bps": bps},
+        "delay": {"kind": "constant", "delay_s": delay_s},
+        "loss": {"kind": "bernoulli", "probability": loss},
+        "arq": {"kind": "stop_and_wait", "timeout_s": timeout_s},
+        "header_bits": 104,
+        **fields,
+    }
+
+
+def clock(base_s: float, token_s: float, cached_s: float) -> dict[str, Any]:
+    return {"kind": "affine", "base_s": base_s, "per_token_s": token_s, "per_cached_token_s": cached_s}
+
+
+def many(timeout_s: float) -> dict[str, Any]:
+    return {"arq": {"kind": "selective_repeat", "timeout_s": timeout_s}}
+
+
+ONE_BY_ONE: Final = {"batching": "none", "latency": clock(0.0217, 0.00113, 0.000071)}
+K_SQS: Final = {"kind": "k_sqs", "k": 4, "resolution": 5, "max_drafts": 4}
+BASE: Final[dict[str, Any]] = {
+    "models": {"pair": Tables(), "temperature": 0.8},
+    "workload": {"kind": "closed", "requests": 2, "prompt_tokens": 7, "output_tokens": 15},
+    "scheme": K_SQS,
+    "edge": {"latency": clock(0.0051, 0.00037, 0.000013), "encode_s_per_draft": 0.00123},
+    "uplink": link(9e3, 0.0131, 0.0613),
+    "downlink": link(5e4, 0.0173, 0.0531, **many(0.0531)),
+    "cloud": ONE_BY_ONE,
+    "seed": 3,
+}
+
+
+def asked(devices: int, **fields: Any) -> dict[str, Any]:
+    return {**BASE["workload"], "devices": devices, **fields}
+
+
+CELLS: Final[dict[str, dict[str, Any]]] = {
+    "lossy": {
+        "workload": asked(3, think_s=0.05),
+        "uplink": link(9e3, 0.0131, 0.0613, 0.25, access_s=0.0041),
+        "downlink": link(2e4, 0.0173, 0.0531, 0.3, **many(0.0531)),
+    },
+    "waiting lines": {
+        "workload": asked(3, kind="poisson", rate_per_s=1.5, requests=3),
+        "scheme": {"kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3},
+        "uplink": link(2e4, 0.0131, 0.0613, mtu_bits=144, **many(0.0613)),
+        "downlink": link(1.5e3, 0.0173, 0.0531, sharing="own", **many(0.0531)),
+    },
+    "streamed": {
+        "workload": asked(3, output_tokens=9, deadline_s=1.4),
+        "scheme": "cloud_only",
+        "downlink": link(3.2e3, 0.0173, 0.0531, 0.3, **many(0.0531)),
+        "cloud": {"batching": "none", "latency": clock(0.0037, 0.00113, 0.000071)},
+    },
+    "co-located": {
+        "models": {"pair": Tables()},
+        "workload": asked(2, stop_at_eos=True, prompt_at_cloud=True, output_tokens=21),
+        "scheme": {"kind": "colocated", "max_drafts": 3},
+        "cloud": {**ONE_BY_ONE, "drafter_latency": clock(0.0023, 0.00019, 0.000017)},
+    },
+    "impatient": {
+        "workload": asked(
+            3, deadline_s=1.1, requests=3, absences={"kind": "scheduled", "away": [(2, 0.52, 0.81), (1, 1.47, 1.63)]},
+        ),
+        "uplink": link(8e3, 0.0131, 0.0613, 0.2),
+    },
+    "crashes": {
+        "workload": asked(4),
+        "cloud": {
+            **ONE_BY_ONE,
+            "servers": 2,
+            "failures": {"kind": "scheduled", "away": [(0, 0.2007, 0.3811), (0, 0.6103, 0.7009)]},
+        },
+    },
+    "evictions": {
+        "workload": asked(5, prompt_at_cloud=True, requests=1, output_tokens=24),
+        "cloud": {**ONE_BY_ONE, "kv_tokens": 71},
+    },
+    "fleet": {
+        "workload": asked(3, stop_at_eos=True),
+        "fleet": [
+            {"name": "tight", "count": 1, "scheme": {**K_SQS, "budget_bits": 5, "code": "enumerative"}},
+            {"name": "roomy", "count": 1, "scheme": {**K_SQS, "budget_bits": 40}},
+            {"name": "far", "count": 1, "uplink": link(0.25e3, 0.0311, 0.0933, 0.1)},
+        ],
+    },
+    "s_q": {"scheme": {"kind": "s_q", "k": 5, "resolution": 4, "max_drafts": 3}},
+    "halves": {"scheme": {"kind": "half_top_k", "k": 3, "max_drafts": 5}, "workload": asked(2, output_tokens=12)},
+    "coupled": {"scheme": {"kind": "coupled", "max_drafts": 3}},
+    "edge only": {"scheme": "edge_only"},
+}  # fmt: skip
+
+
+@cache
+def account(name: str) -> Account:
+    """The books of a cell by its name."""
+    return Account(Cell.from_fields(BASE | CELLS[name]))

@@ -1,0 +1,93 @@
+"""A run and its books, kept a second time: every moment, bit and token of small cells over `tables_pair`.
+
+Tokens come from `slow_decoding`, durations from the cell's constant clocks, and what chance and queues decide from the
+attempts and passes that an observer saw (`slow_times`). No table, ledger or station of the run is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, log1p
+
+from plants import Watch
+from seen_requests import Following, RequestSeen, RoundSeen
+from slow_times import Passage
+from tables_pair import END
+
+from channels.uniforms import Uniforms
+from simulator import Cell, CellResult, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Airing, ServerPass
+
+
+class Witness(Watch):
+    """Keeps all that an observer hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.airings: list[Airing] = []
+        self.passes: list[ServerPass] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        self.airings.append(airing)
+
+    def on_pass(self, served: ServerPass) -> None:
+        self.passes.append(served)
+
+
+class Account:
+    """The books of one run of a cell."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.witness = Witness()
+        self.result: CellResult = simulate(cell, self.witness, memory=Memory())
+        self.devices = [each for each in cell.classes for _ in range(each.count)]
+        away = getattr(cell.cloud.failures, "away", ())
+        self.crashes_s = [from_s for _, from_s, _ in away]
+        self.requests = [seen for device in range(len(self.devices)) for seen in self._follow_device(device)]
+        self.over_s = max(seen.finish_s for seen in self.requests)
+
+    @property
+    def rounds(self) -> list[RoundSeen]:
+        return [round_ for seen in self.requests for round_ in seen.rounds]
+
+    @property
+    def answered(self) -> list[RequestSeen]:
+        return [seen for seen in self.requests if seen.outcome == "answered"]
+
+    @property
+    def links(self) -> int:
+        """Uplinks: one for all, and one of each class that has its own."""
+        own = sum(each.uplink is not None for each in self.cell.fleet)
+        return own + (own < len(self.cell.fleet) or not own)
+
+    def messages(self, device: int, way: str) -> Iterator[tuple[RequestSeen, Passage]]:
+        """What a device and the cloud have sent each other on a way, in order."""
+        for request in self.requests:
+            if request.device == device:
+                carried = [each.up if way == "uplink" else each.down for each in request.rounds]
+                first = [request.prompt] if way == "uplink" else []
+                yield from ((request, each) for each in [*first, *carried] if each is not None)
+
+    def _follow_device(self, device: int) -> Iterator[RequestSeen]:
+        work, free_s, arrival_s = self.cell.workload, 0.0, 0.0
+        away = [(from_s, to_s) for who, from_s, to_s in getattr(work.absences, "away", ()) if who == device]
+        for number in range(work.requests):
+            if work.kind == "poisson":
+                u = Uniforms.of(self.cell.seed, "users").uniform(device, number, 2)
+                arrival_s -= log1p(-u) / work.rate_per_s
+            elif number:
+                arrival_s = free_s + work.think_s
+                arrival_s = next((to_s for from_s, to_s in away if from_s <= arrival_s < to_s), arrival_s)
+            end = END if work.stop_at_eos else None
+            seen = RequestSeen(device, number, arrival_s, end_token=end, most_tokens=work.output_tokens)
+            limits = [(arrival_s + (work.deadline_s or inf), "timed_out")]
+            limits += [(from_s, "abandoned") for from_s, _ in away if from_s > arrival_s]
+            saw = self.witness.airings, self.witness.passes, self.crashes_s
+            Following(self.cell, self.devices[device], *saw, seen).follow(max(free_s, arrival_s))
+            end_s, outcome = min(limits)
+            if end_s < seen.finish_s or not seen.finish_s < inf:
+                seen.cut(end_s, outcome)
+            free_s = seen.finish_s
+            yield seen

@@ -1,0 +1,239 @@
+"""One request of a run, seen from its arrival to its end: moments, messages, jobs, and what it did in between.
+
+Durations come from the cell's constant clocks, and what chance and queues decide from the attempts and passes that an
+observer saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf, nan
+
+from slow_decoding import SlowRequest, SlowRound
+from slow_times import DOWNLINK, UPLINK, Passage, Stretch, Times, Visit, visits
+from tables_pair import V
+
+from channels.link.link_config import LinkConfig
+from simulator import Cell
+from simulator.cell.cell import Equipped
+from simulator.results.observer import Airing, ServerPass
+
+ID_BITS = (V - 1).bit_length()
+
+
+@dataclass
+class RoundSeen:
+    """A round and its moments; nan where the request ended before."""
+
+    decoded: SlowRound
+    started_s: float
+    sent_s: float = nan
+    received_s: float = nan
+    verified_s: float = nan
+    answered_s: float = nan
+    passes_end_s: list[float] = field(default_factory=list)
+    """Of the drafter at the edge."""
+    up: Passage | None = None
+    down: Passage | None = None
+    """None of both: nothing crossed the air."""
+
+
+@dataclass
+class RequestSeen:
+    """A request from its arrival to its end."""
+
+    device: int
+    number: int
+    arrival_s: float
+    outcome: str = "answered"
+    finish_s: float = nan
+    rounds: list[RoundSeen] = field(default_factory=list)
+    end_token: int | None = None
+    most_tokens: int = 0
+    times: Times = field(default_factory=Times)
+    prompt: Passage | None = None
+    jobs: list[Visit] = field(default_factory=list)
+    work: list[tuple[float, float]] = field(default_factory=list)
+    """When the device's processor was at it."""
+
+    @property
+    def answers_s(self) -> list[float]:
+        """When the rounds were answered that were."""
+        return [each.answered_s for each in self.rounds if each.answered_s <= self.finish_s]
+
+    @property
+    def committed(self) -> list[int]:
+        """All tokens that were answered, those past the end of the answer included."""
+        return [token for each in self.rounds if each.answered_s <= self.finish_s for token in each.decoded.committed]
+
+    @property
+    def tokens(self) -> list[int]:
+        tokens = self.committed[: self.most_tokens]
+        return tokens[: tokens.index(self.end_token) + 1] if self.end_token in tokens else tokens
+
+    @property
+    def busy_s(self) -> float:
+        return sum(min(to_s, self.finish_s) - from_s for from_s, to_s in self.work if from_s < self.finish_s)
+
+    @cached_property
+    def spent(self) -> dict[str, float]:
+        return self.times.spent(self.arrival_s, self.finish_s)
+
+    def cut(self, end_s: float, outcome: str) -> None:
+        """It has ended before its answer: what was still to come has not been."""
+        self.finish_s, self.outcome = end_s, outcome
+        self.rounds = [each for each in self.rounds if each.started_s < end_s]
+        for each in self.rounds:
+            for moment in ("sent_s", "received_s", "verified_s", "answered_s"):
+                if not getattr(each, moment) <= end_s:
+                    setattr(each, moment, nan)
+
+
+def lines(config: LinkConfig, seen: Iterable[tuple[RequestSeen, Passage]]) -> Iterator[tuple[float, float, bool]]:
+    """Of a device's messages on a link, in order: from when to when a packet was in line or on the air, attempt by
+    attempt, and whether it went out at all."""
+    free_s = 0.0
+    for request, passage in seen:
+        withdrawn_s = inf if passage.delivered_s <= request.finish_s else request.finish_s
+        for packet in range(len(passage.sizes)):
+            since_s = passage.put_s + config.access_s
+            if config.arq.window_packets == 1:
+                since_s = max(since_s, free_s)
+            if since_s >= withdrawn_s:
+                continue
+            for each in passage.attempts(packet):
+                yield since_s, each.left_s, True
+                since_s = each.left_s + config.arq.timeout_s
+            if passage.arrives_s(packet) == inf and since_s < withdrawn_s:
+                yield since_s, withdrawn_s, False
+            free_s = min(passage.arrives_s(packet) + passage.back_s, withdrawn_s)
+
+
+@dataclass
+class Following:
+    """One request, followed through its protocol to its answer, or to where nothing more of it was seen."""
+
+    cell: Cell
+    device: Equipped
+    airings: Sequence[Airing]
+    passes: Sequence[ServerPass]
+    crashes_s: Sequence[float]
+    seen: RequestSeen
+
+    def follow(self, start_s: float) -> None:
+        seen = self.seen
+        self._round(Stretch(1, "edge_queue_s", seen.arrival_s, start_s))
+        self.decoding = SlowRequest(self.cell, seen.device, seen.number, self.device.scheme)
+        key = (seen.device, seen.number)
+        own = [each for each in self.passes if key in each.sessions]
+        self.jobs = visits(own, self.crashes_s)
+        {"speculate": self._speculate, "stream": self._stream, "local": self._local}[self.device.scheme.protocol](
+            start_s
+        )
+
+    def _round(self, *stretches: Stretch) -> None:
+        self.seen.times.stretches += [each for each in stretches if each.from_s < each.to_s]
+
+    def _message(self, way: str, round_: int, bits: int, put_s: float) -> Passage:
+        links = {"uplink": (self.device.uplink, self.device.downlink)}
+        config, other = links.get(way, (self.device.downlink, self.device.uplink))
+        address = (self.seen.device, self.seen.number, round_)
+        airings = [each for each in self.airings if each.link.endswith(way) and each.address == address]
+        return Passage(config, bits, put_s, airings, other.delay.mean_s)
+
+    def _prompt(self, start_s: float) -> float:
+        """When it is in the cloud."""
+        work = self.cell.workload
+        if work.prompt_at_cloud:
+            return start_s
+        bits = 8 * ((work.prompt_tokens * ID_BITS + 1 + 7) // 8)
+        self.seen.prompt = self._message("uplink", 0, bits, start_s)
+        return self.seen.prompt.delivered_s
+
+    def _job(self, submitted_s: float) -> Visit:
+        passes = self.jobs[len(self.seen.jobs)] if len(self.seen.jobs) < len(self.jobs) else []
+        visit = Visit(submitted_s, passes, self.crashes_s)
+        self.seen.jobs.append(visit)
+        return visit
+
+    def _passes_s(self, round_: RoundSeen, from_s: float) -> float:
+        """The drafter's passes of a round at the edge; when they are over."""
+        for number, work in enumerate(round_.decoded.passes):
+            to_s = from_s + self.device.edge.latency.pass_s([work])
+            state = "draft_s" if number or work[1] else "prefill_s"
+            self._round(Stretch(round_.decoded.number, state, from_s, to_s))
+            self.seen.work.append((from_s, to_s))
+            round_.passes_end_s.append(to_s)
+            from_s = to_s
+        return from_s
+
+    def _speculate(self, start_s: float) -> None:
+        seen, prompt_s = self.seen, self._prompt(start_s)
+        prefill = self._job(prompt_s)
+        now_s = start_s
+        for decoded in self.decoding.rounds():
+            number = decoded.number
+            round_ = RoundSeen(decoded, now_s)
+            seen.rounds.append(round_)
+            drafted_s = self._passes_s(round_, now_s)
+            round_.sent_s = drafted_s + self.device.edge.encode_s_per_draft * len(decoded.drafts)
+            self._round(Stretch(number, "encode_s", drafted_s, round_.sent_s))
+            seen.work.append((drafted_s, round_.sent_s))
+            up = round_.up = self._message("uplink", number, decoded.payload_bits, round_.sent_s)
+            self._round(*_behind_prompt(up.stretches(number, UPLINK), prompt_s))
+            round_.received_s = up.delivered_s
+            self._round(Stretch(number, "prompt_uplink_s", round_.received_s, prompt_s))
+            early = prefill.stretches(number, "prefill_s")
+            self._round(*(each._replace(from_s=max(each.from_s, round_.received_s)) for each in early))
+            if not round_.received_s < inf or not prefill.done_s < inf:
+                break
+            job = self._job(max(round_.received_s, prefill.done_s))
+            self._round(*job.stretches(number, "verify_s"))
+            if not self._replied(round_, job.done_s):
+                break
+            now_s = round_.answered_s
+        seen.finish_s = seen.rounds[-1].answered_s
+
+    def _replied(self, round_: RoundSeen, put_s: float) -> bool:
+        """The reply goes down; whether it was seen to arrive."""
+        round_.verified_s = put_s
+        if put_s == inf:
+            return False
+        down = round_.down = self._message("downlink", round_.decoded.number, round_.decoded.reply_bits, put_s)
+        self._round(*down.stretches(round_.decoded.number, DOWNLINK, reply=True))
+        earlier_s = [each.answered_s for each in self.seen.rounds[:-1]]
+        round_.answered_s = max([down.delivered_s, *earlier_s])
+        return round_.answered_s < inf
+
+    def _stream(self, start_s: float) -> None:
+        seen, now_s = self.seen, self._prompt(start_s)
+        self._round(Stretch(1, "prompt_uplink_s", start_s, now_s))
+        for decoded in self.decoding.rounds():
+            round_ = RoundSeen(decoded, start_s if decoded.number == 1 else now_s, now_s, now_s)
+            seen.rounds.append(round_)
+            job = self._job(now_s)
+            self._round(*job.stretches(decoded.number, "cloud_decode_s" if len(seen.jobs) > 1 else "prefill_s"))
+            if not self._replied(round_, job.done_s) and job.done_s == inf:
+                break
+            now_s = job.done_s
+        seen.finish_s = seen.rounds[-1].answered_s
+
+    def _local(self, start_s: float) -> None:
+        now_s = start_s
+        for decoded in self.decoding.rounds():
+            round_ = RoundSeen(decoded, now_s)
+            self.seen.rounds.append(round_)
+            now_s = self._passes_s(round_, now_s)
+            round_.sent_s = round_.received_s = round_.verified_s = round_.answered_s = now_s
+        self.seen.finish_s = now_s
+
+
+def _behind_prompt(stretches: list[Stretch], prompt_s: float) -> Iterator[Stretch]:
+    """Queueing for the uplink is waiting for the prompt, until that is in the cloud."""
+    for each in stretches:
+        if each.state == "uplink_queue_s":
+            yield each._replace(state="prompt_uplink_s", to_s=min(each.to_s, prompt_s))
+            each = each._replace(from_s=max(each.from_s, prompt_s))
+        yield each

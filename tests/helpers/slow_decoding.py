@@ -1,0 +1,215 @@
+"""The rounds of a request, decoded a second time: by loops over the laws of `tables_pair`, as the papers have it.
+
+Only the wire's code and the address of each random number are the shipped ones. What a round's row says of its drafts
+and verdict is recounted from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from slow_drafts import Law, Raced, SlowDraft, Unquantized, drawn_by, halves, lattice
+from tables_pair import END, PROMPTS, P, Q, V, law_after
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from simulator import Cell
+from simulator.schemes.draft_scheme import DraftScheme
+
+Heard = Callable[[int, int], int]
+"""How many leading drafts of a round the cloud hears: of (round, drafts)."""
+
+
+@dataclass
+class SlowRound:
+    """A round from its first draft to its verdict."""
+
+    number: int
+    drafts: Sequence[SlowDraft] = ()
+    measured: Sequence[SlowDraft] = ()
+    """Those that an edge has sparsified and quantized: all but drafts made in the cloud."""
+    judged: Sequence[SlowDraft] = ()
+    """Those up to and including the first rejected."""
+    accepted: int = 0
+    committed: tuple[int, ...] = ()
+    targets: Sequence[Law] = ()
+    """p at each committed token."""
+    passes: Sequence[tuple[int, int]] = ()
+    """(new, cached) tokens of each pass of the drafter at the edge."""
+    payload_bits: int = 0
+    reply_bits: int = 0
+    unverified: Law | None = None
+    """Of a token that nobody verifies: what it was drawn from."""
+
+
+@dataclass
+class SlowRequest:
+    """Request `number` of a device: what it commits, round after round."""
+
+    cell: Cell
+    device: int
+    number: int
+    scheme: DraftScheme
+    heard: Heard = lambda _, drafts: drafts
+    beta: float | None = None
+    """C-SQS's threshold."""
+    text: list[int] = field(default_factory=list)
+    cached: int = 0
+
+    def __post_init__(self) -> None:
+        work = self.cell.workload
+        prompt = PROMPTS[(self.device + self.number * work.devices) % len(PROMPTS)].tokens[: work.prompt_tokens]
+        self.text += prompt
+        self.most, self.end = len(prompt) + work.output_tokens, END if work.stop_at_eos else None
+        self.draft, self.verdict, self.shared = (
+            Uniforms.of(self.cell.seed, purpose).keyed(self.device, self.number)
+            for purpose in ("draft", "verdict", "shared")
+        )
+        self.beta = getattr(self.scheme, "initial", None)
+        self.prompt_tokens = len(prompt)
+
+    @property
+    def remaining(self) -> int:
+        over = len(self.text) > self.prompt_tokens and self.end in self.text[self.prompt_tokens :]
+        return 0 if over else max(0, self.most - len(self.text))
+
+    def law(self, table: np.ndarray, text: Sequence[int]) -> Law:
+        return law_after(table, text[-1], self.cell.models.temperature)
+
+    def rounds(self) -> Iterator[SlowRound]:
+        number = 1
+        one = {"speculate": self._speculated, "stream": self._hosted, "local": self._local}[self.scheme.protocol]
+        while self.remaining:
+            round_ = one(number)
+            self.text += round_.committed
+            yield round_
+            number += 1
+
+    # At the edge.
+
+    def _speculated(self, number: int) -> SlowRound:
+        packets, text, drafts, passes = self.scheme.packets(V), list(self.text), list[SlowDraft](), []
+        betas = [self.beta]
+        most = min(self.scheme.max_drafts, max(1, self.remaining - 1))
+        while len(drafts) < most:
+            passes.append((len(text) - self.cached, self.cached))
+            self.cached = len(text)
+            draft = self._drafted(number, len(drafts), text, [each.sent for each in drafts])
+            if draft is None or (drafts and drafts[0].over_budget):
+                break
+            drafts.append(draft)
+            text.append(draft.sent.token)
+            betas.append(self.beta)
+        parts = self.scheme.encode_parts([each.sent for each in drafts], packets, self.text)
+        round_ = SlowRound(number, drafts, drafts, passes=passes, payload_bits=sum(8 * len(part) for part in parts))
+        self._judge(round_, drafts[: self.heard(number, len(drafts))])
+        self.beta = betas[min(round_.accepted + 1, len(drafts))]
+        self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
+        reply = (self.scheme.max_drafts + 1) * V - 1
+        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8)
+        return round_
+
+    def _drafted(self, number: int, place: int, text: list[int], sent: list[wire.Draft]) -> SlowDraft | None:
+        q = self.law(Q, text)
+        kept = self._kept(q)
+        likely = sorted(kept, key=lambda token: (-q[token], token))
+        over = False
+        if not self._fits(sent, q, kept):
+            if sent:
+                return None
+            prefixes = [sorted(likely[:size]) for size in range(len(kept) - 1, 0, -1)]
+            fitting = next((ids for ids in prefixes if self._fits(sent, q, ids)), None)
+            over = fitting is None
+            kept = prefixes[-1] if fitting is None else fitting
+        counts = self._counts([q[token] for token in kept])
+        weights: Law = counts
+        if self.scheme.kind == "s_q":
+            weights = [q[token] if count else 0.0 for token, count in zip(kept, counts, strict=True)]
+        if self.scheme.kind == "coupled":
+            race = self.shared.exponentials(V, len(text))
+            winner = min(range(V), key=lambda token: race[token] / q[token])
+            return Raced(wire.Draft(winner, np.array([winner]), np.array([1])), q, kept, counts, q, 0.0)
+        token = kept[drawn_by(weights, self.draft.uniform(number, place))]
+        drawn = [weights[kept.index(x)] / sum(weights) if x in kept else 0.0 for x in range(V)]
+        draft = wire.Draft(token, np.array(kept), np.array(counts))
+        return SlowDraft(draft, q, kept, counts, drawn, self._bound(len(kept)), over)
+
+    def _kept(self, q: Law) -> list[int]:
+        if self.beta is not None:
+            kept = [token for token in range(V) if q[token] >= self.beta] or [q.index(max(q))]
+            dropped = sum(q[token] for token in range(V) if token not in kept)
+            self.beta = min(1.0, self.beta - self.scheme.step * (dropped - self.scheme.target))
+            return kept
+        size = getattr(self.scheme, "k", V)
+        return sorted(sorted(range(V), key=lambda token: (-q[token], token))[:size])
+
+    def _counts(self, mass: Law) -> list[int]:
+        if self.scheme.kind == "coupled":
+            return [1] * len(mass)
+        return lattice(mass, self.scheme.resolution) if hasattr(self.scheme, "resolution") else halves(mass)
+
+    def _bound(self, size: int) -> float:
+        if hasattr(self.scheme, "resolution"):
+            return (size // 2) * ((size + 1) // 2) / (size * self.scheme.resolution)
+        return 2.0**-11 + size * 2.0**-25
+
+    def _fits(self, sent: list[wire.Draft], q: Law, kept: list[int]) -> bool:
+        if self.scheme.budget_bits is None:
+            return True
+        counts, packets = self._counts([q[token] for token in kept]), self.scheme.packets(V)
+        dearest = max(
+            packets.length_bits([*sent, wire.Draft(token, np.array(kept), np.array(counts))], self.text)
+            for token, count in zip(kept, counts, strict=True)
+            if count
+        )
+        return dearest <= self.scheme.budget_bits
+
+    # At the verifier.
+
+    def _judge(self, round_: SlowRound, heard: Sequence[SlowDraft]) -> None:
+        text, targets, coupled = list(self.text), list[Law](), self.scheme.kind == "coupled"
+        for place, draft in enumerate(heard):
+            p, token = self.law(P, text), draft.sent.token
+            targets.append(p)
+            stands = self.verdict.uniform(round_.number, place) * draft.qhat[token] < p[token]
+            if coupled:
+                race = self.shared.exponentials(V, len(text))
+                own = min(range(V), key=lambda each: race[each] / p[each])
+                stands = own == token
+            if not stands:
+                rest = [max(0.0, a - b) for a, b in zip(p, draft.qhat, strict=True)]
+                text.append(own if coupled else drawn_by(rest, self.verdict.uniform(round_.number, len(heard))))
+                break
+            text.append(token)
+            round_.accepted += 1
+        else:
+            p = self.law(P, text)
+            targets.append(p)
+            race = self.shared.exponentials(V, len(text))
+            own = min(range(V), key=lambda each: race[each] / p[each])
+            text.append(own if coupled else drawn_by(p, self.verdict.uniform(round_.number, len(heard))))
+        round_.judged = heard[: round_.accepted + 1]
+        round_.committed, round_.targets = tuple(text[len(self.text) :]), targets
+
+    def _hosted(self, number: int) -> SlowRound:
+        limit = self.scheme.drafts
+        drafts, text = list[SlowDraft](), list(self.text)
+        while len(drafts) < min(limit, max(1, self.remaining - 1)):
+            q = self.law(Q, text)
+            token = drawn_by(q, self.draft.uniform(number, len(drafts)))
+            drafts.append(Unquantized(wire.Draft(token, np.arange(V), np.ones(V, int)), q, range(V), (), q, 0.0))
+            text.append(token)
+        round_ = SlowRound(number, drafts)
+        self._judge(round_, drafts)
+        width = (V - 1).bit_length()
+        round_.reply_bits = 8 * ((len(round_.committed) * width + 1 + 7) // 8)
+        return round_
+
+    def _local(self, number: int) -> SlowRound:
+        q, p = self.law(Q, self.text), self.law(P, self.text)
+        token = drawn_by(q, self.draft.uniform(number, 0))
+        new = len(self.text) - self.cached
+        passes, self.cached = [(new, self.cached)], len(self.text)
+        return SlowRound(number, committed=(token,), targets=[p], passes=passes, unverified=q)

@@ -1,0 +1,110 @@
+"""A draft and what it does to the law of the output, by loops over the laws of `tables_pair`, as the papers have it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from tables_pair import V
+
+from channels.codec import wire
+
+Law = Sequence[float]
+
+
+@dataclass(frozen=True)
+class SlowDraft:
+    """One draft and the laws around it."""
+
+    sent: wire.Draft
+    q: Law
+    kept: Sequence[int]
+    counts: Sequence[int]
+    drawn: Law
+    """What it was drawn from, over the whole vocabulary."""
+    bound: float
+    """The most that quantizing may move a law on that many tokens."""
+    over_budget: bool = False
+
+    @property
+    def qhat(self) -> Law:
+        law = [0.0] * V
+        for token, count in zip(self.kept, self.counts, strict=True):
+            law[token] = count / sum(self.counts)
+        return law
+
+    @property
+    def dropped_mass(self) -> float:
+        return sum(mass for token, mass in enumerate(self.q) if token not in self.kept)
+
+    @property
+    def coded_size(self) -> int:
+        """Ids that cross the air."""
+        return sum(count > 0 for count in self.counts)
+
+    def rejection_bound(self, p: Law) -> float:
+        return distance(self.q, p) + self.dropped_mass + self.bound
+
+    def output_law(self, p: Law) -> list[float]:
+        """Of the token that its position commits: each draft that may be drawn, kept or replaced."""
+        law, rest = [0.0] * V, [max(0.0, a - b) for a, b in zip(p, self.qhat, strict=True)]
+        for draft, mass in enumerate(self.drawn):
+            kept = min(1.0, p[draft] / self.qhat[draft]) if mass else 0.0
+            law[draft] += mass * kept
+            for token in range(V):
+                law[token] += mass * (1 - kept) * rest[token] / sum(rest)
+        return law
+
+    @property
+    def tv_quantization(self) -> float:
+        held = sum(self.q[token] for token in self.kept)
+        return distance([self.q[x] / held if x in self.kept else 0.0 for x in range(V)], self.qhat)
+
+
+class Unquantized(SlowDraft):
+    """A draft from q itself, of which no counts are sent."""
+
+    @property
+    def coded_size(self) -> int:
+        return 1
+
+    @property
+    def qhat(self) -> Law:
+        return self.q
+
+
+class Raced(Unquantized):
+    """The winner of a race that the cloud runs too."""
+
+    def rejection_bound(self, p: Law) -> float:
+        """1 - (1 - TV) / (1 + TV) (Daliri, Musco, Suresh)."""
+        return 1 - (1 - distance(self.q, p)) / (1 + distance(self.q, p))
+
+
+def distance(one: Law, other: Law) -> float:
+    """Total variation: what one law has more than the other."""
+    return sum(max(0.0, a - b) for a, b in zip(one, other, strict=True))
+
+
+def drawn_by(weights: Law, u: float) -> int:
+    """The first index at which the running sum exceeds u of the whole."""
+    sums = list(accumulate(weights))
+    return next(index for index, mass in enumerate(sums) if mass > u * sums[-1])
+
+
+def lattice(mass: Law, resolution: int) -> list[int]:
+    """Counts with that sum: each rounded, and what is left over given where it was rounded farthest (Reznik 2011)."""
+    grid = [round(each / sum(mass) * 2**40) for each in mass]
+    counts = [(2 * resolution * g + 2**40) >> 41 for g in grid]
+    order = sorted(range(len(mass)), key=lambda i: (2**40 * counts[i] - resolution * grid[i], i))
+    missing = resolution - sum(counts)
+    for i in order[:missing] if missing > 0 else order[missing:] if missing else []:
+        counts[i] += 1 if missing > 0 else -1
+    return counts
+
+
+def halves(mass: Law) -> list[int]:
+    """Half-precision floats, in units of 2^-24."""
+    return [int(struct.unpack("e", struct.pack("e", each / sum(mass)))[0] * 2**24) for each in mass]

@@ -1,0 +1,159 @@
+"""When everything happened in a run, recounted from what an observer saw: attempts of packets, and passes.
+
+A message's way through a link and a job's way through the cloud become stretches of time, each in one state. What a
+request did at an instant is then a question to a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf, isnan
+from typing import NamedTuple
+
+from channels.link.link_config import LinkConfig
+from simulator.results.observer import Airing, ServerPass
+
+UPLINK = {
+    "queue": "uplink_queue_s",
+    "transmit": "uplink_transmit_s",
+    "retransmit": "retransmit_s",
+    "propagation": "propagation_s",
+    "timeout_wait": "timeout_wait_s",
+}
+DOWNLINK = UPLINK | {"queue": "downlink_queue_s", "transmit": "downlink_s", "retransmit": "downlink_s"}
+PARTS = (
+    "prompt_uplink_s", "edge_queue_s", "prefill_s", "draft_s", "encode_s", "uplink_queue_s", "uplink_transmit_s",
+    "retransmit_s", "propagation_s", "timeout_wait_s", "cloud_queue_s", "cloud_decode_s", "verify_s",
+    "downlink_queue_s", "downlink_s",
+)  # fmt: skip
+"""All that a request may be doing."""
+
+
+class Stretch(NamedTuple):
+    """From one instant to another a round was in a state; `reply`: and its reply on the way."""
+
+    round: int
+    state: str
+    from_s: float
+    to_s: float
+    reply: bool = False
+
+
+@dataclass
+class Passage:
+    """A message on a link: put there at an instant, cut into packets, each sent until it arrives."""
+
+    config: LinkConfig
+    payload_bits: int
+    put_s: float
+    airings: Sequence[Airing]
+    back_s: float
+    """How long an acknowledgement travels."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """Of its packets, header included."""
+        header, mtu = self.config.header_bits, self.config.mtu_bits
+        if mtu is None:
+            return [self.payload_bits + header]
+        room = mtu - header
+        return [min(room, self.payload_bits - begun) + header for begun in range(0, self.payload_bits, room)]
+
+    def attempts(self, packet: int) -> list[Airing]:
+        return sorted((each for each in self.airings if each.fragment == packet), key=lambda each: each.attempt)
+
+    def arrives_s(self, packet: int) -> float:
+        """Its first arrival; inf where none was seen."""
+        return min((each.arrives_s for each in self.attempts(packet) if not isnan(each.arrives_s)), default=inf)
+
+    @property
+    def delivered_s(self) -> float:
+        return max(self.arrives_s(packet) for packet in range(len(self.sizes)))
+
+    def bits(self, until_s: float) -> int:
+        """Put on the air for it until then."""
+        sizes = self.sizes
+        return sum(sizes[each.fragment] for each in self.airings if each.began_s <= until_s)
+
+    def times_sent(self, until_s: float) -> int:
+        return sum(each.began_s <= until_s for each in self.airings)
+
+    def states(self, packet: int) -> list[tuple[str, float, float]]:
+        """What a packet did, from its message's coming to its arrival and on."""
+        found, since_s = list[tuple[str, float, float]](), self.put_s
+        for each in self.attempts(packet):
+            found.append(("queue", since_s, each.began_s))
+            found.append(("retransmit" if each.attempt else "transmit", each.began_s, each.left_s))
+            if not isnan(each.arrives_s):
+                return [*found, ("propagation", each.left_s, inf)]
+            since_s = each.left_s + self.config.arq.timeout_s
+            found.append(("timeout_wait", each.left_s, since_s))
+        return [*found, ("queue", since_s, inf)]
+
+    def stretches(self, round_: int, names: dict[str, str], reply: bool = False) -> list[Stretch]:
+        """The message does what the first of its packets does that is not acknowledged."""
+        found, since_s, over_s = list[Stretch](), self.put_s, self.delivered_s
+        for packet in range(len(self.sizes)):
+            acked_s = min(over_s, self.arrives_s(packet) + self.back_s)
+            for state, from_s, to_s in self.states(packet):
+                found.append(Stretch(round_, names[state], max(from_s, since_s), min(to_s, acked_s), reply))
+            since_s = max(since_s, acked_s)
+        return [each for each in found if each.from_s < each.to_s]
+
+
+@dataclass
+class Visit:
+    """A job in the cloud, and the passes that it took part in."""
+
+    submitted_s: float
+    passes: Sequence[ServerPass]
+    crashes_s: Iterable[float]
+
+    @property
+    def done_s(self) -> float:
+        """When its pass ended that no crash cut short; inf where none did."""
+        return next((each.ended_s for each in self.passes if each.ended_s not in self.crashes_s), inf)
+
+    def stretches(self, round_: int, state: str) -> list[Stretch]:
+        found, since_s = list[Stretch](), self.submitted_s
+        for each in self.passes:
+            found += [Stretch(round_, "cloud_queue_s", since_s, each.began_s)]
+            found += [Stretch(round_, state, each.began_s, each.ended_s)]
+            since_s = each.ended_s
+        return found if self.done_s < inf else [*found, Stretch(round_, "cloud_queue_s", since_s, inf)]
+
+    def left_s(self, withdrawn_s: float) -> float:
+        """When it was gone from the cloud, given when nobody wanted it any more: in a pass it stays to the end."""
+        under_way = [each.ended_s for each in self.passes if each.began_s <= withdrawn_s <= each.ended_s]
+        return min(self.done_s, *under_way, withdrawn_s) if not under_way else min(self.done_s, *under_way)
+
+
+def visits(passes: Sequence[ServerPass], crashes_s: Sequence[float]) -> list[list[ServerPass]]:
+    """The passes of one session, job by job: one that a crash cut short belongs to the next."""
+    jobs: list[list[ServerPass]] = [[]]
+    for each in passes:
+        jobs[-1].append(each)
+        if each.ended_s not in crashes_s:
+            jobs.append([])
+    return jobs
+
+
+@dataclass
+class Times:
+    """What one request did when: stretches of rounds that may overlap."""
+
+    stretches: list[Stretch] = field(default_factory=list)
+
+    def spent(self, from_s: float, to_s: float) -> dict[str, float]:
+        """Seconds by state. An instant is what the oldest round without a reply on the way does then, or, where all
+        have one, the oldest reply."""
+        cuts = {from_s, to_s, *(each.from_s for each in self.stretches), *(each.to_s for each in self.stretches)}
+        spent: dict[str, float] = {}
+        for begin_s, end_s in pairwise(sorted(cut for cut in cuts if from_s <= cut <= to_s)):
+            here = [each for each in self.stretches if each.from_s <= begin_s and end_s <= each.to_s]
+            assert here, f"nothing is said of {begin_s} to {end_s} s"
+            state = min(here, key=lambda each: (each.reply, each.round)).state
+            spent[state] = spent.get(state, 0.0) + end_s - begin_s
+        return spent

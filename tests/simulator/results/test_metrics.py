@@ -1,0 +1,240 @@
+"""Every metric of a cell, and each part of its latency per token, beside a value recounted from what was seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import pytest
+from accounted_cells import CELLS, account
+from accounts import Account
+from column_checks import alike, idle, names_differ, same
+from seen_requests import RequestSeen, lines
+from slow_decoding import SlowRound
+from slow_drafts import Law, SlowDraft, distance
+from slow_times import PARTS
+
+from simulator.results.columns import BREAKDOWN
+from simulator.results.metrics import METRICS
+
+Value = Callable[[Account], float]
+
+
+def over(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else math.nan
+
+
+def mean(values: Iterable[float]) -> float:
+    kept = list(values)
+    return over(math.fsum(kept), len(kept))
+
+
+def quantile(values: Iterable[float], share: float) -> float:
+    """Between neighbours in order, in proportion."""
+    ordered = sorted(values)
+    low = int(place := share * (len(ordered) - 1))
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+def tokens(run: Account) -> int:
+    """Of all requests."""
+    return sum(len(request.tokens) for request in run.requests)
+
+
+def answered_tokens(run: Account) -> int:
+    return sum(len(request.tokens) for request in run.answered)
+
+
+def latency_s(request: RequestSeen) -> float:
+    return request.finish_s - request.arrival_s
+
+
+def tpot_s(request: RequestSeen) -> float:
+    return (request.answers_s[-1] - request.answers_s[0]) / max(1, len(request.tokens) - 1)
+
+
+def per_token_s(run: Account) -> list[float]:
+    return [latency_s(request) / len(request.tokens) for request in run.answered]
+
+
+def sent(run: Account) -> list[SlowRound]:
+    """The rounds whose payload was sent, or begun in the cloud."""
+    return [round_.decoded for round_ in run.rounds if not math.isnan(round_.sent_s)]
+
+
+def judged(run: Account) -> list[SlowRound]:
+    return [round_.decoded for round_ in run.rounds if not math.isnan(round_.verified_s)]
+
+
+def drafts(run: Account) -> int:
+    return sum(len(round_.drafts) for round_ in sent(run))
+
+
+def speculative(run: Account) -> int:
+    return sum(len(round_.drafts) > 0 for round_ in sent(run))
+
+
+def verified(run: Account) -> list[tuple[SlowDraft, Law]]:
+    return [pair for round_ in judged(run) for pair in zip(round_.judged, round_.targets, strict=False)]
+
+
+def rejections(run: Account) -> int:
+    return sum(len(round_.judged) - round_.accepted for round_ in judged(run))
+
+
+def committed(run: Account) -> list[tuple[int, Law]]:
+    return [pair for round_ in judged(run) for pair in zip(round_.committed, round_.targets, strict=True)]
+
+
+def per_draft(measure: Callable[[SlowDraft], float]) -> Value:
+    return lambda run: over(sum(measure(draft) for round_ in sent(run) for draft in round_.measured), drafts(run))
+
+
+def per_verified(measure: Callable[[SlowDraft, Law], float]) -> Value:
+    return lambda run: over(sum(measure(draft, p) for draft, p in verified(run)), len(verified(run)))
+
+
+def tv_output(run: Account) -> float:
+    drafted = sum(distance(draft.output_law(p), p) for draft, p in verified(run))
+    alone = sum(distance(each.unverified, each.targets[0]) for each in judged(run) if each.unverified is not None)
+    return over(drafted + alone, len(committed(run)))
+
+
+def bits_sent(run: Account, way: str) -> int:
+    return sum(each.bits(math.inf) for device in range(len(run.devices)) for _, each in run.messages(device, way))
+
+
+def links(run: Account, way: str) -> list[float]:
+    """The share of the time that each link of a way is taken."""
+    busy_s: dict[str, float] = {each.link: 0.0 for each in run.witness.airings if each.link.endswith(way)}
+    for each in run.witness.airings:
+        if each.link in busy_s:
+            busy_s[each.link] += each.left_s - each.began_s
+    lanes = len(run.devices) if getattr(run.cell, way).sharing.lane_per_device else 1
+    return [each_s / lanes / run.over_s for each_s in busy_s.values()]
+
+
+def in_line(run: Account, way: str) -> list[tuple[float, float, bool]]:
+    """From when to when each packet was there, and whether it went out."""
+    configs = [getattr(each, way) for each in run.devices]
+    return [each for device, config in enumerate(configs) for each in lines(config, run.messages(device, way))]
+
+
+def queue(run: Account, way: str) -> float:
+    return sum(min(gone_s, run.over_s) - since_s for since_s, gone_s, _ in in_line(run, way)) / run.over_s
+
+
+def cloud_s(run: Account) -> float:
+    return math.fsum(each.ended_s - each.began_s for each in run.witness.passes)
+
+
+def cloud_busy(run: Account) -> float:
+    return cloud_s(run) / run.cell.cloud.servers / run.over_s
+
+
+def cloud_queue(run: Account) -> float:
+    here = [
+        min(job.left_s(request.finish_s), run.over_s) - job.submitted_s
+        for request in run.requests
+        for job in request.jobs
+        if job.submitted_s < request.finish_s
+    ]
+    return math.fsum(here) / run.over_s
+
+
+def evictions(run: Account) -> int:
+    """Sessions that came back to find nothing cached, though no crash had lost it."""
+    lost, last_s = 0, dict[tuple[int, int], float]()
+    for each in run.witness.passes:
+        for session, (_, cached) in zip(each.sessions, each.work, strict=True):
+            lost += session in last_s and not cached and last_s[session] not in run.crashes_s
+            last_s[session] = each.ended_s
+    return lost
+
+
+def share(outcome: str) -> Value:
+    return lambda run: mean(request.outcome == outcome for request in run.requests)
+
+
+def of_answered(measure: Callable[[RequestSeen], float]) -> Value:
+    return lambda run: mean(map(measure, run.answered))
+
+
+def part(state: str) -> Value:
+    return lambda run: over(math.fsum(each.spent.get(state, 0.0) for each in run.answered), answered_tokens(run))
+
+
+def span_s(run: Account) -> float:
+    return max(each.finish_s for each in run.answered) - min(each.arrival_s for each in run.requests)
+
+
+EXPECTED: Final[dict[str, Value]] = {
+    "answered": share("answered"),
+    "timed_out": share("timed_out"),
+    "abandoned": share("abandoned"),
+    "latency_s": of_answered(latency_s),
+    "ttft_s": of_answered(lambda request: request.answers_s[0] - request.arrival_s),
+    "tpot_s": of_answered(tpot_s),
+    "tpot_p95_s": lambda run: quantile(map(tpot_s, run.answered), 0.95),
+    "latency_per_token_s": lambda run: over(math.fsum(map(latency_s, run.answered)), answered_tokens(run)),
+    "latency_per_token_p50_s": lambda run: quantile(per_token_s(run), 0.5),
+    "latency_per_token_p90_s": lambda run: quantile(per_token_s(run), 0.9),
+    "latency_per_token_p99_s": lambda run: quantile(per_token_s(run), 0.99),
+    "tokens_per_s": lambda run: answered_tokens(run) / span_s(run),
+    "payload_bits_per_token": lambda run: over(sum(each.payload_bits for each in sent(run)), tokens(run)),
+    "uplink_bits_per_token": lambda run: over(bits_sent(run, "uplink"), tokens(run)),
+    "downlink_bits_per_token": lambda run: over(bits_sent(run, "downlink"), tokens(run)),
+    "payload_bits_per_draft": lambda run: over(sum(each.payload_bits for each in sent(run)), drafts(run)),
+    "draft_length": lambda run: over(drafts(run), speculative(run)),
+    "accepted_per_round": lambda run: over(sum(each.accepted for each in judged(run)), speculative(run)),
+    "acceptance_rate": lambda run: over(sum(each.accepted for each in judged(run)), len(verified(run))),
+    "resampling_per_round": lambda run: over(rejections(run), speculative(run)),
+    "resampling_per_draft": lambda run: over(rejections(run), len(verified(run))),
+    "resampling_per_token": lambda run: over(rejections(run), tokens(run)),
+    "support_size": per_draft(lambda draft: len(draft.kept)),
+    "coded_size": per_draft(lambda draft: draft.coded_size),
+    "dropped_mass": per_draft(lambda draft: draft.dropped_mass),
+    "tv_quantization": per_draft(lambda draft: draft.tv_quantization),
+    "tv_mismatch": per_verified(lambda draft, p: distance(draft.q, p)),
+    "tv_qhat": per_verified(lambda draft, p: distance(draft.qhat, p)),
+    "rejection_bound": per_verified(lambda draft, p: draft.rejection_bound(p)),
+    "tv_output": tv_output,
+    "verifier_nll_per_token": lambda run: mean(-math.log(p[token]) for token, p in committed(run)),
+    "over_budget_per_round": lambda run: over(
+        sum(any(draft.over_budget for draft in each.measured) for each in sent(run)), speculative(run)
+    ),
+    "tail_tokens": lambda run: mean(len(each.committed) - len(each.tokens) for each in run.requests),
+    "cloud_s_per_token": lambda run: over(cloud_s(run), tokens(run)),
+    "edge_busy": lambda run: mean(
+        sum(each.busy_s for each in run.requests if each.device == device) / run.over_s
+        for device in range(len(run.devices))
+    ),
+    "uplink_busy": lambda run: sum(links(run, "uplink")) / run.links,
+    "cloud_busy": cloud_busy,
+    "downlink_busy": lambda run: mean(links(run, "downlink") or [0.0]),
+    "overloaded": lambda run: max([cloud_busy(run), *links(run, "uplink"), *links(run, "downlink")]) >= 0.95,
+    "uplink_queue": lambda run: queue(run, "uplink"),
+    "cloud_queue": cloud_queue,
+    "downlink_queue": lambda run: queue(run, "downlink"),
+    "dropped_packets": lambda run: sum(not went for way in ("uplink", "downlink") for *_, went in in_line(run, way)),
+    "cloud_evictions": evictions,
+    **{state: part(state) for state in PARTS},
+}
+
+
+@pytest.mark.parametrize("metric", EXPECTED)
+def test_a_metric_is_what_was_seen(metric: str) -> None:
+    for cell in CELLS:
+        same([account(cell).result.summary[metric]], [EXPECTED[metric](account(cell))], f"cell {cell!r}")
+
+
+def test_every_metric_is_expected_to_be_something() -> None:
+    assert not names_differ([*METRICS, *BREAKDOWN], EXPECTED)
+    assert all(not names_differ(account(cell).result.summary, EXPECTED) for cell in CELLS)
+
+
+def test_no_two_metrics_could_be_swapped_unnoticed() -> None:
+    columns = {name: [value(account(cell)) for cell in CELLS] for name, value in EXPECTED.items()}
+    assert not alike(columns) and not idle(columns)
