@@ -36,26 +36,26 @@ class DivergenceMeter:
         """What was received beside what was sent (I8), and the divergences of the verified drafts; p [L+1, V]."""
         assert self._sent is not None, "I3: a round is judged that was not sent"
         self._drafter.catch_up()
-        heard = self._sent.drafts[: len(received.drafts)]
+        arrived = self._sent.drafts[: len(received.drafts)]
         acceptance = self._scheme.families.acceptance
-        check_received(heard, received, carries_law=not acceptance.races)
-        heard = heard[: verdict.accepted + 1]
-        text = self._sent.context()[: len(self._sent.committed) + len(heard)]
-        q = np.concatenate([self._drafter.known(text[: len(text) - len(heard) + n]) for n in range(len(heard))])
-        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in heard])
+        check_received(arrived, received, carries_law=not acceptance.races)
+        arrived = arrived[: verdict.accepted + 1]
+        text = self._sent.context()[: len(self._sent.committed) + len(arrived)]
+        q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
+        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
         if acceptance.races:
-            states = [self._sent.state, *(drafted.state for drafted in heard)]
-            raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, heard, strict=False)])
+            states = [self._sent.state, *(drafted.state for drafted in arrived)]
+            raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, arrived, strict=False)])
             return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
-        qhat = received.qhat[: len(heard)]
-        return diverge(p, q, qhat, slack, drawn_laws(heard, q), acceptance, verdict, committed)
+        qhat = received.qhat[: len(arrived)]
+        return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed)
 
 
-def check_received(heard: Sequence[Drafted], received: Received, *, carries_law: bool) -> None:
+def check_received(arrived: Sequence[Drafted], received: Received, *, carries_law: bool) -> None:
     """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""
-    tokens = [drafted.draft.token for drafted in heard]
+    tokens = [drafted.draft.token for drafted in arrived]
     assert received.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-    for drafted, law in zip(heard if carries_law else (), received.qhat, strict=False):
+    for drafted, law in zip(arrived if carries_law else (), received.qhat, strict=False):
         ids, counts = drafted.draft.support, drafted.draft.counts
         same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], counts / counts.sum())
         assert same, "I8: the qhat received is not the qhat sent"

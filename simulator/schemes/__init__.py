@@ -15,8 +15,8 @@ from simulator.schemes.draft_scheme import DraftScheme as DraftScheme
 from simulator.schemes.draft_scheme import Families as Families
 from simulator.schemes.draft_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.draw import Draw as Draw
-from simulator.schemes.half import HalfDense as HalfDense
-from simulator.schemes.half import HalfTopK as HalfTopK
+from simulator.schemes.half_precision import HalfDense as HalfDense
+from simulator.schemes.half_precision import HalfTopK as HalfTopK
 from simulator.schemes.hosted import CloudOnly as CloudOnly
 from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf, nan
-from typing import Final
 
 import simpy
 
@@ -20,6 +19,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
+from simulator.timing.lanes import Lanes
 from simulator.timing.later import later
 from simulator.timing.messages import (
     PROPAGATION,
@@ -32,8 +32,6 @@ from simulator.timing.messages import (
     Message,
     Port,
 )
-
-_SHARED_LANE: Final = -1
 
 
 class Link:
@@ -59,20 +57,17 @@ class Link:
         self.dropped = 0
         self.bits_sent = 0
         self._travelling = 0
-        self._uniforms = uniforms
-        self._reverse_delay_s = reverse_delay_s
         self._observer = observer
-        self._ports: dict[int, Port] = {}
-        self._lanes: dict[int, Lane] = {}
+        self._lanes = Lanes(env, config, uniforms, reverse_delay_s)
 
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
-        return self._travelling + sum(lane.server.present for lane in self._lanes.values())
+        return self._travelling + self._lanes.present
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        port = self._ports.get(device)
+        port = self._lanes.ports.get(device)
         if port is None:
             return SeenLink()
         return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
@@ -92,7 +87,7 @@ class Link:
         if message.done:
             return
         index = message.index
-        port = self._ports.get(index[0]) or self._open_port(index[0])
+        port = self._lanes.ports.get(index[0]) or self._open_port(index[0])
         sizes = self.config.packets_bits(message.bits, message.parts_bits if len(message.content) > 1 else ())
         message.missing = message.unacked = len(sizes)
         port.unacked_packets += len(sizes)
@@ -102,6 +97,11 @@ class Link:
                 self._enqueue(packet)
         if packets[0].state is QUEUE and not self.config.access_s:
             message.report(message, QUEUE)
+
+    def _open_port(self, device: int) -> Port:
+        port = self._lanes.open_port(device)
+        self.station.servers = len(self._lanes)
+        return port
 
     def _enqueue(self, packet: Fragment) -> None:
         self.sent += 1
@@ -294,26 +294,6 @@ class Link:
         if packet.visit is not None:
             self.station.leave(packet.visit)
             packet.visit = None
-
-    # What it is made of.
-
-    def _open_port(self, device: int) -> Port:
-        key = device if self.config.sharing.lane_per_device else _SHARED_LANE
-        lane = self._lanes.get(key) or self._open_lane(key)
-        port = self._ports[device] = Port(self.config.arq.sender(), lane, self._reverse_delay_s(device))
-        return port
-
-    def _open_lane(self, key: int) -> Lane:
-        config = self.config
-        rate, loss, delay, ack = (self._uniforms.under(key + 1, purpose) for purpose in range(4))
-        lane = self._lanes[key] = Lane(
-            server=config.sharing.transmitter(config.rate.curve(rate), self.env.now),
-            loss=config.loss.process(loss),
-            delay=config.delay.process(delay),
-            ack_loss=config.arq.ack_loss.process(ack),
-        )
-        self.station.servers = len(self._lanes)
-        return lane
 
 
 def _airing(link: str, packet: Fragment, began_s: float, left_s: float, arrives_s: float) -> Airing:

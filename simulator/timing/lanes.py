@@ -1,0 +1,59 @@
+"""Where packets enter a link, and the transmitters behind: one for all devices, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import simpy
+
+from channels.link.link_config import LinkConfig
+from channels.uniforms import Uniforms
+from simulator.timing.messages import Lane, Port
+
+_SHARED: Final = -1
+
+
+class Lanes:
+    """The lanes and ports of one link, each opened when it is first needed."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        config: LinkConfig,
+        uniforms: Uniforms,
+        reverse_delay_s: Callable[[int], float],
+    ) -> None:
+        self.ports: dict[int, Port] = {}
+        """By device."""
+        self._env = env
+        self._config = config
+        self._uniforms = uniforms
+        self._reverse_delay_s = reverse_delay_s
+        self._lanes: dict[int, Lane] = {}
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def present(self) -> int:
+        """Packets queued or on the air."""
+        return sum(lane.server.present for lane in self._lanes.values())
+
+    def open_port(self, device: int) -> Port:
+        """The port of a device that has none yet."""
+        key = device if self._config.sharing.lane_per_device else _SHARED
+        lane = self._lanes.get(key) or self._open(key)
+        port = self.ports[device] = Port(self._config.arq.sender(), lane, self._reverse_delay_s(device))
+        return port
+
+    def _open(self, key: int) -> Lane:
+        config = self._config
+        rate, loss, delay, ack = (self._uniforms.under(key + 1, purpose) for purpose in range(4))
+        lane = self._lanes[key] = Lane(
+            server=config.sharing.transmitter(config.rate.curve(rate), self._env.now),
+            loss=config.loss.process(loss),
+            delay=config.delay.process(delay),
+            ack_loss=config.arq.ack_loss.process(ack),
+        )
+        return lane
