@@ -72,11 +72,16 @@ def sweep(
 def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of `parts` as one table in the order of `cells`, whatever the order they came in.
 
-    So are its columns: those of the first part first, then what later ones add.
+    So are its columns: those of the first part first, then what later ones add. A whole number stays one where other
+    cells have no such field: what a cell's row says does not depend on the cells beside it (I6).
     """
     order = {cell.id: place for place, cell in enumerate(cells)}
     parts = sorted(parts, key=lambda part: min(order[cell] for cell in part["cell"]))
     frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    for name in frame.columns[frame.dtypes == "float64"]:
+        given = [part[name] for part in parts if name in part and part[name].notna().any()]
+        if given and all(column.dtype == "int64" for column in given):
+            frame[name] = frame[name].astype("Int64")
     return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from cells import SCHEMES, busy, cell
 from plants import ran
 
-from simulator import simulate, sweep
+from simulator import Cell, simulate, sweep
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
 from simulator.sweeps.sweep import in_order
@@ -43,6 +43,19 @@ def test_i6_parts_that_come_in_another_order_make_the_same_table() -> None:
     table = in_order(cells, parts)
     for others in itertools.permutations(parts):
         pd.testing.assert_frame_equal(in_order(cells, others), table)
+
+
+def test_i6_a_row_says_the_same_whatever_cells_are_beside_it(tmp_path: Path) -> None:
+    """In the very characters of cells.csv, where another kind of scheme has no such field, or a fraction in it."""
+
+    def row(folder: Path, of: Cell) -> dict[str, str]:
+        table = pd.read_csv(folder / "cells.csv", dtype=str, keep_default_na=False)
+        return {name: value for name, value in table.set_index("cell").loc[of.id].items() if value}
+
+    one = cell({"kind": "k_sqs", "budget_bits": 300})
+    sweep([one], tmp_path / "alone")
+    sweep([cell("cloud_only"), one, cell({"kind": "half_top_k", "budget_bits": None})], tmp_path / "beside")
+    assert row(tmp_path / "alone", one) == row(tmp_path / "beside", one)
 
 
 def test_i6_a_cluster_gives_the_same_tables(tmp_path: Path) -> None:
