@@ -1,0 +1,125 @@
+"""What an observer of both ends measures of a round, beside the exact laws of a pair of tables, scheme by scheme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+import pandas as pd
+import pytest
+from accounted_cells import BASE, asked, link
+from accounts import Witness
+from column_checks import same
+from slow_decoding import Heard, SlowRequest, SlowRound
+from slow_drafts import Law, SlowDraft, distance
+
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+
+SCHEMES: Final[dict[str, dict[str, object]]] = {
+    "k_sqs": {"kind": "k_sqs", "k": 3, "resolution": 3, "max_drafts": 4},
+    "k_sqs, finer": {"kind": "k_sqs", "k": 6, "resolution": 40, "max_drafts": 4},
+    "c_sqs": {"kind": "c_sqs", "initial": 0.1, "step": 0.05, "target": 0.05, "resolution": 7, "max_drafts": 4},
+    "dense": {"kind": "dense", "resolution": 11, "max_drafts": 3},
+    "half_top_k": {"kind": "half_top_k", "k": 4, "max_drafts": 4},
+    "half_dense": {"kind": "half_dense", "max_drafts": 4},
+    "s_q": {"kind": "s_q", "k": 3, "resolution": 3, "max_drafts": 4},
+    "coupled": {"kind": "coupled", "max_drafts": 4},
+    "colocated": {"kind": "colocated", "max_drafts": 4},
+    "cloud_only": {"kind": "cloud_only"},
+    "edge_only": {"kind": "edge_only"},
+    "partial": {"kind": "k_sqs", "k": 3, "resolution": 3, "max_drafts": 4, "budget_bits": None, "partial": True},
+}
+BIASED: Final = {"s_q", "edge_only"}
+
+
+@cache
+def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
+    """The rounds of a scheme by the simulator, and by the tables; both in order."""
+    uplink = link(2e4, 0.0131, 0.0613, 0.3)
+    cell = Cell.from_fields(BASE | {"scheme": SCHEMES[name], "uplink": uplink, "workload": asked(2, output_tokens=40)})
+    witness = Witness()
+    rounds = simulate(cell, witness, memory=Memory()).rounds.sort_values(["device", "request", "round"])
+    slow = [
+        round_
+        for device in range(2)
+        for number in range(2)
+        for round_ in SlowRequest(cell, device, number, cell.scheme, _heard(witness, cell, (device, number))).rounds()
+    ]
+    return rounds, slow
+
+
+def _heard(witness: Witness, cell: Cell, key: tuple[int, int]) -> Heard:
+    """Of a partial round, the parts before the first one that was sent once and lost."""
+
+    def heard(number: int, drafts: int) -> int:
+        tries = [each for each in witness.airings if each.link == "uplink" and each.address == (*key, number)]
+        lost = [each.fragment for each in tries if each.fragment and math.isnan(each.arrives_s)]
+        return min([drafts, *lost])
+
+    return heard if getattr(cell.scheme, "partial", False) else lambda _, drafts: drafts
+
+
+def sent(measure: Callable[[SlowDraft], float]) -> Callable[[SlowRound], float]:
+    return lambda round_: sum(measure(draft) for draft in round_.measured)
+
+
+def verified(measure: Callable[[SlowDraft, Law], float]) -> Callable[[SlowRound], float]:
+    return lambda round_: sum(measure(draft, p) for draft, p in zip(round_.judged, round_.targets, strict=False))
+
+
+def tv_output(round_: SlowRound) -> float:
+    alone = 0.0 if round_.unverified is None else distance(round_.unverified, round_.targets[0])
+    return alone + verified(lambda draft, p: distance(draft.output_law(p), p))(round_)
+
+
+MEASURED: Final[dict[str, Callable[[SlowRound], float]]] = {
+    "support_size": sent(lambda draft: len(draft.kept)),
+    "coded_size": sent(lambda draft: draft.coded_size),
+    "dropped_mass": sent(lambda draft: draft.dropped_mass),
+    "tv_quantization": sent(lambda draft: draft.tv_quantization),
+    "verified": verified(lambda _draft, _p: 1),
+    "tv_mismatch": verified(lambda draft, p: distance(draft.q, p)),
+    "tv_qhat": verified(lambda draft, p: distance(draft.qhat, p)),
+    "rejection_bound": verified(lambda draft, p: draft.rejection_bound(p)),
+    "tv_output": tv_output,
+    "nll": lambda round_: sum(-math.log(p[x]) for p, x in zip(round_.targets, round_.committed, strict=True)),
+}
+
+
+@pytest.mark.parametrize("column", MEASURED)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_divergence_is_that_of_the_tables(scheme: str, column: str) -> None:
+    rounds, slow = run(scheme)
+    same(rounds[column], [MEASURED[column](round_) for round_ in slow])
+
+
+def test_dropped_mass_and_quantization_are_two_things_where_both_are_coarse() -> None:
+    rounds, _ = run("k_sqs")
+    alpha, moved = (rounds[column].sum() / rounds["drafted"].sum() for column in ("dropped_mass", "tv_quantization"))
+    assert alpha > 0.05 and moved > 0.05 and abs(alpha - moved) > 0.02
+
+
+def test_the_bound_on_rejections_is_three_terms() -> None:
+    """TV(q, p), alpha, and the lattice's covering bound of K = 3 and ell = 3, which is 2 / 9."""
+    _, slow = run("k_sqs")
+    for round_ in slow:
+        for draft, p in zip(round_.judged, round_.targets, strict=False):
+            assert draft.rejection_bound(p) == pytest.approx(distance(draft.q, p) + draft.dropped_mass + 2 / 9)
+            assert distance(draft.qhat, p) <= draft.rejection_bound(p)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_output_is_off_only_where_a_draft_is_judged_by_a_law_it_was_not_drawn_from(scheme: str) -> None:
+    rounds, _ = run(scheme)
+    off = rounds["tv_output"].sum() / rounds["committed"].sum()
+    assert off > 0.01 if scheme in BIASED else off < 1e-12
+
+
+def test_a_partial_round_is_judged_by_the_parts_that_came() -> None:
+    rounds, slow = run("partial")
+    whole = [len(round_.judged) == round_.accepted == len(round_.drafts) for round_ in slow]
+    cut = [len(round_.judged) == round_.accepted < len(round_.drafts) for round_ in slow]
+    assert any(whole) and sum(cut) > 5 and (rounds["verified"] <= rounds["drafted"]).all()

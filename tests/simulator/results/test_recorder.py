@@ -1,0 +1,59 @@
+"""The tables are the same whether a run's rounds are kept, come in pieces or go to a file; and what is in flight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from accounted_cells import BASE, CELLS, account, asked
+
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results import recorder
+from simulator.results.columns import BREAKDOWN
+
+
+@pytest.mark.parametrize("cell", ["impatient", "fleet"])
+@pytest.mark.parametrize("chunk_rows", [4, 50_000])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_rounds_in_pieces_or_in_a_file_are_the_same_rounds(
+    cell: str, chunk_rows: int, to_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = account(cell).result
+    monkeypatch.setattr(recorder, "CHUNK_ROWS", chunk_rows)
+    path = tmp_path / "rounds.parquet" if to_file else None
+    again = simulate(account(cell).cell, memory=Memory(), rounds_to=path)
+    rounds = again.rounds if path is None else pd.read_parquet(path)
+    assert list(again.rounds.columns) == list(whole.rounds.columns) and (path is None or again.rounds.empty)
+    pd.testing.assert_frame_equal(rounds, whole.rounds)
+    pd.testing.assert_frame_equal(again.requests, whole.requests)
+    assert again.summary == pytest.approx(whole.summary, rel=1e-12, nan_ok=True)
+
+
+def test_a_run_that_is_cut_off_keeps_what_is_in_flight_out_of_its_latencies() -> None:
+    """Where the first request of each device is answered and the second is not, both count as arrived."""
+    fields = BASE | CELLS["lossy"]
+    uncut = simulate(Cell.from_fields(fields), memory=Memory()).requests
+    horizon_s = float(uncut.groupby("request")["finish_s"].agg(["min", "max"]).to_numpy()[[0, 1], [1, 0]].mean())
+    cut = simulate(
+        Cell.from_fields(fields | {"workload": asked(3, think_s=0.05, horizon_s=horizon_s)}), memory=Memory()
+    )
+    assert cut.requests["outcome"].value_counts().to_dict() == {"answered": 3, "in_flight": 3}
+    first, second = (cut.requests[cut.requests["request"] == number] for number in (0, 1))
+    pd.testing.assert_frame_equal(
+        first.drop(columns="cell").reset_index(drop=True),
+        uncut[uncut["request"] == 0].drop(columns="cell").reset_index(drop=True),
+    )
+    assert second[["finish_s", "latency_s", "tpot_s"]].isna().all(axis=None)
+    spent_s = second[list(BREAKDOWN)].sum(axis=1)
+    assert (spent_s > 0).all() and (spent_s <= horizon_s - second["arrival_s"]).all()
+    assert cut.summary["answered"] == 0.5
+    assert cut.summary["latency_s"] == pytest.approx(first["latency_s"].mean())
+    assert cut.summary["latency_per_token_s"] == pytest.approx(first["latency_s"].sum() / first["output_tokens"].sum())
+    tokens, span_s = first["output_tokens"].sum(), first["finish_s"].max() - first["arrival_s"].min()
+    assert cut.summary["tokens_per_s"] == pytest.approx(tokens / span_s)
+    bits = cut.rounds["payload_bits"].sum() / cut.requests["output_tokens"].sum()
+    assert cut.summary["payload_bits_per_token"] == pytest.approx(bits)
+    last = cut.rounds.groupby(["device", "request"]).tail(1)
+    assert last["answered_s"].isna().sum() == 3 and set(last.loc[last["answered_s"].isna(), "request"]) == {1}
