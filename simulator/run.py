@@ -18,7 +18,7 @@ from simulator.results.recorder import Recorder
 from simulator.timing.later import later
 from simulator.timing.plant import Plant, build
 
-GC_THRESHOLDS = (50_000, 20, 100)
+GC_THRESHOLDS = (200_000, 20, 100)
 """Of the garbage collector, in a run."""
 MEMORY = Memory()
 """What this process has decoded so far."""

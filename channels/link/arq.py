@@ -137,7 +137,7 @@ class Sender(Generic[P]):
     def on_send(self, packet: P, now_s: float) -> float:
         """The last bit of this attempt has left. Answers how long to wait before `on_timeout`, seconds."""
         packet.sent_s = now_s
-        return self.timeout_s
+        return self._timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
         """This packet is acknowledged, once or again. Answers the held packets that may go now."""
