@@ -177,7 +177,7 @@ _DECLARED: Final = (
         lambda run: run.per_token_quantile_s(0.99),
     ),
     Metric(
-        "tokens_per_s", "output tokens of all requests / time from first arrival to last answer",
+        "tokens_per_s", "output tokens of answered requests, summed / time from first arrival to last answer",
         lambda run: ratio(run.answered_tokens, run.span_s()),
     ),
     Metric(
