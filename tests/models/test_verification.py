@@ -1,6 +1,7 @@
 """The law of acceptance, by exact integration over its uniforms."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -166,6 +167,12 @@ def test_race_follows_its_law():
 def test_a_token_next_to_impossible_loses_the_race_without_a_word():
     with np.errstate(all="raise"):
         assert race(np.array([1e-310, 1.0]), np.array([0.5, 3.0])) == 1
+
+
+def test_a_token_of_no_weight_never_wins_the_race():
+    """Not even by an exponential of 0, where 0 / 0 is no time at all."""
+    with warnings.catch_warnings(action="error"):
+        assert race(np.array([0.0, 0.25, 0.75]), np.array([0.0, 1.0, 1.0])) == 2
 
 
 def test_race_on_counts_equals_race_on_probabilities():
