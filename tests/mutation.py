@@ -1,9 +1,9 @@
-"""Whether the tests notice a wrong line: one small fault at a time in a copy of the tree, and the tests of its module.
+"""Do the tests notice a wrong line? One small fault at a time in a copy of the tree, and the tests of its module.
 
-`make mutation` runs the modules that `[tool.mutation]` of pyproject.toml names, `make mutation MODULE=models` those that
-begin so. Faults are cosmic-ray's (an operator, a comparison or a constant replaced, a loop that never runs), and two of
-bookkeeping: neighbours exchanged in a call or a tuple, and a name mistaken for the one that looks most like it. Of each
-module a fixed sample is tried. A fault that its tests survive is printed as a diff into build/mutation/.
+`make mutation` runs the modules that `[tool.mutation]` of pyproject.toml names; with MODULE=models those whose path
+begins so. Faults are cosmic-ray's (an operator, a comparison or a constant replaced, a loop that never runs), and
+two of bookkeeping: neighbours exchanged in a call or a tuple, and a name mistaken for the one that looks most like it.
+Of each module a fixed sample is tried. Faults that the tests do not notice are left as diffs in build/mutation/.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ExchangeNeighbours(Operator):
             return []
         items = [child for child in node.children if child.type != "operator"]
         values = [(len(item.children) == 3 and item.children[2]) if item.type == "argument" else item for item in items]
-        return [(a, b) for a, b in zip(values, values[1:], strict=False) if a and b and a.type != "comp_for" != b.type]
+        return [(a, b) for a, b in itertools.pairwise(values) if a and b and a.type != "comp_for" != b.type]
 
     @classmethod
     def examples(cls) -> tuple[()]:
@@ -187,13 +187,13 @@ def _tests(tree: Path, tests: list[str], compiled: bool) -> None:
         os.environ["NUMBA_DISABLE_JIT"] = "1"
         numba.config.reload_config()
     options = ["-x", "-m", "not slow", "-p", "no:xdist", "-p", "no:benchmark", "--hypothesis-seed=0"]
-    sys.exit(pytest.main([*options, *tests]))
+    os._exit(pytest.main([*options, *tests]))  # not waiting for what a test has left behind
 
 
 class _Bare(ast.NodeTransformer):
     """Without annotations and messages."""
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
@@ -201,24 +201,24 @@ class _Bare(ast.NodeTransformer):
         node.annotation = None
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         node.decorator_list = []
         return self.generic_visit(node)
 
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:  # noqa: N802
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
         if isinstance(node.exc, ast.Call):
             node.exc.args = []
         return node
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         node.decorator_list = []
         return self.generic_visit(node)
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+    def visit_Import(self, node: ast.Import) -> None:
         return None
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         return None
 
 
