@@ -24,13 +24,5 @@ class CSqs(LatticeScheme):
     carry: bool = Field(False, description="a device's next request goes on from the threshold of its last")
 
     def made_of(self) -> Families:
-        return self.keeping(
-            KeepConformal(
-                target=self.target,
-                step=self.step,
-                initial=self.initial,
-                rollback=self.rollback,
-                k_max=self.k_max,
-                carry=self.carry,
-            )
-        )
+        rule = self.model_dump(include=KeepConformal.model_fields.keys() - {"kind"})
+        return self.keeping(KeepConformal.model_validate(rule))

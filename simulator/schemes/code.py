@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -48,6 +48,19 @@ class Packets(Protocol):
         ...
 
 
+class Load(NamedTuple):
+    """What the packets of a session are to carry."""
+
+    vocabulary: int
+    max_drafts: int
+    sparsifier: Sparsifier
+    quantizer: Quantizer
+    flat: bool = False
+    """A packet's length must not depend on the drafted ids."""
+    budget_bits: int | None = None
+    """What a first draft should keep to."""
+
+
 class Code(Choice, family=True):
     """How drafts become bytes."""
 
@@ -55,20 +68,8 @@ class Code(Choice, family=True):
     """Whether qhat crosses the air."""
 
     @abstractmethod
-    def packets(
-        self,
-        vocabulary: int,
-        max_drafts: int,
-        sparsifier: Sparsifier,
-        quantizer: Quantizer,
-        *,
-        flat: bool = False,
-        budget_bits: int | None = None,
-    ) -> Packets:
-        """The packets of a session. Raises ValueError (CodecError is one) where the parts do not go together.
-
-        flat: a packet's length must not depend on the drafted ids. budget_bits: what a first draft should keep to.
-        """
+    def packets(self, load: Load) -> Packets:
+        """The packets of a session that carry this. Raises ValueError (CodecError is one) where they cannot."""
 
 
 class _WireCode(Code):
@@ -78,16 +79,17 @@ class _WireCode(Code):
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
 
-    def _format(self, vocabulary: int, max_drafts: int, quantizer: Quantizer, flat: bool) -> wire.Format:
+    def _format(self, load: Load) -> wire.Format:
+        quantizer = load.quantizer
         if not isinstance(quantizer, OnWire) or quantizer.name is None:
             raise ValueError(f"quantizer = {quantizer.kind!r}: has a packet of its own, not code {self.kind!r}")
         assert self.kind in ("enumerative", "recoded")
         return wire.Format(
-            vocabulary,
+            load.vocabulary,
             quantizer.resolution,
-            max_drafts,
+            load.max_drafts,
             code="enumerative" if self.kind == "enumerative" else "recoded",
-            token="flat" if flat else self.token,
+            token="flat" if load.flat else self.token,
             quantizer=quantizer.name,
         )
 
@@ -97,17 +99,8 @@ class Recoded(_WireCode):
 
     kind: Literal["recoded"] = "recoded"
 
-    def packets(
-        self,
-        vocabulary: int,
-        max_drafts: int,
-        sparsifier: Sparsifier,
-        quantizer: Quantizer,
-        *,
-        flat: bool = False,
-        budget_bits: int | None = None,
-    ) -> Packets:
-        return WirePackets(self._format(vocabulary, max_drafts, quantizer, flat))
+    def packets(self, load: Load) -> Packets:
+        return WirePackets(self._format(load))
 
 
 class Enumerative(_WireCode):
@@ -115,17 +108,8 @@ class Enumerative(_WireCode):
 
     kind: Literal["enumerative"] = "enumerative"
 
-    def packets(
-        self,
-        vocabulary: int,
-        max_drafts: int,
-        sparsifier: Sparsifier,
-        quantizer: Quantizer,
-        *,
-        flat: bool = False,
-        budget_bits: int | None = None,
-    ) -> Packets:
-        variable = self._format(vocabulary, max_drafts, quantizer, flat)
+    def packets(self, load: Load) -> Packets:
+        variable, sparsifier = self._format(load), load.sparsifier
         if variable.quantizer != "lattice":
             return WirePackets(variable)
         if sparsifier.keeps_all:
@@ -133,7 +117,7 @@ class Enumerative(_WireCode):
         if sparsifier.fixed_size is None:
             return WirePackets(variable)
         fixed = _with_support(variable, "fixed", sparsifier.fixed_size)
-        if budget_bits is not None and wire.bound_bits([sparsifier.fixed_size], fixed) > budget_bits:
+        if load.budget_bits is not None and wire.bound_bits([sparsifier.fixed_size], fixed) > load.budget_bits:
             return WirePackets(variable)  # a support that must be shortened is sent with its size
         return WirePackets(fixed)
 
@@ -172,20 +156,11 @@ class HalfFloats(Code):
 
     kind: Literal["halves"] = "halves"
 
-    def packets(
-        self,
-        vocabulary: int,
-        max_drafts: int,
-        sparsifier: Sparsifier,
-        quantizer: Quantizer,
-        *,
-        flat: bool = False,
-        budget_bits: int | None = None,
-    ) -> Packets:
-        size = vocabulary if sparsifier.keeps_all else sparsifier.fixed_size
-        if size is None or quantizer.kind != "halves":
+    def packets(self, load: Load) -> Packets:
+        size = load.vocabulary if load.sparsifier.keeps_all else load.sparsifier.fixed_size
+        if size is None or load.quantizer.kind != "halves":
             raise ValueError(f"code = {self.kind!r}: carries quantizer 'halves' of all tokens or a fixed K")
-        return HalfPackets(fp16.Fp16Format(vocabulary, size, max_drafts))
+        return HalfPackets(fp16.Fp16Format(load.vocabulary, size, load.max_drafts))
 
 
 @dataclass(frozen=True)
@@ -220,17 +195,8 @@ class TokenIds(Code):
     carries_law: ClassVar[bool] = False
     kind: Literal["ids"] = "ids"
 
-    def packets(
-        self,
-        vocabulary: int,
-        max_drafts: int,
-        sparsifier: Sparsifier,
-        quantizer: Quantizer,
-        *,
-        flat: bool = False,
-        budget_bits: int | None = None,
-    ) -> Packets:
-        return IdPackets(wire.Format(vocabulary, resolution=1, max_drafts=max_drafts))
+    def packets(self, load: Load) -> Packets:
+        return IdPackets(wire.Format(load.vocabulary, resolution=1, max_drafts=load.max_drafts))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from kinds.arrays import Floats, Ints
 from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
-from simulator.schemes.code import Code, Enumerative, Packets, Recoded
+from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import Quantizer, TypeLattice
@@ -97,14 +97,10 @@ class DraftScheme(Scheme):
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
-        return families.code.packets(
-            vocabulary,
-            self.max_drafts,
-            families.sparsifier,
-            families.quantizer,
-            flat=self.partial,
-            budget_bits=self.budget_bits,
+        load = Load(
+            vocabulary, self.max_drafts, families.sparsifier, families.quantizer, self.partial, self.budget_bits
         )
+        return families.code.packets(load)
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
