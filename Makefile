@@ -20,7 +20,7 @@ test-slow: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy kinds channels models simulator scenarios plots
+	$(BIN)/mypy sqsim.py kinds channels models simulator scenarios plots
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
