@@ -1,0 +1,133 @@
+"""Policies are asked in time, see what an edge sees, and what they decide is remembered, never who decided."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import pytest
+from cells import cell
+
+from kinds import ConfigError
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.schemes.policy import (
+    DRAFT,
+    SEND,
+    Action,
+    EdgeView,
+    FixedLength,
+    Policy,
+    PolicyState,
+    SeenVerdict,
+    Wait,
+)
+
+VIEWS: list[EdgeView] = []
+ONE = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+
+
+class ByRoundTime(Policy):
+    """Long rounds while rounds are quick, one draft where the last one was slow."""
+
+    kind: Literal["by_round_time_in_tests"] = "by_round_time_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        VIEWS.append(view)
+        slow = bool(state) and state[0] > 0.3
+        return (SEND if view.drafts and slow else DRAFT), state
+
+    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+        return (verdict.answered_s - verdict.sent_s,)
+
+
+class Pausing(Policy):
+    """Waits before each round, then drafts one."""
+
+    kind: Literal["pausing_in_tests"] = "pausing_in_tests"
+    pause_s: float = 0.25
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        if view.drafts:
+            return SEND, ()
+        return (DRAFT, ()) if state else (Wait(view.now_s + self.pause_s), (1.0,))
+
+
+class Hasty(Policy):
+    """Sends at once, with nothing."""
+
+    kind: Literal["hasty_in_tests"] = "hasty_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return SEND, state
+
+
+class OneAsked(Policy):
+    """As `fixed_length`, but asked step by step."""
+
+    kind: Literal["one_asked_in_tests"] = "one_asked_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return DRAFT, state
+
+
+def made(policy: object, bps: float = 1e5, **fields: object) -> Cell:
+    return cell({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}, bps, **fields)
+
+
+def test_what_a_policy_decides_at_one_rate_is_not_taken_for_another() -> None:
+    """Two rates share their memory, in either order, and each gives what it gives alone."""
+    policy = "by_round_time_in_tests"
+    alone = {bps: simulate(made(policy, bps), memory=Memory()).rounds for bps in (5e2, 1e6)}
+    assert alone[1e6]["drafted"].mean() > 3 > 1.5 > alone[5e2]["drafted"].mean()
+    for order in ((5e2, 1e6), (1e6, 5e2)):
+        memory = Memory()
+        for bps in order:
+            assert simulate(made(policy, bps), memory=memory).rounds.equals(alone[bps]), (order, bps)
+
+
+def test_a_round_asked_step_by_step_is_the_round_drafted_at_once() -> None:
+    """The fast path of a policy that never looks is the general one, round by round and second by second."""
+    planned, asked = (simulate(made(policy), memory=Memory()) for policy in ("fixed_length", "one_asked_in_tests"))
+    assert FixedLength().plan(5) == 5 and OneAsked().plan(5) is None
+    for one, other in ((asked.rounds, planned.rounds), (asked.requests, planned.requests)):
+        assert one.drop(columns="cell").equals(other.drop(columns="cell"))
+
+
+def test_a_policy_sees_time_bits_and_verdicts() -> None:
+    VIEWS.clear()
+    rounds = simulate(made("by_round_time_in_tests", 1e4, workload=ONE), memory=Memory()).rounds
+    seen = {len(view.verdicts): view for view in reversed(VIEWS)}  # the first view of each round
+    for number in range(1, len(rounds)):
+        view = seen[number]
+        row = rounds.iloc[number - 1]
+        told = view.verdicts[-1]
+        assert (told.drafted, told.accepted, told.payload_bits) == tuple(
+            row[["drafted", "accepted", "payload_bits"]].astype(int)
+        )
+        assert (told.sent_s, told.answered_s) == (row["sent_s"], row["answered_s"])
+        assert view.now_s >= row["answered_s"] and view.link.acked_bits > 0
+        bits = rounds.iloc[:number]["uplink_bits"].sum()
+        assert view.link.acked_bits >= bits > 0 and view.link.timeouts == 0
+        assert view.link.round_trip_s == pytest.approx(row["uplink_bits"] / 1e4 + 0.04)
+    first = VIEWS[0]
+    assert first.verdicts == () and math.isnan(first.link.round_trip_s) and first.drafts == ()
+
+
+def test_a_pause_is_charged_where_the_table_says_and_frees_the_processor() -> None:
+    result = simulate(made("pausing_in_tests", workload={**ONE, "prompt_at_cloud": True}), memory=Memory())
+    rounds, request = len(result.rounds), result.requests.iloc[0]
+    assert request["edge_queue_s"] == pytest.approx(0.25 * rounds)
+    assert result.summary["edge_busy"] * request["latency_s"] == pytest.approx(rounds * (0.005 + 1e-4))
+    assert (result.rounds["drafted"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [("hasty_in_tests", "without a draft"), ({"kind": "pausing_in_tests", "pause_s": 0.0}, "must be later than now")],
+    ids=["sends nothing", "waits for the past"],
+)
+def test_what_a_policy_may_not_do_is_told_in_one_line(policy: object, told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        simulate(made(policy), memory=Memory())
+    assert "\n" not in str(caught.value)
