@@ -12,6 +12,7 @@ from channels.codec import wire
 from simulator.results.observer import Airing
 from simulator.schemes import KSqs
 from simulator.timing.messages import Message
+from simulator.timing.protocols.site import token_bytes
 
 Lengths = dict[str, list[int]]
 
@@ -43,6 +44,7 @@ def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths
         monkeypatch.setattr(owner, name, counted)
 
     spy(type(cell(scheme).scheme), "encode_parts", "uplink")
+    token_bytes.cache_clear()  # prompts that other tests have encoded
     spy(wire, "encode_tokens", "uplink")
     spy(wire, "encode_feedback", "downlink")
     on_air = OnAir()
