@@ -27,7 +27,7 @@ OCTAVES = 16
 """How far down `logarithmic` reaches."""
 
 
-class Quantizer(Protocol):
+class QuantizerRule(Protocol):
     """Maps a law on K tokens to counts; `resolution` sets how fine."""
 
     @property
@@ -211,9 +211,9 @@ def _logarithmic_table(resolution: int) -> Ints:
     return table
 
 
-def quantizer(name: Name, resolution: int) -> Quantizer:
+def quantizer(name: Name, resolution: int) -> QuantizerRule:
     """The quantizer of that name. Raises ValueError on an unknown name or a resolution out of range."""
-    kinds: dict[str, Callable[[int], Quantizer]] = {
+    kinds: dict[str, Callable[[int], QuantizerRule]] = {
         "lattice": TypeLattice,
         "dual": DualLattice,
         "cubic": CubicLattice,

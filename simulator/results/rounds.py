@@ -52,7 +52,7 @@ class Passage(Protocol):
     def bits(self) -> int: ...
 
 
-class Verdict(Protocol):
+class Judgement(Protocol):
     """What is known of a judgement."""
 
     @property
@@ -103,7 +103,7 @@ class OpenRound:
     drafted: int = 0
     sums: DraftSums = _NO_DRAFTS
     payload: Passage = _NOT_YET
-    verified: Verdict = _UNJUDGED
+    verified: Judgement = _UNJUDGED
     reply: Passage = _NOT_YET
     answered_s: float = math.nan
     edge_passes: int = 0

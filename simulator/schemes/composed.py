@@ -11,7 +11,7 @@ from simulator.schemes.code import Code, Recoded
 from simulator.schemes.draft_scheme import DraftScheme, Families
 from simulator.schemes.draw import Draw, FromCounts
 from simulator.schemes.policy import FixedLength, Policy
-from simulator.schemes.quantizer import Quantizer, TypeLattice
+from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 
 
@@ -21,7 +21,7 @@ class Composed(DraftScheme):
     size_field: ClassVar[str] = "sparsifier.k"
     kind: Literal["composed"] = "composed"
     sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept")
-    quantizer: Quantizer = Field(TypeLattice(), description="how their probabilities become counts")
+    quantizer: Quantizer = Field(LatticeQuantizer(), description="how their probabilities become counts")
     code: Code = Field(Recoded(), description="how drafts become bits")
     draw: Draw = Field(FromCounts(), description="what the drafted token is drawn from")
     policy: Policy = Field(FixedLength(), description="when to draft, send or wait")

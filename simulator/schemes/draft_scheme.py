@@ -28,7 +28,7 @@ from simulator.schemes.acceptance import Acceptance, Received, Rejection, receiv
 from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
 from simulator.schemes.policy import FixedLength, Policy
-from simulator.schemes.quantizer import Quantizer, TypeLattice
+from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import Sparsifier, State
 
 __all__ = ["DraftScheme", "Families", "LatticeScheme", "Proposal", "State"]
@@ -232,7 +232,7 @@ class LatticeScheme(DraftScheme):
 
     def made_of(self) -> Families:
         code = {"recoded": Recoded, "enumerative": Enumerative}[self.code](token=self.token)
-        return Families(sparsifier=_Own(kind="own"), quantizer=TypeLattice(resolution=self.resolution), code=code)
+        return Families(sparsifier=_Own(kind="own"), quantizer=LatticeQuantizer(resolution=self.resolution), code=code)
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
         """Its parts with this sparsifier."""

@@ -40,7 +40,7 @@ class OnWire(Quantizer):
     resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
 
     @cached_property
-    def rule(self) -> quantizers.Quantizer:
+    def rule(self) -> quantizers.QuantizerRule:
         assert self.name is not None
         return quantizers.quantizer(self.name, self.resolution)
 
@@ -51,28 +51,28 @@ class OnWire(Quantizer):
         return self.rule.covering_bound(size)
 
 
-class TypeLattice(OnWire):
+class LatticeQuantizer(OnWire):
     """Counts with sum `resolution`, the papers' lattice (Reznik 2011)."""
 
     name: ClassVar[quantizers.Name | None] = "lattice"
     kind: Literal["lattice"] = "lattice"
 
 
-class DualLattice(OnWire):
+class DualQuantizer(OnWire):
     """The dual lattice at the same scale: nearer, for more codewords."""
 
     name: ClassVar[quantizers.Name | None] = "dual"
     kind: Literal["dual"] = "dual"
 
 
-class CubicLattice(OnWire):
+class CubicQuantizer(OnWire):
     """Each probability rounded by itself."""
 
     name: ClassVar[quantizers.Name | None] = "cubic"
     kind: Literal["cubic"] = "cubic"
 
 
-class LogarithmicLevels(OnWire):
+class LogarithmicQuantizer(OnWire):
     """Equal steps of the logarithm."""
 
     name: ClassVar[quantizers.Name | None] = "logarithmic"

@@ -17,7 +17,7 @@ from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense,
 from simulator.schemes.acceptance import LawAfter, Received, Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
-from simulator.schemes.quantizer import CubicLattice, DualLattice, LogarithmicLevels
+from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
 from simulator.schemes.sparsifier import KeepAbove, KeepMinP, KeepTopP
 
 
@@ -60,9 +60,9 @@ LOSSLESS: dict[str, DraftScheme] = {
     "top_p": composed(sparsifier=KeepTopP(mass=0.6)),
     "min_p": composed(sparsifier=KeepMinP(ratio=0.4)),
     "threshold": composed(sparsifier=KeepAbove(beta=0.2)),
-    "dual": composed(quantizer=DualLattice(resolution=3), code="enumerative"),
-    "cubic": composed(quantizer=CubicLattice(resolution=5), code="enumerative"),
-    "logarithmic": composed(quantizer=LogarithmicLevels(resolution=8), code="enumerative"),
+    "dual": composed(quantizer=DualQuantizer(resolution=3), code="enumerative"),
+    "cubic": composed(quantizer=CubicQuantizer(resolution=5), code="enumerative"),
+    "logarithmic": composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative"),
     "a policy that looks": composed(policy=WhileSure()),
 }
 
