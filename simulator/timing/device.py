@@ -120,6 +120,7 @@ class Device:
                 outcome = str(interrupt.cause)
                 self.end_work()
             exchange.close()
+            del exchange  # with it go the models' caches, which must not stay until the next request
             self._current = None
             self._end(request, outcome)
 

@@ -207,10 +207,11 @@ class Link:
                 return
             message.arrived = message.content[: first_missing.number]
             later(self.env, first_missing.port.reverse_delay_s, lambda _: self.withdraw(message))  # the rest is vain
-        message.done = True
         message.delivered_s = self.env.now
         message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
-        message.to(message)
+        to = message.to
+        message.end()
+        to(message)
 
     def _give_up(self, packet: Fragment, _: simpy.Event) -> None:
         """The far end knows that a packet which is sent once will not come."""
@@ -277,7 +278,7 @@ class Link:
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
-        message.done = True
+        message.end()
         if message.packets:
             port, packets, message.packets = message.packets[0].port, message.packets, ()
             self._drop(port.lane.server.discard(packets))

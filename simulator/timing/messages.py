@@ -28,6 +28,10 @@ STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
 
+def unheard(message: Message) -> None:
+    """For messages that nobody waits for any more."""
+
+
 def unreported(message: Message, state: str) -> None:
     """For messages whose states nobody follows."""
 
@@ -68,6 +72,12 @@ class Message:
     def parts_bits(self) -> tuple[int, ...]:
         """The payload of each packet, of a message of several parts; else ()."""
         return tuple(8 * len(part) for part in self.content) if len(self.content) > 1 else ()
+
+    def end(self) -> None:
+        """Delivered or withdrawn: it hears nothing more, and holds on to nobody. Its sender may hold it, and the caches
+        of the models would wait for the garbage collector."""
+        self.done = True
+        self.to, self.report = unheard, unreported
 
     def follow_oldest(self) -> None:
         """After an acknowledgement: the message does what its next unacknowledged packet does."""

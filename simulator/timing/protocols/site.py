@@ -23,7 +23,7 @@ from simulator.results.rounds import OpenRound
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.device import Device, EdgeState
 from simulator.timing.link import Link
-from simulator.timing.messages import Message
+from simulator.timing.messages import Message, unheard
 
 UPLINK_STATES = {
     "queue": "uplink_queue_s",
@@ -139,6 +139,7 @@ class CloudHandler(ABC):
             network.downlink.withdraw(message)
         self._replies.clear()
         network.cloud.forget(self._key)
+        self._device_hears = unheard  # or the two ends would hold each other, and the models' caches with them
 
     def submit(self, text_tokens: int, prefill: bool = False, cloud_drafts: int = 0) -> None:
         """Asks for a pass over the first `text_tokens` of the text."""

@@ -1,16 +1,93 @@
-"""A long live run does not grow: models, caches and records of ended requests are given back."""
+"""A long live run does not grow: models' caches and records of ended requests are given back, and at once.
+
+Nothing here waits for the garbage collector, which a run keeps from working most of the time (`simulator.run`).
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import gc
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar, Literal
+from weakref import WeakSet
 
 import pytest
+from cells import PAIR, cell
+from plants import Watch, ran
 
+from models.interface import CachedText, LanguageModel, LoadedPair
+from models.synthetic import Synthetic
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
+
+
+class Opening:
+    """A model that counts its texts."""
+
+    def __init__(self, model: LanguageModel, texts: WeakSet[CachedText]) -> None:
+        self._model = model
+        self._texts = texts
+
+    def open(self, temperature: float) -> CachedText:
+        text = self._model.open(temperature)
+        self._texts.add(text)
+        return text
+
+
+class Counted(Synthetic):
+    """The synthetic pair; `texts` are those that are open somewhere."""
+
+    kind: Literal["counted_in_tests"] = "counted_in_tests"  # type: ignore[assignment]
+    texts: ClassVar[WeakSet[CachedText]] = WeakSet()
+
+    def load(self) -> LoadedPair:
+        pair = super().load()
+        drafter, verifier = Opening(pair.drafter, self.texts), Opening(pair.verifier, self.texts)
+        return dataclasses.replace(pair, drafter=drafter, verifier=verifier)  # type: ignore[arg-type]
+
+
+class Counting(Watch):
+    """Notes how many texts there are at the end of each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[int] = []
+
+    def on_request(self, request: Request, share: float) -> None:
+        super().on_request(request, share)
+        self.texts.append(len(Counted.texts))
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nobody refers to is given back."""
+    gc.collect()
+    Counted.texts.clear()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "coupled", "cloud_only", "colocated", "edge_only"])
+@pytest.mark.parametrize(("deadline_s", "outcome"), [(None, "answered"), (0.11, "timed_out")])
+def test_the_models_texts_of_a_request_go_with_it(
+    scheme: str, deadline_s: float | None, outcome: str, no_collector: None
+) -> None:
+    """Two devices, a text of drafter and verifier each: those of a request may stay until its last acknowledgement."""
+    asked = {"kind": "closed", "devices": 2, "requests": 12, "prompt_tokens": 8, "output_tokens": 24}
+    counting = Counting()
+    made = cell(
+        scheme,
+        workload=asked | {"deadline_s": deadline_s},
+        models={"pair": {**PAIR, "kind": "counted_in_tests"}},
+    )
+    ran(made, watch=counting)
+    assert {request.outcome for request in counting.ended} == {outcome} and len(counting.texts) == 24
+    assert max(counting.texts) <= 2 * 2 * 2 and max(counting.texts[8:]) <= max(counting.texts[:8])
+    assert any(counting.texts) or outcome == "timed_out"
 
 
 def resident_mib() -> float:
@@ -19,13 +96,12 @@ def resident_mib() -> float:
 
 
 class Weighing(Observer):
-    """Notes what this process holds after each request, once what nobody refers to is given back."""
+    """Notes what this process holds after each request."""
 
     def __init__(self) -> None:
         self.resident_mib: list[float] = []
 
     def on_request(self, request: Request, share: float) -> None:
-        gc.collect()
         self.resident_mib.append(resident_mib())
 
 
