@@ -211,6 +211,10 @@ class _Bare(ast.NodeTransformer):
             node.exc.args = []
         return node
 
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return node
+
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         node.decorator_list = []
         return self.generic_visit(node)

@@ -17,10 +17,13 @@ class Clock:
     now: float = 0.0
 
 
-def test_nothing_is_busy_or_present_over_no_time() -> None:
-    station = Station(Clock(), "uplink")
+def test_means_over_no_time_are_0_and_over_a_moment_are_not() -> None:
+    clock = Clock()
+    station = Station(clock, "uplink")
     station.arrive(serving=True)
     assert station.busy_fraction(0.0) == station.mean_present(0.0) == 0.0
+    clock.now = 0.5
+    assert station.busy_fraction(0.5) == station.mean_present(0.5) == 1.0
 
 
 def test_areas_and_sojourns_are_those_of_the_customers_seen() -> None:
