@@ -117,9 +117,11 @@ def run_module(tree: Path, module: str, group: dict[str, Any], seed: int) -> Non
     """Tries the sample of one module; the file is whole again afterwards."""
     path = tree / module
     whole = path.read_text()
-    tests, compiled = [*group["tests"], *group.get("extra", {}).get(module, [])], group.get("compiled", True)
+    own = Path("tests", module).with_name(f"test_{path.name}")
+    stages = [[str(own)]] * (tree / own).exists() + [group["tests"]]  # its own tests first: most faults end there
+    compiled = group.get("compiled", True)
     begun = time.monotonic()
-    first = outcome(tree, tests, compiled, 600.0)
+    first = outcome(tree, stages[-1], compiled, 600.0)
     if first != "survived":
         raise SystemExit(f"{module}: without a fault its tests end as {first}; see {FOLDER / 'last.log'}")
     limit_s = 5.0 + 4.0 * (time.monotonic() - begun)
@@ -128,7 +130,8 @@ def run_module(tree: Path, module: str, group: dict[str, Any], seed: int) -> Non
     with report.open("w") as out:
         for operator, faulty in itertools.islice(faults_of(whole, f"{seed} {module}"), group["sample"]):
             path.write_text(faulty)
-            result = outcome(tree, tests, compiled, limit_s)
+            ends = (outcome(tree, each, compiled, limit_s) for each in stages)
+            result = next((end for end in ends if end != "survived"), "survived")
             path.write_text(whole)
             counts[result] += 1
             if result == "survived":
