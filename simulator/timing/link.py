@@ -16,7 +16,7 @@ import simpy
 from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.results.observer import Airing, Observer
+from simulator.results.observer import Observer
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.lanes import Lanes
@@ -168,7 +168,7 @@ class Link:
         if lane.loss.lost(now_s, packet.bits, rate_bps, address):
             self.lost += 1
             if self._observer is not None:
-                self._observer.on_packet(_airing(self.name, packet, began_s, now_s, nan))
+                self._observer.on_packet(packet.aired(self.name, began_s, now_s, nan))
             self._wait_for_timer(packet, timeout_s)
             return
         self._travelling += 1
@@ -176,7 +176,7 @@ class Link:
         travel_s = lane.delay.delay_s(now_s, address)
         heard = not lane.ack_loss.lost(now_s, packet.bits, rate_bps, address)
         if self._observer is not None:
-            self._observer.on_packet(_airing(self.name, packet, began_s, now_s, now_s + travel_s))
+            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
         later(self.env, travel_s, partial(self._arrive, packet, heard))
         if not heard or travel_s + packet.port.reverse_delay_s > timeout_s:
             later(self.env, timeout_s, partial(self._expire, packet, attempt))
@@ -295,7 +295,3 @@ class Link:
         if packet.visit is not None:
             self.station.leave(packet.visit)
             packet.visit = None
-
-
-def _airing(link: str, packet: Fragment, began_s: float, left_s: float, arrives_s: float) -> Airing:
-    return Airing(link, packet.index, packet.number, packet.attempt, packet.bits, began_s, left_s, arrives_s)

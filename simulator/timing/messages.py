@@ -17,6 +17,7 @@ from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Transmitter
+from simulator.results.observer import Airing
 from simulator.results.station import Customer
 
 QUEUE: Final = "queue"
@@ -108,6 +109,10 @@ class Fragment(Packet):
     def once(self) -> bool:
         """Whether it is sent one time only."""
         return self.number > 0 and len(self.message.content) > 1
+
+    def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
+        """The attempt that has just left, for an observer."""
+        return Airing(link, self.index, self.number, self.attempt, self.bits, began_s, left_s, arrives_s)
 
     def enter(self, state: str) -> None:
         """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""
