@@ -26,6 +26,10 @@ def clock(base_s: float, token_s: float, cached_s: float) -> dict[str, Any]:
     return {"kind": "affine", "base_s": base_s, "per_token_s": token_s, "per_cached_token_s": cached_s}
 
 
+def away(*spans: tuple[int, float, float]) -> dict[str, Any]:
+    return {"kind": "scheduled", "away": spans}
+
+
 def many(timeout_s: float) -> dict[str, Any]:
     return {"arq": {"kind": "selective_repeat", "timeout_s": timeout_s}}
 
@@ -55,7 +59,9 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         "downlink": link(2e4, 0.0173, 0.0531, 0.3, **many(0.0531)),
     },
     "waiting lines": {
-        "workload": asked(3, kind="poisson", rate_per_s=1.5, requests=3),
+        "workload": asked(
+            3, kind="poisson", rate_per_s=1.5, requests=3, absences=away((0, 0.41, 0.5), (1, 4.2931, 5.0)),
+        ),
         "scheme": {"kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3},
         "uplink": link(2e4, 0.0131, 0.0613, mtu_bits=144, **many(0.0613)),
         "downlink": link(1.5e3, 0.0173, 0.0531, sharing="own", **many(0.0531)),
@@ -74,7 +80,7 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
     },
     "impatient": {
         "workload": asked(
-            3, deadline_s=1.1, requests=3, absences={"kind": "scheduled", "away": [(2, 0.52, 0.81), (1, 1.47, 1.63)]},
+            3, output_tokens=14, deadline_s=1.0, requests=3, absences=away((2, 0.52, 0.81), (1, 1.47, 1.63)),
         ),
         "uplink": link(8e3, 0.0131, 0.0613, 0.2),
     },
@@ -83,7 +89,7 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         "cloud": {
             **ONE_BY_ONE,
             "servers": 2,
-            "failures": {"kind": "scheduled", "away": [(0, 0.2007, 0.3811), (0, 0.6103, 0.7009)]},
+            "failures": away((0, 0.2007, 0.3811), (0, 0.6103, 0.7009)),
         },
     },
     "evictions": {

@@ -89,5 +89,5 @@ class Account:
             end_s, outcome = min(limits)
             if end_s < seen.finish_s or not seen.finish_s < inf:
                 seen.cut(end_s, outcome)
-            free_s = seen.finish_s
+            free_s = max(free_s, seen.finish_s)
             yield seen
