@@ -35,3 +35,7 @@ def test_dense_beats_sparse_from_81_ids_at_resolution_100():
 def test_more_ids_than_the_vocabulary_are_refused():
     with pytest.raises(ValueError, match="must have"):
         paper_bits(10, 11, 100)
+
+
+def test_a_size_takes_the_fewest_bits_that_tell_v_sizes_apart():
+    assert all(2 ** (size_bits(v) - 1) < v <= 2 ** size_bits(v) for v in range(2, 99))
