@@ -85,6 +85,8 @@ def test_the_axis_is_the_one_asked_for_or_the_numeric_one_that_varies() -> None:
     assert axis_of(cells, "scheme.k") == "scheme.k"
     assert axis_of(cells, "models.temperature") == "uplink.rate.bps"
     assert axis_of(cells[cells["uplink.rate.bps"] == 1.0]) is None
+    shared = cells.assign(**{"scheme.k": [4, 8, 16]})
+    assert axis_of(shared[shared.columns[::-1]]) == "uplink.rate.bps"  # the scheme's own last, wherever they stand
 
 
 def test_curves_are_told_apart_by_what_differs_within_their_scheme() -> None:

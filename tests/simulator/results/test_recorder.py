@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from accounted_cells import BASE, CELLS, account, asked
+from cells import cell
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -29,6 +31,18 @@ def test_rounds_in_pieces_or_in_a_file_are_the_same_rounds(
     pd.testing.assert_frame_equal(rounds, whole.rounds)
     pd.testing.assert_frame_equal(again.requests, whole.requests)
     assert again.summary == pytest.approx(whole.summary, rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize(("chunk_rows", "pieces"), [(1, 2), (6, 1)])
+def test_a_piece_is_written_once_it_is_full(
+    chunk_rows: int, pieces: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the request that filled it: here the first of five rounds, or the second of six."""
+    monkeypatch.setattr(recorder, "CHUNK_ROWS", chunk_rows)
+    simulate(cell(), memory=Memory(), rounds_to=tmp_path / "rounds.parquet")
+    written = pq.ParquetFile(tmp_path / "rounds.parquet")
+    assert written.read(["request"])["request"].to_pylist() == [0] * 5 + [1] * 6
+    assert written.metadata.num_row_groups == pieces
 
 
 def test_a_run_that_is_cut_off_keeps_what_is_in_flight_out_of_its_latencies() -> None:
