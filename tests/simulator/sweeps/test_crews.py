@@ -9,6 +9,7 @@ import pytest
 from cells import cell
 
 from kinds import ConfigError
+from simulator.cell.cell import load_imports
 from simulator.sweeps.crews import Cluster, Crew, Processes
 from simulator.sweeps.search import Objective, capacities
 
@@ -48,13 +49,7 @@ def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
 def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
     for crew in (Processes(2), cluster):
         with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
-            list(crew.unordered(_mistaken, [(), ()]))
-
-
-def _mistaken() -> None:
-    from simulator.cell.cell import load_imports
-
-    load_imports(["/missing.py"])
+            list(crew.unordered(load_imports, [(["/missing.py"],)] * 2))
 
 
 def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
