@@ -7,6 +7,7 @@ figures are peaks; what real kernels reach of them is stated by the two efficien
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,12 +39,19 @@ class Roofline(Latency):
             new += new_tokens
             held += cached_tokens + new_tokens
             pairs += new_tokens * cached_tokens + new_tokens * (new_tokens + 1) // 2
+        flops_a_token, flops_a_pair, weights_bytes, bytes_a_held, flops_per_s, bytes_per_s = self._per
+        flops = flops_a_token * new + flops_a_pair * pairs
+        return self.overhead_s + max(flops / flops_per_s, (weights_bytes + bytes_a_held * held) / bytes_per_s)
+
+    @cached_property
+    def _per(self) -> tuple[int, int, float, float, float, float]:
+        """What a new token, a pair, a pass and a held token cost, and what is reached of the device."""
         size, device = self.size, self.device
-        flops = 2 * size.parameters * new + 4 * size.layers * size.width * pairs
-        traffic = (
-            self.bytes_per_parameter * size.parameters + self.bytes_per_kv * 2 * size.layers * size.kv_width * held
-        )
-        return self.overhead_s + max(
-            flops / (device.flops_per_s * self.compute_efficiency),
-            traffic / (device.bytes_per_s * self.memory_efficiency),
+        return (
+            2 * size.parameters,
+            4 * size.layers * size.width,
+            self.bytes_per_parameter * size.parameters,
+            self.bytes_per_kv * 2 * size.layers * size.kv_width,
+            device.flops_per_s * self.compute_efficiency,
+            device.bytes_per_s * self.memory_efficiency,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache, cached_property
 
 from channels.codec import wire
@@ -29,33 +28,42 @@ def load(pair: Pair) -> LoadedPair:
     return pair.load()
 
 
-@dataclass(frozen=True)
-class RequestRandomness:
-    """The random numbers of one request, made when first asked for: a request remembered to its end never asks."""
+class KeyedUniforms(RequestUniforms):
+    """Those of one request, each under a key that is made when it is first asked for: a request that is remembered to
+    its end never asks."""
 
-    draft: Uniforms
-    verdict: Uniforms
-    shared: Uniforms
-    index: tuple[int, ...]
+    def __init__(self, draft: Uniforms, verdict: Uniforms, shared: Uniforms, index: tuple[int, ...]) -> None:
+        self.__dict__["_made_from"] = draft, verdict, shared, index
 
     @cached_property
-    def uniforms(self) -> RequestUniforms:
-        return RequestUniforms(*(each.keyed(*self.index) for each in (self.draft, self.verdict, self.shared)))
+    def draft(self) -> Uniforms:
+        return self._keyed(0)
+
+    @cached_property
+    def verdict(self) -> Uniforms:
+        return self._keyed(1)
+
+    @cached_property
+    def shared(self) -> Uniforms:
+        return self._keyed(2)
+
+    def _keyed(self, purpose: int) -> Uniforms:
+        *sources, index = self.__dict__["_made_from"]
+        keyed: Uniforms = sources[purpose].keyed(*index)
+        return keyed
 
 
 class RequestDecoding:
     """One request's decoding, from which a protocol takes the sides that it has. What they share is the models' texts,
     the random numbers, and the observer that sees both."""
 
-    def __init__(
-        self, setting: Setting, tree: Tree, randomness: RequestRandomness | RequestUniforms, *, remember: bool = True
-    ) -> None:
+    def __init__(self, setting: Setting, tree: Tree, uniforms: RequestUniforms, *, remember: bool = True) -> None:
         self.setting = setting
         self.format: wire.Format = setting.format
         self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
         self._tree = tree
-        self._randomness = randomness
+        self._uniforms = uniforms
         self._remember = remember
 
     @property
@@ -90,10 +98,6 @@ class RequestDecoding:
     def local(self) -> LocalSession:
         """The drafter alone at the edge."""
         return LocalSession(self._tree.edge, self.drafter, self.verifier, self._uniforms, remember=self._remember)
-
-    @property
-    def _uniforms(self) -> RequestUniforms:
-        return self._randomness if isinstance(self._randomness, RequestUniforms) else self._randomness.uniforms
 
 
 class Decoder:
@@ -131,8 +135,8 @@ class Decoder:
         setting, index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
         root: Root = self._description(setting), (self._cell.seed, *index), entry, prompt.tokens
-        randomness = RequestRandomness(self._draft, self._verdict, self._shared, index)
-        return RequestDecoding(setting, self._memory.tree(root), randomness)
+        uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
+        return RequestDecoding(setting, self._memory.tree(root), uniforms)
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""

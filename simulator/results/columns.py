@@ -150,7 +150,7 @@ class RequestColumn(NamedTuple):
     source: str
 
 
-REQUEST_COLUMNS: Final = (
+REQUEST_BEFORE: Final = (
     RequestColumn("arrival_s", "float64", "arrival_s"),
     RequestColumn("first_token_s", "float64", "first_token_s"),
     RequestColumn("finish_s", "float64", "finish_s"),
@@ -159,9 +159,15 @@ REQUEST_COLUMNS: Final = (
     RequestColumn("latency_s", "float64", "latency_s"),
     RequestColumn("ttft_s", "float64", "ttft_s"),
     RequestColumn("tpot_s", "float64", "tpot_s"),
-    *(RequestColumn(name, "float64", f"spent.{name}") for name in BREAKDOWN),
+)
+REQUEST_AFTER: Final = (
     RequestColumn("hidden_draft_s", "float64", "hidden_draft_s"),
     RequestColumn("tail_tokens", "int64", "tail_tokens"),
+)
+REQUEST_COLUMNS: Final = (
+    *REQUEST_BEFORE,
+    *(RequestColumn(name, "float64", f"spent.{name}") for name in BREAKDOWN),
+    *REQUEST_AFTER,
 )
 """Of `requests.parquet`, after KEYS and TEXTS."""
 TEXTS: Final = ("prompt", "outcome")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.results.columns import KEYS, REQUEST_COLUMNS, ROUND_COLUMNS, TEXTS
+from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, ROUND_COLUMNS, TEXTS
 from simulator.results.requests import Request
 
 CHUNK_ROWS: Final = 50_000
@@ -25,7 +25,9 @@ _REQUEST_TYPES: Final = {column.name: column.type for column in REQUEST_COLUMNS}
 _SCHEMA: Final = pa.schema(
     [(KEYS[0], pa.string())] + [(name, pa.type_for_alias(type_)) for name, type_ in _ROUND_TYPES.items()]
 )
-_read_request: Callable[[Request], tuple[float, ...]] = attrgetter(*(column.source for column in REQUEST_COLUMNS))
+_before, _after = (  # the breakdown between them is read in one piece
+    attrgetter(*(column.source for column in columns)) for columns in (REQUEST_BEFORE, REQUEST_AFTER)
+)
 
 
 class Rows:
@@ -78,7 +80,7 @@ class Recorder:
     def add(self, request: Request) -> None:
         """Takes a request that has ended, or is in flight at the end of the run."""
         self._texts.append((request.device, request.number, request.prompt.name, request.outcome))
-        self._requests.add(_read_request(request))
+        self._requests.add((*_before(request), *request.spent, *_after(request)))
         self._rounds.add_all((request.device, request.number), request.rounds)
         if len(self._rounds) >= CHUNK_ROWS:
             self._flush()

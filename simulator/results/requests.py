@@ -43,7 +43,7 @@ class Request:
     @property
     def remaining_tokens(self) -> int:
         """Output tokens still to come, at most."""
-        if self.tokens and self.tokens[-1] == self.end_token:
+        if self.end_token is not None and self.tokens and self.tokens[-1] == self.end_token:
             return 0
         return self.output_tokens - len(self.tokens)
 
@@ -57,7 +57,7 @@ class Request:
         self.open[number].answered_s = now_s
         self._close(number)
         kept = tokens[: self.remaining_tokens]
-        if self.end_token in kept:
+        if self.end_token is not None and self.end_token in kept:
             kept = kept[: kept.index(self.end_token) + 1]
         if not self.tokens:
             self.first_token_s = now_s

@@ -17,7 +17,7 @@ from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RequestUniforms:
     """The random numbers of one request, by purpose.
 

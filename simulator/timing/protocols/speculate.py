@@ -37,7 +37,8 @@ class Speculate:
             number = node.round
             round_ = request.begin_round(number, env.now)
             site.device.begin_work()
-            plan = self._policy.plan(most := most_drafts(self._max_drafts, remaining_tokens))
+            most = most_drafts(self._max_drafts, remaining_tokens)
+            plan = self._policy.plan(most)
             if plan is None:
                 node = yield from self._ask(node, round_, most, remaining_tokens)
             else:  # drafted at once, in time afterwards: nobody looks in between
