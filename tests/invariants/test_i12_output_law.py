@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -103,7 +102,8 @@ class OneUniform(Rejection):
     def judge(
         self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
     ) -> Verdict:
-        return super().judge(law_after, received, replace(uniforms, verdict=uniforms.draft), round_number, position)
+        one = RequestUniforms(uniforms.draft, uniforms.draft, uniforms.shared)
+        return super().judge(law_after, received, one, round_number, position)
 
 
 def test_drawing_and_judging_with_one_number_bends_the_law() -> None:
