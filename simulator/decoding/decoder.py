@@ -106,10 +106,10 @@ class Decoder:
     def __init__(self, cell: Cell, memory: Memory) -> None:
         self._cell = cell
         self._memory = memory
-        self._settings = [
-            setting for each in cell.classes for setting in [_setting(cell, each)] for _ in range(each.count)
-        ]
-        self._described: dict[tuple[object, int | None], str] = {}
+        settings = [_setting(cell, each) for each in cell.classes]
+        described = [(setting, _description(cell, setting)) for setting in settings]
+        self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
+        """By device: its setting, and the description of it."""
         self._draft, self._verdict, self._shared = (
             Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")
         )
@@ -132,9 +132,9 @@ class Decoder:
 
     def decoding(self, device: int, number: int, prompt: Prompt, state: State | None) -> RequestDecoding:
         """Of a request to a device whose scheme was left in `state`."""
-        setting, index = self._settings[device], self._index(device, number)
+        (setting, description), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
-        root: Root = self._description(setting), (self._cell.seed, *index), entry, prompt.tokens
+        root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
         uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
         return RequestDecoding(setting, self._memory.tree(root), uniforms)
 
@@ -148,21 +148,19 @@ class Decoder:
             return device, number
         return -1, self._place(device, number)
 
-    def _description(self, setting: Setting) -> str:
-        """What all requests of a class of devices have in common, and decides their tokens beside what is decided on
-        the way. The policy is no part of it: what it decided is in the tree, never who decided."""
-        key = setting.scheme, setting.room_bits
-        if key not in self._described:
-            described = {
-                "plane": 1,
-                "pair": self._cell.models.pair.fingerprint,
-                "temperature": self._cell.models.temperature,
-                "scheme": setting.scheme.model_dump(mode="json", exclude={"policy"}),
-                "room_bits": setting.room_bits,
-                "imports": self._cell.imports_digest,
-            }
-            self._described[key] = json.dumps(described, sort_keys=True)
-        return self._described[key]
+
+def _description(cell: Cell, setting: Setting) -> str:
+    """What all requests of a class of devices have in common, and decides their tokens beside what is decided on the
+    way. The policy is no part of it: what it decided is in the tree, never who decided."""
+    described = {
+        "plane": 1,
+        "pair": cell.models.pair.fingerprint,
+        "temperature": cell.models.temperature,
+        "scheme": setting.scheme.model_dump(mode="json", exclude={"policy"}),
+        "room_bits": setting.room_bits,
+        "imports": cell.imports_digest,
+    }
+    return json.dumps(described, sort_keys=True)
 
 
 def _setting(cell: Cell, each: Equipped) -> Setting:
