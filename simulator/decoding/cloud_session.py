@@ -48,7 +48,7 @@ class CloudSession:
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
-        return self._known if self._known.committed == prompt else CloudNode(1, prompt)
+        return self._known.of(prompt)
 
     def prefill(self, node: CloudNode) -> CloudNode:
         """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""

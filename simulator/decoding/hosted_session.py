@@ -37,7 +37,7 @@ class HostedSession:
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
-        return self._known if self._known.committed == prompt else CloudNode(1, prompt)
+        return self._known.of(prompt)
 
     def decode(self, node: CloudNode, drafts: int) -> tuple[CloudNode, Verified]:
         """A round: so many drafts by the drafter there, none for a verifier on its own, and the verdict."""

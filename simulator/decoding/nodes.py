@@ -127,6 +127,10 @@ class CloudNode:
     then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
     then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
 
+    def of(self, prompt: Tokens) -> CloudNode:
+        """The start of this text: this node, unless another prompt has arrived."""
+        return self if self.committed == prompt else CloudNode(1, prompt)
+
     def after(self, committed: Tokens) -> CloudNode:
         """The node once a round has committed these tokens; the last of them is not in the cache yet."""
         text = (*self.committed, *committed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -113,20 +113,13 @@ class Enumerative(_WireCode):
         if variable.quantizer != "lattice":
             return WirePackets(variable)
         if sparsifier.keeps_all:
-            return WirePackets(_with_support(variable, "dense"))
+            return WirePackets(replace(variable, support="dense"))
         if sparsifier.fixed_size is None:
             return WirePackets(variable)
-        fixed = _with_support(variable, "fixed", sparsifier.fixed_size)
+        fixed = replace(variable, support="fixed", support_size=sparsifier.fixed_size)
         if load.budget_bits is not None and wire.bound_bits([sparsifier.fixed_size], fixed) > load.budget_bits:
             return WirePackets(variable)  # a support that must be shortened is sent with its size
         return WirePackets(fixed)
-
-
-def _with_support(format: wire.Format, support: wire.Support, size: int | None = None) -> wire.Format:
-    return wire.Format(
-        format.vocabulary, format.resolution, format.max_drafts,
-        code=format.code, support=support, support_size=size, token=format.token,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ protocol's affair; the device's are the queue, the processor, and the end of a r
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import simpy
 
@@ -16,18 +16,11 @@ Process = Generator[simpy.Event, Any, T]
 """A SimPy process that ends with a T."""
 
 
-class EdgeState(tuple[tuple[float, ...], tuple[float, ...]]):
+class EdgeState(NamedTuple):
     """What a device keeps from one request to the next: the scheme's state, and the policy's."""
 
-    __slots__ = ()
-
-    @property
-    def scheme(self) -> tuple[float, ...]:
-        return self[0]
-
-    @property
-    def policy(self) -> tuple[float, ...]:
-        return self[1]
+    scheme: tuple[float, ...]
+    policy: tuple[float, ...]
 
 
 class Exchange(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -85,7 +85,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         network = Network(
             env, uplinks.of_class(place), downlinks.of_class(place), cloud, each.edge, cell.workload.prompt_at_cloud
         )
-        opener = _opener(network, decoder)
+        opener = partial(_open_exchange, network, decoder)
         devices += [
             Device(number, env, opener, users.ended) for number in range(len(devices), len(devices) + each.count)
         ]
@@ -93,14 +93,10 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, users)
 
 
-def _opener(network: Network, decoder: Decoder) -> Callable[[Device, Request, EdgeState | None], Exchange]:
-    """Begins the serving of a request, by the protocol that its scheme names."""
-    return partial(_open_exchange, network, decoder)
-
-
 def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
 ) -> Exchange:
+    """Begins the serving of a request, by the protocol that its scheme names."""
     decoding = decoder.decoding(device.number, request.number, request.prompt, None if kept is None else kept.scheme)
     return PROTOCOLS[decoding.setting.scheme.protocol](Site(network, device, request, decoding, kept))
 

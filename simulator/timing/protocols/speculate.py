@@ -59,7 +59,7 @@ class Speculate:
                 self._learn(round_, len(tokens) - 1)
             assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
             request.close_round(number, tokens, env.now)
-        return EdgeState((node.state, self._policy_state))
+        return EdgeState(node.state, self._policy_state)
 
     def close(self) -> None:
         for message in reversed(self._uplinked):  # the latest first: none of them is let go by one before it
