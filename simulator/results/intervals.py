@@ -17,8 +17,10 @@ import pandas as pd
 
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE
 from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_METRICS
 
 _NOT_SETTINGS = ("cell", "seed", CURVE)
+_MEASURED = frozenset({*METRICS, *BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,12 @@ def paired(
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
     """The metric and breakdown columns of a table, in the table's order."""
-    known = {*METRICS, *BREAKDOWN, "hidden_draft_s"}
-    return [name for name in table.columns if name in known]
+    return [name for name in table.columns if name in _MEASURED]
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:
     """The configuration columns of a table of cells or of a summary, seed apart."""
-    known = {*METRICS, *BREAKDOWN, "hidden_draft_s", *_NOT_SETTINGS, "n"}
+    known = {*_MEASURED, *_NOT_SETTINGS, "n"}
     return [name for name in table.columns if name not in known and not name.endswith(CI_SUFFIX)]
 
 

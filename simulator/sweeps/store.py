@@ -45,11 +45,14 @@ CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
 class Store:
     """One result directory, opened for one list of cells. Raises ConfigError where it cannot be used."""
 
-    def __init__(self, out: Path, cells: Sequence[Cell], overwrite: bool, keep: Collection[str] = ()) -> None:
-        """`keep`: files in `out` that are the caller's: they are no results, and stay where results are overwritten."""
+    def __init__(
+        self, out: Path, cells: Sequence[Cell], overwrite: bool, keep: Collection[str] = (), asked: str = ""
+    ) -> None:
+        """`keep`: files in `out` that are the caller's: they are no results, and stay where results are overwritten.
+        `asked`: what is asked of the cells."""
         self.out = out
         self._cells = cells
-        self._identity = identity(cells)
+        self._identity = identity(cells, asked)
         self._started = time.time()
         self._created = not out.exists()
         self._parts = out / "parts"
@@ -80,23 +83,30 @@ class Store:
         """The group is whole: a resumed sweep reads it."""
         self.unfinished(name).replace(self._parts / name)
 
-    def finish(self, cells: pd.DataFrame) -> None:
-        """Writes the tables and the cells' files from all parts, and drops the parts."""
+    def finish(self, cells: Sequence[Cell], table: pd.DataFrame) -> None:
+        """Writes the tables and the cells' files from all parts, and drops the parts. `cells`: those opened for, and
+        those that were added."""
+        self._cells = cells
         places = {cell: folder for folder in self._parts.iterdir() for cell in pd.read_parquet(folder / CELLS)["cell"]}
         folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
-        atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
-        requests = pd.concat([pd.read_parquet(folder / REQUESTS) for folder in folders], ignore_index=True)
-        order = {cell.id: place for place, cell in enumerate(self._cells)}
-        requests = requests.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
-        atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
-        atomically(self.out / "cells.parquet", partial(cells.to_parquet, index=False))
-        atomically(self.out / "cells.csv", partial(cells.to_csv, index=False))
-        atomically(self.out / "summary.csv", partial(summarise(cells).to_csv, index=False))
+        if all((folder / REQUESTS).is_file() for folder in folders):
+            self._finish_requests(places, folders)
+        atomically(self.out / "cells.parquet", partial(table.to_parquet, index=False))
+        atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
+        atomically(self.out / "summary.csv", partial(summarise(table).to_csv, index=False))
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
         shutil.rmtree(self._parts)
+
+    def _finish_requests(self, places: Mapping[str, Path], folders: Sequence[Path]) -> None:
+        """The tables of rounds and requests."""
+        atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
+        requests = pd.concat([pd.read_parquet(folder / REQUESTS) for folder in folders], ignore_index=True)
+        order = {cell.id: place for place, cell in enumerate(self._cells)}
+        requests = requests.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+        atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
 
     def _join_rounds(self, places: Mapping[str, Path], path: Path) -> None:
         """One file of rounds from many, piece by piece."""
@@ -158,10 +168,10 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def identity(cells: Sequence[Cell]) -> str:
-    """Hash of all that the tables depend on: cells, model weights, our code, library versions."""
+def identity(cells: Sequence[Cell], asked: str = "") -> str:
+    """Hash of all that the tables depend on: cells, what is asked of them, model weights, code, library versions."""
     pairs = sorted({cell.models.pair.fingerprint for cell in cells})
-    parts = [*(cell.id for cell in cells), *pairs, _code(), json.dumps(_versions())]
+    parts = [asked, *(cell.id for cell in cells), *pairs, _code(), json.dumps(_versions())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
-from simulator.run import simulate
+from simulator.studies import SIMULATION, study
 from simulator.sweeps.crews import Crew, crew_of
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
 
@@ -29,8 +30,21 @@ OnProgress = Callable[[float, int, str], None]
 """Hears how many cells are done, of how many, and what kind the last ones are."""
 Tick = Callable[[float, str], None]
 """Hears how many cells of a group are done, the part of the one under way included, and what kind that one is."""
-Task = tuple[str, list[dict[str, object]], Path | None]
-"""The name of a group, its cells as plain fields, and where to put what they give."""
+Task = tuple[str, str, list[dict[str, object]], Path | None]
+"""The study, the name of a group, its cells as plain fields, and where to put what they give."""
+
+
+class Growth(Protocol):
+    """Decides, from what there is so far, which cells are still missing."""
+
+    @property
+    def rule(self) -> str:
+        """What it decides by, in words: results grown by another rule are other results."""
+        ...
+
+    def more(self, table: pd.DataFrame) -> list[Cell]:
+        """Further cells, none of them in the table yet; [] where it is enough."""
+        ...
 
 
 def sweep(
@@ -42,8 +56,13 @@ def sweep(
     overwrite: bool = False,
     keep: Collection[str] = (),
     progress: OnProgress | None = None,
+    asking: str = SIMULATION,
+    growth: Growth | None = None,
 ) -> pd.DataFrame:
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
+
+    `asking` names another study than to simulate them; it may give several rows a cell. `growth` may add cells once
+    these are done, and again once those are.
 
     `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
     other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
@@ -52,21 +71,36 @@ def sweep(
     this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
     """
     crew = crew_of(workers, cluster)
-    run = partial(_run, _groups(cells), crew, progress=progress or _silent)
+    study(asking)
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
     prepare_pairs(cells)
     if out is None:
-        return in_order(cells, list(run(None)))
-    store = Store(Path(out).resolve(), cells, overwrite, keep)
+        return _grown(cells, growth, partial(_run, asking, crew, None, progress or _silent))[1]
+    asked = asking if growth is None else f"{asking}, {growth.rule}"
+    store = Store(Path(out).resolve(), cells, overwrite, keep, asked)
     if not store.finished:
         try:
-            parts = list(run(store))
+            grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
         except ConfigError:
             store.discard()
             raise
-        store.finish(in_order(cells, parts))
+        store.finish(grown, table)
     return store.cells()
+
+
+def _grown(
+    cells: Sequence[Cell], growth: Growth | None, run: Callable[[Sequence[Cell]], Iterator[pd.DataFrame]]
+) -> tuple[Sequence[Cell], pd.DataFrame]:
+    """The cells, those added to them, and the table of all."""
+    parts = list(run(cells))
+    while True:
+        table = in_order(cells, parts)
+        added = [] if growth is None else growth.more(table)
+        if not added:
+            return cells, table
+        cells = [*cells, *added]
+        parts += run(added)
 
 
 def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -85,22 +119,24 @@ def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFra
     return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 
-def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    """The cells by decoding, each group under a name of its own."""
-    by_decoding: dict[str, list[Cell]] = {}
+def _groups(asking: str, cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    """The cells by what they share, each group under a name of its own."""
+    shares = study(asking).shares
+    sharing: dict[str, list[Cell]] = {}
     for cell in cells:
-        by_decoding.setdefault(cell.decoding_id, []).append(cell)
+        sharing.setdefault(shares(cell), []).append(cell)
     return {
         hashlib.sha256("".join(cell.id for cell in group).encode()).hexdigest()[:16]: group
-        for group in by_decoding.values()
+        for group in sharing.values()
     }
 
 
 def _run(
-    groups: dict[str, list[Cell]], crew: Crew, store: Store | None, progress: OnProgress
+    asking: str, crew: Crew, store: Store | None, progress: OnProgress, cells: Sequence[Cell]
 ) -> Iterator[pd.DataFrame]:
     """The rows of each group's cells, as the groups are finished."""
-    total, done = sum(map(len, groups.values())), 0
+    groups = _groups(asking, cells)
+    total, done = len(cells), 0
     progress(done, total, "")
     missing = {}
     for name, group in groups.items():
@@ -114,7 +150,7 @@ def _run(
         progress(done, total, f"preparing {pair.kind}")
         pair.prepare()
     tasks = [
-        (name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
+        (asking, name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
         for name, group in missing.items()
     ]
 
@@ -131,11 +167,11 @@ def _run(
 
 
 def _group(
-    name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
+    asking: str, name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
 ) -> tuple[str, pd.DataFrame]:
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
     memory = Memory()
-    rows, requests = [], []
+    rows, requests = list[dict[str, object]](), list[pd.DataFrame]()
     rounds: Path | None = None
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -144,13 +180,14 @@ def _group(
     for number, cell in enumerate(map(Cell.from_fields, fields)):
         rounds_to = None if rounds is None else rounds / f"{cell.id}.parquet"
         observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
-        result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
-        rows.append({"cell": cell.id, **flatten(cell), **result.summary})
-        requests.append(result.requests)
+        answer = study(asking).ask(cell, memory, observer, rounds_to)
+        rows += [{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]
+        requests += [] if answer.requests is None else [answer.requests]
     table = pd.DataFrame(rows)
     if folder is not None:
         table.to_parquet(folder / CELLS, index=False)
-        pd.concat(requests).to_parquet(folder / REQUESTS, index=False)
+        if requests:
+            pd.concat(requests).to_parquet(folder / REQUESTS, index=False)
     return name, table
 
 

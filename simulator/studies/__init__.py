@@ -1,0 +1,30 @@
+"""What can be asked of a cell: a `Study` each, in a module of its name. The first is to simulate it.
+
+A study of yours is one file here with a `STUDY` in it, and one line below; its numbers are declared in
+`results.study_columns`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from kinds import ConfigError
+from simulator.studies.study import Answer, Study
+
+__all__ = ["SIMULATION", "STUDIES", "Answer", "Study", "study"]
+
+SIMULATION = "simulation"
+STUDIES: dict[str, str] = {
+    SIMULATION: "the requests of a cell, served over its network",
+    "laws": "bits and rejections of a scheme on the laws along the verifier's own text, without a network",
+}
+"""Name of the study, whose module it is, and what it asks."""
+
+
+def study(name: str) -> Study:
+    """The study of that name. Raises ConfigError where there is none."""
+    if name not in STUDIES:
+        raise ConfigError(f"study = {name!r}: must be one of {', '.join(STUDIES)}")
+    found = importlib.import_module(f"simulator.studies.{name}").STUDY
+    assert isinstance(found, Study), f"simulator.studies.{name} holds no study"
+    return found

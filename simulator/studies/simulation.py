@@ -1,0 +1,22 @@
+"""The first of all studies: to simulate the cell. One row, `results.METRICS` and BREAKDOWN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.run import simulate
+from simulator.studies.study import Answer, Study
+
+
+class Simulation(Study):
+    """`simulate`, its summary as a row."""
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+        result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
+        return Answer([result.summary], result.requests)
+
+
+STUDY = Simulation()

@@ -1,0 +1,40 @@
+"""What a study is: rows of numbers about one cell, beside its configuration in `cells.csv`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+
+Row = Mapping[str, float | str]
+
+
+class Answer(NamedTuple):
+    """What a study found of one cell."""
+
+    rows: Sequence[Row]
+    """One or more: metrics, and where there are more than one, the keys that tell them apart (`study_columns`)."""
+    requests: pd.DataFrame | None = None
+    """Of a cell that was simulated; its rounds are then in the file that was asked for."""
+
+
+class Study(ABC):
+    """A question to a cell, answered by numbers that depend on the cell alone."""
+
+    def shares(self, cell: Cell) -> str:
+        """Cells with the same answer here go to one worker, one after another: what the first makes the others find."""
+        return cell.decoding_id
+
+    @abstractmethod
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+        """The answer. `memory` is that of the cells that share; `rounds_to` takes the rounds, if there are any.
+
+        Raises ConfigError where the cell is none that it can be asked of.
+        """

@@ -1,0 +1,47 @@
+"""Both models' laws along texts that the verifier wrote itself: what a draft would meet where all before it stood.
+
+They cost forward passes and schemes do not, so they are made once for all schemes that are asked about the same texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from channels.uniforms import Uniforms
+from kinds.arrays import Floats
+from models.verification import inverse_cdf
+from simulator.cell.cell import Cell
+from simulator.decoding.decoder import Decoder, load
+from simulator.decoding.memory import Memory
+
+
+@dataclass(frozen=True, eq=False)
+class VerifierText:
+    """A prompt, the verifier's own continuation of it, and both laws at each of its tokens."""
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    p: Floats  # [n, V]: tokens[i] was drawn from p[i]
+    q: Floats  # [n, V]: the drafter's law at the same place
+
+
+def verifier_texts(cell: Cell) -> list[VerifierText]:
+    """The text of each of the cell's requests, as long as its answer, drawn by uniforms of the cell's seed."""
+    return list(_written(cell))
+
+
+def _written(cell: Cell) -> Iterator[VerifierText]:
+    decoder, pair = Decoder(cell, Memory()), load(cell.models.pair)
+    drawn, asked = (Uniforms.of(cell.seed, purpose) for purpose in ("verifier text", "users"))
+    for device in range(cell.workload.devices):
+        for number, ask in enumerate(cell.workload.asks(device, asked)):
+            prompt = decoder.prompt(device, number, ask).tokens
+            verifier, text, p = pair.verifier.open(cell.models.temperature), prompt, []
+            for place in range(ask.output_tokens):
+                p.append(verifier.laws(text, 1)[0])
+                text = (*text, inverse_cdf(p[-1], drawn.uniform(device, number, place)))
+            q = pair.drafter.open(cell.models.temperature).laws(text[:-1], ask.output_tokens)
+            yield VerifierText(prompt, text[len(prompt) :], np.array(p), q)
