@@ -27,6 +27,8 @@ FIGURES: dict[str, str] = {
     "resampling": "resampling rate beside its bound",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
+BESIDE = ("latency",)
+"""Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 
 def check(names: Iterable[str]) -> None:

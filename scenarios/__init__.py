@@ -5,6 +5,6 @@ All that a scenario of your own needs is here.
 
 from scenarios.command.cli import script
 from scenarios.command.questions import Below, Finding
-from scenarios.command.scenario import Quick, Scenario
+from scenarios.command.scenario import Best, Quick, Scenario
 
-__all__ = ["Below", "Finding", "Quick", "Scenario", "script"]
+__all__ = ["Below", "Best", "Finding", "Quick", "Scenario", "script"]

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -108,6 +109,9 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--set", action="append", default=[], metavar="A.B=V", help="change a field in every cell; V is YAML")
     add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="sweep a field; replaces or adds an axis")
     add("--seeds", type=int, metavar="N", help="how many seeds (default: the scenario's)")
+    add(
+        "--precision", type=_share, metavar="P%", help="add seeds until the headline's half-widths are below this share"
+    )
     add("--quick", action="store_true", help="a small version of the scenario, within a minute")
     add("--workers", type=int, metavar="N", help="processes (default: one a core)")
     add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
@@ -141,11 +145,11 @@ def _run(options: argparse.Namespace) -> None:
     name = plan.name + ("_quick" if options.quick else "")
     for warning in plan.warnings:
         print(f"sqsim: {warning}", file=sys.stderr)
-    from scenarios.command.running import run  # here, so that the mistakes above are answered at once
+    from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
 
     out = options.out or Path("results") / name
-    workers, cluster = options.workers or _cores(), options.cluster
-    print(run(plan, out, workers, cluster, overwrite=options.overwrite, quiet=options.quiet))
+    workers = options.workers or _cores()
+    print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
 
 
 def _cores() -> int:
@@ -154,17 +158,22 @@ def _cores() -> int:
 
 
 def _changes(options: argparse.Namespace) -> Changes:
+    plain = Changes(
+        seeds=options.seeds, precision=options.precision, quick=options.quick, imports=tuple(options.imports)
+    )
     if not (options.set or options.grid):
-        return Changes(seeds=options.seeds, quick=options.quick, imports=tuple(options.imports))
+        return plain
     from scenarios.command.typed_settings import parse_axis, parse_setting
 
-    return Changes(
-        settings=dict(map(parse_setting, options.set)),
-        grid=dict(map(parse_axis, options.grid)),
-        seeds=options.seeds,
-        quick=options.quick,
-        imports=tuple(options.imports),
-    )
+    return replace(plain, settings=dict(map(parse_setting, options.set)), grid=dict(map(parse_axis, options.grid)))
+
+
+def _share(text: str) -> float:
+    """`2%` or `0.02`."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: a share such as 2% or 0.02") from None
 
 
 def _codec(options: argparse.Namespace) -> None:

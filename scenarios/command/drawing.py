@@ -12,11 +12,14 @@ import pandas as pd
 import plots
 from kinds import ConfigError
 from scenarios.command.derived_axis import sources
+from simulator.results.columns import BEST, SETTING
 from simulator.results.intervals import axis_of, with_curves
 
 _NOTE = "scenario.json"
 CAPACITY = "capacity.csv"
 """Of a search: the summary, and what was found beside it."""
+BESIDE = "best_and_fixed.csv"
+"""Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Note:
 
 def redraw(folder: Path) -> Iterator[Path]:
     """Draws `folder`'s figures again; the files as they are written. Raises ConfigError where it holds no summary."""
-    path = folder / (CAPACITY if (folder / CAPACITY).is_file() else "summary.csv")
+    path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
     if not path.is_file():
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
     note = Note.read(folder)
@@ -64,13 +67,19 @@ def redraw(folder: Path) -> Iterator[Path]:
         raise ConfigError(f"{path}: not a summary table, {error}") from None
     if "scheme.kind" not in summary.columns or summary.empty:
         raise ConfigError(f"{path}: not a summary table")
+    if SETTING in summary.columns:
+        return draw_all(summary, axis_of(summary, note.axis), note.figures, folder / "figures")
     return draw_all(*note.curved(summary), note.figures, folder / "figures")
 
 
 def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`, leaving out those that the table has nothing for."""
+    """Draws `figures` of a summary with curves into `folder`, leaving out those that the table has nothing for.
+
+    Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
+    """
     plots.check(figures)
+    chosen = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
     for name in figures:
-        figure = plots.draw(name, summary, axis)
+        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis)
         if figure is not None:
             yield from plots.save(figure, folder, name)

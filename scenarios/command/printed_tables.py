@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from models.clocks.latency import Latency
+from scenarios.command.scenario import Best
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD
-from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
+from simulator.results.units import PREFIXED, prefix_of, quantity, symbol, title, unit
 from simulator.sweeps.search import Objective
 
 WIDTH = 100
@@ -33,7 +34,7 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     table = summary[summary[metric].notna()]
     if table.empty:
         return f"{title(metric)}: no request was answered"
-    factor, symbol = _scale(table[metric], metric)
+    factor, scale = _scale(table[metric], metric)
     names = list(dict.fromkeys(table[CURVE]))
     rows = [(None, table)] if axis is None else list(table.groupby(axis, sort=True))
     body = []
@@ -48,7 +49,7 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
         body.append(["" if axis is None else quantity(at, axis), *cells])
     seeds = int(table["n"].max())
     spread = f"mean ± 95% half-width over {seeds} seeds" if seeds > 1 else "one seed, no interval"
-    heading = f"{title(metric)}{f' ({symbol})' if symbol else ''}, {spread}" + ("; * lowest" if len(names) > 1 else "")
+    heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {spread}" + ("; * lowest" if len(names) > 1 else "")
     return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
 
 
@@ -74,8 +75,13 @@ def _borne(row: pd.Series[float]) -> str:
 
 
 def costs(summary: pd.DataFrame) -> str:
-    """A row per curve: bits, draft length, acceptance, resampling and its bound; a range where the axis matters."""
+    """A row per curve: bits, draft length, acceptance, resampling and its bound; a range where the axis matters.
+
+    "" of a study that has none of them.
+    """
     present = [(name, label) for name, label in COSTS if name in summary.columns]
+    if COSTS[0] not in present:
+        return ""
     body = [
         [str(curve), *(_over_axis(rows, name) for name, _ in present)]
         for curve, rows in summary.groupby(CURVE, sort=False)
@@ -85,7 +91,9 @@ def costs(summary: pd.DataFrame) -> str:
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     """A line a curve that is overloaded: at which values of the axis, and which stations."""
-    told = []
+    told: list[str] = []
+    if "overloaded" not in summary.columns:
+        return told
     for curve, rows in summary[summary["overloaded"] > 0].groupby(CURVE, sort=False):
         stations = [name for name in STATIONS if (rows[f"{name}_busy"] >= OVERLOAD).any()]
         busiest = max(STATIONS, key=lambda name: float(rows[f"{name}_busy"].max()))
@@ -95,9 +103,24 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     return told
 
 
-def stands_for(cells: Sequence[Cell]) -> str:
-    """Which pair chose the tokens and what the clock stands for, one line."""
+def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best) -> str:
+    """A row per value of the axis, a column per curve: what it chose for itself."""
+    names = list(dict.fromkeys(choices[CURVE]))
+    body = []
+    for at, part in [(None, choices)] if axis is None else list(choices.groupby(axis, sort=True)):
+        found = dict(zip(part[CURVE], part["chosen"], strict=True))
+        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
+    tried = ", ".join(f"{symbol(path)} in {list(values)}" for path, values in best.over.items())
+    seeds = f"{best.seeds} other seed{'s' if best.seeds > 1 else ''}"
+    heading = f"Chosen by least {title(best.metric)} on {seeds}: {tried}"
+    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+
+
+def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
+    """Which pair chose the tokens and what the clock, if there was one, stands for."""
     pairs = _distinct(f"{cell.models.pair.summary} (pair {cell.models.pair.kind})" for cell in cells)
+    if not clock:
+        return f"Tokens: {pairs}."
     edge = _distinct(_computes(cell.edge.latency) for cell in cells)
     cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}."
@@ -117,11 +140,11 @@ def _distinct(texts: Iterable[str]) -> str:
 
 def _scale(values: pd.Series[float], metric: str) -> tuple[float, str]:
     """The prefix of the smallest value, for the whole table, and the unit's symbol with it."""
-    symbol = unit(metric)
-    if symbol not in PREFIXED:
-        return 1.0, symbol
+    known = unit(metric)
+    if known not in PREFIXED:
+        return 1.0, known
     factor, prefix = prefix_of(float(values.min()))
-    return factor, prefix + symbol
+    return factor, prefix + known
 
 
 def _mean(row: pd.Series[float], metric: str, factor: float = 1.0) -> str:

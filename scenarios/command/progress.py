@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -31,6 +32,16 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def part(self, name: str) -> Callable[[float, int, str], None]:
+        """Progress of a part of the work that goes before the rest, told under its name."""
+
+        def told(done: float, total: int, label: str) -> None:
+            self(done, total, f"{name} {label}".rstrip())
+            if done >= total:
+                self._tenth, self._started_s = -1, time.monotonic()
+
+        return told
 
     def __call__(self, done: float, total: int, label: str) -> None:
         if self._quiet:

@@ -18,8 +18,8 @@ class Question(Protocol):
         """The column asked about."""
         ...
 
-    def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
-        """The answer for a table of cells with a `curve` column, along `axis`; [] where the table holds none."""
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        """The answer in one line for a table of cells with a `curve` column, along `axis`; "" where it holds none."""
         ...
 
 
@@ -31,18 +31,16 @@ class Finding:
     without: Sequence[str] = ()
     by: str | None = None
 
-    def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
-        from simulator.results.columns import CURVE
-        from simulator.results.findings import lines
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.columns import BEST, CURVE
+        from simulator.results.findings import lowest
 
+        table = _of(table, BEST)
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
-        prefix = f"without {', '.join(left_out)}: " if left_out else ""
-        return [
-            prefix + line
-            for rows in _parts(table[~table["scheme.kind"].isin(left_out)], self.by)
-            if rows[CURVE].nunique() > 1
-            for line in lines(rows, axis, self.metric)
-        ]
+        parts = _parts(table[~table["scheme.kind"].isin(left_out)], self.by)
+        told = [lowest(rows, axis, self.metric) for rows in parts if rows[CURVE].nunique() > 1]
+        prefix = f"without {', '.join(left_out)}: " if left_out and any(told) else ""
+        return prefix + " | ".join(filter(None, told))
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,15 @@ class Below:
     at: Sequence[float]
     metric: str = "latency_per_token_s"
     by: str | None = None
+    setting: str = "best"
+    """Where schemes choose for themselves: compare what they chose, or `fixed`, what the grid gives to all."""
 
-    def told(self, table: pd.DataFrame, axis: str | None) -> list[str]:
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.columns import CURVE
         from simulator.results.findings import comparison
+        from simulator.results.units import title
 
+        table = _of(table, self.setting)
         found = [
             comparison(rows, axis, self.at, mine, theirs, self.metric)
             for one in self.first
@@ -68,7 +70,12 @@ class Below:
             for mine in rows.loc[rows["scheme.kind"] == one, CURVE].unique()
             for theirs in rows.loc[rows["scheme.kind"] == other, CURVE].unique()
         ]
-        return [line for line in found if line]
+        return f"{title(self.metric)}: " + "; ".join(filter(None, found)) if any(found) else ""
+
+
+def _of(table: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """The rows of that setting, where schemes choose for themselves; those without a choice are `best`."""
+    return table[table["setting"] == setting] if "setting" in table.columns else table
 
 
 def _parts(table: pd.DataFrame, by: str | None) -> list[pd.DataFrame]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import plots
 from kinds import ConfigError
 from scenarios.command.questions import Question
-from scenarios.command.scenario import Quick, Scenario
+from scenarios.command.scenario import Best, Quick, Scenario
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -24,6 +24,8 @@ class Changes:
     settings: Mapping[str, object] = field(default_factory=dict)
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     seeds: int | None = None
+    precision: float | None = None
+    """The largest relative half-width of the headline, for which seeds are added."""
     quick: bool = False
     imports: Sequence[Path] = ()
 
@@ -43,6 +45,10 @@ class RunPlan:
     findings: Sequence[Question]
     warnings: Sequence[str] = ()
     objective: Objective | None = None
+    best: Best | None = None
+    study: str = Scenario.study
+    headlines: Sequence[str] = Scenario.headlines
+    precision: float | None = None
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
@@ -55,13 +61,36 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     from simulator.cell.settings import changed
 
     plots.check(scenario.figures)
+    _check_precision(changes.precision)
     load_imports(changes.imports)
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
     objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
     base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
     cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
-    return RunPlan(scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective)
+    best = _open_choices(quick.best or scenario.best, changes)
+    if objective is not None and changes.precision is not None:
+        raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
+    return RunPlan(
+        scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
+        scenario.study, scenario.headlines, changes.precision,
+    )  # fmt: skip
+
+
+def _open_choices(best: Best | None, changes: Changes) -> Best | None:
+    """The choices that the user has not made: a field that is typed, alone or in a part, is nobody's to choose."""
+    if best is None:
+        return None
+    typed = {*changes.settings, *changes.grid}
+    values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
+    typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
+    over = {path: values for path, values in best.over.items() if path not in typed}
+    return replace(best, over=over) if over else None
+
+
+def _check_precision(precision: float | None) -> None:
+    if precision is not None and not 0 < precision < 1:
+        raise ConfigError(f"precision = {precision:g}: must be above 0% and below 100%")
 
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
@@ -108,7 +137,9 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
-    return RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
+    _check_precision(changes.precision)
+    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
+    return replace(plan, precision=changes.precision)
 
 
 def _spread(

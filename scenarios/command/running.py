@@ -4,64 +4,176 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
+from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, choices_table, summarised, to_show
 from scenarios.command.derived_axis import along
-from scenarios.command.drawing import CAPACITY, Note, draw_all
-from scenarios.command.printed_tables import WIDTH, bearing, costs, headline, overloads, stands_for
+from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
+from scenarios.command.precision import Precision
+from scenarios.command.printed_tables import WIDTH, bearing, chosen_table, costs, headline, overloads, stands_for
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
 from scenarios.command.searching import FOUND, Search
+from simulator.cell.cell import Cell
+from simulator.results.columns import BEST, FIXED, SETTING
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
+from simulator.studies import SIMULATION
 from simulator.sweeps.crews import crew_of
-from simulator.sweeps.store import SEARCH
+from simulator.sweeps.store import SEARCH, make_way
 
 
-def run(plan: RunPlan, out: Path, workers: int, cluster: str | None, *, overwrite: bool, quiet: bool) -> str:
+@dataclass(frozen=True)
+class Means:
+    """What a run may use, and what it may replace."""
+
+    out: Path
+    workers: int
+    cluster: str | None = None
+    overwrite: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to tell: cells tables with curves, their summary, the column they run along."""
+
+    table: pd.DataFrame
+    summary: pd.DataFrame
+    axis: str | None
+    choices: pd.DataFrame | None = None
+
+
+def run(plan: RunPlan, means: Means) -> str:
     """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
 
-    With an objective the cells swept are those at the largest number of devices that meets it.
+    With an objective the cells swept are those at the largest number of devices that meets it; with choices, those that
+    each scheme chose and those of the grid.
     """
+    with Progress(means.quiet) as progress:
+        if plan.objective is not None:
+            return _searched(plan, means, progress)
+        choices = None if plan.best is None else _chosen(plan, means, progress)
+        cells = plan.cells if choices is None else to_show(choices)
+        precision = Precision(cells, plan.headlines[0], plan.precision) if plan.precision is not None else None
+        table = _swept(plan, means, progress, cells, precision)
+    seeds = range(table["seed"].nunique())
+    if precision is not None:
+        cells = precision.at(seeds, cells)
+        choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
+    notes = [*plan.notes, *([precision.told(table)] if precision is not None else [])]
+    return _told(plan, means.out, cells, table, choices, notes)
+
+
+def _swept(
+    plan: RunPlan, means: Means, progress: Progress, cells: Sequence[Cell], precision: Precision | None
+) -> pd.DataFrame:
     from simulator import sweep
 
-    search = None if plan.objective is None else Search(plan.cells, plan.objective, out)
-    with Progress(quiet) as progress:
-        cells = plan.cells
-        if search is not None:
-            cells = search.cells(crew_of(workers, cluster), overwrite=overwrite, progress=progress)
-        keep = () if search is None else (SEARCH,)
-        table = sweep(cells, out, workers, cluster, overwrite=overwrite, keep=keep, progress=progress)
+    keep = (TUNING,) if plan.best is not None else ()
+    return sweep(
+        cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=keep, progress=progress,
+        asking=plan.study, growth=precision,
+    )  # fmt: skip
+
+
+def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
+    """What each setting chooses, by trials in a directory of their own."""
+    from simulator import sweep
+
+    assert plan.best is not None
+    choosing = Choosing(plan.cells, plan.best)
+    folder = means.out / TUNING
+    if not folder.is_dir():
+        make_way(means.out, means.overwrite)
+    progress_of = progress.part("tuning")
+    trials = sweep(
+        choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=progress_of
+    )
+    return choosing.choices(trials)
+
+
+def _told(
+    plan: RunPlan,
+    out: Path,
+    cells: Sequence[Cell],
+    table: pd.DataFrame,
+    choices: Sequence[Chosen] | None,
+    notes: Sequence[str],
+) -> str:
+    """Writes note, summary and figures of a finished sweep; returns what there is to say."""
+    by_id = {cell.id: cell for cell in cells}
+    computed = along([by_id[cell] for cell in table["cell"]], plan.axis)
+    table = table.assign(**computed)
+    if choices is None:
+        summary = summarise(table)
+        note = Note(plan.name, plan.axis, plan.figures, (), {name: summary[name].tolist() for name in computed})
+        (summary, axis), (table, _) = note.curved(summary), note.curved(table)
+        shown = Shown(table, summary, axis)
+    else:
+        note = Note(plan.name, plan.axis, plan.figures, tuple(plan.best.over) if plan.best else ())
+        axis = note.curved(table)[1]
+        table = beside(table, choices, lambda rows: note.curved(rows)[0])
+        summary = summarised(table)
+        summary.to_csv(out / BESIDE, index=False)
+        shown = Shown(table, summary, axis, choices_table(choices, table))
+    note.write(out)
+    figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
+    return "\n".join([*notes, *_report(plan, cells, shown), "", *_places(plan, out, figures)])
+
+
+def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
+    """`run` with an objective."""
+    from simulator import sweep
+
+    assert plan.objective is not None
+    search = Search(plan.cells, plan.objective, means.out)
+    cells = search.cells(crew_of(means.workers, means.cluster), overwrite=means.overwrite, progress=progress)
+    table = sweep(
+        cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=(SEARCH,), progress=progress
+    )
     computed = along(cells, plan.axis)
     table = table.assign(**computed)
-    summary = summarise(table)
-    if search is not None:
-        summary = search.beside(summary)
-        summary.to_csv(out / CAPACITY, index=False)
-        search.write()
-    hidden = () if search is None else (search.field, *FOUND)
-    note = Note(plan.name, plan.axis, plan.figures, hidden, {name: summary[name].tolist() for name in computed})
-    note.write(out)
-    (summary, axis), (table, _) = note.curved(summary), note.curved(table)
-    figures = list(draw_all(summary, axis, note.figures, out / "figures"))
-    return "\n".join(
-        [*plan.notes, *_report(plan, table, summary, axis), "", *_places(out, figures, search is not None)]
+    summary = search.beside(summarise(table))
+    summary.to_csv(means.out / CAPACITY, index=False)
+    search.write()
+    note = Note(
+        plan.name, plan.axis, plan.figures, (search.field, *FOUND), {name: summary[name].tolist() for name in computed}
     )
+    note.write(means.out)
+    (summary, axis), (table, _) = note.curved(summary), note.curved(table)
+    figures = list(draw_all(summary, axis, note.figures, means.out / "figures"))
+    told = _report(plan, cells, Shown(table, summary, axis))
+    return "\n".join([*plan.notes, *told, "", *_places(plan, means.out, figures)])
 
 
-def _report(plan: RunPlan, table: pd.DataFrame, summary: pd.DataFrame, axis: str | None) -> list[str]:
-    text = [headline(summary, axis), ""] if plan.objective is None else [bearing(summary, axis, plan.objective), ""]
-    text += [costs(summary), ""]
-    told = dict.fromkeys(line for question in plan.findings for line in question.told(table, axis))
+def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> list[str]:
+    """Tables, findings, what is overloaded, what the run stands for."""
+    wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
+    best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
+    if plan.objective is not None:
+        text = [bearing(best, shown.axis, plan.objective), ""]
+    else:
+        text = [line for metric in plan.headlines for line in (headline(best, shown.axis, metric), "")]
+    if shown.choices is not None and plan.best is not None:
+        fixed = shown.summary[shown.summary[SETTING] == FIXED]
+        text += [chosen_table(shown.choices, shown.axis, plan.best), ""]
+        text += ["As the grid gives them: " + headline(fixed, shown.axis, plan.headlines[0]), ""]
+    if table := costs(best):
+        text += [table, ""]
+    told = [line for question in plan.findings if (line := question.told(shown.table, shown.axis))]
     if told:
-        text += [*(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in told), SEPARABLE, ""]
-    text += [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in overloads(summary, axis)]
-    return [*text, stands_for(plan.cells)]
+        text += [*map(wrapped, told), SEPARABLE, ""]
+    text += map(wrapped, overloads(best, shown.axis))
+    return [*text, stands_for(cells, clock=plan.study == SIMULATION)]
 
 
-def _places(out: Path, figures: Sequence[Path], searched: bool) -> list[str]:
+def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
+    also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.best is not None else ""
+    tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
     drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
-    also = f"{CAPACITY}, tried.csv, " if searched else ""
-    return [f"Results: {out}/{also}cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml", drawn]
+    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, cells/ID.yaml", drawn]

@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Best:
+    """What each scheme chooses for itself at each value of the axis: the values of `over` with the least mean `metric`.
+
+    A scheme chooses among the fields that it has. The choice is made on `seeds` seeds of their own, in cells changed by
+    `base` (smaller ones, as a rule); what it leads to is measured on the scenario's.
+    """
+
+    over: Mapping[str, Sequence[object]]
+    seeds: int = 2
+    base: Mapping[str, object] = field(default_factory=dict)
+    metric: str = "latency_per_token_s"
+
+
+@dataclass(frozen=True)
 class Quick:
     """What `--quick` puts in place of the scenario's own values."""
 
@@ -20,6 +34,7 @@ class Quick:
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     seeds: int = 3
     objective: Objective | None = None
+    best: Best | None = None
 
 
 @dataclass(frozen=True)
@@ -27,8 +42,9 @@ class Scenario:
     """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
 
     Field names are dotted, as in `--set` and `--grid`. `base` is what differs from a default cell; `axis` is the grid's
-    column that figures and findings run along, or a property of a part (`uplink.loss.mean_loss`). With an `objective`
-    the number of devices is found, not given.
+    column that figures and findings run along, or a property of a part (`uplink.loss.mean_loss`), or a key of the
+    `study`. With an `objective` the number of devices is found, not given. With `best` each scheme is shown at its own
+    best setting, and beside it as the grid has it. `headlines` are the metrics that get a printed table.
     """
 
     name: str
@@ -44,3 +60,7 @@ class Scenario:
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
     objective: Objective | None = None
+    best: Best | None = None
+    study: str = "simulation"
+    """What is asked of each cell (`simulator.studies`)."""
+    headlines: Sequence[str] = ("latency_per_token_s",)

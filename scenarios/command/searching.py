@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kinds.files import atomically
+from scenarios.command.choosing import by_setting
 from simulator.cell.cell import prepare_pairs
 from simulator.sweeps.crews import Crew
 from simulator.sweeps.search import Objective, capacities
@@ -34,7 +35,7 @@ class Search:
         self.field = objective.field
         self._objective = objective
         self._out = out
-        self._settings = _settings(cells)
+        self._settings = by_setting(cells)
         prepare_pairs(cells)
         self._identity = hashlib.sha256(f"{identity(cells)}{objective!r}".encode()).hexdigest()
         self._found: dict[int, tuple[int, bool]] = {}
@@ -83,11 +84,3 @@ class Search:
         self._found = {int(place): (int(value), bool(bounded)) for place, (value, bounded) in note["found"].items()}
         self._tried = {int(place): rows for place, rows in note["tried"].items()}
         return True
-
-
-def _settings(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells by setting, in order of appearance."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.model_copy(update={"seed": 0}).model_dump_json(), []).append(cell)
-    return list(groups.values())

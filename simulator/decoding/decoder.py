@@ -127,8 +127,12 @@ class Decoder:
             )
 
     def prompt(self, device: int, number: int, ask: Ask) -> Prompt:
-        """Of request `number` of a device; prompts go round."""
-        return self._prompts[self._place(device, number) % len(self._prompts)].first(ask.prompt_tokens)
+        """Of request `number` of a device; prompts go round, and each seed goes on where the one before it ended, so
+        that many seeds of few requests see as many prompts as few seeds of many."""
+        workload = self._cell.workload
+        texts = min(workload.total, workload.distinct or workload.total)
+        place = self._cell.seed * texts + self._place(device, number)
+        return self._prompts[place % len(self._prompts)].first(ask.prompt_tokens)
 
     def decoding(self, device: int, number: int, prompt: Prompt, state: State | None) -> RequestDecoding:
         """Of a request to a device whose scheme was left in `state`."""

@@ -15,9 +15,13 @@ Type = Literal["int64", "float64", "bool"]
 CI_SUFFIX: Final = "_ci95"
 """In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
 OVERLOAD: Final = 0.95
-"""A station busy for this share of the time, or more, is overloaded."""
+"""A station at which work can pile up is overloaded when busy for this share of the time, or more."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
+SETTING: Final = "setting"
+"""The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""
+BEST, FIXED = "best", "fixed"
+"""Its values."""
 
 
 class Row(tuple[float, ...]):

@@ -1,7 +1,7 @@
 """What a sweep says, computed: which curve is lowest where on the swept axis, and where none can be told.
 
 At each value of the axis every curve is compared with the one of least mean, seed by seed; those whose 95% interval of
-the difference covers 0 are not separable from it. Neighbouring values with the same outcome make one line.
+the difference covers 0 are not separable from it. Neighbouring values with the same outcome make one clause.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_t
     return found
 
 
-def lines(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[str]:
-    """The outcomes as sentences, one for each stretch of the axis over which they agree."""
+def lowest(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
+    """The outcomes as one sentence, a clause for each stretch of the axis over which they agree; "" where none."""
     found = outcomes(cells, axis, metric)
     last = len(found) - 1
     told = []
@@ -58,16 +58,14 @@ def lines(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_toke
         stretch = list(group)
         where = ""
         if axis is not None:
-            ends = _stretch(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
-            where = f", {title(axis)} {ends}"
-        told.append(f"{title(metric)}{where}: {_told([outcome for _, outcome in stretch])}")
-    return told
+            where = _stretch(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
+        told.append(f"{where} {_told([outcome for _, outcome in stretch])}".lstrip())
+    over = "" if axis is None else f" over {title(axis)}"
+    return f"{title(metric)}{over}: {'; '.join(told)}" if told else ""
 
 
-def comparison(
-    cells: pd.DataFrame, axis: str | None, at: Sequence[float], first: str, second: str, metric: str
-) -> str | None:
-    """By how many percent of `second` the curve `first` is below it at these values of the axis; None where at none.
+def comparison(cells: pd.DataFrame, axis: str | None, at: Sequence[float], first: str, second: str, metric: str) -> str:
+    """By how many percent of `second` the curve `first` is below it at these values of the axis; "" where at none.
 
     Each figure is a mean of paired differences ± its 95% half-width.
     """
@@ -77,7 +75,7 @@ def comparison(
         less = paired(here, metric, here[CURVE] == first, here[CURVE] == second, relative=True)
         if less.n:
             told.append(_percent(less) + ("" if axis is None else f" at {quantity(value, axis)}"))
-    return f"{title(metric)}, {first} against {second}: {', '.join(told)}" if told else None
+    return f"{first} against {second} {', '.join(told)}" if told else ""
 
 
 def _percent(less: Interval) -> str:
@@ -120,14 +118,16 @@ def _told(stretch: list[Outcome]) -> str:
 
 
 def _stretch(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
-    """`at a`, `up to b`, `from a on` or `a to b`, in the axis's unit."""
+    """`at a`, `up to b`, `from a on`, `from a to b` or `everywhere`, in the axis's unit."""
+    if from_start and to_end:
+        return "everywhere"
     if low == high:
         return f"at {quantity(low, axis)}"
-    if from_start and not to_end:
+    if from_start:
         return f"up to {quantity(high, axis)}"
-    if to_end and not from_start:
+    if to_end:
         return f"from {quantity(low, axis)} on"
-    return f"{quantity(low, axis)} to {quantity(high, axis)}" + (" (all of it)" if from_start else "")
+    return f"from {quantity(low, axis)} to {quantity(high, axis)}"
 
 
 def _and(names: tuple[str, ...]) -> str:

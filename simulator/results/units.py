@@ -11,6 +11,7 @@ _UNITS = {
 PREFIXED = ("s", "bit/s", "Hz")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
 _SPELLED = {"snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
+_SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -45,6 +46,12 @@ def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:
     if rounded == 0:
         return 1.0, ""
     return next(((factor, prefix) for factor, prefix in _PREFIXES if rounded >= factor * 0.999999), _PREFIXES[-1])
+
+
+def symbol(name: str) -> str:
+    """The papers' symbol of a field, the last word of its name where they have none: `scheme.max_drafts` -> `L`."""
+    word = name.rsplit(".", 1)[-1]
+    return _SYMBOLS.get(word, word)
 
 
 def title(name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,6 +38,8 @@ class Plant:
     downlinks: Sequence[Link]
     devices: Sequence[Device]
     users: Users
+    sharers: Mapping[Link, int]
+    """How many devices share each link; 1 where each has a lane of its own."""
 
     @property
     def links(self) -> list[Link]:
@@ -58,7 +61,11 @@ class Plant:
     def totals(self) -> PlantTotals:
         """What its stations and counters hold now."""
         ways = [
-            Way([link.station for link in links], sum(link.bits_sent for link in links))
+            Way(
+                [link.station for link in links],
+                sum(link.bits_sent for link in links),
+                [self.sharers[link] for link in links],
+            )
             for links in (self.uplinks, self.downlinks)
         ]
         return PlantTotals(
@@ -70,6 +77,7 @@ class Plant:
             cloud_service_s=self.cloud.service_s,
             dropped_packets=sum(link.dropped for link in self.links),
             cloud_evictions=self.cloud.evictions,
+            open=self.users.open,
         )
 
 
@@ -90,7 +98,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
             Device(number, env, opener, users.ended) for number in range(len(devices), len(devices) + each.count)
         ]
     users.start(devices)
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users)
+    sharers = {**uplinks.devices, **downlinks.devices}
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers)
 
 
 def _open_exchange(
@@ -110,13 +119,15 @@ class _Links:
         self._way = way
         self._observer = observer
         self._links: dict[tuple[LinkConfig, int], Link] = {}
+        self.devices: Counter[Link] = Counter()
+        """How many share each of them."""
 
     @property
     def built(self) -> list[Link]:
         return list(self._links.values())
 
     def of_class(self, place: int) -> Link:
-        """One of its own where the class says so, else the cell's."""
+        """One of its own where the class says so, else the cell's; asked once for each class."""
         cell, way = self._cell, self._way
         config: LinkConfig = getattr(cell.classes[place], way)
         own = cell.fleet and getattr(cell.fleet[place], way) is not None
@@ -128,4 +139,6 @@ class _Links:
             self._links[key] = Link(
                 self._env, config, Uniforms.of(cell.seed, luck), name, back_s.__getitem__, self._observer
             )
-        return self._links[key]
+        link = self._links[key]
+        self.devices[link] = 1 if config.sharing.lane_per_device else self.devices[link] + cell.classes[place].count
+        return link

@@ -60,6 +60,11 @@ class Users:
             self._env.process(self._come_and_go(device, self._workload.absences.times(device.number, self._uniforms)))
             self._schedule_next(device)
 
+    @property
+    def open(self) -> bool:
+        """Whether requests come whether or not earlier ones have ended."""
+        return self._workload.open
+
     def close(self) -> None:
         """The run is over: what is still there is recorded as in flight."""
         for request in self.live.values():
@@ -76,7 +81,7 @@ class Users:
         self._ended += 1
         if self._observer is not None:
             self._observer.on_request(request, self._ended / self._workload.total)
-        if not self._workload.open:
+        if not self.open:
             self._schedule_next(device)
         if not self._pending:
             self.stop()
@@ -89,7 +94,7 @@ class Users:
             later(self._env, wait_s, partial(self._arrive, device, ask))
 
     def _arrive(self, device: Device, ask: Ask, _: simpy.Event | None = None) -> None:
-        if device.away and not self._workload.open:
+        if device.away and not self.open:
             self._waiting[device.number] = ask  # a closed loop's user is away with the device
             return
         number = self._counts[device.number]
@@ -107,7 +112,7 @@ class Users:
         self.live[device.number, number] = request
         if self._workload.deadline_s is not None:
             later(self._env, self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
-        if self._workload.open:
+        if self.open:
             self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
         device.submit(request)
 

@@ -60,7 +60,8 @@ class SlowRequest:
 
     def __post_init__(self) -> None:
         work = self.cell.workload
-        prompt = PROMPTS[(self.device + self.number * work.devices) % len(PROMPTS)].tokens[: work.prompt_tokens]
+        turn = self.cell.seed * work.total + self.number * work.devices + self.device  # seeds, then rounds of devices
+        prompt = PROMPTS[turn % len(PROMPTS)].tokens[: work.prompt_tokens]
         self.text += prompt
         self.most, self.end = len(prompt) + work.output_tokens, END if work.stop_at_eos else None
         self.draft, self.verdict, self.shared = (

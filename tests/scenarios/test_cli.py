@@ -39,8 +39,15 @@ def test_a_run_writes_what_it_says(finished: Finished) -> None:
     for name in ("latency", "breakdown", "bits", "resampling"):
         assert (finished.out / "figures" / f"{name}.svg").stat().st_size > 5000
         assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert len(pd.read_csv(finished.out / "cells.csv")) == 6 * 2 * 2
-    assert "100%  24 of 24" in finished.stderr
+    shown = pd.read_csv(finished.out / "best_and_fixed.csv")
+    assert shown.groupby("setting")["curve"].nunique().to_dict() == {"best": 6, "fixed": 5} and len(shown) == 11 * 2
+    assert set(shown["n"]) == {2} and {"tuning k_sqs", "c_sqs"} <= {
+        line[-12:].split("  ")[-1] for line in said(finished)
+    }
+
+
+def said(finished: Finished) -> list[str]:
+    return finished.stderr.splitlines()
 
 
 def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: Finished) -> None:
@@ -55,7 +62,9 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
         "uplink rate",
         "its bound",
         "without cloud_only",
-        "k_sqs against dense:",
+        "k_sqs against dense",
+        "k_sqs L=4 against dense L=4",
+        "Chosen by least latency per token on 1 other seed: L in [1, 4]",
     ):
         assert told in out
     assert "Tokens: synthetic" in out and "opt_13b on a100_80gb_sxm" in out
@@ -63,9 +72,11 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
 
 
 def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
-    summary = pd.read_csv(finished.out / "summary.csv")
+    summary = pd.read_csv(finished.out / "best_and_fixed.csv")
+    summary = summary[summary["setting"] == "best"]
     at = summary[summary["uplink.rate.bps"] == 1e4].set_index("scheme.kind")["latency_per_token_s"]
-    rows = [line for line in finished.stdout.splitlines() if line.startswith("10 kbit/s")]
+    table = finished.stdout[: finished.stdout.index("Chosen by")]
+    rows = [line for line in table.splitlines() if line.startswith("10 kbit/s")]
     entries = [entry for row in rows for entry in row.split()[2:]]
     means = [entry for entry in entries if not entry.startswith("±")]
     shown = [float(entry.rstrip("*").replace(",", "")) for entry in means]
@@ -126,7 +137,7 @@ def test_a_scheme_that_leaves_a_method_out_is_told_in_one_line(typed: Typed, tmp
 
 
 def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished, tmp_path: Path) -> None:
-    for name in ("summary.csv", "scenario.json"):
+    for name in ("summary.csv", "best_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)
     status, out, _ = typed("plot", str(tmp_path))
     assert status == 0 and len(out.splitlines()) == 8

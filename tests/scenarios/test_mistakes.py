@@ -82,7 +82,7 @@ def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
     small: tuple[str, ...], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "scenarios.command", "run", "latency_vs_bandwidth", *small, "--workers=2"]
-    options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64"]
+    options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64", "--seeds=3"]
     with subprocess.Popen(
         [*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as running:

@@ -13,8 +13,9 @@ from models.bundled.smollm2 import SmolLM2
 from scenarios.command.derived_axis import along
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.run_plan import Changes, plan_of
-from scenarios.command.scenario import Quick, Scenario
+from scenarios.command.scenario import Best, Quick, Scenario
 from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.sweeps.search import Objective
 
 SMALL = Scenario(
@@ -81,9 +82,15 @@ def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
     cells = plan_of(found, Changes(settings={"models.pair": "synthetic"})).cells
-    assert found.axis is None or found.axis in found.grid or len(set(along(cells, found.axis)[found.axis])) > 1
+    assert (
+        found.axis is None
+        or found.axis in found.grid
+        or found.axis in STUDY_KEYS
+        or len(set(along(cells, found.axis)[found.axis])) > 1
+    )
     assert set(found.figures) <= set(plots.FIGURES)
-    assert all(finding.metric in METRICS for finding in found.findings)
+    assert {finding.metric for finding in found.findings} | set(found.headlines) <= {*METRICS, *STUDY_METRICS}
+    assert len(found.findings) <= 5
     for quick in (False, True):
         plan = plan_of(found, Changes(quick=quick, settings={"models.pair": "synthetic"}))
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0
@@ -94,12 +101,27 @@ def test_every_scenario_holds_together(name: str) -> None:
 def test_the_main_scenario_asks_what_it_should() -> None:
     found = scenario("latency_vs_bandwidth")
     rates = [float(str(rate)) for rate in found.grid["uplink.rate.bps"]]
-    assert len(rates) >= 10 and min(rates) == 1e3 and max(rates) == 1e7 and found.seeds == 3
+    assert len(rates) >= 10 and min(rates) == 1e3 and max(rates) == 1e7 and found.seeds == 14
     cells = plan_of(found, Changes(settings={"models.pair": "synthetic"})).cells
     assert {cell.scheme.kind for cell in cells} >= {
         "cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k",
     }  # fmt: skip
-    assert {cell.workload.output_tokens for cell in cells} == {64} and min(c.workload.requests for c in cells) >= 8
+    prompts = len(SmolLM2.texts.read_text().splitlines())
+    assert {cell.workload.total for cell in cells} == {prompts // found.seeds} and prompts % found.seeds == 0
+
+
+def test_what_a_user_types_is_nobodys_to_choose() -> None:
+    best = Best({"scheme.max_drafts": [1, 2], "scheme.k": [2, 4]})
+    choosing = replace(SMALL, best=best)
+
+    def open_(**changes: object) -> set[str]:
+        found = plan_of(choosing, Changes(**changes)).best  # type: ignore[arg-type]
+        return set() if found is None else set(found.over)
+
+    assert open_() == {"scheme.max_drafts", "scheme.k"}
+    assert open_(settings={"scheme.k": 3}) == open_(grid={"scheme.k": [3, 5]}) == {"scheme.max_drafts"}
+    assert open_(grid={"scheme": ["dense", {"kind": "k_sqs", "k": 3}]}) == {"scheme.max_drafts"}
+    assert open_(settings={"scheme": {"kind": "k_sqs", "k": 3, "max_drafts": 2}}) == set()
 
 
 def test_a_figure_that_is_not_there_is_told_before_anything_runs() -> None:

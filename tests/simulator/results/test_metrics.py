@@ -134,6 +134,17 @@ def cloud_busy(run: Account) -> float:
     return cloud_s(run) / run.cell.cloud.servers / run.over_s
 
 
+def overloaded(run: Account) -> bool:
+    """Whether a station at which work can pile up is busy all the time but for a twentieth."""
+    asked_anyhow = run.cell.workload.kind != "closed"
+    together = asked_anyhow or len(run.devices) > 1
+    busy = [cloud_busy(run)] if together else []
+    for way in ("uplink", "downlink"):
+        if asked_anyhow or (together and not getattr(run.cell, way).sharing.lane_per_device):
+            busy += links(run, way)
+    return max(busy, default=0.0) >= 0.95
+
+
 def cloud_queue(run: Account) -> float:
     here = [
         min(job.left_s(request.finish_s), run.over_s) - job.submitted_s
@@ -214,7 +225,7 @@ EXPECTED: Final[dict[str, Value]] = {
     "uplink_busy": lambda run: sum(links(run, "uplink")) / run.links,
     "cloud_busy": cloud_busy,
     "downlink_busy": lambda run: mean(links(run, "downlink") or [0.0]),
-    "overloaded": lambda run: max([cloud_busy(run), *links(run, "uplink"), *links(run, "downlink")]) >= 0.95,
+    "overloaded": overloaded,
     "uplink_queue": lambda run: queue(run, "uplink"),
     "cloud_queue": cloud_queue,
     "downlink_queue": lambda run: queue(run, "downlink"),

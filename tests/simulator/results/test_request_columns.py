@@ -81,7 +81,8 @@ def test_a_request_goes_by_its_device_number_prompt_and_outcome(cell: str) -> No
     assert (requests["cell"] == kept.cell.id).all()
     for column, seen in {"device": "device", "request": "number", "outcome": "outcome"}.items():
         assert requests[column].tolist() == [getattr(request, seen) for request in kept.requests]
-    places = [request.device + request.number * kept.cell.workload.devices for request in kept.requests]
+    work, before = kept.cell.workload, kept.cell.seed * kept.cell.workload.total
+    places = [before + request.device + request.number * work.devices for request in kept.requests]
     assert requests["prompt"].tolist() == [PROMPTS[place % len(PROMPTS)].name for place in places]
 
 
