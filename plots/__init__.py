@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FIGURES: dict[str, str] = {
     "latency": "latency per token along the swept axis, a curve a scheme",
     "tails": "median and 99th percentile of the latency per token",
+    "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
     "breakdown": "where the time goes, at three values of the swept axis",
     "bits": "payload bits per token",

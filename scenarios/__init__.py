@@ -4,7 +4,7 @@ All that a scenario of your own needs is here.
 """
 
 from scenarios.command.cli import script
-from scenarios.command.questions import Below, Finding
+from scenarios.command.questions import Below, Finding, PaysFrom, Versus
 from scenarios.command.scenario import Best, Quick, Scenario
 
-__all__ = ["Below", "Best", "Finding", "Quick", "Scenario", "script"]
+__all__ = ["Below", "Best", "Finding", "PaysFrom", "Quick", "Scenario", "Versus", "script"]

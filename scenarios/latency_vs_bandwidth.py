@@ -1,8 +1,7 @@
 """Latency per token against uplink rate: cloud-only decoding, half-precision drafts, dense lattice, K-SQS and C-SQS.
 
-    sqsim run latency_vs_bandwidth            or            python -m scenarios.latency_vs_bandwidth
-
-A copy of this file is a scenario of your own: edit it and run it as a script.
+sqsim run latency_vs_bandwidth            or            python -m scenarios.latency_vs_bandwidth
+Each scheme at its own best draft length and K, and beside it at those of the grid. Copy this file and edit it.
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ SCENARIO = Scenario(
     pairs=("smollm2", "sotu"),
     base={
         "models.temperature": 1.0,
-        "workload.requests": 3,  # of each of 14 seeds: all 42 prompts, once
+        "workload.requests": 3,  # of each seed: all 42 prompts, once
         "workload.output_tokens": 24,
-        # Stop-and-wait would hold each streamed token of cloud-only back for a round trip: not a fair baseline.
-        "uplink.arq": "selective_repeat",
+        "uplink.arq": "selective_repeat",  # stop-and-wait would hold each streamed token of cloud-only back
         "downlink.arq": "selective_repeat",
     },
     grid={

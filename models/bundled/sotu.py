@@ -15,7 +15,7 @@ from models.prompt_files import ADDRESSES, read_prompts
 
 END_TOKEN = 0
 """What training put between two addresses."""
-Rung = Literal["100k", "1m"]
+Rung = Literal["10k", "100k", "1m", "10m"]
 
 
 class Sotu(Bundled):

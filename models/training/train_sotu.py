@@ -47,8 +47,10 @@ class Rung:
 
 
 LADDER = {
+    "10k": Rung(width=8, layers=2, heads=2, feed_forward=24, steps=2000),
     "100k": Rung(width=48, layers=2, heads=3, feed_forward=128, steps=1000),
     "1m": Rung(width=128, layers=4, heads=4, feed_forward=384, steps=900),
+    "10m": Rung(width=384, layers=5, heads=6, feed_forward=1120, steps=1100),
 }
 
 

@@ -26,31 +26,44 @@ COSTS: tuple[tuple[str, str], ...] = (
     ("rejection_bound", "its bound"),
 )
 STATIONS = ("uplink", "cloud", "downlink")
+MANY_CURVES = 9
+"""More than these are too many to stand side by side."""
 COSTS_HEADING = "bits per output token; drafts, accepted drafts per round; rejections per verified draft, its bound"
 
 
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
-    """A row per value of the axis, a column per curve: mean ± half-width; `*` marks the lowest mean of a row."""
+    """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value.
+
+    A row a value and a column a curve; where curves are many and values few, the other way round.
+    """
     table = summary[summary[metric].notna()]
     if table.empty:
         return f"{title(metric)}: no request was answered"
     factor, scale = _scale(table[metric], metric)
     names = list(dict.fromkeys(table[CURVE]))
-    rows = [(None, table)] if axis is None else list(table.groupby(axis, sort=True))
-    body = []
-    for at, part in rows:
-        by_curve = {str(row[CURVE]): row for _, row in part.iterrows()}
-        lowest = min(float(row[metric]) for row in by_curve.values())
-        cells = []
-        for name in names:
-            row = by_curve.get(name)
-            mark = "*" if row is not None and float(row[metric]) == lowest and len(names) > 1 else " "
-            cells.append("-" if row is None else _mean(row, metric, factor) + mark)
-        body.append(["" if axis is None else quantity(at, axis), *cells])
+    values = [None] if axis is None else sorted(table[axis].unique())
+    entries = [_entries(table if at is None else table[table[axis] == at], names, metric, factor) for at in values]
     seeds = int(table["n"].max())
     spread = f"mean ± 95% half-width over {seeds} seeds" if seeds > 1 else "one seed, no interval"
     heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {spread}" + ("; * lowest" if len(names) > 1 else "")
-    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+    labels = ["" if axis is None else quantity(at, axis) for at in values]
+    if len(names) > MANY_CURVES and len(values) <= MANY_CURVES:
+        body = [[str(name), *column] for name, column in zip(names, zip(*entries, strict=True), strict=True)]
+        return heading + "\n\n" + aligned(["" if axis is None else title(axis), *labels], body)
+    body = [[label, *row] for label, row in zip(labels, entries, strict=True)]
+    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *map(str, names)], body)
+
+
+def _entries(part: pd.DataFrame, names: Sequence[object], metric: str, factor: float) -> list[str]:
+    """Of one value of the axis, those of each curve, `-` where it has none there."""
+    by_curve = {row[CURVE]: row for _, row in part.iterrows()}
+    lowest = min(float(row[metric]) for row in by_curve.values())
+    told = []
+    for name in names:
+        row = by_curve.get(name)
+        mark = "*" if row is not None and float(row[metric]) == lowest and len(names) > 1 else " "
+        told.append("-" if row is None else _mean(row, metric, factor) + mark)
+    return told
 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:

@@ -44,6 +44,53 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Versus:
+    """Which of two kinds of schemes is lower in `metric`, each by that of its curves which is lowest there? Where from,
+    and where can the seeds not tell?"""
+
+    first: str
+    second: str
+    metric: str = "latency_per_token_s"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.columns import BEST
+        from simulator.results.findings import lowest, lowest_of_kinds
+
+        kinds = (self.first, self.second)
+        rows = _of(table, BEST)
+        rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(kinds)], axis, self.metric)
+        return lowest(rows, axis, self.metric) if rows["scheme.kind"].nunique() == len(kinds) else ""
+
+
+@dataclass(frozen=True)
+class PaysFrom:
+    """From which value of the axis on, or up to which, is `kind` below `against`? Each of its curves is compared with
+    the one that differs from it in the scheme alone."""
+
+    kind: str
+    against: str
+    metric: str = "latency_per_token_s"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results import crossings
+        from simulator.results.columns import BEST, CURVE
+        from simulator.results.units import title
+
+        if axis is None:
+            return ""
+        rows = _of(table, BEST)
+        curves = {kind: list(found[CURVE].unique()) for kind, found in rows.groupby("scheme.kind")}
+        pairs = [
+            (mine, theirs)
+            for mine in curves.get(self.kind, [])
+            for theirs in curves.get(self.against, [])
+            if mine.removeprefix(self.kind) == theirs.removeprefix(self.against)
+        ]
+        said = crossings.told(rows, axis, pairs, self.metric)
+        return f"{title(self.metric)} below that of {self.against}, over {title(axis)}: {said}" if said else ""
+
+
+@dataclass(frozen=True)
 class Below:
     """By how many percent is each scheme of `first` below each of `second`, at these values of the axis, for each value
     of the column `by`?"""

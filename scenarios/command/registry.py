@@ -9,8 +9,18 @@ from kinds import ConfigError
 from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
-    "latency_vs_bandwidth", "codes", "lossy_uplink", "fading", "traces", "batching", "outage", "capacity",
-)  # fmt: skip
+    "latency_vs_bandwidth",
+    "paper",
+    "bandwidth_by_temperature",
+    "scaling",
+    "codes",
+    "lossy_uplink",
+    "fading",
+    "traces",
+    "batching",
+    "outage",
+    "capacity",
+)
 
 
 def scenario(name: str) -> Scenario:

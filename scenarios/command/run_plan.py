@@ -48,6 +48,7 @@ class RunPlan:
     best: Best | None = None
     study: str = Scenario.study
     headlines: Sequence[str] = Scenario.headlines
+    assumed: str = ""
     precision: float | None = None
 
 
@@ -73,7 +74,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     return RunPlan(
         scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
-        scenario.study, scenario.headlines, changes.precision,
+        scenario.study, scenario.headlines, scenario.assumed, changes.precision,
     )  # fmt: skip
 
 

@@ -169,7 +169,8 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> list[str]:
     if told:
         text += [*map(wrapped, told), SEPARABLE, ""]
     text += map(wrapped, overloads(best, shown.axis))
-    return [*text, stands_for(cells, clock=plan.study == SIMULATION)]
+    assumed = [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
+    return [*text, *assumed, stands_for(cells, clock=plan.study == SIMULATION)]
 
 
 def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:

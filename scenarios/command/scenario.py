@@ -64,3 +64,5 @@ class Scenario:
     study: str = "simulation"
     """What is asked of each cell (`simulator.studies`)."""
     headlines: Sequence[str] = ("latency_per_token_s",)
+    assumed: str = ""
+    """What is not known of the set-up and was chosen here; printed where the numbers stand."""

@@ -64,6 +64,20 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_tok
     return f"{title(metric)}{over}: {'; '.join(told)}" if told else ""
 
 
+def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
+    """At each value of `axis` the rows of that curve of each kind of scheme whose mean is least, under the kind's name.
+
+    Of several curves of a kind the luckiest is taken, so that a kind with more of them has a little more luck.
+    """
+    where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
+    kept = []
+    for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
+        means = rows.groupby(CURVE, sort=False)[metric].mean()
+        kept.append(rows[rows[CURVE] == means.idxmin()])
+    found = pd.concat(kept) if kept else cells.head(0)
+    return found.assign(**{CURVE: found["scheme.kind"]})
+
+
 def comparison(cells: pd.DataFrame, axis: str | None, at: Sequence[float], first: str, second: str, metric: str) -> str:
     """By how many percent of `second` the curve `first` is below it at these values of the axis; "" where at none.
 

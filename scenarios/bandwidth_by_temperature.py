@@ -1,0 +1,58 @@
+"""What a token costs on the uplink, and what that makes of latency, against temperature: sparse beside dense.
+
+sqsim run bandwidth_by_temperature            or            python -m scenarios.bandwidth_by_temperature
+
+All with the shorter code but the half-precision baseline, which has none, and the dense lattice, which has Q-S's own.
+"""
+
+from __future__ import annotations
+
+from scenarios import Below, Best, Finding, Quick, Scenario, script
+
+KBPS = 1e3
+TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
+FIXED = {"max_drafts": 4}
+
+SCENARIO = Scenario(
+    name="bandwidth_by_temperature",
+    summary="How many bits does a token take under each scheme from temperature 0.2 to 1.4, and what latency?",
+    minutes=10,
+    pairs=("smollm2", "sotu"),
+    base={
+        "workload.requests": 1,
+        "workload.output_tokens": 24,
+        "uplink.rate.bps": 20 * KBPS,
+        "uplink.arq": "selective_repeat",
+        "downlink.arq": "selective_repeat",
+    },
+    grid={
+        "scheme": [
+            {"kind": "half_dense", **FIXED},
+            {"kind": "dense", **FIXED},
+            {"kind": "k_sqs", "k": 8, **FIXED},
+            {"kind": "c_sqs", **FIXED},
+        ],
+        "models.temperature": TEMPERATURES,
+    },
+    axis="models.temperature",
+    seeds=14,
+    best=Best({"scheme.max_drafts": [1, 2, 4]}),
+    quick=Quick(
+        base={"workload.output_tokens": 10},
+        grid={"models.temperature": TEMPERATURES[::3]},
+        seeds=2,
+        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
+    ),
+    figures=("latency", "bits", "resampling", "breakdown"),
+    headlines=("latency_per_token_s", "payload_bits_per_token"),
+    findings=(
+        Finding(),
+        Finding("payload_bits_per_token"),
+        Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES, metric="payload_bits_per_token"),
+        Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES),
+        Below(("k_sqs",), ("dense",), at=TEMPERATURES, setting="fixed"),
+    ),
+)
+
+if __name__ == "__main__":
+    script(SCENARIO)
