@@ -22,7 +22,7 @@ SCENARIO = Scenario(
     minutes=1,
     base={
         "models.pair": "sotu",
-        "workload.requests": 8,
+        "workload.requests": 2,
         "workload.output_tokens": 48,
         "uplink.arq": "selective_repeat",
         "downlink.arq": "selective_repeat",
@@ -32,7 +32,7 @@ SCENARIO = Scenario(
         "uplink.rate.bps": RATES_BPS,
     },
     axis="uplink.rate.bps",
-    seeds=3,
+    seeds=12,
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 24},
         grid={"uplink.rate.bps": RATES_BPS[::3]},

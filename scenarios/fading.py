@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     minutes=1,
     base={
         "models.pair": "sotu",
-        "workload.requests": 8,
+        "workload.requests": 4,
         "workload.output_tokens": 48,
         "uplink.rate": {"kind": "rayleigh", "bandwidth_hz": 180e3},
         "uplink.arq": "selective_repeat",
@@ -30,7 +30,7 @@ SCENARIO = Scenario(
         "uplink.rate.mean_snr_db": SNR_DB,
     },
     axis="uplink.rate.mean_snr_db",
-    seeds=5,
+    seeds=10,
     quick=Quick(
         base={"workload.requests": 3, "workload.output_tokens": 24},
         grid={"uplink.rate.mean_snr_db": [-20.0, -10.0, 0.0, 20.0]},

@@ -32,14 +32,14 @@ SCENARIO = Scenario(
     minutes=1,
     base={
         "models.pair": "sotu",
-        "workload.requests": 8,
+        "workload.requests": 4,
         "workload.output_tokens": 48,
         "uplink.arq": ADAPTIVE,
         "downlink.arq": ADAPTIVE,
     },
     grid={"scheme": ["cloud_only", "dense", "k_sqs", "c_sqs"], "uplink.loss": both(LOSSES)},
     axis="uplink.loss.mean_loss",
-    seeds=5,
+    seeds=10,
     quick=Quick(base={"workload.requests": 3, "workload.output_tokens": 24}, grid={"uplink.loss": both(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),
     findings=(

@@ -17,7 +17,7 @@ SCENARIO = Scenario(
     base={
         "models.pair": "sotu",
         "workload.devices": 8,
-        "workload.requests": 4,
+        "workload.requests": 2,
         "workload.output_tokens": 48,
         "workload.distinct": 16,
         "uplink.rate": {"kind": "random_outages", "mean_up_s": 5.0, "rate": {"kind": "constant", "bps": 200e3}},
@@ -32,7 +32,7 @@ SCENARIO = Scenario(
         "uplink.rate.mean_out_s": [0.01, 0.1, 0.3, 1.0, 3.0],
     },
     axis="uplink.rate.mean_out_s",
-    seeds=5,
+    seeds=10,
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 24, "workload.distinct": 4},
         grid={"uplink.rate.mean_out_s": [0.01, 0.3, 3.0]},

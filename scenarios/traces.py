@@ -15,7 +15,7 @@ SCENARIO = Scenario(
     minutes=1,
     base={
         "models.pair": "sotu",
-        "workload.requests": 6,
+        "workload.requests": 3,
         "workload.output_tokens": 48,
         "workload.distinct": 12,
         "uplink.rate": "mahimahi",
@@ -28,7 +28,7 @@ SCENARIO = Scenario(
         "workload.devices": [1, 2, 4, 8, 16, 32],
     },
     axis="workload.devices",
-    seeds=3,
+    seeds=6,
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 24, "workload.distinct": 4},
         grid={"workload.devices": [1, 4, 16]},

@@ -27,10 +27,17 @@ def summary(schemes: int = 4, rates: tuple[float, ...] = (1e3, 1e6), seeds: int 
     return pd.DataFrame(rows)
 
 
-def test_ten_schemes_wrap_into_blocks_of_100_columns_with_every_column_once() -> None:
+def test_more_schemes_than_fit_side_by_side_have_a_row_each() -> None:
     text = headline(summary(10), AXIS)
+    rows = [line.split() for line in text.splitlines() if line.startswith("scheme_")]
+    assert [row[0] for row in rows] == [f"scheme_{s}" for s in range(10)]
+    assert [sum(entry.endswith("*") for row in rows for entry in row)] == [2]
+
+
+def test_nine_schemes_wrap_into_blocks_of_100_columns_with_every_column_once() -> None:
+    text = headline(summary(9), AXIS)
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert [text.count(f"scheme_{s} ") for s in range(10)] == [1] * 10
+    assert [text.count(f"scheme_{s} ") for s in range(9)] == [1] * 9
     assert text.count("1 Mbit/s") == text.count("1 kbit/s") >= 2
 
 
