@@ -16,11 +16,11 @@ FIXED = {"max_drafts": 4}
 SCENARIO = Scenario(
     name="bandwidth_by_temperature",
     summary="How many bits does a token take under each scheme from temperature 0.2 to 1.4, and what latency?",
-    minutes=10,
+    minutes=7,
     pairs=("smollm2", "sotu"),
     base={
         "workload.requests": 1,
-        "workload.output_tokens": 24,
+        "workload.output_tokens": 16,
         "uplink.rate.bps": 20 * KBPS,
         "uplink.arq": "selective_repeat",
         "downlink.arq": "selective_repeat",

@@ -16,11 +16,11 @@ TEMPERATURES = [0.0, 0.35, 0.7, 1.05, 1.4]
 SCENARIO = Scenario(
     name="paper",
     summary="Is K-SQS better at low temperature and C-SQS at high, and both better than the dense lattice?",
-    minutes=13,
+    minutes=9,
     pairs=("smollm2", "sotu"),
     base={
         "workload.requests": 1,
-        "workload.output_tokens": 24,
+        "workload.output_tokens": 16,
         "uplink.rate.bps": 100e3,
         "uplink.arq": "selective_repeat",
         "downlink.arq": "selective_repeat",

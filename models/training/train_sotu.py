@@ -1,7 +1,7 @@
 """Trains and measures the `sotu` ladder: small Llama models on one 1,024-token BPE over the addresses.
 
     python -m models.training.train_sotu train [--rungs 100k 1m]     tokenizer, prompts, weights and card from the seed
-    python -m models.training.train_sotu evaluate                    acceptance of the pair, printed and put in the card
+    python -m models.training.train_sotu evaluate                    acceptance of every pair, put in the card
 
 Needs the `training` extra. One thread, seeded: the same machine and versions give the same weights.
 """
@@ -9,7 +9,9 @@ Needs the `training` extra. One thread, seeded: the same machine and versions gi
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -138,7 +140,12 @@ def _held_out(model: LlamaForCausalLM, tokenizer: Tokenizer) -> dict[str, float]
     losses = [_loss(model, batch).item() * len(batch) for batch in torch.split(windows, WINDOWS)]
     nats = sum(losses) / count
     text_bytes = len(tokenizer.decode(stream.tolist()).encode())
-    return {"nats_per_token": round(nats, 4), "nats_per_byte": round(nats * len(stream) / text_bytes, 4)}
+    per_byte = nats * len(stream) / text_bytes
+    return {
+        "nats_per_token": round(nats, 4),
+        "nats_per_byte": round(per_byte, 4),
+        "bits_per_byte": round(per_byte / math.log(2), 4),
+    }
 
 
 def _save(model: LlamaForCausalLM, folder: Path) -> None:
@@ -167,22 +174,25 @@ def _write_card(tokenizer: Tokenizer, train_tokens: int, models: dict[str, dict[
 
 
 def evaluate() -> None:
-    """Measures acceptance and puts it in the card."""
+    """Measures the acceptance of every smaller rung by every larger one, and puts it in the card."""
     path = HOME / "card.json"
-    table = acceptance_table(Sotu().load())
-    card = json.loads(path.read_text()) | {"acceptance": table}
-    path.write_text(json.dumps(card, indent=2) + "\n")
-    for temperature, value in table["temperatures"].items():
-        print(f"temperature {temperature}: acceptance {value:.3f}")
+    tables = {}
+    for drafter, verifier in itertools.combinations(LADDER, 2):
+        pair = Sotu.model_validate({"drafter": drafter, "verifier": verifier}).load()
+        table = tables[f"{drafter} for {verifier}"] = acceptance_table(pair)
+        told = ", ".join(f"{value:.3f} at {heat}" for heat, value in table["temperatures"].items())
+        print(f"{drafter} for {verifier}: acceptance {told}", flush=True)
+        card = json.loads(path.read_text()) | {"acceptance": tables}
+        path.write_text(json.dumps(card, indent=2) + "\n")
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="models.training.train_sotu", description="the sotu ladder of small models")
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="tokenizer, prompts, weights and card from the seed")
-    training.add_argument("--rungs", nargs="+", choices=sorted(LADDER), default=sorted(LADDER))
+    training.add_argument("--rungs", nargs="+", choices=list(LADDER), default=list(LADDER))
     training.add_argument("--seed", type=int, default=0)
-    commands.add_parser("evaluate", help="acceptance of the pair, printed and put in the card")
+    commands.add_parser("evaluate", help="acceptance of every pair, printed and put in the card")
     chosen = parser.parse_args(arguments)
     if chosen.command == "train":
         train(chosen.rungs, chosen.seed)

@@ -1,8 +1,9 @@
 """The gallery: every scenario's figures with its findings, on one page.
 
     python -m scenarios.command.gallery [NAME...]       runs what has no results yet, then writes docs/gallery/
+    python -m scenarios.command.gallery --drawn [NAME...]       runs nothing: takes what is in results/
 
-Runs are full ones, in results/NAME; those that are finished are read, not repeated.
+Runs are full ones, in results/NAME; those that this very code has finished are read, not repeated.
 """
 
 from __future__ import annotations
@@ -22,10 +23,16 @@ HOME = Path(__file__).parents[2] / "docs" / "gallery"
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:
-    """Runs the scenarios into `results`/NAME and puts their figures, and the page of all that are there, in `home`."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Runs the scenarios into `results`/NAME and puts what they give in `home`."""
     for name in names:
         print(run(plan_of(scenario(name), Changes()), Means(results / name, os.cpu_count() or 1, overwrite=True)))
+        hang([name], results, home)
+
+
+def hang(names: Sequence[str], results: Path, home: Path) -> None:
+    """Puts the figures of the results of these scenarios, and the page of all that are there, in `home`."""
+    home.mkdir(parents=True, exist_ok=True)
+    for name in names:
         for old in home.glob(f"{name}-*.svg"):
             old.unlink()
         for figure_name, figure in figures_of(results / name):
@@ -51,4 +58,5 @@ def page(home: Path) -> str:
 
 
 if __name__ == "__main__":
-    make(sys.argv[1:] or NAMES, Path("results"), HOME)
+    typed = [name for name in sys.argv[1:] if name != "--drawn"]
+    (hang if "--drawn" in sys.argv else make)(typed or NAMES, Path("results"), HOME)

