@@ -10,11 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import read_text, sha256
 from models.interface import Pair
+from models.prompt_files import check_prompts
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -45,6 +46,27 @@ class Bundled(Pair):
     """A pair described by `home / card.json`. Raises ConfigError where that is missing or malformed."""
 
     home: ClassVar[Path]
+    texts: ClassVar[Path]
+    """The pair's own prompts."""
+
+    # Left out of what is written where it is null, so that cells with the pair's own prompts keep their names.
+    prompts: Path | None = Field(
+        default=None,
+        exclude_if=lambda path: path is None,
+        description="JSON-lines file of prompts: name, kind, text; null: the pair's own",
+    )
+
+    @field_validator("prompts")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            check_prompts(path)
+        return path
+
+    @property
+    def prompt_file(self) -> Path:
+        """Where its prompts are."""
+        return self.prompts or self.texts
 
     @cached_property
     def vocabulary(self) -> int:

@@ -41,7 +41,7 @@ class SmolLM2(Bundled):
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(smollm2_wheel.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.texts))
+        return fingerprint(smollm2_wheel.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.prompt_file))
 
     def prepare(self) -> None:
         """Dequantizes the verifier into the cache: some 20 s and 600 MB, once a machine."""
@@ -56,7 +56,7 @@ class SmolLM2(Bundled):
         self._card.verify(self.home, [self.weights])
         folder = smollm2_wheel.verifier_folder()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        prompts = read_prompts(self.texts, lambda text: list(tokenizer.encode(text).ids))
+        prompts = read_prompts(self.prompt_file, lambda text: list(tokenizer.encode(text).ids))
         verifier = load_model(folder, smollm2_wheel.GGUF_SHA256, "cpu")
         return LoadedPair(self._drafter(folder), verifier, prompts, tokenizer.token_to_id(END_OF_TURN))
 

@@ -23,6 +23,7 @@ class Sotu(Bundled):
 
     summary: ClassVar[str] = "small Llama models on one 1,024-token BPE of State of the Union addresses, bundled"
     home: ClassVar[Path] = WEIGHTS / "sotu"
+    texts: ClassVar[Path] = ADDRESSES
 
     kind: Literal["sotu"] = "sotu"
     drafter: Rung = Field(default="100k", description="rung that drafts, by its number of parameters")
@@ -30,7 +31,7 @@ class Sotu(Bundled):
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256(ADDRESSES))
+        return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256(self.prompt_file))
 
     def load(self) -> LoadedPair:
         """See `Pair.load`."""
@@ -44,7 +45,7 @@ class Sotu(Bundled):
             load_model(self.home / rung, self._card.hash_of(f"{rung}/model.safetensors"), "cpu")
             for rung in (self.drafter, self.verifier)
         )
-        prompts = read_prompts(ADDRESSES, lambda text: list(tokenizer.encode(text).ids))
+        prompts = read_prompts(self.prompt_file, lambda text: list(tokenizer.encode(text).ids))
         return LoadedPair(drafter, verifier, prompts, END_TOKEN)
 
     @property
