@@ -31,7 +31,9 @@ class Preset:
     source: str
 
 
-_GEO_S, _LEO_S = 0.27073, 0.012885
+_GEO_S, _LEO_S, _IRIDIUM_S = 0.27073, 0.012885, 0.1
+_LORA_EU868 = {7: (5_470, 222), 8: (3_125, 222), 9: (1_760, 115), 10: (980, 51), 11: (440, 51), 12: (250, 51)}
+"""Bits per second and largest payload in bytes of each spreading factor at 125 kHz, DR5 down to DR0."""
 _ADAPTIVE = JacobsonTimer()
 
 NB_IOT = Preset(
@@ -52,26 +54,6 @@ NB_IOT = Preset(
     ),
     source="3GPP Release 13 category NB1: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s down sustained; "
     "transport blocks of at most 1000 bits up, 680 down (TS 36.213). Random access about 0.3 s, delays (I).",
-)
-LORA_SF7 = Preset(
-    uplink=LinkConfig(
-        rate=DutyCycle(bps=5_470, duty=0.01),
-        loss=Bernoulli(probability=0.01),
-        delay=ConstantDelay(delay_s=0.001),
-        mtu_bits=235 * 8,
-        header_bits=13 * 8 + 96,
-        arq=StopAndWait(timeout_s=1.1),
-        sharing=Own(),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=5_470),
-        delay=ConstantDelay(delay_s=1.0),
-        mtu_bits=235 * 8,
-        header_bits=13 * 8 + 96,
-        arq=StopAndWait(timeout_s=1.1),
-    ),
-    source="LoRaWAN Regional Parameters EU868: DR5 = SF7 at 125 kHz, 5470 bit/s, at most 222 bytes behind 13 of "
-    "header, RX1 window 1 s after the uplink (the downlink's delay); duty cycle 1%, ETSI EN 300 220. Loss 1% (I).",
 )
 LTE_CELL_EDGE = Preset(
     uplink=LinkConfig(
@@ -136,6 +118,28 @@ SATELLITE_LEO = Preset(
     source="3GPP TR 38.821: transparent LEO at 600 km, 25.77 ms at most for the round trip; TS 22.261, table 7.4.2-1, "
     "pedestrian: 100 kbit/s up, 1 Mbit/s down.",
 )
+IRIDIUM_SBD = Preset(
+    uplink=LinkConfig(
+        rate=ConstantRate(bps=2_400),
+        delay=ConstantDelay(delay_s=_IRIDIUM_S),
+        access_s=4.5,
+        mtu_bits=340 * 8,
+        header_bits=96,
+        arq=StopAndWait(timeout_s=1.0),
+        sharing=Own(),
+    ),
+    downlink=LinkConfig(
+        rate=ConstantRate(bps=2_400),
+        delay=ConstantDelay(delay_s=_IRIDIUM_S),
+        mtu_bits=270 * 8,
+        header_bits=96,
+        arq=StopAndWait(timeout_s=1.0),
+        sharing=Own(),
+    ),
+    source="Iridium Short Burst Data: 2.4 kbit/s channel, messages of at most 340 bytes up and 270 down (9602 modem); "
+    "about 5 s for one of 70 bytes (NAL Research), of which 0.23 s on the air; the rest is the wait for a session. "
+    "Down without such a wait, as if in the open session; 0.1 s of satellites and gateway (I).",
+)
 Q_S = Preset(
     uplink=LinkConfig(
         rate=MarkovPerMessage(), loss=NoLoss(), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Own()
@@ -145,13 +149,44 @@ Q_S = Preset(
     "free downlink.",
 )
 
+
+def _lora(factor: int) -> Preset:
+    """LoRaWAN in Europe at a spreading factor of 7 to 12."""
+    bps, payload_bytes = _LORA_EU868[factor]
+    frame_bits = 13 * 8
+    mtu_bits, header_bits, arq = frame_bits + payload_bytes * 8, frame_bits + 96, StopAndWait(timeout_s=1.1)
+    return Preset(
+        uplink=LinkConfig(
+            rate=DutyCycle(bps=bps, duty=0.01),
+            loss=Bernoulli(probability=0.01),
+            delay=ConstantDelay(delay_s=0.001),
+            mtu_bits=mtu_bits,
+            header_bits=header_bits,
+            arq=arq,
+            sharing=Own(),
+        ),
+        downlink=LinkConfig(
+            rate=ConstantRate(bps=bps),
+            delay=ConstantDelay(delay_s=1.0),
+            mtu_bits=mtu_bits,
+            header_bits=header_bits,
+            arq=arq,
+        ),
+        source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, {bps} bit/s, at most "
+        f"{payload_bytes} bytes behind 13 of header, RX1 window 1 s after the uplink (the downlink's delay); duty "
+        "cycle 1%, ETSI EN 300 220. Loss 1%; a device that always listens (class C), and a gateway without a duty "
+        "cycle of its own (I).",
+    )
+
+
 PRESETS = {
     "nb_iot": NB_IOT,
-    "lora_sf7": LORA_SF7,
+    **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868},
     "lte_cell_edge": LTE_CELL_EDGE,
     "wifi": WIFI,
     "satellite_geo": SATELLITE_GEO,
     "satellite_leo": SATELLITE_LEO,
+    "iridium_sbd": IRIDIUM_SBD,
     "q_s": Q_S,
 }
 """The links with a name."""

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from channels.link.arq import Arq
 from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.presets import PRESETS
-from channels.link.rates import ConstantRate, Rate
+from channels.link.rates import ConstantRate, Position, Rate
+from channels.link.shaping import DutyCycle
 from channels.link.sharing import Sharing
+from channels.uniforms import Uniforms
 from kinds import ConfigError
 
 
@@ -43,6 +45,28 @@ def test_a_preset_is_a_link_by_name_with_a_source(name: str) -> None:
     assert len(preset.source) > 20
     check_round_trip("uplink", preset.uplink, preset.downlink.delay.mean_s)
     check_round_trip("downlink", preset.downlink, preset.uplink.delay.mean_s)
+
+
+def test_a_lora_device_is_silent_for_99_times_as_long_as_it_sends_and_slower_factors_carry_less() -> None:
+    ladder = [PRESETS[f"lora_sf{factor}"] for factor in range(7, 13)]
+    rates: list[float] = []
+    for payload_bytes, preset in zip((222, 222, 115, 51, 51, 51), ladder, strict=True):
+        assert preset.uplink.mtu_bits == preset.downlink.mtu_bits == (13 + payload_bytes) * 8
+        assert isinstance(preset.uplink.rate, DutyCycle) and isinstance(preset.downlink.rate, ConstantRate)
+        rates.append(preset.uplink.rate.bps)
+        curve = preset.uplink.rate.curve(Uniforms.of(0, "link"))
+        sent = curve.finish(Position(0.0), 1_000)
+        assert sent.time_s == pytest.approx(1_000 / rates[-1])
+        assert curve.ready_s(sent, 1_000) == pytest.approx(100 * 1_000 / rates[-1])
+    assert rates == sorted(rates, reverse=True) and (rates[0], rates[-1]) == (5_470, 250)
+
+
+def test_a_short_burst_of_70_bytes_takes_five_seconds() -> None:
+    link = PRESETS["iridium_sbd"].uplink
+    assert isinstance(link.rate, ConstantRate)
+    (bits,) = link.packets_bits(70 * 8 - link.header_bits)
+    assert link.access_s + bits / link.rate.bps + link.delay.mean_s == pytest.approx(5, abs=0.25)
+    assert len(link.packets_bits(340 * 8 - link.header_bits)) == 1 < len(link.packets_bits(340 * 8))
 
 
 def test_a_timer_shorter_than_a_round_trip_is_refused() -> None:
