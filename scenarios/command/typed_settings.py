@@ -18,12 +18,13 @@ def parse_setting(text: str) -> tuple[str, object]:
 
 
 def parse_axis(text: str) -> tuple[str, list[object]]:
-    """`a.b=v1,v2` or `a.b=[v1, v2]` as (path, values)."""
+    """`a.b=v1,v2` or `a.b=[v1, v2]` as (path, values); `a,b=[v1,w1],[v2,w2]` moves two fields at once."""
     path, value = _split(text)
     values = _value(f"[{value}]", text)
     assert isinstance(values, list)
     if len(values) == 1 and isinstance(values[0], list):
-        values = values[0]
+        several = "," in path and not all(isinstance(each, list) for each in values[0])
+        values = values if several else values[0]
     return path, values
 
 

@@ -2,6 +2,8 @@
 
 Values that choose or write out a whole part (a `kind`, a bare kind's name, a mapping) apply first, outermost first;
 single fields follow. So the order in which settings are typed never matters.
+
+An axis may move several fields at once, `uplink,downlink`: each of its values is then a list with one value a field.
 """
 
 from __future__ import annotations
@@ -41,13 +43,18 @@ def spread(
     trees: list[Nested] = []
     for values in itertools.product(*grid.values()):
         here = copy.deepcopy(tree)
-        used |= _assign(schema, here, {**settings, **dict(zip(grid, values, strict=True))})
+        used |= _assign(schema, here, {**settings, **_given(dict(zip(grid, values, strict=True)))})
         trees.append(here)
-    _require(used, (*settings, *grid), schema, trees)
+    _require(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
     cells: dict[str, P] = {}
     for cell in (validated(schema, here) for here in trees):
         cells.setdefault(cell.model_dump_json(), cell)
     return list(cells.values())
+
+
+def fields_of(axis: str) -> tuple[str, ...]:
+    """The dotted names of the fields that an axis moves."""
+    return tuple(axis.split(","))
 
 
 def changed(schema: type[Part], settings: Mapping[str, object]) -> Nested:
@@ -78,21 +85,47 @@ def pin(
 ) -> tuple[dict[str, list[object]], list[str]]:
     """The axes that `settings` leave open, and the names of those they fix.
 
-    A setting fixes an axis when it gives that very field, its kind, or a mapping around it that holds the field.
+    A setting fixes an axis when it gives a field of it, its kind, or a mapping around it that holds the field.
     """
     fixed = [
         axis
         for axis in grid
-        if any(_part_path(path) == _part_path(axis) or _holds(value, path, axis) for path, value in settings.items())
+        if any(
+            _part_path(path) == _part_path(field) or _holds(value, path, field)
+            for path, value in settings.items()
+            for field in fields_of(axis)
+        )
     ]
     return {axis: list(values) for axis, values in grid.items() if axis not in fixed}, fixed
 
 
 def widen(grid: Mapping[str, Sequence[object]], axes: Mapping[str, Sequence[object]]) -> dict[str, list[object]]:
-    """`grid` with `axes` put in place of those of the same name (`scheme` and `scheme.kind` are one axis), or added."""
+    """`grid` with `axes` put in place of those of the same name (`scheme` and `scheme.kind` are one axis), or added.
+
+    An axis of several fields goes where another moves one of them.
+    """
     mine = {_part_path(axis): list(values) for axis, values in axes.items()}
-    kept = {axis: mine.pop(_part_path(axis), list(values)) for axis, values in grid.items()}
+    taken = {_part_path(field) for axis in axes for field in fields_of(axis)}
+    kept = {
+        axis: mine.pop(_part_path(axis), list(values))
+        for axis, values in grid.items()
+        if _part_path(axis) in mine or taken.isdisjoint(map(_part_path, fields_of(axis)))
+    }
     return kept | {axis: list(values) for axis, values in axes.items() if _part_path(axis) in mine}
+
+
+def _given(values: Mapping[str, object]) -> dict[str, object]:
+    """The value of each field, from those of axes."""
+    found: dict[str, object] = {}
+    for axis, value in values.items():
+        fields = fields_of(axis)
+        if len(fields) == 1:
+            found[axis] = value
+        elif isinstance(value, list | tuple) and len(value) == len(fields):
+            found |= zip(fields, value, strict=True)
+        else:
+            raise ConfigError(f"{axis} = {value!r}: must be a list of {len(fields)}, a value for each field")
+    return found
 
 
 def _assign(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set[str]:

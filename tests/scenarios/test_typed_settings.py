@@ -36,6 +36,12 @@ def test_axes_are_lists_with_or_without_brackets(text: str, values: list[object]
     assert parse_axis(text) == ("k", values)
 
 
+@pytest.mark.parametrize("text", ["a,b=[1, 2],[3, 4]", "a,b=[[1, 2], [3, 4]]"])
+def test_an_axis_of_two_fields_has_a_list_a_value(text: str) -> None:
+    assert parse_axis(text) == ("a,b", [[1, 2], [3, 4]])
+    assert parse_axis("a,b=[1, 2]") == ("a,b", [[1, 2]])
+
+
 @pytest.mark.parametrize("text", ["guests", "=3", "guests=[1", "k={a: b: c}"])
 def test_what_cannot_be_read_is_one_line(text: str) -> None:
     with pytest.raises(ConfigError) as error:

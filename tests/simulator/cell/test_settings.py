@@ -175,3 +175,25 @@ def test_checks_across_fields_are_one_short_line() -> None:
         with pytest.raises(ConfigError) as error:
             validated(Cell, {"models": {"pair": {"kind": "synthetic", "size": 256}}, **settings})
         assert len(str(error.value)) < 160
+
+
+def test_an_axis_of_several_fields_moves_them_together() -> None:
+    axes = {"guests,price_s": [[1, 0.5], (2, 1.5)], "tray.hot": [True, False]}
+    cells = expand(BASE, axes)
+    assert [(cell.guests, cell.price_s, cell.tray.hot) for cell in cells] == [
+        (1, 0.5, True), (1, 0.5, False), (2, 1.5, True), (2, 1.5, False),
+    ]  # fmt: skip
+    assert pin(axes, {"price_s": 3}) == ({"tray.hot": [True, False]}, ["guests,price_s"])
+    assert widen(axes, {"guests": [7]}) == {"tray.hot": [True, False], "guests": [7]}
+    assert widen(axes, {"guests,price_s": [[3, 3]]}) == {"guests,price_s": [[3, 3]], "tray.hot": [True, False]}
+    assert widen({"guests": [1], "tray.hot": [True]}, {"guests,price_s": [[3, 3]]}) == {
+        "tray.hot": [True], "guests,price_s": [[3, 3]],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [3, [1], [1, 2, 3], {"guests": 1}])
+def test_an_axis_of_two_fields_needs_two_values_each(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"guests,price_s = .*: must be a list of 2, a value for each field"):
+        expand(BASE, {"guests,price_s": [value]})
+    with pytest.raises(ConfigError, match="gusts"):
+        expand(BASE, {"gusts,price_s": [[1, 2]]})
