@@ -39,6 +39,11 @@ class LinkConfig(Part):
     )
     arq: Arq = Field(StopAndWait(), description="How lost packets are sent again.")
     sharing: Sharing = Field(Fifo(), description="How the devices share the link.")
+    label: str | None = Field(
+        None,
+        exclude_if=lambda label: label is None,  # so that a link without one is written, and its cell named, as ever
+        description="What tables and figures call the link; nothing depends on it.",
+    )
     buffer_packets: int | None = Field(
         None,
         ge=0,

@@ -37,6 +37,13 @@ def test_the_description_survives_its_own_writing() -> None:
             assert LinkConfig.model_validate(link.model_dump()) == link
 
 
+def test_a_label_is_written_only_where_there_is_one() -> None:
+    assert "label" not in LinkConfig().model_dump()
+    labelled = LinkConfig.model_validate({"preset": "nb_iot.uplink", "label": "NB-IoT"})
+    assert labelled.label == "NB-IoT" == labelled.model_dump()["label"]
+    assert LinkConfig.model_validate(labelled.model_dump()) == labelled != PRESETS["nb_iot"].uplink
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_a_link_by_name_with_a_source(name: str) -> None:
     preset = PRESETS[name]
