@@ -26,6 +26,10 @@ FIGURES: dict[str, str] = {
     "breakdown": "where the time goes, at three values of the swept axis",
     "bits": "payload bits per token",
     "resampling": "resampling rate beside its bound",
+    "heatmap": "latency of every setting of a full factorial",
+    "best_setting": "where the best setting of a full factorial moves",
+    "groups": "rejections, support, bits and latency by a swept name",
+    "useful": "latency of every scheme on every link, and which can be read along",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
 BESIDE = ("latency",)

@@ -16,6 +16,9 @@ CI_SUFFIX: Final = "_ci95"
 """In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
 OVERLOAD: Final = 0.95
 """A station at which work can pile up is overloaded when busy for this share of the time, or more."""
+READING_S: Final = 0.2
+"""Time in which a person reads a token: 238 words of prose a minute (Brysbaert 2019, J. Mem. Lang. 109, 104047) of 1.3
+tokens each, rounded up."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
 SETTING: Final = "setting"

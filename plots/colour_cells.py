@@ -1,0 +1,89 @@
+"""A table drawn as cells: a colour by value, the value written in each, some of them framed.
+
+Readable in grey: the colour darkens with the value, and the text turns white where it is dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.patches import Rectangle
+
+from kinds.arrays import Floats
+
+_COLOURS = colormaps["cividis_r"]
+_DARK = 0.48
+"""Brightness below which the text is white."""
+Place = tuple[int, int]
+"""Row and column of a cell."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The colours of some tables, from their lowest value to their highest; logarithmic where all are positive."""
+
+    norm: Normalize
+
+    @classmethod
+    def of(cls, values: Sequence[float] | Floats) -> Scale:
+        finite = np.asarray(values, dtype=np.float64).ravel()
+        finite = finite[np.isfinite(finite)]
+        if not finite.size:
+            return cls(Normalize(0, 1))
+        low, high = float(finite.min()), float(finite.max())
+        if low == high:
+            return cls(Normalize(low - 1, low + 1))
+        return cls(LogNorm(low, high) if low > 0 else Normalize(low, high))
+
+    def colour(self, value: float) -> tuple[float, float, float]:
+        red, green, blue, _ = _COLOURS(float(self.norm(value)))
+        return float(red), float(green), float(blue)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is written in the cells beside their colour."""
+
+    texts: Sequence[Sequence[str]]
+    framed: Collection[Place] = ()
+    bold: Collection[Place] = ()
+    size: float = 7.5
+
+
+def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
+    """Draws values [rows, columns], row 0 on top; a cell without a number stays white."""
+    rows, columns = values.shape
+    for row in range(rows):
+        for column in range(columns):
+            value = float(values[row, column])
+            colour = scale.colour(value) if np.isfinite(value) else (1.0, 1.0, 1.0)
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8))
+            ax.text(
+                column, row, written.texts[row][column], ha="center", va="center", fontsize=written.size,
+                color="white" if _brightness(colour) < _DARK else "black",
+                fontweight="bold" if (row, column) in written.bold else "normal", linespacing=1.05,
+            )  # fmt: skip
+    for row, column in written.framed:
+        ax.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor="#D55E00", linewidth=2.2))
+    ax.set_xlim(-0.5, columns - 0.5)
+    ax.set_ylim(rows - 0.5, -0.5)
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def sides(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Names the rows at the left and the columns below."""
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=8.5)
+    ax.set_xticks(range(len(columns)), list(columns), fontsize=8.5)
+
+
+def _brightness(colour: tuple[float, float, float]) -> float:
+    red, green, blue = colour
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

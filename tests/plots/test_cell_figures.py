@@ -1,0 +1,191 @@
+"""Heat maps and figures by name: the numbers of the table stand in the cells, and are read in grey."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+import plots
+from plots.colour_cells import Scale, Written, cells
+from plots.factorial import Factorial, factorial
+from plots.groups_figure import PANELS
+from simulator.results.columns import CI_SUFFIX, READING_S
+
+SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
+KS, ELLS, TEMPERATURES, RATES = (2, 8, 32), (10, 100), (0.5, 1.0), (1e3, 1e6)
+
+
+def latency(k: int, ell: int, temperature: float, rate: float) -> float:
+    return temperature * (0.02 + abs(math.log2(k) - 3) * 0.01 + math.log10(ell) * k / rate)
+
+
+def settings() -> pd.DataFrame:
+    """A full factorial; the draft length was chosen: it follows from the others."""
+    rows = [
+        {
+            "scheme.kind": "k_sqs", "curve": "k_sqs", "scheme.k": k, "scheme.resolution": ell, "n": 3,
+            "models.temperature": t, "uplink.rate.bps": bps, "scheme.max_drafts": 1 if bps < 1e4 else 2 + (t < 1),
+            "latency_per_token_s": latency(k, ell, t, bps), "latency_per_token_s_ci95": 0.001,
+        }
+        for k, ell, t, bps in itertools.product(KS, ELLS, TEMPERATURES, RATES)
+    ]  # fmt: skip
+    return pd.DataFrame(rows).sample(frac=1, random_state=0, ignore_index=True)
+
+
+def by_name() -> pd.DataFrame:
+    """Three schemes and edge_only on two links of the user's naming."""
+    rows = []
+    for (place, link), kind in itertools.product(enumerate(("thin", "/home/me/wide.path")), SECONDS):
+        drafts = kind in ("dense", "k_sqs")
+        metrics = {
+            "latency_per_token_s": SECONDS[kind] / (1 + place),
+            "tv_output": 0.3 if kind == "edge_only" else 0.0 if drafts else np.nan,
+            "resampling_per_draft": 0.4 if drafts else np.nan,
+            "support_size": {"dense": 5e4, "k_sqs": 8.0}.get(kind, np.nan),
+            "dropped_mass": {"dense": 0.0, "k_sqs": 0.3}.get(kind, np.nan),
+            "payload_bits_per_token": {"dense": 900.0, "k_sqs": 100.0}.get(kind, 0.0),
+        }  # fmt: skip
+        spread = {name + CI_SUFFIX: 0.1 * value for name, value in metrics.items()}
+        rows.append({"scheme.kind": kind, "curve": kind, "uplink.label": link, "n": 3, **metrics, **spread})
+    return pd.DataFrame(rows)
+
+
+def drawn(name: str, table: pd.DataFrame, axis: str | None = None) -> Figure:
+    figure = plots.draw(name, table, axis)
+    assert figure is not None
+    return figure
+
+
+def texts(ax: Axes) -> dict[tuple[int, int], str]:
+    """What is written in each cell, (row, column)."""
+    return {
+        (round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in ax.texts if not t.get_rotation()
+    }
+
+
+def frames(ax: Axes) -> list[tuple[int, int]]:
+    return [
+        (round(p.get_y() + 0.46), round(p.get_x() + 0.46))
+        for p in ax.patches
+        if isinstance(p, Rectangle) and not p.get_fill()
+    ]
+
+
+def test_text_and_ground_of_every_cell_are_far_apart_in_grey_and_darker_is_more() -> None:
+    values = np.geomspace(0.001, 10, 40)[None, :]
+    ax = Figure().add_subplot()
+    cells(ax, values, Written([["x"] * 40]), Scale.of(values))
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    grounds = [float(np.dot(to_rgb(p.get_facecolor()), weights)) for p in ax.patches]
+    inks = [float(np.dot(to_rgb(t.get_color()), weights)) for t in ax.texts]
+    assert len(grounds) == 40 and all(a > b for a, b in itertools.pairwise(grounds))
+    assert min(abs(ground - ink) for ground, ink in zip(grounds, inks, strict=True)) > 0.45
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [0.0, 5.0], [math.nan, 2.0], [math.nan, math.nan]])
+def test_equal_zero_and_missing_values_have_a_colour(values: list[float]) -> None:
+    ax = Figure().add_subplot()
+    cells(ax, np.array([values]), Written([["a", "b"]]), Scale.of(values))
+    assert len(ax.patches) == 2
+    for value, patch in zip(values, ax.patches, strict=True):
+        assert (to_rgb(patch.get_facecolor()) == (1, 1, 1)) == math.isnan(value)
+
+
+def test_a_factorial_is_told_from_what_was_chosen() -> None:
+    table = settings()
+    assert factorial(table) == Factorial("scheme.k", "scheme.resolution", "models.temperature", "uplink.rate.bps")
+    one_rate = table[table["uplink.rate.bps"] == 1e3]
+    assert factorial(one_rate) == Factorial("scheme.k", "scheme.resolution", "models.temperature", None)
+    assert factorial(table[table["scheme.k"] == 2]) is None
+    length = table.assign(**{"scheme.resolution": 10, "scheme.max_drafts": table["scheme.resolution"]})
+    found = factorial(length)
+    assert found is not None and {found.rows, found.columns} == {"scheme.k", "scheme.max_drafts"}
+
+
+def test_each_cell_of_the_heat_map_is_its_setting_and_the_lowest_is_framed() -> None:
+    figure = drawn("heatmap", settings())
+    panels = [(rate, t) for rate in RATES for t in TEMPERATURES]
+    assert len(figure.axes) == 4
+    for ax, (rate, t) in zip(figure.axes, panels, strict=True):
+        wanted = np.array([[latency(k, ell, t, rate) for ell in ELLS] for k in KS])
+        length = 1 if rate < 1e4 else 2 + (t < 1)
+        for (row, column), text in texts(ax).items():
+            value, drafts = text.split("\n")
+            assert float(value) == pytest.approx(1e3 * wanted[row, column], rel=6e-3) and int(drafts) == length
+        assert frames(ax) == [divmod(int(np.argmin(wanted)), len(ELLS))]
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["2", "8", "32"]
+    assert [ax.get_title() for ax in figure.axes] == ["temperature 0.5", "temperature 1", "", ""]
+    beside = [t.get_text() for ax in figure.axes for t in ax.texts if t.get_rotation() == 90]
+    assert beside == ["uplink rate 1 kbit/s\nvalues in ms", "uplink rate 1 Mbit/s\nvalues in ms"]
+
+
+def test_without_chosen_lengths_a_cell_says_its_latency_alone() -> None:
+    figure = drawn("heatmap", settings().assign(**{"scheme.max_drafts": 4}))
+    assert all("\n" not in text for ax in figure.axes for text in texts(ax).values())
+
+
+def test_the_best_setting_is_the_one_with_the_lowest_mean() -> None:
+    figure = drawn("best_setting", settings())
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["K", "ell", "L", "latency per token"]
+    for name, ax in zip(("k", "ell"), figure.axes, strict=False):
+        for (row, column), text in texts(ax).items():
+            rate, t = RATES[row], TEMPERATURES[column]
+            k, ell = min(itertools.product(KS, ELLS), key=lambda s: latency(*s, t, rate))
+            assert float(text) == {"k": k, "ell": ell}[name]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["1 kbit/s", "1 Mbit/s"]
+
+
+@pytest.mark.parametrize("name", ["heatmap", "best_setting"])
+def test_what_is_no_factorial_has_no_heat_map(name: str) -> None:
+    table = settings()
+    assert plots.draw(name, table[table["scheme.k"] == 2], None) is None
+    assert plots.draw(name, by_name(), "uplink.label") is None
+    assert plots.draw(name, table.assign(latency_per_token_s=math.nan), None) is None
+
+
+def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
+    table = by_name()
+    figure = drawn("groups", table, "uplink.label")
+    assert len(figure.axes) == len(PANELS)
+    for ax, (metric, _) in zip(figure.axes, PANELS, strict=True):
+        marks = {str(c.get_label()): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
+        rows = table[table["scheme.kind"] == "k_sqs"]
+        line = marks["k_sqs"].lines[0]
+        np.testing.assert_allclose(line.get_xdata(), rows[metric])
+        assert [round(y) for y in line.get_ydata()] == [0, 1]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["thin", "/home/me/wide.path"]
+    assert figure.axes[1].get_xscale() == "log" and figure.axes[2].get_xscale() == "linear"
+
+
+def test_the_table_of_use_frames_the_best_that_keeps_the_law_and_stars_what_a_reader_can_follow() -> None:
+    figure = drawn("useful", by_name(), "uplink.label")
+    (ax,) = figure.axes
+    said = texts(ax)
+    assert said[0, 0] == "1 s" and said[0, 1] == "3 s" and said[1, 2] == "450 ms" and said[0, 3] == "10 ms*"
+    assert READING_S == 0.2 and sorted(frames(ax)) == [(0, 2), (1, 2)]
+    bold = {place for t, place in zip(ax.texts, said, strict=True) if t.get_fontweight() == "bold"}
+    assert bold == {(0, 2), (0, 3), (1, 2), (1, 3)}
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["cloud_only", "dense", "k_sqs", "edge_only\n(lossy)"]
+
+
+@pytest.mark.parametrize("name", ["groups", "useful"])
+def test_a_number_is_no_name(name: str) -> None:
+    table = by_name().assign(**{"uplink.label": [1.0] * 4 + [2.0] * 4})
+    assert plots.draw(name, table, "uplink.label") is None and plots.draw(name, table, None) is None
+
+
+def test_the_same_table_gives_the_same_files(tmp_path: Path) -> None:
+    for name, table, axis in (("heatmap", settings(), None), ("useful", by_name(), "uplink.label")):
+        first, second = (plots.save(drawn(name, table, axis), tmp_path / each, name) for each in "ab")
+        assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
