@@ -58,7 +58,7 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_tok
         stretch = list(group)
         where = ""
         if axis is not None:
-            where = _stretch(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
+            where = span(stretch[0][1].at, stretch[-1][1].at, axis, stretch[0][0] == 0, stretch[-1][0] == last)
         told.append(f"{where} {_told([outcome for _, outcome in stretch])}".lstrip())
     over = "" if axis is None else f" over {title(axis)}"
     return f"{title(metric)}{over}: {'; '.join(told)}" if told else ""
@@ -88,11 +88,11 @@ def comparison(cells: pd.DataFrame, axis: str | None, at: Sequence[float], first
         here = cells[cells[metric].notna() & (True if axis is None else np.isclose(cells[axis], value, rtol=1e-9))]
         less = paired(here, metric, here[CURVE] == first, here[CURVE] == second, relative=True)
         if less.n:
-            told.append(_percent(less) + ("" if axis is None else f" at {quantity(value, axis)}"))
+            told.append(percent(less) + ("" if axis is None else f" at {quantity(value, axis)}"))
     return f"{first} against {second} {', '.join(told)}" if told else ""
 
 
-def _percent(less: Interval) -> str:
+def percent(less: Interval) -> str:
     """`12% ± 3% lower`, and whether the seeds can tell."""
     mean, half = 100 * abs(less.mean), 100 * less.half_width
     way = "lower" if less.mean < 0 else "higher"
@@ -120,18 +120,18 @@ def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Ou
 def _told(stretch: list[Outcome]) -> str:
     tied = stretch[0].tied
     if len(tied) > 1:
-        return f"{_and(tied)} are not separable"
+        return f"{joined(tied)} are not separable"
     margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
     if not margins:
         return f"{tied[0]} alone"
     less = [-100 * margin.mean for _, margin in margins]
-    names = _and(tuple(dict.fromkeys(str(name) for name, _ in margins)))
+    names = joined(tuple(dict.fromkeys(str(name) for name, _ in margins)))
     by = f"{min(less):.2g}%" if np.isclose(min(less), max(less), rtol=0.05) else f"{min(less):.2g}% to {max(less):.2g}%"
     one_seed = all(margin.n == 1 for _, margin in margins)
     return f"{tied[0]} is lowest, {by} below the next ({names})" + ("; one seed, no interval" if one_seed else "")
 
 
-def _stretch(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
+def span(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
     """`at a`, `up to b`, `from a on`, `from a to b` or `everywhere`, in the axis's unit."""
     if from_start and to_end:
         return "everywhere"
@@ -144,5 +144,6 @@ def _stretch(low: float, high: float, axis: str, from_start: bool, to_end: bool)
     return f"from {quantity(low, axis)} to {quantity(high, axis)}"
 
 
-def _and(names: tuple[str, ...]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """`a, b and c`."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -7,7 +7,7 @@ interval is the one that counts, often far narrower than those of the two means.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +18,7 @@ import pandas as pd
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
+from simulator.results.units import names_file, quantity
 
 _NOT_SETTINGS = ("cell", "seed", CURVE)
 _MEASURED = frozenset({*METRICS, *BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
@@ -102,13 +103,14 @@ def varying(table: pd.DataFrame) -> list[str]:
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
-    """The swept numeric column: `preferred` where it varies, else the first that every row has, the scheme's last.
+    """The swept column: `preferred` where it varies, be it of numbers or of names, else the first of numbers that every
+    row has, the scheme's last.
 
-    None where no numeric column varies.
+    None where no such column varies.
     """
-    numeric = [name for name in varying(table) if _is_numeric(table[name])]
-    if preferred in numeric:
+    if preferred in varying(table):
         return preferred
+    numeric = [name for name in varying(table) if _is_numeric(table[name])]
     shared = [name for name in numeric if table[name].notna().all()]
     return next(iter(sorted(shared, key=lambda name: name.startswith("scheme."))), None)
 
@@ -142,17 +144,25 @@ def _names(table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Serie
     told = {
         kind: [name for name in fields if count(rows[name]) > 1] for kind, rows in table.groupby(table["scheme.kind"])
     }
-    return [_name(row, told[row["scheme.kind"]]) for _, row in table.iterrows()]
+    words = {name: _words(table[name], name) for name in fields}
+    return [_name(row, told[row["scheme.kind"]], words) for _, row in table.iterrows()]
 
 
-def _name(row: pd.Series[float], fields: Sequence[str]) -> str:
+def _name(row: pd.Series[float], fields: Sequence[str], words: Mapping[str, Mapping[Hashable, str]]) -> str:
     """`k_sqs k=16 loss=bernoulli`: a field by its last word, a kind by that of its part, nothing of what is missing."""
-    words = [str(row["scheme.kind"])]
+    told = [str(row["scheme.kind"])]
     for name in fields:
         value: object = row[name]
         if not _is_nan(value):
-            words.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={_short(value)}")
-    return " ".join(words)
+            told.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={words[name][_key(value)]}")
+    return " ".join(told)
+
+
+def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
+    """What each value is called; a file by its name alone, unless two have the same."""
+    words = {_key(value): _short(value) for value in column}
+    names = {key: quantity(word, name) for key, word in words.items()} if names_file(name) else words
+    return names if len(set(names.values())) == len(set(words.values())) else words
 
 
 def _values(column: pd.Series[float]) -> int:

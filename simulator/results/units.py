@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 
 _UNITS = {
     "s": "s", "bits": "bit", "bps": "bit/s", "tokens": "tokens", "db": "dB", "hz": "Hz", "bytes": "byte", "ratio": "",
@@ -12,6 +13,8 @@ PREFIXED = ("s", "bit/s", "Hz")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
 _SPELLED = {"snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
+_FILES = ("path", "prompts")
+"""Fields that name a file."""
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -28,9 +31,10 @@ def unit(name: str) -> str:
 
 
 def quantity(value: object, name: str, digits: int = 3) -> str:
-    """`value` of the field `name` with its unit, in engineering prefixes: 32000.0 of `rate.bps` -> `32 kbit/s`."""
+    """`value` of the field `name` with its unit, in engineering prefixes: 32000.0 of `rate.bps` -> `32 kbit/s`. A file
+    goes by its name alone."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return PurePath(str(value)).stem if names_file(name) else str(value)
     if not math.isfinite(value):
         return "inf" if value > 0 else str(value)
     symbol = unit(name)
@@ -38,6 +42,11 @@ def quantity(value: object, name: str, digits: int = 3) -> str:
         factor, prefix = prefix_of(value, digits)
         return f"{_digits(value / factor, digits)} {prefix}{symbol}"
     return f"{_digits(value, digits)} {symbol}".rstrip()
+
+
+def names_file(name: str) -> bool:
+    """Whether the values of a field are names of files."""
+    return name.rsplit(".", 1)[-1] in _FILES
 
 
 def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:

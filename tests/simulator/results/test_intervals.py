@@ -138,3 +138,20 @@ def test_names_are_those_of_the_example() -> None:
     named = list(with_curves(cells, "uplink.rate.bps")["curve"])
     assert named == ["dense", "k_sqs k=8 loss=none", "k_sqs k=16 loss=none", "k_sqs k=16 loss=bernoulli"]
     assert all(f"`{name}`" in (with_curves.__doc__ or "") for name in named)
+
+
+def test_an_axis_that_is_asked_for_may_be_of_names() -> None:
+    cells = table([("a", 1.0, 0, 2.0), ("a", 2.0, 0, 4.0)]).assign(
+        **{"uplink.label": ["thin", "wide"], "n.x": ["b", "b"]}
+    )
+    assert axis_of(cells, "uplink.label") == "uplink.label" and axis_of(cells) == "uplink.rate.bps"
+    assert axis_of(cells, "n.x") == "uplink.rate.bps"  # it does not vary
+    assert list(with_curves(cells, "uplink.label", ["uplink.rate.bps"])["curve"]) == ["a", "a"]
+
+
+def test_a_file_is_called_by_its_name_unless_two_have_the_same() -> None:
+    cells = table([("a", 1.0, 0, 2.0), ("a", 1.0, 0, 4.0)])
+    named = cells.assign(**{"models.pair.prompts": ["/home/me/one.jsonl", "two.jsonl"]})
+    assert list(with_curves(named, None)["curve"]) == ["a prompts=one", "a prompts=two"]
+    alike = cells.assign(**{"models.pair.prompts": ["/home/me/one.jsonl", "one.jsonl"]})
+    assert list(with_curves(alike, None)["curve"]) == ["a prompts=/home/me/one.jsonl", "a prompts=one.jsonl"]

@@ -38,6 +38,8 @@ def test_every_time_of_the_tables_is_in_seconds() -> None:
         (0, "rate.bps", "0 bit/s"),
         (math.inf, "rate.bps", "inf"), (0.0123, "x_s", "12.3 ms"), (75.0, "x_s", "75 s"), (8, "scheme.k", "8"),
         (12345, "x_bits", "12,345 bit"), (0.05, "probability", "0.05"), ("dense", "kind", "dense"),
+        ("/home/me/french.jsonl", "models.pair.prompts", "french"), ("my.up", "uplink.rate.path", "my"),
+        ("a/b", "uplink.label", "a/b"), (24, "models.pair.prompts", "24"),
         (True, "stop", "True"),
     ],
 )  # fmt: skip

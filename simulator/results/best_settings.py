@@ -1,0 +1,87 @@
+"""Where the best setting of a full factorial lies, how clearly, and what one setting for all places would cost.
+
+The best is that of least mean over the seeds that it is then shown on: of many settings alike it is a lucky one, so its
+mean is a little too low, and the cost of another a little too high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simulator.results.intervals import Interval, interval, paired
+
+Values = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BestSetting:
+    """At one place: the setting, as values of the factors, what it leads to, and how many others are as good for all
+    that the seeds can tell."""
+
+    at: Values
+    setting: Values
+    reached: Interval
+    tied: int
+    settings: int
+
+
+@dataclass(frozen=True)
+class OneForAll:
+    """The setting with the least mean of its excess over the best of each place; that excess, a share, place by place,
+    paired over seeds."""
+
+    setting: Values
+    excess: dict[Values, Interval]
+
+
+def best_settings(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[str], metric: str) -> list[BestSetting]:
+    """The best of each combination of values of the columns `places`, in ascending order."""
+    found = []
+    for at, here in _groups(cells, places):
+        order = [setting for setting, _ in sorted(_means(here, factors, metric).items(), key=lambda item: item[1])]
+        best = _is(here, factors, order[0])
+        behind = [paired(here, metric, _is(here, factors, other), best, relative=True).separable for other in order[1:]]
+        reached = interval(here.loc[best, metric].to_numpy())
+        found.append(BestSetting(at, order[0], reached, behind.count(False), len(order)))
+    return found
+
+
+def one_for_all(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[str], metric: str) -> OneForAll:
+    """The setting that fits all places best."""
+    parts = dict(_groups(cells, places))
+    means = {at: _means(here, factors, metric) for at, here in parts.items()}
+    excess = {
+        setting: sum(table[setting] / min(table.values()) - 1 for table in means.values())
+        for setting in next(iter(means.values()))
+    }
+    chosen = min(excess, key=lambda setting: excess[setting])
+    best = {at: min(table, key=lambda setting: table[setting]) for at, table in means.items()}
+    return OneForAll(
+        chosen,
+        {
+            at: paired(here, metric, _is(here, factors, chosen), _is(here, factors, best[at]), relative=True)
+            for at, here in parts.items()
+        },
+    )
+
+
+def _groups(cells: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Values, pd.DataFrame]]:
+    if not columns:
+        return [((), cells)]
+    return [(_values(key), rows) for key, rows in cells.groupby(list(columns), sort=True)]
+
+
+def _means(cells: pd.DataFrame, factors: Sequence[str], metric: str) -> dict[Values, float]:
+    return {setting: float(rows[metric].mean()) for setting, rows in _groups(cells, factors)}
+
+
+def _is(cells: pd.DataFrame, factors: Sequence[str], setting: Values) -> pd.Series[bool]:
+    return (cells[list(factors)] == list(setting)).all(axis=1)
+
+
+def _values(key: Hashable) -> Values:
+    assert isinstance(key, tuple)
+    return tuple(float(value) for value in key)
