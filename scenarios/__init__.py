@@ -4,7 +4,13 @@ All that a scenario of your own needs is here.
 """
 
 from scenarios.command.cli import script
+from scenarios.command.factorial_questions import BestMoves, OneSetting, Shares, Variance
+from scenarios.command.group_questions import Differences, Levels
 from scenarios.command.questions import Below, Finding, PaysFrom, Versus
 from scenarios.command.scenario import Best, Quick, Scenario
+from scenarios.command.usefulness_questions import Beating, Fastest, Reading
 
-__all__ = ["Below", "Best", "Finding", "PaysFrom", "Quick", "Scenario", "Versus", "script"]
+__all__ = [
+    "Beating", "Below", "Best", "BestMoves", "Differences", "Fastest", "Finding", "Levels", "OneSetting", "PaysFrom",
+    "Quick", "Reading", "Scenario", "Shares", "Variance", "Versus", "script",
+]  # fmt: skip

@@ -34,7 +34,7 @@ class Note:
     axis: str | None
     figures: Sequence[str] = tuple(plots.FIGURES)
     hidden: Sequence[str] = ()
-    """Columns that tell no curves apart: what was searched and what was found."""
+    """Columns, or whole parts, that tell no curves apart: what was searched or chosen, what the axis stands for."""
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The summary's columns that its file has not: an axis that is a property of a part."""
     findings: Sequence[str] = ()
@@ -56,9 +56,13 @@ class Note:
 
     def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
         """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
-        axis = axis_of(table.drop(columns=list(self.hidden), errors="ignore"), self.axis)
+        hidden = [name for name in table.columns if name != self.axis and self._hides(name)]
+        axis = axis_of(table.drop(columns=hidden), self.axis)
         replaced = sources(table.columns, axis) if axis in self.computed else ()
-        return with_curves(table, axis, (*self.hidden, *replaced)), axis
+        return with_curves(table, axis, (*hidden, *replaced)), axis
+
+    def _hides(self, column: str) -> bool:
+        return any(column == name or column.startswith(f"{name}.") for name in self.hidden)
 
 
 def redraw(folder: Path) -> Iterator[Path]:

@@ -41,13 +41,13 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
         return f"{title(metric)}: no request was answered"
     factor, scale = _scale(table[metric], metric)
     names = list(dict.fromkeys(table[CURVE]))
-    values = [None] if axis is None else sorted(table[axis].unique())
-    entries = [_entries(table if at is None else table[table[axis] == at], names, metric, factor) for at in values]
+    parts = rows_along(table, axis)
+    entries = [_entries(part, names, metric, factor) for _, part in parts]
     seeds = int(table["n"].max())
     spread = f"mean ± 95% half-width over {seeds} seeds" if seeds > 1 else "one seed, no interval"
     heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {spread}" + ("; * lowest" if len(names) > 1 else "")
-    labels = ["" if axis is None else quantity(at, axis) for at in values]
-    if len(names) > MANY_CURVES and len(values) <= MANY_CURVES:
+    labels = ["" if axis is None else quantity(at, axis) for at, _ in parts]
+    if len(names) > MANY_CURVES and len(parts) <= MANY_CURVES:
         body = [[str(name), *column] for name, column in zip(names, zip(*entries, strict=True), strict=True)]
         return heading + "\n\n" + aligned(["" if axis is None else title(axis), *labels], body)
     body = [[label, *row] for label, row in zip(labels, entries, strict=True)]
@@ -70,7 +70,7 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
     """A row per value of the axis, a column per curve: devices at the objective, and where most of them are."""
     names = list(dict.fromkeys(summary[CURVE]))
     body = []
-    for at, part in [(None, summary)] if axis is None else list(summary.groupby(axis, sort=True)):
+    for at, part in rows_along(summary, axis):
         found = {str(row[CURVE]): _borne(row) for _, row in part.iterrows()}
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
     limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
@@ -120,13 +120,20 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best) -> str:
     """A row per value of the axis, a column per curve: what it chose for itself."""
     names = list(dict.fromkeys(choices[CURVE]))
     body = []
-    for at, part in [(None, choices)] if axis is None else list(choices.groupby(axis, sort=True)):
+    for at, part in rows_along(choices, axis):
         found = dict(zip(part[CURVE], part["chosen"], strict=True))
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
     tried = ", ".join(f"{symbol(path)} in {list(values)}" for path, values in best.over.items())
     seeds = f"{best.seeds} other seed{'s' if best.seeds > 1 else ''}"
     heading = f"Chosen by least {title(best.metric)} on {seeds}: {tried}"
     return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+
+
+def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
+    """The rows at each value of the axis: numbers ascending, names in order of appearance."""
+    if axis is None:
+        return [(None, table)]
+    return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:

@@ -23,6 +23,23 @@ class Question(Protocol):
         ...
 
 
+class Analysis(Protocol):
+    """A table made from the finished table of cells."""
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        ...
+
+    def table(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Its rows, as they are written; empty where the cells allow none."""
+        ...
+
+    def text(self, table: pd.DataFrame) -> str:
+        """The table for a person."""
+        ...
+
+
 @dataclass(frozen=True)
 class Finding:
     """Which curve is lowest in `metric`, leaving out the schemes `without`, for each value of the column `by`?"""
@@ -35,7 +52,7 @@ class Finding:
         from simulator.results.columns import BEST, CURVE
         from simulator.results.findings import lowest
 
-        table = _of(table, BEST)
+        table = of_setting(table, BEST)
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
         parts = _parts(table[~table["scheme.kind"].isin(left_out)], self.by)
         told = [lowest(rows, axis, self.metric) for rows in parts if rows[CURVE].nunique() > 1]
@@ -108,7 +125,7 @@ class Below:
         from simulator.results.findings import comparison
         from simulator.results.units import title
 
-        table = _of(table, self.setting)
+        table = of_setting(table, self.setting)
         found = [
             comparison(rows, axis, self.at, mine, theirs, self.metric)
             for one in self.first
@@ -120,7 +137,7 @@ class Below:
         return f"{title(self.metric)}: " + "; ".join(filter(None, found)) if any(found) else ""
 
 
-def _of(table: pd.DataFrame, setting: str) -> pd.DataFrame:
+def of_setting(table: pd.DataFrame, setting: str) -> pd.DataFrame:
     """The rows of that setting, where schemes choose for themselves; those without a choice are `best`."""
     return table[table["setting"] == setting] if "setting" in table.columns else table
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import plots
 from kinds import ConfigError
-from scenarios.command.questions import Question
+from scenarios.command.questions import Analysis, Question
 from scenarios.command.scenario import Best, Quick, Scenario
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class RunPlan:
     study: str = Scenario.study
     headlines: Sequence[str] = Scenario.headlines
     assumed: str = ""
+    hidden: Sequence[str] = ()
+    analyses: Sequence[Analysis] = ()
     precision: float | None = None
 
 
@@ -74,7 +76,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     return RunPlan(
         scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
-        scenario.study, scenario.headlines, scenario.assumed, changes.precision,
+        scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.analyses, changes.precision,
     )  # fmt: skip
 
 
@@ -115,11 +117,15 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
 
 
 def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], list[str]]:
-    """The base's `models.pair`: the first of `kinds` that can run here; and why those before it cannot, a line each."""
+    """The base's `models.pair`: the first of `kinds` that can run here and has the fields of it that the user changes;
+    and why those before it cannot, a line each."""
     from models.interface import Pair
 
-    if any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid)):
+    typed = (*changes.settings, *changes.grid)
+    if {"models", "models.pair", "models.pair.kind"} & {*typed}:
         kinds = kinds[-1:]  # the user's own choice replaces it
+    fields = {path.split(".")[2] for path in typed if path.startswith("models.pair.") and path != "models.pair.kind"}
+    kinds = [kind for kind in kinds if fields <= Pair.kinds[kind].model_fields.keys()] or kinds[-1:]
     reasons: list[str] = []
     for kind in kinds:
         available = getattr(Pair.kinds[kind], "available", None)

@@ -59,7 +59,8 @@ def run(plan: RunPlan, means: Means) -> str:
             return _searched(plan, means, progress)
         choices = None if plan.best is None else _chosen(plan, means, progress)
         cells = plan.cells if choices is None else to_show(choices)
-        precision = Precision(cells, plan.headlines[0], plan.precision) if plan.precision is not None else None
+        metric = (plan.headlines or RunPlan.headlines)[0]
+        precision = Precision(cells, metric, plan.precision) if plan.precision is not None else None
         table = _swept(plan, means, progress, cells, precision)
     seeds = range(table["seed"].nunique())
     if precision is not None:
@@ -111,17 +112,30 @@ def _told(
     table = table.assign(**computed)
     if choices is None:
         summary = summarise(table)
-        note = Note(plan.name, plan.axis, plan.figures, (), {name: summary[name].tolist() for name in computed})
+        shown_at = {name: summary[name].tolist() for name in computed}
+        note = Note(plan.name, plan.axis, plan.figures, plan.hidden, shown_at)
         (summary, axis), (table, _) = note.curved(summary), note.curved(table)
         shown = Shown(table, summary, axis)
     else:
-        note = Note(plan.name, plan.axis, plan.figures, tuple(plan.best.over) if plan.best else ())
+        note = Note(plan.name, plan.axis, plan.figures, (*plan.hidden, *(plan.best.over if plan.best else ())))
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
         summary = summarised(table)
         summary.to_csv(out / BESIDE, index=False)
         shown = Shown(table, summary, axis, choices_table(choices, table))
-    return "\n".join([*notes, *_report(plan, cells, shown, note, out)])
+    analysed = _analysed(plan, shown.table, out)
+    return "\n".join([*notes, *analysed, *_report(plan, cells, shown, note, out)])
+
+
+def _analysed(plan: RunPlan, cells: pd.DataFrame, out: Path) -> list[str]:
+    """Writes the plan's analyses; returns them as text."""
+    told = []
+    for analysis in plan.analyses:
+        table = analysis.table(cells)
+        if not table.empty:
+            table.to_csv(out / f"{analysis.name}.csv", index=False)
+            told += [analysis.text(table), ""]
+    return told
 
 
 def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
@@ -168,16 +182,17 @@ def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:
         yield from (bearing(best, shown.axis, plan.objective), "")
     else:
         yield from (line for metric in plan.headlines for line in (headline(best, shown.axis, metric), ""))
-    if shown.choices is not None and plan.best is not None:
+    if plan.headlines and shown.choices is not None and plan.best is not None:
         fixed = shown.summary[shown.summary[SETTING] == FIXED]
         yield from (chosen_table(shown.choices, shown.axis, plan.best), "")
         yield from ("As the grid gives them: " + headline(fixed, shown.axis, plan.headlines[0]), "")
-    if table := costs(best):
+    if plan.headlines and (table := costs(best)):
         yield from (table, "")
 
 
 def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
     also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.best is not None else ""
+    also += "".join(f"{each.name}.csv, " for each in plan.analyses if (out / f"{each.name}.csv").is_file())
     tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
     drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
     return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, cells/ID.yaml", drawn]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scenarios.command.questions import Finding, Question
+from scenarios.command.questions import Analysis, Finding, Question
 
 if TYPE_CHECKING:
     from simulator.sweeps.search import Objective
@@ -42,9 +42,10 @@ class Scenario:
     """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
 
     Field names are dotted, as in `--set` and `--grid`. `base` is what differs from a default cell; `axis` is the grid's
-    column that figures and findings run along, or a property of a part (`uplink.loss.mean_loss`), or a key of the
-    `study`. With an `objective` the number of devices is found, not given. With `best` each scheme is shown at its own
-    best setting, and beside it as the grid has it. `headlines` are the metrics that get a printed table.
+    column that figures and findings run along, of numbers or of names, or a property of a part
+    (`uplink.loss.mean_loss`), or a key of the `study`. With an `objective` the number of devices is found, not given.
+    With `best` each scheme is shown at its own best setting, and beside it as the grid has it. `headlines` are the
+    metrics that get a printed table.
     """
 
     name: str
@@ -64,5 +65,10 @@ class Scenario:
     study: str = "simulation"
     """What is asked of each cell (`simulator.studies`)."""
     headlines: Sequence[str] = ("latency_per_token_s",)
+    """Without any, what schemes cost and chose is not printed either: for grids with too many curves to read."""
+    hidden: Sequence[str] = ()
+    """Fields, or whole parts, that tell no curves apart because the axis stands for them."""
+    analyses: Sequence[Analysis] = ()
+    """Tables of their own, printed and written beside the results."""
     assumed: str = ""
     """What is not known of the set-up and was chosen here; printed where the numbers stand."""

@@ -34,7 +34,8 @@ def page(scenario: Scenario) -> str:
 
 
 def _axis(path: str, values: Sequence[object]) -> str:
-    typed = [_typed(value) if isinstance(value, Mapping) else quantity(value, path) for value in values]
+    parts = (Mapping, list, tuple)
+    typed = [_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
     return f"  {path} = {', '.join(typed)}"
 
 
@@ -52,7 +53,9 @@ def _wrapped(text: str, width: int) -> str:
 
 def _typed(value: object) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {shown(part)}" for name, part in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {_typed(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_typed, value)) + "]"
     return shown(value)
 
 
