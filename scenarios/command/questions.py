@@ -74,7 +74,7 @@ class Versus:
         from simulator.results.findings import lowest, lowest_of_kinds
 
         kinds = (self.first, self.second)
-        rows = _of(table, BEST)
+        rows = of_setting(table, BEST)
         rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(kinds)], axis, self.metric)
         return lowest(rows, axis, self.metric) if rows["scheme.kind"].nunique() == len(kinds) else ""
 
@@ -95,7 +95,7 @@ class PaysFrom:
 
         if axis is None:
             return ""
-        rows = _of(table, BEST)
+        rows = of_setting(table, BEST)
         curves = {kind: list(found[CURVE].unique()) for kind, found in rows.groupby("scheme.kind")}
         pairs = [
             (mine, theirs)

@@ -181,7 +181,9 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
 def test_each_scenario_runs_and_draws_what_it_promises(
     name: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
 ) -> None:
-    status, _, err = typed("run", name, "--quick", *small, "--set=workload.distinct=1", "--seeds=1", "--quiet")
+    pair = ["--set=models.pair=sotu"] if "models.pair.prompts" in scenario(name).grid else []
+    options = [*small[bool(pair) :], *pair, "--set=workload.distinct=1", "--seeds=1", "--quiet"]
+    status, _, err = typed("run", name, "--quick", *options)
     assert (status, err) == (0, "")
     folder = tmp_path / "results" / f"{name}_quick"
     drawn = {path.stem for path in (folder / "figures").glob("*.svg")}

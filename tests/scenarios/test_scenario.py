@@ -10,10 +10,12 @@ import pytest
 import plots
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
+from models.prompt_files import LANGUAGES
 from scenarios.command.derived_axis import along
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.run_plan import Changes, plan_of
 from scenarios.command.scenario import Best, Quick, Scenario
+from simulator.cell.dotted_names import flatten
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.sweeps.search import Objective
@@ -72,6 +74,18 @@ def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_
     assert {cell.models.pair.kind for cell in plan.cells} == {"smollm2"} and not plan.warnings
 
 
+def test_a_field_of_the_pair_that_is_typed_keeps_the_first_pair_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
+    monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: None))
+    prompts = {"models.pair.prompts": [str(path) for path in sorted(LANGUAGES.iterdir())[:2]]}
+    for changes, kind in (
+        (Changes(grid=prompts), "smollm2"),
+        (Changes(settings={"models.pair.verifier": "100k"}), "sotu"),
+        (Changes(grid={"models.pair": ["sotu"], **prompts}), "sotu"),
+    ):
+        assert {cell.models.pair.kind for cell in plan_of(two, changes).cells} == {kind}
+
+
 def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("")
     plan = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",)))
@@ -81,18 +95,20 @@ def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
-    cells = plan_of(found, Changes(settings={"models.pair": "synthetic"})).cells
+    pair = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
+    cells = plan_of(found, Changes(settings=pair)).cells
     assert (
         found.axis is None
         or found.axis in found.grid
         or found.axis in STUDY_KEYS
+        or len({flatten(cell).get(found.axis) for cell in cells}) > 1
         or len(set(along(cells, found.axis)[found.axis])) > 1
     )
     assert set(found.figures) <= set(plots.FIGURES)
     assert {finding.metric for finding in found.findings} | set(found.headlines) <= {*METRICS, *STUDY_METRICS}
     assert len(found.findings) <= 5
     for quick in (False, True):
-        plan = plan_of(found, Changes(quick=quick, settings={"models.pair": "synthetic"}))
+        plan = plan_of(found, Changes(quick=quick, settings=pair))
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0
     lines = Path(__file__).parents[2].joinpath("scenarios", f"{name}.py").read_text().splitlines()
     assert 30 <= len(lines) <= 60

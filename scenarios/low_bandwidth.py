@@ -1,0 +1,60 @@
+"""Links of 50 bit/s to 10 kbit/s: where does each scheme stop being useful, and what is there to do below?
+
+    sqsim run low_bandwidth            or            python -m scenarios.low_bandwidth
+
+A thin uplink beside a fast downlink, a geostationary satellite both ways, LoRaWAN in Europe with its silence of 99
+times the airtime, and Iridium's short bursts (sources: channels/link/presets.py). Useful is what a person can read
+along, and what beats decoding in the cloud. Each scheme has the draft length that serves it best on each link;
+`edge_only` needs no link, but its text is the drafter's and not the verifier's.
+"""
+
+from __future__ import annotations
+
+from scenarios import Beating, Best, Fastest, Levels, Quick, Reading, Scenario, script
+
+RATE, LINK, KIND = "uplink.rate.bps", "uplink.label", "downlink.label"
+RATES_BPS = {"50 bit/s": 50.0, "200 bit/s": 200.0, "1 kbit/s": 1e3, "3 kbit/s": 3e3, "10 kbit/s": 10e3}
+
+
+def link(kind: str, name: str, preset: str | None, up_bps: float | None, down_bps: float | None) -> list[object]:
+    """Uplink and downlink, of a preset or plain ones, at their own rate or another; the labels say what and which."""
+    ways: list[object] = []
+    for way, label, bps in (("uplink", f"{kind} {name}", up_bps), ("downlink", kind, down_bps)):
+        of = {"arq": "selective_repeat"} if preset is None else {"preset": f"{preset}.{way}"}
+        ways.append({**of, **({} if bps is None else {"rate": {"kind": "constant", "bps": bps}}), "label": label})
+    return ways
+
+
+THIN = [link("thin uplink", name, None, bps, 10e6) for name, bps in RATES_BPS.items()]
+GEO = [link("GEO", name, "satellite_geo", bps, bps) for name, bps in RATES_BPS.items()]
+LORA = [link("LoRaWAN", f"SF{factor}", f"lora_sf{factor}", None, None) for factor in (12, 11, 10, 9, 8, 7)]
+LINKS = [*THIN, *GEO, *LORA, link("Iridium", "SBD", "iridium_sbd", None, None)]
+
+SCENARIO = Scenario(
+    name="low_bandwidth",
+    summary="From 50 bit/s to 10 kbit/s, LoRaWAN and satellites: where is which scheme still of use?",
+    minutes=3,
+    base={"models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32},
+    grid={
+        "scheme": ["cloud_only", "edge_only", "dense", {"kind": "k_sqs", "k": 4}, "c_sqs", "coupled"],
+        "uplink,downlink": LINKS,
+    },
+    axis=LINK,
+    hidden=("uplink", "downlink"),
+    seeds=5,
+    best=Best({"scheme.max_drafts": [1, 2, 4, 8]}),
+    quick=Quick(
+        base={"workload.requests": 1, "workload.output_tokens": 16}, grid={"uplink,downlink": LINKS[::3]},
+        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
+    ),
+    figures=("useful",),
+    findings=(
+        Reading(RATE, by=KIND),
+        Beating("cloud_only", RATE, by=KIND, without=("edge_only",)),
+        Fastest(RATE, by=KIND, without=("edge_only",)),
+        Levels("edge_only", "tv_output", note="its text's distance from the verifier's law; the others are lossless"),
+    ),
+)  # fmt: skip
+
+if __name__ == "__main__":
+    script(SCENARIO)
