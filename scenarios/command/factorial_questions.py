@@ -11,6 +11,7 @@ from scenarios.command.questions import of_setting
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simulator.results.intervals import Interval
     from simulator.results.variance import Effect
 
 LEAST_SHARE = 0.01
@@ -140,14 +141,17 @@ class OneSetting:
         setting = ", ".join(
             f"{symbol(name)} {value:g}" for name, value in zip(self.factors, found.setting, strict=True)
         )
-        told = [
-            f"{100 * excess.mean:.0f}%" + (f" ± {100 * excess.half_width:.0f}%" if excess.n > 1 else "")
-            + f" at {_place(self.places, at)}"
-            for at, excess in found.excess.items()
-        ]  # fmt: skip
+        told = [f"{_excess(excess)} at {_place(self.places, at)}" for at, excess in found.excess.items()]
         return (
             f"One setting for all ({setting}) has this much more {title(self.metric)} than the best: {', '.join(told)}"
         )
+
+
+def _excess(found: Interval) -> str:
+    """`13% ± 7%`; `0%` of the best itself."""
+    if found.mean == 0 or found.n == 1:
+        return f"{found.mean:.0%}"
+    return f"{found.mean:.0%} ± {found.half_width:.0%}"
 
 
 def _has(cells: pd.DataFrame, columns: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -75,9 +75,9 @@ def texts(ax: Axes) -> dict[tuple[int, int], str]:
 
 def frames(ax: Axes) -> list[tuple[int, int]]:
     return [
-        (round(p.get_y() + 0.46), round(p.get_x() + 0.46))
+        (round(p.get_y() + 0.45), round(p.get_x() + 0.45))
         for p in ax.patches
-        if isinstance(p, Rectangle) and not p.get_fill()
+        if isinstance(p, Rectangle) and not p.get_fill() and to_hex(p.get_edgecolor()) == "#000000"
     ]
 
 
