@@ -1,7 +1,8 @@
 """Sparsification: which tokens of a draft distribution cross the air (the kept set X_n of K-SQS, C-SQS and relatives).
 
 Every rule maps q, float64 [V], to the kept token ids, int64 [K], ascending, never empty. Where probabilities tie, the
-lowest ids are kept. A rule is a frozen value without state; the adaptive threshold is in `conformal`.
+lowest ids are kept. A rule is a frozen value without state; thresholds that move are in `conformal` and
+`running_quantile`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,27 @@ class MinP:
 
 
 @dataclass(frozen=True)
+class EntropyK:
+    """Keeps the K most probable tokens, K = scale * 2^H(q) rounded, at least 1 and at most V; H is the entropy in bits.
+
+    2^H(q), the perplexity, is how many equally likely tokens have that entropy (the effective number of order 1 of
+    Hill 1973); to keep a multiple of it is ours.
+    """
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.scale < float("inf"):
+            raise ValueError(f"scale = {self.scale}: must be positive and finite")
+
+    def support(self, q: Floats) -> Ints:
+        """int64 [K]."""
+        positive = q[q > 0]
+        perplexity = 2.0 ** -float((positive * np.log2(positive)).sum())
+        return most_probable(q, max(1, round(min(self.scale * perplexity, q.size))))
+
+
+@dataclass(frozen=True)
 class All:
     """Keeps the whole vocabulary (dense)."""
 
@@ -93,7 +115,7 @@ def at_least(q: Floats, beta: float) -> Ints:
 
 def most_probable(q: Floats, k: int) -> Ints:
     """The k most probable ids, ascending; the lowest ids among equals. int64 [k], 1 <= k <= V."""
-    positive = np.flatnonzero(q)
+    positive = np.flatnonzero(q > 0)
     if k <= positive.size < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow
         return positive[_largest(q[positive], k)]
     return _largest(q, k)

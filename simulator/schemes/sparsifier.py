@@ -15,6 +15,7 @@ from pydantic import Field
 
 from channels.codec import sparsify
 from channels.codec.conformal import Conformal, Rollback
+from channels.codec.running_quantile import RunningQuantile
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 
@@ -109,6 +110,16 @@ class KeepAbove(Sparsifier):
         return sparsify.Threshold(self.beta).support(q)
 
 
+class KeepByEntropy(Sparsifier):
+    """The most probable tokens, as many as `scale` times the perplexity of the law: a flat law keeps more."""
+
+    kind: Literal["entropy_k"] = "entropy_k"
+    scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="tokens kept, as a multiple of 2^entropy")
+
+    def support(self, q: Floats, state: State) -> Ints:
+        return sparsify.EntropyK(self.scale).support(q)
+
+
 class KeepConformal(Sparsifier):
     """Every token above a threshold that online conformal prediction moves (SQS-SD, section III-B).
 
@@ -139,3 +150,31 @@ class KeepConformal(Sparsifier):
 
     def settle(self, chain: Sequence[State], accepted: int) -> State:
         return (self.rule.after_feedback([beta for (beta,) in chain], accepted, len(chain) - 1),)
+
+
+class KeepRunningQuantile(Sparsifier):
+    """Every token above a quantile of the thresholds that the last laws would have borne (`codec.running_quantile`).
+
+    The state is those thresholds, oldest first: of accepted drafts only, a rejected one takes its own along.
+    """
+
+    kind: Literal["running_quantile"] = "running_quantile"
+    target: float = Field(0.1, ge=0, le=1, description="the most mass that a law may drop to bear a threshold")
+    initial: float = Field(0.05, le=1, allow_inf_nan=False, description="the first draft's threshold")
+    window: int = Field(32, ge=1, le=1024, description="laws that it looks back on")
+    level: float = Field(0.5, gt=0, le=1, description="which quantile over the window: 0.5 is the median")
+    carry: bool = Field(False, description="a device's next request goes on from the window of its last")
+
+    @cached_property
+    def rule(self) -> RunningQuantile:
+        """How the threshold follows."""
+        return RunningQuantile(self.target, self.initial, self.window, self.level)
+
+    def entry(self, last: State | None) -> State:
+        return last if self.carry and last is not None else ()
+
+    def support(self, q: Floats, state: State) -> Ints:
+        return self.rule.support(q, state)
+
+    def advance(self, q: Floats, state: State) -> State:
+        return self.rule.next(state, q)

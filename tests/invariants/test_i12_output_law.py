@@ -17,7 +17,7 @@ from simulator.schemes.acceptance import LawAfter, Received, Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
-from simulator.schemes.sparsifier import KeepAbove, KeepMinP, KeepTopP
+from simulator.schemes.sparsifier import KeepAbove, KeepByEntropy, KeepMinP, KeepRunningQuantile, KeepTopP
 
 
 class WhileSure(Policy):
@@ -59,6 +59,8 @@ LOSSLESS: dict[str, DraftScheme] = {
     "top_p": composed(sparsifier=KeepTopP(mass=0.6)),
     "min_p": composed(sparsifier=KeepMinP(ratio=0.4)),
     "threshold": composed(sparsifier=KeepAbove(beta=0.2)),
+    "entropy_k": composed(sparsifier=KeepByEntropy(scale=0.7)),
+    "running_quantile": composed(sparsifier=KeepRunningQuantile(target=0.3, window=2, initial=0.2)),
     "dual": composed(quantizer=DualQuantizer(resolution=3), code="enumerative"),
     "cubic": composed(quantizer=CubicQuantizer(resolution=5), code="enumerative"),
     "logarithmic": composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative"),

@@ -1,12 +1,14 @@
 """Sparsifiers against a sort over the whole vocabulary, written here."""
 
+import math
+
 import numpy as np
 import pytest
 from codec_strategies import laws
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.codec.sparsify import All, MinP, Threshold, TopK, TopP
+from channels.codec.sparsify import All, EntropyK, MinP, Threshold, TopK, TopP
 
 
 def ranked(q):
@@ -43,6 +45,27 @@ def test_min_p_cuts_relative_to_the_largest(q, ratio):
     assert MinP(ratio).support(q).tolist() == [x for x in range(q.size) if q[x] >= ratio * q.max()]
 
 
+@given(laws(), st.floats(1e-3, 1e3))
+def test_entropy_k_keeps_a_multiple_of_the_perplexity(q, scale):
+    perplexity = math.prod(mass**-mass for mass in q.tolist() if mass)
+    kept = EntropyK(scale).support(q)
+    assert kept.tolist() == sorted(ranked(q)[: kept.size])
+    assert kept.size in {max(1, min(q.size, round(scale * perplexity * off))) for off in (1 - 1e-12, 1, 1 + 1e-12)}
+
+
+@pytest.mark.parametrize("size", range(1, 41))
+@pytest.mark.parametrize("scale", [1, 2, 0.4])
+def test_entropy_k_of_a_flat_law_is_that_multiple_of_its_tokens(size, scale):
+    q = np.zeros(100)
+    q[-size:] = 1 / size
+    assert EntropyK(scale).support(q).size == max(1, round(scale * size))
+
+
+@pytest.mark.parametrize(("scale", "size"), [(1e-300, 1), (1e308, 7)])
+def test_entropy_k_is_within_one_and_the_vocabulary(scale, size):
+    assert EntropyK(scale).support(np.full(7, 1 / 7)).size == size
+
+
 @given(laws())
 def test_all_keeps_the_vocabulary(q):
     assert All().support(q).tolist() == list(range(q.size))
@@ -58,6 +81,9 @@ def test_all_keeps_the_vocabulary(q):
         lambda: TopP(float("nan")),
         lambda: MinP(-0.1),
         lambda: MinP(2.0),
+        lambda: EntropyK(0.0),
+        lambda: EntropyK(float("inf")),
+        lambda: EntropyK(float("nan")),
         lambda: TopK(3).support(np.array([0.5, 0.5])),
     ],
 )

@@ -1,0 +1,91 @@
+"""Every kind of sparsifier: what it keeps, what it may look at, and what a rejection takes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kinds.arrays import Floats
+from simulator import Cell
+from simulator.schemes import Composed, Sparsifier
+from simulator.schemes.sparsifier import KeepRunningQuantile, State
+
+V = 12
+KINDS = sorted(Sparsifier.kinds)
+LAWS: Floats = np.random.default_rng(5).dirichlet(np.full(V, 0.4), size=40)
+
+
+def of(kind: str) -> Composed:
+    """A composed scheme with this kind, as `--set scheme.sparsifier=KIND` makes it; K within this vocabulary."""
+    fields = {"k": 5} if kind == "top_k" else {}
+    scheme = Cell.from_fields({"scheme": {"kind": "composed", "sparsifier": {"kind": kind} | fields}}).scheme
+    assert isinstance(scheme, Composed)
+    return scheme
+
+
+def after(one: Composed | Sparsifier, laws: Floats) -> State:
+    """The state after these laws, none of them undone."""
+    state = one.entry(None)
+    for q in laws:
+        state = one.advance(q, state)
+    return state
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_keeps_ascending_ids_and_never_nothing(kind: str) -> None:
+    scheme, state = of(kind), of(kind).entry(None)
+    for q in LAWS:
+        kept = scheme.support(q, state)
+        assert kept.dtype == np.int64
+        assert kept.size >= 1 and (np.diff(kept) > 0).all() and kept[0] >= 0 and kept[-1] < V
+        assert q[kept].min() >= np.delete(q, kept).max(initial=0.0)
+        state = scheme.advance(q, state)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_among_equals_every_kind_keeps_the_lowest_ids(kind: str) -> None:
+    scheme, flat = of(kind), np.full(V, 1 / V)
+    kept = scheme.support(flat, scheme.entry(None))
+    assert kept.tolist() == list(range(kept.size))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_kept_of_a_law_is_decided_by_laws_before_it_and_itself(kind: str) -> None:
+    """Asked twice it keeps the same, and the state is one that a key can hold."""
+    scheme = of(kind)
+    state = after(scheme, LAWS[:-1])
+    assert hash(state) == hash(after(scheme, LAWS[:-1])) and all(isinstance(part, float) for part in state)
+    once = scheme.support(LAWS[-1], state)
+    assert np.array_equal(once, scheme.propose(LAWS[-1], state).ids)
+    assert np.array_equal(once, scheme.support(LAWS[-1], state))
+
+
+@pytest.mark.parametrize("accepted", range(5))
+def test_a_rejected_draft_takes_what_the_window_saw_of_it_along(accepted: int) -> None:
+    kept = KeepRunningQuantile(target=0.2, window=6)
+    chain = [after(kept, LAWS[: 3 + n]) for n in range(5)]
+    assert kept.settle(chain, accepted) == after(kept, LAWS[: 3 + accepted])
+    assert len({kept.settle(chain, n) for n in range(5)}) == 5, "the laws must differ for this to mean something"
+
+
+def test_a_window_is_carried_to_the_next_request_where_it_is_asked_for() -> None:
+    last = after(KeepRunningQuantile(), LAWS[:3])
+    assert KeepRunningQuantile(carry=True).entry(last) == last
+    assert KeepRunningQuantile(carry=True).entry(None) == KeepRunningQuantile().entry(last) == ()
+
+
+def test_the_running_quantile_cuts_a_law_by_the_median_of_those_before_it() -> None:
+    scheme = Composed(sparsifier=KeepRunningQuantile(target=0.3, window=3, initial=0.2))
+    state = scheme.entry(None)
+    assert scheme.support(LAWS[0], state).tolist() == np.flatnonzero(LAWS[0] >= 0.2).tolist()
+    for n in range(1, 12):
+        state = scheme.advance(LAWS[n - 1], state)
+        borne = sorted(borne_by(q.tolist()) for q in LAWS[max(0, n - 3) : n])
+        beta = borne[{1: 0, 2: 0, 3: 1}[len(borne)]]
+        expected = [token for token in range(V) if LAWS[n][token] >= beta] or [int(LAWS[n].argmax())]
+        assert scheme.support(LAWS[n], state).tolist() == expected
+
+
+def borne_by(q: list[float]) -> float:
+    """The largest threshold that drops at most .3 of it."""
+    return max(beta for beta in [1.0, *q] if sum(q) - sum([p for p in q if p >= beta] or [max(q)]) <= 0.3)
