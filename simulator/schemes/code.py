@@ -107,6 +107,9 @@ class Enumerative(_WireCode):
     """The paper's count: all supports and counts alike. A K or a whole vocabulary that both ends know is not sent."""
 
     kind: Literal["enumerative"] = "enumerative"
+    size: Literal["known", "sent"] = Field(
+        "known", description="a K that both ends know: not sent, for all K ids; or sent, for those with a count alone"
+    )
 
     def packets(self, load: Load) -> Packets:
         variable, sparsifier = self._format(load), load.sparsifier
@@ -114,7 +117,7 @@ class Enumerative(_WireCode):
             return WirePackets(variable)
         if sparsifier.keeps_all:
             return WirePackets(replace(variable, support="dense"))
-        if sparsifier.fixed_size is None:
+        if sparsifier.fixed_size is None or self.size == "sent":
             return WirePackets(variable)
         fixed = replace(variable, support="fixed", support_size=sparsifier.fixed_size)
         if load.budget_bits is not None and wire.bound_bits([sparsifier.fixed_size], fixed) > load.budget_bits:

@@ -3,8 +3,9 @@
 Ascending positions c_1 < ... < c_k below n travel largest first. Given n and k, P(c_k < x) = C(x, k) / C(n, k), in
 units of 2^-32 and from 2^-(log2 C(n, k) - log2 C(x, k)) in the integers of `fixed_point`. Positions down to
 x_0 = n 2^(-10 / k) each get their share and one unit more; all below share an escape, after which n is x_0 and k stays.
-With c_k known, n becomes c_k and k falls by one. So the cost is log2 C(n, k) to within about 1e-3 bits a position,
-whatever the positions. Of more than half of all positions, the complement travels.
+With c_k known, n becomes c_k and k falls by one. So the cost is at most log2 C(n, k) and about 1e-3 bits a position,
+whatever the positions; it is less, by tens of bits of thousands, where the lowest positions are all taken. Of more than
+half of all positions, the complement travels.
 """
 
 from __future__ import annotations

@@ -43,3 +43,16 @@ def test_both_codes_run_at_a_vocabulary_without_a_prior() -> None:
         simulate(cell({"kind": "k_sqs", "code": code}), memory=Memory()) for code in ("enumerative", "recoded")
     )
     assert paper.rounds[TOKENS].equals(recoded.rounds[TOKENS])
+
+
+def test_a_size_that_is_sent_saves_the_ids_without_a_count() -> None:
+    """At K = 32 on a lattice of 10 most kept ids have none: the same tokens, in packets of the others alone."""
+    lattice = {"kind": "lattice", "resolution": 10}
+    fields = {"kind": "composed", "sparsifier": {"kind": "top_k", "k": 32}, "quantizer": lattice}
+    known, sent = (
+        simulate(cell(fields | {"code": {"kind": "enumerative", "size": size}}), memory=Memory())
+        for size in ("known", "sent")
+    )
+    assert known.rounds[TOKENS].equals(sent.rounds[TOKENS])
+    assert sent.summary["coded_size"] < 10
+    assert sent.summary["payload_bits_per_draft"] < 0.7 * known.summary["payload_bits_per_draft"]
