@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from channels.codec import paper_counts
+from channels.codec.stated_counts import stated_bits
+from channels.codec.wire import Draft
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from models.verification import total_variation
+from kinds.arrays import Floats
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
-from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.code import Packets, WirePackets
+from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.quantizer import OnWire
 from simulator.studies.study import Answer, Study
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 
 
-class _Draft(NamedTuple):
+class _Measured(NamedTuple):
     """What is measured of one draft, under the names of the columns."""
 
     support_size: float
@@ -38,68 +41,112 @@ class _Draft(NamedTuple):
     dropped_mass: float
     tv_quantization: float
     covering_bound: float
+    largest_bound_share: float
     tv_mismatch: float
     tv_qhat: float
     rejection_bound: float
     coded_bits_per_draft: float
+    stated_bits_per_draft: float
+    largest_excess_bits: float
     paper_bits_per_draft: float
 
 
+_LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits"})
+"""The largest over all drafts; of the others the mean."""
+_LONGER_BITS = 2
+"""No packet may be this much longer than it states."""
+
+
 class Laws(Study):
-    """One row: means over the drafts of all texts."""
+    """One row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
         """Cells that differ only in scheme and network meet the same texts."""
         return _texts_id(cell)
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
-        scheme = cell.scheme
-        if not isinstance(scheme, DraftScheme) or not scheme.families.code.carries_law or not scheme.lossless:
-            raise ConfigError(f"scheme = {scheme.kind!r}: has no distribution that is sent and drawn from")
-        measured = np.array([draft for text in _LAST.of(cell) for draft in _drafts(cell, scheme, text)])
-        return Answer([dict(zip(_Draft._fields, measured.mean(axis=0).tolist(), strict=True))])
+        scheme = _asked(cell)
+        drafts = np.array(list(_drafts(cell.seed, scheme, _LAST.of(cell))))
+        row = {
+            name: float(values.max() if name in _LARGEST else values.mean())
+            for name, values in zip(_Measured._fields, drafts.T, strict=True)
+        }
+        return Answer([row])
 
 
-def _drafts(cell: Cell, scheme: DraftScheme, text: VerifierText) -> Iterator[_Draft]:
-    """Those of one text, in order; the scheme's state runs along it and every draft stands."""
-    state, vocabulary = scheme.entry(None), text.p.shape[1]
-    packets = scheme.packets(vocabulary)
-    uniforms = RequestUniforms(*(Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")))
-    for place, (p, q) in enumerate(zip(text.p, text.q, strict=True)):
-        context = (*text.prompt, *text.tokens[:place])
-        proposal = scheme.propose(q, state)
-        draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, len(context)))
-        qhat = np.zeros(vocabulary)
-        qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
-        mismatch = float(total_variation(q, p))
-        slack = proposal.dropped_mass + proposal.covering_bound
-        yield _checked(
-            _Draft(
-                support_size=float(proposal.ids.size),
-                coded_size=float(np.count_nonzero(proposal.counts)),
-                dropped_mass=proposal.dropped_mass,
-                tv_quantization=proposal.tv_quantization,
-                covering_bound=proposal.covering_bound,
-                tv_mismatch=mismatch,
-                tv_qhat=float(total_variation(qhat, p)),
-                rejection_bound=float(_bound(scheme, mismatch, slack)),
-                coded_bits_per_draft=packets.length_bits([draft], context),
-                paper_bits_per_draft=_paper_bits(scheme, proposal, vocabulary),
-            )
-        )
-        state = proposal.state
+def _asked(cell: Cell) -> DraftScheme:
+    """The one scheme of the cell. Raises ConfigError where there are several, or where it sends no law."""
+    scheme = cell.scheme
+    if cell.fleet:
+        raise ConfigError("fleet: a cell is asked about the laws of one scheme; leave the fleet out")
+    if not isinstance(scheme, DraftScheme) or not scheme.families.code.carries_law or not scheme.lossless:
+        raise ConfigError(f"scheme = {scheme.kind!r}: has no distribution that is sent and drawn from")
+    return scheme
 
 
-def _bound(scheme: DraftScheme, mismatch: float, slack: float) -> float:
-    (bound,) = scheme.families.acceptance.rejection_bound(np.array([mismatch]), np.array([slack])).tolist()
-    return float(bound)
+def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Measured]:
+    """Those of all texts, in order; a device's scheme starts a text from what its text before has left."""
+    packets = scheme.packets(texts[0].p.shape[1])
+    left: dict[int, State] = {}
+    purposes = [Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")]
+    for text in texts:
+        state = scheme.entry(left.get(text.device))
+        uniforms = RequestUniforms(*(each.keyed(text.device, text.number) for each in purposes))
+        for place, (p, q) in enumerate(zip(text.p, text.q, strict=True)):
+            context = (*text.prompt, *text.tokens[:place])
+            proposal = scheme.propose(q, state)
+            draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, len(context)))
+            yield _checked(_measured(scheme, packets, proposal, draft, context, p, float(text.mismatch[place])))
+            state = proposal.state
+        left[text.device] = state
 
 
-def _checked(draft: _Draft) -> _Draft:
-    """The two inequalities that hold for every draft, whatever the laws."""
+def _measured(
+    scheme: DraftScheme,
+    packets: Packets,
+    proposal: Proposal,
+    draft: Draft,
+    context: Sequence[int],
+    p: Floats,
+    mismatch: float,
+) -> _Measured:
+    """Of one draft, whose law under the verifier is p [V]; `mismatch` is TV(q, p)."""
+    moved, bound = proposal.tv_quantization, proposal.covering_bound
+    bits, stated = packets.length_bits([draft], context), _stated_bits(packets, draft)
+    qhat = proposal.counts / proposal.counts.sum()  # [K]: all of the law that may exceed p
+    (rejection_bound,) = scheme.families.acceptance.rejection_bound(
+        np.array([mismatch]), np.array([proposal.dropped_mass + bound])
+    )
+    return _Measured(
+        support_size=float(proposal.ids.size),
+        coded_size=float(draft.support.size),
+        dropped_mass=proposal.dropped_mass,
+        tv_quantization=moved,
+        covering_bound=bound,
+        largest_bound_share=moved / bound if bound else 0.0,
+        tv_mismatch=mismatch,
+        tv_qhat=float(np.maximum(qhat - p[proposal.ids], 0.0).sum()),
+        rejection_bound=float(rejection_bound),
+        coded_bits_per_draft=bits,
+        stated_bits_per_draft=stated,
+        largest_excess_bits=bits - stated,
+        paper_bits_per_draft=_paper_bits(scheme, proposal, packets.format.vocabulary),
+    )
+
+
+def _checked(draft: _Measured) -> _Measured:
+    """The inequalities that hold for every draft, whatever the laws."""
     assert draft.tv_quantization <= draft.covering_bound + 1e-9, "a quantizer moved a law by more than its bound"
     assert draft.tv_qhat <= draft.rejection_bound + 1e-9, "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
+    assert not draft.largest_excess_bits > _LONGER_BITS, "a packet is longer than it states"
     return draft
+
+
+def _stated_bits(packets: Packets, draft: Draft) -> float:
+    """nan of a code that states no count."""
+    if isinstance(packets, WirePackets) and packets.format.code == "enumerative":
+        return stated_bits([draft], packets.format)
+    return math.nan
 
 
 def _paper_bits(scheme: DraftScheme, proposal: Proposal, vocabulary: int) -> float:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
-from models.verification import inverse_cdf
+from models.verification import inverse_cdf, total_variation
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder, load
 from simulator.decoding.memory import Memory
@@ -22,14 +23,22 @@ from simulator.decoding.memory import Memory
 class VerifierText:
     """A prompt, the verifier's own continuation of it, and both laws at each of its tokens."""
 
+    device: int
+    number: int  # of the device's request
     prompt: tuple[int, ...]
     tokens: tuple[int, ...]
     p: Floats  # [n, V]: tokens[i] was drawn from p[i]
     q: Floats  # [n, V]: the drafter's law at the same place
 
+    @cached_property
+    def mismatch(self) -> Floats:
+        """TV(q, p) at each place, [n]."""
+        return np.array([total_variation(q, p) for q, p in zip(self.q, self.p, strict=True)])
+
 
 def verifier_texts(cell: Cell) -> list[VerifierText]:
-    """The text of each of the cell's requests, as long as its answer, drawn by uniforms of the cell's seed."""
+    """The text of each of the cell's requests, a device's in order, as long as its answer, drawn by uniforms of the
+    cell's seed."""
     return list(_written(cell))
 
 
@@ -44,4 +53,4 @@ def _written(cell: Cell) -> Iterator[VerifierText]:
                 p.append(verifier.laws(text, 1)[0])
                 text = (*text, inverse_cdf(p[-1], drawn.uniform(device, number, place)))
             q = pair.drafter.open(cell.models.temperature).laws(text[:-1], ask.output_tokens)
-            yield VerifierText(prompt, text[len(prompt) :], np.array(p), q)
+            yield VerifierText(device, number, prompt, text[len(prompt) :], np.array(p), q)
