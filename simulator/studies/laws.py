@@ -21,7 +21,6 @@ from channels.codec.stated_counts import stated_bits
 from channels.codec.wire import Draft
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from kinds.arrays import Floats
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
@@ -36,6 +35,7 @@ from simulator.studies.verifier_texts import VerifierText, verifier_texts
 class _Measured(NamedTuple):
     """What is measured of one draft, under the names of the columns."""
 
+    vocabulary: float
     support_size: float
     coded_size: float
     dropped_mass: float
@@ -47,11 +47,11 @@ class _Measured(NamedTuple):
     rejection_bound: float
     coded_bits_per_draft: float
     stated_bits_per_draft: float
-    largest_excess_bits: float
+    largest_gap_bits: float
     paper_bits_per_draft: float
 
 
-_LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits"})
+_LARGEST: Final = frozenset({"largest_bound_share", "largest_gap_bits"})
 """The largest over all drafts; of the others the mean."""
 _LONGER_BITS = 2
 """No packet may be this much longer than it states."""
@@ -92,32 +92,29 @@ def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> It
     for text in texts:
         state = scheme.entry(left.get(text.device))
         uniforms = RequestUniforms(*(each.keyed(text.device, text.number) for each in purposes))
-        for place, (p, q) in enumerate(zip(text.p, text.q, strict=True)):
-            context = (*text.prompt, *text.tokens[:place])
+        for place, q in enumerate(text.q):
             proposal = scheme.propose(q, state)
-            draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, len(context)))
-            yield _checked(_measured(scheme, packets, proposal, draft, context, p, float(text.mismatch[place])))
+            position = len(text.prompt) + place
+            draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, position))
+            yield _checked(_measured(scheme, packets, proposal, draft, text, place))
             state = proposal.state
         left[text.device] = state
 
 
 def _measured(
-    scheme: DraftScheme,
-    packets: Packets,
-    proposal: Proposal,
-    draft: Draft,
-    context: Sequence[int],
-    p: Floats,
-    mismatch: float,
+    scheme: DraftScheme, packets: Packets, proposal: Proposal, draft: Draft, text: VerifierText, place: int
 ) -> _Measured:
-    """Of one draft, whose law under the verifier is p [V]; `mismatch` is TV(q, p)."""
-    moved, bound = proposal.tv_quantization, proposal.covering_bound
-    bits, stated = packets.length_bits([draft], context), _stated_bits(packets, draft)
-    qhat = proposal.counts / proposal.counts.sum()  # [K]: all of the law that may exceed p
+    """Of the draft at one place of a text."""
+    moved, bound, vocabulary = proposal.tv_quantization, proposal.covering_bound, packets.format.vocabulary
+    bits, stated = packets.length_bits([draft], text.before(place)), _stated_bits(packets, draft)
+    assert not bits - stated > _LONGER_BITS, "a packet is longer than it states"
+    mismatch = float(text.mismatch[place])
     (rejection_bound,) = scheme.families.acceptance.rejection_bound(
         np.array([mismatch]), np.array([proposal.dropped_mass + bound])
     )
+    qhat = proposal.counts / proposal.counts.sum()  # [K]: all of the law that may exceed p
     return _Measured(
+        vocabulary=vocabulary,
         support_size=float(proposal.ids.size),
         coded_size=float(draft.support.size),
         dropped_mass=proposal.dropped_mass,
@@ -125,12 +122,12 @@ def _measured(
         covering_bound=bound,
         largest_bound_share=moved / bound if bound else 0.0,
         tv_mismatch=mismatch,
-        tv_qhat=float(np.maximum(qhat - p[proposal.ids], 0.0).sum()),
+        tv_qhat=float(np.maximum(qhat - text.p[place, proposal.ids], 0.0).sum()),
         rejection_bound=float(rejection_bound),
         coded_bits_per_draft=bits,
         stated_bits_per_draft=stated,
-        largest_excess_bits=bits - stated,
-        paper_bits_per_draft=_paper_bits(scheme, proposal, packets.format.vocabulary),
+        largest_gap_bits=abs(bits - stated),
+        paper_bits_per_draft=_paper_bits(scheme, proposal, vocabulary),
     )
 
 
@@ -138,7 +135,6 @@ def _checked(draft: _Measured) -> _Measured:
     """The inequalities that hold for every draft, whatever the laws."""
     assert draft.tv_quantization <= draft.covering_bound + 1e-9, "a quantizer moved a law by more than its bound"
     assert draft.tv_qhat <= draft.rejection_bound + 1e-9, "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
-    assert not draft.largest_excess_bits > _LONGER_BITS, "a packet is longer than it states"
     return draft
 
 

@@ -30,6 +30,10 @@ class VerifierText:
     p: Floats  # [n, V]: tokens[i] was drawn from p[i]
     q: Floats  # [n, V]: the drafter's law at the same place
 
+    def before(self, place: int) -> tuple[int, ...]:
+        """The text before its token at this place."""
+        return (*self.prompt, *self.tokens[:place])
+
     @cached_property
     def mismatch(self) -> Floats:
         """TV(q, p) at each place, [n]."""

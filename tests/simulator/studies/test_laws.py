@@ -78,7 +78,8 @@ class SlowLaws:
         for number in range(REQUESTS):
             if not (number and getattr(self.parts.sparsifier, "carry", False)):
                 self.beta = getattr(self.parts.sparsifier, "initial", None)
-            text = list(PROMPTS[(device + number * DEVICES) % len(PROMPTS)].tokens[:PROMPT])
+            turn = self.seed * DEVICES * REQUESTS + number * DEVICES + device
+            text = list(PROMPTS[turn % len(PROMPTS)].tokens[:PROMPT])
             for place in range(OUTPUT):
                 p, q = (law_after(table, text[-1], TEMPERATURE) for table in (P, Q))
                 yield self._draft((device, number), place, text, p, q)
@@ -95,6 +96,7 @@ class SlowLaws:
         one = SlowDraft(wire.Draft(token, np.array(kept), np.array(counts)), q, kept, counts, counts, bound)
         bits, stated = self.packets.length_bits([one.sent], tuple(text)), self._stated(one)
         return {
+            "vocabulary": 8,
             "support_size": len(kept),
             "coded_size": one.coded_size,
             "dropped_mass": one.dropped_mass,
@@ -106,7 +108,7 @@ class SlowLaws:
             "rejection_bound": one.rejection_bound(p),
             "coded_bits_per_draft": bits,
             "stated_bits_per_draft": stated,
-            "largest_excess_bits": bits - stated,
+            "largest_gap_bits": abs(bits - stated),
             "paper_bits_per_draft": self._paper(len(kept)),
         }
 

@@ -23,7 +23,7 @@ def test_each_token_is_drawn_from_the_verifiers_law_after_the_text_before_it() -
     assert [(text.device, text.number) for text in texts] == [(d, n) for d in range(2) for n in range(3)]
     drawn = Uniforms.of(3, "verifier text")
     for text in texts:
-        assert text.prompt == PROMPTS[(text.device + 2 * text.number) % len(PROMPTS)].tokens[:5]
+        assert text.prompt == PROMPTS[(3 * 6 + text.device + 2 * text.number) % len(PROMPTS)].tokens[:5]
         assert len(text.tokens) == 4 and text.p.shape == text.q.shape == (4, 8) and text.mismatch.shape == (4,)
         for place, (before, token) in enumerate(zip((text.prompt[-1], *text.tokens), text.tokens, strict=False)):
             p, q = (law_after(table, before, 0.7) for table in (P, Q))
