@@ -11,7 +11,7 @@ _UNITS = {
 }  # fmt: skip
 PREFIXED = ("s", "bit/s", "Hz")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
-_SPELLED = {"snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
+_SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
 _FILES = ("path", "prompts")
 """Fields that name a file."""
