@@ -30,6 +30,8 @@ FIGURES: dict[str, str] = {
     "best_setting": "where the best setting of a full factorial moves",
     "groups": "rejections, support, bits and latency by a swept name",
     "useful": "latency of every scheme on every link, and which can be read along",
+    "tradeoff": "bits against expected resampling, a curve a family of settings",
+    "pareto": "bits against expected resampling, a point a setting, and the front of them",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
 BESIDE = ("latency",)
