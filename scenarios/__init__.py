@@ -8,9 +8,11 @@ from scenarios.command.factorial_questions import BestMoves, OneSetting, Shares,
 from scenarios.command.group_questions import Differences, Levels
 from scenarios.command.questions import Below, Finding, PaysFrom, Versus
 from scenarios.command.scenario import Best, Quick, Scenario
+from scenarios.command.tradeoff_questions import AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
 from scenarios.command.usefulness_questions import Beating, Fastest, Reading
 
 __all__ = [
-    "Beating", "Below", "Best", "BestMoves", "Differences", "Fastest", "Finding", "Levels", "OneSetting", "PaysFrom",
-    "Quick", "Reading", "Scenario", "Shares", "Variance", "Versus", "script",
+    "AtEqual", "Beating", "Below", "Best", "BestMoves", "DenseOvertakes", "Differences", "Fastest", "Finding",
+    "KeepsItsWord", "LeastWithin", "Levels", "OneSetting", "PaysFrom", "Quick", "Reading", "Scenario", "Shares",
+    "Variance", "Versus", "script",
 ]  # fmt: skip

@@ -44,7 +44,7 @@ SCENARIO = Scenario(
     ),
     figures=("heatmap", "best_setting"),
     headlines=(),
-    analyses=(ANALYSIS,),
+    tables=(ANALYSIS,),
     findings=(
         Shares(ANALYSIS),
         BestMoves(SETTING, (RATE, TEMPERATURE), also=("scheme.max_drafts",)),

@@ -27,7 +27,7 @@ class Variance:
     metric: str = "latency_per_token_s"
     name: str = "variance"
 
-    def table(self, cells: pd.DataFrame) -> pd.DataFrame:
+    def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
         """A row per effect and value of `by`: degrees of freedom, sum of squares, share, F, p."""
         import pandas as pd
 
@@ -41,10 +41,13 @@ class Variance:
         ]  # fmt: skip
         return pd.DataFrame(rows)
 
-    def text(self, table: pd.DataFrame) -> str:
+    def printed(self, cells: pd.DataFrame) -> str:
         from scenarios.command.printed_tables import aligned
         from simulator.results.units import quantity, title
 
+        table = self.rows(cells)
+        if table.empty:
+            return ""
         values = list(dict.fromkeys(table[self.by]))
         header = ["", "df"]
         for value in values:

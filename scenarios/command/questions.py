@@ -23,20 +23,20 @@ class Question(Protocol):
         ...
 
 
-class Analysis(Protocol):
-    """A table made from the finished table of cells."""
+class Table(Protocol):
+    """A table of its own, printed and written beside the results."""
 
     @property
     def name(self) -> str:
         """What its file is called."""
         ...
 
-    def table(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """Its rows, as they are written; empty where the cells allow none."""
+    def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """What is written, from the finished table of cells; empty where that holds nothing for it."""
         ...
 
-    def text(self, table: pd.DataFrame) -> str:
-        """The table for a person."""
+    def printed(self, cells: pd.DataFrame) -> str:
+        """The same for a person, its heading included; "" where there is nothing."""
         ...
 
 

@@ -12,6 +12,8 @@ NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth",
     "paper",
     "bandwidth_by_temperature",
+    "thresholds",
+    "lattices",
     "scaling",
     "low_bandwidth",
     "interactions",

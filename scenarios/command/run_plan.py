@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import plots
 from kinds import ConfigError
-from scenarios.command.questions import Analysis, Question
+from scenarios.command.questions import Question, Table
 from scenarios.command.scenario import Best, Quick, Scenario
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RunPlan:
     headlines: Sequence[str] = Scenario.headlines
     assumed: str = ""
     hidden: Sequence[str] = ()
-    analyses: Sequence[Analysis] = ()
+    tables: Sequence[Table] = ()
     precision: float | None = None
 
 
@@ -70,13 +70,17 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
     base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
-    cells, notes = _spread(base, {**scenario.grid, **quick.grid}, quick.seeds, changes)
+    grid, lacking = _at_hand({**scenario.grid, **quick.grid}, changes)
+    warnings += lacking
+    cells, notes = _spread(base, grid, quick.seeds, changes)
     best = _open_choices(quick.best or scenario.best, changes)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
+    if not scenario.headlines and changes.precision is not None:
+        raise ConfigError("precision: this scenario has no headline; give --seeds")
     return RunPlan(
         scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
-        scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.analyses, changes.precision,
+        scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
     )  # fmt: skip
 
 
@@ -128,12 +132,35 @@ def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], li
     kinds = [kind for kind in kinds if fields <= Pair.kinds[kind].model_fields.keys()] or kinds[-1:]
     reasons: list[str] = []
     for kind in kinds:
-        available = getattr(Pair.kinds[kind], "available", None)
-        reason = available() if available is not None else None
+        reason = _lack_of(kind)
         if reason is None:
             return {"models.pair": kind}, [f"{line}; running {kind} instead" for line in reasons]
         reasons.append(f"no {kind}: {reason}")
     return {}, []
+
+
+def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[str, Sequence[object]], list[str]]:
+    """The grid without the pairs that cannot run here, and why they cannot, a line each."""
+    if "models.pair" not in grid or _pair_is_typed(changes):
+        return grid, []
+    kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in grid["models.pair"]]
+    reasons = [_lack_of(kind) for kind in kinds]
+    kept = [pair for pair, reason in zip(grid["models.pair"], reasons, strict=True) if reason is None]
+    told = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
+    return {**grid, "models.pair": kept}, told
+
+
+def _pair_is_typed(changes: Changes) -> bool:
+    return any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid))
+
+
+def _lack_of(kind: str) -> str | None:
+    """Why this kind of pair cannot run here; None where it can."""
+    from models.interface import Pair
+
+    available = getattr(Pair.kinds[kind], "available", None)
+    reason: str | None = available() if available is not None else None
+    return reason
 
 
 def plan_around(file: Path, changes: Changes) -> RunPlan:

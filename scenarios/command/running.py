@@ -123,19 +123,7 @@ def _told(
         summary = summarised(table)
         summary.to_csv(out / BESIDE, index=False)
         shown = Shown(table, summary, axis, choices_table(choices, table))
-    analysed = _analysed(plan, shown.table, out)
-    return "\n".join([*notes, *analysed, *_report(plan, cells, shown, note, out)])
-
-
-def _analysed(plan: RunPlan, cells: pd.DataFrame, out: Path) -> list[str]:
-    """Writes the plan's analyses; returns them as text."""
-    told = []
-    for analysis in plan.analyses:
-        table = analysis.table(cells)
-        if not table.empty:
-            table.to_csv(out / f"{analysis.name}.csv", index=False)
-            told += [analysis.text(table), ""]
-    return told
+    return "\n".join([*notes, *_report(plan, cells, shown, note, out)])
 
 
 def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
@@ -165,6 +153,9 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     found = [line for question in plan.findings if (line := question.told(shown.table, shown.axis))]
     replace(note, findings=found).write(out)
+    for each in plan.tables:
+        if not (rows := each.rows(shown.table)).empty:
+            rows.to_csv(out / f"{each.name}.csv", index=False)
     figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
     best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
     text = [*_tables(plan, shown, best)]
@@ -188,11 +179,13 @@ def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:
         yield from ("As the grid gives them: " + headline(fixed, shown.axis, plan.headlines[0]), "")
     if plan.headlines and (table := costs(best)):
         yield from (table, "")
+    for each in plan.tables:
+        yield from (text, "") if (text := each.printed(shown.table)) else ()
 
 
 def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
     also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.best is not None else ""
-    also += "".join(f"{each.name}.csv, " for each in plan.analyses if (out / f"{each.name}.csv").is_file())
+    also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
     tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
     drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
     return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, cells/ID.yaml", drawn]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scenarios.command.questions import Analysis, Finding, Question
+from scenarios.command.questions import Finding, Question, Table
 
 if TYPE_CHECKING:
     from simulator.sweeps.search import Objective
@@ -68,7 +68,7 @@ class Scenario:
     """Without any, what schemes cost and chose is not printed either: for grids with too many curves to read."""
     hidden: Sequence[str] = ()
     """Fields, or whole parts, that tell no curves apart because the axis stands for them."""
-    analyses: Sequence[Analysis] = ()
-    """Tables of their own, printed and written beside the results."""
     assumed: str = ""
     """What is not known of the set-up and was chosen here; printed where the numbers stand."""
+    tables: Sequence[Table] = ()
+    """What is printed beside, or in place of, a table per headline, and written beside the results."""

@@ -54,11 +54,11 @@ def test_the_shares_of_a_factorial_are_those_of_what_was_put_in() -> None:
 
 
 def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
-    table = VARIANCE.table(factorial())
+    table = VARIANCE.rows(factorial())
     assert list(table.columns) == [RATE, "effect", "degrees", "sum_of_squares", "share", "F", "p"]
     assert len(table) == 2 * (7 + 2) and set(table["effect"]) >= {"temperature", "K x ell", "seed", "residual"}
     assert table.groupby(RATE)["share"].sum().tolist() == pytest.approx([1, 1])
-    text = VARIANCE.text(table)
+    text = VARIANCE.printed(factorial())
     assert all(len(line) <= 100 for line in text.splitlines())
     (row,) = [line.split() for line in text.splitlines() if line.startswith("temperature  ")]
     assert row[1] == "1" and row[2].startswith("73.5") and row[4] == "<1e-6"

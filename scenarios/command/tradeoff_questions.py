@@ -1,0 +1,174 @@
+"""Questions about settings as points of bits and rejections: who is lower at equal cost, and what a packet is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUANTIZER, RESOLUTION, SIZE = "scheme.quantizer.kind", "scheme.quantizer.resolution", "scheme.sparsifier.k"
+
+
+@dataclass(frozen=True)
+class AtEqual:
+    """Which family of settings has the least `metric` at equal `cost`, for each value of the column `by`?
+
+    A family is told by the columns `family`, and has its curve (`results.tradeoffs`). Those of the kind `choosing` are
+    one, which chooses among them for each seed by the others. With `pair` the answer is how far the first of the two
+    families is from the second.
+    """
+
+    metric: str
+    cost: str
+    family: Sequence[str]
+    by: str
+    choosing: str | None = None
+    pair: tuple[str, str] | None = None
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.findings import comparison, lowest
+        from simulator.results.units import title
+
+        equal = self._equal(table)
+        if equal.empty:
+            return ""
+        if self.pair is None:
+            return f"At equal {title(self.cost)} ({self._range(equal)}): {lowest(equal, self.by, self.metric)}"
+        said = comparison(equal, self.by, sorted(equal[self.by].unique()), *self.pair, self.metric)
+        return f"{title(self.metric)} at equal {title(self.cost)}: {said}" if said else ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric}_at_equal_{self.cost}"
+
+    def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """A row per value of `by`, family and seed."""
+        return self._equal(cells)
+
+    def printed(self, cells: pd.DataFrame) -> str:
+        """A row per value of `by`, a column per family: the mean over the range of costs."""
+        from scenarios.command.choosing import summarised
+        from scenarios.command.printed_tables import headline
+        from simulator.results.tradeoffs import HIGH, LOW
+        from simulator.results.units import title
+
+        equal = self._equal(cells)
+        if equal.empty:
+            return ""
+        means = headline(summarised(equal.drop(columns=[LOW, HIGH])), self.by, self.metric)
+        return f"At equal {title(self.cost)} ({self._range(equal)}): {means}"
+
+    def _equal(self, table: pd.DataFrame) -> pd.DataFrame:
+        from simulator.results.columns import CURVE
+        from simulator.results.tradeoffs import at_equal, named, with_chosen
+
+        families = table.assign(**{CURVE: named(table, self.family)})
+        equal = at_equal(families, self.cost, self.metric, self.by)
+        return equal if self.choosing is None else with_chosen(equal, self.metric, self.by, self.choosing)
+
+    def _range(self, equal: pd.DataFrame) -> str:
+        """`8 to 100 bit`, a mean over seeds for each value of `by`."""
+        from simulator.results.tradeoffs import HIGH, LOW
+        from simulator.results.units import quantity, unit
+
+        ranges = equal.groupby(self.by, sort=True)[[LOW, HIGH]].mean().itertuples(index=False)
+        told = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
+        return f"{told} {unit(self.cost)}".rstrip()
+
+
+@dataclass(frozen=True)
+class KeepsItsWord:
+    """Is each qhat within its quantizer's bound, and each packet as long as it states?"""
+
+    metric: str = "largest_gap_bits"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.units import quantity
+
+        shares = table.groupby(QUANTIZER, sort=False)["largest_bound_share"].max()
+        told = ", ".join(f"{kind} {share:.3f}" for kind, share in shares.items())
+        within = (
+            "Each qhat is within its quantizer's bound" if shares.max() <= 1 + 1e-9 else "Some qhat exceed their bound"
+        )
+        gap = quantity(float(table[self.metric].max()), self.metric)
+        return f"{within} (largest TV(q, qhat) / bound: {told}), and each packet within {gap} of what it states."
+
+
+@dataclass(frozen=True)
+class DenseOvertakes:
+    """From which size on is a packet over the whole vocabulary the shorter one?"""
+
+    metric: str = "coded_bits_per_draft"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        lattice = table[table[QUANTIZER] == "lattice"].dropna(subset=["vocabulary", RESOLUTION])
+        told = [self._of(lattice, vocabulary) for vocabulary in sorted(lattice["vocabulary"].astype(int).unique())]
+        if not told:
+            return ""
+        return (
+            "A dense packet is shorter from this K on, or, where only ids with a count are sent, from so many of them "
+            f"(drafts here have): {'; '.join(told)}."
+        )
+
+    @staticmethod
+    def _of(lattice: pd.DataFrame, vocabulary: int) -> str:
+        """Of one vocabulary, each resolution."""
+        from simulator.results.dense_packets import shorter_from_counts, shorter_from_size
+
+        told, rows = [], lattice[lattice["vocabulary"] == vocabulary]
+        for ell in sorted(rows[RESOLUTION].astype(int).unique()):
+            size, counts = shorter_from_size(vocabulary, ell), shorter_from_counts(vocabulary, ell)
+            had = rows.loc[rows[RESOLUTION] == ell, "coded_size"].max()
+            told.append(f"{size or 'none'} or {counts or 'none'} ({had:.0f}) at ell={ell}")
+        return f"V={vocabulary:,}: {', '.join(told)}"
+
+
+@dataclass(frozen=True)
+class LeastWithin:
+    """Which setting has the least `metric` within so much of `cost`, for each value of the column `by`? A table."""
+
+    metric: str
+    cost: str
+    limits: Sequence[float]
+    by: str
+
+    @property
+    def name(self) -> str:
+        return f"least_{self.metric}"
+
+    def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """A row per limit, a column per value of `by`."""
+        import pandas as pd
+
+        columns = [*cells.groupby(self.by, sort=True)]
+        return pd.DataFrame(
+            [
+                {self.cost: limit, **{value: self._least(rows, limit) for value, rows in columns}}
+                for limit in self.limits
+            ]
+        )
+
+    def printed(self, cells: pd.DataFrame) -> str:
+        from scenarios.command.printed_tables import aligned
+        from simulator.results.units import quantity, title
+
+        found = self.rows(cells)
+        heading = f"Least {title(self.metric)} within so many {title(self.cost)}, mean over seeds, and its setting"
+        names = [f"{title(self.by)} {quantity(value, self.by, 9)}" for value in found.columns[1:]]
+        body = [[quantity(limit, self.cost), *told] for limit, *told in found.itertuples(index=False)]
+        return f"{heading}\n\n" + aligned(["", *names], body)
+
+    def _least(self, rows: pd.DataFrame, limit: float) -> str:
+        from simulator.results.intervals import summarise
+        from simulator.results.units import symbol
+
+        means = summarise(rows)
+        within = means[means[self.cost] <= limit]
+        if within.empty:
+            return "-"
+        best = dict(within.sort_values(self.metric).iloc[0])
+        fields = [f"{symbol(name)}={best[name]:.0f}" for name in (RESOLUTION, SIZE) if best[name] == best[name]]
+        return " ".join([f"{best[self.metric]:.3f}", str(best[QUANTIZER]), *fields])

@@ -1,0 +1,59 @@
+"""Conformal sparsification against its alternatives: who rejects least at equal bits, and who needs fewest bits.
+
+    sqsim run thresholds            or            python -m scenarios.thresholds
+
+Every scheme meets the same laws, along the verifier's own text; a draft has a packet of its own. Each family is swept
+over its one parameter, which makes it a curve of bits and expected rejections; families are compared along their
+curves. C-SQS is swept over its first threshold: at the paper's step and target, and at larger steps, by which it adapts
+within these texts, with a target near what that threshold drops at first. Of its steps each seed takes the one that
+served the other seeds best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scenarios import AtEqual, Quick, Scenario, script
+
+LEAST = [0.3, 0.15, 0.08, 0.04, 0.02, 0.01, 0.004, 0.0015]
+DROPPED = [0.55, 0.46, 0.38, 0.29, 0.22, 0.16, 0.11, 0.06]
+SWEPT: dict[str, tuple[str, list[float], dict[str, object]]] = {
+    "top_k": ("k", [1, 2, 3, 4, 6, 10, 16, 28, 48], {}),
+    "threshold": ("beta", LEAST, {}),
+    "top_p": ("mass", [0.05, 0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94], {}),
+    "min_p": ("ratio", [0.9, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.006], {}),
+    "entropy_k": ("scale", [0.01, 0.04, 0.1, 0.2, 0.4, 0.8, 1.5, 3], {}),
+    "running_quantile": ("target", DROPPED, {"carry": True}),
+}
+KEPT = [{"kind": kind, name: value, **rest} for kind, (name, values, rest) in SWEPT.items() for value in values]
+C_SQS = [{"kind": "conformal", "step": 1e-3, "target": 5e-4, "initial": beta} for beta in LEAST]
+C_SQS += [
+    {"kind": "conformal", "step": step, "target": target, "initial": beta, "carry": True}
+    for step in (3e-3, 0.01, 0.03)
+    for beta, target in zip(LEAST, DROPPED, strict=True)
+]
+BITS, REJECTED = "coded_bits_per_draft", "tv_qhat"
+FAMILY = ("scheme.sparsifier.kind", "scheme.sparsifier.step")
+REJECTS = AtEqual(REJECTED, BITS, FAMILY, by="models.temperature", choosing="conformal")
+COSTS = replace(REJECTS, metric=BITS, cost=REJECTED)
+GAPS = [replace(each, pair=("conformal", "threshold")) for each in (REJECTS, COSTS)]
+
+SCENARIO = Scenario(
+    name="thresholds",
+    summary="Does a conformal threshold beat a fixed one, top-k, top-p, min-p, an adaptive K or a running quantile?",
+    minutes=4,
+    pairs=("smollm2", "sotu"),
+    base={"workload.requests": 6, "workload.output_tokens": 24, "scheme": {"kind": "composed", "max_drafts": 1}},
+    grid={"models.temperature": [0.5, 0.8, 1.1], "scheme.sparsifier": [*KEPT, *C_SQS]},
+    axis="models.temperature",
+    seeds=7,
+    quick=Quick(base={"workload.requests": 2, "workload.output_tokens": 8}, seeds=3),
+    study="laws",
+    headlines=(),
+    tables=(REJECTS, COSTS),
+    figures=("tradeoff",),
+    findings=(REJECTS, COSTS, replace(REJECTS, cost="paper_bits_per_draft"), *GAPS),
+)
+
+if __name__ == "__main__":
+    script(SCENARIO)
