@@ -19,6 +19,9 @@ from simulator.schemes.acceptance import Acceptance, Received
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
+ROUNDING = 1e-9
+"""Total variations are sums over the vocabulary, exact but for this."""
+
 
 class DivergenceMeter:
     """Stands beside the two sessions of a request."""
@@ -75,14 +78,13 @@ def diverge(
     inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn from; None where
     these are qhat, and the committed tokens then follow p."""
     verified = len(q)
-    mismatch = total_variation(q, p[:verified])
+    mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
+    assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
+    bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(verdict.accepted + 1)
     output = None if drawn is None else total_variation(output_law(p[:verified], qhat, drawn), p[:verified])
-    return Divergences(
-        verified=verified,
-        tv_mismatch=float(mismatch.sum()),
-        tv_qhat=float(total_variation(qhat, p[:verified]).sum()),
-        rejection_bound=float(acceptance.rejection_bound(mismatch, slack).sum()),
+    return Divergences.of(
+        np.array([mismatch, from_qhat, bound, total_variation(q, qhat)]),
         tv_output=0.0 if output is None else float(output.sum()),
         nll=float(-np.log(p[positions, list(committed)]).sum()),
     )

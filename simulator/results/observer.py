@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulator.results.requests import Request
-from simulator.results.rounds import Round
+from simulator.results.rounds import OpenRound, Round
 
 
 class Airing(NamedTuple):
@@ -49,6 +49,10 @@ class Observer:
     def on_round(self, request: Request, round_: Round) -> None:
         """A round has closed."""
 
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        """It had these notes: `sent`, what the edge knows of each draft, and `verified`, with what is measured of those
+        that were judged."""
+
     def on_request(self, request: Request, share: float) -> None:
         """A request has ended; `share` of those to come have."""
 
@@ -57,3 +61,34 @@ class Observer:
 
     def on_pass(self, served: ServerPass) -> None:
         """A pass has ended."""
+
+
+class Together(Observer):
+    """Several who watch one run, each told of everything, in this order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def on_start(self, plant: object) -> None:
+        for each in self._observers:
+            each.on_start(plant)
+
+    def on_round(self, request: Request, round_: Round) -> None:
+        for each in self._observers:
+            each.on_round(request, round_)
+
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        for each in self._observers:
+            each.on_drafts(request, notes)
+
+    def on_request(self, request: Request, share: float) -> None:
+        for each in self._observers:
+            each.on_request(request, share)
+
+    def on_packet(self, airing: Airing) -> None:
+        for each in self._observers:
+            each.on_packet(airing)
+
+    def on_pass(self, served: ServerPass) -> None:
+        for each in self._observers:
+            each.on_pass(served)

@@ -26,8 +26,8 @@ class Request:
     ledger: Ledger
     end_token: int | None = None
     """Where given, the answer ends with this token if it comes before `output_tokens`."""
-    on_round: Callable[[Request, Round], None] | None = None
-    """Hears of each round that has closed."""
+    on_round: Callable[[Request, Round, OpenRound], None] | None = None
+    """Hears of each round that has closed, and of what was noted of it."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     """Those that are closed, in order."""
@@ -79,10 +79,11 @@ class Request:
             self._close(number)
 
     def _close(self, number: int) -> None:
-        closed = self.open.pop(number).close()
+        notes = self.open.pop(number)
+        closed = notes.close()
         self.rounds.append(closed)
         if self.on_round is not None:
-            self.on_round(self, closed)
+            self.on_round(self, closed, notes)
 
     @property
     def answered_tokens(self) -> int:

@@ -1,17 +1,21 @@
 """One round of a request: what each end notes of it while it is open, and the record it becomes when it closes.
 
 A round is draft, send, verify, feed back; or one token of a model alone. An `OpenRound` holds values that others made
-(the messages, the verdict); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and nothing is written after.
+(the drafts, the messages, the verdict); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and nothing is
+written after.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import ClassVar, Final, NamedTuple, Protocol
 
+import numpy as np
+
+from kinds.arrays import Floats
 from simulator.results.columns import ROUND_COLUMNS, Row
 
 
@@ -25,6 +29,44 @@ class DraftSums(NamedTuple):
     over_budget: bool = False
 
 
+class DraftSent(Protocol):
+    """What the edge knows of a draft that it has sent."""
+
+    @property
+    def support_size(self) -> int: ...
+    @property
+    def dropped_mass(self) -> float: ...
+    @property
+    def tv_quantization(self) -> float: ...
+    @property
+    def covering_bound(self) -> float: ...
+    @property
+    def state(self) -> tuple[float, ...]:
+        """Of the scheme, after this draft."""
+        ...
+
+
+class RoundSent(Protocol):
+    """What the edge knows of a round that it has sent."""
+
+    @property
+    def state(self) -> tuple[float, ...]:
+        """Of the scheme, before the first draft."""
+        ...
+
+    @property
+    def drafts(self) -> Sequence[DraftSent]: ...
+
+
+class DraftDivergences(NamedTuple):
+    """What an observer who sees both ends measures of one verified draft: total variations."""
+
+    tv_mismatch: float  # TV(q, p)
+    tv_qhat: float  # TV(qhat, p), the probability of rejection
+    rejection_bound: float  # TV(q, p) + alpha + covering bound
+    tv_compression: float  # TV(q, qhat)
+
+
 @dataclass(frozen=True, slots=True)
 class Divergences:
     """What an observer who sees both ends measures of a judged round. No step of the protocol reads any of it.
@@ -33,11 +75,24 @@ class Divergences:
     """
 
     verified: int = 0
-    tv_mismatch: float = 0.0  # TV(q, p)
-    tv_qhat: float = 0.0  # TV(qhat, p), the probability of rejection
-    rejection_bound: float = 0.0  # TV(q, p) + alpha + covering bound
+    tv_mismatch: float = 0.0
+    tv_qhat: float = 0.0
+    rejection_bound: float = 0.0
     tv_output: float = 0.0  # TV(law of the committed token, p)
     nll: float = 0.0  # -ln p(token)
+    measured: Floats = field(default_factory=lambda: np.empty((4, 0)), compare=False, repr=False)
+    """[4, n]: DraftDivergences of each verified draft, as columns; millions of rounds are remembered."""
+
+    @classmethod
+    def of(cls, measured: Floats, tv_output: float, nll: float) -> Divergences:
+        """The sums of what was measured of each verified draft, [4, n]."""
+        tv_mismatch, tv_qhat, rejection_bound, _ = measured.sum(axis=1).tolist()
+        return cls(measured.shape[1], tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, measured)
+
+    @property
+    def drafts(self) -> list[DraftDivergences]:
+        """Of each verified draft."""
+        return [DraftDivergences(*column) for column in self.measured.T.tolist()]
 
 
 class Passage(Protocol):
@@ -88,9 +143,15 @@ class _Nothing(NamedTuple):
     divergences: Divergences = Divergences()
 
 
+class _NothingSent(NamedTuple):
+    state: tuple[float, ...] = ()
+    drafts: tuple[DraftSent, ...] = ()
+
+
 _NOT_YET: Final = At()
 _UNJUDGED: Final = _Nothing()
 _NO_DRAFTS: Final = DraftSums()
+_UNSENT: Final = _NothingSent()
 _read: Callable[[object], tuple[float, ...]] = attrgetter(*(column.source for column in ROUND_COLUMNS))
 
 
@@ -102,6 +163,7 @@ class OpenRound:
     started_s: float
     drafted: int = 0
     sums: DraftSums = _NO_DRAFTS
+    sent: RoundSent = _UNSENT
     payload: Passage = _NOT_YET
     verified: Judgement = _UNJUDGED
     reply: Passage = _NOT_YET

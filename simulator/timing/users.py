@@ -14,6 +14,7 @@ from simulator.results.ledger import Ledger
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
+from simulator.results.rounds import OpenRound, Round
 from simulator.timing.device import Device, Process
 from simulator.timing.invariants import check_request
 from simulator.timing.later import later
@@ -107,7 +108,7 @@ class Users:
             self._env.now,
             Ledger(self._env),
             self._decoder.end_token,
-            None if self._observer is None else self._observer.on_round,
+            None if self._observer is None else partial(_told, self._observer),
         )
         self.live[device.number, number] = request
         if self._workload.deadline_s is not None:
@@ -124,3 +125,8 @@ class Users:
             device.come_back()
             if device.number in self._waiting:
                 self._arrive(device, self._waiting.pop(device.number))
+
+
+def _told(observer: Observer, request: Request, round_: Round, notes: OpenRound) -> None:
+    observer.on_round(request, round_)
+    observer.on_drafts(request, notes)

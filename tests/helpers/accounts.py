@@ -18,6 +18,8 @@ from channels.uniforms import Uniforms
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Airing, ServerPass
+from simulator.results.requests import Request
+from simulator.results.rounds import OpenRound
 
 
 class Witness(Watch):
@@ -27,6 +29,11 @@ class Witness(Watch):
         super().__init__()
         self.airings: list[Airing] = []
         self.passes: list[ServerPass] = []
+        self.notes: dict[tuple[int, int, int], OpenRound] = {}
+
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        assert (request.device, request.number, notes.number) not in self.notes, "told twice"
+        self.notes[request.device, request.number, notes.number] = notes
 
     def on_packet(self, airing: Airing) -> None:
         self.airings.append(airing)

@@ -54,7 +54,7 @@ class SlowRequest:
     scheme: DraftScheme
     heard: Heard = lambda _, drafts: drafts
     beta: float | None = None
-    """C-SQS's threshold."""
+    """C-SQS's threshold; where given, that of the request before."""
     text: list[int] = field(default_factory=list)
     cached: int = 0
 
@@ -68,7 +68,8 @@ class SlowRequest:
             Uniforms.of(self.cell.seed, purpose).keyed(self.device, self.number)
             for purpose in ("draft", "verdict", "shared")
         )
-        self.beta = getattr(self.scheme, "initial", None)
+        if self.beta is None:
+            self.beta = getattr(self.scheme, "initial", None)
         self.prompt_tokens = len(prompt)
 
     @property
@@ -106,7 +107,9 @@ class SlowRequest:
         parts = self.scheme.encode_parts([each.sent for each in drafts], packets, self.text)
         round_ = SlowRound(number, drafts, drafts, passes=passes, payload_bits=sum(8 * len(part) for part in parts))
         self._judge(round_, drafts[: self.heard(number, len(drafts))])
-        self.beta = betas[min(round_.accepted + 1, len(drafts))]
+        rollback = getattr(self.scheme, "rollback", "through_rejection")
+        stood = {"none": len(drafts), "accepted_only": round_.accepted, "through_rejection": round_.accepted + 1}
+        self.beta = betas[min(stood[rollback], len(drafts))]
         self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
         reply = (self.scheme.max_drafts + 1) * V - 1
         round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8)

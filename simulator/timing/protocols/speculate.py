@@ -103,7 +103,7 @@ class Speculate:
 
     def _send(self, node: EdgeNode, round_: OpenRound) -> None:
         payload, request = self._session.seal(node), self._site.request
-        round_.drafted, round_.sums = payload.drafted, payload.sums
+        round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node
         index = (request.device, request.number, round_.number)
         round_.payload = message = Message(index, payload.parts, self._cloud.payload_arrived, self._payload_does)
         self._uplinked.append(message)

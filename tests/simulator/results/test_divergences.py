@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 import pytest
@@ -17,6 +18,8 @@ from slow_drafts import Law, SlowDraft, distance
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.rounds import OpenRound
+from simulator.schemes.quantizer import LatticeQuantizer
 
 SCHEMES: Final[dict[str, dict[str, object]]] = {
     "k_sqs": {"kind": "k_sqs", "k": 3, "resolution": 3, "max_drafts": 4},
@@ -36,8 +39,8 @@ BIASED: Final = {"s_q", "edge_only"}
 
 
 @cache
-def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
-    """The rounds of a scheme by the simulator, and by the tables; both in order."""
+def heard(name: str) -> tuple[pd.DataFrame, list[SlowRound], list[OpenRound]]:
+    """The rounds of a scheme by the simulator, by the tables, and as an observer hears of them; all in order."""
     uplink = link(2e4, 0.0131, 0.0613, 0.3)
     cell = Cell.from_fields(BASE | {"scheme": SCHEMES[name], "uplink": uplink, "workload": asked(2, output_tokens=40)})
     witness = Witness()
@@ -48,7 +51,11 @@ def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
         for number in range(2)
         for round_ in SlowRequest(cell, device, number, cell.scheme, _heard(witness, cell, (device, number))).rounds()
     ]
-    return rounds, slow
+    return rounds, slow, [witness.notes[key] for key in sorted(witness.notes)]
+
+
+def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
+    return heard(name)[:2]
 
 
 def _heard(witness: Witness, cell: Cell, key: tuple[int, int]) -> Heard:
@@ -94,6 +101,43 @@ MEASURED: Final[dict[str, Callable[[SlowRound], float]]] = {
 def test_a_divergence_is_that_of_the_tables(scheme: str, column: str) -> None:
     rounds, slow = run(scheme)
     same(rounds[column], [MEASURED[column](round_) for round_ in slow])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_an_observer_hears_of_each_draft_what_the_row_adds_up(scheme: str) -> None:
+    rounds, slow, notes = heard(scheme)
+    assert len(rounds) == len(slow) == len(notes)
+    for expected, each in zip(slow, notes, strict=True):
+        judged, sent = list(zip(expected.judged, expected.targets, strict=False)), each.sent.drafts
+        drafts = each.verified.divergences.drafts
+        same([draft.tv_mismatch for draft in drafts], [distance(draft.q, p) for draft, p in judged])
+        same([draft.tv_qhat for draft in drafts], [distance(draft.qhat, p) for draft, p in judged])
+        same([draft.rejection_bound for draft in drafts], [draft.rejection_bound(p) for draft, p in judged])
+        same([draft.tv_compression for draft in drafts], [distance(draft.q, draft.qhat) for draft, _ in judged])
+        same([draft.dropped_mass for draft in sent], [draft.dropped_mass for draft in expected.measured])
+        same([draft.covering_bound for draft in sent], [draft.bound for draft in expected.measured])
+        same([draft.tv_quantization for draft in sent], [draft.tv_quantization for draft in expected.measured])
+        assert [draft.support_size for draft in sent] == [len(draft.kept) for draft in expected.measured]
+
+
+class Understated(LatticeQuantizer):
+    """The lattice, with a bound that does not hold."""
+
+    kind: Literal["understated_in_tests"] = "understated_in_tests"  # type: ignore[assignment]
+
+    def covering_bound(self, size: int) -> float:
+        return 0.0
+
+
+def test_a_draft_that_exceeds_its_bound_stops_the_run() -> None:
+    """Where q is p and nothing is dropped, all that qhat is off is what quantizing has moved."""
+    pair = {"kind": "synthetic", "size": 16, "entropy_bits": 3.0, "distance": 0.0}
+    for quantizer, holds in (("lattice", True), ("understated_in_tests", False)):
+        scheme = {"kind": "composed", "sparsifier": "all", "quantizer": {"kind": quantizer, "resolution": 3}}
+        cell = Cell.from_fields(BASE | {"models": {"pair": pair}, "scheme": scheme})
+        expected = nullcontext() if holds else pytest.raises(AssertionError, match=r"TV.qhat, p. exceeds")
+        with expected:
+            simulate(cell, memory=Memory())
 
 
 def test_dropped_mass_and_quantization_are_two_things_where_both_are_coarse() -> None:

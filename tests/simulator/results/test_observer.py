@@ -12,9 +12,9 @@ from plants import Ran, Watch, ran
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Airing, ServerPass
+from simulator.results.observer import Airing, ServerPass, Together
 from simulator.results.requests import Request
-from simulator.results.rounds import Round
+from simulator.results.rounds import OpenRound, Round
 
 EVERY = [*SCHEMES, "coupled", "colocated", "edge_only"]
 
@@ -28,6 +28,7 @@ class Ear(Watch):
         self.shares: list[float] = []
         self.airings: list[Airing] = []
         self.passes: list[ServerPass] = []
+        self.notes: list[OpenRound] = []
 
     def on_request(self, request: Request, share: float) -> None:
         super().on_request(request, share)
@@ -35,6 +36,9 @@ class Ear(Watch):
 
     def on_round(self, request: Request, round_: Round) -> None:
         self.rounds.append((request.device, request.number, round_))
+
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        self.notes.append(notes)
 
     def on_packet(self, airing: Airing) -> None:
         self.airings.append(airing)
@@ -80,6 +84,28 @@ def test_rounds_and_requests_are_told_as_they_end_and_each_once(scheme: str) -> 
     ended = [(each.device, each.number, each.outcome) for each in ear.ended]
     assert ended == list(requests[["device", "request", "outcome"]].itertuples(index=False, name=None))
     assert ear.shares == pytest.approx([n / 6 for n in range(1, 7)])
+    assert [notes.close() for notes in ear.notes] == [round_ for *_, round_ in ear.rounds]
+
+
+def test_several_observers_are_each_told_everything() -> None:
+    ears = Ear(), Ear()
+    simulate(busy(), Together(*ears), memory=Memory())
+    alone, _ = heard(busy())
+    for ear in ears:
+        assert ear.plant is ears[0].plant and len(ear.notes) == len(alone.notes) > 0
+        assert ear.rounds == alone.rounds and ear.shares == alone.shares
+        assert len(ear.ended) == len(alone.ended) and ear.passes == alone.passes
+        assert [each[:-1] for each in ear.airings] == [each[:-1] for each in alone.airings[: len(ear.airings)]]
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "colocated"])
+def test_what_is_heard_of_remembered_drafts_is_what_was_heard_of_live_ones(scheme: str) -> None:
+    memory, told = Memory(), []
+    for _ in range(2):
+        ear = Ear()
+        simulate(busy(scheme), ear, memory=memory)
+        told.append([(notes.sent.state, notes.verified.divergences.drafts) for notes in ear.notes])
+    assert told[0] == told[1] and any(drafts for _, drafts in told[0])
 
 
 def test_airings_add_up_to_what_the_links_have_counted() -> None:
