@@ -2,12 +2,13 @@
 
 After each draft beta_{n+1} = beta_n - eta (alpha_n - alpha), clipped above at 1 and never below.
 
-Long-run theorem. Over any N drafts, none of them undone, mean alpha_n <= alpha + max(0, beta_1 + eta (1 - alpha)) /
-(eta N), whatever eta > 0 and the laws. Proof: clipping only lowers beta, so the sum of alpha_n - alpha is at most
-(beta_1 - beta_{N+1}) / eta. A threshold above 0 falls by at most eta (1 - alpha); at or below 0 nothing is dropped and
-it does not fall; so beta_{N+1} >= min(beta_1, -eta (1 - alpha)). The papers' form, an excess of at most
-(|beta_1| + 1 + eta alpha) / (eta N), follows where eta (1 - 2 alpha) <= 1, and not beyond: at eta = 3, alpha = 0 and
-beta_1 = .1 one draft may drop .9, the form allows .37. Clipped at 0 as well, both are false.
+Long-run theorem. A draft is kept if no rollback undoes its update. The kept drafts, in order, are a run of this rule as
+if no other had been made; of the others nothing is said. Over the first N of them, mean alpha_n <= alpha +
+max(0, beta_1 + eta (1 - alpha)) / (eta N), whatever eta > 0 and the laws. Proof: clipping only lowers beta, so the sum
+of alpha_n - alpha is at most (beta_1 - beta_{N+1}) / eta. A threshold above 0 falls by at most eta (1 - alpha); at or
+below 0 nothing is dropped and it does not fall; so beta_{N+1} >= min(beta_1, -eta (1 - alpha)). The papers' form, an
+excess of at most (|beta_1| + 1 + eta alpha) / (eta N), follows where eta (1 - 2 alpha) <= 1, and not beyond: at
+eta = 3, alpha = 0 and beta_1 = .1 one draft may drop .9, the form allows .37. Clipped at 0 as well, both are false.
 
 `Conformal` is the rule, without state, for callers in which every draft carries its own
 threshold; `ConformalThreshold` is the same rule with the threshold kept inside. alpha_n is always the mass dropped by
@@ -82,8 +83,27 @@ class Conformal:
         """
         if not 0 <= accepted <= drafted < len(chain):
             raise ValueError(f"accepted {accepted}, drafted {drafted}, chain of {len(chain)}: out of order")
+        return chain[self.kept(accepted, drafted)]
+
+    def kept(self, accepted: int, drafted: int) -> int:
+        """How many updates of a round outlive its feedback: those of its first drafts."""
         kept = {"through_rejection": min(accepted + 1, drafted), "accepted_only": accepted, "none": drafted}
-        return chain[kept[self.rollback]]
+        return kept[self.rollback]
+
+    @property
+    def most_excess(self) -> float:
+        """The most by which the sum of alpha_n over kept drafts exceeds as many times the target, however many."""
+        return max(0.0, self.initial + self.step * (1 - self.target)) / self.step
+
+    @property
+    def papers_excess(self) -> float:
+        """The papers' form of it, which holds where `papers_excess_holds`."""
+        return (abs(self.initial) + 1 + self.step * self.target) / self.step
+
+    @property
+    def papers_excess_holds(self) -> bool:
+        """Whether the step is small enough for it."""
+        return self.step * (1 - 2 * self.target) <= 1
 
 
 class ConformalThreshold:
