@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-STUDY_KEYS: Final[dict[str, str]] = {}
+STUDY_KEYS: Final[dict[str, str]] = {
+    "position": "place of a draft in its round, 1 the first",
+    "tokens": "output tokens of a device so far, over its requests",
+}
 """What tells the rows of one cell apart, and can be an axis."""
 
 STUDY_METRICS: Final[dict[str, str]] = {
@@ -22,5 +25,20 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "largest_gap_bits": "|length of a packet - what it states|, largest over drafts",
     "paper_bits_per_draft": "the paper's count: log2 C(V, K) + log2 of the quantizer's codewords on K tokens + "
     "ceil(log2 V) for the id, and ceil(log2 V) for K where it varies, mean over drafts",
+    "kept_updates": "drafts so far whose updates of the threshold were kept; without one, those that were verified",
+    "kept_dropped_mass": "alpha_n, mean over these: what the theorem of the conformal threshold is about",
+    "verified_dropped_mass": "alpha_n, mean over the drafts verified so far, those that can be rejected",
+    "sent_dropped_mass": "alpha_n, mean over all drafts sent so far",
+    "threshold": "beta, that cuts the next draft",
+    "one_sided_bound": "on kept_dropped_mass: alpha + max(0, beta_1 + eta (1 - alpha)) / (eta N), N the kept updates",
+    "papers_bound": "on kept_dropped_mass, where eta (1 - 2 alpha) <= 1: alpha + (|beta_1| + 1 + eta alpha) / (eta N)",
+    "adversarial_dropped_mass": "kept_dropped_mass where one who sees the threshold chooses laws to drop all they can",
+    "sparsifying_s": "wall time of choosing a support and moving the state, median: differs from run to run",
+    "softmax_s": "wall time of the softmax of as many logits, median, in the same run: differs from run to run",
+    "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
+    "verified_drafts": "drafts that were verified at this position",
+    "tv_compression": "total variation between q and qhat, exact, mean over drafts",
+    "rejection_slack": "rejection_bound less tv_qhat",
+    "rejections_z": "(rejections - sum of TV(qhat, p) over verified drafts) / its standard deviation, all positions",
 }
 """In the order in which they stand in a table."""

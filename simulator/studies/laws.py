@@ -20,7 +20,6 @@ from channels.codec import paper_counts
 from channels.codec.stated_counts import stated_bits
 from channels.codec.wire import Draft
 from channels.uniforms import Uniforms
-from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
@@ -28,7 +27,7 @@ from simulator.schemes.code import Packets, WirePackets
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.quantizer import OnWire
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Answer, Study, drafts_from_law
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 
 
@@ -65,23 +64,13 @@ class Laws(Study):
         return _texts_id(cell)
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
-        scheme = _asked(cell)
+        scheme = drafts_from_law(cell)
         drafts = np.array(list(_drafts(cell.seed, scheme, _LAST.of(cell))))
         row = {
             name: float(values.max() if name in _LARGEST else values.mean())
             for name, values in zip(_Measured._fields, drafts.T, strict=True)
         }
         return Answer([row])
-
-
-def _asked(cell: Cell) -> DraftScheme:
-    """The one scheme of the cell. Raises ConfigError where there are several, or where it sends no law."""
-    scheme = cell.scheme
-    if cell.fleet:
-        raise ConfigError("fleet: a cell is asked about the laws of one scheme; leave the fleet out")
-    if not isinstance(scheme, DraftScheme) or not scheme.families.code.carries_law or not scheme.lossless:
-        raise ConfigError(f"scheme = {scheme.kind!r}: has no distribution that is sent and drawn from")
-    return scheme
 
 
 def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Measured]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pandas as pd
 
+from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
+from simulator.schemes.draft_scheme import DraftScheme
 
 Row = Mapping[str, float | str]
 
@@ -28,6 +30,9 @@ class Answer(NamedTuple):
 class Study(ABC):
     """A question to a cell, answered by numbers that depend on the cell alone."""
 
+    deterministic: ClassVar[bool] = True
+    """Not where wall time is measured: equal cells then have unequal answers, and I6 does not hold."""
+
     def shares(self, cell: Cell) -> str:
         """Cells with the same answer here go to one worker, one after another: what the first makes the others find."""
         return cell.decoding_id
@@ -38,3 +43,13 @@ class Study(ABC):
 
         Raises ConfigError where the cell is none that it can be asked of.
         """
+
+
+def drafts_from_law(cell: Cell) -> DraftScheme:
+    """The one scheme of a cell, where it draws drafts from the very law that it sends. Raises ConfigError otherwise."""
+    scheme = cell.scheme
+    if cell.fleet:
+        raise ConfigError("fleet: a study is of one scheme; leave the fleet out")
+    if not isinstance(scheme, DraftScheme) or not scheme.families.code.carries_law or not scheme.lossless:
+        raise ConfigError(f"scheme = {scheme.kind!r}: has no distribution that is sent and drawn from")
+    return scheme

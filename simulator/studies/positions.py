@@ -1,0 +1,93 @@
+"""How often a draft is rejected at each position of a round, beside its probability and the bound on it, term by term.
+
+The cell is simulated. P(reject | reached) = TV(qhat, p) is at most TV(q, p) + alpha + covering bound, for every draft;
+between the two lie TV(q, p) + TV(q, qhat), and the quantization that took place in place of its bound. Rejections less
+the sum of TV(qhat, p) over the drafts that were reached are a martingale: the cell's is asserted to lie within LIMIT
+standard deviations of 0.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from kinds import ConfigError
+from kinds.arrays import Floats
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer, Together
+from simulator.results.requests import Request
+from simulator.results.rounds import OpenRound
+from simulator.run import simulate
+from simulator.studies.study import Answer, Row, Study, drafts_from_law
+
+LIMIT: Final = 5.0
+"""Standard deviations. Where the variance is ENOUGH or more, at most one cell in 500,000 is beyond them by chance, one
+in 1.7 million as it grows (at worst the tails are those of a Poisson count, in the end a Gaussian's)."""
+ENOUGH: Final = 100.0
+MEANS: Final = (
+    "resampling_per_draft", "tv_qhat", "tv_mismatch", "dropped_mass", "tv_quantization", "covering_bound",
+    "tv_compression", "rejection_bound",
+)  # fmt: skip
+"""Over the drafts verified at a position, in the order of `Tally.add`."""
+
+
+class Positions(Study):
+    """A row a position, 1 to L."""
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+        if cell.fleet:
+            raise ConfigError("fleet: positions are counted of one scheme; give scheme alone")
+        tally = Tally(drafts_from_law(cell).max_drafts)
+        listening = tally if observer is None else Together(observer, tally)
+        result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
+        return Answer(tally.rows(), result.requests)
+
+
+class Tally(Observer):
+    """Counts and sums of the drafts verified at each position."""
+
+    def __init__(self, most_drafts: int) -> None:
+        self._reached = np.zeros(most_drafts)
+        self._sums = np.zeros((most_drafts, len(MEANS)))
+        self._variance = 0.0
+
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        verified = notes.verified
+        measured = verified.divergences.drafts
+        for place, (sent, each) in enumerate(zip(notes.sent.drafts, measured, strict=False)):
+            self._reached[place] += 1
+            self._sums[place] += (
+                place == verified.accepted, each.tv_qhat, each.tv_mismatch, sent.dropped_mass, sent.tv_quantization,
+                sent.covering_bound, each.tv_compression, each.rejection_bound,
+            )  # fmt: skip
+            self._variance += each.tv_qhat * (1 - each.tv_qhat)
+
+    def rows(self) -> list[Row]:
+        """Raises AssertionError where the martingale is farther off than chance allows."""
+        deviations = self._deviations()
+        assert self._variance < ENOUGH or abs(deviations) <= LIMIT, (
+            f"rejections are {deviations:.3g} standard deviations from the sum of TV(qhat, p)"
+        )
+        return [
+            {"position": place + 1, "verified_drafts": reached, **_means(sums, reached), "rejections_z": deviations}
+            for place, (reached, sums) in enumerate(zip(self._reached.tolist(), self._sums, strict=True))
+        ]
+
+    def _deviations(self) -> float:
+        """Of the cell's rejections, all positions together, from the sum of their probabilities."""
+        rejections, probability = self._sums[:, :2].sum(axis=0).tolist()
+        off: float = rejections - probability
+        return off / math.sqrt(self._variance) if self._variance > 0 else 0.0
+
+
+def _means(sums: Floats, reached: float) -> dict[str, float]:
+    means = sums / reached if reached else np.full(len(MEANS), math.nan)
+    named = dict(zip(MEANS, means.tolist(), strict=True))
+    return named | {"rejection_slack": named["rejection_bound"] - named["tv_qhat"]}
+
+
+STUDY = Positions()

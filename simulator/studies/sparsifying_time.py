@@ -1,0 +1,96 @@
+"""What sparsifying costs in wall time: choosing the support and moving the state, beside the softmax that made the law.
+
+Both are timed in turn on the same laws of the pair's drafter, so that a busy machine slows both; their ratio is what
+carries over. A threshold that moves keeps more and more of the vocabulary, so it is timed after ever more tokens. Real
+time: the one study whose answer differs from run to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kinds import ConfigError
+from kinds.arrays import Floats
+from simulator.cell.cell import Cell
+from simulator.decoding.decoder import load
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.studies.study import Answer, Study
+
+TOKENS: Final = (16, 256, 4096)
+"""Rows are after so many tokens, all of which stood."""
+LAWS: Final = 16
+"""That these tokens meet in turn."""
+REPEATS: Final = 9
+
+
+class SparsifyingTime(Study):
+    """A row a length: medians over LAWS laws and REPEATS repetitions."""
+
+    deterministic: ClassVar[bool] = False
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+        scheme = cell.scheme
+        if not isinstance(scheme, DraftScheme):
+            raise ConfigError(f"scheme = {scheme.kind!r}: keeps no part of a distribution")
+        return Answer(list(_rows(scheme, _laws(cell))))
+
+
+def _laws(cell: Cell) -> Sequence[Floats]:
+    """Of the drafter, along the first of the pair's prompts."""
+    pair = load(cell.models.pair)
+    tokens = pair.prompts[0].tokens
+    return list(pair.drafter.open(cell.models.temperature).laws(tokens, min(LAWS, len(tokens))))
+
+
+def _rows(scheme: DraftScheme, laws: Sequence[Floats]) -> Iterator[dict[str, float]]:
+    state, done = scheme.entry(None), 0
+    for tokens in TOKENS:
+        for place in range(done, tokens):
+            state = scheme.advance(laws[place % len(laws)], state)
+        done = tokens
+        softmax_s, sparsifying_s = _medians_s(scheme, laws, state)
+        yield {
+            "tokens": tokens,
+            "sparsifying_s": sparsifying_s,
+            "softmax_s": softmax_s,
+            "sparsifying_over_softmax": sparsifying_s / softmax_s,
+            "support_size": float(np.mean([scheme.support(q, state).size for q in laws])),
+        }
+
+
+def _medians_s(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> tuple[float, float]:
+    """Seconds of a softmax, and of sparsifying its law."""
+    with np.errstate(divide="ignore"):
+        logits = [np.log(q).astype(np.float32) for q in laws]
+    softmax_s, sparsifying_s = [], []
+    for _ in range(REPEATS):
+        for q, each in zip(laws, logits, strict=True):
+            began = perf_counter()
+            softmax(each)
+            made = perf_counter()
+            scheme.support(q, state)
+            scheme.advance(q, state)
+            softmax_s.append(made - began)
+            sparsifying_s.append(perf_counter() - made)
+    return median(softmax_s), median(sparsifying_s)
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> Floats:
+    """A law, float64 [V], of a network's output [V], as the models make it: in double precision, in place."""
+    law = logits.astype(np.float64)
+    law -= law.max()
+    np.exp(law, out=law)
+    law /= law.sum()
+    return law
+
+
+STUDY = SparsifyingTime()

@@ -1,0 +1,218 @@
+"""The study `convergence` beside a second decoding by loops over tables, and its theorem where the rule is broken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
+from typing import Any, Final
+
+import pytest
+from accounted_cells import BASE, asked
+from column_checks import same
+from slow_decoding import SlowRequest, SlowRound
+from tables_pair import V
+
+from channels.codec.conformal import Conformal
+from kinds import ConfigError
+from simulator import Cell, sweep
+from simulator.decoding.memory import Memory
+from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
+from simulator.schemes.sparsifier import KeepConformal
+from simulator.studies import study
+from simulator.studies.convergence import Convergence
+from simulator.studies.study import Row
+
+TARGET, STEP, INITIAL = 0.03, 0.04, 0.2
+ROLLBACKS: Final = ("through_rejection", "accepted_only", "none")
+RULES: Final = tuple(product(ROLLBACKS, (True, False)))
+DEVICES, TOKENS = 2, 70
+
+
+def cell(scheme: object = "c_sqs", **fields: Any) -> Cell:
+    return Cell.from_fields(BASE | {"scheme": scheme, "workload": asked(DEVICES, output_tokens=TOKENS)} | fields)
+
+
+def conformal(rollback: str = "through_rejection", carry: bool = False) -> dict[str, object]:
+    rule = {"target": TARGET, "step": STEP, "initial": INITIAL, "rollback": rollback, "carry": carry}
+    return {"kind": "c_sqs", "resolution": 7, "max_drafts": 3, "budget_bits": None, **rule}
+
+
+def rows(made: Cell, memory: Memory | None = None) -> list[Row]:
+    return list(Convergence().ask(made, memory or Memory(), None, None).rows)
+
+
+@dataclass
+class Kept:
+    """A device's drafts by now, counted by hand. `runs`: how many drafts each run of the threshold has kept."""
+
+    kept: list[float] = field(default_factory=list)
+    verified: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    beta: float = math.nan
+    runs: tuple[int, ...] = ()
+
+
+@cache
+def slow(rollback: str, carry: bool) -> list[list[Kept]]:
+    """By device, its drafts at 16, 32, ... tokens."""
+    made = cell(conformal(rollback, carry))
+    return [list(_followed(made, device, rollback, carry)) for device in range(DEVICES)]
+
+
+def _followed(made: Cell, device: int, rollback: str, carry: bool) -> list[Kept]:
+    by_now, tokens, beta, found = Kept(), 0, None, list[Kept]()
+    runs: list[int] = []
+    for number in range(2):
+        runs += [] if carry and number else [0]
+        request = SlowRequest(made, device, number, made.scheme, beta=beta)
+        for round_ in request.rounds():
+            _count(by_now, round_, rollback)
+            runs[-1] = len(by_now.kept) - sum(runs[:-1])
+            tokens += len(round_.committed)
+            if tokens >= 16 * 2 ** len(found):
+                found.append(
+                    Kept([*by_now.kept], [*by_now.verified], [*by_now.sent], by_now.sizes, request.beta, tuple(runs))
+                )
+                by_now.sizes = []
+        beta = request.beta if carry else None
+    return found
+
+
+def _count(by_now: Kept, round_: SlowRound, rollback: str) -> None:
+    dropped = [draft.dropped_mass for draft in round_.drafts]
+    by_now.sent += dropped
+    by_now.verified += [draft.dropped_mass for draft in round_.judged]
+    by_now.kept += {
+        "through_rejection": [draft.dropped_mass for draft in round_.judged],
+        "accepted_only": dropped[: round_.accepted],
+        "none": dropped,
+    }[rollback]
+    by_now.sizes += [len(draft.kept) for draft in round_.drafts]
+
+
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+@pytest.mark.parametrize(("rollback", "carry"), RULES)
+def test_the_running_means_are_those_of_the_drafts_whose_updates_stood(rollback: str, carry: bool) -> None:
+    found, devices = rows(cell(conformal(rollback, carry))), slow(rollback, carry)
+    expected = list(zip(*devices, strict=False))
+    assert [row["tokens"] for row in found] == [16 * 2**n for n in range(len(expected))] and len(found) == 4
+    columns = {
+        "kept_updates": lambda each: len(each.kept),
+        "kept_dropped_mass": lambda each: mean(each.kept),
+        "verified_dropped_mass": lambda each: mean(each.verified),
+        "sent_dropped_mass": lambda each: mean(each.sent),
+        "support_size": lambda each: mean(each.sizes),
+        "threshold": lambda each: each.beta,
+        "one_sided_bound": lambda each: TARGET + len(each.runs) * (INITIAL / STEP + 1 - TARGET) / len(each.kept),
+        "papers_bound": lambda each: TARGET + len(each.runs) * ((INITIAL + 1) / STEP + TARGET) / len(each.kept),
+        "adversarial_dropped_mass": lambda each: sum(map(worst, each.runs)) / len(each.kept),
+    }
+    for name, value in columns.items():
+        same([float(row[name]) for row in found], [mean([value(each) for each in row]) for row in expected], name)
+    assert set(found[0]) == {*columns, "tokens"} <= {*METRICS, *STUDY_METRICS, *STUDY_KEYS}
+
+
+@cache
+def worst(drafts: int) -> float:
+    """What laws on V tokens, each of which drops all it can at the threshold, drop in sum."""
+    beta, dropped = INITIAL, 0.0
+    for _ in range(drafts):
+        mass = 0.0 if beta <= 0 else (V - 1) / V if beta > 1 / V else (V - 1) * beta
+        dropped, beta = dropped + mass, min(1.0, beta - STEP * (mass - TARGET))
+    return dropped
+
+
+@pytest.mark.parametrize(("rollback", "carry"), RULES)
+def test_theorem_holds_for_the_kept_drafts_beside_both_bounds(rollback: str, carry: bool) -> None:
+    for row in rows(cell(conformal(rollback, carry))):
+        assert row["kept_dropped_mass"] <= row["one_sided_bound"] <= row["papers_bound"]
+        assert row["adversarial_dropped_mass"] <= row["one_sided_bound"]
+
+
+def test_the_drafts_that_the_theorem_leaves_out_drop_more_than_its_bound() -> None:
+    """Accepted drafts are those that dropped little: of the verified ones the theorem says nothing."""
+    long = asked(DEVICES, output_tokens=4 * TOKENS)
+    last = rows(cell(conformal("accepted_only", carry=True), workload=long))[-1]
+    assert last["verified_dropped_mass"] > last["one_sided_bound"] > last["kept_dropped_mass"]
+
+
+def test_with_carry_the_mean_falls_on_where_without_each_request_begins_anew() -> None:
+    carried, anew = (rows(cell(conformal(carry=carry)))[-1] for carry in (True, False))
+    assert carried["kept_dropped_mass"] < 0.8 * anew["kept_dropped_mass"]
+
+
+def test_remembered_rounds_give_the_same_rows() -> None:
+    memory, made = Memory(), cell(conformal(carry=True))
+    live = rows(made, memory)
+    assert rows(made, memory) == live == rows(made)
+
+
+def test_a_scheme_with_a_threshold_that_stays_has_no_bounds() -> None:
+    scheme = {"kind": "composed", "sparsifier": {"kind": "threshold", "beta": INITIAL}, "budget_bits": None}
+    for row in rows(cell(scheme)):
+        assert all(math.isnan(row[name]) for name in ("threshold", "one_sided_bound", "adversarial_dropped_mass"))
+        assert row["kept_dropped_mass"] == row["verified_dropped_mass"] > 0.1
+
+
+def test_a_request_that_is_not_answered_leaves_nothing_to_the_threshold() -> None:
+    """The device goes on from its last answered request, and so do the books."""
+    late = asked(DEVICES, output_tokens=TOKENS) | {"requests": 4, "deadline_s": 3.2}
+    answer = Convergence().ask(cell(conformal(carry=True), workload=late), Memory(), None, None)
+    assert answer.requests is not None
+    outcomes = answer.requests.sort_values(["device", "request"])["outcome"].tolist()
+    assert outcomes[4:] == ["timed_out", "timed_out", "answered", "answered"], "one follows others that are not"
+    assert outcomes[:4] == ["timed_out", "answered", "timed_out", "timed_out"]
+    assert [row["tokens"] for row in answer.rows] == [16, 32, 64]
+
+
+class ForgetsNothing(KeepConformal):
+    """Keeps all updates of a round, whatever its rule says."""
+
+    kind: str = "forgets_nothing_in_tests"
+
+    def settle(self, chain: Sequence[tuple[float, ...]], accepted: int) -> tuple[float, ...]:
+        return chain[-1]
+
+
+def test_a_threshold_that_does_not_go_on_from_what_was_kept_is_seen() -> None:
+    sparsifier = {"kind": "forgets_nothing_in_tests", "target": TARGET, "step": STEP, "initial": INITIAL}
+    with pytest.raises(AssertionError, match="a round began at another threshold"):
+        rows(cell({"kind": "composed", "sparsifier": sparsifier, "budget_bits": None}))
+
+
+def test_a_threshold_that_falls_too_slowly_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Conformal, "next", lambda rule, beta, dropped: beta - rule.step * 0.5 * (dropped - rule.target))
+    with pytest.raises(AssertionError, match="the dropped mass exceeds its one-sided bound"):
+        rows(cell(conformal("none", carry=True)))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        ("cloud_only", "scheme = 'cloud_only': sends no distribution"),
+        ("c_sqs", "scheme.budget_bits = 5000: must be null"),
+        ({"kind": "c_sqs", "budget_bits": None, "k_max": 4}, "scheme.k_max = 4: must be null"),
+    ],
+)
+def test_what_would_be_no_run_of_the_rule_is_refused(scheme: object, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        rows(cell(scheme))
+
+
+def test_a_fleet_is_refused() -> None:
+    with pytest.raises(ConfigError, match="fleet: convergence is followed of one scheme"):
+        rows(cell(conformal(), fleet=[{"count": DEVICES}]))
+
+
+def test_a_sweep_asks_it_and_gives_a_row_a_length() -> None:
+    assert isinstance(study("convergence"), Convergence)
+    table = sweep([cell(conformal()), cell(conformal("none"))], asking="convergence")
+    assert table["tokens"].tolist() == [16, 32, 64, 128] * 2
