@@ -32,13 +32,14 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "threshold": "beta, that cuts the next draft",
     "one_sided_bound": "on kept_dropped_mass: alpha + max(0, beta_1 + eta (1 - alpha)) / (eta N), N the kept updates",
     "papers_bound": "on kept_dropped_mass, where eta (1 - 2 alpha) <= 1: alpha + (|beta_1| + 1 + eta alpha) / (eta N)",
-    "adversarial_dropped_mass": "kept_dropped_mass where one who sees the threshold chooses laws to drop all they can",
+    "adversarial_dropped_mass": "kept_dropped_mass where one who sees the threshold chooses the laws against it",
     "sparsifying_s": "wall time of choosing a support and moving the state, median: differs from run to run",
     "softmax_s": "wall time of the softmax of as many logits, median, in the same run: differs from run to run",
     "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
     "rejection_slack": "rejection_bound less tv_qhat",
-    "rejections_z": "(rejections - sum of TV(qhat, p) over verified drafts) / its standard deviation, all positions",
+    "rejections_z": "(rejections - sum of TV(qhat, p) over verified drafts) / rejections_sd, all positions of the cell",
+    "rejections_sd": "standard deviation of that difference: root of the sum of TV(qhat, p) (1 - TV(qhat, p))",
 }
 """In the order in which they stand in a table."""

@@ -26,7 +26,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
 from simulator.studies.kept_drafts import KeptRun, RoundsSeen, SeenRound
 from simulator.studies.study import Answer, Study
-from simulator.studies.threshold_adversary import most_dropped
+from simulator.studies.threshold_adversary import dropped_at_worst
 
 FIRST_TOKENS: Final = 16
 """Rows are at this many output tokens of a device, and at each doubling."""
@@ -135,7 +135,7 @@ class Followed:
     def _adversarial(self, rule: Conformal) -> float:
         """What an adversary would have made runs as long as these drop."""
         longest = max(run.updates for run in self.runs)
-        dropped = most_dropped(rule, self.vocabulary, 1 << longest.bit_length())
+        dropped = dropped_at_worst(rule, self.vocabulary, 1 << longest.bit_length())
         return float(sum(dropped[run.updates] for run in self.runs))
 
 

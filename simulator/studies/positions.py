@@ -25,9 +25,9 @@ from simulator.run import simulate
 from simulator.studies.study import Answer, Row, Study, drafts_from_law
 
 LIMIT: Final = 5.0
-"""Standard deviations. Where the variance is ENOUGH or more, at most one cell in 500,000 is beyond them by chance, one
+"""Standard deviations. Where the variance is ENOUGH or more, at most one cell in 150,000 is beyond them by chance, one
 in 1.7 million as it grows (at worst the tails are those of a Poisson count, in the end a Gaussian's)."""
-ENOUGH: Final = 100.0
+ENOUGH: Final = 25.0
 MEANS: Final = (
     "resampling_per_draft", "tv_qhat", "tv_mismatch", "dropped_mass", "tv_quantization", "covering_bound",
     "tv_compression", "rejection_bound",
@@ -72,8 +72,9 @@ class Tally(Observer):
         assert self._variance < ENOUGH or abs(deviations) <= LIMIT, (
             f"rejections are {deviations:.3g} standard deviations from the sum of TV(qhat, p)"
         )
+        whole = {"rejections_z": deviations, "rejections_sd": math.sqrt(self._variance)}
         return [
-            {"position": place + 1, "verified_drafts": reached, **_means(sums, reached), "rejections_z": deviations}
+            {"position": place + 1, "verified_drafts": reached, **_means(sums, reached), **whole}
             for place, (reached, sums) in enumerate(zip(self._reached.tolist(), self._sums, strict=True))
         ]
 

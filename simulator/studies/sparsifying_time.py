@@ -1,8 +1,8 @@
 """What sparsifying costs in wall time: choosing the support and moving the state, beside the softmax that made the law.
 
 Both are timed in turn on the same laws of the pair's drafter, so that a busy machine slows both; their ratio is what
-carries over. A threshold that moves keeps more and more of the vocabulary, so it is timed after ever more tokens. Real
-time: the one study whose answer differs from run to run.
+carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after ever more
+tokens, each of which stood. Real time: the answer differs from run to run.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.studies.study import Answer, Study
 
 TOKENS: Final = (16, 256, 4096)
-"""Rows are after so many tokens, all of which stood."""
+"""Rows of what has a state are after so many."""
 LAWS: Final = 16
-"""That these tokens meet in turn."""
+"""That the tokens meet in turn."""
 REPEATS: Final = 9
 
 
 class SparsifyingTime(Study):
-    """A row a length: medians over LAWS laws and REPEATS repetitions."""
+    """Medians over LAWS laws and REPEATS repetitions: one row, or a row a length where there is a state."""
 
     deterministic: ClassVar[bool] = False
 
@@ -53,18 +53,24 @@ def _laws(cell: Cell) -> Sequence[Floats]:
 
 def _rows(scheme: DraftScheme, laws: Sequence[Floats]) -> Iterator[dict[str, float]]:
     state, done = scheme.entry(None), 0
+    if not state:
+        yield _row(scheme, laws, state)
+        return
     for tokens in TOKENS:
         for place in range(done, tokens):
             state = scheme.advance(laws[place % len(laws)], state)
         done = tokens
-        softmax_s, sparsifying_s = _medians_s(scheme, laws, state)
-        yield {
-            "tokens": tokens,
-            "sparsifying_s": sparsifying_s,
-            "softmax_s": softmax_s,
-            "sparsifying_over_softmax": sparsifying_s / softmax_s,
-            "support_size": float(np.mean([scheme.support(q, state).size for q in laws])),
-        }
+        yield {"tokens": tokens, **_row(scheme, laws, state)}
+
+
+def _row(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> dict[str, float]:
+    softmax_s, sparsifying_s = _medians_s(scheme, laws, state)
+    return {
+        "sparsifying_s": sparsifying_s,
+        "softmax_s": softmax_s,
+        "sparsifying_over_softmax": sparsifying_s / softmax_s,
+        "support_size": float(np.mean([scheme.support(q, state).size for q in laws])),
+    }
 
 
 def _medians_s(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> tuple[float, float]:

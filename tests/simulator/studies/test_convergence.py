@@ -122,10 +122,15 @@ def test_the_running_means_are_those_of_the_drafts_whose_updates_stood(rollback:
 
 @cache
 def worst(drafts: int) -> float:
-    """What laws on V tokens, each of which drops all it can at the threshold, drop in sum."""
-    beta, dropped = INITIAL, 0.0
+    """What an adversary on V tokens drops in sum: down to just above 1/V, then everything, then it waits."""
+    beta, dropped, edge, everything = INITIAL, 0.0, 1 / V, (V - 1) / V
+    assert STEP * everything < 2 * edge, "at this step it does not wait"
     for _ in range(drafts):
-        mass = 0.0 if beta <= 0 else (V - 1) / V if beta > 1 / V else (V - 1) * beta
+        mass = everything
+        if beta <= edge:
+            mass = max(0.0, (V - 1) * beta * (1 - 1e-6))
+        elif edge * (1 + 1e-6) < beta <= edge + STEP * (everything - TARGET):
+            mass = min(everything, TARGET + (beta - edge * (1 + 5e-7)) / STEP)
         dropped, beta = dropped + mass, min(1.0, beta - STEP * (mass - TARGET))
     return dropped
 
@@ -139,8 +144,8 @@ def test_theorem_holds_for_the_kept_drafts_beside_both_bounds(rollback: str, car
 
 def test_the_drafts_that_the_theorem_leaves_out_drop_more_than_its_bound() -> None:
     """Accepted drafts are those that dropped little: of the verified ones the theorem says nothing."""
-    long = asked(DEVICES, output_tokens=4 * TOKENS)
-    last = rows(cell(conformal("accepted_only", carry=True), workload=long))[-1]
+    long = asked(DEVICES, output_tokens=4 * TOKENS, requests=4)
+    last = rows(cell(conformal("accepted_only", carry=True) | {"target": 0.2}, workload=long))[-1]
     assert last["verified_dropped_mass"] > last["one_sided_bound"] > last["kept_dropped_mass"]
 
 
@@ -167,10 +172,10 @@ def test_a_request_that_is_not_answered_leaves_nothing_to_the_threshold() -> Non
     late = asked(DEVICES, output_tokens=TOKENS) | {"requests": 4, "deadline_s": 3.2}
     answer = Convergence().ask(cell(conformal(carry=True), workload=late), Memory(), None, None)
     assert answer.requests is not None
-    outcomes = answer.requests.sort_values(["device", "request"])["outcome"].tolist()
-    assert outcomes[4:] == ["timed_out", "timed_out", "answered", "answered"], "one follows others that are not"
-    assert outcomes[:4] == ["timed_out", "answered", "timed_out", "timed_out"]
-    assert [row["tokens"] for row in answer.rows] == [16, 32, 64]
+    outcomes = answer.requests.sort_values(["device", "request"]).groupby("device")["outcome"].agg(" ".join)
+    assert outcomes.str.contains("timed_out answered").all(), "each device has an answer after a request without"
+    least = int(outcomes.str.count("answered").min())
+    assert answer.rows[-1]["tokens"] <= least * TOKENS + 4
 
 
 class ForgetsNothing(KeepConformal):

@@ -73,7 +73,7 @@ def test_each_position_has_the_means_of_the_drafts_that_were_reached_there(schem
     for name, value in means.items():
         wanted = [sum(value(*draft) for draft in drafts) / len(drafts) for drafts in expected]
         same([float(row[name]) for row in found], wanted, name)
-    assert set(found[0]) == {*means, "position", "verified_drafts", "rejections_z"}
+    assert set(found[0]) == {*means, "position", "verified_drafts", "rejections_z", "rejections_sd"}
     assert set(found[0]) <= {*METRICS, *STUDY_METRICS, *STUDY_KEYS}
 
 
@@ -84,6 +84,7 @@ def test_the_martingale_is_that_of_all_positions(scheme: str) -> None:
     deviations = sum(rejected - tv for tv, rejected in drafts) / math.sqrt(variance)
     found = rows(cell(SCHEMES[scheme]))
     same([float(row["rejections_z"]) for row in found], [deviations] * len(found))
+    same([float(row["rejections_sd"]) for row in found], [math.sqrt(variance)] * len(found))
 
 
 def test_a_position_that_no_draft_reaches_has_no_means() -> None:
