@@ -32,6 +32,9 @@ FIGURES: dict[str, str] = {
     "useful": "latency of every scheme on every link, and which can be read along",
     "tradeoff": "bits against expected resampling, a curve a family of settings",
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
+    "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
+    "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
+    "positions": "resampling rate at each draft position, beside the terms of its bound",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
 BESIDE = ("latency",)

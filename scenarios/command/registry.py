@@ -25,6 +25,9 @@ NAMES: tuple[str, ...] = (
     "batching",
     "outage",
     "capacity",
+    "resampling",
+    "conformal",
+    "conformal_time",
 )
 
 

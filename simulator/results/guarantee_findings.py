@@ -1,0 +1,141 @@
+"""What a table of the study `convergence` says of the conformal threshold's guarantee.
+
+Rows are of one cell at one length; those of a threshold that moves have bounds, the others are what it is compared
+with. A bound exceeds the target by a constant over the number of kept updates, so the length at which it reaches a
+level is computed, whether or not the table goes so far. Without `carry` each request adds that constant anew, and the
+bound falls no further than within one request.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simulator.results.columns import CURVE
+from simulator.results.units import symbol
+
+FIXED = "scheme.sparsifier.beta"
+"""The column of a threshold that stays."""
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """One curve with bounds, at the last length that all its cells have reached; means over cells."""
+
+    name: str
+    initial: float
+    target: float
+    tokens: int
+    runs: float
+    """Of the threshold, by then."""
+    kept: float
+    """Updates."""
+    dropped: float
+    """Mean over kept drafts."""
+    verified_dropped: float
+    one_sided: float
+    papers: float
+    rollback: str
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Guarantee:
+        last = _last(rows)
+        means, first = last.mean(numeric_only=True), last.iloc[0]
+        return cls(
+            name=name_of(first),
+            initial=float(first["scheme.initial"]),
+            target=float(first["scheme.target"]),
+            tokens=int(first["tokens"]),
+            runs=1.0 if first["scheme.carry"] else max(1.0, first["tokens"] / first["workload.output_tokens"]),
+            kept=float(means["kept_updates"]),
+            dropped=float(means["kept_dropped_mass"]),
+            verified_dropped=float(means["verified_dropped_mass"]),
+            one_sided=float(means["one_sided_bound"]),
+            papers=float(means["papers_bound"]),
+            rollback=str(first["scheme.rollback"]),
+        )
+
+    def tokens_to(self, level: float, bound: float) -> str:
+        """From how many tokens on a bound that is `bound` at the last length is at most `level`."""
+        if level <= self.target or (self.runs > 1 and bound > level):
+            return "never"
+        updates = (bound - self.target) * self.kept / self.runs / (level - self.target)
+        return f"{math.ceil(updates * self.tokens / self.kept):,}"
+
+
+def promised(table: pd.DataFrame) -> str:
+    """Means of the dropped mass at the last length beside their bound; "" of nothing."""
+    found = guarantees(table)
+    told = "; ".join(f"{each.name} {each.dropped:.3g} ({each.one_sided:.3g})" for each in found)
+    kept = int(table.groupby("cell")["kept_updates"].max().sum())
+    return (
+        f"Mean dropped mass after {_all(each.tokens for each in found)} tokens (one-sided bound; the target is "
+        f"{_all(each.target for each in found)}): {told}; both bounds asserted after each of {kept:,} kept updates"
+        if found
+        else ""
+    )
+
+
+def meaningful(table: pd.DataFrame) -> str:
+    """From how many tokens on the bounds say something; "" of nothing."""
+    found, fixed = guarantees(table), fixed_means(table)
+    told = []
+    for each in found:
+        below = fixed.get(each.initial)
+        beats = "" if below is None else f", {each.tokens_to(below, each.one_sided)}"
+        one, papers = (each.tokens_to(1.0, bound) for bound in (each.one_sided, each.papers))
+        told.append(f"{each.name} {one} ({papers}){beats}, {each.tokens_to(2 * each.target, each.one_sided)}")
+    fixed_told = " and ".join(f"{mean:.2g} at {beta:g}" for beta, mean in fixed.items())
+    beaten = f", below what a threshold that stays at beta_1 drops ({fixed_told})" if fixed else ""
+    heading = f"Tokens until the one-sided bound (the papers') is below 1{beaten}, within twice the target"
+    return f"{heading}: {'; '.join(told)}" if told else ""
+
+
+def covered(table: pd.DataFrame) -> str:
+    """Of each rollback, the drafts that can be rejected beside those that the guarantee is about; "" of one alone."""
+    found = guarantees(table)
+    last = {each.rollback: each for each in found if each.rollback != "through_rejection"}
+    told = [
+        f"{rollback} {each.verified_dropped:.3g} of verified drafts against {each.dropped:.3g} of kept ones and their "
+        f"bound {each.one_sided:.3g}"
+        for rollback, each in last.items()
+    ]
+    meaning = "Verified drafts are those that can be rejected, kept ones those of the guarantee: by through_rejection"
+    return f"{meaning} they are the same, {', '.join(told)}" if told else ""
+
+
+def guarantees(table: pd.DataFrame) -> list[Guarantee]:
+    """Of the curves with bounds, in order of appearance."""
+    bounded = table[table["one_sided_bound"].notna()]
+    return [Guarantee.of(rows) for _, rows in bounded.groupby(CURVE, sort=False)]
+
+
+def fixed_means(table: pd.DataFrame) -> dict[float, float]:
+    """By the threshold that stays: the mass that it drops, mean at the last length."""
+    if FIXED not in table.columns:
+        return {}
+    rows = table[table["one_sided_bound"].isna() & table[FIXED].notna()]
+    means = {float(beta): _last(rows[rows[FIXED] == beta])["kept_dropped_mass"].mean() for beta in rows[FIXED].unique()}
+    return {beta: float(mean) for beta, mean in means.items()}
+
+
+def name_of(row: pd.Series[float]) -> str:
+    """`eta=0.01 beta_1=0.1`, and what is not the default."""
+    words = [f"{symbol(name)}={row[name]:g}" for name in ("scheme.step", "scheme.initial")]
+    rollback = str(row["scheme.rollback"])
+    words += [] if rollback == "through_rejection" else [rollback]
+    return " ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
+
+
+def _last(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows at the last length that all cells have."""
+    shortest = rows.groupby("cell")["tokens"].max().min()
+    last: pd.DataFrame = rows[rows["tokens"] == shortest]
+    return last
+
+
+def _all(values: Iterable[float]) -> str:
+    return " or ".join(dict.fromkeys(f"{value:,.10g}" for value in values))

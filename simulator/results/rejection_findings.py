@@ -1,0 +1,95 @@
+"""What a table by draft position says of rejections: measured, expected, bounded, and where the bound's slack lies.
+
+Its rows are those of the study `positions`, with a curve. Means are over all verified drafts of a curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.columns import CURVE
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """Of one curve, means over its verified drafts. `deviations`: of all its rejections from the sum of TV(qhat, p)."""
+
+    measured: float
+    expected: float
+    bound: float
+    triangle: float
+    """TV(q, p) + TV(q, qhat) less TV(qhat, p): the two need not add up."""
+    overlap: float
+    """alpha + quantization less TV(q, qhat): likewise."""
+    covering: float
+    """The covering bound less the quantization that took place."""
+    drafts: int
+    deviations: float
+    farthest: float
+    """Of a single cell, in standard deviations."""
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Rejections:
+        drafts = rows["verified_drafts"].to_numpy(dtype=float)
+
+        def mean(*added: str, less: tuple[str, ...] = ()) -> float:
+            value = sum(rows[name].fillna(0.0) for name in added) - sum(rows[name].fillna(0.0) for name in less)
+            return float(np.average(value, weights=drafts))
+
+        cells = rows.drop_duplicates("cell")
+        z, sd = cells["rejections_z"].to_numpy(dtype=float), cells["rejections_sd"].to_numpy(dtype=float)
+        return cls(
+            measured=mean("resampling_per_draft"),
+            expected=mean("tv_qhat"),
+            bound=mean("rejection_bound"),
+            triangle=mean("tv_mismatch", "tv_compression", less=("tv_qhat",)),
+            overlap=mean("dropped_mass", "tv_quantization", less=("tv_compression",)),
+            covering=mean("covering_bound", less=("tv_quantization",)),
+            drafts=int(drafts.sum()),
+            deviations=float((z * sd).sum() / np.sqrt((sd**2).sum())) if sd.any() else 0.0,
+            farthest=float(np.abs(z).max()),
+        )
+
+
+def beside_bound(table: pd.DataFrame) -> str:
+    """Rate, expectation and bound of each curve; "" of nothing."""
+    told = _each(table, lambda found: f"{found.measured:.2f}, {found.expected:.2f}, {found.bound:.3g}")
+    return f"Rejected of the drafts verified, expected (mean TV(qhat, p)), bound: {told}" if told else ""
+
+
+def slack(table: pd.DataFrame) -> str:
+    """Where the slack of each curve's bound lies; "" of nothing."""
+    told = _each(
+        table,
+        lambda found: (
+            f"{found.bound - found.expected:.3g} = {found.triangle:.2f} + {found.overlap:.2f} + {found.covering:.3g}"
+        ),
+    )
+    meaning = "TV(q, p) and TV(q, qhat) not adding up + alpha and quantization not adding up + covering bound unused"
+    return f"Slack of the bound = {meaning}: {told}" if told else ""
+
+
+def martingale(table: pd.DataFrame) -> str:
+    """How far rejections are from the sum of their probabilities; "" of nothing."""
+    found = [Rejections.of(rows) for _, rows in _curves(table)]
+    if not found:
+        return ""
+    cells, drafts = table["cell"].nunique(), sum(each.drafts for each in found)
+    farthest, over_seeds = max(each.farthest for each in found), max(abs(each.deviations) for each in found)
+    return (
+        f"Rejections less the sum of TV(qhat, p): at most {farthest:.2g} sd in each of {cells} cells, {over_seeds:.2g} "
+        f"over all seeds of a curve; TV(qhat, p) <= TV(q, p) + alpha + covering bound asserted of {drafts:,} drafts"
+    )
+
+
+def _each(table: pd.DataFrame, told: Callable[[Rejections], str]) -> str:
+    return "; ".join(f"{curve} {told(Rejections.of(rows))}" for curve, rows in _curves(table))
+
+
+def _curves(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    reached = table[table["verified_drafts"] > 0]
+    return [(str(curve), rows) for curve, rows in reached.groupby(CURVE, sort=False)]

@@ -1,0 +1,39 @@
+"""What is said of times that were measured, on times that are made up."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from simulator.results.time_findings import against_conformal, times_of_softmax
+
+AXIS = "models.pair.size"
+
+
+def table() -> pd.DataFrame:
+    times = {("top_k", None): (2.0, 4.0), ("conformal", 16): (0.5, 0.4), ("conformal", 4096): (1.0, 1.6)}
+    return pd.DataFrame(
+        [
+            {"scheme.sparsifier.kind": kind, "tokens": tokens, AXIS: size, "seed": seed}
+            | {"sparsifying_over_softmax": time + 0.1 * (2 * seed - 1), "support_size": 1200.0}
+            for (kind, tokens), pair in times.items()
+            for size, time in zip((1_000, 150_000), pair, strict=True)
+            for seed in (0, 1)
+        ]
+    )
+
+
+def test_times_are_means_over_seeds_at_the_largest_vocabulary_quickest_first() -> None:
+    told = "conformal after 16 tokens 0.4 (1,200), conformal after 4,096 tokens 1.6 (1,200), top_k 4 (1,200)"
+    assert f"at V = 150,000: {told}; measured" in times_of_softmax(table(), AXIS)
+
+
+def test_the_conformal_threshold_is_compared_where_it_keeps_most() -> None:
+    said = against_conformal(table(), AXIS)
+    assert said.startswith("Time of conformal after 4,096 tokens as a multiple")
+    assert said.endswith("at V = 1,000 0.5 of top_k; at V = 150,000 0.4 of top_k")
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    assert times_of_softmax(table(), None) == against_conformal(pd.DataFrame(), AXIS) == ""
+    alone = table()[lambda rows: rows["scheme.sparsifier.kind"] == "top_k"]
+    assert against_conformal(alone, AXIS) == ""
