@@ -38,7 +38,7 @@ SCENARIO = Scenario(
     },
     axis="tokens",
     seeds=2,
-    quick=Quick(base={"workload.requests": 4}, seeds=1),
+    quick=Quick(base={"workload.requests": 2}, seeds=1),
     headlines=("kept_dropped_mass",),
     figures=("convergence",),
     findings=(Promised(), Meaningful(), Covered()),

@@ -12,6 +12,11 @@ from scenarios import Quick, Scenario, script
 from scenarios.command.rejection_questions import BesideBound, Martingale, Slack
 
 FREE = {"budget_bits": None, "max_drafts": 4}
+SCHEMES = [
+    {"kind": "dense", **FREE},
+    *({"kind": "k_sqs", "k": k, **FREE} for k in (3, 32)),
+    *({"kind": "c_sqs", "initial": beta, **FREE} for beta in (0.1, 0.01)),
+]
 
 SCENARIO = Scenario(
     name="resampling",
@@ -24,18 +29,12 @@ SCENARIO = Scenario(
         "workload.output_tokens": 16,
         "uplink.rate.bps": 10e6,
     },
-    grid={
-        "scheme": [
-            {"kind": "dense", **FREE},
-            *({"kind": "k_sqs", "k": k, **FREE} for k in (3, 32)),
-            *({"kind": "c_sqs", "initial": beta, **FREE} for beta in (0.1, 0.01)),
-        ],
-    },
+    grid={"scheme": SCHEMES},
     axis="position",
     seeds=6,
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 12},
-        grid={"scheme": ["dense", "k_sqs", "c_sqs"]},
+        grid={"scheme": SCHEMES[::2]},
         seeds=2,
     ),
     headlines=("resampling_per_draft", "tv_qhat", "rejection_bound"),

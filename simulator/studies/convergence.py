@@ -29,7 +29,7 @@ from simulator.studies.study import Answer, Study
 from simulator.studies.threshold_adversary import dropped_at_worst
 
 FIRST_TOKENS: Final = 16
-"""Rows are at this many output tokens of a device, and at each doubling."""
+"""Rows are at this many output tokens of a device, or half of those that it comes to, and at each doubling."""
 
 
 class Convergence(Study):
@@ -39,9 +39,12 @@ class Convergence(Study):
         conformal, seen = _conformal(_uncapped(cell)), RoundsSeen()
         listening = seen if observer is None else Together(observer, seen)
         result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
-        followed = [
-            list(_rows(Followed(conformal, cell.models.pair.vocabulary), rounds)) for rounds in seen.devices.values()
-        ]
+        devices = list(seen.devices.values())
+        shortest = min((sum(round_.tokens for round_ in rounds) for rounds in devices), default=0)
+        first = max(1, min(FIRST_TOKENS, shortest // 2))
+        followed = [list(_rows(Followed(conformal, cell.models.pair.vocabulary), rounds, first)) for rounds in devices]
+        if not followed:
+            raise ConfigError("workload: no request is answered, so there is no text to follow")
         return Answer([_mean(rows) for rows in zip(*followed, strict=False)], result.requests)
 
 
@@ -139,8 +142,8 @@ class Followed:
         return float(sum(dropped[run.updates] for run in self.runs))
 
 
-def _rows(device: Followed, rounds: Sequence[SeenRound]) -> Iterator[dict[str, float]]:
-    due = FIRST_TOKENS
+def _rows(device: Followed, rounds: Sequence[SeenRound], due: int) -> Iterator[dict[str, float]]:
+    """At `due` tokens and at each doubling."""
     for round_ in rounds:
         device.go_on(round_)
         if device.tokens >= due:

@@ -46,11 +46,19 @@ class Store:
     """One result directory, opened for one list of cells. Raises ConfigError where it cannot be used."""
 
     def __init__(
-        self, out: Path, cells: Sequence[Cell], overwrite: bool, keep: Collection[str] = (), asked: str = ""
+        self,
+        out: Path,
+        cells: Sequence[Cell],
+        overwrite: bool,
+        keep: Collection[str] = (),
+        asked: str = "",
+        *,
+        deterministic: bool = True,
     ) -> None:
         """`keep`: files in `out` that are the caller's: they are no results, and stay where results are overwritten.
-        `asked`: what is asked of the cells."""
+        `asked`: what is asked of the cells; `deterministic`: whether the answer is the same each time."""
         self.out = out
+        self._deterministic = deterministic
         self._cells = cells
         self._identity = identity(cells, asked)
         self._started = time.time()
@@ -143,6 +151,7 @@ class Store:
         manifest = {
             "identity": self._identity,
             "finished": finished,
+            "deterministic": self._deterministic,
             "cells": [cell.id for cell in self._cells],
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),

@@ -71,14 +71,14 @@ def sweep(
     this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
     """
     crew = crew_of(workers, cluster)
-    study(asking)
+    deterministic = study(asking).deterministic
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
     prepare_pairs(cells)
     if out is None:
         return _grown(cells, growth, partial(_run, asking, crew, None, progress or _silent))[1]
     asked = asking if growth is None else f"{asking}, {growth.rule}"
-    store = Store(Path(out).resolve(), cells, overwrite, keep, asked)
+    store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
     if not store.finished:
         try:
             grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))

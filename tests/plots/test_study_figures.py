@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import plots
 
 
-def drawn(name: str, table: pd.DataFrame, axis: str) -> Figure:
+def drawn(name: str, table: pd.DataFrame, axis: str | None) -> Figure:
     figure = plots.draw(name, table, axis)
     assert figure is not None
     figure.canvas.draw()
@@ -100,6 +100,8 @@ def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
     )
     (ax,) = drawn("sparsifying_time", table, "models.pair.size").axes
     assert ax.get_legend_handles_labels()[1] == ["the softmax itself", "top_k", "conformal, 4,096 tokens"]
+    (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
+    assert [text.get_text() for text in still.get_yticklabels()] == ["top_k", "conformal, 4,096 tokens"]
     curves = [each for each in ax.containers if isinstance(each, ErrorbarContainer)]
     assert [list(each.lines[0].get_ydata()) for each in curves] == [[2.0, 2.0], [0.5, 0.5]]
 

@@ -178,6 +178,17 @@ def test_a_request_that_is_not_answered_leaves_nothing_to_the_threshold() -> Non
     assert answer.rows[-1]["tokens"] <= least * TOKENS + 4
 
 
+def test_a_text_of_a_few_tokens_has_rows_from_its_half_on() -> None:
+    short = rows(cell(conformal(), workload=asked(1, output_tokens=10, requests=1)))
+    assert [row["tokens"] for row in short] == [5, 10]
+
+
+def test_where_nothing_is_answered_there_is_nothing_to_follow() -> None:
+    late = asked(1, output_tokens=TOKENS, deadline_s=0.01)
+    with pytest.raises(ConfigError, match="workload: no request is answered"):
+        rows(cell(conformal(), workload=late))
+
+
 class ForgetsNothing(KeepConformal):
     """Keeps all updates of a round, whatever its rule says."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from cells import cell
 
 from channels.codec.conformal import Conformal
 from kinds import ConfigError
+from simulator import sweep
 from simulator.decoding.decoder import load
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
@@ -56,8 +59,11 @@ def test_the_softmax_it_is_compared_with_is_one() -> None:
     np.testing.assert_allclose(softmax(logits), [weight / sum(weights) for weight in weights], rtol=1e-12)
 
 
-def test_it_says_that_equal_cells_have_unequal_answers() -> None:
-    assert not study("sparsifying_time").deterministic and study("simulation").deterministic
+@pytest.mark.parametrize(("asking", "deterministic"), [("sparsifying_time", False), ("positions", True)])
+def test_results_say_whether_equal_cells_have_equal_answers(asking: str, deterministic: bool, tmp_path: Path) -> None:
+    sweep([cell("k_sqs")], tmp_path / "out", asking=asking)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["deterministic"] is study(asking).deterministic is deterministic
 
 
 def test_a_scheme_that_keeps_nothing_of_a_law_is_refused() -> None:
