@@ -12,6 +12,9 @@ NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth",
     "paper",
     "bandwidth_by_temperature",
+    "resampling",
+    "conformal",
+    "conformal_time",
     "thresholds",
     "lattices",
     "scaling",
@@ -25,9 +28,6 @@ NAMES: tuple[str, ...] = (
     "batching",
     "outage",
     "capacity",
-    "resampling",
-    "conformal",
-    "conformal_time",
 )
 
 
