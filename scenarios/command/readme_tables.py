@@ -10,6 +10,7 @@ from pathlib import Path
 from scenarios.command.registry import NAMES, scenario
 from simulator.results.columns import BREAKDOWN_PARTS
 from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
 
 README = Path(__file__).parents[2] / "README.md"
@@ -22,6 +23,7 @@ def tables() -> dict[str, str]:
         "scenarios": _scenarios(),
         "metrics": _table("metric", {metric.name: metric.meaning for metric in METRICS.values()}),
         "breakdown": _table("part of the latency", {part.name: part.meaning for part in BREAKDOWN_PARTS}),
+        "studies": _table("of a study", {**STUDY_KEYS, **STUDY_METRICS}),
     }
 
 
