@@ -23,7 +23,7 @@ TERMS: Final = (
     ("covering_bound", "covering bound", "#F7F7F7", "////"),
 )
 """Of the bound, from below: column, label, colour, hatch; lighter from term to term, for grey."""
-_TOP, _BAR = 1.16, 0.62
+_TOP, _BAR = 1.26, 0.62
 COLUMNS: Final = 3
 """Panels side by side, at most."""
 
@@ -81,5 +81,5 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
     ax.grid(axis="x", visible=False)
     for x, bound in zip(at, rows["rejection_bound"], strict=True):
         if bound > 1:
-            text = ax.text(x, 1.075, f"{bound:.3g}", ha="center", va="center", fontsize=8)
+            text = ax.text(x, 1.2, f"{bound:.3g}", ha="center", va="center", fontsize=8)
             text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.0})

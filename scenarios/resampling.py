@@ -26,7 +26,7 @@ SCENARIO = Scenario(
     study="positions",
     base={
         "workload.requests": 7,  # of each of 6 seeds: all 42 prompts, once
-        "workload.output_tokens": 16,
+        "workload.output_tokens": 14,
         "uplink.rate.bps": 10e6,
     },
     grid={"scheme": SCHEMES},

@@ -50,8 +50,8 @@ class Observer:
         """A round has closed."""
 
     def on_drafts(self, request: Request, notes: OpenRound) -> None:
-        """It had these notes: `sent`, what the edge knows of each draft, and `verified`, with what is measured of those
-        that were judged."""
+        """The drafts of the round that has just closed, in its notes: `sent` has what the edge knows of each,
+        `verified` what is measured of those that were judged."""
 
     def on_request(self, request: Request, share: float) -> None:
         """A request has ended; `share` of those to come have."""
