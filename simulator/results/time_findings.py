@@ -29,9 +29,11 @@ def times_of_softmax(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def against_conformal(table: pd.DataFrame, axis: str | None) -> str:
-    """The conformal threshold's time over each other's at both ends of the axis, at its longest; "" where it is not."""
+    """The conformal threshold's time over each other's at both ends of the axis, after most tokens; "" without it."""
+    if "tokens" in table.columns:
+        table = table[table["tokens"].isna() | (table["tokens"] == table["tokens"].max())]
     ratios = _by_name(table, axis, RATIO)
-    last = [name for name in ratios.columns if name.startswith(CONFORMAL)][-1:]
+    last = [name for name in ratios.columns if name.startswith(CONFORMAL)]
     others = [name for name in ratios.columns if not name.startswith(CONFORMAL)]
     if axis is None or not last or not others:
         return ""

@@ -53,7 +53,7 @@ def _laws(cell: Cell) -> Sequence[Floats]:
 
 def _rows(scheme: DraftScheme, laws: Sequence[Floats]) -> Iterator[dict[str, float]]:
     state, done = scheme.entry(None), 0
-    if not state:
+    if scheme.advance(laws[0], state) == state:
         yield _row(scheme, laws, state)
         return
     for tokens in TOKENS:

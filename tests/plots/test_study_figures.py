@@ -91,19 +91,29 @@ def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it
         assert "target" in lines
 
 
+NAMES = ["top_k", "conformal, 16 tokens", "conformal, 4096 tokens"]
+
+
 def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
     table = pd.DataFrame(
         {"curve": curve, "scheme.kind": "composed", "models.pair.size": size, "sparsifying_over_softmax": ratio}
         | {"sparsifying_over_softmax_ci95": math.nan}
-        for curve, ratio in (("composed sparsifier=top_k", 2.0), ("composed sparsifier=conformal tokens=4096.0", 0.5))
+        for curve, ratio in (
+            ("composed sparsifier=top_k", 2.0),
+            ("composed sparsifier=conformal tokens=16.0", 0.2),
+            ("composed sparsifier=conformal tokens=4096.0", 0.5),
+        )
         for size in (1_000, 100_000)
     )
     (ax,) = drawn("sparsifying_time", table, "models.pair.size").axes
-    assert ax.get_legend_handles_labels()[1] == ["the softmax itself", "top_k", "conformal, 4,096 tokens"]
+    assert ax.get_legend_handles_labels()[1] == ["the softmax itself", *NAMES]
     (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
-    assert [text.get_text() for text in still.get_yticklabels()] == ["top_k", "conformal, 4,096 tokens"]
+    assert [text.get_text() for text in still.get_yticklabels()] == NAMES
     curves = [each for each in ax.containers if isinstance(each, ErrorbarContainer)]
-    assert [list(each.lines[0].get_ydata()) for each in curves] == [[2.0, 2.0], [0.5, 0.5]]
+    assert [list(each.lines[0].get_ydata()) for each in curves] == [[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]
+    top_k, early, late = (each.lines[0] for each in curves)
+    assert early.get_color() == late.get_color() != top_k.get_color()
+    assert early.get_linestyle() != late.get_linestyle()
 
 
 @pytest.mark.parametrize("name", ["positions", "convergence", "sparsifying_time"])

@@ -10,7 +10,10 @@ AXIS = "models.pair.size"
 
 
 def table() -> pd.DataFrame:
-    times = {("top_k", None): (2.0, 4.0), ("conformal", 16): (0.5, 0.4), ("conformal", 4096): (1.0, 1.6)}
+    times = {
+        ("top_k", None): (2.0, 4.0), ("conformal", 16): (0.5, 0.4), ("conformal", 4096): (1.0, 1.6),
+        ("running_quantile", 16): (9.0, 9.0), ("running_quantile", 4096): (4.0, 8.0),
+    }  # fmt: skip
     return pd.DataFrame(
         [
             {"scheme.sparsifier.kind": kind, "tokens": tokens, AXIS: size, "seed": seed}
@@ -23,14 +26,15 @@ def table() -> pd.DataFrame:
 
 
 def test_times_are_means_over_seeds_at_the_largest_vocabulary_quickest_first() -> None:
-    told = "conformal after 16 tokens 0.4 (1,200), conformal after 4,096 tokens 1.6 (1,200), top_k 4 (1,200)"
-    assert f"at V = 150,000: {told}; measured" in times_of_softmax(table(), AXIS)
+    told = "conformal after 16 tokens 0.4 (1,200), conformal after 4,096 tokens 1.6 (1,200), top_k 4 (1,200), "
+    assert f"at V = 150,000: {told}running_quantile after 4,096 tokens 8" in times_of_softmax(table(), AXIS)
 
 
 def test_the_conformal_threshold_is_compared_where_it_keeps_most() -> None:
     said = against_conformal(table(), AXIS)
     assert said.startswith("Time of conformal after 4,096 tokens as a multiple")
-    assert said.endswith("at V = 1,000 0.5 of top_k; at V = 150,000 0.4 of top_k")
+    quantile = "of running_quantile after 4,096 tokens"
+    assert said.endswith(f"at V = 1,000 0.5 of top_k, 0.25 {quantile}; at V = 150,000 0.4 of top_k, 0.2 {quantile}")
 
 
 def test_nothing_is_said_of_nothing() -> None:
