@@ -73,7 +73,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
             at, rows["verified_dropped_mass"], color="#CC79A7", linewidth=1.1, marker="x", markersize=4,
             label="measured, verified drafts",
         )  # fmt: skip
-    half = rows["kept_dropped_mass" + CI_SUFFIX].fillna(0.0)
+    half = rows["kept_dropped_mass" + CI_SUFFIX].where(rows["n"] > 2, 0.0).fillna(0.0)  # of two seeds it tells nothing
     ax.errorbar(
         at, rows["kept_dropped_mass"], yerr=half, color="#000000", linewidth=0.9, marker="o", markersize=3.6,
         capsize=2, elinewidth=0.9, label="measured, kept drafts",

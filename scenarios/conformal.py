@@ -39,7 +39,7 @@ SCENARIO = Scenario(
     axis="tokens",
     seeds=2,
     quick=Quick(base={"workload.requests": 2}, seeds=1),
-    headlines=("kept_dropped_mass",),
+    headlines=(),
     figures=("convergence",),
     findings=(Promised(), Meaningful(), Covered()),
 )

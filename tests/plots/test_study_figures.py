@@ -55,10 +55,10 @@ def test_a_bound_above_1_is_cut_and_its_value_written() -> None:
     assert texts == [[], ["120", "120"]] and figure.axes[1].get_ylim()[1] < 1.5
 
 
-def convergence() -> pd.DataFrame:
+def convergence(seeds: int = 3) -> pd.DataFrame:
     rows = [
         {"curve": f"c{start}{rollback}", "scheme.kind": "c_sqs", "scheme.step": 0.01, "scheme.initial": start}
-        | {"scheme.target": 1e-3, "scheme.rollback": rollback, "scheme.carry": True, "tokens": tokens, "n": 2}
+        | {"scheme.target": 1e-3, "scheme.rollback": rollback, "scheme.carry": True, "tokens": tokens, "n": seeds}
         | {"kept_dropped_mass": 1 / tokens, "kept_dropped_mass_ci95": 0.1 / tokens, "papers_bound": 90 / tokens}
         | {"verified_dropped_mass": (2 if rollback == "accepted_only" else 1) / tokens}
         | {"one_sided_bound": 9 / tokens, "adversarial_dropped_mass": 8 / tokens}
@@ -92,6 +92,15 @@ def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it
 
 
 NAMES = ["top_k", "conformal, 16 tokens", "conformal, 4096 tokens"]
+
+
+def test_an_interval_over_two_seeds_is_left_out() -> None:
+    for seeds, share in ((2, 0.0), (3, 0.1)):
+        table = convergence(seeds)
+        panel = drawn("convergence", table, "tokens").axes[0]
+        (measured,) = [each for each in panel.containers if isinstance(each, ErrorbarContainer)]
+        mean, upper = (np.asarray(line.get_ydata(), dtype=float) for line in (measured.lines[0], measured.lines[1][1]))
+        np.testing.assert_allclose(upper, (1 + share) * mean)
 
 
 def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
