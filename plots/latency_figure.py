@@ -40,6 +40,7 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     upright(ax, METRIC, ends.dropna().tolist(), "latency per output token")
     ax.set_title(f"Latency per token against {title(axis)}", loc="left")
     if SETTING in shown and (shown[SETTING] == FIXED).any():
-        ax.plot([], [], color="#777777", linestyle=(0, (1, 1.2)), linewidth=1.0, label="dotted: the grid's own setting")
+        label = f"one setting at every {title(axis)}"
+        ax.errorbar([], [], color="#777777", linestyle=(0, (1, 1.2)), linewidth=1.0, label=label)
     outside_legend(figure, ax)
     return figure
