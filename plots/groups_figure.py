@@ -24,7 +24,8 @@ PANELS = (
     (BITS, "payload bits per token"),
     ("latency_per_token_s", "latency per token"),
 )
-_LOG_FROM = 20.0
+_LOG_FROM, _DECADES_FROM = 20.0, 200.0
+"""Values that span these ratios or more: on a logarithmic scale, and with a tick a decade at most."""
 
 
 def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
@@ -69,7 +70,8 @@ def _spread(ax: Axes, values: Sequence[float]) -> None:
         ticks = ax.xaxis.get_major_formatter()
         ax.set_xscale("log")
         ax.set_xlim(min(values) / 1.6, max(values) * 1.6)
-        ax.xaxis.set_major_locator(LogLocator(numticks=4))
+        decades = max(values) / min(values) >= _DECADES_FROM
+        ax.xaxis.set_major_locator(LogLocator(numticks=4) if decades else LogLocator(subs=(1.0, 3.0)))
         ax.xaxis.set_major_formatter(ticks)
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:

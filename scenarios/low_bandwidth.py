@@ -3,9 +3,8 @@
     sqsim run low_bandwidth            or            python -m scenarios.low_bandwidth
 
 A thin uplink beside a fast downlink, a geostationary satellite both ways, LoRaWAN in Europe with its silence of 99
-times the airtime, and Iridium's short bursts (sources: channels/link/presets.py). Useful is what a person can read
-along, and what beats decoding in the cloud. Each scheme has the draft length that serves it best on each link;
-`edge_only` needs no link, but its text is the drafter's and not the verifier's.
+times the airtime, Iridium's short bursts (sources: channels/link/presets.py). Useful is what a person can read along,
+and what beats decoding in the cloud. `edge_only` needs no link, but its text is the drafter's, not the verifier's.
 """
 
 from __future__ import annotations
@@ -48,6 +47,7 @@ SCENARIO = Scenario(
         best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("useful",),
+    assumed="LoRaWAN devices always listen (class C), Iridium replies in the session that is open.",
     findings=(
         Reading(RATE, by=KIND), Beating("cloud_only", RATE, by=KIND, without=("edge_only",)),
         Fastest(RATE, by=KIND, without=("edge_only",)),
