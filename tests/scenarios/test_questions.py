@@ -89,7 +89,7 @@ def test_a_table_without_the_factors_has_no_answer(question: Shares | BestMoves 
 def test_groups_are_told_one_after_another() -> None:
     table = links()
     told = Levels("edge_only", "tv_output", note="lossy").told(table, LINK)
-    assert told == "tv output, edge_only: 0.3 ± 0 (lossy)"
+    assert told == "TV output, edge_only: 0.3 ± 0 (lossy)"
     told = Differences("coupled", ("cloud_only", "edge_only"), "latency_per_token_s", LINK).told(table, LINK)
     assert told.startswith("latency per token, coupled against cloud_only: thin 50 50.00% ± 0.00% lower, thin 10000 33")
     assert "; coupled against edge_only: thin 50 4900.00% ± 0.00% higher" in told
