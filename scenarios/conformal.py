@@ -19,7 +19,7 @@ REQUEST_TOKENS = 128
 SCENARIO = Scenario(
     name="conformal",
     summary="After how many tokens does the conformal threshold's guarantee say anything, and how far off is it?",
-    minutes=4,
+    minutes=5,
     study="convergence",
     base={
         "models.pair": "sotu",

