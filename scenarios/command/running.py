@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kinds import ConfigError
 from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, choices_table, summarised, to_show
 from scenarios.command.derived_axis import along
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
@@ -91,10 +92,15 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
     folder = means.out / TUNING
     if not folder.is_dir():
         make_way(means.out, means.overwrite)
-    progress_of = progress.part("tuning")
-    trials = sweep(
-        choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=progress_of
-    )
+    created, progress_of = not means.out.exists(), progress.part("tuning")
+    try:
+        trials = sweep(
+            choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=progress_of
+        )
+    except ConfigError:
+        if created and not folder.exists():
+            means.out.rmdir()
+        raise
     return choosing.choices(trials)
 
 
