@@ -83,7 +83,7 @@ class AtEqual:
 class KeepsItsWord:
     """Is each qhat within its quantizer's bound, and each packet as long as it states?"""
 
-    metric: str = "largest_gap_bits"
+    metric: str = "largest_excess_bits"
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.units import quantity
@@ -93,8 +93,12 @@ class KeepsItsWord:
         within = (
             "Each qhat is within its quantizer's bound" if shares.max() <= 1 + 1e-9 else "Some qhat exceed their bound"
         )
-        gap = quantity(float(table[self.metric].max()), self.metric)
-        return f"{within} (largest TV(q, qhat) / bound: {told}), and each packet within {gap} of what it states."
+        longer, shorter = (quantity(float(table[name].max()), name) for name in (self.metric, "largest_saving_bits"))
+        few = int((table["largest_saving_bits"] > 2).sum())
+        return (
+            f"{within} (largest TV(q, qhat) / bound: {told}). No packet is more than {longer} longer than it states; "
+            f"in {few} of {len(table)} cells one is more than 2 bit shorter, by {shorter} at most."
+        )
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,8 @@ class DenseOvertakes:
         if not told:
             return ""
         return (
-            "A dense packet is shorter from this K on, or, where only ids with a count are sent, from so many of them "
-            f"(drafts here have): {'; '.join(told)}."
+            "A dense packet is the shorter one from this K / where only ids with a count are sent, from so many of "
+            f"them (drafts here have): {'; '.join(told)}."
         )
 
     @staticmethod
@@ -122,7 +126,7 @@ class DenseOvertakes:
         for ell in sorted(rows[RESOLUTION].astype(int).unique()):
             size, counts = shorter_from_size(vocabulary, ell), shorter_from_counts(vocabulary, ell)
             had = rows.loc[rows[RESOLUTION] == ell, "coded_size"].max()
-            told.append(f"{size or 'none'} or {counts or 'none'} ({had:.0f}) at ell={ell}")
+            told.append(f"{size or 'none'} / {counts or 'none'} ({had:.0f}) at ell={ell}")
         return f"V={vocabulary:,}: {', '.join(told)}"
 
 

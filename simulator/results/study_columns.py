@@ -22,7 +22,9 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "coded_bits_per_draft": "length of a packet with one draft, before padding to bytes, mean over drafts",
     "stated_bits_per_draft": "log2 of what the code enumerative chooses among to write that packet: drafts in it, "
     "size, support, codeword and id, mean over drafts",
-    "largest_gap_bits": "|length of a packet - what it states|, largest over drafts",
+    "largest_excess_bits": "length of a packet - what it states, largest over drafts",
+    "largest_saving_bits": "what a packet states - its length, largest over drafts; one that is much shorter takes all "
+    "of the lowest places of a list",
     "paper_bits_per_draft": "the paper's count: log2 C(V, K) + log2 of the quantizer's codewords on K tokens + "
     "ceil(log2 V) for the id, and ceil(log2 V) for K where it varies, mean over drafts",
     "kept_updates": "drafts so far whose updates of the threshold were kept; without one, those that were verified",

@@ -46,11 +46,12 @@ class _Measured(NamedTuple):
     rejection_bound: float
     coded_bits_per_draft: float
     stated_bits_per_draft: float
-    largest_gap_bits: float
+    largest_excess_bits: float
+    largest_saving_bits: float
     paper_bits_per_draft: float
 
 
-_LARGEST: Final = frozenset({"largest_bound_share", "largest_gap_bits"})
+_LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits", "largest_saving_bits"})
 """The largest over all drafts; of the others the mean."""
 _LONGER_BITS = 2
 """No packet may be this much longer than it states."""
@@ -115,7 +116,8 @@ def _measured(
         rejection_bound=float(rejection_bound),
         coded_bits_per_draft=bits,
         stated_bits_per_draft=stated,
-        largest_gap_bits=abs(bits - stated),
+        largest_excess_bits=bits - stated,
+        largest_saving_bits=stated - bits,
         paper_bits_per_draft=_paper_bits(scheme, proposal, vocabulary),
     )
 

@@ -70,8 +70,8 @@ def lattices() -> pd.DataFrame:
         (49152, "lattice", 10.0, 4.0, 70.0, 0.7, 0.8, 0.2, 3.4),
     ]
     names = ["vocabulary", QUANTIZER, "scheme.quantizer.resolution", "scheme.sparsifier.k", BITS, REJECTED]
-    names += ["largest_bound_share", "largest_gap_bits", "coded_size"]
-    return pd.DataFrame(rows, columns=names).assign(cell="x", seed=0, curve="x")
+    names += ["largest_bound_share", "largest_excess_bits", "coded_size"]
+    return pd.DataFrame(rows, columns=names).assign(cell="x", seed=0, curve="x", largest_saving_bits=[0.5, 17.76, 0, 0])
 
 
 def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
@@ -79,14 +79,17 @@ def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
     assert said.startswith(
         "Each qhat is within its quantizer's bound (largest TV(q, qhat) / bound: lattice 0.990, dual 0.450)"
     )
-    assert said.endswith("each packet within 0.9 bit of what it states.")
+    assert said.endswith(
+        "No packet is more than 0.9 bit longer than it states; in 1 of 4 cells one is more than 2 bit shorter, "
+        "by 17.8 bit at most."
+    )
     beyond = lattices().assign(largest_bound_share=1.01)
     assert KeepsItsWord().told(beyond, None).startswith("Some qhat exceed their bound")
 
 
 def test_where_a_dense_packet_is_the_shorter_one_is_said_for_each_vocabulary_and_resolution() -> None:
     said = DenseOvertakes().told(lattices(), None)
-    ten, hundred = (f"{shorter_from_size(1024, ell)} or {shorter_from_counts(1024, ell)}" for ell in (10, 100))
+    ten, hundred = (f"{shorter_from_size(1024, ell)} / {shorter_from_counts(1024, ell)}" for ell in (10, 100))
     assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in said
     assert DenseOvertakes().told(lattices()[lambda rows: rows[QUANTIZER] == "dual"], None) == ""
 

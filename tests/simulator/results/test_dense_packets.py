@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -24,6 +27,28 @@ def test_the_least_size_is_that_of_a_scan(vocabulary: int, resolution: int) -> N
         if paper_bits(vocabulary, size, resolution) > dense_bits(vocabulary, resolution)
     ]
     assert shorter_from_size(vocabulary, resolution) == (longer[0] if longer else None)
+
+
+@pytest.mark.parametrize("vocabulary", [3, 6, 40, 1_024])
+@pytest.mark.parametrize("resolution", [1, 2, 5, 12, 30])
+def test_the_least_number_of_counts_is_that_of_integers(vocabulary: int, resolution: int) -> None:
+    """(numbers of ids) (subsets) (positive counts), each alike, against all compositions of ell over V."""
+    most = min(vocabulary, resolution)
+    dense = math.comb(resolution + vocabulary - 1, resolution)
+    longer = [
+        size
+        for size in range(1, most + 1)
+        if most * math.comb(vocabulary, size) * positive_counts(size, resolution) > dense
+    ]
+    assert shorter_from_counts(vocabulary, resolution) == (longer[0] if longer else None)
+
+
+@cache
+def positive_counts(size: int, total: int) -> int:
+    """Vectors of so many positive counts with this sum, by their last."""
+    if size == 1:
+        return int(total > 0)
+    return sum(positive_counts(size - 1, total - last) for last in range(1, total))
 
 
 def bits(vocabulary: int, resolution: int, size: int, support: str, positive: int | None = None) -> int:

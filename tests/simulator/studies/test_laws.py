@@ -108,7 +108,8 @@ class SlowLaws:
             "rejection_bound": one.rejection_bound(p),
             "coded_bits_per_draft": bits,
             "stated_bits_per_draft": stated,
-            "largest_gap_bits": abs(bits - stated),
+            "largest_excess_bits": bits - stated,
+            "largest_saving_bits": stated - bits,
             "paper_bits_per_draft": self._paper(len(kept)),
         }
 
