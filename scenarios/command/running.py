@@ -98,7 +98,7 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
             choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=progress_of
         )
     except ConfigError:
-        if created and not folder.exists():
+        if created and means.out.is_dir() and not any(means.out.iterdir()):
             means.out.rmdir()
         raise
     return choosing.choices(trials)
