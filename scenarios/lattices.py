@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from scenarios import AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin, Quick, Scenario, script
 
-MADE = {"kind": "synthetic", "size": 150_000, "contexts": 32, "entropy_bits": 4.9, "distance": 0.55}
+MADE = {"kind": "synthetic", "size": 150_000, "contexts": 32, "entropy_bits": 4.9, "distance": 0.2}
 RESOLUTIONS = [10, 30, 100, 300, 1000]
 SIZES = [2, 4, 8, 16, 32, 64, 128, 256]
 SENT = {"kind": "enumerative", "size": "sent"}
@@ -42,8 +42,8 @@ SCENARIO = Scenario(
         grid={"models.pair": ["sotu"], "scheme": schemes(RESOLUTIONS[::2], SIZES[:6:2])},
     ),
     study="laws",
-    assumed="the laws of V = 150,000 are made, all with the entropy and the TV(q, p) that SmolLM2's have on average at "
-    "temperature 1: 4.9 bits and 0.55",
+    assumed="the laws of V = 150,000 are made: 4.9 bits each, SmolLM2's mean entropy at temperature 1, and a TV(q, p) "
+    "of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.55 would outrank the verifier's",
     headlines=(),
     tables=(LeastWithin(REJECTED, BITS, [50, 100, 200, 400, 800, 1600], by="vocabulary"),),
     figures=("pareto",),

@@ -29,7 +29,7 @@ KEPT = [{"kind": kind, name: value, **rest} for kind, (name, values, rest) in SW
 C_SQS = [{"kind": "conformal", "step": 1e-3, "target": 5e-4, "initial": beta} for beta in LEAST]
 C_SQS += [
     {"kind": "conformal", "step": step, "target": target, "initial": beta, "carry": True}
-    for step in (3e-3, 0.01, 0.03)
+    for step in (0.01, 0.03)
     for beta, target in zip(LEAST, DROPPED, strict=True)
 ]
 BITS, REJECTED = "coded_bits_per_draft", "tv_qhat"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class Laws(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         scheme = drafts_from_law(cell)
-        drafts = np.array(list(_drafts(cell.seed, scheme, _LAST.of(cell))))
+        drafts = np.array(list(_drafts(cell.seed, scheme, _texts(cell, memory))))
         row = {
             name: float(values.max() if name in _LARGEST else values.mean())
             for name, values in zip(_Measured._fields, drafts.T, strict=True)
@@ -152,21 +153,17 @@ def _log2_codewords(quantizer: OnWire, size: int) -> float:
     return math.log2(quantizer.rule.codewords(size))
 
 
-class _Texts:
-    """Those that were asked for last in this process."""
-
-    def __init__(self) -> None:
-        self._id = ""
-        self._texts: list[VerifierText] = []
-
-    def of(self, cell: Cell) -> list[VerifierText]:
-        if self._id != _texts_id(cell):
-            self._texts = []
-            self._texts, self._id = verifier_texts(cell), _texts_id(cell)
-        return self._texts
+_TEXTS: WeakKeyDictionary[Memory, dict[str, list[VerifierText]]] = WeakKeyDictionary()
+"""Of the cells that share a memory; gone with it."""
 
 
-_LAST = _Texts()
+def _texts(cell: Cell, memory: Memory) -> list[VerifierText]:
+    """Made for the first cell that asks, kept for the others."""
+    known = _TEXTS.setdefault(memory, {})
+    name = _texts_id(cell)
+    if name not in known:
+        known[name] = verifier_texts(cell)
+    return known[name]
 
 
 def _texts_id(cell: Cell) -> str:

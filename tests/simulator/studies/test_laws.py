@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,3 +239,16 @@ def test_a_packet_that_is_longer_than_it_states_is_caught(monkeypatch: pytest.Mo
     monkeypatch.setattr(laws, "stated_bits", lambda drafts, format: 3.0)
     with pytest.raises(AssertionError, match="a packet is longer than it states"):
         row(cell(SCHEMES["top_k"]))
+
+
+def test_texts_are_made_once_for_cells_that_share_a_memory_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, make = list[Cell](), laws.verifier_texts
+    monkeypatch.setattr(laws, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
+    memory, kept = Memory(), len(laws._TEXTS)
+    for name, seed in (("k_sqs", 0), ("dense", 0), ("k_sqs", 1), ("dense", 0)):
+        study("laws").ask(cell(SCHEMES[name], seed), memory, None, None)
+    assert [each.seed for each in made] == [0, 1]
+    assert len(laws._TEXTS) == kept + 1
+    del memory
+    gc.collect()
+    assert len(laws._TEXTS) == kept
