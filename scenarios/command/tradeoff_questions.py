@@ -93,7 +93,7 @@ class KeepsItsWord:
         within = (
             "Each qhat is within its quantizer's bound" if shares.max() <= 1 + 1e-9 else "Some qhat exceed their bound"
         )
-        longer, shorter = (quantity(float(table[name].max()), name) for name in (self.metric, "largest_saving_bits"))
+        longer, shorter = (quantity(float(table[name].max()), name, 4) for name in (self.metric, "largest_saving_bits"))
         few = int((table["largest_saving_bits"] > 2).sum())
         return (
             f"{within} (largest TV(q, qhat) / bound: {told}). No packet is more than {longer} longer than it states; "

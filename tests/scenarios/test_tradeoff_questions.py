@@ -81,7 +81,7 @@ def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
     )
     assert said.endswith(
         "No packet is more than 0.9 bit longer than it states; in 1 of 4 cells one is more than 2 bit shorter, "
-        "by 17.8 bit at most."
+        "by 17.76 bit at most."
     )
     beyond = lattices().assign(largest_bound_share=1.01)
     assert KeepsItsWord().told(beyond, None).startswith("Some qhat exceed their bound")
