@@ -13,6 +13,8 @@ from models.interface import Prompt
 PROMPTS = Path(__file__).parent / "prompts"
 ADDRESSES = PROMPTS / "addresses.jsonl"
 """Two excerpts of each State of the Union address that no bundled model was trained on."""
+KINDS = PROMPTS / "kinds.jsonl"
+"""Our own short texts of many kinds, some of which no target of a bundled drafter was written for."""
 LANGUAGES = PROMPTS / "languages"
 """Our own short texts, a file a language: the same eight passages in each natural one, and eight openings of Python."""
 

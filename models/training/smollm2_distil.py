@@ -19,14 +19,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import LlamaModel
 
-from models.bundled.smollm2_drafter import CUT, E_WIDTH, FEED_FORWARD, HEADS, LAYERS, WIDTH, V, Weights, configuration
+from kinds.files import sha256
+from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, Weights
 from models.bundled.smollm2_wheel import verifier_folder
 from models.training.smollm2_data import SEED, keep_freed_memory, read_all, shards
 from models.training.smollm2_teacher import Windows
 
+SHAPE, CUT = Shape(layers=6, width=256, feed_forward=680), 16_384
 WINDOWS = 16  # a step, over all processes
 MEETING_PLACE = "tcp://127.0.0.1:29517"  # of the workers
 MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
+GOING_ON = 0.6  # of these rates, where training goes on from a drafter
 
 
 @dataclass(frozen=True)
@@ -39,27 +42,29 @@ class Plan:
     workers: int
     scratch: Path
     out: Path
+    start: Path | None = None
+    """A drafter to go on from, of the same widths; layers that it lacks begin as the identity."""
 
 
 class Student(nn.Module):
     """The drafter in factored form. `embedding` is E [V, E_WIDTH], not trained."""
 
-    def __init__(self, embedding: torch.Tensor, vocabulary: torch.Tensor) -> None:
+    def __init__(self, shape: Shape, embedding: torch.Tensor, vocabulary: torch.Tensor) -> None:
         super().__init__()
         self.embedding, self.cut, self.vocabulary = embedding, embedding[vocabulary], vocabulary
-        self.body = LlamaModel(configuration(vocabulary=1))
+        self.body = LlamaModel(shape.configuration(vocabulary=1))
         self.body.embed_tokens.requires_grad_(False)
-        self.input = nn.Parameter(torch.zeros(E_WIDTH, WIDTH))
-        self.head = nn.Parameter(torch.zeros(E_WIDTH, WIDTH))
+        self.input = nn.Parameter(torch.zeros(E_WIDTH, shape.width))
+        self.head = nn.Parameter(torch.zeros(E_WIDTH, shape.width))
 
     def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
-        """tokens [B, T] -> the body's output [B, T, WIDTH]."""
+        """tokens [B, T] -> the body's output [B, T, width]."""
         embedded = self.embedding[tokens.long()] @ self.input
         states: torch.Tensor = self.body(inputs_embeds=embedded, use_cache=False).last_hidden_state
         return states
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """hidden [..., WIDTH] -> logits over the cut vocabulary [..., CUT]."""
+        """hidden [..., width] -> logits over the cut vocabulary [..., cut]."""
         return hidden @ (self.cut @ self.head).T
 
     def factored(self) -> Weights:
@@ -82,10 +87,10 @@ def usage(windows: Windows) -> torch.Tensor:
 def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
     """Input: the usage-weighted principal directions of E, at unit scale. Layers: the identity. Head: the least-squares
     map from the drafter's output to the verifier's hidden state."""
-    weights = (mass / mass.sum())[:, None]
+    width, weights = student.input.shape[1], (mass / mass.sum())[:, None]
     centred = student.embedding - (weights * student.embedding).sum(0)
     variances, directions = torch.linalg.eigh(centred.T @ (weights * centred))
-    student.input.copy_(directions[:, -WIDTH:] / variances[-WIDTH:].mean().sqrt())
+    student.input.copy_(directions[:, -width:] / variances[-width:].mean().sqrt())
     for layer in student.body.layers:
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
@@ -93,8 +98,17 @@ def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
     outputs = student.hidden(tensors["tokens"]).flatten(0, 1)
     states = tensors["hidden"].float().flatten(0, 1)
     gram = outputs.T @ outputs
-    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(WIDTH)
+    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(width)
     student.head.copy_(torch.linalg.solve(gram + ridge, outputs.T @ states).T)
+
+
+def go_on_from(student: Student, start: Path) -> None:
+    """Takes the weights of a shipped drafter; the cut vocabulary stays the student's own."""
+    given = {name: tensor.float() for name, tensor in load_file(start).items() if name != "vocabulary"}
+    with torch.no_grad():
+        student.input.copy_(given.pop("input"))
+        student.head.copy_(given.pop("head"))
+    student.body.load_state_dict(given, strict=False)
 
 
 def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: float) -> tuple[torch.Tensor, float]:
@@ -120,8 +134,11 @@ def distil(plan: Plan) -> dict[str, object] | None:
     windows = read_all(plan.scratch)
     mass = usage(windows)
     vocabulary = mass.topk(CUT).indices.sort().values
-    student = Student(load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"], vocabulary)
+    embedding = load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"]
+    student = Student(SHAPE, embedding, vocabulary)
     initialise(student, shards(plan.scratch)[0], mass)
+    if plan.start is not None:
+        go_on_from(student, plan.start)
     place = torch.full((V,), -1).index_copy_(0, vocabulary, torch.arange(CUT))
     start = time.monotonic()
     steps, accepted = _loop(student, windows, place, plan)
@@ -131,7 +148,10 @@ def distil(plan: Plan) -> dict[str, object] | None:
     plan.out.parent.mkdir(parents=True, exist_ok=True)
     save_file(student.factored(), plan.out)
     return {
-        "network": f"Llama, {LAYERS} layers, d = {WIDTH}, {HEADS} heads, feed-forward {FEED_FORWARD}",
+        "network": f"Llama, {SHAPE.layers} layers, d = {SHAPE.width}, feed-forward {SHAPE.feed_forward}",
+        "start": "anew"
+        if plan.start is None
+        else f"the drafter with sha256 {sha256(plan.start)}, further layers the identity",
         "cut_vocabulary": CUT,
         "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
         "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
@@ -164,7 +184,7 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, plan: Plan) -
         progress = _average(student, max((step + 1) / plan.steps, elapsed))
         scale = min(1.0, (step + 1) / WARMUP) * max(0.0, 1 - progress)
         for entry, rate in zip((e for o in optimizers for e in o.param_groups), rates, strict=True):
-            entry["lr"] = rate * scale
+            entry["lr"] = rate * scale * (1.0 if plan.start is None else GOING_ON)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()

@@ -18,18 +18,20 @@ from kinds.files import sha256
 from models.bundled.smollm2 import SmolLM2
 from models.bundled.smollm2_drafter import Weights, assemble, network
 from models.bundled.smollm2_wheel import verifier_folder
-from models.prompt_files import read_prompts
+from models.prompt_files import KINDS, LANGUAGES, read_prompts
 from models.training.smollm2_data import keep_freed_memory, tokenizer_of
+from models.training.smollm2_openings import SHARES
 from models.training.smollm2_teacher import Teacher, write
 
 NEW_TOKENS = 64
 SAMPLES = {0.0: 1, 0.5: 2, 1.0: 4}
 """Temperatures, and how many continuations of each prompt are drawn."""
-Table = dict[str, dict[str, float]]
+TEXTS = (SmolLM2.texts, KINDS, *sorted(LANGUAGES.glob("*.jsonl")))
+Row = dict[str, float]
 
 
-def evaluate(weights: Path, scratch: Path, seed: int = 0) -> Table:
-    """{temperature: {kind: acceptance}}, with `ordinary`, the mean of all kinds but addresses.
+def evaluate(weights: Path, scratch: Path, seed: int = 0) -> dict[str, Row]:
+    """{temperature: {kind, language or group: acceptance}}; see `groups`.
 
     The continuations do not depend on the drafter; they are kept in `scratch` and read from there the next time.
     """
@@ -39,21 +41,36 @@ def evaluate(weights: Path, scratch: Path, seed: int = 0) -> Table:
     tokenizer = tokenizer_of(folder)
     embedding = load_file(folder / "model.safetensors")["model.embed_tokens.weight"]
     drafter = network(assemble(load_file(weights), embedding)).eval()
-    prompts = read_prompts(SmolLM2.texts, lambda text: list(tokenizer.encode(text).ids))
-    kinds = np.array([prompt.kind for prompt in prompts])
-    table: Table = {}
+    table: dict[str, Row] = {}
     for temperature, samples in SAMPLES.items():
-        texts = [list(prompt.tokens) for prompt in prompts for _ in range(samples)]
-        path = scratch / f"continuations-{temperature:g}-{seed}-{sha256(SmolLM2.texts)[:12]}.safetensors"
-        if not path.exists():
-            _continue(texts, temperature, seed, path)
-        shares = np.array(list(_shares(load_file(path), drafter, embedding, texts, temperature)))
-        means = shares.reshape(-1, samples).mean(axis=1)
-        row = {kind: round(float(means[kinds == kind].mean()), 4) for kind in sorted(set(kinds.tolist()))}
-        row["ordinary"] = round(float(means[kinds != "address"].mean()), 4)
-        table[f"{temperature:g}"] = row
-        print(f"temperature {temperature:g}: {row}", flush=True)
+        shares: dict[str, list[float]] = {}
+        for texts in TEXTS:
+            prompts = read_prompts(texts, lambda text: list(tokenizer.encode(text).ids))
+            repeated = [list(prompt.tokens) for prompt in prompts for _ in range(samples)]
+            path = scratch / f"continuations-{temperature:g}-{seed}-{sha256(texts)[:12]}.safetensors"
+            if not path.exists():
+                _continue(repeated, temperature, seed, path)
+            measured = np.array(list(_shares(load_file(path), drafter, embedding, repeated, temperature)))
+            for prompt, mean in zip(prompts, measured.reshape(-1, samples).mean(axis=1), strict=True):
+                shares.setdefault(texts.stem if texts.parent == LANGUAGES else prompt.kind, []).append(float(mean))
+        table[f"{temperature:g}"] = groups({kind: float(np.mean(each)) for kind, each in shares.items()})
+        print(f"temperature {temperature:g}: {table[f'{temperature:g}']}", flush=True)
     return table
+
+
+def groups(kinds: Row) -> Row:
+    """The kinds' acceptances and their means: `ordinary` (news, questions, stories), `other kinds` that targets were
+    written for, kinds `left out` of the targets, `languages` beside English."""
+    languages = {path.stem for path in LANGUAGES.glob("*.jsonl")} - {"english", "python"}
+    ordinary = {"news", "question", "story"}
+    members = {
+        "ordinary": ordinary,
+        "other kinds": kinds.keys() & SHARES.keys() - ordinary - languages,
+        "left out": kinds.keys() - SHARES.keys() - {"address", "english", "python"},
+        "languages": languages,
+    }
+    means = {group: float(np.mean([kinds[kind] for kind in each])) for group, each in members.items()}
+    return {name: round(value, 4) for name, value in {**kinds, **means}.items()}
 
 
 def _continue(prompts: list[list[int]], temperature: float, seed: int, path: Path) -> None:

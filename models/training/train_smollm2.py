@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     distil.add_argument("--minutes", type=float, default=600.0, help="the decay ends by then, however many steps")
     distil.add_argument("--worker", type=int, default=0, help="this process's number, of --workers")
     distil.add_argument("--workers", type=int, default=1, help="processes that share each step, one thread each")
+    distil.add_argument("--start", type=Path, help="weights of a drafter to go on from (default: anew)")
     commands.add_parser("evaluate", help="measure acceptance; prints it and writes it into the card")
     return parser
 
@@ -50,9 +51,16 @@ def _distil(arguments: argparse.Namespace) -> None:
     from models.training.smollm2_distil import Plan, distil
 
     weights = arguments.out / SmolLM2.weights
-    recipe = distil(
-        Plan(arguments.steps, arguments.minutes, arguments.worker, arguments.workers, arguments.scratch, weights)
+    plan = Plan(
+        arguments.steps,
+        arguments.minutes,
+        arguments.worker,
+        arguments.workers,
+        arguments.scratch,
+        weights,
+        arguments.start,
     )
+    recipe = distil(plan)
     if recipe is None:
         return
     card = {
@@ -73,7 +81,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     card = json.loads((arguments.out / "card.json").read_text(encoding="utf-8"))
     card["acceptance"] = {
-        "meaning": "mean of sum min(p, q) over the verifier's own continuations of models/prompts/mixed.jsonl",
+        "meaning": "mean of sum min(p, q) over the verifier's own continuations of the texts in models/prompts",
         "new_tokens": NEW_TOKENS,
         "samples_of_each_prompt": {f"{temperature:g}": count for temperature, count in SAMPLES.items()},
         "by_temperature": evaluate(arguments.out / SmolLM2.weights, arguments.scratch),

@@ -107,18 +107,19 @@ def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
 
     law = pair.drafter.open(1.0).laws(pair.prompts[0].tokens, 1)[0]
     assert np.flatnonzero(law).tolist() == load_file(SmolLM2.home / SmolLM2.weights)["vocabulary"].tolist()
-    assert len(np.flatnonzero(law)) == 12_288
+    card = json.loads((SmolLM2.home / "card.json").read_text(encoding="utf-8"))
+    assert len(np.flatnonzero(law)) == card["recipe"]["cut_vocabulary"]
 
 
 def test_the_running_drafter_is_the_factored_one():
     torch = pytest.importorskip("torch")
-    from models.bundled.smollm2_drafter import E_WIDTH, V, assemble, network
+    from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, assemble, network
     from models.training.smollm2_distil import Student
 
     generator = torch.Generator().manual_seed(0)
     embedding = torch.randn(V, E_WIDTH, generator=generator)
-    vocabulary = torch.randperm(V, generator=generator)[:12_288].sort().values
-    student = Student(embedding, vocabulary).eval()
+    vocabulary = torch.randperm(V, generator=generator)[:3_000].sort().values
+    student = Student(Shape(layers=3, width=128, feed_forward=340), embedding, vocabulary).eval()
     for parameter in (student.input, student.head):
         parameter.data = torch.randn(parameter.shape, generator=generator).mul_(0.05).half().float()
     for parameter in student.body.parameters():
