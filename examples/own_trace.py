@@ -24,7 +24,7 @@ def main(trace: Path) -> None:
         cell = Cell.from_fields(
             {
                 "models": {"pair": "sotu"},
-                "workload": {"kind": "closed", "requests": 4, "output_tokens": 48},
+                "workload": {"kind": "closed", "requests": 2, "output_tokens": 48},
                 "scheme": scheme,
                 "uplink": {"rate": {"kind": "trace", "path": trace}, "arq": "selective_repeat"},
             }
