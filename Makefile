@@ -7,7 +7,7 @@ TORCH := torch>=2.6,<3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: run test test-slow check bench mutation gallery clean
+.PHONY: run test test-slow check bench mutation gallery docs clean
 run: $(STAMP)
 	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
@@ -43,6 +43,16 @@ gallery: $(STAMP)
 	$(BIN)/python -m scenarios.command.gallery
 	cp results/latency_vs_bandwidth/figures/latency.svg docs/figures/latency_vs_bandwidth.svg
 	cp results/capacity/figures/capacity.svg docs/figures/capacity.svg
+
+# The pages and the API as a site in build/docs; a broken link or a docstring that cannot be read is an error.
+docs: $(BIN)/sphinx-build
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/docs
+	cp build/docs/README.html build/docs/index.html
+	@echo build/docs/index.html
+
+$(BIN)/sphinx-build: $(STAMP)
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	touch $@
 
 clean:
 	rm -rf .venv build results *.egg-info

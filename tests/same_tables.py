@@ -2,9 +2,9 @@
 
     python tests/same_tables.py REVISION [--out DIR] [--only NAME]...
 
-Runs all scenarios with `--quick`, and the README's runs, in a checkout of REVISION and in this one, and compares every
-table. A change of structure must leave them alone; what changes one says so. Results lie in DIR (default: a folder that
-goes); those of REVISION are used again where they are there already. Exit status 1 where a table differs.
+Runs all scenarios with `--quick`, and those of README and docs, in a checkout of REVISION and in this one, and compares
+every table. A change of structure must leave them alone; what changes one says so. Results lie in DIR (default: a
+folder that goes); those of REVISION are used again where they are there already. Exit status 1 where a table differs.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ def run(tree: Path, name: str, out: Path) -> None:
     assert entry is not None
     start = f"import sys; from {entry[1]} import {entry[2]}; sys.exit({entry[2]}(sys.argv[1:]))"
     with tempfile.TemporaryDirectory() as folder:
-        for file, text in re.findall(r"`(my_\w+\.py)`[^`]*```python\n(.*?)```", (tree / "README.md").read_text(), re.S):
-            (Path(folder) / file).write_text(text)
+        pages = [page for page in (tree / "README.md", tree / "docs" / "own_parts.md") if page.is_file()]
+        text = "".join(page.read_text() for page in pages)
+        for file, code in re.findall(r"`(my_\w+\.py)`[^`]*```python\n(.*?)```", text, re.S):
+            (Path(folder) / file).write_text(code)
         environment = {**os.environ, "PYTHONPATH": str(tree)}
         command = [sys.executable, "-c", start, "run", *RUNS[name], "--out", str(out), "--quiet", "--overwrite"]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)

@@ -12,7 +12,7 @@ from typed_command import Finished, Typed
 
 from channels.link.losses import Loss
 from scenarios.command.cli import main
-from simulator.schemes import Scheme
+from simulator.schemes import Policy, Scheme, Sparsifier
 
 SMALL = (
     "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
@@ -39,7 +39,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 @pytest.fixture(autouse=True)
 def kinds_of_the_test() -> Iterator[None]:
     """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere."""
-    before = [(family, dict(family.kinds)) for family in (Scheme, Loss)]
+    before = [(family, dict(family.kinds)) for family in (Scheme, Sparsifier, Policy, Loss)]
     yield
     for family, kinds in before:
         family.kinds.clear()

@@ -1,35 +1,31 @@
-"""The README keeps its word: its tables are the code's, its commands run, its scheme works."""
+"""The README and the pages keep their word: their tables are the code's, their commands run, their parts work."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from typed_blocks import commands, made_small
 from typed_command import Typed
 
 from scenarios.command import running
 from scenarios.command.drawing import draw_all
-from scenarios.command.readme_tables import README, filled, tables
+from scenarios.command.readme_tables import PAGES, README, ROOT, filled, tables
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS
 
 TEXT = README.read_text()
-TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Scenarios")]
+TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Where to read on")]
+CODEC = (ROOT / "docs" / "codec.md").read_text()
+OWN_PARTS = (ROOT / "docs" / "own_parts.md").read_text()
 
 
-def tour_commands() -> list[list[str]]:
-    """The `sqsim` command lines of the tour, in order."""
-    blocks = re.findall(r"```sh\n(.*?)```", TOUR, re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", "").splitlines()
-    return [shlex.split(line)[1:] for line in lines if line.startswith("sqsim ")]
-
-
-def scheme_code() -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", TOUR, re.DOTALL)
+def python_of(text: str) -> str:
+    """The one Python block of a text."""
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     return code
 
 
@@ -38,31 +34,44 @@ def only_latency(summary: pd.DataFrame, axis: str | None, figures: Sequence[str]
     return draw_all(summary, axis, [name for name in figures if name == "latency"], folder)
 
 
-def run_tour(typed: Typed, folder: Path, options: tuple[str, ...]) -> None:
-    (folder / "my_scheme.py").write_text(scheme_code())
-    for command in tour_commands():
-        status, out, err = typed(*command, *options, "--quiet")
+def run_tour(typed: Typed, folder: Path, small: tuple[str, ...], *more: str) -> None:
+    (folder / "my_scheme.py").write_text(python_of(TOUR))
+    for command in commands(TOUR):
+        rates = ["--grid=uplink.rate.bps=1e4,1e6"] if small and not any("rate" in word for word in command) else []
+        status, out, err = typed(*made_small(command, small), *rates, *more, "--quiet")
         assert status == 0, err
         assert "latency per token" in out
 
 
-def test_the_tables_of_metrics_are_the_codes() -> None:
-    assert filled(TEXT) == TEXT, "run python -m scenarios.command.readme_tables"
+@pytest.mark.parametrize("page", PAGES)
+def test_the_tables_of_a_page_are_the_codes(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert filled(page, text) == text, "run python -m scenarios.command.readme_tables"
+
+
+def test_every_metric_is_defined_and_the_headlines_first() -> None:
+    made = tables()
     for name in (*METRICS, *BREAKDOWN):
-        assert f"| `{name}` |" in "".join(tables().values())
+        assert f"| `{name}` |" in made["metrics"] + made["breakdown"]
+    assert "| `latency_per_token_s` | s |" in made["headline"] and len(made["headline"].splitlines()) <= 12
+
+
+def test_the_readme_is_short_and_begins_with_its_picture() -> None:
+    assert len(TEXT.splitlines()) <= 200
+    assert TEXT.splitlines()[2].startswith("![")
 
 
 def test_the_tour_has_the_commands_it_promises() -> None:
-    commands = tour_commands()
-    assert len(commands) >= 4 and any("--import" in command for command in commands)
-    assert len([line for line in scheme_code().splitlines() if line.strip()]) <= 12
+    typed = commands(TOUR)
+    assert len(typed) >= 4 and any("--import" in command for command in typed)
+    assert len([line for line in python_of(TOUR).splitlines() if line.strip()]) <= 12
 
 
 def test_the_tour_runs_and_ends_with_the_readers_own_curve(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "draw_all", only_latency)
-    run_tour(typed, tmp_path, (*small, "--seeds=1"))
+    run_tour(typed, tmp_path, small, "--seeds=1")
     mine = pd.read_csv(tmp_path / "results" / "mine" / "summary.csv")
     assert list(dict.fromkeys(mine["scheme.kind"])) == ["dense", "k_sqs", "c_sqs", "min_p"]
     assert (tmp_path / "results" / "mine" / "figures" / "latency.svg").is_file()
@@ -71,18 +80,10 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(
     assert set(pd.read_csv(tmp_path / "results" / "k" / "summary.csv")["scheme.k"]) == {2, 4, 8, 16}
 
 
-def section(title: str) -> tuple[list[list[str]], list[str]]:
-    """The `sqsim` command lines of a section, and its Python blocks."""
-    (text,) = re.findall(rf"## {title}\n(.*?)\n## ", TEXT, re.DOTALL)
-    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", "").splitlines()
-    commands = [shlex.split(line)[1:] for line in blocks if line.startswith("sqsim ")]
-    return commands, re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-
-
 def test_the_codec_commands_run_and_bytes_come_back(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "law.txt").write_text("0.5\n0.3\n0.15\n0.05\n")
     said = []
-    for command in section("One distribution on the wire")[0]:
+    for command in commands(CODEC):
         status, out, err = typed(*command)
         assert status == 0, err
         said.append(out)
@@ -92,15 +93,26 @@ def test_the_codec_commands_run_and_bytes_come_back(typed: Typed, tmp_path: Path
 def test_the_loss_of_the_readers_own_loses_what_it_says(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ((command,), (code,)) = section("A loss model of your own")
-    (tmp_path / "my_loss.py").write_text(code)
+    (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
+    (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS))
     monkeypatch.setattr(running, "draw_all", only_latency)
-    status, out, err = typed(*command, *small, "--seeds=1", "--quiet")
+    status, out, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
     assert status == 0, err
     assert "k_sqs loss=oven" in out
     cells = pd.read_csv(tmp_path / "results" / "oven" / "cells.csv").groupby("uplink.loss.kind")
     bits = cells["uplink_bits_per_token"].mean()
     assert bits["oven"] > 1.05 * bits["none"]
+
+
+def test_a_composed_scheme_has_the_parts_it_was_given(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (command,) = (command for command in commands(OWN_PARTS) if "results/composed" in command)
+    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    status, _, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
+    assert status == 0, err
+    cells = pd.read_csv(tmp_path / "results" / "composed" / "cells.csv")
+    assert set(cells.loc[cells["scheme.kind"] == "composed", "scheme.quantizer.kind"]) == {"dual"}
 
 
 @pytest.mark.slow

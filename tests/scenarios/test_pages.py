@@ -1,0 +1,111 @@
+"""The pages hang together: links lead somewhere, drawings name what is there, commands are commands."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from typed_blocks import commands
+
+import sqsim
+from scenarios.command.cli import _parser
+from scenarios.command.readme_tables import ROOT
+from scenarios.command.registry import NAMES
+from simulator.results.columns import BREAKDOWN
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+NAMED = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name within a page: its headings in lower case, with hyphens."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMED)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("http"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.is_relative_to(ROOT) and there.exists(), f"{page}: {target} leads nowhere"
+        assert not anchor or anchor in anchors(there), f"{page}: {target} has no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMED)
+def test_every_command_of_a_page_is_one(page: Path) -> None:
+    for command in commands(page.read_text()):
+        options = _parser().parse_args(command)
+        assert getattr(options, "name", None) in (None, *NAMES)
+
+
+def test_every_page_is_in_the_contents_of_the_site() -> None:
+    conf = (ROOT / "docs" / "conf.py").read_text()
+    for page in ROOT.glob("docs/**/*.md"):
+        name = str(page.relative_to(ROOT / "docs").with_suffix(""))
+        assert f'"{name}"' in conf or f'"{page.stem}"' in conf, f"{page} is in no table of contents"
+
+
+def words_of(drawing: str) -> list[str]:
+    """The texts of a drawing, in its order."""
+    tree = ElementTree.parse(ROOT / "docs" / "drawings" / drawing)
+    return [str(element.text) for element in tree.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_house_has_the_rooms_that_are_there_from_the_top_down() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    rooms = setup["importlinter:contract:rooms"]["layers"].split()
+    words = words_of("house.svg")
+    assert [word for word in words if word in rooms] == rooms
+    packages = [word for word in words if word.endswith("/")]
+    assert all((ROOT / package).is_dir() for package in packages)
+    assert {package.split("/")[0] for package in packages} == set(setup["importlinter"]["root_packages"].split())
+
+
+def test_the_round_is_made_of_parts_of_the_latency() -> None:
+    parts = [word for word in words_of("round.svg") if word.endswith("_s")]
+    assert len(parts) >= 8 and set(parts) <= set(BREAKDOWN)
+
+
+def test_drawings_have_a_dark_side_and_a_description() -> None:
+    for drawing in (ROOT / "docs" / "drawings").glob("*.svg"):
+        text = drawing.read_text()
+        assert "prefers-color-scheme: dark" in text and 'class="paper"' in text
+        assert "<title" in text and "<desc" in text and "http" not in text.replace("http://www.w3.org", "")
+
+
+def test_the_citation_names_this_version_and_both_papers() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0" and citation["version"] == sqsim.__version__
+    assert all(citation[field] for field in ("message", "title", "authors", "license"))
+    dois = [identifier["value"] for paper in citation["references"] for identifier in paper["identifiers"]]
+    assert dois == ["10.48550/arXiv.2510.09942", "10.48550/arXiv.2507.00605"]
+    readme = (ROOT / "README.md").read_text()
+    for paper in citation["references"]:
+        assert all(author["family-names"] in readme for author in paper["authors"])
+
+
+def test_the_changelog_begins_with_what_is_not_released_and_has_this_version() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased" and sqsim.__version__ in headings
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("sphinx") is None, reason="needs the extra sqsim[docs]")
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^\t\$\(BIN\)/sphinx-build (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    options = [word.replace("build/", f"{tmp_path}/") for word in shlex.split(line)]
+    subprocess.run([sys.executable, "-m", "sphinx", *options], cwd=ROOT, check=True)
+    assert "sqsim.simulate" in (tmp_path / "docs" / "docs" / "api" / "index.html").read_text()
