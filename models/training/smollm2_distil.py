@@ -149,9 +149,7 @@ def distil(plan: Plan) -> dict[str, object] | None:
     save_file(student.factored(), plan.out)
     return {
         "network": f"Llama, {SHAPE.layers} layers, d = {SHAPE.width}, feed-forward {SHAPE.feed_forward}",
-        "start": "anew"
-        if plan.start is None
-        else f"the drafter with sha256 {sha256(plan.start)}, further layers the identity",
+        "start": _start(plan),
         "cut_vocabulary": CUT,
         "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
         "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
@@ -162,6 +160,13 @@ def distil(plan: Plan) -> dict[str, object] | None:
         "workers": plan.workers,
         "training_acceptance": round(accepted, 4),
     }
+
+
+def _start(plan: Plan) -> str:
+    """Where training began, for the card."""
+    if plan.start is None:
+        return "anew"
+    return f"the drafter with sha256 {sha256(plan.start)}, further layers the identity; rates times {GOING_ON:g}"
 
 
 def _loop(student: Student, windows: Windows, place: torch.Tensor, plan: Plan) -> tuple[int, float]:
