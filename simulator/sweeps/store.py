@@ -11,11 +11,14 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -152,6 +155,8 @@ class Store:
             "identity": self._identity,
             "finished": finished,
             "deterministic": self._deterministic,
+            "command": _command(),
+            "date": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
             "cells": [cell.id for cell in self._cells],
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
@@ -193,6 +198,13 @@ def _code() -> str:
 
 def _versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def _command() -> str:
+    """What was typed to start this process, as a shell takes it; programs go by their names, not their places."""
+    name = Path(sys.argv[0]).name
+    typed = [name, *sys.argv[1:]] if name == "sqsim" else ["python", *sys.orig_argv[1:]]
+    return shlex.join(typed)
 
 
 def _commit() -> str | None:
