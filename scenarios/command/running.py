@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
+from scenarios.command import findings_file
 from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, choices_table, summarised, to_show
 from scenarios.command.derived_axis import along
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
@@ -157,7 +158,8 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
 def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out: Path) -> list[str]:
     """Tables, findings, what is overloaded, what the run stands for, and where all is; writes note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
-    found = [line for question in plan.findings if (line := question.told(shown.table, shown.axis))]
+    answers = list(findings_file.answered(plan.findings, shown.table, shown.axis))
+    found = [each.line for each in answers]
     replace(note, findings=found).write(out)
     for each in plan.tables:
         if not (rows := each.rows(shown.table)).empty:
@@ -167,10 +169,13 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text = [*_tables(plan, shown, best)]
     if found:
         text += [*map(wrapped, found), SEPARABLE, ""]
-    text += map(wrapped, overloads(best, shown.axis))
-    assumed = [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
-    clock = plan.study == SIMULATION
-    return [*text, *assumed, stands_for(cells, clock=clock), "", *_places(plan, out, figures)]
+    assumed = [f"Assumed: {plan.assumed}"] if plan.assumed else []
+    remarks = [*overloads(best, shown.axis), *assumed]
+    stood_for = stands_for(cells, clock=plan.study == SIMULATION)
+    about = {"scenario": plan.name, "question": plan.question, "axis": shown.axis,
+             "seeds": int(shown.table["seed"].nunique()), "remarks": [*remarks, *stood_for.splitlines()]}  # fmt: skip
+    findings_file.write(out, about, answers)
+    return [*text, *map(wrapped, remarks), stood_for, "", *_places(plan, out, figures)]
 
 
 def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:

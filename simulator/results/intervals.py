@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simulator.results import compared
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
@@ -83,7 +84,9 @@ def paired(
         raise ValueError("a seed occurs twice: the mask selects more than one setting")
     common = one.index.intersection(other.index)
     difference = one[common] - other[common]
-    return interval((difference / other[common] if relative else difference).to_numpy(dtype=np.float64))
+    found = interval((difference / other[common] if relative else difference).to_numpy(dtype=np.float64))
+    compared.difference(cells, metric, first, second, relative, found)
+    return found
 
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
