@@ -22,6 +22,7 @@ from scenarios.command.run_plan import RunPlan
 from scenarios.command.searching import FOUND, Search
 from simulator.cell.cell import Cell
 from simulator.results.columns import BEST, FIXED, SETTING
+from simulator.results.compared import Plain
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
 from simulator.studies import SIMULATION
@@ -161,6 +162,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     answers = list(findings_file.answered(plan.findings, shown.table, shown.axis))
     found = [each.line for each in answers]
     replace(note, findings=found).write(out)
+    findings_file.write(out, _about(plan, cells, shown), answers)
     for each in plan.tables:
         if not (rows := each.rows(shown.table)).empty:
             rows.to_csv(out / f"{each.name}.csv", index=False)
@@ -169,13 +171,19 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text = [*_tables(plan, shown, best)]
     if found:
         text += [*map(wrapped, found), SEPARABLE, ""]
-    assumed = [f"Assumed: {plan.assumed}"] if plan.assumed else []
-    remarks = [*overloads(best, shown.axis), *assumed]
-    stood_for = stands_for(cells, clock=plan.study == SIMULATION)
-    about = {"scenario": plan.name, "question": plan.question, "axis": shown.axis,
-             "seeds": int(shown.table["seed"].nunique()), "remarks": [*remarks, *stood_for.splitlines()]}  # fmt: skip
-    findings_file.write(out, about, answers)
-    return [*text, *map(wrapped, remarks), stood_for, "", *_places(plan, out, figures)]
+    text += map(wrapped, overloads(best, shown.axis))
+    assumed = [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
+    clock = plan.study == SIMULATION
+    return [*text, *assumed, stands_for(cells, clock=clock), "", *_places(plan, out, figures)]
+
+
+def _about(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> dict[str, Plain]:
+    """What stands before the findings in their file."""
+    best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
+    remarks = [*overloads(best, shown.axis), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
+    remarks += stands_for(cells, clock=plan.study == SIMULATION).splitlines()
+    seeds = int(shown.table["seed"].nunique())
+    return {"scenario": plan.name, "question": plan.question, "axis": shown.axis, "seeds": seeds, "remarks": remarks}
 
 
 def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:
@@ -199,4 +207,4 @@ def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
     also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
     tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
     drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
-    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, cells/ID.yaml", drawn]
+    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, findings.json, cells/ID.yaml", drawn]

@@ -79,7 +79,7 @@ def difference(
 
 
 def crossed(axis: str, metric: str, first: str, second: str, log10_at: Interval, rising: bool) -> None:
-    """`first` is below `second` from 10 ** `log10_at` of the axis on where `rising`, else up to there; told likewise."""
+    """`first` is lower from 10 ** `log10_at` of the axis on where `rising`, or up to there; told likewise."""
     heard = _listener.get()
     if heard is None or not log10_at.n:
         return
