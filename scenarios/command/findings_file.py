@@ -44,10 +44,11 @@ class Answered:
 
 def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:
     """The questions that this table of cells with curves answers, each with its numbers."""
+    from simulator.results.columns import SETTING
     from simulator.results.compared import listening
     from simulator.results.intervals import varying
 
-    fields = [name for name in varying(table) if name == axis or not name.startswith("scheme.")]
+    fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
     for question in questions:
         with listening(fields) as heard:
             line = question.told(table, axis)
