@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import plots
 from kinds import ConfigError
-from scenarios.command.drawing import redraw
+from scenarios.command.drawing import figures_of
 from scenarios.command.result_folder import ResultFolder
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -32,7 +32,8 @@ def figures(folder: ResultFolder) -> Iterator[ReportFigure]:
     """The directory's figures in the order in which its scenario names them; drawn where they are not there."""
     drawn = folder.path / "figures"
     if not any(drawn.glob("*.svg")):
-        list(redraw(folder.path))
+        for name, figure in figures_of(folder.path):
+            plots.save(figure, drawn, name)
     for name in dict.fromkeys((*folder.note.figures, *sorted(path.stem for path in drawn.glob("*.svg")))):
         path = drawn / f"{name}.svg"
         if path.is_file():

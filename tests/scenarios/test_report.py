@@ -230,4 +230,5 @@ def test_the_templates_go_into_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(TEMPLATES.parents[2] / "setup.cfg")
     assert setup["options.package_data"]["scenarios.command"] == "templates/*"
-    assert {path.name for path in TEMPLATES.iterdir()} == {"report.html", "report_tables.html", "report.css", "report.js"}
+    names = {path.name for path in TEMPLATES.iterdir()}
+    assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
