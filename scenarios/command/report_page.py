@@ -31,7 +31,7 @@ def page(folder: ResultFolder) -> str:
     varying, base = parameters(folder.cells)
     chosen = [name for name in folder.note.hidden if folder.chose and name in summary.columns and name != axis]
     tables = [results(summary, axis, asked, chosen), every_metric(summary, axis)]
-    lines = list(folder.note.findings)
+    told = _findings(folder.note.findings, found)
     environment = Environment(
         loader=PackageLoader("scenarios.command", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -39,8 +39,8 @@ def page(folder: ResultFolder) -> str:
     return environment.get_template("report.html").render(
         scenario=folder.note.scenario,
         question=_question(folder, found),
-        answers=[line.removeprefix(ANSWER).strip() for line in lines if line.startswith(ANSWER)],
-        findings=_findings([line for line in lines if not line.startswith(ANSWER)], found),
+        answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in told if line.startswith(ANSWER)],
+        findings=[(line, numbers) for line, numbers in told if not line.startswith(ANSWER)],
         remarks=found.get("remarks") or [],
         figures=[(each, Markup(each.svg)) for each in figures(folder)],
         tables=tables,
@@ -103,7 +103,7 @@ def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
     commit = str(manifest.get("commit") or "").removesuffix("+")
     asked = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
     told = [
-        ("the code that made it", f"git checkout {commit}" if commit else f"pip install sqsim=={manifest['sqsim']}"),
+        ("the code that made it", f"git checkout {commit}" if commit else ""),
         ("the same run", asked),
         ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml"),
         ("its figures and this page", f"sqsim plot {folder.path}; sqsim report {folder.path}"),

@@ -65,12 +65,12 @@ class ReportTable:
 
 
 def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chosen: Sequence[str] = ()) -> ReportTable:
-    """What was found at each setting, the main metrics and those that were `asked` about; `chosen`: fields that each
-    scheme chose for itself."""
+    """What was found at each setting, the main metrics and those that were `asked` about, all of a study's; `chosen`:
+    fields that each scheme chose for itself."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
-    told = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found]
-    told = [name for name in SEARCHED if name in summary.columns] + (told or found)
-    if "answered" in found and (summary["answered"] < 1).any():
+    told = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
+    told = [*(name for name in SEARCHED if name in summary.columns), *told]
+    if "answered" not in told and "answered" in found and (summary["answered"] < 1).any():
         told.append("answered")
     return _table("results", f"Each setting: {_spread(summary)}", summary, axis, told, chosen)
 
