@@ -25,7 +25,7 @@ def text(found: Compared, *, everything: bool) -> str:
 
 def _folder(letter: str, folder: ResultFolder) -> str:
     cells, manifest = folder.cells, folder.manifest
-    size = f"{cells['cell'].nunique():,} cells, {_count(cells['seed'].nunique(), 'seed')}"
+    size = f"{_count(cells['cell'].nunique(), 'cell')}, {_count(cells['seed'].nunique(), 'seed')}"
     code = f"sqsim {manifest.get('sqsim')}, commit {str(manifest.get('commit') or 'unknown')[:12]}"
     date = f", {manifest['date']}" if manifest.get("date") else ""
     return f"{letter}: {folder.path}: {folder.note.scenario}, {size}; {code}{date}"
@@ -87,7 +87,7 @@ def _changes(found: Compared, most: int) -> Iterator[str]:
         return
     yield f"{values}, {found.values - len(found.changes):,} are the same and {_differ(len(found.changes))}."
     if not found.noisy:
-        yield "There is one seed, so no interval: whether a difference is more than noise cannot be told."
+        yield "There is one seed to compare, so no interval: whether a difference is more than noise cannot be told."
         yield from _table(found.changes, most)
         return
     paired = all(each.change.paired for each in found.changes)
@@ -152,7 +152,7 @@ def _wrapped(line: str) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _differ(number: int) -> str:

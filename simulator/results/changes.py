@@ -75,7 +75,7 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -
 def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]) -> Change | None:
     """From seeds and values [n], each side; None where they are the same."""
     common, *places = np.intersect1d(before[0], after[0], return_indices=True)
-    paired = common.size > 1 or common.size == before[0].size == after[0].size
+    paired = common.size > 1 or (common.size == 1 and min(before[0].size, after[0].size) == 1)
     one, other = (before[1][places[0]], after[1][places[1]]) if paired else (before[1], after[1])
     if paired and np.allclose(one, other, rtol=SAME, atol=0):
         return None

@@ -96,7 +96,7 @@ def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(
     first = tmp_path / "first"
     shutil.copytree(edited(lambda table: table[table["seed"] == 0]), first)
     status, out, _ = typed("compare", str(first), str(edited(lambda table: slower(table[table["seed"] == 0]))))
-    assert status == 0 and "There is one seed, so no interval" in out and "+" in out
+    assert status == 0 and "There is one seed to compare, so no interval" in out and "+" in out
 
 
 @pytest.mark.parametrize(

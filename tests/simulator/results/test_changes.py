@@ -59,6 +59,12 @@ def test_the_same_shift_in_every_seed_is_certain_and_one_seed_tells_nothing() ->
     assert beyond_noise([shifted, alone], "holm") == [True, False]
 
 
+def test_a_run_of_one_seed_meets_the_same_seed_of_a_longer_run() -> None:
+    assert differing(rows({1: 2.0}), rows({0: 1.0, 1: 2.0, 2: 4.0})) == []
+    (found,) = differing(rows({1: 2.0}), rows({0: 1.0, 1: 2.5, 2: 4.0}))
+    assert (found.before, found.after, found.difference.n) == (2.0, 2.5, 1) and math.isnan(found.p)
+
+
 def test_a_metric_that_has_no_value_any_more_is_told_apart() -> None:
     found = changes(rows({0: 1.0, 1: 2.0}), rows({0: math.nan, 1: math.nan}), ["latency_s"])
     assert (found.differing, found.gone, found.came) == ([], ["latency_s"], [])
