@@ -6,9 +6,9 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from scenarios.command.aligned_columns import WIDTH, aligned
 from scenarios.command.compare import CONTROLS
 from scenarios.command.compare_folders import Compared, Told
-from scenarios.command.printed_tables import WIDTH, aligned
 from scenarios.command.result_folder import ResultFolder
 from simulator.results.units import quantity, title
 

@@ -14,7 +14,7 @@ interval, null of one seed, as `separable` then is. Where a curve passes another
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from kinds import ConfigError
 from kinds.files import atomically
-from scenarios.command.questions import Question
+from scenarios.command.questions import Question, ask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,16 +44,24 @@ class Answered:
 
 def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:
     """The questions that this table of cells with curves answers, each with its numbers."""
+    for question in questions:
+        said = partial(ask, question, table, axis)
+        yield from heard(type(question).__name__, question.metric, table, axis, said)
+
+
+def heard(
+    asked: str, metric: str, table: pd.DataFrame, axis: str | None, said: Callable[[], str]
+) -> Iterator[Answered]:
+    """What `said` returns, with what it compares on the way; nothing where it has nothing to say."""
     from simulator.results.columns import SETTING
     from simulator.results.compared import listening
     from simulator.results.intervals import varying
 
     fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
-    for question in questions:
-        with listening(fields) as heard:
-            line = question.told(table, axis)
-        if line:
-            yield Answered(type(question).__name__, question.metric, line, heard.numbers)
+    with listening(fields) as found:
+        line = said()
+    if line:
+        yield Answered(asked, metric, line, found.numbers)
 
 
 def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:

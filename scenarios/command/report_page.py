@@ -10,14 +10,13 @@ from markupsafe import Markup
 import plots
 from kinds import ConfigError
 from scenarios.command import findings_file
+from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report_figures import figures
 from scenarios.command.report_parameters import parameters
 from scenarios.command.report_table import ReportTable, comparisons, definitions, every_metric, results
 from scenarios.command.result_folder import ResultFolder
 
-ANSWER = "Answer:"
-"""How the line begins that answers the scenario's question."""
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
 """Of a manifest, in this order; then its libraries."""
 

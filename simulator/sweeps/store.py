@@ -35,6 +35,7 @@ from kinds import ConfigError
 from kinds.files import atomically
 from simulator.cell.cell import Cell
 from simulator.results.intervals import summarise
+from simulator.results.lossy import with_lossy
 
 SEARCH = "search.json"
 """What a search for the most devices has found so far, in the directory of its results."""
@@ -104,7 +105,8 @@ class Store:
             self._finish_requests(places, folders)
         atomically(self.out / "cells.parquet", partial(table.to_parquet, index=False))
         atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
-        atomically(self.out / "summary.csv", partial(summarise(table).to_csv, index=False))
+        lossy = [cell.id for cell in self._cells if not cell.scheme.lossless]
+        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, lossy)).to_csv, index=False))
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
