@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kinds import ConfigError, first_line
 from kinds.files import sha256, sha256_once
@@ -29,11 +29,20 @@ FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """What is downloaded of a model."""
 
 
+def _rooted(name: str) -> str:
+    """A folder by its absolute path, so that a cell that names it finds it from anywhere; a hub id as it is."""
+    return str(Path(name).resolve()) if Path(name).is_dir() else name
+
+
+FolderOrHubId = Annotated[str, AfterValidator(_rooted)]
+"""Of a model."""
+
+
 class _TwoFolders(Pair):
     """Two causal language models of the transformers library with one vocabulary, saved as safetensors."""
 
-    drafter: str = Field(min_length=1, description="folder or hub id of the model that drafts")
-    verifier: str = Field(min_length=1, description="folder or hub id of the model that verifies")
+    drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
+    verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
     prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes a GPU when there is one")
 
@@ -88,8 +97,12 @@ class GptNeo(_TwoFolders):
     summary: ClassVar[str] = "GPT-Neo 125M drafts for GPT-Neo 1.3B, from the hub"
 
     kind: Literal["gpt_neo"] = "gpt_neo"
-    drafter: str = Field(default="EleutherAI/gpt-neo-125m", description="folder or hub id of the model that drafts")
-    verifier: str = Field(default="EleutherAI/gpt-neo-1.3B", description="folder or hub id of the model that verifies")
+    drafter: FolderOrHubId = Field(
+        default="EleutherAI/gpt-neo-125m", description="folder or hub id of the model that drafts"
+    )
+    verifier: FolderOrHubId = Field(
+        default="EleutherAI/gpt-neo-1.3B", description="folder or hub id of the model that verifies"
+    )
 
 
 class Opt(_TwoFolders):
@@ -98,8 +111,10 @@ class Opt(_TwoFolders):
     summary: ClassVar[str] = "OPT-125M drafts for OPT-13B, from the hub or safetensors of your own"
 
     kind: Literal["opt"] = "opt"
-    drafter: str = Field(default="facebook/opt-125m", description="folder or hub id of the model that drafts")
-    verifier: str = Field(default="facebook/opt-13b", description="folder or hub id of the model that verifies")
+    drafter: FolderOrHubId = Field(default="facebook/opt-125m", description="folder or hub id of the model that drafts")
+    verifier: FolderOrHubId = Field(
+        default="facebook/opt-13b", description="folder or hub id of the model that verifies"
+    )
 
 
 class Pythia(_TwoFolders):
@@ -108,8 +123,12 @@ class Pythia(_TwoFolders):
     summary: ClassVar[str] = "Pythia 160M drafts for Pythia 1.4B, from the hub"
 
     kind: Literal["pythia"] = "pythia"
-    drafter: str = Field(default="EleutherAI/pythia-160m", description="folder or hub id of the model that drafts")
-    verifier: str = Field(default="EleutherAI/pythia-1.4b", description="folder or hub id of the model that verifies")
+    drafter: FolderOrHubId = Field(
+        default="EleutherAI/pythia-160m", description="folder or hub id of the model that drafts"
+    )
+    verifier: FolderOrHubId = Field(
+        default="EleutherAI/pythia-1.4b", description="folder or hub id of the model that verifies"
+    )
 
 
 def _require_one_vocabulary(

@@ -3,16 +3,18 @@
 All that a scenario of your own needs is here.
 """
 
+from scenarios.command.answers import Answer, BearsMost, Costs, Instead, Lowest, Ranges, Swaps
 from scenarios.command.cli import script
-from scenarios.command.factorial_questions import BestMoves, OneSetting, Shares, Variance
-from scenarios.command.group_questions import Differences, Levels
-from scenarios.command.questions import Below, Finding, PaysFrom, Versus
+from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
+from scenarios.command.group_questions import Differences, InEveryGroup, Levels
+from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
 from scenarios.command.scenario import Best, Quick, Scenario
-from scenarios.command.tradeoff_questions import AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
-from scenarios.command.usefulness_questions import Beating, Fastest, Reading
+from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
+from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
-    "AtEqual", "Beating", "Below", "Best", "BestMoves", "DenseOvertakes", "Differences", "Fastest", "Finding",
-    "KeepsItsWord", "LeastWithin", "Levels", "OneSetting", "PaysFrom", "Quick", "Reading", "Scenario", "Shares",
-    "Variance", "Versus", "script",
+    "AgainstOthers", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best", "BestMoves", "Costs",
+    "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead",
+    "KeepsItsWord", "LeastWithin", "Levels", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
+    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "Shares", "Swaps", "Variance", "Versus", "script",
 ]  # fmt: skip

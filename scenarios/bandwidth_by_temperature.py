@@ -7,7 +7,7 @@ All with the shorter code but the half-precision baseline, which has none, and t
 
 from __future__ import annotations
 
-from scenarios import Below, Best, Finding, Quick, Scenario, script
+from scenarios import Answer, Below, Best, Finding, Quick, Ranges, Scenario, script
 
 KBPS = 1e3
 TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
@@ -47,10 +47,10 @@ SCENARIO = Scenario(
     headlines=("latency_per_token_s", "payload_bits_per_token"),
     findings=(
         Finding(),
-        Finding("payload_bits_per_token"),
         Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES, metric="payload_bits_per_token"),
         Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES),
         Below(("k_sqs",), ("dense",), at=TEMPERATURES, setting="fixed"),
+        Answer([Ranges("a token takes", ("payload_bits_per_token", "latency_per_token_s"))]),
     ),
 )
 

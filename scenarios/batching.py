@@ -7,7 +7,7 @@ Each device has an uplink of its own, so that only the cloud is shared.
 
 from __future__ import annotations
 
-from scenarios import Finding, Quick, Scenario, script
+from scenarios import Answer, Costs, Finding, Lowest, Quick, Scenario, script
 
 SCENARIO = Scenario(
     name="batching",
@@ -41,7 +41,7 @@ SCENARIO = Scenario(
         grid={"workload.devices": [1, 8, 64]},
     ),
     figures=("latency", "tails", "breakdown"),
-    findings=(Finding(),),
+    findings=(Finding(), Answer([Lowest("fastest"), Costs("{end} devices against {start}")])),
 )
 
 if __name__ == "__main__":

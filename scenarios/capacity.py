@@ -10,7 +10,7 @@ bisection; `tried.csv` holds every cell that was simulated on the way.
 
 from __future__ import annotations
 
-from scenarios import Quick, Scenario, script
+from scenarios import Answer, BearsMost, Quick, Scenario, script
 from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
@@ -46,7 +46,7 @@ SCENARIO = Scenario(
         objective=Objective(LIMITS, high=256, within=0.25),
     ),
     figures=("capacity", "breakdown"),
-    findings=(),
+    findings=(Answer([BearsMost()]),),
     objective=Objective(LIMITS, high=1024, within=0.05),
 )  # fmt: skip
 

@@ -8,12 +8,15 @@ more drafts a round.
 
 from __future__ import annotations
 
-from scenarios import Finding, Quick, Scenario, script
+from scenarios import Answer, Finding, Instead, Quick, Scenario, script
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 1000)]
 CODES = ({"code": "enumerative"}, {"code": "recoded"})
 BUDGETS_BITS = (None, 300)
+SAVED = ("scheme.code", "recoded", "enumerative")
+BITS_AND_TIME = ("payload_bits_per_token", "latency_per_token_s")
+BUDGET = "scheme.budget_bits"
 KEPT = ({"kind": "k_sqs", "k": 8}, {"kind": "c_sqs"})
 
 SCENARIO = Scenario(
@@ -38,7 +41,15 @@ SCENARIO = Scenario(
         grid={"uplink.rate.bps": RATES_BPS[::3]},
     ),
     figures=("latency", "bits"),
-    findings=(Finding(),),
+    findings=(
+        Finding(),
+        Answer(
+            [
+                Instead("recoded in place of enumerative, without a budget", *SAVED, BITS_AND_TIME, {BUDGET: None}),
+                Instead("with one of 300 bits", *SAVED, (*BITS_AND_TIME, "draft_length"), {BUDGET: 300}),
+            ]
+        ),
+    ),
 )
 
 if __name__ == "__main__":

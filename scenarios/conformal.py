@@ -8,8 +8,8 @@ No budget and no cap on the support: the theorem is about what the threshold alo
 
 from __future__ import annotations
 
-from scenarios import Quick, Scenario, script
-from scenarios.command.guarantee_questions import Covered, Meaningful, Promised
+from scenarios import Answer, Quick, Scenario, script
+from scenarios.command.guarantee_questions import Covered, Meaningful, Promised, SaysSomething
 
 FREE = {"budget_bits": None, "max_drafts": 3}
 CARRIED = {"kind": "c_sqs", **FREE, "carry": True}
@@ -41,7 +41,7 @@ SCENARIO = Scenario(
     quick=Quick(base={"workload.requests": 2}, seeds=1),
     headlines=(),
     figures=("convergence",),
-    findings=(Promised(), Meaningful(), Covered()),
+    findings=(Promised(), Meaningful(), Covered(), Answer([SaysSomething()])),
 )
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ Every sparsifier with its default parameters, on laws over 1,000 to 150,000 toke
 
 from __future__ import annotations
 
-from scenarios import Quick, Scenario, script
-from scenarios.command.time_questions import AgainstConformal, TimesOfSoftmax
+from scenarios import Answer, Quick, Scenario, script
+from scenarios.command.time_questions import AgainstConformal, TimesOfSoftmax, TimeSpent
 from simulator.schemes.sparsifier import Sparsifier
 
 SHIPPED = [kind for kind, made in Sparsifier.kinds.items() if made.__module__.startswith("simulator.")]
@@ -37,7 +37,7 @@ SCENARIO = Scenario(
     quick=Quick(grid={SIZE: SIZES[:3]}, seeds=2),
     headlines=("sparsifying_over_softmax", "sparsifying_s"),
     figures=("sparsifying_time",),
-    findings=(TimesOfSoftmax(), AgainstConformal()),
+    findings=(TimesOfSoftmax(), AgainstConformal(), Answer([TimeSpent()])),
 )  # fmt: skip
 
 if __name__ == "__main__":

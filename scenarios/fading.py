@@ -7,7 +7,7 @@ The rate of each fade is Shannon's over one LTE resource block (180 kHz): 2.6 kb
 
 from __future__ import annotations
 
-from scenarios import Below, Finding, Quick, Scenario, script
+from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, script
 
 COHERENCE = "uplink.rate.coherence_s"
 SNR_DB = [-20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 20.0]
@@ -39,6 +39,7 @@ SCENARIO = Scenario(
     findings=(
         Finding(without=("cloud_only",), by=COHERENCE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[-20.0, 0.0, 20.0], by=COHERENCE),
+        Answer([Lowest("fastest", by=COHERENCE), Costs("{end} against {start}", by=COHERENCE, downwards=True)]),
     ),
 )
 

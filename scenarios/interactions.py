@@ -9,7 +9,7 @@ variance takes seeds as blocks: every combination meets the same texts and rando
 
 from __future__ import annotations
 
-from scenarios import Best, BestMoves, OneSetting, Quick, Scenario, Shares, Variance, script
+from scenarios import Answer, Best, BestMoves, MattersMost, OneSetting, Quick, Scenario, Shares, Variance, script
 
 RATE, TEMPERATURE = "uplink.rate.bps", "models.temperature"
 SETTING = ("scheme.k", "scheme.resolution")
@@ -49,6 +49,7 @@ SCENARIO = Scenario(
         Shares(ANALYSIS),
         BestMoves(SETTING, (RATE, TEMPERATURE), also=("scheme.max_drafts",)),
         OneSetting(SETTING, (RATE, TEMPERATURE)),
+        Answer([MattersMost(ANALYSIS, SETTING, (TEMPERATURE,))]),
     ),
 )
 

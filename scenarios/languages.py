@@ -11,7 +11,7 @@ used most there. Schemes are compared within a language: its texts are the same 
 from __future__ import annotations
 
 from models.prompt_files import LANGUAGES
-from scenarios import Differences, Levels, Quick, Scenario, script
+from scenarios import Answer, Differences, InEveryGroup, Levels, Quick, Scenario, script
 
 PROMPTS = "models.pair.prompts"
 NAMES = ("english", "german", "french", "spanish", "russian", "python")  # and italian
@@ -41,10 +41,10 @@ SCENARIO = Scenario(
     figures=("groups",),
     findings=(
         Levels("dense", "tv_mismatch", PROMPTS, note="both models alone; the drafter was distilled on English"),
-        Differences("k_sqs", ("dense",), "tv_qhat", PROMPTS),
-        Differences("c_sqs", ("dense",), "tv_qhat", PROMPTS),
-        Differences("k_sqs", ("dense", "c_sqs"), "payload_bits_per_token", PROMPTS),
-        Differences("k_sqs", ("dense", "cloud_only"), "latency_per_token_s", PROMPTS),
+        Differences(("k_sqs", "c_sqs"), ("dense",), "tv_qhat", PROMPTS),
+        Differences(("k_sqs",), ("dense", "c_sqs"), "payload_bits_per_token", PROMPTS),
+        Differences(("k_sqs",), ("dense", "cloud_only"), "latency_per_token_s", PROMPTS),
+        Answer([InEveryGroup(("k_sqs", "c_sqs"), "dense", ("payload_bits_per_token", "tv_qhat"), PROMPTS)]),
     ),
 )  # fmt: skip
 

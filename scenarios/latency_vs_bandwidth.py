@@ -6,7 +6,7 @@ Each scheme at its own best draft length and K, and beside it at those of the gr
 
 from __future__ import annotations
 
-from scenarios import Below, Best, Finding, Quick, Scenario, script
+from scenarios import Answer, Below, Best, Finding, Lowest, Quick, Scenario, script
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)]
@@ -48,11 +48,11 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     findings=(
-        Finding(),
         Finding(without=("cloud_only",)),
         Below(("k_sqs",), ("dense",), at=FEW_BPS),
         Below(("k_sqs",), ("dense",), at=FEW_BPS, setting="fixed"),
         Below(("c_sqs",), ("dense", "k_sqs"), at=FEW_BPS),
+        Answer([Lowest("fastest of all"), Lowest("of those that draft", without=("cloud_only",))]),
     ),
 )
 

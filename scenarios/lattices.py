@@ -2,13 +2,13 @@
 
     sqsim run lattices            or            python -m scenarios.lattices
 
-Packets of the code `enumerative`, which states what it costs; of the support only ids with a count are sent, and their
-number.
+Packets of the code `enumerative`, which states what it costs; of the support only ids with a count are sent.
 """
 
 from __future__ import annotations
 
-from scenarios import AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin, Quick, Scenario, script
+from scenarios import Answer, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin, Quick, Scenario, script
+from scenarios.command.tradeoff_questions import DenseShorterFrom, LeastAt
 
 MADE = {"kind": "synthetic", "size": 150_000, "contexts": 32, "entropy_bits": 4.9, "distance": 0.2}
 RESOLUTIONS = [10, 30, 100, 300, 1000]
@@ -52,6 +52,7 @@ SCENARIO = Scenario(
         AtEqual(BITS, REJECTED, FAMILY, by="vocabulary"),
         DenseOvertakes(),
         KeepsItsWord(),
+        Answer([LeastAt(LeastWithin(REJECTED, BITS, [200], by="vocabulary")), DenseShorterFrom()]),
     ),
 )
 

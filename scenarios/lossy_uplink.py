@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scenarios import Below, Finding, Quick, Scenario, script
+from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, script
 
 BURST_PACKETS = 4
 LOSSES = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
@@ -45,6 +45,7 @@ SCENARIO = Scenario(
     findings=(
         Finding(without=("cloud_only",), by=KIND),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),
+        Answer([Costs("loss of {end} against {start}", by=KIND), Lowest("fastest", by=KIND)]),
     ),
 )
 

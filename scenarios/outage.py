@@ -8,7 +8,9 @@ caches; sessions move to the other one, which reads their text anew.
 
 from __future__ import annotations
 
-from scenarios import Finding, Quick, Scenario, script
+from scenarios import Answer, Costs, Finding, Instead, Lowest, Quick, Scenario, script
+
+FAILURES = "cloud.failures.kind"
 
 SCENARIO = Scenario(
     name="outage",
@@ -38,7 +40,17 @@ SCENARIO = Scenario(
         grid={"uplink.rate.mean_out_s": [0.01, 0.3, 3.0]},
     ),
     figures=("latency", "tails", "breakdown"),
-    findings=(Finding(by="cloud.failures.kind"), Finding(without=("cloud_only",), by="cloud.failures.kind")),
+    findings=(
+        Finding(by=FAILURES),
+        Finding(without=("cloud_only",), by=FAILURES),
+        Answer(
+            [
+                Costs("outages of {end} against {start}", by=FAILURES),
+                Instead("crashes against none", FAILURES, "random", "none", ("latency_per_token_s",)),
+                Lowest("fastest", by=FAILURES),
+            ]
+        ),
+    ),
 )
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ is that rejections are as many as their probabilities TV(qhat, p) say, within 5 
 
 from __future__ import annotations
 
-from scenarios import Quick, Scenario, script
-from scenarios.command.rejection_questions import BesideBound, Martingale, Slack
+from scenarios import Answer, Quick, Scenario, script
+from scenarios.command.rejection_questions import BesideBound, HowOften, Martingale, Slack
 
 FREE = {"budget_bits": None, "max_drafts": 4}
 SCHEMES = [
@@ -39,7 +39,7 @@ SCENARIO = Scenario(
     ),
     headlines=("resampling_per_draft", "tv_qhat", "rejection_bound"),
     figures=("positions",),
-    findings=(BesideBound(), Slack(), Martingale()),
+    findings=(BesideBound(), Slack(), Martingale(), Answer([HowOften()])),
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scenarios import AtEqual, Quick, Scenario, script
+from scenarios import AgainstOthers, Answer, AtEqual, Quick, Scenario, script
 
 LEAST = [0.3, 0.2, 0.13, 0.08, 0.05, 0.032, 0.02, 0.012, 0.0075, 0.0045, 0.0025, 0.0013]
 DROPPED = [0.54, 0.5, 0.44, 0.38, 0.32, 0.27, 0.22, 0.18, 0.145, 0.115, 0.09, 0.065]
@@ -36,7 +36,8 @@ BITS, REJECTED = "coded_bits_per_draft", "tv_qhat"
 FAMILY = ("scheme.sparsifier.kind", "scheme.sparsifier.step")
 REJECTS = AtEqual(REJECTED, BITS, FAMILY, by="models.temperature", choosing="conformal")
 COSTS = replace(REJECTS, metric=BITS, cost=REJECTED)
-GAPS = [replace(each, pair=("conformal", "threshold")) for each in (REJECTS, COSTS)]
+PAPER = replace(REJECTS, cost="paper_bits_per_draft")
+GAP = replace(COSTS, pair=("conformal", "threshold"))
 
 SCENARIO = Scenario(
     name="thresholds",
@@ -52,7 +53,7 @@ SCENARIO = Scenario(
     headlines=(),
     tables=[replace(each, choosing=None) for each in (REJECTS, COSTS)],
     figures=("tradeoff",),
-    findings=(REJECTS, COSTS, replace(REJECTS, cost="paper_bits_per_draft"), *GAPS),
+    findings=(REJECTS, COSTS, PAPER, GAP, Answer([AgainstOthers(REJECTS, "conformal")])),
 )
 
 if __name__ == "__main__":

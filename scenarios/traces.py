@@ -7,7 +7,7 @@ Without a file of yours: a made-up cellular trace of one minute whose rate moves
 
 from __future__ import annotations
 
-from scenarios import Below, Finding, Quick, Scenario, script
+from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, script
 
 SCENARIO = Scenario(
     name="traces",
@@ -34,7 +34,11 @@ SCENARIO = Scenario(
         grid={"workload.devices": [1, 4, 16]},
     ),
     figures=("latency", "tails", "breakdown"),
-    findings=(Finding(without=("cloud_only",)), Below(("k_sqs", "c_sqs"), ("dense",), at=[1.0, 4.0, 16.0])),
+    findings=(
+        Finding(without=("cloud_only",)),
+        Below(("k_sqs", "c_sqs"), ("dense",), at=[1.0, 4.0, 16.0]),
+        Answer([Lowest("fastest"), Costs("{end} devices against {start}")]),
+    ),
 )
 
 if __name__ == "__main__":

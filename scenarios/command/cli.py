@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
+from scenarios.command import compare, report
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -44,7 +45,9 @@ def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
 def _guarded(options: argparse.Namespace) -> int:
     """The command, with every expected failure as one line on stderr."""
     try:
-        {"list": _list, "run": _run, "plot": _plot, "codec": _codec}[options.command](options)
+        {"list": _list, "run": _run, "plot": _plot, "codec": _codec, "compare": _compare, "report": _report}[
+            options.command
+        ](options)
         sys.stdout.flush()
     except ConfigError as error:
         return _failed(str(error), 2)
@@ -78,6 +81,8 @@ def _parser() -> Parser:
     _run_options(run)
     plot = commands.add_parser("plot", help="draw a result directory again, without simulating")
     plot.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
+    compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
+    report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
     _codec_commands(commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in"))
     return parser
 
@@ -205,3 +210,11 @@ def _plot(options: argparse.Namespace) -> None:
 
     for path in redraw(options.folder):
         print(path, flush=True)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    print(compare.told(options))
+
+
+def _report(options: argparse.Namespace) -> None:
+    print(report.write(options))

@@ -22,7 +22,7 @@ from kinds import ConfigError, Part, one_line
 from kinds.arrays import Floats
 from kinds.files import read_lines
 from models.verification import entropy_bits, total_variation
-from scenarios.command.printed_tables import aligned
+from scenarios.command.aligned_columns import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.acceptance import received

@@ -42,7 +42,7 @@ class Variance:
         return pd.DataFrame(rows)
 
     def printed(self, cells: pd.DataFrame) -> str:
-        from scenarios.command.printed_tables import aligned
+        from scenarios.command.aligned_columns import aligned
         from simulator.results.units import quantity, title
 
         table = self.rows(cells)
@@ -141,6 +141,8 @@ class OneSetting:
         if not _has(table, (*self.factors, *self.places)):
             return ""
         found = one_for_all(table, self.factors, self.places, self.metric)
+        if found is None:
+            return ""
         setting = ", ".join(
             f"{symbol(name)} {value:g}" for name, value in zip(self.factors, found.setting, strict=True)
         )
@@ -150,9 +152,55 @@ class OneSetting:
         )
 
 
+@dataclass(frozen=True)
+class MattersMost:
+    """Which effects have the largest shares, which interaction matters most, and over what does the best setting of
+    `factors` move, for each value of the analysis's `by`?"""
+
+    analysis: Variance
+    factors: Sequence[str]
+    places: Sequence[str]
+
+    @property
+    def metric(self) -> str:
+        return self.analysis.metric
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.best_settings import best_settings
+        from simulator.results.columns import BEST
+        from simulator.results.units import quantity, symbol
+
+        told = []
+        for value, effects in self.analysis.effects(table):
+            rows = of_setting(table, BEST)
+            rows = rows[rows[self.analysis.by] == value]
+            found = best_settings(rows, self.factors, self.places, self.metric)
+            columns = zip(*(each.setting for each in found), strict=True)
+            moves = [
+                f"{symbol(name)} {' to '.join(dict.fromkeys(f'{each:g}' for each in (min(values), max(values))))}"
+                for name, values in zip(self.factors, columns, strict=True)
+            ]
+            told.append(f"at {quantity(value, self.analysis.by)} {_most(effects)}, best at {', '.join(moves)}")
+        return "; ".join(told)
+
+
+def _most(effects: Sequence[Effect]) -> str:
+    """`temperature (47%) and ell (20%) matter most, of interactions K x ell (13%)`."""
+    from simulator.results.variance import BLOCK, RESIDUAL
+
+    ours = [effect for effect in effects if effect.separable and effect.factors not in ((BLOCK,), (RESIDUAL,))]
+    ours.sort(key=lambda effect: -effect.share)
+    alone, together = ([each for each in ours if (len(each.factors) > 1) is more] for more in (False, True))
+    if not ours:
+        return "no effect can be told from chance"
+    told = [f"{_words(each)} ({each.share:.0%})" for each in alone[:2]]
+    said = f"{' and '.join(told)} matter most" if told else "none matters alone"
+    return said + (f", of interactions {_words(together[0])} ({together[0].share:.0%})" if together else "")
+
+
 def _excess(found: Interval) -> str:
     """`13% ± 7%`; `0%` of the best itself."""
-    if found.mean == 0 or found.n == 1:
+    if found.mean == 0 or found.n == 1 or found.same:
         return f"{found.mean:.0%}"
     return f"{found.mean:.0%} ± {found.half_width:.0%}"
 

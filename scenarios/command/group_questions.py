@@ -35,9 +35,9 @@ class Levels:
 
 @dataclass(frozen=True)
 class Differences:
-    """How far is the kind `first` from each of `second` in `metric`, within each group of the column `by`?"""
+    """How far is each kind of `first` from each of `second` in `metric`, within each group of the column `by`?"""
 
-    first: str
+    first: Sequence[str]
     second: Sequence[str]
     metric: str
     by: str
@@ -50,8 +50,38 @@ class Differences:
             return ""
         table = of_setting(table, BEST)
         told = [
-            f"{self.first} against {other}: {found}"
+            f"{one} against {other}: {found}"
+            for one in self.first
             for other in self.second
-            if (found := differences(table, self.by, self.first, other, self.metric))
+            if (found := differences(table, self.by, one, other, self.metric))
         ]
         return sentence(self.metric, "; ".join(told))
+
+
+@dataclass(frozen=True)
+class InEveryGroup:
+    """Is each kind of `first` lower or higher than `second` in each of `metrics`, in every group of the column `by`?"""
+
+    first: Sequence[str]
+    second: str
+    metrics: Sequence[str]
+    by: str
+
+    @property
+    def metric(self) -> str:
+        return self.metrics[0]
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.columns import BEST
+        from simulator.results.groups import summed_up
+        from simulator.results.units import title
+
+        if self.by not in table.columns:
+            return ""
+        table = of_setting(table, BEST)
+        told = []
+        for one in self.first:
+            found = [(name, summed_up(table, self.by, one, self.second, name)) for name in self.metrics]
+            each = ", ".join(f"{title(name)} {said}" for name, said in found if said)
+            told += [f"{one} against {self.second}, {each}"] if each else []
+        return "; ".join(told)

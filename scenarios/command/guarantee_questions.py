@@ -43,3 +43,15 @@ class Covered:
         from simulator.results.guarantee_findings import covered
 
         return covered(table)
+
+
+@dataclass(frozen=True)
+class SaysSomething:
+    """After how many tokens does the guarantee say anything, and how far is its bound from what is dropped?"""
+
+    metric: str = "one_sided_bound"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.guarantee_findings import says_something
+
+        return says_something(table)

@@ -51,10 +51,11 @@ class Precision:
         return [changed(group[0], {"seed": group[0].seed + place}) for group in groups for place in places]
 
     def widest(self, table: pd.DataFrame) -> float:
-        """The largest half-width as a share of its mean; inf where one seed gives none."""
+        """The largest half-width as a share of its mean; inf where one seed gives none, 0 of what varies with none."""
         summary = summarise(table)
         known = summary[summary[self.metric].notna()]
-        shares = (known[self.metric + CI_SUFFIX] / known[self.metric].abs()).fillna(math.inf)
+        none = known["n"].map(lambda seeds: math.inf if seeds == 1 else 0.0)
+        shares = (known[self.metric + CI_SUFFIX] / known[self.metric].abs()).fillna(none)
         return float(shares.max()) if len(shares) else 0.0
 
     def told(self, table: pd.DataFrame) -> str:

@@ -42,7 +42,8 @@ class Table(Protocol):
 
 @dataclass(frozen=True)
 class Finding:
-    """Which curve is lowest in `metric`, leaving out the schemes `without`, for each value of the column `by`?"""
+    """Which curve is lowest in `metric`, leaving out the schemes `without` and the lossy, for each value of the column
+    `by`?"""
 
     metric: str = "latency_per_token_s"
     without: Sequence[str] = ()
@@ -51,11 +52,12 @@ class Finding:
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.columns import BEST, CURVE
         from simulator.results.findings import lowest
+        from simulator.results.lossy import ranked
 
         table = of_setting(table, BEST)
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
-        parts = _parts(table[~table["scheme.kind"].isin(left_out)], self.by)
-        told = [lowest(rows, axis, self.metric) for rows in parts if rows[CURVE].nunique() > 1]
+        found = [ranked(rows) for _, rows in parts(table[~table["scheme.kind"].isin(left_out)], self.by)]
+        told = [lowest(rows, axis, self.metric) for rows in found if rows[CURVE].nunique() > 1]
         prefix = f"without {', '.join(left_out)}: " if left_out and any(told) else ""
         return prefix + " | ".join(filter(None, told))
 
@@ -90,21 +92,54 @@ class PaysFrom:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results import crossings
-        from simulator.results.columns import BEST, CURVE
+        from simulator.results.columns import BEST
         from simulator.results.units import title
 
         if axis is None:
             return ""
         rows = of_setting(table, BEST)
-        curves = {kind: list(found[CURVE].unique()) for kind, found in rows.groupby("scheme.kind")}
-        pairs = [
-            (mine, theirs)
-            for mine in curves.get(self.kind, [])
-            for theirs in curves.get(self.against, [])
-            if mine.removeprefix(self.kind) == theirs.removeprefix(self.against)
-        ]
-        said = crossings.told(rows, axis, pairs, self.metric)
+        said = crossings.told(rows, axis, alike(rows, self.kind, self.against), self.metric)
         return f"{title(self.metric)} below that of {self.against}, over {title(axis)}: {said}" if said else ""
+
+
+@dataclass(frozen=True)
+class PaysFirst:
+    """For how many curves of each of `kinds` is there a stretch of the axis where it is below `against`, and which is
+    first along the axis?"""
+
+    kinds: Sequence[str]
+    against: str
+    metric: str = "latency_per_token_s"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results import crossings
+        from simulator.results.columns import BEST
+        from simulator.results.units import title
+
+        if axis is None:
+            return ""
+        rows = of_setting(table, BEST)
+        found = [
+            (kind, said)
+            for kind in self.kinds
+            if (said := crossings.first_of(rows, axis, alike(rows, kind, self.against), self.metric))
+        ]
+        told = "; ".join(f"{kind} {said}" for kind, said in found)
+        return f"{title(self.metric)} below that of {self.against}: {told}" if told else ""
+
+
+def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
+    """The pairs of curves of two kinds that differ in the scheme alone."""
+    from simulator.results.columns import CURVE
+    from simulator.results.lossy import MARK
+
+    curves = {name: list(found[CURVE].unique()) for name, found in rows.groupby("scheme.kind")}
+    return [
+        (mine, theirs)
+        for mine in curves.get(kind, [])
+        for theirs in curves.get(against, [])
+        if mine.removesuffix(MARK).removeprefix(kind) == theirs.removesuffix(MARK).removeprefix(against)
+    ]
 
 
 @dataclass(frozen=True)
@@ -130,11 +165,37 @@ class Below:
             comparison(rows, axis, self.at, mine, theirs, self.metric)
             for one in self.first
             for other in self.second
-            for rows in _parts(table, self.by)
+            for _, rows in parts(table, self.by)
             for mine in rows.loc[rows["scheme.kind"] == one, CURVE].unique()
             for theirs in rows.loc[rows["scheme.kind"] == other, CURVE].unique()
         ]
         return f"{title(self.metric)}: " + "; ".join(filter(None, found)) if any(found) else ""
+
+
+def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:
+    """The answer over what may be compared: settings in which requests went unanswered are left out, and it says which
+    where they would have made a difference."""
+    from simulator.results.columns import CURVE
+    from simulator.results.compared import listening
+    from simulator.results.findings import stretches
+    from simulator.results.unanswered import ANSWERED, complete, had_it_answered, percent, share, unanswered
+
+    whole = complete(table)
+    said = question.told(whole, axis)
+    lacking = table[unanswered(table)]
+    told = []
+    for curve, rows in lacking.groupby(CURVE, sort=False):
+        with listening(()):  # what would have been said: nobody else is to hear of it
+            supposed = question.told(had_it_answered(table, str(curve)), axis)
+        if supposed != said:
+            means = rows.groupby(axis or CURVE, sort=False)[[ANSWERED]].mean()
+            shares = [share(row) for _, row in means.iterrows()]
+            lost = " to ".join(dict.fromkeys(percent(each) for each in (min(shares), max(shares))))
+            where = f" {stretches(rows, table[table[CURVE] == curve], axis)}".rstrip()
+            told.append(f"{curve}{where} ({lost} unanswered)")
+    if not told:
+        return said
+    return f"{said or 'Nothing to compare'}; left out: {', '.join(told)}"
 
 
 def of_setting(table: pd.DataFrame, setting: str) -> pd.DataFrame:
@@ -142,6 +203,12 @@ def of_setting(table: pd.DataFrame, setting: str) -> pd.DataFrame:
     return table[table["setting"] == setting] if "setting" in table.columns else table
 
 
-def _parts(table: pd.DataFrame, by: str | None) -> list[pd.DataFrame]:
-    """The rows of each value of the column `by`, in order of appearance."""
-    return [table] if by not in table.columns else [rows for _, rows in table.groupby(by, sort=False)]
+def parts(table: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each value of the column `by` in order, with its name: `failures random: `; one without
+    a name where there is no such column."""
+    from simulator.results.units import quantity, title
+
+    if by is None or by not in table.columns:
+        return [("", table)]
+    named = title(by.removesuffix(".kind"))
+    return [(f"{named} {quantity(value, by)}: ", rows) for value, rows in table.groupby(by, sort=False)]

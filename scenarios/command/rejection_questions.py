@@ -43,3 +43,15 @@ class Martingale:
         from simulator.results.rejection_findings import martingale
 
         return martingale(table)
+
+
+@dataclass(frozen=True)
+class HowOften:
+    """How often is a draft rejected at the first and at the last position, and what makes the bound loose?"""
+
+    metric: str = "resampling_per_draft"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.rejection_findings import how_often, loosest
+
+        return "; ".join(filter(None, (how_often(table), loosest(table))))

@@ -52,6 +52,7 @@ class RunPlan:
     hidden: Sequence[str] = ()
     tables: Sequence[Table] = ()
     precision: float | None = None
+    question: str = ""
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
@@ -81,6 +82,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     return RunPlan(
         scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
         scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
+        scenario.summary,
     )  # fmt: skip
 
 

@@ -11,18 +11,27 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
-from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, choices_table, summarised, to_show
+from scenarios.command import findings_file
+from scenarios.command.aligned_columns import WIDTH
+from scenarios.command.answers import PREFIX as ANSWER
+from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, by_setting, choices_table, summarised, to_show
 from scenarios.command.derived_axis import along
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
+from scenarios.command.findings_file import Answered
+from scenarios.command.headline_table import headline
 from scenarios.command.precision import Precision
-from scenarios.command.printed_tables import WIDTH, bearing, chosen_table, costs, headline, overloads, stands_for
+from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
 from scenarios.command.searching import FOUND, Search
 from simulator.cell.cell import Cell
 from simulator.results.columns import BEST, FIXED, SETTING
+from simulator.results.compared import Plain
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
+from simulator.results.lossy import marked, with_lossy
+from simulator.results.lossy_findings import apart
+from simulator.results.unanswered import complete
 from simulator.studies import SIMULATION
 from simulator.sweeps.crews import crew_of
 from simulator.sweeps.store import SEARCH, make_way
@@ -115,7 +124,7 @@ def _told(
     """Writes note, summary and figures of a finished sweep; returns what there is to say."""
     by_id = {cell.id: cell for cell in cells}
     computed = along([by_id[cell] for cell in table["cell"]], plan.axis)
-    table = table.assign(**computed)
+    table = with_lossy(table.assign(**computed), _lossy(cells))
     if choices is None:
         summary = summarise(table)
         shown_at = {name: summary[name].tolist() for name in computed}
@@ -129,7 +138,7 @@ def _told(
         summary = summarised(table)
         summary.to_csv(out / BESIDE, index=False)
         shown = Shown(table, summary, axis, choices_table(choices, table))
-    return "\n".join([*notes, *_report(plan, cells, shown, note, out)])
+    return _report(plan, cells, shown, note, out, notes)
 
 
 def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
@@ -143,7 +152,7 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
         cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=(SEARCH,), progress=progress
     )
     computed = along(cells, plan.axis)
-    table = table.assign(**computed)
+    table = with_lossy(table.assign(**computed), _lossy(cells))
     summary = search.beside(summarise(table))
     summary.to_csv(means.out / CAPACITY, index=False)
     search.write()
@@ -151,26 +160,61 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
         plan.name, plan.axis, plan.figures, (search.field, *FOUND), {name: summary[name].tolist() for name in computed}
     )
     (summary, axis), (table, _) = note.curved(summary), note.curved(table)
-    return "\n".join([*plan.notes, *_report(plan, cells, Shown(table, summary, axis), note, means.out)])
+    found = [row for group, (_, row) in zip(by_setting(cells), summary.iterrows(), strict=True) for _ in group]
+    table = table.assign(**{name: [row[name] for row in found] for name in FOUND})
+    return _report(plan, cells, Shown(table, summary, axis), note, means.out, plan.notes)
 
 
-def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out: Path) -> list[str]:
-    """Tables, findings, what is overloaded, what the run stands for, and where all is; writes note and figures."""
+def _lossy(cells: Sequence[Cell]) -> list[str]:
+    """The ids of cells whose scheme says that its text is not the verifier's."""
+    return [cell.id for cell in cells if not cell.scheme.lossless]
+
+
+def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out: Path, notes: Sequence[str]) -> str:
+    """The question, tables, findings, the answer, what is overloaded, what the run stands for, and where all is; writes
+    note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
-    found = [line for question in plan.findings if (line := question.told(shown.table, shown.axis))]
-    replace(note, findings=found).write(out)
+    found, answer = _said(plan, replace(shown, table=marked(shown.table)))
+    findings_file.write(out, _about(plan, cells, shown), [*found, *answer])
+    replace(note, findings=[each.line for each in (*found, *answer)]).write(out)
     for each in plan.tables:
         if not (rows := each.rows(shown.table)).empty:
             rows.to_csv(out / f"{each.name}.csv", index=False)
     figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
     best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
-    text = [*_tables(plan, shown, best)]
-    if found:
-        text += [*map(wrapped, found), SEPARABLE, ""]
+    text = [*([wrapped(f"Question: {plan.question}"), ""] if plan.question else []), *notes]
+    text += _tables(plan, shown, best)
+    text += [wrapped(each.line) for each in found]
+    text += [SEPARABLE] if any("separable" in each.line for each in found) else []
+    text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
     text += map(wrapped, overloads(best, shown.axis))
-    assumed = [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
-    clock = plan.study == SIMULATION
-    return [*text, *assumed, stands_for(cells, clock=clock), "", *_places(plan, out, figures)]
+    text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
+    text += [wrapped(line) for line in stands_for(cells, clock=plan.study == SIMULATION).splitlines()]
+    text += [wrapped(f"Note: {line}") for line in plan.warnings]
+    return "\n".join([*text, "", *_places(plan, out, figures)])
+
+
+def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
+    """What the plan's questions find, a line each, lossy schemes by themselves; and the answer, where there is a
+    question."""
+    said = list(findings_file.answered(plan.findings, shown.table, shown.axis))
+    answer = [each for each in said if each.line.startswith(ANSWER)]
+    metric = (plan.headlines or RunPlan.headlines)[0]
+    if metric in shown.table.columns:
+        whole = complete(shown.table)
+        said += findings_file.heard("lossy", metric, shown.table, shown.axis, lambda: apart(whole, shown.axis, metric))
+    if plan.question and not answer:
+        answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
+    return [each for each in said if not each.line.startswith(ANSWER)], answer
+
+
+def _about(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> dict[str, Plain]:
+    """What stands before the findings in their file."""
+    best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
+    remarks = [*overloads(best, shown.axis), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
+    remarks += stands_for(cells, clock=plan.study == SIMULATION).splitlines()
+    seeds = int(shown.table["seed"].nunique())
+    return {"scenario": plan.name, "question": plan.question, "axis": shown.axis, "seeds": seeds, "remarks": remarks}
 
 
 def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:
@@ -194,4 +238,4 @@ def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
     also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
     tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
     drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
-    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, cells/ID.yaml", drawn]
+    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, findings.json, cells/ID.yaml", drawn]

@@ -31,3 +31,15 @@ class AgainstConformal:
         from simulator.results.time_findings import against_conformal
 
         return against_conformal(table, axis)
+
+
+@dataclass(frozen=True)
+class TimeSpent:
+    """What do the quickest and the slowest sparsifier, and the conformal one, cost at the largest vocabulary?"""
+
+    metric: str = "sparsifying_over_softmax"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.time_findings import time_spent
+
+        return time_spent(table, axis)

@@ -32,7 +32,7 @@ class AtEqual:
         from simulator.results.findings import comparison, lowest
         from simulator.results.units import title
 
-        equal = self._equal(table)
+        equal = self.compared(table)
         if equal.empty:
             return ""
         if self.pair is None:
@@ -46,22 +46,23 @@ class AtEqual:
 
     def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
         """A row per value of `by`, family and seed."""
-        return self._equal(cells)
+        return self.compared(cells)
 
     def printed(self, cells: pd.DataFrame) -> str:
         """A row per value of `by`, a column per family: the mean over the range of costs."""
         from scenarios.command.choosing import summarised
-        from scenarios.command.printed_tables import headline
+        from scenarios.command.headline_table import headline
         from simulator.results.tradeoffs import HIGH, LOW
         from simulator.results.units import title
 
-        equal = self._equal(cells)
+        equal = self.compared(cells)
         if equal.empty:
             return ""
         means = headline(summarised(equal.drop(columns=[LOW, HIGH])), self.by, self.metric)
         return f"At equal {title(self.cost)} ({self._range(equal)}): {means}"
 
-    def _equal(self, table: pd.DataFrame) -> pd.DataFrame:
+    def compared(self, table: pd.DataFrame) -> pd.DataFrame:
+        """`tradeoffs.at_equal` of the families."""
         from simulator.results.columns import CURVE
         from simulator.results.tradeoffs import at_equal, named, with_chosen
 
@@ -156,7 +157,7 @@ class LeastWithin:
         )
 
     def printed(self, cells: pd.DataFrame) -> str:
-        from scenarios.command.printed_tables import aligned
+        from scenarios.command.aligned_columns import aligned
         from simulator.results.units import quantity, title
 
         found = self.rows(cells)
@@ -176,3 +177,64 @@ class LeastWithin:
         best = dict(within.sort_values(self.metric).iloc[0])
         fields = [f"{symbol(name)}={best[name]:.0f}" for name in (RESOLUTION, SIZE) if best[name] == best[name]]
         return " ".join([f"{best[self.metric]:.3f}", str(best[QUANTIZER]), *fields])
+
+
+@dataclass(frozen=True)
+class AgainstOthers:
+    """Against which other families, at equal cost, is one lower at each value of the comparison's `by`, against which
+    not?"""
+
+    equal: AtEqual
+    family: str
+
+    @property
+    def metric(self) -> str:
+        return self.equal.metric
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.tradeoffs import against_others
+        from simulator.results.units import title
+
+        said = against_others(self.equal.compared(table), self.family, self.equal.by, self.metric)
+        return f"{title(self.metric)} of {self.family} at equal {title(self.equal.cost)} is {said}" if said else ""
+
+
+@dataclass(frozen=True)
+class LeastAt:
+    """The setting that `LeastWithin` finds within its limit, in one line."""
+
+    least: LeastWithin
+
+    @property
+    def metric(self) -> str:
+        return self.least.metric
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.units import quantity, title
+
+        by = self.least.by
+        found = self.least.rows(table)
+        told = [
+            f"within {quantity(row[self.least.cost], self.least.cost)}, "
+            + "; ".join(f"{title(by)} {quantity(value, by, 9)}: {row[value]}" for value in found.columns[1:])
+            for _, row in found.iterrows()
+        ]
+        return f"least {title(self.metric)} {'; '.join(told)}" if len(found.columns) > 1 else ""
+
+
+@dataclass(frozen=True)
+class DenseShorterFrom:
+    """From which K on, over resolutions, is a packet over the whole vocabulary the shorter one?"""
+
+    metric: str = "coded_bits_per_draft"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.dense_packets import shorter_from_size
+
+        lattice = table[table[QUANTIZER] == "lattice"].dropna(subset=["vocabulary", RESOLUTION])
+        told = []
+        for vocabulary in sorted(lattice["vocabulary"].astype(int).unique()):
+            cells = sorted(lattice.loc[lattice["vocabulary"] == vocabulary, RESOLUTION].astype(int).unique())
+            sizes = [f"{shorter_from_size(vocabulary, ell) or 'none'}" for ell in (cells[0], cells[-1])]
+            told.append(f"V={vocabulary:,} K={sizes[0]} at ell={cells[0]}, {sizes[1]} at {cells[-1]}")
+        return f"the dense packet is shorter from {'; '.join(told)}" if told else ""

@@ -57,7 +57,7 @@ class Beating:
 
 @dataclass(frozen=True)
 class Fastest:
-    """Which scheme has the least mean where, leaving out the schemes `without`, for each group of `by`?"""
+    """Which scheme has the least mean where, leaving out lossy ones and those `without`, for each group of `by`?"""
 
     over: str
     by: str
@@ -69,8 +69,32 @@ class Fastest:
 
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
         heading = "Fastest" + (f" without {', '.join(left_out)}" if left_out else "")
-        parts = _parts(_but(table, self.without), self.by)
+        from simulator.results.lossy import ranked
+
+        parts = _parts(ranked(_but(table, self.without)), self.by)
         return _each(heading, parts, lambda rows: fastest(rows, self.over, self.metric))
+
+
+@dataclass(frozen=True)
+class OfUse:
+    """From which value of the column `over` on does any scheme keep up with a reader, and which, for each group of
+    `by`? Lossy schemes are left out."""
+
+    over: str
+    by: str
+    metric: str = "latency_per_token_s"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.columns import READING_S
+        from simulator.results.lossy import ranked
+        from simulator.results.units import quantity
+        from simulator.results.usefulness import first_within
+
+        def words(rows: pd.DataFrame) -> str:
+            return first_within(rows, self.over, self.metric, READING_S)
+
+        heading = f"a lossless scheme keeps up with a reader ({quantity(READING_S, self.metric)} a token)"
+        return _each(heading, _parts(ranked(table), self.by), words)
 
 
 def _but(table: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:

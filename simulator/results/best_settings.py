@@ -40,7 +40,7 @@ class OneForAll:
 def best_settings(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[str], metric: str) -> list[BestSetting]:
     """The best of each combination of values of the columns `places`, in ascending order."""
     found = []
-    for at, here in _groups(cells, places):
+    for at, here in _groups(cells[cells[metric].notna()], places):
         order = [setting for setting, _ in sorted(_means(here, factors, metric).items(), key=lambda item: item[1])]
         best = _is(here, factors, order[0])
         behind = [paired(here, metric, _is(here, factors, other), best, relative=True).separable for other in order[1:]]
@@ -49,13 +49,17 @@ def best_settings(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[
     return found
 
 
-def one_for_all(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[str], metric: str) -> OneForAll:
-    """The setting that fits all places best."""
-    parts = dict(_groups(cells, places))
+def one_for_all(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[str], metric: str) -> OneForAll | None:
+    """The setting that fits all places best, of those with a number at each; None where none has."""
+    parts = dict(_groups(cells[cells[metric].notna()], places))
     means = {at: _means(here, factors, metric) for at, here in parts.items()}
+    everywhere = [
+        setting for setting in next(iter(means.values()), {}) if all(setting in table for table in means.values())
+    ]
+    if not everywhere:
+        return None
     excess = {
-        setting: sum(table[setting] / min(table.values()) - 1 for table in means.values())
-        for setting in next(iter(means.values()))
+        setting: sum(table[setting] / min(table.values()) - 1 for table in means.values()) for setting in everywhere
     }
     chosen = min(excess, key=lambda setting: excess[setting])
     best = {at: min(table, key=lambda setting: table[setting]) for at, table in means.items()}

@@ -21,6 +21,11 @@ READING_S: Final = 0.2
 tokens each, rounded up."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
+LOSSY: Final = "lossy"
+"""The column of a summary that tells whether a scheme's text departs from the verifier's law: such a scheme is marked,
+and ranked apart."""
+N_SUFFIX: Final = "_n"
+"""In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
 SETTING: Final = "setting"
 """The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""
 BEST, FIXED = "best", "fixed"

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
+from simulator.results import compared
 from simulator.results.columns import CURVE
+from simulator.results.findings import joined
 from simulator.results.intervals import Interval, interval
 from simulator.results.units import quantity
 
@@ -61,6 +63,7 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     kept = [at for way, at in found if way == ("rising" if rising else "falling")]
     counts = [way for way, _ in found]
     often = counts.count("often") + len(ways) - len(kept)
+    compared.crossed(axis, metric, first, second, interval(kept), rising)
     return Crossing(interval(kept), rising, counts.count("below"), counts.count("above"), often)
 
 
@@ -85,3 +88,19 @@ def told(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metri
         if found is not None:
             clauses.append(f"{first} {found.told(axis)}")
     return "; ".join(clauses)
+
+
+def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
+    """`of 5 curves 1 everywhere, 3 from some value on, first a from 3 kbit/s on`; "" where none can be compared."""
+    found = [
+        (first, there) for first, second in pairs if (there := crossing(cells, axis, first, second, metric)) is not None
+    ]
+    everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
+    crossed = [(first, there) for first, there in found if there.log10_at.n > there.above + there.below + there.often]
+    told = [f"everywhere for {joined(everywhere)}"] if everywhere else []
+    if crossed:
+        first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
+        told.append(f"somewhere for {len(crossed)}, first {first} {there.told(axis)}")
+    nowhere = len(found) - len(everywhere) - len(crossed)
+    told += [f"nowhere for {nowhere}"] if nowhere else []
+    return f"of {len(found)} curves, {', '.join(told)}" if found else ""

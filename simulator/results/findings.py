@@ -33,6 +33,8 @@ class Outcome:
     tied: tuple[str, ...]
     following: str | None
     margin: Interval | None
+    mean: float = math.nan
+    """Of the lowest."""
 
 
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[Outcome]:
@@ -92,12 +94,27 @@ def comparison(cells: pd.DataFrame, axis: str | None, at: Sequence[float], first
     return f"{first} against {second} {', '.join(told)}" if told else ""
 
 
+def along(cells: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
+    """The rows at each value of the axis, ascending; all of them without one."""
+    return [(None, cells)] if axis is None else list(cells.groupby(axis, sort=True))
+
+
+def with_interval(found: Interval, metric: str) -> str:
+    """`0.61 ± 0.04` with its unit, and why where there is no interval."""
+    if found.same:
+        return f"{quantity(found.mean, metric)} in every seed"
+    spread = f" ± {quantity(found.half_width, metric, 2)}" if found.n > 1 else ""
+    return quantity(found.mean, metric) + spread
+
+
 def percent(less: Interval) -> str:
     """`12% ± 3% lower`, and whether the seeds can tell."""
     mean, half = 100 * abs(less.mean), 100 * less.half_width
     way = "lower" if less.mean < 0 else "higher"
     if less.n == 1:
         return f"{mean:.3g}% {way} (one seed)"
+    if less.same:
+        return f"{mean:.3g}% {way} (the same in every seed)" if less.mean else "equal (in every seed)"
     digits = 0 if half >= 10 else 1 if half >= 0.1 else 2
     said = f"{mean:.{digits}f}% ± {half:.{digits}f}% {way}"
     return said if less.separable else f"not separable ({said})"
@@ -114,7 +131,8 @@ def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Ou
     ]
     tied = tuple(sorted({lowest, *order} - set(behind)))
     following = behind[0] if behind else None
-    return Outcome(at, lowest, tied, following, against[following] if following else None)
+    mean = float(here.loc[here[CURVE] == lowest, metric].mean())
+    return Outcome(at, lowest, tied, following, against[following] if following else None, mean)
 
 
 def _told(stretch: list[Outcome]) -> str:
@@ -144,6 +162,24 @@ def span(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> 
     return f"from {quantity(low, axis)} to {quantity(high, axis)}"
 
 
-def joined(names: Sequence[str]) -> str:
+def stretches(flagged: pd.DataFrame, rows: pd.DataFrame, axis: str | None) -> str:
+    """`up to 5 kbit/s, at 1 Mbit/s`: where along the axis of `rows` there are flagged ones; names one by one."""
+    if axis is None:
+        return ""
+    if not pd.api.types.is_numeric_dtype(rows[axis]):
+        names = list(flagged[axis].unique())
+        return (
+            "everywhere" if len(names) == rows[axis].nunique() else f"at {joined([quantity(at, axis) for at in names])}"
+        )
+    values, there = sorted(rows[axis].unique()), {*flagged[axis]}
+    told = []
+    for here, group in itertools.groupby(enumerate(values), key=lambda item: item[1] in there):
+        run = [place for place, _ in group]
+        if here:
+            told.append(span(values[run[0]], values[run[-1]], axis, run[0] == 0, run[-1] == len(values) - 1))
+    return ", ".join(told)
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
     """`a, b and c`."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"

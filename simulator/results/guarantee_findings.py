@@ -94,6 +94,34 @@ def meaningful(table: pd.DataFrame) -> str:
     return f"{heading}: {'; '.join(told)}" if told else ""
 
 
+def says_something(table: pd.DataFrame) -> str:
+    """From when on the bound is below 1, and within twice the target, over all curves; what is dropped beside it."""
+    found = guarantees(table)
+    if not found:
+        return ""
+    below, within = (
+        [each.tokens_to(level, each.one_sided) for each, level in levels]
+        for levels in ([(each, 1.0) for each in found], [(each, 2 * each.target) for each in found])
+    )
+    ratios = [each.one_sided / each.dropped for each in found if each.dropped > 0]
+    said = f"the one-sided bound is below 1 after {_from_to(below)} tokens, within twice the target after "
+    said += _from_to(within)
+    if ratios:
+        said += (
+            f"; after {_all(each.tokens for each in found)} it is {min(ratios):.2f} to {max(ratios):.2f} times the mass"
+        )
+        said += " that is dropped"
+    return said
+
+
+def _from_to(tokens: Iterable[str]) -> str:
+    """`3 to 113`, and `never` where some do never."""
+    told = [*tokens]
+    numbers = sorted({int(each.replace(",", "")) for each in told if each != "never"})
+    words = [" to ".join(dict.fromkeys(f"{each:,}" for each in (numbers[0], numbers[-1])))] if numbers else []
+    return " or ".join([*words, *(["never"] if "never" in told else [])])
+
+
 def covered(table: pd.DataFrame) -> str:
     """Of each rollback, the drafts that can be rejected beside those that the guarantee is about; "" of one alone."""
     found = guarantees(table)

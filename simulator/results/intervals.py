@@ -15,31 +15,41 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE
+from simulator.results import compared
+from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX
+from simulator.results.lossy import departs
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
-_NOT_SETTINGS = ("cell", "seed", CURVE)
+_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY)
 _MEASURED = frozenset({*METRICS, *BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
+ROUNDING = 1e-9
+"""Numbers that differ by no more than this share of them are one number, added up in another order."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds and its 95% half-width; nan where one seed gives none."""
+    """A mean over `n` seeds and its 95% half-width; nan where there is none: of one seed, and of seeds that all have
+    one value, since nothing varies that an interval could be over."""
 
     mean: float
     half_width: float
     n: int
 
     @property
+    def same(self) -> bool:
+        """Whether several seeds have one value."""
+        return self.n > 1 and math.isnan(self.half_width)
+
+    @property
     def separable(self) -> bool:
-        """Whether 0 lies outside. Without a half-width nothing is."""
-        return abs(self.mean) > self.half_width
+        """Whether 0 lies outside. Of one seed nothing is known; of seeds that agree there is nothing to doubt."""
+        return self.mean != 0 if self.same else abs(self.mean) > self.half_width
 
 
 def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
-    """Mean and t_{n-1, 0.975} s / sqrt(n) of values [n], nan left out."""
+    """Mean and t_{n-1, 0.975} s / sqrt(n) of values [n], nan left out; no half-width where all are one number."""
     given = np.asarray(values, dtype=np.float64)
     given = given[~np.isnan(given)]
     n = int(given.size)
@@ -48,23 +58,26 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
     mean = float(given.mean())
     if n == 1:
         return Interval(mean, math.nan, 1)
-    if np.ptp(given) == 0:
-        return Interval(float(given[0]), 0.0, n)
+    if np.ptp(given) <= ROUNDING * np.abs(given).max():
+        return Interval(float(given[0]), math.nan, n)
     return Interval(mean, float(_quantile(n - 1) * given.std(ddof=1) / math.sqrt(n)), n)
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row per setting (all columns but seed and metrics), in order of appearance: `n`, then each metric's mean and
-    `_ci95`. `n` counts seeds."""
+    """A row per setting (all columns but seed and metrics), in order of appearance: `n`, LOSSY, then each metric's mean
+    and `_ci95`, and `_n` where it has a number in fewer seeds than `n`. `n` counts the seeds that counted: those in
+    which a request was answered; where none is asked, all."""
     metrics = metrics_of(cells)
     settings = settings_of(cells)
     rows = []
     for group in _groups(cells, settings):
         row: dict[str, object] = {name: group[name].iloc[0] for name in settings}
-        row["n"] = len(group)
+        seeds = int((group["answered"] > 0).sum()) if "answered" in metrics else len(group)
+        row |= {"n": seeds, LOSSY: bool(departs(group).any())}
         for name in metrics:
             found = interval(group[name].to_numpy(dtype=np.float64))
             row |= {name: found.mean, name + CI_SUFFIX: found.half_width}
+            row |= {name + N_SUFFIX: found.n} if 0 < found.n < seeds else {}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -83,7 +96,10 @@ def paired(
         raise ValueError("a seed occurs twice: the mask selects more than one setting")
     common = one.index.intersection(other.index)
     difference = one[common] - other[common]
-    return interval((difference / other[common] if relative else difference).to_numpy(dtype=np.float64))
+    difference[difference.abs() <= ROUNDING * other[common].abs()] = 0.0
+    found = interval((difference / other[common] if relative else difference).to_numpy(dtype=np.float64))
+    compared.difference(cells, metric, first, second, relative, found)
+    return found
 
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
@@ -94,7 +110,8 @@ def metrics_of(table: pd.DataFrame) -> list[str]:
 def settings_of(table: pd.DataFrame) -> list[str]:
     """The configuration columns of a table of cells or of a summary, seed apart."""
     known = {*_MEASURED, *_NOT_SETTINGS, "n"}
-    return [name for name in table.columns if name not in known and not name.endswith(CI_SUFFIX)]
+    counts = {name + N_SUFFIX for name in _MEASURED}
+    return [name for name in table.columns if name not in known | counts and not name.endswith(CI_SUFFIX)]
 
 
 def varying(table: pd.DataFrame) -> list[str]:

@@ -13,6 +13,15 @@ import pandas as pd
 
 from simulator.results.columns import CURVE
 
+BOUND = "rejection_bound"
+"""On what is expected, per draft."""
+BOUND_NOTE = "a rate may lie above it by chance; a bound above 1 says nothing: shown as 1"
+
+
+def capped(bound: float) -> float:
+    """A bound on a probability as it is shown."""
+    return min(1.0, bound)
+
 
 @dataclass(frozen=True)
 class Rejections:
@@ -57,8 +66,9 @@ class Rejections:
 
 def beside_bound(table: pd.DataFrame) -> str:
     """Rate, expectation and bound of each curve; "" of nothing."""
-    told = _each(table, lambda found: f"{found.measured:.2f}, {found.expected:.2f}, {found.bound:.3g}")
-    return f"Rejected of the drafts verified, expected (mean TV(qhat, p)), bound: {told}" if told else ""
+    told = _each(table, lambda found: f"{found.measured:.2f}, {found.expected:.2f}, {capped(found.bound):.3g}")
+    heading = "Rejected of the drafts verified, expected (mean TV(qhat, p)), bound on what is expected (1 where larger)"
+    return f"{heading}: {told}" if told else ""
 
 
 def slack(table: pd.DataFrame) -> str:
@@ -84,6 +94,35 @@ def martingale(table: pd.DataFrame) -> str:
         f"Rejections less the sum of TV(qhat, p): at most {farthest:.2g} sd in each of {cells} cells, {over_seeds:.2g} "
         f"over all seeds of a curve; TV(qhat, p) <= TV(q, p) + alpha + covering bound asserted of {drafts:,} drafts"
     )
+
+
+def how_often(table: pd.DataFrame) -> str:
+    """The range over curves of what is rejected, and what is expected, at the first and the last position."""
+    told = []
+    for position in dict.fromkeys((table["position"].min(), table["position"].max())):
+        found = [Rejections.of(rows) for _, rows in _curves(table[table["position"] == position])]
+        if found:
+            measured, expected = ([getattr(each, name) for each in found] for name in ("measured", "expected"))
+            told.append(
+                f"{min(measured):.0%} to {max(measured):.0%} at position {position:.0f} (expected, {min(expected):.0%} "
+                f"to {max(expected):.0%})"
+            )
+    return f"rejected of the drafts verified: {', '.join(told)}" if told else ""
+
+
+def loosest(table: pd.DataFrame) -> str:
+    """Which term is the largest part of the slack of each curve's bound."""
+    terms: dict[str, list[str]] = {}
+    for curve, rows in _curves(table):
+        found = Rejections.of(rows)
+        named = {
+            "TV(q, p) and TV(q, qhat) do not add up": found.triangle,
+            "dropped mass and quantization do not add up": found.overlap,
+            "the covering bound is not used": found.covering,
+        }
+        terms.setdefault(max(named, key=lambda name: named[name]), []).append(curve)
+    told = [f"{term} ({', '.join(curves)})" for term, curves in terms.items()]
+    return f"the bound is loose mostly because {', '.join(told)}" if told else ""
 
 
 def _each(table: pd.DataFrame, told: Callable[[Rejections], str]) -> str:

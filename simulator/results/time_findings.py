@@ -44,6 +44,20 @@ def against_conformal(table: pd.DataFrame, axis: str | None) -> str:
     return f"Time of {last[0]} as a multiple of others': {'; '.join(told)}"
 
 
+def time_spent(table: pd.DataFrame, axis: str | None) -> str:
+    """The least and the most, and the conformal threshold's range, at the largest value of the axis."""
+    ratios = _by_name(table, axis, RATIO)
+    if axis is None or ratios.empty:
+        return ""
+    at = ratios.index.max()
+    here = ratios.loc[at].dropna().sort_values()
+    ours = here[[name.startswith(CONFORMAL) for name in here.index]]
+    least, most = (f"{here.iloc[place]:.2g} softmaxes ({here.index[place]})" for place in (0, -1))
+    told = f"at {_at(at, axis)} from {least} to {most}"
+    conformal = " to ".join(dict.fromkeys(f"{time:.2g}" for time in (ours.min(), ours.max())))
+    return told + (f", the conformal threshold {conformal}" if len(ours) else "")
+
+
 def _by_name(table: pd.DataFrame, axis: str | None, column: str) -> pd.DataFrame:
     """Means over seeds: a row a value of the axis, a column a sparsifier, in order of appearance."""
     if axis is None or column not in table.columns or KIND not in table.columns:

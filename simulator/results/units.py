@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import PurePath
 
 _UNITS = {
@@ -15,6 +16,8 @@ _SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
 _FILES = ("path", "prompts")
 """Fields that name a file."""
+MOST = 10_000
+"""Numbers in one unit with others stay below it."""
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -55,6 +58,15 @@ def prefix_of(value: float, digits: int = 3) -> tuple[float, str]:
     if rounded == 0:
         return 1.0, ""
     return next(((factor, prefix) for factor, prefix in _PREFIXES if rounded >= factor * 0.999999), _PREFIXES[-1])
+
+
+def prefix_of_all(values: Sequence[float]) -> tuple[float, str]:
+    """One engineering prefix for positive values: that of the smallest, or a larger one that keeps all below MOST."""
+    if not values:
+        return 1.0, ""
+    first = _PREFIXES.index(prefix_of(min(values)))
+    fit = [(factor, prefix) for factor, prefix in _PREFIXES[: first + 1] if max(values) < MOST * factor]
+    return fit[-1] if fit else _PREFIXES[0]
 
 
 def symbol(name: str) -> str:

@@ -98,3 +98,18 @@ def _runs(flags: Sequence[bool]) -> list[list[int]]:
 def _shares(percents: Sequence[float]) -> str:
     low, high = min(percents), max(percents)
     return f"{low:.2g}%" if len(percents) == 1 else f"{low:.2g}% to {high:.2g}%"
+
+
+def first_within(cells: pd.DataFrame, axis: str, metric: str, within: float) -> str:
+    """`from 200 bit/s on (a)`, `nowhere (a is nearest, 1.04 s)`: from where on the first of the curves stays within a
+    limit."""
+    found = reaches(cells, axis, metric, within)
+    starts = [reach.start for reach in found if reach.start is not None]
+    if not found:
+        return ""
+    if not starts:
+        nearest = min(found, key=lambda reach: reach.lowest)
+        return f"nowhere ({nearest.curve} is nearest, {quantity(nearest.lowest, metric)})"
+    values = cells[axis].dropna()
+    where = span(min(starts), float(values.max()), axis, min(starts) == values.min(), True)
+    return f"{where} ({' and '.join(reach.curve for reach in found if reach.start == min(starts))})"

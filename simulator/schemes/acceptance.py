@@ -36,6 +36,8 @@ def received(drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
 class Acceptance(Choice, family=True):
     """How drafts are judged."""
 
+    lossless: ClassVar[bool] = True
+    """Whether what is committed follows the target law, where each draft follows the law it is judged by."""
     races: ClassVar[bool] = False
     """Whether it is a race with the numbers that the edge ran its own with."""
 

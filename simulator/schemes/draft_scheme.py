@@ -85,7 +85,7 @@ class DraftScheme(Scheme):
 
     @property
     def lossless(self) -> bool:
-        return self.families.draw.lossless
+        return self.families.draw.lossless and self.families.acceptance.lossless
 
     def format(self, vocabulary: int) -> wire.Format:
         return self.packets(vocabulary).format

@@ -11,11 +11,14 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +35,7 @@ from kinds import ConfigError
 from kinds.files import atomically
 from simulator.cell.cell import Cell
 from simulator.results.intervals import summarise
+from simulator.results.lossy import with_lossy
 
 SEARCH = "search.json"
 """What a search for the most devices has found so far, in the directory of its results."""
@@ -101,7 +105,8 @@ class Store:
             self._finish_requests(places, folders)
         atomically(self.out / "cells.parquet", partial(table.to_parquet, index=False))
         atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
-        atomically(self.out / "summary.csv", partial(summarise(table).to_csv, index=False))
+        lossy = [cell.id for cell in self._cells if not cell.scheme.lossless]
+        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, lossy)).to_csv, index=False))
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
@@ -152,6 +157,8 @@ class Store:
             "identity": self._identity,
             "finished": finished,
             "deterministic": self._deterministic,
+            "command": _command(),
+            "date": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
             "cells": [cell.id for cell in self._cells],
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
@@ -193,6 +200,13 @@ def _code() -> str:
 
 def _versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def _command() -> str:
+    """What was typed to start this process, as a shell takes it; programs go by their names, not their places."""
+    name = Path(sys.argv[0]).name
+    typed = [name, *sys.argv[1:]] if name == "sqsim" else ["python", *sys.orig_argv[1:]]
+    return shlex.join(typed)
 
 
 def _commit() -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scenarios.command.printed_tables import WIDTH, bearing, costs, headline, overloads, stands_for
+from scenarios.command.aligned_columns import WIDTH
+from scenarios.command.headline_table import headline
+from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for
 from simulator.cell.cell import Cell
 from simulator.sweeps.search import Objective
 
@@ -19,7 +21,7 @@ def summary(schemes: int = 4, rates: tuple[float, ...] = (1e3, 1e6), seeds: int 
             "latency_per_token_s": 0.02 * (s + 1) + 10 / rate,
             "latency_per_token_s_ci95": 0.001 if seeds > 1 else np.nan,
             "payload_bits_per_token": 100.0 * s or np.nan, "payload_bits_per_token_ci95": 2.0,
-            "draft_length": 5.0 + (rate > 1e4) * s, "draft_length_ci95": 0.0,
+            "draft_length": 5.0 + (rate > 1e4) * s, "draft_length_ci95": np.nan,
         }
         for s in range(schemes)
         for rate in rates
@@ -54,8 +56,8 @@ def test_one_seed_shows_no_interval() -> None:
 
 def test_costs_are_single_numbers_unless_the_axis_changes_them() -> None:
     rows = {line[:8]: line.split()[2:] for line in costs(summary(3)).splitlines() if line.startswith("scheme_")}
-    assert rows["scheme_0"] == ["-", "5.00", "±0.00"]
-    assert rows["scheme_2"] == ["200", "±2", "5..7"]
+    assert rows["scheme_0"] == ["-", "5.00"]
+    assert rows["scheme_2"] == ["200", "±2", "5.00..7.00"]
 
 
 def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
@@ -64,27 +66,66 @@ def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
     assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
 
 
-def test_every_setting_with_a_busy_station_is_told_with_the_station() -> None:
-    table = summary(2).assign(overloaded=[1.0, 0.0, 0.5, 0.0], uplink_busy=[0.99, 0.5, 0.96, 0.5])
-    table = table.assign(cloud_busy=[0.97, 0.5, 0.5, 0.5], downlink_busy=0.1)
+def stations(table: pd.DataFrame) -> pd.DataFrame:
+    """Uplink and cloud both busy in the first row, the uplink alone in the third."""
+    queues = {"uplink_queue": [3.0, 0.1, 4.0, 0.1], "cloud_queue": [7.0, 0.1, 9.0, 0.1], "downlink_queue": 0.0}
+    busy = {"uplink_busy": [0.99, 0.5, 0.96, 0.5], "cloud_busy": [0.97, 0.5, 0.5, 0.5], "downlink_busy": 0.1}
+    return table.assign(**queues, **busy)
+
+
+def test_an_overloaded_setting_is_told_with_the_busy_station_whose_queue_is_longest() -> None:
+    table = stations(summary(2)).assign(overloaded=[1.0, 0.0, 0.5, 0.0])
     assert overloads(table, AXIS) == [
-        "Overloaded: scheme_0 k=16 at uplink rate 1 kbit/s (uplink and cloud busy)",
-        "Overloaded: scheme_1 k=16 at uplink rate 1 kbit/s (uplink busy)",
+        "Overloaded: scheme_0 k=16, uplink rate at 1 kbit/s (cloud)",
+        "Overloaded: scheme_1 k=16, uplink rate at 1 kbit/s (uplink)",
     ]
-    assert overloads(table.assign(overloaded=0.0), AXIS) == []
+    assert overloads(table.assign(overloaded=0.0, uplink_busy=0.5, cloud_busy=0.5), AXIS) == []
+
+
+def test_a_closed_loop_that_keeps_a_station_busy_is_busy_and_not_overloaded() -> None:
+    one, many = (stations(summary(2)).assign(overloaded=over, **{"workload.kind": "closed"}) for over in (0.0, 1.0))
+    told = (
+        "Busy for 95% of the time or more: scheme_0 k=16, uplink rate at 1 kbit/s (cloud); scheme_1 k=16, uplink rate"
+    )
+    assert overloads(one, AXIS) == [f"{told} at 1 kbit/s (uplink)"]
+    (line,) = overloads(many, AXIS)
+    assert line.startswith("Busy") and "everywhere (uplink)" in line  # devices in a line: no more comes than is served
+    assert all(line.startswith("Overloaded") for line in overloads(many.assign(**{"workload.kind": "poisson"}), AXIS))
+
+
+def test_table_and_line_name_the_same_station() -> None:
+    table = stations(summary(2)).assign(overloaded=1.0, capacity=5, bounded=True)
+    named = [fullest(row) for _, row in table.iterrows()]
+    assert named == ["cloud", "uplink", "uplink", "uplink"]
+    body = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1})).splitlines()[-2:]
+    assert [line.split()[-3::2] for line in body] == [[named[0], named[2]], [named[1], named[3]]]
+    (told,) = [line for line in overloads(table, AXIS) if "scheme_0" in line]
+    assert f"at 1 kbit/s ({named[0]})" in told
+
+
+def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds() -> None:
+    bound = {"rejection_bound": [123.0, 0.4, 0.358, 0.358], "tv_qhat": [0.5, 0.39, 0.35, 0.35]}
+    text = costs(summary(2).assign(**bound, rejection_bound_ci95=0.01, tv_qhat_ci95=np.nan))
+    rows = {line[:8]: line.split() for line in text.splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_0"][-2:] == ["0.390..0.500", "0.400..1"] and "123" not in text
+    assert rows["scheme_1"][-3:] == ["0.350", "0.358", "±0.010"]
+    assert "TV(qhat, p)" in text and "may lie above it by" in text and "shown as 1" in text
+    assert "0.400" in headline(summary(2).assign(**bound), AXIS, "rejection_bound") and "123" not in text
+
+
+def test_where_a_lossy_scheme_is_there_the_table_of_costs_marks_it_and_says_how_far_off_it_is() -> None:
+    table = summary(2).assign(lossy=[True, True, False, False], tv_output=[0.3, 0.3, 0.0, 0.0], tv_output_ci95=0.01)
+    rows = {line.split("  ")[0]: line.split() for line in costs(table).splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_0 k=16 (lossy)"][-2:] == ["0.300", "±0.010"] and "scheme_1 k=16" in rows
+    assert "TV output" not in costs(table.assign(lossy=False, tv_output=0.0))
 
 
 def test_what_a_cell_bears_is_told_with_the_station_that_limits_it() -> None:
     table = summary(2).assign(capacity=[7, 1200, 0, 64], bounded=[True, True, True, False], uplink_queue=3.0)
+    table = table.assign(uplink_busy=0.5, cloud_busy=0.5, downlink_busy=0.5)
     table = table.assign(cloud_queue=[0.1, 4.0, 0.1, 0.0], downlink_queue=0.0)
     table.loc[3, "uplink_queue"] = 0.0
     text = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
     assert "tpot_p95_s <= 100 ms and ttft_s <= 1 s, to 5%" in text
     rows = [line.split() for line in text.splitlines()[-2:]]
     assert rows == [["1", "kbit/s", "7", "uplink", "0"], ["1", "Mbit/s", "1,200", "cloud", "64+"]]
-
-
-def test_where_nothing_was_answered_the_table_says_so() -> None:
-    assert headline(summary(1).assign(latency_per_token_s=float("nan")), None) == (
-        "latency per token: no request was answered"
-    )

@@ -50,4 +50,4 @@ def test_one_setting_for_all_has_the_least_summed_excess_over_the_bests() -> Non
     found = one_for_all(table(), FACTORS, PLACES, "y")
     assert found.setting == (8, 10)  # 0.5 + 1, against 0 + 3, 1 + 2 and 2 + 0
     assert found.excess[(1e3,)].mean == pytest.approx(0.5) and found.excess[(1e6,)].mean == pytest.approx(1.0)
-    assert found.excess[(1e3,)].half_width == pytest.approx(0, abs=1e-12)
+    assert found.excess[(1e3,)].same

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results.intervals import axis_of, interval, paired, summarise, with_curves
+from simulator.results.intervals import axis_of, interval, paired, settings_of, summarise, with_curves
 
 
 def table(rows: list[tuple[str, float, int, float]]) -> pd.DataFrame:
@@ -42,7 +42,14 @@ def test_one_value_has_no_half_width_and_none_has_no_mean() -> None:
 
 @given(st.floats(-1e9, 1e9), st.integers(2, 6))
 def test_equal_values_have_no_spread_at_all(value: float, n: int) -> None:
-    assert (interval([value] * n).mean, interval([value] * n).half_width) == (value, 0.0)
+    found = interval([value] * n)
+    assert found.mean == value and math.isnan(found.half_width) and found.same
+    assert found.separable == (value != 0)
+
+
+def test_numbers_added_up_in_another_order_are_one_number_and_have_no_interval() -> None:
+    assert interval([0.1 + 0.2, 0.3, 0.3]).same
+    assert not interval([0.3, 0.3 + 1e-6, 0.3]).same and not interval([0.3]).same
 
 
 def test_a_summary_has_a_row_per_setting_in_order_with_seeds_counted() -> None:
@@ -53,6 +60,31 @@ def test_a_summary_has_a_row_per_setting_in_order_with_seeds_counted() -> None:
     assert list(summary["latency_per_token_s"]) == [3.0, 5.0, 1.0]
     assert summary["latency_per_token_s_ci95"][0] == pytest.approx(12.7062047 * math.sqrt(2) / math.sqrt(2))
     assert "seed" not in summary.columns and "cell" not in summary.columns
+
+
+def test_where_every_seed_says_the_same_the_summary_has_no_interval_and_never_one_of_no_width() -> None:
+    cells = table(
+        [("greedy", 1.0, seed, 2.0) for seed in range(3)] + [("own", 1.0, seed, 2.0 + seed) for seed in (0, 1)]
+    )
+    summary = summarise(cells)
+    assert summary["latency_per_token_s"].tolist() == [2.0, 2.5] and summary["n"].tolist() == [3, 2]
+    assert math.isnan(summary["latency_per_token_s_ci95"][0]) and summary["latency_per_token_s_ci95"][1] > 0
+
+
+def test_n_counts_the_seeds_in_which_a_request_was_answered() -> None:
+    cells = table([("a", 1.0, 0, 2.0), ("a", 1.0, 1, 4.0), ("a", 1.0, 2, math.nan), ("b", 1.0, 0, math.nan)])
+    summary = summarise(cells.assign(answered=[1.0, 0.5, 0.0, 0.0], resampling_per_draft=[0.5, math.nan, 0.4, 0.3]))
+    assert summary["n"].tolist() == [2, 0] and summary["answered"].tolist() == [0.5, 0.0]
+    assert "latency_per_token_s_n" not in summary.columns  # as many as n
+    fewer = summarise(table([("a", 1.0, 0, 2.0), ("a", 1.0, 1, math.nan)]).assign(answered=1.0))
+    assert fewer["n"].tolist() == [2] and fewer["latency_per_token_s_n"].tolist() == [1]
+    assert settings_of(fewer) == ["scheme.kind", "uplink.rate.bps"]
+
+
+def test_paired_seeds_that_agree_but_for_rounding_do_not_differ() -> None:
+    cells = table([("a", 1.0, s, 0.1 + 0.2) for s in range(3)] + [("b", 1.0, s, 0.3) for s in range(3)])
+    found = paired(cells, "latency_per_token_s", cells["scheme.kind"] == "a", cells["scheme.kind"] == "b")
+    assert found.mean == 0 and not found.separable
 
 
 def test_settings_meet_where_a_field_is_missing() -> None:
@@ -67,7 +99,7 @@ def test_pairing_removes_what_seeds_share() -> None:
         [("a", 1.0, s, 10 + shared[s]) for s in range(8)] + [("b", 1.0, s, 10.1 + shared[s]) for s in range(8)]
     )
     found = paired(cells, "latency_per_token_s", cells["scheme.kind"] == "a", cells["scheme.kind"] == "b")
-    assert found.mean == pytest.approx(-0.1) and found.half_width < 1e-9 and found.separable
+    assert found.mean == pytest.approx(-0.1) and found.same and found.separable
     assert interval(cells["latency_per_token_s"][:8].to_numpy()).half_width > 0.1
 
 

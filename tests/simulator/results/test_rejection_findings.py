@@ -73,7 +73,7 @@ def test_what_is_said() -> None:
     row = dict(zip(COLUMNS, (0.25, 0.3, 0.2, 0.5, 0.01, 122.0, 0.45, 122.7), strict=True))
     one = {"curve": "dense", "cell": "a", "verified_drafts": 1500, "rejections_z": -2.5, "rejections_sd": 3.0}
     rows = pd.DataFrame([row | one, row | one | {"cell": "b", "rejections_z": 0.5, "verified_drafts": 500}])
-    assert beside_bound(rows).endswith("bound: dense 0.25, 0.30, 123")
+    assert beside_bound(rows).endswith("(1 where larger): dense 0.25, 0.30, 1")
     assert slack(rows).endswith(": dense 122 = 0.35 + 0.06 + 122")
     assert "at most 2.5 sd in each of 2 cells, 1.4 over all seeds of a curve" in martingale(rows)
     assert martingale(rows).endswith("asserted of 2,000 drafts")

@@ -1,0 +1,83 @@
+"""`findings.json` of a result directory: the question, each sentence of the answer, and the numbers behind it.
+
+    {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "confidence": 0.95,
+     "remarks": [...], "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
+        {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
+         "first_mean": ..., "second_mean": ..., "relative": true, "mean_difference": ..., "half_width": ...,
+         "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
+
+`mean_difference` is first - second, paired by seed, over second where `relative`; `half_width` is that of its 95%
+interval, null of one seed, as `separable` then is. Where a curve passes another there is `crossing` in place of means.
+`remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinds import ConfigError
+from kinds.files import atomically
+from scenarios.command.questions import Question, ask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simulator.results.compared import Plain
+
+FINDINGS = "findings.json"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question's sentence and what was compared for it."""
+
+    asked: str
+    metric: str
+    line: str
+    comparisons: Sequence[dict[str, Plain]]
+
+
+def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:
+    """The questions that this table of cells with curves answers, each with its numbers."""
+    for question in questions:
+        said = partial(ask, question, table, axis)
+        yield from heard(type(question).__name__, question.metric, table, axis, said)
+
+
+def heard(
+    asked: str, metric: str, table: pd.DataFrame, axis: str | None, said: Callable[[], str]
+) -> Iterator[Answered]:
+    """What `said` returns, with what it compares on the way; nothing where it has nothing to say."""
+    from simulator.results.columns import SETTING
+    from simulator.results.compared import listening
+    from simulator.results.intervals import varying
+
+    fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
+    with listening(fields) as found:
+        line = said()
+    if line:
+        yield Answered(asked, metric, line, found.numbers)
+
+
+def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:
+    """Writes the file into a result directory; `about`: what stands before the findings."""
+    content = {**about, "confidence": 0.95, "findings": [vars(each) for each in found]}
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    atomically(folder / FINDINGS, partial(Path.write_text, data=text))
+
+
+def read(folder: Path) -> dict[str, Plain]:
+    """What the file of a result directory holds; {} where it has none. Raises ConfigError where it cannot be read."""
+    path = folder / FINDINGS
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{path}: not written by this program, {error}") from None
+    return found if isinstance(found, dict) else {}

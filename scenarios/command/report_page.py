@@ -1,0 +1,111 @@
+"""The page of a report: what is told, in what order. The words around it are in `templates/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import plots
+from kinds import ConfigError
+from scenarios.command import findings_file
+from scenarios.command.answers import PREFIX as ANSWER
+from scenarios.command.registry import NAMES, scenario
+from scenarios.command.report_figures import figures
+from scenarios.command.report_parameters import parameters
+from scenarios.command.report_table import ReportTable, comparisons, definitions, every_metric, results
+from scenarios.command.result_folder import ResultFolder
+
+_TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
+"""Of a manifest, in this order; then its libraries."""
+
+
+def page(folder: ResultFolder) -> str:
+    """The report of a result directory, HTML. Raises ConfigError where a file of it cannot be read."""
+    plots.check(name for name in folder.note.figures)
+    found = findings_file.read(folder.path)
+    summary, axis = folder.curved_summary
+    asked = _metrics(found)
+    varying, base = parameters(folder.cells)
+    chosen = [name for name in folder.note.hidden if folder.chose and name in summary.columns and name != axis]
+    tables = [results(summary, axis, asked, chosen), every_metric(summary, axis)]
+    told = _findings(folder.note.findings, found)
+    environment = Environment(
+        loader=PackageLoader("scenarios.command", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        scenario=folder.note.scenario,
+        question=_question(folder, found),
+        answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in told if line.startswith(ANSWER)],
+        findings=[(line, numbers) for line, numbers in told if not line.startswith(ANSWER)],
+        remarks=found.get("remarks") or [],
+        figures=[(each, Markup(each.svg)) for each in figures(folder)],
+        tables=tables,
+        definitions=definitions(tables),
+        varying=varying,
+        base=base,
+        manifest=_manifest(folder),
+        cells=len(set(folder.cells["cell"])),
+        seeds=folder.cells["seed"].nunique(),
+        commands=_commands(folder),
+        changed=str(folder.manifest.get("commit") or "").endswith("+"),
+    )
+
+
+def _question(folder: ResultFolder, found: Mapping[str, object]) -> str:
+    if found.get("question"):
+        return str(found["question"])
+    name = folder.note.scenario
+    return scenario(name).summary if name in NAMES else ""
+
+
+def _metrics(found: Mapping[str, object]) -> list[str]:
+    """The metrics that were asked about."""
+    return [str(each.get("metric")) for each in _each(found)]
+
+
+def _findings(lines: Sequence[str], found: Mapping[str, object]) -> list[tuple[str, ReportTable | None]]:
+    """Each sentence, with its numbers where there are some."""
+    numbers = {str(each.get("line")): each.get("comparisons") for each in _each(found)}
+    told = []
+    for place, line in enumerate(lines):
+        given = numbers.get(line)
+        table = comparisons(f"finding-{place}", given) if isinstance(given, list) else None
+        told.append((line, table))
+    return told
+
+
+def _each(found: Mapping[str, object]) -> list[Mapping[str, object]]:
+    given = found.get("findings", [])
+    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
+        raise ConfigError(f"{findings_file.FINDINGS}: not written by this program")
+    return given
+
+
+def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
+    manifest = folder.manifest
+    told = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
+    libraries = manifest.get("libraries")
+    return (
+        told + [(str(name), str(version)) for name, version in libraries.items()]
+        if isinstance(libraries, dict)
+        else told
+    )
+
+
+def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
+    """(what it does, what to type)."""
+    manifest, name = folder.manifest, folder.note.scenario
+    cell = folder.cells["cell"].iloc[0]
+    commit = str(manifest.get("commit") or "").removesuffix("+")
+    asked = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
+    told = [
+        ("the code that made it", f"git checkout {commit}" if commit else ""),
+        ("the same run", asked),
+        ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml"),
+        ("its figures and this page", f"sqsim plot {folder.path}; sqsim report {folder.path}"),
+        ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),
+    ]
+    return [(what, typed) for what, typed in told if typed]

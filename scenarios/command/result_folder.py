@@ -1,0 +1,79 @@
+"""A result directory as it is read back: its manifest, what it remembers of its scenario, its table of cells."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from kinds import ConfigError
+from scenarios.command.drawing import BESIDE, CAPACITY, Note
+from simulator.results.intervals import axis_of
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """One result directory. `manifest` is as `simulator.sweeps.store` writes it."""
+
+    path: Path
+    manifest: dict[str, object]
+    note: Note
+
+    @classmethod
+    def read(cls, path: Path) -> ResultFolder:
+        """Raises ConfigError, one line, where `path` is no result directory, or one of a run that has not ended."""
+        if not path.is_dir():
+            raise ConfigError(f"{path}: no such directory; give a result directory, such as results/paper")
+        try:
+            manifest = json.loads((path / MANIFEST).read_text())
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper") from None
+        except ValueError as error:
+            raise ConfigError(f"{path / MANIFEST}: not written by this program, {error}") from None
+        if not isinstance(manifest, dict) or "identity" not in manifest:
+            raise ConfigError(f"{path / MANIFEST}: not written by this program")
+        if not manifest.get("finished"):
+            raise ConfigError(f"{path}: its run has not ended; the same command goes on from where it stopped")
+        return cls(path, manifest, Note.read(path))
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """A row per cell, or per cell and key of a study. Raises ConfigError where the file is no such table."""
+        table = self._table("cells.parquet")
+        if "seed" not in table.columns or table.empty:
+            raise ConfigError(f"{self.path / 'cells.parquet'}: not a table of cells")
+        return table
+
+    @cached_property
+    def curved_summary(self) -> tuple[pd.DataFrame, str | None]:
+        """The summary that the figures are drawn from, with curves, and the column that they run along."""
+        summary = self._table(self.summary_file).copy().assign(**self.note.computed)
+        if "scheme.kind" not in summary.columns or summary.empty:
+            raise ConfigError(f"{self.path / self.summary_file}: not a summary table")
+        return (summary, axis_of(summary, self.note.axis)) if self.chose else self.note.curved(summary)
+
+    @property
+    def summary_file(self) -> str:
+        return next((name for name in (CAPACITY, BESIDE) if (self.path / name).is_file()), "summary.csv")
+
+    @property
+    def searched(self) -> bool:
+        """Whether the number of devices was searched for."""
+        return (self.path / CAPACITY).is_file()
+
+    @property
+    def chose(self) -> bool:
+        """Whether schemes chose for themselves."""
+        return (self.path / BESIDE).is_file()
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.path / name
+        try:
+            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: cannot be read, {' '.join(str(error).split())}") from None

@@ -1,0 +1,132 @@
+"""What answers to scenarios' questions are made of: who is lowest where, what one end of an axis costs against the
+other, what one value of a field does in place of another. Words are computed from tables of cells with curves.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.columns import CURVE
+from simulator.results.findings import along, joined, lowest_of_kinds, outcomes, percent, span, stretches
+from simulator.results.intervals import Interval, interval, paired
+from simulator.results.lossy import ranked
+from simulator.results.units import quantity
+
+
+def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
+    """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: those that no seed tells from the lowest, and
+    the lowest mean; lossy schemes left out."""
+    found = outcomes(ranked(cells), axis, metric)
+    told, last = [], len(found) - 1
+    for tied, group in itertools.groupby(enumerate(found), key=lambda item: item[1].tied):
+        run = list(group)
+        (first, one), (end, other) = run[0], run[-1]
+        where = "" if axis is None else f" {span(one.at, other.at, axis, first == 0, end == last)}"
+        reached = dict.fromkeys(quantity(each.mean, metric) for each in (one, other))
+        told.append(f"{joined(tied, 'or')}{where} ({' to '.join(reached)})")
+    return ", ".join(told)
+
+
+def ends(cells: pd.DataFrame, axis: str | None, start: float, end: float, metric: str) -> list[tuple[str, Interval]]:
+    """Of each curve, how many times its metric at the value `start` of the axis that at `end` is, paired by seed."""
+    found = []
+    for curve, rows in cells[cells[metric].notna()].groupby(CURVE, sort=False):
+        if axis is None or curve is None:
+            continue
+        one, other = (
+            rows[np.isclose(rows[axis].astype(float), at, rtol=1e-9)].set_index("seed")[metric] for at in (start, end)
+        )
+        if one.index.has_duplicates or other.index.has_duplicates:
+            continue
+        ratio = interval((other / one).dropna().to_numpy(dtype=float))
+        found += [(str(curve), ratio)] if ratio.n else []
+    return found
+
+
+def times(found: Interval) -> str:
+    """`4.1 ± 0.2 times`."""
+    if (found.n == 1 or found.same) and abs(found.mean - 1) < 0.005:
+        return "unchanged"
+    if found.n == 1 or found.same:
+        return f"{found.mean:.3g} times"
+    digits = max(0, 1 - int(np.floor(np.log10(max(found.half_width, 1e-3)))))
+    return f"{found.mean:.{digits}f} ± {found.half_width:.{digits}f} times"
+
+
+def instead(
+    cells: pd.DataFrame, field: str, value: object, base: object
+) -> Iterator[tuple[str, pd.DataFrame, str, str]]:
+    """Each pair of curves that differ in `field` alone: what both are called, their rows, the curve with `value`, the
+    one with `base`."""
+    word = field.removesuffix(".kind").rsplit(".", 1)[-1]
+    values = cells[field].map(str)
+    curves = {name: list(cells.loc[values == str(name), CURVE].unique()) for name in (value, base)}
+    for mine in curves[value]:
+        shared = mine.replace(f" {word}={value}", "")
+        for theirs in curves[base]:
+            if theirs.replace(f" {word}={base}", "") == shared:
+                yield shared, cells[cells[CURVE].isin([mine, theirs])], mine, theirs
+
+
+def percent_along(cells: pd.DataFrame, axis: str | None, metric: str, first: str, second: str, ends_only: bool) -> str:
+    """`45% ± 1% lower at 1 kbit/s, ...` of a curve against another at the ends of the axis; where both ends say the
+    same, once."""
+    told: list[tuple[str, str]] = []
+    parts = [(at, rows) for at, rows in along(cells[cells[metric].notna()], axis) if rows[CURVE].nunique() > 1]
+    for at, rows in [parts[0], parts[-1]] if ends_only and len(parts) > 1 else parts:
+        less = paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second, relative=True)
+        if less.n:
+            told.append((percent(less), "" if axis is None else f" at {quantity(at, axis)}"))
+    if len({said for said, _ in told}) == 1:
+        return told[0][0]
+    return ", ".join(f"{said}{where}" for said, where in told)
+
+
+def in_a_range(low: float, high: float, name: str) -> str:
+    """`20 ms to 55 ms`, or one of them where both read the same."""
+    return " to ".join(dict.fromkeys(quantity(value, name) for value in (low, high)))
+
+
+def ranges(cells: pd.DataFrame, axis: str | None, metrics: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Of each curve the range of means along the axis of each metric."""
+    found = []
+    for curve, rows in cells.groupby(CURVE, sort=False):
+        means = rows.groupby(axis)[list(metrics)].mean() if axis else rows[list(metrics)].mean().to_frame().T
+        if means.notna().all(axis=None):
+            found.append((str(curve), [in_a_range(means[name].min(), means[name].max(), name) for name in metrics]))
+    return found
+
+
+def compared(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> Interval:
+    """(first - second) / second of two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
+    rows = lowest_of_kinds(cells[cells["scheme.kind"].isin((first, second))], axis, metric)
+    return paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second, relative=True)
+
+
+def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
+    """`everywhere`, `up to 0.7`, `nowhere that the seeds can tell`: where the kind `first` is below `second`."""
+    found = {at: compared(rows, axis, first, second, metric) for at, rows in along(cells, axis)}
+    lower = [at for at, less in found.items() if less.n and less.separable and less.mean < 0]
+    return stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere that the seeds can tell"
+
+
+def most_borne(table: pd.DataFrame, axis: str | None) -> str:
+    """Which curve has the largest capacity at each value of the axis, of a table with a row a setting or more; those of
+    equal capacity together, lossy curves left out."""
+    best = []
+    for at, rows in along(ranked(table), axis):
+        borne = rows.groupby(CURVE, sort=False)["capacity"].max()
+        names = tuple(str(name) for name in borne.index[borne == borne.max()])
+        best.append((at, names if borne.max() > 0 else ("none",), int(borne.max())))
+    told, last = [], len(best) - 1
+    for names, group in itertools.groupby(enumerate(best), key=lambda item: item[1][1]):
+        run = list(group)
+        (first, (low, _, few)), (end, (high, _, many)) = run[0], run[-1]
+        where = "" if axis is None else f" {span(float(str(low)), float(str(high)), axis, first == 0, end == last)}"
+        devices = " to ".join(dict.fromkeys(f"{number:,}" for number in (few, many)))
+        told.append(f"{' and '.join(names)}{where}" + (f" ({devices} devices)" if many else ""))
+    return f"most devices: {', '.join(told)}" if told else ""

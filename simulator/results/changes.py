@@ -1,0 +1,133 @@
+"""What changed between two tables of the same settings, and what of that is more than noise.
+
+Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
+numbers, whatever changed beside them. Else the means are compared by Welch's test. Both have a 95% interval and a
+p-value; of many at once some look like a change by chance, which `beyond_noise` holds down. Of a single seed nothing
+can be told but that the value is another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from kinds.arrays import Floats, Ints
+from simulator.results.intervals import Interval, interval
+
+Control = Literal["bh", "holm"]
+LEVEL: Final = 0.05
+"""Of the intervals, and of `beyond_noise`."""
+SAME: Final = 1e-9
+"""Values that differ relatively by no more are the same: sums may be taken in another order."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of one setting. `difference` is after - before; `p` is nan where there is no interval."""
+
+    metric: str
+    before: float
+    after: float
+    difference: Interval
+    p: float
+    paired: bool
+
+    @property
+    def relative(self) -> float:
+        """The difference over the value before; nan of 0."""
+        return self.difference.mean / abs(self.before) if self.before else math.nan
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Of one setting. `gone`: metrics with a value before and none after, as where no request is answered any more;
+    `came`: the other way round."""
+
+    differing: Sequence[Change]
+    gone: Sequence[str]
+    came: Sequence[str]
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -> Changes:
+    """Which of `metrics` differ between the rows of a setting in one table and in another, one row a seed each."""
+    seeds = before["seed"].to_numpy(), after["seed"].to_numpy()
+    values = [rows[list(metrics)].to_numpy(dtype=np.float64, na_value=math.nan) for rows in (before, after)]
+    differing, gone, came = [], [], []
+    for place, metric in enumerate(metrics):
+        one, other = values[0][:, place], values[1][:, place]
+        there = ~np.isnan(one), ~np.isnan(other)
+        if there[0].any() and there[1].any():
+            found = _change(metric, (seeds[0][there[0]], one[there[0]]), (seeds[1][there[1]], other[there[1]]))
+            differing += [found] if found is not None else []
+        elif there[0].any():
+            gone.append(metric)
+        elif there[1].any():
+            came.append(metric)
+    return Changes(differing, gone, came)
+
+
+def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]) -> Change | None:
+    """From seeds and values [n], each side; None where they are the same."""
+    common, *places = np.intersect1d(before[0], after[0], return_indices=True)
+    paired = common.size > 1 or (common.size == 1 and min(before[0].size, after[0].size) == 1)
+    one, other = (before[1][places[0]], after[1][places[1]]) if paired else (before[1], after[1])
+    if paired and np.allclose(one, other, rtol=SAME, atol=0):
+        return None
+    found, p = _by_seed(one, other) if paired else _welch(one, other)
+    return Change(metric, float(one.mean()), float(other.mean()), found, p, paired) if found.mean else None
+
+
+def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
+    """Which changes are more than noise, all taken together at LEVEL; none without an interval is.
+
+    `holm` (Holm 1979): the probability that any of them is a false alarm is at most LEVEL. `bh` (Benjamini and Hochberg
+    1995): of those that are told, a share of at most LEVEL is false, on average. What is the same on both sides is no
+    change, and does not count among the tests.
+    """
+    p = np.array([each.p for each in changes])
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    m = len(order)
+    limits = LEVEL * np.arange(1, m + 1) / m if control == "bh" else LEVEL / np.arange(m, 0, -1)
+    within = p[order] <= limits
+    if control == "bh":
+        kept = int(np.flatnonzero(within).max()) + 1 if within.any() else 0
+    else:
+        kept = m if within.all() else int(np.argmin(within))
+    told = np.zeros(len(changes), dtype=bool)
+    told[order[:kept]] = True
+    return [bool(each) for each in told]
+
+
+def _by_seed(before: Floats, after: Floats) -> tuple[Interval, float]:
+    found = interval(after - before)
+    if found.n == 1:
+        return found, math.nan
+    if not found.half_width > 0:
+        return found, 0.0  # each seed by the same amount
+    error = found.half_width / float(stdtrit(found.n - 1, 1 - LEVEL / 2))
+    return found, _two_sided(found.mean / error, found.n - 1)
+
+
+def _welch(before: Floats, after: Floats) -> tuple[Interval, float]:
+    """Two samples of unequal variance, degrees of freedom by Welch and Satterthwaite; n is that of the smaller one."""
+    mean, n = float(after.mean() - before.mean()), min(before.size, after.size)
+    if n == 1:
+        return Interval(mean, math.nan, 1), math.nan
+    parts = [float(each.var(ddof=1)) / each.size for each in (before, after)]
+    squared = sum(parts)
+    if squared == 0:
+        return Interval(mean, 0.0, n), 0.0
+    degrees = squared**2 / sum(part**2 / (each.size - 1) for part, each in zip(parts, (before, after), strict=True))
+    error = math.sqrt(squared)
+    return Interval(mean, float(stdtrit(degrees, 1 - LEVEL / 2)) * error, n), _two_sided(mean / error, degrees)
+
+
+def _two_sided(t: float, degrees: float) -> float:
+    return 2 * float(stdtr(degrees, -abs(t)))

@@ -1,0 +1,114 @@
+"""The numbers behind a sentence: every comparison that was made while it was computed, for programs to read.
+
+A sentence rounds, joins and leaves out; `listening` keeps what it was made of. The comparisons report themselves from
+where they are computed (`intervals.paired`, `crossings.crossing`), so that words and numbers cannot differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from simulator.results.columns import CURVE
+from simulator.results.units import unit
+
+if TYPE_CHECKING:
+    from simulator.results.intervals import Interval
+
+Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plain"]
+"""What JSON holds."""
+
+
+@dataclass
+class Heard:
+    """What one listener hears. `places`: the columns that say where in a sweep a comparison stands."""
+
+    places: Sequence[str]
+    numbers: list[dict[str, Plain]] = field(default_factory=list)
+
+
+_listener: ContextVar[Heard | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(places: Sequence[str]) -> Iterator[Heard]:
+    """Within it, comparisons made in this context are kept."""
+    heard = Heard(places)
+    token = _listener.set(heard)
+    try:
+        yield heard
+    finally:
+        _listener.reset(token)
+
+
+def difference(
+    cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool], relative: bool, found: Interval
+) -> None:
+    """`found` is first - second of `metric`, over second where `relative`; told to who listens."""
+    heard = _listener.get()
+    if heard is None or not found.n:
+        return
+    rows = cells[first | second]
+    both = rows["seed"].isin(cells.loc[first, "seed"]) & rows["seed"].isin(cells.loc[second, "seed"])
+    heard.numbers.append(
+        {
+            "metric": metric,
+            "unit": unit(metric),
+            "first": _name(cells[first]),
+            "second": _name(cells[second]),
+            "where": {
+                name: plain(rows[name].iloc[0])
+                for name in heard.places
+                if name in rows.columns and rows[name].nunique(dropna=False) == 1
+            },
+            "first_mean": plain(rows.loc[first & both, metric].astype(float).mean()),
+            "second_mean": plain(rows.loc[second & both, metric].astype(float).mean()),
+            "relative": relative,
+            "mean_difference": plain(found.mean),
+            "half_width": plain(found.half_width),
+            "n": found.n,
+            "separable": found.separable if found.n > 1 else None,
+        }
+    )
+
+
+def crossed(axis: str, metric: str, first: str, second: str, log10_at: Interval, rising: bool) -> None:
+    """`first` is lower from 10 ** `log10_at` of the axis on where `rising`, or up to there; told likewise."""
+    heard = _listener.get()
+    if heard is None or not log10_at.n:
+        return
+    low, high = (log10_at.mean + sign * log10_at.half_width for sign in (-1, 1))
+    heard.numbers.append(
+        {
+            "metric": metric,
+            "first": first,
+            "second": second,
+            "axis": axis,
+            "first_is_lower": "from" if rising else "up to",
+            "crossing": plain(10**log10_at.mean),
+            "crossing_low": plain(10**low),
+            "crossing_high": plain(10**high),
+            "n": log10_at.n,
+        }
+    )
+
+
+def plain(value: object) -> Plain:
+    """A value of a table as JSON takes it: nothing for nan, `inf` in words."""
+    if value is None or value is pd.NA:
+        return None
+    if hasattr(value, "item"):  # numpy's scalars
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _name(rows: pd.DataFrame) -> str:
+    return " or ".join(dict.fromkeys(map(str, rows[CURVE]))) if CURVE in rows.columns else ""

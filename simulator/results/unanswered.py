@@ -1,0 +1,66 @@
+"""Requests that were not answered: their time is in no mean, so a mean beside them flatters whoever answered fewest.
+
+A setting in which any request went unanswered keeps its number, is told with its share, and is compared with nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.intervals import settings_of
+from simulator.results.metrics import METRICS
+from simulator.results.units import unit
+
+ANSWERED = "answered"
+
+
+def of_answered(metric: str) -> bool:
+    """Whether a metric is one of time, which only answered requests have."""
+    return (metric in METRICS or metric in BREAKDOWN) and unit(metric) in ("s", "1/s") and metric != "cloud_s_per_token"
+
+
+def share(row: pd.Series[float]) -> float:
+    """Of the requests of a row of cells or of a summary; 0 where none are asked for."""
+    answered = row.get(ANSWERED, math.nan)
+    return 0.0 if math.isnan(answered) else 1.0 - float(answered)
+
+
+def unanswered(table: pd.DataFrame) -> pd.Series[bool]:
+    """Of each row of cells whether in any seed of its setting a request went unanswered."""
+    lacking = table[ANSWERED] < 1 if ANSWERED in table.columns else pd.Series(False, index=table.index)
+    if not lacking.any():
+        return lacking
+    by = [CURVE, *settings_of(table)]
+    keys = pd.util.hash_pandas_object(table[by].astype(str), index=False)
+    return keys.isin(keys[lacking])
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of cells without the numbers, not the rows, of metrics of time where requests went unanswered."""
+    lacking = unanswered(table)
+    times = [name for name in table.columns if of_answered(name)]
+    return table.assign(**{name: table[name].where(~lacking) for name in times}) if lacking.any() else table
+
+
+def had_it_answered(table: pd.DataFrame, curve: str) -> pd.DataFrame:
+    """`complete`, but for the numbers of one curve, which stay; where it has none it is the fastest. A question that
+    says the same of both has nothing to do with what is left out of that curve."""
+    whole, mine = complete(table), table[CURVE] == curve
+    stay = {
+        name: whole[name].where(~mine, table[name].fillna(table[name].min() / 2))
+        for name in table.columns
+        if of_answered(name)
+    }
+    return whole.assign(**stay)
+
+
+def percent(part: float) -> str:
+    """`17%`; never 0% or 100% of what is not."""
+    if part >= 1:
+        return "100%"
+    if part < 0.001:
+        return "<0.1%"
+    return f"{100 * part:.0f}%" if 0.0995 <= part < 0.995 else f"{min(99.9, 100 * part):.1f}%"

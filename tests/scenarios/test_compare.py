@@ -1,0 +1,122 @@
+"""Two result directories, compared: silence where nothing changed, the setting and the size where something did."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typed_command import Finished, Typed
+
+LATENCY = "latency_per_token_s"
+Edit = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@pytest.fixture
+def edited(finished: Finished, tmp_path: Path) -> Callable[[Edit], Path]:
+    """A copy of a finished run whose table of cells is another."""
+
+    def copy(edit: Edit) -> Path:
+        shutil.copytree(finished.out, tmp_path / "other", dirs_exist_ok=True)
+        path = tmp_path / "other" / "cells.parquet"
+        edit(pd.read_parquet(finished.out / "cells.parquet")).to_parquet(path)
+        return tmp_path / "other"
+
+    return copy
+
+
+def is_k_sqs(table: pd.DataFrame) -> pd.Series:
+    return (table["scheme.kind"] == "k_sqs") & (table["scheme.max_drafts"] == 4) & (table["uplink.rate.bps"] == 1e4)
+
+
+def slower(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{LATENCY: table[LATENCY].where(~is_k_sqs(table), table[LATENCY] + 0.25)})
+
+
+def test_a_run_compared_with_itself_has_not_changed(typed: Typed, finished: Finished) -> None:
+    status, out, err = typed("compare", str(finished.out), str(finished.out))
+    assert (status, err) == (0, "")
+    assert "Versions, commit and host are the same." in out and "all are the same" in out
+    assert ", 0 in A only, 0 in B only" in out and "latency_vs_bandwidth, " in out
+
+
+def test_what_changed_is_told_with_setting_metric_and_size(
+    typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
+) -> None:
+    status, out, err = typed("compare", str(finished.out), str(edited(slower)))
+    assert (status, err) == (0, "") and "Changed beyond noise: 1, from A to B" in out
+    before = pd.read_parquet(finished.out / "cells.parquet")
+    mean = before.loc[is_k_sqs(before), LATENCY].mean()
+    (line,) = [line for line in out.splitlines() if line.startswith("k_sqs")]
+    assert "10 kbit/s  latency per token" in line and f"{25 / mean:+.0f}%" in line
+
+
+def test_noise_is_no_change_though_every_value_differs(
+    typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
+) -> None:
+    def noisy(table: pd.DataFrame) -> pd.DataFrame:
+        sign = np.where(table["seed"] == table["seed"].min(), 1, -1)  # of two seeds: one up, one down
+        return table.assign(**{LATENCY: table[LATENCY] + 0.01 * sign})
+
+    status, out, _ = typed("compare", str(finished.out), str(edited(noisy)))
+    assert status == 0 and "Nothing changed beyond noise." in out and "0 have a 95% interval" in out
+    assert "Benjamini-Hochberg" in out
+
+
+def test_settings_of_one_directory_alone_and_other_versions_are_named(
+    typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
+) -> None:
+    other = edited(lambda table: table[~is_k_sqs(table)])
+    manifest = json.loads((other / "manifest.json").read_text())
+    manifest |= {"commit": "0123456789abcdef", "libraries": {**manifest["libraries"], "numpy": "9.9"}}
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    status, out, _ = typed("compare", str(finished.out), str(other))
+    assert status == 0 and ", 1 in A only, 0 in B only" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("In A only")]
+    assert "k_sqs" in line and "10 kbit/s" in line
+    assert "commit 0123456789ab" in out and "-> 9.9" in out
+
+
+def test_a_program_gets_the_same_as_json(typed: Typed, finished: Finished, edited: Callable[[Edit], Path]) -> None:
+    status, out, _ = typed("compare", str(finished.out), str(edited(slower)), "--json", "--control=holm")
+    found = json.loads(out)
+    assert status == 0 and found["control"] == "holm" and found["a"]["directory"] == str(finished.out)
+    (change,) = found["changes"]
+    assert (change["metric"], change["n"], change["paired"], change["beyond_noise"]) == (LATENCY, 2, True, True)
+    assert change["difference"] == pytest.approx(0.25)
+
+
+def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(
+    typed: Typed, finished: Finished, edited: Callable[[Edit], Path], tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(edited(lambda table: table[table["seed"] == 0]), first)
+    status, out, _ = typed("compare", str(first), str(edited(lambda table: slower(table[table["seed"] == 0]))))
+    assert status == 0 and "There is one seed to compare, so no interval" in out and "+" in out
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        (None, "no manifest.json; give a result directory"),
+        ("{", "manifest.json: not written by this program"),
+        ("[]", "manifest.json: not written by this program"),
+        ('{"identity": "a", "finished": false}', "its run has not ended"),
+        ('{"identity": "a", "finished": true}', "cells.parquet: cannot be read"),
+    ],
+)
+def test_what_is_no_finished_result_directory_is_told_in_one_line(
+    typed: Typed, finished: Finished, tmp_path: Path, manifest: str | None, told: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    if manifest is not None:
+        (tmp_path / "empty" / "manifest.json").write_text(manifest)
+    for folders in ((str(finished.out), "empty"), ("empty", str(finished.out))):
+        status, out, err = typed("compare", *folders)
+        assert (status, out, err.count("\n")) == (2, "", 1) and told in err and "empty" in err
+    status, out, err = typed("compare", "nowhere", "empty")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "nowhere: no such directory" in err

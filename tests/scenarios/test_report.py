@@ -1,0 +1,234 @@
+"""A result directory as one page: all that is in it is told, it needs nothing else, and a real browser shows it."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from browser import shown
+from parsed_page import Element, parsed
+from typed_command import Finished, Typed
+
+import scenarios.command
+from scenarios.command.cli import main
+from scenarios.command.report_figures import inline
+from scenarios.command.report_table import DEFINITIONS, with_interval
+from simulator.results.metrics import METRICS
+
+LATENCY = "latency_per_token_s"
+TEMPLATES = Path(scenarios.command.__file__).parent / "templates"
+
+
+@pytest.fixture(scope="session")
+def report(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a finished run."""
+    path = tmp_path_factory.mktemp("report") / "new folder" / "page.html"
+    assert main(["report", str(finished.out), "--out", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def page(report: Path) -> Element:
+    return parsed(report.read_text(encoding="utf-8"))
+
+
+def with_id(page: Element, name: str) -> Element:
+    (found,) = [each for each in page.every() if each.attributes.get("id") == name]
+    return found
+
+
+def test_the_page_tells_question_sentences_command_and_versions(page: Element, finished: Finished) -> None:
+    manifest = json.loads((finished.out / "manifest.json").read_text())
+    note = json.loads((finished.out / "scenario.json").read_text())
+    assert (
+        page.all("h1")[0].text == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
+    )
+    told = " ".join(page.text.split())
+    lines = [line.removeprefix("Answer:").strip() for line in note["findings"]]
+    for line in (*lines, manifest["command"], manifest["date"], manifest["sqsim"], manifest["host"]):
+        assert " ".join(line.split()) in told
+    assert f"sqsim compare {finished.out} OTHER" in told and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in told
+    assert manifest["libraries"]["numpy"] in told
+
+
+def test_the_table_has_every_setting_with_its_interval(page: Element, finished: Finished) -> None:
+    summary = pd.read_csv(finished.out / "best_and_fixed.csv")
+    table = with_id(page, "results")
+    keys = [heading.attributes["data-key"] for heading in table.all("thead")[0].all("th")]
+    rows = table.all("tbody")[0].all("tr")
+    assert {LATENCY, "uplink.rate.bps", "scheme.max_drafts", "payload_bits_per_token"} < {*keys}
+    assert len(rows) == len(summary)
+    for row, (_, told) in zip(rows, summary.iterrows(), strict=True):
+        entry = row.children[keys.index(LATENCY)]
+        assert row.children[0].text == told["curve"]
+        assert float(entry.attributes["data-v"]) == told[LATENCY]
+        assert entry.text == with_interval(told[LATENCY], told[f"{LATENCY}_ci95"], LATENCY)
+    every = [heading.attributes["data-key"] for heading in with_id(page, "metrics").all("thead")[0].all("th")]
+    assert {name for name in METRICS if summary[name].notna().any()} < {*every}
+
+
+def test_a_value_is_read_with_its_interval_and_unit() -> None:
+    assert with_interval(0.0432, 0.0053, LATENCY) == "43.2 ± 5.3 ms"
+    assert with_interval(1600.0, 12.0, LATENCY) == "1.600 ± 0.012 ks"
+    assert with_interval(0.5, math.nan, "acceptance_rate") == "0.5"
+    assert with_interval(math.nan, math.nan, LATENCY) == "–"
+    assert with_interval(1234.5, 100.0, "payload_bits_per_token") == "1,234 ± 100 bit"
+
+
+def test_each_heading_tells_its_definition_and_the_page_lists_it(page: Element) -> None:
+    for table in (with_id(page, "results"), with_id(page, "metrics")):
+        for heading in table.all("thead")[0].all("th"):
+            key = heading.attributes["data-key"]
+            if key in METRICS:
+                assert METRICS[key].meaning in heading.text
+                assert with_id(page, f"about-{key}").text == METRICS[key].meaning == DEFINITIONS[key]
+                assert heading.children[0].attributes["aria-describedby"] == f"about-{key}"
+
+
+def test_parameters_are_told_once_what_varies_apart(page: Element) -> None:
+    varying, base = (
+        {row.children[0].text: row for row in table.all("tbody")[0].all("tr")}
+        for table in with_id(page, "parameters-part").all("table")
+    )
+    assert {"seed", "scheme.kind", "uplink.rate.bps", "scheme.max_drafts"} <= set(varying)
+    assert varying["uplink.rate.bps"].children[1].text == "10 kbit/s, 1 Mbit/s"
+    assert varying["seed"].children[1].text == "0, 1"
+    assert base["edge.latency.size"].children[1].text == "opt_125m" and "edge.latency.size.layers" not in base
+    assert base["workload.requests"].attributes["class"] == "changed"
+    assert base["workload.requests"].children[1].text == "1" and "class" not in base["cloud.servers"].attributes
+    assert not {*varying} & {*base}
+
+
+def test_every_figure_of_the_directory_is_in_the_page_and_says_what_it_is(page: Element, finished: Finished) -> None:
+    drawn = {path.stem for path in (finished.out / "figures").glob("*.svg")}
+    assert {each.attributes["id"] for each in page.all("figure")} == {f"figure-{name}" for name in drawn}
+    for svg in page.all("svg"):
+        assert svg.attributes["role"] == "img" and svg.attributes["aria-label"].startswith("Figure: ")
+        assert not svg.all("style") and not svg.all("script") and not svg.all("metadata")
+    assert all(figure.all("figcaption") for figure in page.all("figure"))
+
+
+def test_the_page_needs_nothing_else(report: Path, page: Element) -> None:
+    for element in page.every():
+        for name, value in element.attributes.items():
+            if name in ("src", "href", "xlink:href", "action", "poster"):
+                assert value.startswith(("#", "data:")), (element.tag, name, value)
+    text = report.read_text(encoding="utf-8")
+    assert "@import" not in text and not re.search(r"url\((?!#)", text)
+    (policy,) = [each for each in page.all("meta") if each.attributes.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.attributes["content"].startswith("default-src 'none'")
+
+
+def test_ids_are_unique_and_references_lead_somewhere(report: Path, page: Element) -> None:
+    ids = [element.attributes["id"] for element in page.every() if "id" in element.attributes]
+    assert len(ids) == len({*ids})
+    for element in page.every():
+        for name in ("href", "xlink:href", "aria-describedby", "aria-labelledby"):
+            value = element.attributes.get(name, "")
+            if value.startswith("#") or name.startswith("aria"):
+                assert not value or value.removeprefix("#") in ids, (element.tag, name, value)
+    for name in re.findall(r"url\(#([^)]+)\)", report.read_text(encoding="utf-8")):
+        assert name in ids
+
+
+def test_tables_have_captions_and_headings_their_scope(page: Element) -> None:
+    assert page.all("html")[0].attributes["lang"] == "en" and len(page.all("h1")) == 1
+    for table in page.all("table"):
+        assert table.all("caption")[0].text.strip()
+        assert {each.attributes.get("scope") for each in table.all("thead") for each in each.all("th")} <= {"col"}
+        assert {each.attributes.get("scope") for each in table.all("tbody")[0].all("th")} == {"row"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_stands_out_from_its_ground(dark: bool) -> None:
+    """WCAG 2.2, 1.4.3: a ratio of 4.5 at least."""
+    style = (TEMPLATES / "report.css").read_text()
+    light, night = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--(\w+): (#\w{6});", night if dark else light))
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for text in ("text", "faint", "link", "accent"):
+        for ground in ("ground", "raised"):
+            low, high = sorted(luminance(colours[name]) for name in (text, ground))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
+
+
+def test_a_browser_shows_it_without_complaint_and_sorts(report: Path, tmp_path: Path) -> None:
+    """The address asks for a column; the page answers by a click on its heading."""
+    found = shown(report, f"#sort=results/{LATENCY}/descending", tmp_path)
+    assert found.console == []
+    table = with_id(parsed(found.document), "results")
+    headings = table.all("thead")[0].all("th")
+    place = [heading.attributes["data-key"] for heading in headings].index(LATENCY)
+    assert [each.attributes["aria-sort"] for each in headings].count("none") == len(headings) - 1
+    assert headings[place].attributes["aria-sort"] == "descending" and headings[place].all("button")
+    values = [float(row.children[place].attributes["data-v"]) for row in table.all("tbody")[0].all("tr")]
+    assert values == sorted(values, reverse=True) and len({*values}) > 3
+    before = with_id(parsed(report.read_text(encoding="utf-8")), "results").all("tbody")[0].all("tr")
+    assert values != [float(row.children[place].attributes["data-v"]) for row in before]
+
+
+def test_what_a_user_named_is_text_and_no_markup(typed: Typed, finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.out, tmp_path / "mine")
+    note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
+    told = "Answer: <script>alert(1)</script> & so on"
+    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [told], "scenario": "<b>x"}))
+    status, out, err = typed("report", "mine")
+    assert (status, out, err) == (0, "mine/report.html\n", "")
+    page = parsed((tmp_path / "mine" / "report.html").read_text(encoding="utf-8"))
+    (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
+    assert answer.text == "<script>alert(1)</script> & so on" and len(page.all("script")) == 1
+    assert page.all("header")[0].all("code")[0].text == "<b>x"
+
+
+def test_figures_that_are_not_there_are_drawn_and_a_broken_one_is_told(
+    typed: Typed, finished: Finished, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.out, tmp_path / "mine", ignore=shutil.ignore_patterns("figures"))
+    note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
+    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "figures": ["bits"]}))
+    assert typed("report", "mine")[0] == 0
+    assert 'id="figure-bits"' in (tmp_path / "mine" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "mine" / "figures" / "bits.svg").write_text("<svg")
+    status, out, err = typed("report", "mine")
+    assert (
+        (status, out, err.count("\n")) == (2, "", 1) and "bits.svg: not an svg file" in err and "sqsim plot mine" in err
+    )
+
+
+def test_two_figures_in_one_page_keep_their_ids_apart(tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    path.write_text(
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        'width="9pt" height="9pt" viewBox="0 0 9 9"><style>*{}</style><defs><path id="p"/></defs>'
+        '<use xlink:href="#p" clip-path="url(#p)"/></svg>'
+    )
+    made = inline(path, "bits", "bits a token")
+    assert 'id="bits-p"' in made and 'href="#bits-p"' in made and "url(#bits-p)" in made
+    assert "<?xml" not in made and "<style" not in made and 'viewBox="0 0 9 9"' in made and "height=" not in made
+
+
+def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder, told in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
+        status, out, err = typed("report", folder)
+        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {told}" in err
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_the_templates_go_into_the_package() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(TEMPLATES.parents[2] / "setup.cfg")
+    assert setup["options.package_data"]["scenarios.command"] == "templates/*"
+    names = {path.name for path in TEMPLATES.iterdir()}
+    assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
