@@ -186,7 +186,8 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text += [*map(wrapped, answer), ""] if found or answer else []
     text += map(wrapped, overloads(best, shown.axis))
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
-    text += [wrapped(line) for line in stands_for(cells, clock=plan.study == SIMULATION).splitlines()]
+    tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
+    text += [wrapped(tokens), *clock]
     text += [wrapped(f"Note: {line}") for line in plan.warnings]
     return "\n".join([*text, "", *_places(plan, out, figures)])
 
@@ -197,7 +198,8 @@ def _said(plan: RunPlan, shown: Shown) -> tuple[list[str], list[str]]:
     said = [line for question in plan.findings if (line := ask(question, shown.table, shown.axis))]
     answer = [line for line in said if line.startswith(ANSWER)]
     metric = (plan.headlines or RunPlan.headlines)[0]
-    lossy = apart(complete(shown.table), shown.axis, metric) if metric in shown.table.columns else ""
+    comparable = plan.objective is None and metric in shown.table.columns
+    lossy = apart(complete(shown.table), shown.axis, metric if comparable else None)
     found = [line for line in said if line not in answer] + ([lossy] if lossy else [])
     return found, answer or ([f"{ANSWER}none, there is nothing to compare"] if plan.question else [])
 
