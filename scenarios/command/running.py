@@ -189,7 +189,8 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
     text += map(wrapped, overloads(best, shown.axis))
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
-    text += [wrapped(line) for line in stands_for(cells, clock=plan.study == SIMULATION).splitlines()]
+    tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
+    text += [wrapped(tokens), *clock]
     text += [wrapped(f"Note: {line}") for line in plan.warnings]
     return "\n".join([*text, "", *_places(plan, out, figures)])
 
@@ -200,9 +201,9 @@ def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
     said = list(findings_file.answered(plan.findings, shown.table, shown.axis))
     answer = [each for each in said if each.line.startswith(ANSWER)]
     metric = (plan.headlines or RunPlan.headlines)[0]
-    if metric in shown.table.columns:
-        whole = complete(shown.table)
-        said += findings_file.heard("lossy", metric, shown.table, shown.axis, lambda: apart(whole, shown.axis, metric))
+    whole, comparable = complete(shown.table), plan.objective is None and metric in shown.table.columns
+    lossy = partial(apart, whole, shown.axis, metric if comparable else None)
+    said += findings_file.heard("lossy", metric, shown.table, shown.axis, lossy)
     if plan.question and not answer:
         answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
     return [each for each in said if not each.line.startswith(ANSWER)], answer

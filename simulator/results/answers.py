@@ -116,17 +116,18 @@ def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric:
 
 def most_borne(table: pd.DataFrame, axis: str | None) -> str:
     """Which curve has the largest capacity at each value of the axis, of a table with a row a setting or more; those of
-    equal capacity together, lossy curves left out."""
+    equal capacity together, lossy curves left out; `+` where more were not tried."""
     best = []
     for at, rows in along(ranked(table), axis):
         borne = rows.groupby(CURVE, sort=False)["capacity"].max()
         names = tuple(str(name) for name in borne.index[borne == borne.max()])
-        best.append((at, names if borne.max() > 0 else ("none",), int(borne.max())))
+        tried = rows.loc[rows[CURVE].isin(names), "bounded"].all()
+        best.append((at, names if borne.max() > 0 else ("none",), f"{borne.max():,.0f}{'' if tried else '+'}"))
     told, last = [], len(best) - 1
     for names, group in itertools.groupby(enumerate(best), key=lambda item: item[1][1]):
         run = list(group)
         (first, (low, _, few)), (end, (high, _, many)) = run[0], run[-1]
         where = "" if axis is None else f" {span(float(str(low)), float(str(high)), axis, first == 0, end == last)}"
-        devices = " to ".join(dict.fromkeys(f"{number:,}" for number in (few, many)))
-        told.append(f"{' and '.join(names)}{where}" + (f" ({devices} devices)" if many else ""))
+        devices = " to ".join(dict.fromkeys((few, many)))
+        told.append(f"{joined(names)}{where}" + (f" ({devices} devices)" if names != ("none",) else ""))
     return f"most devices: {', '.join(told)}" if told else ""

@@ -91,7 +91,7 @@ def told(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metri
 
 
 def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
-    """`of 5 curves 1 everywhere, 3 from some value on, first a from 3 kbit/s on`; "" where none can be compared."""
+    """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
     found = [
         (first, there) for first, second in pairs if (there := crossing(cells, axis, first, second, metric)) is not None
     ]
@@ -100,7 +100,7 @@ def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], m
     told = [f"everywhere for {joined(everywhere)}"] if everywhere else []
     if crossed:
         first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-        told.append(f"somewhere for {len(crossed)}, first {first} {there.told(axis)}")
+        told.append(f"somewhere for {len(crossed)} of {len(found)}, first {first} {there.told(axis)}")
     nowhere = len(found) - len(everywhere) - len(crossed)
-    told += [f"nowhere for {nowhere}"] if nowhere else []
-    return f"of {len(found)} curves, {', '.join(told)}" if found else ""
+    told += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
+    return ", ".join(told)

@@ -112,9 +112,9 @@ def percent(less: Interval) -> str:
     mean, half = 100 * abs(less.mean), 100 * less.half_width
     way = "lower" if less.mean < 0 else "higher"
     if less.n == 1:
-        return f"{mean:.3g}% {way} (one seed)"
+        return f"{quantity(mean, '')}% {way} (one seed)"
     if less.same:
-        return f"{mean:.3g}% {way} (the same in every seed)" if less.mean else "equal (in every seed)"
+        return f"{quantity(mean, '')}% {way} (the same in every seed)" if less.mean else "equal (in every seed)"
     digits = 0 if half >= 10 else 1 if half >= 0.1 else 2
     said = f"{mean:.{digits}f}% ± {half:.{digits}f}% {way}"
     return said if less.separable else f"not separable ({said})"

@@ -47,7 +47,9 @@ def summed_up(cells: pd.DataFrame, by: str, first: str, second: str, metric: str
     for way, sign in (("lower", -1), ("higher", 1)):
         there = {name: 100 * abs(less.mean) for name, less in found if less.separable and sign * less.mean > 0}
         if there:
-            shares = " to ".join(dict.fromkeys(f"{each:.2g}%" for each in (min(there.values()), max(there.values()))))
+            shares = " to ".join(
+                dict.fromkeys(f"{quantity(each, '', 2)}%" for each in (min(there.values()), max(there.values())))
+            )
             where = f"all {len(found)}" if len(there) == len(found) > 1 else joined([*there])
             told.append(f"{shares} {way} in {where}")
     alike = sum(not less.separable for _, less in found)

@@ -10,21 +10,22 @@ from simulator.results.columns import CURVE
 from simulator.results.findings import along, with_interval
 from simulator.results.intervals import interval, paired
 from simulator.results.lossy import lossy_curves
-from simulator.results.units import title
+from simulator.results.units import quantity, title
 
 OFF = "tv_output"
 
 
-def apart(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
-    """A clause for each lossy curve; "" without one."""
+def apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> str:
+    """A clause for each lossy curve; "" without one. `metric`: what it gains in; None where cells bear different loads,
+    and are not to be compared."""
     told = []
     for curve in lossy_curves(cells):
         said = curve
         if OFF in cells.columns:
             off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
             said += f", {title(OFF)} {with_interval(off, OFF)}"
-        gains = sorted(_gains(cells, axis, metric, curve))
-        if gains:
+        gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve))
+        if metric is not None and gains:
             said += f", {title(metric)} {_ways(gains[0], gains[-1])} the lowest of the lossless"
         told.append(said)
     return f"Lossy, ranked apart: {'; '.join(told)}" if told else ""
@@ -43,7 +44,7 @@ def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> It
 
 def _ways(least: float, most: float) -> str:
     """`75% to 99.9% below`, `10% below to 3% above`."""
-    words = [(f"{100 * abs(gain):.3g}%", "below" if gain < 0 else "above") for gain in (least, most)]
+    words = [(f"{quantity(100 * abs(gain), '')}%", "below" if gain < 0 else "above") for gain in (least, most)]
     if words[0][1] != words[1][1]:
         return " to ".join(" ".join(each) for each in words)
     shares = words if least >= 0 else words[::-1]

@@ -99,10 +99,11 @@ def martingale(table: pd.DataFrame) -> str:
 def how_often(table: pd.DataFrame) -> str:
     """The range over curves of what is rejected, and what is expected, at the first and the last position."""
     told = []
+    table = table[table["verified_drafts"] > 0]
     for position in dict.fromkeys((table["position"].min(), table["position"].max())):
         found = [Rejections.of(rows) for _, rows in _curves(table[table["position"] == position])]
         if found:
-            measured, expected = ([getattr(each, name) for each in found] for name in ("measured", "expected"))
+            measured, expected = [each.measured for each in found], [each.expected for each in found]
             told.append(
                 f"{min(measured):.0%} to {max(measured):.0%} at position {position:.0f} (expected, {min(expected):.0%} "
                 f"to {max(expected):.0%})"

@@ -123,7 +123,9 @@ def _with_places(other: str, found: Sequence[tuple[object, float]], way: str, by
     """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
     gaps = [gap for _, gap in found]
     words = (
-        [] if way.startswith("not") else [" to ".join(dict.fromkeys(f"{gap:.2g}%" for gap in (min(gaps), max(gaps))))]
+        []
+        if way.startswith("not")
+        else [" to ".join(dict.fromkeys(f"{quantity(gap, '', 2)}%" for gap in (min(gaps), max(gaps))))]
     )
     words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
     return f"{other} ({', '.join(words)})" if words else other

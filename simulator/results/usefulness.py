@@ -112,4 +112,4 @@ def first_within(cells: pd.DataFrame, axis: str, metric: str, within: float) -> 
         return f"nowhere ({nearest.curve} is nearest, {quantity(nearest.lowest, metric)})"
     values = cells[axis].dropna()
     where = span(min(starts), float(values.max()), axis, min(starts) == values.min(), True)
-    return f"{where} ({' and '.join(reach.curve for reach in found if reach.start == min(starts))})"
+    return f"{where} ({joined([reach.curve for reach in found if reach.start == min(starts)])})"

@@ -94,7 +94,7 @@ def test_groups_are_told_one_after_another() -> None:
     assert told.startswith(
         "latency per token, coupled against cloud_only: thin 50 50% lower (the same in every seed), thin 10000 33"
     )
-    assert "; coupled against edge_only: thin 50 4.9e+03% higher (the same in every seed)" in told
+    assert "; coupled against edge_only: thin 50 4,900% higher (the same in every seed)" in told
     for lacking in (Levels("dense", "tv_output", by=LINK), Differences(("dense",), ("k_sqs",), "tv_output", LINK)):
         assert lacking.told(table, LINK) == "" == lacking.told(table.drop(columns=LINK), None)
 

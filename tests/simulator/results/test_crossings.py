@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.results.crossings import crossing, told
+from simulator.results.crossings import crossing, first_of, told
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5, 1e6)
@@ -58,3 +58,15 @@ def test_where_all_seeds_agree_a_word_is_enough(value: float, said: str) -> None
 
 def test_curves_with_nothing_in_common_are_not_compared() -> None:
     assert told(table({0: (1.0,) * 4}), AXIS, [("a", "c")], METRIC) == ""
+
+
+def test_of_several_pairs_the_first_to_cross_is_told_and_how_many_never_do() -> None:
+    early, late = table({0: (2.0, 0.5, 0.5, 0.5)}), table({0: (2.0, 2.0, 0.5, 0.5)})
+    cells = pd.concat([early, late.assign(curve=late["curve"] + "2"), table({0: (2.0,) * 4}).assign(curve="c")])
+    cells = cells[~((cells["curve"] == "c") & cells.duplicated(["curve", "seed", AXIS]))]
+    pairs = [("a", "b"), ("a2", "b2")]
+    assert first_of(cells, AXIS, pairs, METRIC) == "somewhere for 2 of 2, first a from 3.2 kbit/s on"
+    assert first_of(cells, AXIS, [("b", "a"), ("b", "c")], METRIC).startswith("everywhere for b, somewhere for 1 of 2")
+    assert (
+        first_of(cells, AXIS, [("c", "b")], METRIC) == "nowhere for 1 of 1" and first_of(cells, AXIS, [], METRIC) == ""
+    )

@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from simulator.results.groups import differences, groups, levels, sentence
+from simulator.results.groups import differences, groups, levels, sentence, summed_up
 
 BY = "models.pair.prompts"
 FILES = {"/home/me/french.jsonl": 2.0, "/home/me/english.jsonl": 1.0}
@@ -49,3 +49,13 @@ def test_a_metric_that_a_scheme_has_not_is_left_out() -> None:
     assert differences(cells, BY, "k_sqs", "dense", "latency_per_token_s") == ""
     assert sentence("latency_per_token_s", "") == ""
     assert sentence("latency_per_token_s", "dense: a 1 s") == "latency per token, dense: a 1 s"
+
+
+def test_differences_are_summed_up_by_their_sign() -> None:
+    metric = "latency_per_token_s"
+    assert summed_up(table(), BY, "k_sqs", "dense", metric) == "10% lower in english, 10% higher in french"
+    apart = table()
+    apart.loc[apart["scheme.kind"] == "k_sqs", metric] *= 0.1
+    assert summed_up(apart, BY, "k_sqs", "dense", metric) == "89% to 91% lower in all 2"
+    noisy = table().assign(**{metric: lambda rows: rows[metric] * (1 + rows["seed"] * (rows["curve"] == "dense"))})
+    assert "not separable in" in summed_up(noisy, BY, "k_sqs", "dense", metric)

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from simulator.results.guarantee_findings import Guarantee, covered, guarantees, meaningful, promised
+from simulator.results.guarantee_findings import Guarantee, covered, guarantees, meaningful, promised, says_something
 
 TARGET, REQUEST = 5e-4, 128
 KEPT_PER_TOKEN = 0.9
@@ -99,3 +99,12 @@ def test_nothing_is_said_where_nothing_moves() -> None:
     table = pd.DataFrame([fixed(0.1, 0.6)]).assign(one_sided_bound=math.nan)
     assert promised(table) == meaningful(table) == covered(table) == ""
     assert covered(pd.DataFrame(rows("a", 0.01, 0.1))) == ""
+
+
+def test_the_answer_spans_all_thresholds_and_says_never_where_some_never_get_there() -> None:
+    table = pd.DataFrame([*rows("a", 0.01, 0.1), *rows("c", 0.01, 0.1, carry=False)])
+    kept, fresh = guarantees(table)
+    said = says_something(table)
+    assert f"within twice the target after {kept.tokens_to(2 * TARGET, kept.one_sided)} or never; after 1,024" in said
+    assert said.startswith(f"the one-sided bound is below 1 after {kept.tokens_to(1.0, kept.one_sided)} ")
+    assert fresh.tokens_to(2 * TARGET, fresh.one_sided) == "never"

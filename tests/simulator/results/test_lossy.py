@@ -66,3 +66,4 @@ def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless() -> No
         "the lowest of the lossless"
     )
     assert apart(table().query("curve == 'dense'"), AXIS, "latency_per_token_s") == ""
+    assert apart(marked(with_lossy(table(), [])), AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.results.rejection_findings import Rejections, beside_bound, martingale, slack
+from simulator.results.rejection_findings import Rejections, beside_bound, how_often, loosest, martingale, slack
 
 CURVES = ("dense", "k_sqs")
 COLUMNS = (
@@ -82,3 +82,16 @@ def test_what_is_said() -> None:
 def test_nothing_is_said_of_nothing() -> None:
     rows = table()[lambda rows: rows["position"] == 3]
     assert beside_bound(rows) == slack(rows) == martingale(rows) == ""
+
+
+def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of_the_loosest_term() -> None:
+    reached = table().query("verified_drafts > 0")
+    first, last = ([Rejections.of(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
+    said = how_often(table())
+    low, high = (round(100 * end(each.measured for each in first)) for end in (min, max))
+    assert said.startswith(f"rejected of the drafts verified: {low}% to {high}% at position 1 (expected, ")
+    low, high = (round(100 * end(each.measured for each in last)) for end in (min, max))
+    assert f"{low}% to {high}% at position 2" in said and "position 3" not in said
+    loose = table().assign(covering_bound=122.0)
+    assert loosest(loose) == "the bound is loose mostly because the covering bound is not used (dense, k_sqs)"
+    assert how_often(table().iloc[:0]) == loosest(table().iloc[:0]) == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simulator.results.time_findings import against_conformal, times_of_softmax
+from simulator.results.time_findings import against_conformal, time_spent, times_of_softmax
 
 AXIS = "models.pair.size"
 
@@ -41,3 +41,11 @@ def test_nothing_is_said_of_nothing() -> None:
     assert times_of_softmax(table(), None) == against_conformal(pd.DataFrame(), AXIS) == ""
     alone = table()[lambda rows: rows["scheme.sparsifier.kind"] == "top_k"]
     assert against_conformal(alone, AXIS) == ""
+
+
+def test_the_quickest_the_slowest_and_the_conformal_are_told_at_the_largest_vocabulary() -> None:
+    assert time_spent(table(), AXIS) == (
+        "at V = 150,000 from 0.4 softmaxes (conformal after 16 tokens) to 9 softmaxes (running_quantile after 16 "
+        "tokens), the conformal threshold 0.4 to 1.6"
+    )
+    assert time_spent(pd.DataFrame(), AXIS) == ""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.results import BREAKDOWN, METRICS
-from simulator.results.units import quantity, title, unit
+from simulator.results.units import prefix_of_all, quantity, title, unit
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,13 @@ def test_titles_are_words() -> None:
         "latency_per_token_s": "latency per token",
     }
     assert {name: title(name) for name in named} == named
+
+
+@pytest.mark.parametrize(
+    ("values", "prefix"),
+    [([0.0053], "m"), ([0.021, 8.7], "m"), ([0.093, 236.0], ""), ([4e-4, 2.0], "m"), ([1e9, 5e15], "G"), ([], "")],
+)
+def test_one_prefix_for_many_is_that_of_the_least_unless_the_most_could_not_be_read(
+    values: list[float], prefix: str
+) -> None:
+    assert prefix_of_all(values)[1] == prefix

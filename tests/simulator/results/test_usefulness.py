@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from simulator.results.usefulness import Reach, below, fastest, reach_words, reaches
+from simulator.results.usefulness import Reach, below, fastest, first_within, reach_words, reaches
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
 RATES = (50.0, 200.0, 1e3, 1e4)
@@ -59,3 +59,9 @@ def test_the_fastest_is_told_with_what_it_takes_at_both_ends() -> None:
     )
     one = table()
     assert fastest(one[one["curve"] == "dense"], AXIS, METRIC) == "dense everywhere (11.7 s to 520 ms)"
+
+
+def test_the_first_scheme_within_a_limit_is_told_or_the_nearest_to_it() -> None:
+    assert first_within(table(), AXIS, METRIC, 0.4) == "from 1 kbit/s on (cloud_only and k_sqs)"
+    assert first_within(table(), AXIS, METRIC, 0.01) == "nowhere (cloud_only is nearest, 130 ms)"
+    assert first_within(table(), AXIS, METRIC, 99.0).startswith("everywhere (cloud_only, coupled, k")
