@@ -25,7 +25,8 @@ from channels.link.arq import SelectiveRepeat
 from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
-from kinds.files import sha256
+from kinds.files import read_text, sha256
+from kinds.mistakes import raised_at
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.latency import Latency
 from models.clocks.roofline import Roofline
@@ -216,8 +217,8 @@ class Cell(Part):
     def from_yaml(cls, path: Path) -> Self:
         """A cell from a YAML file. Raises ConfigError, one line."""
         try:
-            return cls.from_fields(yaml.safe_load(path.read_text()))
-        except (OSError, yaml.YAMLError) as error:
+            return cls.from_fields(yaml.safe_load(read_text(path)))
+        except yaml.YAMLError as error:
             raise ConfigError(f"config = {path}: {' '.join(str(error).split())}") from None
 
 
@@ -247,4 +248,4 @@ def load_imports(paths: Iterable[str | Path]) -> None:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[name]
-            raise ConfigError(f"import = {path}: {type(error).__name__}: {error}") from error
+            raise ConfigError(f"import = {raised_at(str(path), error)}") from error

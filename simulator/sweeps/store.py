@@ -62,7 +62,7 @@ class Store:
         self._cells = cells
         self._identity = identity(cells, asked)
         self._started = time.time()
-        self._created = not out.exists()
+        self._created = [folder for folder in (out, *out.parents) if not folder.exists()]
         self._parts = out / "parts"
         found = self._manifest()
         if found.get("identity") != self._identity:
@@ -132,6 +132,9 @@ class Store:
         kept = [folder for folder in self._parts.glob("*") if folder.suffix != ".unfinished"]
         if self._created and not kept:
             shutil.rmtree(self.out, ignore_errors=True)
+            for folder in self._created[1:]:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
 
     def _open(self) -> None:
         try:

@@ -17,6 +17,7 @@ from typing import Protocol
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
@@ -180,7 +181,8 @@ def _group(
     for number, cell in enumerate(map(Cell.from_fields, fields)):
         rounds_to = None if rounds is None else rounds / f"{cell.id}.parquet"
         observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
-        answer = study(asking).ask(cell, memory, observer, rounds_to)
+        with users_mistakes_told(cell.imports):
+            answer = study(asking).ask(cell, memory, observer, rounds_to)
         rows += [{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]
         requests += [] if answer.requests is None else [answer.requests]
     table = pd.DataFrame(rows)

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cells import cell
+from cells import cell, link
 
 from kinds import ConfigError
 from simulator.cell.cell import load_imports
+from simulator.studies import SIMULATION
 from simulator.sweeps.crews import Cluster, Crew, Processes
 from simulator.sweeps.search import Objective, capacities
+from simulator.sweeps.sweep import _group
+
+DEAF = """from typing import Literal
+from channels.link.losses import Loss
+
+class Deaf(Loss):
+    kind: Literal["deaf_in_tests"] = "deaf_in_tests"
+
+    def process(self, uniforms):
+        return self
+    def lost(self, *arguments):
+        return 1 / 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +65,15 @@ def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> N
     for crew in (Processes(2), cluster):
         with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
             list(crew.unordered(load_imports, [(["/missing.py"],)] * 2))
+
+
+def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    load_imports([tmp_path / "deaf.py"])
+    fields = cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]).model_dump()
+    for crew in (Processes(2), cluster):
+        with pytest.raises(ConfigError, match=r"^\S*deaf.py:10: ZeroDivisionError: division by zero$"):
+            list(crew.unordered(_group, [(SIMULATION, "group", [fields], None)] * 2))
 
 
 def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
