@@ -6,7 +6,9 @@ Calls travel to them by pickle; what comes back does not depend on who did what,
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -53,7 +55,11 @@ class Processes:
 
         processes = min(self.number, len(arguments))
         parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1, max_nbytes=None)
-        yield from parallel(delayed(_uninterrupted)(call, each) for each in arguments)
+        try:
+            yield from parallel(delayed(_undisturbed)(call, each) for each in arguments)
+        except BrokenProcessPool:
+            told = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
+            raise ConfigError(f"workers = {processes}: {told}") from None
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,14 @@ class Cluster:
         return ConfigError(f"cluster = {self.address}: {' '.join(str(error).split())}")
 
 
-def _uninterrupted(call: Callable[..., R], arguments: tuple[object, ...]) -> R:
-    """A worker leaves an interrupt from the keyboard to the process that it works for, which then stops it."""
+def _undisturbed(call: Callable[..., R], arguments: tuple[object, ...]) -> R:
+    """A worker leaves an interrupt from the keyboard to the process that it works for, which then stops it.
+
+    And it stays: joblib would take models that are loaded on the way for a leak, end the worker between two calls with
+    a warning, and have the next one load them again. There is no other setting for this.
+    """
+    from joblib.externals.loky import process_executor
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     return call(*arguments)

@@ -67,6 +67,23 @@ def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> N
             list(crew.unordered(load_imports, [(["/missing.py"],)] * 2))
 
 
+def test_a_worker_that_grows_by_a_models_size_stays(recwarn: pytest.WarningsRecorder) -> None:
+    def grow(_: int) -> int:
+        from joblib.externals.loky import process_executor
+
+        process_executor._MEMORY_LEAK_CHECK_DELAY = 0.0  # so that it looks after each call
+        vars(process_executor).setdefault("grown_in_tests", []).append(b"x" * 310_000_000)
+        return os.getpid()
+
+    found = list(Processes(2).unordered(grow, [(number,) for number in range(5)]))
+    assert len(set(found)) <= 2 and not [each for each in recwarn if "worker stopped" in str(each.message)]
+
+
+def test_a_worker_that_was_killed_is_told_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
+        list(Processes(2).unordered(os._exit, [(9,)] * 2))
+
+
 def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "deaf.py").write_text(DEAF)
     load_imports([tmp_path / "deaf.py"])
