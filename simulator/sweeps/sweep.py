@@ -25,6 +25,7 @@ from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.studies import SIMULATION, study
 from simulator.sweeps.crews import Crew, crew_of
+from simulator.sweeps.lock import only_writer
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
 
 OnProgress = Callable[[float, int, str], None]
@@ -79,15 +80,16 @@ def sweep(
     if out is None:
         return _grown(cells, growth, partial(_run, asking, crew, None, progress or _silent))[1]
     asked = asking if growth is None else f"{asking}, {growth.rule}"
-    store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
-    if not store.finished:
-        try:
-            grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
-        except ConfigError:
-            store.discard()
-            raise
-        store.finish(grown, table)
-    return store.cells()
+    with only_writer(Path(out)):
+        store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+        if not store.finished:
+            try:
+                grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
+            except ConfigError:
+                store.discard()
+                raise
+            store.finish(grown, table)
+        return store.cells()
 
 
 def _grown(

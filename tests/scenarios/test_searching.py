@@ -30,6 +30,8 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
         assert f"{row['capacity']:.0f}" in out
     swept = pd.read_csv(tmp_path / "found" / "cells.csv")
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
+    (tmp_path / "found" / "search.json").write_text("")
+    assert typed(*command, "--out=found") == (0, out, "")  # what was emptied is found again
     monkeypatch.setattr(
         scenarios.command.searching, "capacities", lambda missing, *_: iter(missing.items())
     )  # none are
