@@ -16,9 +16,8 @@ from typing import Any, ClassVar, Self, Unpack
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-
-class ConfigError(ValueError):
-    """A user's mistake, told on one line: field, value, what is allowed."""
+from kinds.mistakes import ConfigError as ConfigError
+from kinds.mistakes import Rule, is_foreign, watch
 
 
 class Part(BaseModel):
@@ -32,6 +31,8 @@ class Choice(Part):
 
     kinds: ClassVar[dict[str, type[Any]]]
     """Of a family: its alternatives by name."""
+    method_rules: ClassVar[Mapping[str, Rule]] = {}
+    """Of a family, or a class in it: what the methods that a user's class defines must answer."""
     _home: ClassVar[tuple[str, str]]
     """Of an alternative: the file that defines it, and its name there."""
     kind: str
@@ -56,6 +57,8 @@ class Choice(Part):
                 raise TypeError(f"{cls.__qualname__}: must be, or be below, one class with family=True")
         if isinstance(kind, str) and not cls.is_family():
             cls._register(kind)
+        if is_foreign(cls.__module__):
+            watch(cls, {name: rule for base in reversed(cls.__mro__) for name, rule in _rules_of(base).items()})
 
     @classmethod
     def _register(cls, kind: str) -> None:
@@ -100,6 +103,11 @@ class Choice(Part):
         except ValidationError as error:
             path, got, allowed = first_error(error)
             raise PydanticCustomError("part", "{allowed}", {"path": path, "got": got, "allowed": allowed}) from None
+
+
+def _rules_of(base: type) -> Mapping[str, Rule]:
+    rules: Mapping[str, Rule] = base.__dict__.get("method_rules", {})
+    return rules
 
 
 def first_line(error: Exception) -> str:

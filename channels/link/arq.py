@@ -65,6 +65,13 @@ class Arq(Choice, family=True):
         description="Factor on the timeout after each expiry, kept until a packet gets through at its first attempt "
         "(Karn); 1: none.",
     )
+    timer_jitter: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Largest share by which each wait before a repeat is drawn out at random, as the timers of real "
+        "senders are; 0: none.",
+    )
     timeout_max_s: float = Field(
         60.0, gt=0, description="Longest timeout that back-off leads to, and the pause after max_attempts, seconds."
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import log1p
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from math import inf, log1p
+from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field
 
 from channels.link.losses import PacketIndex
 from channels.uniforms import Uniforms
 from kinds import Choice
+from kinds.mistakes import Rule, broken_rule, is_number
 
 
 class DelayProcess(Protocol):
@@ -23,6 +25,8 @@ class DelayProcess(Protocol):
 
 class Delay(Choice, family=True):
     """The propagation delay of a link, chosen by `kind`."""
+
+    method_rules: ClassVar[Mapping[str, Rule]] = {"process": lambda process, _: CheckedDelays(process)}
 
     @property
     @abstractmethod
@@ -65,6 +69,21 @@ class Jitter(Delay):
 
     def process(self, uniforms: Uniforms) -> DelayProcess:
         return _Drawn(self, uniforms) if self.reorder else _InOrder(_Drawn(self, uniforms))
+
+
+class CheckedDelays:
+    """The travel times of a user's class. Raises ConfigError where one is no number of seconds."""
+
+    def __init__(self, process: object) -> None:
+        if not callable(getattr(process, "delay_s", None)):
+            raise ValueError(f"must return an object with a method delay_s, got {process!r}")
+        self._delay_s: Callable[..., object] = process.delay_s  # type: ignore[attr-defined]
+
+    def delay_s(self, now_s: float, index: PacketIndex) -> float:
+        answer = self._delay_s(now_s, index)
+        if not is_number(answer) or not 0 <= answer < inf:
+            raise broken_rule(self._delay_s, f"must return seconds, 0 or more, got {answer!r}")
+        return answer
 
 
 class _Drawn:

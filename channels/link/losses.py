@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, Protocol
 
+import numpy as np
 from pydantic import Field
 
 from channels.uniforms import Uniforms
 from kinds import Choice
+from kinds.mistakes import Rule, broken_rule
 
 PacketIndex = tuple[int, int, int, int, int]
 """(device, request, round, fragment, attempt), attempts counted from 0: the address of one packet on the air."""
@@ -27,6 +30,8 @@ class LossProcess(Protocol):
 
 class Loss(Choice, family=True):
     """The loss model of a link, chosen by `kind`."""
+
+    method_rules: ClassVar[Mapping[str, Rule]] = {"process": lambda process, _: CheckedLosses(process)}
 
     @abstractmethod
     def process(self, uniforms: Uniforms) -> LossProcess:
@@ -63,6 +68,21 @@ class Bernoulli(Loss):
     @property
     def mean_loss(self) -> float:
         return self.probability
+
+
+class CheckedLosses:
+    """The losses of a user's class. Raises ConfigError where they are not told by true or false."""
+
+    def __init__(self, process: object) -> None:
+        if not callable(getattr(process, "lost", None)):
+            raise ValueError(f"must return an object with a method lost, got {process!r}")
+        self._lost: Callable[..., object] = process.lost  # type: ignore[attr-defined]
+
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+        answer = self._lost(now_s, bits, rate_bps, index)
+        if not isinstance(answer, bool | np.bool_):
+            raise broken_rule(self._lost, f"must return True or False, got {answer!r}")
+        return bool(answer)
 
 
 class _Never:

@@ -8,6 +8,7 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from math import inf
 from typing import ClassVar, Literal, NamedTuple
 
@@ -15,9 +16,12 @@ from pydantic import Field
 
 from channels.uniforms import Uniforms
 from kinds import Choice
+from kinds.mistakes import Rule, broken_rule, is_number
 
 MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message."""
+ROUNDING_S = 1e-9
+"""By how much a user's curve may err."""
 
 
 class Position(NamedTuple):
@@ -58,9 +62,45 @@ class Rate(Choice, family=True):
     time_alone: ClassVar[bool] = True
     """Whether the service at an instant depends on that instant only, not on what was sent before."""
 
+    method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
+
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""
+
+
+class CheckedCurve(Curve):
+    """The curve of a user's class. Raises ConfigError where it carries bits against time, as a negative rate does."""
+
+    def __init__(self, curve: object) -> None:
+        if not isinstance(curve, Curve):
+            raise ValueError(f"must return a Curve (channels.link.rates), got {curve!r}")
+        self._curve = curve
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        bits = self._curve.served_bits(t0_s, t1_s)
+        if not is_number(bits) or not bits >= 0:
+            raise broken_rule(self._curve.served_bits, f"must return bits, 0 or more, got {bits!r}: no negative rate")
+        return bits
+
+    def finish(self, position: Position, bits: float) -> Position:
+        end = self._curve.finish(position, bits)
+        if not isinstance(end, Position) or not is_number(end.time_s) or not end.time_s >= position.time_s - ROUNDING_S:
+            told = f"must end no earlier than it begins, at {position.time_s:g} s, got {end!r}: no negative rate"
+            raise broken_rule(self._curve.finish, told)
+        return end
+
+    def ready_s(self, position: Position, bits: float) -> float:
+        ready_s = self._curve.ready_s(position, bits)
+        if not is_number(ready_s) or not ready_s >= position.time_s - ROUNDING_S:
+            raise broken_rule(self._curve.ready_s, f"must not lie before {position.time_s:g} s, got {ready_s!r}")
+        return ready_s
+
+    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
+        return self._curve.idle(position, now_s, message)
+
+    def forget(self, before_s: float) -> None:
+        self._curve.forget(before_s)
 
 
 class ConstantRate(Rate):

@@ -1,13 +1,15 @@
-"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen, and
-longer after each expiry."""
+"""How long a sender waits for an acknowledgement: a fixed time, or one learned from the round trips it has seen, longer
+after each expiry, and each wait drawn out a little at random."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 
@@ -37,6 +39,21 @@ class RunningTimer:
             self._factor = max(self._factor, self._backoff ** min(expiries, 64))
             estimate_s = self._estimate.timeout_s
             self.timeout_s = max(estimate_s, min(self._longest_s, estimate_s * self._factor))
+
+
+@dataclass(frozen=True, slots=True)
+class TimerJitter:
+    """Draws waits out by up to a share of them, so that no repeat keeps step with what it failed on (RFC 7252, 4.2).
+
+    Never shorter: an acknowledgement that the timer alone would have awaited is still in time.
+    """
+
+    share: float
+    uniforms: Uniforms
+
+    def wait_s(self, timeout_s: float, *index: int) -> float:
+        """How long the wait at this index really is, seconds."""
+        return timeout_s * (1.0 + self.share * self.uniforms.uniform(*index)) if self.share else timeout_s
 
 
 class Estimate(Protocol):

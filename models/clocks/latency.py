@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import ClassVar
 
 from kinds import Choice
+from kinds.mistakes import Rule, is_number
 
 Work = Sequence[tuple[int, int]]
 """One batched pass: for each sequence (new_tokens, cached_tokens)."""
@@ -14,9 +17,17 @@ Work = Sequence[tuple[int, int]]
 class Latency(Choice, family=True):
     """Duration of one forward pass over a batch. Prefill, decoding and verification are the same call."""
 
+    method_rules: ClassVar[Mapping[str, Rule]] = {"pass_s": lambda seconds, *_: _seconds(seconds)}
+
     @abstractmethod
     def pass_s(self, work: Work) -> float:
         """Seconds for one pass over `work`. Raises ValueError on an empty batch: no pass, no duration."""
+
+
+def _seconds(answer: object) -> float:
+    if not is_number(answer) or not 0 <= answer < inf:
+        raise ValueError(f"must return seconds, 0 or more, got {answer!r}")
+    return answer
 
 
 def require_work(work: Work) -> None:

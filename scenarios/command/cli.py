@@ -9,16 +9,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
+from kinds.mistakes import users_mistake
 from scenarios.command import compare, report
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
+
+TRACEBACK = "SQSIM_TRACEBACK"
+"""Set, the environment variable has a mistake told with the way to it, for those who look into a class of theirs."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,10 +63,16 @@ def _guarded(options: argparse.Namespace) -> int:
         return 0
     except OSError as error:
         return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+    except Exception as error:
+        if (mistake := users_mistake(error)) is None:
+            raise
+        return _failed(str(mistake), 2)
     return 0
 
 
 def _failed(message: str, status: int) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exc()
     print("sqsim: " + " ".join(message.split()), file=sys.stderr)
     return status
 

@@ -67,8 +67,11 @@ class Note:
 
 def redraw(folder: Path) -> Iterator[Path]:
     """Draws `folder`'s figures again; the files as they are written. Raises ConfigError where it holds no summary."""
-    for name, figure in figures_of(folder):
-        yield from plots.save(figure, folder / "figures", name)
+    try:
+        for name, figure in figures_of(folder):
+            yield from plots.save(figure, folder / "figures", name)
+    except KeyError as error:
+        raise ConfigError(f"{folder}: its summary lacks a column that a figure needs, {error.args[0]}") from None
 
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:

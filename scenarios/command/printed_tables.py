@@ -12,6 +12,7 @@ import pandas as pd
 from models.clocks.latency import Latency
 from models.interface import Pair
 from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.command.capacity_reasons import reasons
 from scenarios.command.scenario import Best
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
@@ -55,9 +56,11 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
     limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
     heading = (
         f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%\n"
-        "and the station where most of them are at a time; + more were not tried"
+        "and the station where most of them are at a time"
     )
-    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+    table = heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+    told = [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in reasons(summary, axis, objective)]
+    return "\n\n".join([table, *(["\n".join(told)] if told else [])])
 
 
 def _borne(row: pd.Series[float]) -> str:

@@ -198,4 +198,7 @@ def _spread(
     axes, pinned = pin(widen(grid, changes.grid), settings)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
-    return spread(Cell, base, axes, settings), notes
+    cells = spread(Cell, base, axes, settings)
+    for cell in cells:
+        cell.check_served()
+    return cells, notes

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from kinds import ConfigError
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
@@ -34,6 +33,7 @@ from simulator.results.lossy_findings import apart
 from simulator.results.unanswered import complete
 from simulator.studies import SIMULATION
 from simulator.sweeps.crews import crew_of
+from simulator.sweeps.lock import only_writer
 from simulator.sweeps.store import SEARCH, make_way
 
 
@@ -64,6 +64,11 @@ def run(plan: RunPlan, means: Means) -> str:
     With an objective the cells swept are those at the largest number of devices that meets it; with choices, those that
     each scheme chose and those of the grid.
     """
+    with only_writer(means.out):
+        return _ran(plan, means)
+
+
+def _ran(plan: RunPlan, means: Means) -> str:
     with Progress(means.quiet) as progress:
         if plan.objective is not None:
             return _searched(plan, means, progress)
@@ -101,15 +106,8 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
     folder = means.out / TUNING
     if not folder.is_dir():
         make_way(means.out, means.overwrite)
-    created, progress_of = not means.out.exists(), progress.part("tuning")
-    try:
-        trials = sweep(
-            choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=progress_of
-        )
-    except ConfigError:
-        if created and means.out.is_dir() and not any(means.out.iterdir()):
-            means.out.rmdir()
-        raise
+    told = progress.part("tuning")
+    trials = sweep(choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told)
     return choosing.choices(trials)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -43,7 +43,7 @@ class Search:
 
     def cells(self, crew: Crew, *, overwrite: bool, progress: OnProgress) -> list[Cell]:
         """The cells at what each setting bears, found now or read back. Raises ConfigError where `out` is taken."""
-        if not self._remembered():
+        if not self._remembered() and not self._damaged():
             make_way(self._out, overwrite)
         total = len(self._settings)
         missing = {place: cells for place, cells in enumerate(self._settings) if place not in self._found}
@@ -75,12 +75,20 @@ class Search:
 
     def _remembered(self) -> bool:
         """Reads back what an earlier search of this identity has found here; False where there was none."""
-        try:
-            note = json.loads((self._out / SEARCH).read_text())
-        except (OSError, ValueError):
-            return False
-        if note.get("identity") != self._identity:
+        note = self._note()
+        if note is None or note["identity"] != self._identity:
             return False
         self._found = {int(place): (int(value), bool(bounded)) for place, (value, bounded) in note["found"].items()}
         self._tried = {int(place): rows for place, rows in note["tried"].items()}
         return True
+
+    def _damaged(self) -> bool:
+        """Whether there is a note that is none any more: of whatever search it was, it is made again."""
+        return (self._out / SEARCH).is_file() and self._note() is None
+
+    def _note(self) -> dict[str, Any] | None:
+        try:
+            note = json.loads((self._out / SEARCH).read_text())
+        except (OSError, ValueError):
+            return None
+        return note if isinstance(note, dict) and {"identity", "found", "tried"} <= note.keys() else None

@@ -24,8 +24,9 @@ import models.zoo  # noqa: F401  registers the pairs
 from channels.link.arq import SelectiveRepeat
 from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.rates import ConstantRate
-from kinds import ConfigError, Part, one_line
-from kinds.files import sha256
+from kinds import ConfigError, Part, first_line, one_line
+from kinds.files import read_text, sha256
+from kinds.mistakes import raised_at
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.latency import Latency
 from models.clocks.roofline import Roofline
@@ -157,6 +158,14 @@ class Cell(Part):
         for each in self.classes:
             each.check_scheme(pair.vocabulary)
 
+    def check_served(self) -> None:
+        """Raises ConfigError where a link carries nothing for ever that a scheme needs: nothing would be answered."""
+        for each in self.classes:
+            for name, link in (("uplink", each.uplink), ("downlink", each.downlink)):
+                if each.scheme.protocol != "local" and isinstance(link.rate, ConstantRate) and not link.rate.bps:
+                    told = "must be above 0, or nothing is ever answered"
+                    raise ConfigError(f"{each.name}{name}.rate.bps = {link.rate.bps:g}: {told}")
+
     @cached_property
     def classes(self) -> tuple[Equipped, ...]:
         """The classes of devices with everything filled in; one class where there is no fleet."""
@@ -216,9 +225,16 @@ class Cell(Part):
     def from_yaml(cls, path: Path) -> Self:
         """A cell from a YAML file. Raises ConfigError, one line."""
         try:
-            return cls.from_fields(yaml.safe_load(path.read_text()))
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"config = {path}: {' '.join(str(error).split())}") from None
+            fields = yaml.safe_load(read_text(path))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = "" if mark is None else f", line {mark.line + 1}"
+            raise ConfigError(
+                f"config = {path}{line}: {getattr(error, 'problem', None) or first_line(error)}"
+            ) from None
+        if not isinstance(fields, dict):
+            raise ConfigError(f"config = {path}: must be a mapping of fields")
+        return cls.from_fields(fields)
 
 
 def prepare_pairs(cells: Iterable[Cell]) -> None:
@@ -247,4 +263,4 @@ def load_imports(paths: Iterable[str | Path]) -> None:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[name]
-            raise ConfigError(f"import = {path}: {type(error).__name__}: {error}") from error
+            raise ConfigError(f"import = {raised_at(str(path), error)}") from error

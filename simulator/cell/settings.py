@@ -17,6 +17,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from kinds import ConfigError, Part, one_line
+from kinds.mistakes import users_mistake
 from simulator.cell.dotted_names import Nested, names, put
 
 P = TypeVar("P", bound=Part)
@@ -77,7 +78,7 @@ def validated(schema: type[P], tree: Mapping[str, object]) -> P:
     except ValidationError as error:
         raise one_line(error) from None
     except TypeError as error:  # a user's scheme, loss, ... that leaves a method out cannot be made
-        raise ConfigError(str(error)) from None
+        raise users_mistake(error) or ConfigError(str(error)) from None
 
 
 def pin(

@@ -4,7 +4,7 @@ drafts, a coupled line and a tree are judged by the same call. Rules: `models.ve
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,7 +13,9 @@ import numpy as np
 from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Floats, Ints
+from kinds.mistakes import Rule
 from models.verification import LawAfter, Verdict, couple_along, reject_along
+from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
 
 
@@ -38,6 +40,8 @@ class Acceptance(Choice, family=True):
 
     lossless: ClassVar[bool] = True
     """Whether what is committed follows the target law, where each draft follows the law it is judged by."""
+    method_rules: ClassVar[Mapping[str, Rule]] = {"judge": answers.verdict}
+
     races: ClassVar[bool] = False
     """Whether it is a race with the numbers that the edge ran its own with."""
 

@@ -12,7 +12,7 @@ A scheme is made of families: sparsifier, quantizer, code, draw, policy, accepta
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Literal, Self
@@ -22,8 +22,10 @@ from pydantic import Field, model_validator
 
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
+from kinds.mistakes import Rule
 from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
+from simulator.schemes import answers
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
 from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
@@ -56,6 +58,12 @@ class Families:
 class DraftScheme(Scheme):
     """The edge drafts, the cloud verifies."""
 
+    method_rules: ClassVar[Mapping[str, Rule]] = {
+        "made_of": lambda families: _families(families),
+        "support": answers.ids,
+        "quantize": answers.numerators,
+        **answers.STATES,
+    }
     protocol: ClassVar[ProtocolName] = "speculate"
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
@@ -201,6 +209,12 @@ class DraftScheme(Scheme):
     def decode_reply(self, reply: bytes, packets: Packets) -> Verdict:
         """What the edge reads from the reply. Raises CodecError."""
         return Verdict(*wire.decode_feedback(reply, packets.format))
+
+
+def _families(answer: object) -> Families:
+    if not isinstance(answer, Families):
+        raise ValueError(f"must return its Families, got {answer!r}")
+    return answer
 
 
 def _within(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -12,7 +13,9 @@ from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints
+from kinds.mistakes import Rule
 from models.verification import inverse_cdf, race
+from simulator.schemes import answers
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
 
@@ -52,6 +55,8 @@ class Proposal:
 
 class Draw(Choice, family=True):
     """How the drafted token is drawn."""
+
+    method_rules: ClassVar[Mapping[str, Rule]] = {"weights": answers.weights}
 
     lossless: ClassVar[bool] = True
     """Whether the law it is drawn from is the one it is judged by."""

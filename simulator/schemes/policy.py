@@ -7,11 +7,14 @@ remembers is a tuple of its own that the device hands back to it; it lives on fr
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 from channels.codec import wire
 from kinds import Choice
+from kinds.mistakes import Rule, is_number
+from simulator.schemes import answers
 
 PolicyState = tuple[float, ...]
 
@@ -98,6 +101,13 @@ class Policy(Choice, family=True):
     A round is sent without asking once it has `most_drafts`, or the budget has no room for one more.
     """
 
+    method_rules: ClassVar[Mapping[str, Rule]] = {
+        "plan": lambda length, most_drafts: _length(length, most_drafts),
+        "next": lambda answer, view, _: _action(answer, view),
+        "entry": answers.state,
+        "learn": answers.state,
+    }
+
     def plan(self, most_drafts: int) -> int | None:
         """For a policy that never looks: how many drafts the next round gets, 1 to `most_drafts`. None: ask `next`."""
         return None
@@ -113,6 +123,25 @@ class Policy(Choice, family=True):
     def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
         """The state after a round was judged."""
         return state
+
+
+def _length(answer: object, most_drafts: int) -> object:
+    if answer is not None and (not isinstance(answer, int) or not 1 <= answer <= most_drafts):
+        raise ValueError(f"must return 1..{most_drafts} drafts, or None to be asked, got {answer!r}")
+    return answer
+
+
+def _action(answer: object, view: EdgeView) -> object:
+    if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], tuple)):
+        raise ValueError(f"must return an action and a state (a tuple of numbers), got {answer!r}")
+    action = answer[0]
+    if not isinstance(action, DraftOne | Send | Wait):
+        raise ValueError(f"must return DRAFT, SEND or Wait(until_s), got {action!r}")
+    if isinstance(action, Wait) and not (is_number(action.until_s) and action.until_s > view.now_s):
+        raise ValueError(f"waits for until_s = {action.until_s}: must be later than now, {view.now_s:g}")
+    if isinstance(action, Send) and not view.drafts:
+        raise ValueError("sends a round without a draft; DRAFT or Wait first")
+    return answer
 
 
 class FixedLength(Policy):

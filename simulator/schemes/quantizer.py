@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -12,11 +13,15 @@ from pydantic import Field
 from channels.codec import fp16, quantizers
 from kinds import Choice
 from kinds.arrays import Floats, Ints
+from kinds.mistakes import Rule
 from models.verification import total_variation
+from simulator.schemes import answers
 
 
 class Quantizer(Choice, family=True):
     """Maps probabilities to numerators of qhat over their sum."""
+
+    method_rules: ClassVar[Mapping[str, Rule]] = {"quantize": answers.numerators}
 
     name: ClassVar[quantizers.Name | None] = None
     """What a wire format calls it; None for one with a packet of its own."""

@@ -7,9 +7,9 @@ is a `State`, handed in and handed back, so that a rejected draft's state can be
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ from channels.codec.conformal import Conformal, Rollback
 from channels.codec.running_quantile import RunningQuantile
 from kinds import Choice
 from kinds.arrays import Floats, Ints
+from kinds.mistakes import Rule
+from simulator.schemes import answers
 
 State = tuple[float, ...]
 """What a scheme carries from one draft to the next; () for schemes that carry nothing."""
@@ -25,6 +27,8 @@ State = tuple[float, ...]
 
 class Sparsifier(Choice, family=True):
     """Maps q, float64 [V], to the ids that are kept of it."""
+
+    method_rules: ClassVar[Mapping[str, Rule]] = {"support": answers.ids, **answers.STATES}
 
     @property
     def fixed_size(self) -> int | None:

@@ -106,6 +106,7 @@ def capacities(
 
 def _capacity(place: int, fields: list[dict[str, object]], objective: Objective) -> tuple[int, Capacity]:
     """One setting, in a worker: what it decodes once serves every number of devices."""
+    from kinds.mistakes import users_mistakes_told
     from simulator.cell.cell import Cell
     from simulator.cell.dotted_names import flatten
     from simulator.decoding.memory import Memory
@@ -116,7 +117,8 @@ def _capacity(place: int, fields: list[dict[str, object]], objective: Objective)
     def holds(number: int) -> bool:
         summaries = []
         for cell in (objective.at(cell, number) for cell in cells):
-            summaries.append(simulate(cell, memory=memory).summary)
+            with users_mistakes_told(cell.imports):
+                summaries.append(simulate(cell, memory=memory).summary)
             rows.append({"cell": cell.id, **flatten(cell), **summaries[-1]})
         return objective.met(summaries)
 

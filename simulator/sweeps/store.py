@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import channels
@@ -36,14 +37,18 @@ from kinds.files import atomically
 from simulator.cell.cell import Cell
 from simulator.results.intervals import summarise
 from simulator.results.lossy import with_lossy
+from simulator.sweeps.lock import LOCK
 
 SEARCH = "search.json"
 """What a search for the most devices has found so far, in the directory of its results."""
-OURS = ("manifest.json", SEARCH)
+MANIFEST = "manifest.json"
+OURS = (MANIFEST, SEARCH)
 """Each marks a directory of results."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
 """What a part holds: two tables, and a folder with one file of rounds a cell."""
+COPIES = ("cells.csv", "summary.csv")
+"""What is made from the table of cells."""
 
 
 class Store:
@@ -66,7 +71,7 @@ class Store:
         self._cells = cells
         self._identity = identity(cells, asked)
         self._started = time.time()
-        self._created = not out.exists()
+        self._fresh = not entries(out)
         self._parts = out / "parts"
         found = self._manifest()
         if found.get("identity") != self._identity:
@@ -75,17 +80,33 @@ class Store:
 
     @property
     def finished(self) -> bool:
-        """Whether the sweep has ended and its tables are whole."""
-        return bool(self._manifest().get("finished"))
+        """Whether the sweep has ended and its tables are whole. Those that are copies of others are mended."""
+        found = self._manifest()
+        if not found.get("finished"):
+            return False
+        sizes = found.get("bytes", {CELLS: 1})
+        damaged = [name for name, size in sizes.items() if not _whole(self.out / name, size)]
+        if any(name not in COPIES for name in damaged):
+            self._write_manifest(finished=False)
+            return False
+        if damaged:
+            self._write_copies(self.cells())
+        return True
 
     def cells(self) -> pd.DataFrame:
         """The finished table of cells."""
-        return pd.read_parquet(self.out / "cells.parquet")
+        return pd.read_parquet(self.out / CELLS)
 
     def part(self, name: str) -> pd.DataFrame | None:
-        """The rows of a finished group of cells, or None."""
+        """The rows of a finished group of cells, or None; one with a damaged file is dropped."""
         folder = self._parts / name
-        return pd.read_parquet(folder / CELLS) if folder.is_dir() else None
+        if not folder.is_dir():
+            return None
+        files = [folder / CELLS, *folder.glob(REQUESTS), *folder.glob(f"{ROUNDS}/*")]
+        if all(_whole(path) for path in files):
+            return pd.read_parquet(folder / CELLS)
+        shutil.rmtree(folder)
+        return None
 
     def unfinished(self, name: str) -> Path:
         """Where a worker puts what a group of cells gives: CELLS, REQUESTS, ROUNDS."""
@@ -103,15 +124,18 @@ class Store:
         folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
         if all((folder / REQUESTS).is_file() for folder in folders):
             self._finish_requests(places, folders)
-        atomically(self.out / "cells.parquet", partial(table.to_parquet, index=False))
-        atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
-        lossy = [cell.id for cell in self._cells if not cell.scheme.lossless]
-        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, lossy)).to_csv, index=False))
+        atomically(self.out / CELLS, partial(table.to_parquet, index=False))
+        self._write_copies(table)
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
         shutil.rmtree(self._parts)
+
+    def _write_copies(self, table: pd.DataFrame) -> None:
+        atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
+        lossy = [cell.id for cell in self._cells if not cell.scheme.lossless]
+        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, lossy)).to_csv, index=False))
 
     def _finish_requests(self, places: Mapping[str, Path], folders: Sequence[Path]) -> None:
         """The tables of rounds and requests."""
@@ -135,8 +159,11 @@ class Store:
     def discard(self) -> None:
         """Undoes the opening of a directory in which nothing has been finished."""
         kept = [folder for folder in self._parts.glob("*") if folder.suffix != ".unfinished"]
-        if self._created and not kept:
-            shutil.rmtree(self.out, ignore_errors=True)
+        if self._fresh and not kept:
+            _remove(entries(self.out))
+
+    def _tables(self) -> list[str]:
+        return [name for name in (CELLS, REQUESTS, f"{ROUNDS}.parquet", *COPIES) if (self.out / name).is_file()]
 
     def _open(self) -> None:
         try:
@@ -146,11 +173,7 @@ class Store:
             raise ConfigError(f"out = {self.out}: {error.strerror or error}") from None
 
     def _manifest(self) -> dict[str, Any]:
-        try:
-            found = json.loads((self.out / "manifest.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return _read(self.out / MANIFEST)
 
     def _write_manifest(self, finished: bool) -> None:
         manifest = {
@@ -159,6 +182,7 @@ class Store:
             "deterministic": self._deterministic,
             "command": _command(),
             "date": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
+            "bytes": {name: (self.out / name).stat().st_size for name in self._tables()} if finished else {},
             "cells": [cell.id for cell in self._cells],
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
@@ -168,7 +192,7 @@ class Store:
             "wall_s": round(time.time() - self._started, 3),
         }
         text = json.dumps(manifest, indent=1)
-        atomically(self.out / "manifest.json", lambda path: path.write_text(text))
+        atomically(self.out / MANIFEST, lambda path: path.write_text(text))
 
 
 def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
@@ -176,12 +200,40 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
 
     Raises ConfigError where something else is in it and may not be overwritten. Only what is known as ours is removed.
     """
-    there = [path for path in out.iterdir() if path.name not in keep] if out.is_dir() else []
+    there = [path for path in entries(out) if path.name not in keep]
     if there and not overwrite:
-        raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
+        damaged = (out / MANIFEST).is_file() and not _read(out / MANIFEST)
+        other = f"its {MANIFEST} is damaged" if damaged else "holds other results"
+        raise ConfigError(f"out = {out}: {other}; name another directory or add --overwrite")
     if any(path.name in OURS for path in there):
-        for path in there:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _remove(there)
+
+
+def entries(out: Path) -> list[Path]:
+    """What is in a directory, but for the lock of who writes there; [] where there is none."""
+    return [path for path in out.iterdir() if path.name != LOCK] if out.is_dir() else []
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _whole(path: Path, size: int = 1) -> bool:
+    """Whether a table is there, with `size` bytes at least and, where it says so itself, not cut off."""
+    try:
+        return path.stat().st_size >= size and (path.suffix != ".parquet" or pq.read_metadata(path).num_columns > 0)
+    except (OSError, pa.ArrowInvalid):
+        return False
+
+
+def _read(manifest: Path) -> dict[str, Any]:
+    """What it says; {} where it is not there, or damaged."""
+    try:
+        found = json.loads(manifest.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def identity(cells: Sequence[Cell], asked: str = "") -> str:

@@ -17,6 +17,7 @@ from typing import Protocol
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
@@ -24,6 +25,7 @@ from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.studies import SIMULATION, study
 from simulator.sweeps.crews import Crew, crew_of
+from simulator.sweeps.lock import only_writer
 from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
 
 OnProgress = Callable[[float, int, str], None]
@@ -78,15 +80,16 @@ def sweep(
     if out is None:
         return _grown(cells, growth, partial(_run, asking, crew, None, progress or _silent))[1]
     asked = asking if growth is None else f"{asking}, {growth.rule}"
-    store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
-    if not store.finished:
-        try:
-            grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
-        except ConfigError:
-            store.discard()
-            raise
-        store.finish(grown, table)
-    return store.cells()
+    with only_writer(Path(out)):
+        store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+        if not store.finished:
+            try:
+                grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
+            except ConfigError:
+                store.discard()
+                raise
+            store.finish(grown, table)
+        return store.cells()
 
 
 def _grown(
@@ -180,7 +183,8 @@ def _group(
     for number, cell in enumerate(map(Cell.from_fields, fields)):
         rounds_to = None if rounds is None else rounds / f"{cell.id}.parquet"
         observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
-        answer = study(asking).ask(cell, memory, observer, rounds_to)
+        with users_mistakes_told(cell.imports):
+            answer = study(asking).ask(cell, memory, observer, rounds_to)
         rows += [{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]
         requests += [] if answer.requests is None else [answer.requests]
     table = pd.DataFrame(rows)

@@ -8,6 +8,7 @@ from typing import Final
 import simpy
 
 from channels.link.link_config import LinkConfig
+from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 from simulator.timing.messages import Lane, Port
 
@@ -49,11 +50,13 @@ class Lanes:
 
     def _open(self, key: int) -> Lane:
         config = self._config
-        rate, loss, delay, ack = (self._uniforms.under(key + 1, purpose) for purpose in range(4))
+        rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
         lane = self._lanes[key] = Lane(
             server=config.sharing.transmitter(config.rate.curve(rate), self._env.now),
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.process(ack),
+            timers=TimerJitter(config.arq.timer_jitter, timers),
+            pauses=TimerJitter(config.arq.timer_jitter, pauses),
         )
         return lane

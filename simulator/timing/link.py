@@ -112,10 +112,10 @@ class Link:
             self._wait_for_timer(packet, packet.port.sender.on_send(packet, self.env.now))
             return
         packet.visit = self.station.arrive()
+        now_s = self.env.now
         if packet.attempt:
             packet.enter(QUEUE)
-        now_s = self.env.now
-        if not packet.attempt:
+        else:
             packet.joined_s = now_s
         lane.server.join(packet, now_s)
         self._serve(lane, now_s)
@@ -161,8 +161,7 @@ class Link:
     # Be lost, or travel.
 
     def _launch(self, lane: Lane, packet: Fragment, now_s: float) -> None:
-        attempt, began_s = packet.attempt, lane.server.began_s
-        address = (*packet.index, packet.number, attempt)
+        began_s, address = lane.server.began_s, packet.address
         timeout_s = packet.port.sender.on_send(packet, now_s)
         rate_bps = packet.bits / (now_s - began_s) if now_s > began_s else inf
         if lane.loss.lost(now_s, packet.bits, rate_bps, address):
@@ -179,7 +178,7 @@ class Link:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
         later(self.env, travel_s, partial(self._arrive, packet, heard))
         if not heard or travel_s + packet.port.reverse_delay_s > timeout_s:
-            later(self.env, timeout_s, partial(self._expire, packet, attempt))
+            later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
 
     # Be delivered.
 
@@ -247,10 +246,9 @@ class Link:
     def _wait_for_timer(self, packet: Fragment, timeout_s: float) -> None:
         """The attempt will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
         if packet.once:
-            address = (*packet.index, packet.number, packet.attempt)
-            delay_s = packet.port.lane.delay.delay_s(self.env.now, address)
+            delay_s = packet.port.lane.delay.delay_s(self.env.now, packet.address)
             later(self.env, delay_s, partial(self._give_up, packet))
-        later(self.env, timeout_s, partial(self._expire, packet, packet.attempt))
+        later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
         packet.enter(PROPAGATION if packet.once else TIMEOUT_WAIT)
 
     def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
@@ -268,7 +266,8 @@ class Link:
         elif expiry is Expiry.PAUSE:
             for other in sender.suspend(packet):
                 self._enqueue(other)
-            later(self.env, self.config.arq.timeout_max_s, partial(self._resume, packet))
+            pause_s = packet.port.lane.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
+            later(self.env, pause_s, partial(self._resume, packet))
 
     def _resume(self, packet: Fragment, _: simpy.Event) -> None:
         if not packet.acked and packet.port.sender.offer(packet):

@@ -14,9 +14,10 @@ from typing import Final
 
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
-from channels.link.losses import LossProcess
+from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Transmitter
+from channels.link.timers import TimerJitter
 from simulator.results.observer import Airing
 from simulator.results.station import Customer
 
@@ -106,9 +107,18 @@ class Fragment(Packet):
     """Known at the far end to be lost for good: a later packet of several parts."""
 
     @property
+    def address(self) -> PacketIndex:
+        """Of the attempt under way."""
+        return (*self.index, self.number, self.attempt)
+
+    @property
     def once(self) -> bool:
         """Whether it is sent one time only."""
         return self.number > 0 and len(self.message.content) > 1
+
+    def wait_s(self, timeout_s: float) -> float:
+        """How long the attempt under way waits for its acknowledgement; one that no repeat follows needs no jitter."""
+        return timeout_s if self.once else self.port.lane.timers.wait_s(timeout_s, *self.address)
 
     def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
         """The attempt that has just left, for an observer."""
@@ -131,6 +141,10 @@ class Lane:
     loss: LossProcess
     delay: DelayProcess
     ack_loss: LossProcess
+    timers: TimerJitter
+    """Of waits for an acknowledgement."""
+    pauses: TimerJitter
+    """After the last attempt in a row."""
     planned: int = 0
     """The server's version that the next departure was set for."""
 

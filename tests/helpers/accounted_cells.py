@@ -16,7 +16,7 @@ def link(bps: float, delay_s: float, timeout_s: float, loss: float = 0.0, **fiel
         "rate": {"kind": "constant", "bps": bps},
         "delay": {"kind": "constant", "delay_s": delay_s},
         "loss": {"kind": "bernoulli", "probability": loss},
-        "arq": {"kind": "stop_and_wait", "timeout_s": timeout_s},
+        "arq": {"kind": "stop_and_wait", "timeout_s": timeout_s, "timer_jitter": 0},
         "header_bits": 104,
         **fields,
     }
@@ -31,7 +31,7 @@ def away(*spans: tuple[int, float, float]) -> dict[str, Any]:
 
 
 def many(timeout_s: float) -> dict[str, Any]:
-    return {"arq": {"kind": "selective_repeat", "timeout_s": timeout_s}}
+    return {"arq": {"kind": "selective_repeat", "timeout_s": timeout_s, "timer_jitter": 0}}
 
 
 ONE_BY_ONE: Final = {"batching": "none", "latency": clock(0.0217, 0.00113, 0.000071)}

@@ -44,7 +44,7 @@ class Scripted:
 
 
 class Bench:
-    """A link of 1 kbit/s, 0.1 s each way, without headers, and a log of all that its messages say."""
+    """A link of 1 kbit/s, 0.1 s each way, without headers, its timers exact, and a log of all that its messages say."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Bench:
         self.env = simpy.Environment()
         self.log: dict[tuple[int, int], list[tuple[float, str]]] = {}
         settings |= {"loss": Given(by=lost) if lost else NoLoss()} | changes
+        settings["arq"] = {"timer_jitter": 0, **settings["arq"]}
         if deaf:
             settings["arq"] = {**settings["arq"], "ack_loss": Given(by=deaf)}
         config = LinkConfig.model_validate(settings)

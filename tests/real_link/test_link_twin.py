@@ -76,7 +76,7 @@ def predict(
         "rate": {"kind": "token_bucket", "bps": BPS, "burst_bits": BURST_BITS},
         "delay": {"kind": "constant", "delay_s": 0},
         "header_bits": header_bits,
-        "arq": {"kind": "selective_repeat", "window": 10_000, "timeout_s": 60},
+        "arq": {"kind": "selective_repeat", "window": 10_000, "timeout_s": 60, "timer_jitter": 0},
     }
     if attempts:
         settings["loss"] = Given(by=Replay(attempts))
@@ -125,7 +125,7 @@ def test_stop_and_wait_over_a_lossy_shaper_completes_when_predicted() -> None:
     put_s, arrived_s, attempts = rows.T
     sd = math.sqrt(probability) / (1 - probability) / math.sqrt(len(sizes))
     assert abs(attempts.mean() - 1 / (1 - probability)) < 5 * sd
-    arq = {"kind": "selective_repeat", "window": 10_000, "timeout_s": 0.05}
+    arq = {"kind": "selective_repeat", "window": 10_000, "timeout_s": 0.05, "timer_jitter": 0}
     predicted_s = predict(put_s, bits, UDP_BITS, [int(count) for count in attempts], arq=arq)
     error = median_error(arrived_s - put_s, predicted_s - put_s)
     print(f"UDP, stop and wait, 20% loss: median error {error:.2%}")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typed_command import Finished, Typed
 
-from channels.link.losses import Loss
+import simulator  # noqa: F401 - all families are open from here on
+from kinds import Choice
 from scenarios.command.cli import main
-from simulator.schemes import Policy, Scheme, Sparsifier
 
 SMALL = (
     "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
@@ -39,11 +39,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 @pytest.fixture(autouse=True)
 def kinds_of_the_test() -> Iterator[None]:
     """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere."""
-    before = [(family, dict(family.kinds)) for family in (Scheme, Sparsifier, Policy, Loss)]
+    before = [(family, dict(family.kinds)) for family in _families(Choice)]
     yield
     for family, kinds in before:
         family.kinds.clear()
         family.kinds.update(kinds)
+
+
+def _families(below: type[Choice]) -> list[type[Choice]]:
+    found = [below] if below.is_family() else []
+    return [*found, *(family for each in below.__subclasses__() for family in _families(each))]
 
 
 @pytest.fixture

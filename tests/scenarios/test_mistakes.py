@@ -49,7 +49,89 @@ MISTAKES = [
     (("plot", "missing"), "no summary.csv"),
     (("frobnicate",), "frobnicate"),
     ((), "COMMAND"),
+    # what is typed
+    (("list", "capacity", "codes"), "unrecognized arguments: codes"),
+    (("run", "capacity", "--config=raises.py"), "one of the two"),
+    ((*RUN, "--set==1"), "a.b=v"),
+    ((*RUN, "--set"), "--set: expected one argument"),
+    ((*RUN, "--grid=uplink,downlink=[1]"), "must be a list of 2, a value for each field"),
+    ((*RUN, "--grid=uplink.rate.bps=1e4,-2"), "uplink.rate.bps = -2: should be greater than or equal to 0"),
+    ((*RUN, "--precision=0"), "precision = 0: must be above 0% and below 100%"),
+    ((*RUN, "--precision=sharp"), "'sharp': a share such as 2% or 0.02"),
+    (("run", "capacity", "--quick", "--precision=2%"), "precision: "),
+    (("run", "capacity", "--set=objective.tpot_p95_s=fast"), "objective.tpot_p95_s = 'fast': must be a number above 0"),
+    ((*RUN, "--workers=two"), "invalid int value: 'two'"),
+    ((*RUN, "--out=results\0"), "out = results"),
+    ((*RUN, "--out=."), "out = .: holds other results"),
+    # links
+    ((*RUN, "--set=uplink.rate.bps=0"), "uplink.rate.bps = 0: must be above 0"),
+    ((*RUN, "--set=uplink.rate.bps=fast"), "uplink.rate.bps = 'fast': should be a valid number"),
+    ((*RUN, "--set=uplink.rate.bps=nan"), "uplink.rate.bps = 'nan'"),
+    ((*RUN, "--set=uplink={preset: nb_iott}"), "preset 'nb_iott' must be one of"),
+    ((*RUN, "--set=uplink.rate={kind: constant, bsp: 5}"), "uplink.rate.bsp = 5: no such field"),
+    ((*RUN, "--set=uplink.loss={kind: bernoulli, probability: 1.5}"), "uplink.loss.probability = 1.5: should be less"),
+    ((*RUN, "--set=uplink.delay.delay_s=inf"), "uplink.delay.delay_s = inf: should be a finite number"),
+    ((*RUN, "--set=uplink.arq.timeout_s=0.001"), "uplink.arq.timeout_s = 0.001: must be at least one round trip"),
+    ((*RUN, "--set=uplink.arq.timer_jitter=2"), "uplink.arq.timer_jitter = 2: should be less than or equal to 1"),
+    ((*RUN, "--set=uplink.mtu_bits=100"), "mtu_bits = 100 leaves no room beside a header of 320 bits"),
+    # schemes and models
+    ((*RUN, "--set=scheme={kind: k_sqs, kk: 4}"), "scheme.kk = 4: no such field"),
+    ((*RUN, "--set=scheme={kind: k_sqs, k: 1.5}"), "scheme.k = 1.5: should be a valid integer"),
+    ((*RUN, "--set=scheme={kind: composed, code: ids}"), "scheme.code = 'ids': does not go with draw 'counts'"),
+    ((*RUN, "--set=scheme={kind: composed, sparsifier: none}"), "scheme.sparsifier.kind = 'none': kind must be one of"),
+    ((*RUN, "--set=scheme.max_drafts=2000"), "scheme.max_drafts = 2000: should be less than or equal to 1024"),
+    ((*RUN, "--set=scheme.budget_bits=0"), "scheme.budget_bits = 0"),
+    ((*RUN, "--set=models.temperature=-1"), "models.temperature = -1: should be greater than or equal to 0"),
+    (("run", "codes", "--set=models.pair=gpt5"), "models.pair.kind = 'gpt5': kind must be one of"),
+    (("run", "codes", "--set=models.pair={kind: sotu, drafter: 5k}"), "models.pair.drafter = '5k'"),
+    (("run", "codes", "--set=models.pair={kind: sotu, prompts: latin.yaml}"), "latin.yaml, line 1: must be UTF-8"),
+    # workloads, clouds, seeds
+    ((*RUN, "--set=workload.devices=0"), "workload.devices = 0"),
+    ((*RUN, "--set=workload.requests=1.5"), "workload.requests = 1.5"),
+    ((*RUN, "--set=workload={kind: poisson, rate_per_s: 0}"), "workload.rate_per_s = 0"),
+    ((*RUN, "--set=workload={kind: arrivals, path: raises.py}"), "the columns must be arrival_s"),
+    ((*RUN, "--set=workload.deadline_s=0"), "workload.deadline_s = 0"),
+    ((*RUN, "--set=cloud.servers=0"), "cloud.servers = 0"),
+    ((*RUN, "--set=cloud.batching=all"), "cloud.batching.kind = 'all': kind must be one of"),
+    ((*RUN, "--set=cloud.kv_tokens=1"), "cloud.kv_tokens = 1: must hold one whole request"),
+    ((*RUN, "--set=cloud.latency={kind: roofline, size: opt_13b, device: oven}"), "cloud.latency.device = 'oven'"),
+    ((*RUN, "--set=fleet=[{count: 3}]"), "workload.devices = 1: must be the fleet's total, 3"),
+    ((*RUN, "--set=seed=-1"), "seed = -1"),
+    # files
+    (("run", "--config=latin.yaml"), "latin.yaml, line 1: must be UTF-8 text"),
+    (("run", "--config=cut.yaml"), "config = cut.yaml, line 2: expected ',' or ']'"),
+    (("run", "--config=empty.yaml"), "config = empty.yaml: must be a mapping of fields"),
+    (("run", "--config=seeds.yaml"), "seeds = 3: no such field"),
+    ((*RUN, "--import=cut.yaml"), "cut.yaml: must be a Python file"),
+    ((*RUN, "--import=odd.py"), "odd.py:2: SyntaxError"),
+    (("plot", "emptied"), "emptied/summary.csv: not a summary table"),
+    (("plot", "lacking"), "lacking: its summary lacks a column that a figure needs, payload_bits_per_token"),
+    (("plot", "cut"), "cut/scenario.json: not written by this program"),
+    # one distribution on the wire
+    (("codec", "cost", "missing.txt"), "missing.txt: cannot be read"),
+    (("codec", "cost", "empty.yaml"), "empty.yaml: holds an array of shape (0,)"),
+    (("codec", "cost", "raises.py"), "raises.py, line 1: one probability a line"),
+    (("codec", "cost", "law.txt", "--scheme=cloud_only"), "scheme = 'cloud_only': sends no distribution"),
+    (("codec", "cost", "law.txt", "--scheme={kind: k_sqs, k: 9}"), "k = 9: must be at most the vocabulary, 2"),
+    (("codec", "cost", "law.txt", "--code=morse"), "invalid choice: 'morse'"),
+    (("codec", "cost", "law.txt", "--context=a"), "context = 'a': whole numbers"),
+    (("codec", "encode", "law.txt", "--token=9", "--scheme=dense"), "encode: "),
+    (("codec", "decode", "zz", "--vocabulary=4"), "payload = 'zz': no such file, and not hex digits"),
+    (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
 ]
+FILES = {
+    "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
+    "odd.py": b"x = 1\nif x\n",
+    "latin.yaml": "scheme: k_sqs # caf\u00e9".encode("latin-1"),
+    "cut.yaml": b"scheme: [k_sqs\n",
+    "empty.yaml": b"",
+    "seeds.yaml": b"seeds: 3\n",
+    "law.txt": b"0.6\n0.4\n",
+    "emptied/summary.csv": b"",
+    "lacking/summary.csv": b"scheme.kind,n\nk_sqs,1\n",
+    "cut/summary.csv": b"scheme.kind,n\nk_sqs,1\n",
+    "cut/scenario.json": b"{",
+}
 
 
 @pytest.mark.parametrize(
@@ -58,12 +140,19 @@ MISTAKES = [
 def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
     arguments: tuple[str, ...], told: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
 ) -> None:
-    (tmp_path / "raises.py").write_text("raise ZeroDivisionError('over\\ntwo lines')\n")
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
     quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments else ()
     status, out, err = typed(*arguments, *quick)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert told in err and err.startswith("sqsim: ") and "Traceback" not in err
-    assert [path.name for path in tmp_path.iterdir()] == ["raises.py"]
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == FILES.keys()
+    assert {path.name for path in tmp_path.iterdir()} == {name.split("/")[0] for name in FILES}
+
+
+def test_there_are_sixty_of_them_and_each_is_another() -> None:
+    assert len(dict(MISTAKES)) == len(MISTAKES) >= 60
 
 
 def test_an_interrupt_is_one_line_and_exit_130(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.command.aligned_columns import WIDTH
+from scenarios.command.capacity_reasons import unmet
 from scenarios.command.headline_table import headline
 from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for
 from simulator.cell.cell import Cell
@@ -125,7 +126,24 @@ def test_what_a_cell_bears_is_told_with_the_station_that_limits_it() -> None:
     table = table.assign(uplink_busy=0.5, cloud_busy=0.5, downlink_busy=0.5)
     table = table.assign(cloud_queue=[0.1, 4.0, 0.1, 0.0], downlink_queue=0.0)
     table.loc[3, "uplink_queue"] = 0.0
-    text = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
+    table = table.assign(answered=1.0, ttft_s=0.5, tpot_p95_s=[0.1, 0.1, 0.13, 0.1])
+    text = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}, high=64))
     assert "tpot_p95_s <= 100 ms and ttft_s <= 1 s, to 5%" in text
-    rows = [line.split() for line in text.splitlines()[-2:]]
+    _, body, why = text.split("\n\n")
+    rows = [line.split() for line in body.splitlines()[-2:]]
     assert rows == [["1", "kbit/s", "7", "uplink", "0"], ["1", "Mbit/s", "1,200", "cloud", "64+"]]
+    assert " ".join(why.split()) == (
+        "scheme_1 k=16 bears none: with 1 device at uplink rate 1 kbit/s tpot_p95_s is 130 ms, 30% above the limit of "
+        "100 ms + the search ended at its upper bound of 64 devices, where the objective still holds: scheme_1 k=16 at "
+        "uplink rate 1 Mbit/s"
+    )
+
+
+def test_why_none_is_borne_is_told_of_every_limit_that_fails() -> None:
+    row = pd.Series({"answered": 0.75, "tpot_p95_s": 0.35, "ttft_s": np.nan})
+    assert list(unmet(row, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))) == [
+        "only 0.75 of the requests are answered",
+        "tpot_p95_s is 350 ms, 3.5 times the limit of 100 ms",
+        "ttft_s has no value",
+    ]
+    assert list(unmet(row, Objective({"tpot_p95_s": 0.35}))) == ["only 0.75 of the requests are answered"]

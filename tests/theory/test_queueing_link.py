@@ -208,7 +208,7 @@ def test_stop_and_wait_goodput(probability: float) -> None:
         seed=11,
         rate={"kind": "constant", "bps": bps},
         delay={"kind": "constant", "delay_s": delay_s},
-        arq={"kind": "stop_and_wait", "timeout_s": 2 * delay_s},
+        arq={"kind": "stop_and_wait", "timeout_s": 2 * delay_s, "timer_jitter": 0},
         loss={"kind": "bernoulli", "probability": probability},
     )
     cycle_s = bits / bps + 2 * delay_s

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.arq import Arq, Expiry, Packet, Sender
+from channels.link.timers import TimerJitter
+from channels.uniforms import Uniforms
 
 
 def sender(kind: str = "stop_and_wait", **fields: Any) -> Sender[Packet]:
@@ -108,6 +110,18 @@ def test_back_off_doubles_up_to_its_limit() -> None:
     assert timeouts == [1, 2, 4, 5, 5]
 
 
+@given(st.floats(0, 1), st.lists(st.integers(0, 1 << 40), min_size=5, max_size=5))
+def test_jitter_draws_a_wait_out_by_at_most_its_share_the_same_at_each_asking(share: float, index: list[int]) -> None:
+    jitter = TimerJitter(share, Uniforms.of(1, "test"))
+    wait_s = jitter.wait_s(0.2, *index)
+    assert 0.2 <= wait_s <= 0.2 * (1 + share)
+    assert wait_s == TimerJitter(share, Uniforms.of(1, "test")).wait_s(0.2, *index)
+
+
+def test_without_jitter_a_wait_is_the_timeout_to_the_last_bit() -> None:
+    assert TimerJitter(0.0, Uniforms.of(1, "test")).wait_s(0.1 + 0.2, 1) == 0.1 + 0.2
+
+
 FATES = st.sampled_from(["lost", "deaf", "heard", "late"])
 
 
@@ -148,6 +162,8 @@ def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: 
         ({"kind": "stop_and_wait", "timeout_s": 0}, "timeout_s"),
         ({"kind": "stop_and_wait", "backoff": 0.5}, "backoff"),
         ({"kind": "stop_and_wait", "max_attempts": 0}, "max_attempts"),
+        ({"kind": "stop_and_wait", "timer_jitter": -0.1}, "timer_jitter"),
+        ({"kind": "stop_and_wait", "timer_jitter": 1.1}, "timer_jitter"),
         ({"kind": "stop_and_wait", "window": 2}, "window"),
         ({"kind": "selective_repeat", "window": 0}, "window"),
         ({"kind": "selective_repeat", "timer": {"kind": "jacobson", "min_s": 9, "max_s": 1}}, "min_s"),

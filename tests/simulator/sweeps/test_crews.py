@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cells import cell
+from cells import cell, link
 
 from kinds import ConfigError
 from simulator.cell.cell import load_imports
+from simulator.studies import SIMULATION
 from simulator.sweeps.crews import Cluster, Crew, Processes
 from simulator.sweeps.search import Objective, capacities
+from simulator.sweeps.sweep import _group
+
+DEAF = """from typing import Literal
+from channels.link.losses import Loss
+
+class Deaf(Loss):
+    kind: Literal["deaf_in_tests"] = "deaf_in_tests"
+
+    def process(self, uniforms):
+        return self
+    def lost(self, *arguments):
+        return 1 / 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +69,59 @@ def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> N
             list(crew.unordered(load_imports, [(["/missing.py"],)] * 2))
 
 
+@pytest.mark.slow
+def test_a_worker_that_grows_by_a_models_size_stays(recwarn: pytest.WarningsRecorder) -> None:
+    def grow(_: int) -> int:
+        from joblib.externals.loky import process_executor
+
+        process_executor._MEMORY_LEAK_CHECK_DELAY = 0.0  # so that it looks after each call
+        vars(process_executor).setdefault("grown_in_tests", []).append(b"x" * 310_000_000)
+        return os.getpid()
+
+    found = list(Processes(2).unordered(grow, [(number,) for number in range(5)]))
+    assert len(set(found)) <= 2 and not [each for each in recwarn if "worker stopped" in str(each.message)]
+
+
+def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    load_imports([tmp_path / "deaf.py"])
+    fields = cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]).model_dump()
+    for crew in (Processes(2), cluster):
+        with pytest.raises(ConfigError, match=r"^\S*deaf.py:10: ZeroDivisionError: division by zero$"):
+            list(crew.unordered(_group, [(SIMULATION, "group", [fields], None)] * 2))
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x08\0\0\0\0\0\0\0nonsense"])
+def test_a_cluster_address_where_something_else_answers_is_told_in_one_line(answer: bytes) -> None:
+    pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+
+    def answering() -> None:
+        there, _ = server.accept()
+        with there:
+            there.recv(1)
+            there.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answering, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=f"^cluster = {address}: what answers there is no Dask scheduler$"):
+            Cluster(address)
+
+
+def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
+    from distributed import Client
+
+    with Client(cluster.address) as client:
+        (worker,) = client.scheduler_info()["workers"]
+    with pytest.raises(ConfigError, match="must be a Dask scheduler's, what answers is a Worker"):
+        Cluster(worker)
+
+
 def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
     with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
         list(cluster.unordered(os._exit, [(9,)]))
+
+
+def test_a_worker_that_was_killed_is_told_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
+        list(Processes(2).unordered(os._exit, [(9,)] * 2))

@@ -13,7 +13,7 @@ from simulator.timing.messages import Message
 
 
 def send(
-    *lost: tuple[int, int], window: int = 8, mtu_bits: int | None = None
+    *lost: tuple[int, int], window: int = 8, mtu_bits: int | None = None, timer_jitter: float = 0.0
 ) -> tuple[list[tuple[float, int]], Message, Link]:
     """Four parts of 1000 bits at 1 kbit/s, 0.5 s out, 0.4 s back, timer 2 s; an ordinary message follows. Lost are
     these (part, attempt)."""
@@ -24,7 +24,7 @@ def send(
         "header_bits": 0,
         "mtu_bits": mtu_bits,
         "loss": Given(by=Scripted(*((0, 0, part, attempt) for part, attempt in lost))),
-        "arq": {"kind": "selective_repeat", "window": window, "timeout_s": 2.0},
+        "arq": {"kind": "selective_repeat", "window": window, "timeout_s": 2.0, "timer_jitter": timer_jitter},
     }
     link = Link(env, LinkConfig.model_validate(config), Uniforms.of(0, "test"), "uplink", lambda device: 0.4)
     ends: list[tuple[float, int]] = []
@@ -79,6 +79,11 @@ def test_stop_and_wait_moves_on_after_a_lost_part(part: int) -> None:
     """One packet a cycle of 1.9 s; the part that is lost ends its message, and the sender hears of it."""
     ends, _, _ = send((part, 0), window=1)
     assert ends == [(pytest.approx(1.9 * part + 1.5), part), (pytest.approx(1.9 * (part + 1) + 1.5), 1)]
+
+
+@pytest.mark.parametrize("window", [1, 8])
+def test_a_part_that_is_never_sent_again_waits_for_no_jitter(window: int) -> None:
+    assert send((2, 0), window=window, timer_jitter=1.0)[0] == send((2, 0), window=window)[0]
 
 
 def test_a_part_must_fit_its_packet() -> None:

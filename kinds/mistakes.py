@@ -1,0 +1,151 @@
+"""Users' mistakes, each told on one line: a value that a field refuses, and what a class of their own does wrong.
+
+A class of a user's file is called from deep inside a run. Where it raises, the file and line of its own code are told.
+Where it answers what it must not, the rule is told that its family has for that method: `Choice.rules`. Our own classes
+are trusted, and asked as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from inspect import getsourcelines, isclass, isfunction, unwrap
+from numbers import Real
+from os.path import realpath, relpath
+from typing import TypeGuard
+
+OURS = frozenset({"kinds", "channels", "models", "simulator", "scenarios", "plots"})
+Rule = Callable[..., object]
+"""rule(answer, *arguments) of a method: the answer as it is used from there on. Raises ValueError: what it must be."""
+_FOREIGN: dict[str, str] = {}
+"""The modules that have registered classes of users, and their files."""
+
+
+class ConfigError(ValueError):
+    """A user's mistake, told on one line: field, value, what is allowed."""
+
+
+def is_foreign(module: str) -> bool:
+    """Whether a module of this name is not of this project."""
+    return module.partition(".")[0] not in OURS
+
+
+def watch(cls: type, rules: Mapping[str, Rule]) -> None:
+    """Has a user's class keep to `rules` in the methods that it defines itself, and its file told where it raises."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if file is not None:
+        _FOREIGN[cls.__module__] = realpath(file)
+    for name, rule in rules.items():
+        method = cls.__dict__.get(name)
+        if isfunction(method):
+            setattr(cls, name, _watched(method, rule))
+
+
+def broken_rule(method: Callable[..., object], what: object) -> ConfigError:
+    """The complaint about an answer of a user's method."""
+    function = unwrap(getattr(method, "__func__", method))
+    code = getattr(function, "__code__", None)
+    place = "" if code is None else f"{_place(code.co_filename, code.co_firstlineno)}: "
+    return ConfigError(f"{place}{getattr(function, '__qualname__', function)} {what}")
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a user's method has answered a number: Python's or numpy's, and not true or false."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+@contextmanager
+def users_mistakes_told(imports: Sequence[object] = ()) -> Iterator[None]:
+    """Raises what goes wrong in a user's class as a ConfigError: one line, from a worker too.
+
+    `imports`: files of the user's that take part. With them, what cannot be told to come from elsewhere is theirs.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        found = users_mistake(error)
+        if found is None and not imports:
+            raise
+        if found is None:
+            files = ", ".join(_near(str(path)) for path in imports)
+            found = ConfigError(f"{files}: a cell with it fails, {_said(error)}")
+        raise found from error
+
+
+def users_mistake(error: BaseException) -> ConfigError | None:
+    """The error as a mistake in a user's file, with its line; None where no line of such a file led to it."""
+    for cause in _causes(error):
+        for frame in reversed(traceback.extract_tb(cause.__traceback__)):
+            if realpath(frame.filename) in _FOREIGN.values():
+                return ConfigError(f"{_place(frame.filename, frame.lineno or 0)}: {_said(cause)}")
+        if isinstance(cause, TypeError) and (place := _place_named(str(cause))) is not None:
+            return ConfigError(f"{place}: {_said(cause)}")
+    return None
+
+
+def raised_at(file: str, error: BaseException) -> str:
+    """What a user's file raised while it was imported, behind its line."""
+    if isinstance(error, SyntaxError):
+        return f"{_near(error.filename or file)}:{error.lineno or 0}: {type(error).__name__}: {error.msg}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if realpath(frame.filename) == file]
+    return f"{_near(file)}{f':{lines[-1]}' if lines else ''}: {_said(error)}"
+
+
+def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]:
+    @wraps(method)
+    def asked(*arguments: object, **named: object) -> object:
+        answer = method(*arguments, **named)
+        try:
+            return rule(answer, *arguments[1:], **named)
+        except ConfigError:
+            raise
+        except ValueError as error:
+            raise broken_rule(method, error) from None
+
+    return asked
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, the first cause first: an event loop raises a process's error as a copy of it."""
+    chain: list[BaseException] = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return reversed(chain)
+
+
+def _place_named(message: str) -> str | None:
+    """Where in a user's file the method is that was called with arguments it does not take, or the class that leaves a
+    method out: what a TypeError of the interpreter is about."""
+    named = re.match(r"([A-Za-z_][\w.]*)\(\)|Can't instantiate abstract class (\w+)", message)
+    for module in reversed(_FOREIGN) if named else ():
+        found: object = sys.modules.get(module)
+        for name in (named[1] or named[2]).split(".") if named else ():
+            found = getattr(found, name, None)
+        if isfunction(found):
+            code = unwrap(found).__code__
+            return _place(code.co_filename, code.co_firstlineno)
+        if isclass(found):
+            return _place(_FOREIGN[module], getsourcelines(found)[1])
+    return None
+
+
+def _said(error: BaseException) -> str:
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _place(file: str, line: int) -> str:
+    return f"{_near(file)}:{line}"
+
+
+def _near(file: str) -> str:
+    """A file's name as one in the working directory would type it."""
+    near = relpath(realpath(file), realpath(os.curdir))
+    return file if near.startswith(os.pardir) else near

@@ -1,0 +1,79 @@
+"""What a user's scheme, or a part of one, must answer: a rule a method, told by name where it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinds.arrays import Floats, Ints
+from kinds.mistakes import Rule
+from models.verification import Verdict
+
+if TYPE_CHECKING:
+    from simulator.schemes.acceptance import Received
+    from simulator.schemes.draw import Proposal
+
+SHOWN = 8
+"""Entries of an array that a complaint shows."""
+
+
+def ids(answer: object, q: Floats, state: object) -> Ints:
+    """A support: ids of q, float64 [V], ascending, at least one."""
+    if not isinstance(answer, np.ndarray) or answer.ndim != 1 or answer.dtype.kind not in "iu":
+        what = "a mask" if getattr(answer, "dtype", None) == np.bool_ else _shown(answer)
+        raise ValueError(f"must return an array [K] of token ids (whole numbers), got {what}")
+    if not answer.size:
+        raise ValueError("must keep at least one id, got none")
+    if answer.min() < 0 or answer.max() >= q.size:
+        raise ValueError(f"must return ids in 0..{q.size - 1}, got {_shown(answer)}")
+    if not (answer[1:] > answer[:-1]).all():
+        raise ValueError(f"must be ascending, each id once, got {_shown(answer)}")
+    return answer.astype(np.int64, copy=False)
+
+
+def numerators(answer: object, mass: Floats) -> Ints:
+    """Counts of a quantized law, one for each of the kept probabilities, float64 [K]."""
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iu" or answer.shape != mass.shape:
+        raise ValueError(f"must return an array [{mass.size}] of whole numbers, got {_shown(answer)}")
+    if answer.min() < 0 or not answer.sum() > 0:
+        raise ValueError(f"must return counts of 0 or more, not all of them 0, got {_shown(answer)}")
+    return answer.astype(np.int64, copy=False)
+
+
+def weights(answer: object, proposal: Proposal, q: Floats) -> object:
+    """What a draft is drawn by: a weight for each id of the support."""
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iuf" or answer.shape != proposal.ids.shape:
+        raise ValueError(f"must return an array [{proposal.ids.size}] of weights, got {_shown(answer)}")
+    if not (np.isfinite(answer) & (answer >= 0)).all() or not answer.sum() > 0:
+        raise ValueError(f"must return weights of 0 or more, not all of them 0, got {_shown(answer)}")
+    return answer
+
+
+def state(answer: object, *arguments: object) -> object:
+    """What a scheme or a policy carries along."""
+    if not isinstance(answer, tuple):
+        raise ValueError(f"must return a state, a tuple of numbers, got {_shown(answer)}")
+    return answer
+
+
+def verdict(answer: object, law_after: object, received: Received, *others: object) -> object:
+    """How a round was judged."""
+    length, vocabulary = received.qhat.shape
+    if not isinstance(answer, Verdict) or not 0 <= answer.accepted <= length or not 0 <= answer.token < vocabulary:
+        raise ValueError(
+            f"must return a Verdict with accepted in 0..{length} and token in 0..{vocabulary - 1}, got {answer!r}"
+        )
+    return answer
+
+
+STATES: Mapping[str, Rule] = {"entry": state, "advance": state, "settle": state}
+"""The methods that answer a state."""
+
+
+def _shown(answer: object) -> str:
+    if isinstance(answer, np.ndarray | Sequence) and not isinstance(answer, str):
+        some = ", ".join(f"{each:.4g}" if isinstance(each, float) else str(each) for each in answer[:SHOWN])
+        return f"[{some}{', ...' if len(answer) > SHOWN else ''}]"
+    return f"{answer!r}"

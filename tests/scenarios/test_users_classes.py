@@ -1,0 +1,237 @@
+"""What a class of a user's own does wrong is told with its file, its line and the rule, on one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typed_command import Typed
+
+SCHEME = """from typing import Literal
+
+import numpy as np
+
+from simulator.schemes import DraftScheme, LatticeScheme, Policy, Quantizer, Sparsifier
+from simulator.schemes.policy import DRAFT, SEND, DraftOne, Wait
+
+
+class Mine(LatticeScheme):
+    kind: Literal["mine"] = "mine"
+    max_drafts: int = 2
+
+    def support(self, q, state):
+        return {answer}
+"""
+PART = """from typing import Literal
+
+import numpy as np
+
+from simulator.schemes import Acceptance, Draw, Policy, Quantizer, Sparsifier
+from simulator.schemes.policy import DRAFT, SEND, DraftOne, Wait
+from simulator.schemes.quantizer import LatticeQuantizer
+from models.verification import Verdict
+
+
+class Mine({family}):
+    kind: Literal["mine"] = "mine"
+
+    def {method}:
+        return {answer}
+"""
+LINK = """from typing import Literal
+
+from channels.link.delays import Delay
+from channels.link.losses import Loss
+from channels.link.rates import ConstantCurve, Curve, Position, Rate
+from models.clocks.latency import Latency
+
+
+class Mine({family}):
+    kind: Literal["mine"] = "mine"
+
+    def {method}:
+        return {answer}
+"""
+SUPPORTS = [
+    ("np.argsort(-q)[:3]", "Mine.support must be ascending, each id once, got ["),
+    ("np.array([1, 1, 2])", "Mine.support must be ascending"),
+    ("np.array([5, q.size])", "Mine.support must return ids in 0..63, got [5, 64]"),
+    ("np.array([-1, 5])", "Mine.support must return ids in 0..63"),
+    ("np.array([], dtype=int)", "Mine.support must keep at least one id, got none"),
+    ("q > 0.01", "Mine.support must return an array [K] of token ids (whole numbers), got a mask"),
+    ("[1, 2]", "Mine.support must return an array [K] of token ids"),
+    ("None", "Mine.support must return an array [K] of token ids (whole numbers), got None"),
+    ("q[:3]", "Mine.support must return an array"),
+    ("np.arange(3)[9]", "IndexError: index 9 is out of bounds"),
+    ("undefined", "NameError: name 'undefined' is not defined"),
+]
+PARTS = [
+    ("Sparsifier", "support(self, q, state)", "np.array([2, 1])", "sparsifier", "Mine.support must be ascending"),
+    ("Sparsifier", "support(self, q)", "np.array([1])", "sparsifier", "TypeError: Mine.support() takes 2 positional"),
+    ("LatticeQuantizer", "quantize(self, mass)", "np.rint(-9 * mass).astype(int)", "quantizer", "counts of 0 or more"),
+    (
+        "LatticeQuantizer",
+        "quantize(self, mass)",
+        "9 * mass",
+        "quantizer",
+        "an array [8] of whole numbers, got [0.",
+    ),
+    ("Policy", "next(self, view, state)", "'send'", "policy", "must return an action and a state"),
+    ("Policy", "next(self, view, state)", "(DraftOne, state)", "policy", "DRAFT, SEND or Wait(until_s), got <class"),
+    ("Policy", "next(self, view, state)", "(SEND, state)", "policy", "sends a round without a draft"),
+    ("Policy", "next(self, view, state)", "(Wait(view.now_s), state)", "policy", "must be later than now, "),
+    ("Policy", "next(self, view, state)", "(DRAFT, [1.0])", "policy", "must return an action and a state"),
+    ("Policy", "plan(self, most_drafts)", "most_drafts + 1", "policy", "must return 1..2 drafts, or None"),
+    ("Draw", "weights(self, proposal, q)", "-q[proposal.ids]", "draw", "must return weights of 0 or more"),
+    ("Acceptance", "judge(self, law_after, received, *others)", "Verdict(9, 0)", "acceptance", "accepted in 0..2"),
+]
+LINKS = [
+    ("Loss", "process(self, uniforms)", "None", "uplink.loss", "Mine.process must return an object with a method lost"),
+    ("Delay", "process(self, uniforms)", "3", "uplink.delay", "must return an object with a method delay_s, got 3"),
+    ("Rate", "curve(self, uniforms)", "1e4", "uplink.rate", "Mine.curve must return a Curve"),
+    ("Latency", "pass_s(self, work)", "-0.1", "cloud.latency", "Mine.pass_s must return seconds, 0 or more, got -0.1"),
+    ("Latency", "pass_s(self, work)", "'1 s'", "edge.latency", "Mine.pass_s must return seconds, 0 or more, got '1 s'"),
+    ("Latency", "pass_s(self, work)", "work[0][5]", "edge.latency", "IndexError: tuple index out of range"),
+]
+
+
+CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
+workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
+"""
+
+
+def run(typed: Typed, *options: str) -> str:
+    """Types a command that must fail, on one line that tells a user's file and line; that line."""
+    Path("cell.yaml").write_text(CELL)
+    status, out, err = typed("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", *options)
+    assert (status, out, err.count("\n")) == (2, "", 1), err
+    return err
+
+
+@pytest.mark.parametrize(("answer", "told"), SUPPORTS)
+def test_a_support_that_is_none_is_told_with_its_line(answer: str, told: str, typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SCHEME.format(answer=answer))
+    line = 14 if "Error" in told else 13
+    assert f"sqsim: mine.py:{line}: {told}" in run(typed, "--set=scheme=mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
+
+
+@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), PARTS)
+def test_a_part_of_a_scheme_that_answers_nonsense_is_told_with_its_line(
+    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
+) -> None:
+    text = PART.format(family=family, method=method, answer=answer)
+    if family == "Policy" and "next" not in method:
+        text += "\n    def next(self, view, state):\n        return DRAFT, state\n"
+    (tmp_path / "mine.py").write_text(text)
+    err = run(typed, f"--set=scheme={{kind: composed, {field}: mine, max_drafts: 2}}")
+    assert err.startswith("sqsim: mine.py:14: ") and told in err
+
+
+@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), LINKS)
+def test_a_part_of_a_link_or_a_clock_that_answers_nonsense_is_told_with_its_line(
+    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
+) -> None:
+    text = LINK.format(family=family, method=method, answer=answer)
+    if family == "Delay":
+        text += "\n    @property\n    def mean_s(self):\n        return 0.1\n"
+    (tmp_path / "mine.py").write_text(text)
+    err = run(typed, f"--set={field}=mine")
+    line = 13 if "Error" in told else 12
+    assert err.startswith(f"sqsim: mine.py:{line}: ") and told in err
+
+
+PROCESSES = [
+    ("Loss", "lost", "1", "uplink.loss", "Process.lost must return True or False, got 1"),
+    ("Loss", "lost", "'no'", "uplink.loss", "Process.lost must return True or False, got 'no'"),
+    ("Loss", "lost", "arguments[9]", "uplink.loss", "IndexError: tuple index out of range"),
+    ("Delay", "delay_s", "-0.1", "uplink.delay", "Process.delay_s must return seconds, 0 or more, got -0.1"),
+    ("Delay", "delay_s", "float('inf')", "uplink.delay", "Process.delay_s must return seconds, 0 or more, got inf"),
+]
+OWN_PROCESS = """class Process:
+    def {method}(self, *arguments):
+        return {answer}
+
+
+from typing import Literal
+
+from channels.link.delays import Delay
+from channels.link.losses import Loss
+
+
+class Mine({family}):
+    kind: Literal["mine"] = "mine"
+
+    def process(self, uniforms):
+        return Process()
+"""
+
+
+@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), PROCESSES)
+def test_the_process_that_a_class_opens_keeps_to_the_rules_too(
+    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
+) -> None:
+    text = OWN_PROCESS.format(family=family, method=method, answer=answer)
+    if family == "Delay":
+        text += "\n    @property\n    def mean_s(self):\n        return 0.1\n"
+    (tmp_path / "mine.py").write_text(text)
+    err = run(typed, f"--set={field}=mine")
+    assert err.startswith(f"sqsim: mine.py:{3 if 'Error' in told else 2}: ") and told in err
+
+
+BACKWARDS = """from typing import Literal
+
+from channels.link.rates import Curve, Rate
+
+
+class Backwards(Curve):
+    def served_bits(self, t0_s, t1_s):
+        return -5 * (t1_s - t0_s)
+
+    def finish(self, position, bits):
+        return position._replace(time_s=position.time_s + bits / -5)
+
+
+class Mine(Rate):
+    kind: Literal["mine"] = "mine"
+
+    def curve(self, uniforms):
+        return Backwards()
+"""
+
+
+def test_a_rate_that_goes_negative_is_told_with_its_line(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(BACKWARDS)
+    err = run(typed, "--set=uplink.rate=mine")
+    assert err.startswith("sqsim: mine.py:10: Backwards.finish") and "no negative rate" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("x = 1\nraise KeyError('a')\n", 2, "KeyError: 'a'"),
+        ("x = 1\n\nif x\n", 3, "SyntaxError: expected ':'"),
+        ("import nowhere_to_be_found\n", 1, "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_told_with_its_line(
+    text: str, line: int, told: str, typed: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    assert f"mine.py:{line}: {told}" in run(typed)
+
+
+def test_a_class_that_leaves_a_method_out_is_told_with_its_line(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(BACKWARDS.replace("def curve", "def curves"))
+    err = run(typed, "--set=uplink.rate=mine")
+    assert "mine.py:14: TypeError: Can't instantiate abstract class Mine" in err and "curve" in err
+
+
+def test_who_looks_into_a_class_of_theirs_gets_the_way_to_its_error(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQSIM_TRACEBACK", "1")
+    (tmp_path / "mine.py").write_text(SCHEME.format(answer="1 / 0"))
+    Path("cell.yaml").write_text(CELL)
+    status, _, err = typed("run", "--config=cell.yaml", "--workers=1", "--import=mine.py", "--set=scheme=mine")
+    assert status == 2 and "Traceback" in err and err.splitlines()[-1].startswith("sqsim: mine.py:14: ZeroDivision")
