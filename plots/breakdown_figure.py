@@ -27,18 +27,18 @@ COLOURS: Final[dict[str, tuple[str, str, str]]] = {
     "retransmit_s": ("#8a2f00", "xxxx", "white"),
     "propagation_s": ("#F0E442", "", "black"),
     "timeout_wait_s": ("#9c8f00", "----", "white"),
-    "edge_queue_s": ("#cfe3f1", "....", "#0072B2"),
+    "edge_queue_s": ("#cfe3f1", "oo", "#0072B2"),
     "draft_s": ("#0072B2", "", "white"),
     "encode_s": ("#56B4E9", "||||", "white"),
     "prefill_s": ("#c9e7d8", "++++", "#00573f"),
     "cloud_queue_s": ("#8fd3b6", "....", "#00573f"),
     "cloud_decode_s": ("#00573f", "||", "white"),
     "verify_s": ("#009E73", "\\\\\\\\", "white"),
-    "downlink_queue_s": ("#ecd3e3", "....", "#8a3d70"),
+    "downlink_queue_s": ("#ecd3e3", "**", "#8a3d70"),
     "downlink_s": ("#CC79A7", "oo", "white"),
 }
 """Colour, hatch and its colour. Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud.
-Pink: downlink. Dots: a queue. Told apart without colours by the hatches."""
+Pink: downlink. Told apart in grey by hatches, or far brighter ones."""
 SPARE: Final = (("#B0B0B0", "**", "black"), ("#6E6E6E", "OO", "white"), ("#DDDDDD", "xx", "black"))
 """Of a state that has none here."""
 _OTHER: Final = ("#999999", "", "black")

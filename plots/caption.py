@@ -89,9 +89,9 @@ def _computes(summary: pd.DataFrame, part: str, page: Page) -> str:
 
 
 def _seeds(summary: pd.DataFrame, intervals: bool) -> str:
-    if "n" not in summary.columns or not len(summary):
+    seeds = sorted({int(n) for n in summary["n"].dropna()}) if "n" in summary.columns else []
+    if not seeds:
         return ""
-    seeds = sorted({int(n) for n in summary["n"]})
     if seeds == [1]:
         return "One seed, no intervals"
     number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
