@@ -76,15 +76,17 @@ def x_label(page: Page, name: str) -> str:
 
 def upright(ax: Axes, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool) -> None:
     """The vertical axis as metric `name`, from 0 or logarithmic, round `means` and the `ends` of their intervals."""
-    _scaled(ax.yaxis, name, means, ends, logarithmic)
+    _scaled(ax.yaxis, name, means, ends, logarithmic, MOST_TICKS)
 
 
-def level(ax: Axes, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool) -> None:
-    """The horizontal axis as metric `name`, where bars or dots lie along it."""
-    _scaled(ax.xaxis, name, means, ends, logarithmic)
+def level(
+    ax: Axes, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool, most: int = MOST_TICKS
+) -> None:
+    """The horizontal axis as metric `name`, where bars or dots lie along it, with at most so many ticks."""
+    _scaled(ax.xaxis, name, means, ends, logarithmic, most)
 
 
-def _scaled(axis: Axis, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool) -> None:
+def _scaled(axis: Axis, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool, most: int) -> None:
     shown = np.array([value for value in means if math.isfinite(value)] or [1.0])
     reach = np.array([value for value in ends if math.isfinite(value)] or [1.0])
     high = min(BEYOND * shown.max(), max(shown.max(), reach.max()))
@@ -95,21 +97,21 @@ def _scaled(axis: Axis, name: str, means: Sequence[float], ends: Sequence[float]
         low = max(shown.min() / BEYOND, min(shown.min(), reach.min()))
         margin = 1.15 * (high / low) ** 0.03
         setter(low / margin, high * margin)
-        axis.set_major_locator(FixedLocator(_log_ticks(low / margin, high * margin)))
+        axis.set_major_locator(FixedLocator(_log_ticks(low / margin, high * margin, most)))
         axis.set_minor_locator(NullLocator())
     else:
         setter(0, 1.08 * high or 1.0)
-        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_locator(MaxNLocator(min(5, most)))
     axis.set_major_formatter(ticks(name))
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """The finest of the usual sequences that has at most MOST_TICKS between both ends."""
+def _log_ticks(low: float, high: float, most: int) -> list[float]:
+    """The finest of the usual sequences that has at most so many between both ends."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, stride in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
         found = [step * 10.0**power for power in decades if power % stride == 0 for step in steps]
         found = [value for value in found if low <= value <= high]
-        if len(found) <= MOST_TICKS:
+        if len(found) <= most:
             break
     return found
 

@@ -71,7 +71,7 @@ def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
                 fontweight="bold" if (row, column) in written.bold else "normal", linespacing=1.05,
             )  # fmt: skip
     for row, column in written.framed:
-        for edge, width in (("black", 3.2), ("white", 1.2)):  # seen on any ground
+        for edge, width in (("black", 0.42 * size), ("white", 0.16 * size)):  # seen on any ground
             ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=width))
     ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(rows - 0.5, -0.5)

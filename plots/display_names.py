@@ -54,7 +54,9 @@ NAMES: Final[dict[str, str]] = {
 """Kinds and names as figures write them; any other loses its underscores."""
 FIELDS: Final[dict[str, str]] = {
     "k": "K",
+    "K": "K",
     "max_drafts": "L",
+    "L": "L",
     "resolution": r"$\ell$",
     "ell": r"$\ell$",
     "initial": r"$\beta_1$",

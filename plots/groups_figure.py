@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from plots.axes import level, spans_far
 from plots.caption import caption, marks
@@ -77,9 +76,8 @@ def _panel(
         )  # fmt: skip
     for row in range(1, len(names)):
         ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6)
-    level(ax, metric, means, reaches(given, [metric], logarithmic), logarithmic)
+    level(ax, metric, means, reaches(given, [metric], logarithmic), logarithmic, most=4)
     if not logarithmic:
-        ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.set_xlim(left=-0.03 * ax.get_xlim()[1])  # marks at 0 are whole
     ax.tick_params(axis="x", labelsize="x-small")
     ax.grid(axis="y", visible=False)

@@ -28,24 +28,29 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     across, down = values_of(summary, found.across), values_of(summary, found.down)
     second = chosen_length(summary, found)
     width = 1.0 + len(across) * (0.4 + 0.52 * summary[found.columns].nunique())
-    height = len(down) * (0.6 + (0.26 if page.narrow else 0.42) * summary[found.rows].nunique())
+    beside = 1 if page.narrow else len(across)
+    below = len(down) * len(across) // beside
+    height = below * (0.6 + (0.26 if page.narrow else 0.42) * summary[found.rows].nunique())
     figure = page.figure(max(width, 5.2), height)
-    axes = figure.subplots(len(down), len(across), squeeze=False)
+    axes = figure.subplots(below, beside, squeeze=False).reshape(len(down), len(across))
     for row, low in enumerate(down):
         whole = part(summary, [(found.down, low)])
         scale, (factor, prefix) = Scale.of(whole[METRIC].to_numpy()), prefix_of(float(whole[METRIC].min()))
         for column, at in enumerate(across):
             ax = axes[row][column]
             _panel(ax, part(whole, [(found.across, at)]), found, second, scale, factor)
-            if found.across is not None and row == 0:
+            if found.across is not None and (row == 0 or page.narrow):
                 ax.set_title(f"{page.axis(found.across)} {told(float(at or 0), found.across)}", fontsize="small")
-            ax.set_xlabel(symbol(found.columns) if row == len(down) - 1 else "")
+            ax.set_xlabel(
+                symbol(found.columns) if row == len(down) - 1 and (column == len(across) - 1 or not page.narrow) else ""
+            )
         where = "" if found.down is None else f"{page.axis(found.down)} {told(float(low or 0), found.down)}\n"
-        axes[row][0].set_ylabel(f"{where}values in {prefix}s\n{symbol(found.rows)}", fontsize="small")
+        for ax in axes[row][: None if page.narrow else 1]:
+            ax.set_ylabel(f"{where}values in {prefix}s\n{symbol(found.rows)}", fontsize="small")
     length = f"Second line of a cell: {symbol(second)}, the draft length chosen. " if second is not None else ""
-    below = caption(summary, page, "lower", [f"Framed: the lowest mean of a panel. {length}".strip()], intervals=False)
+    text = caption(summary, page, "lower", [f"Framed: the lowest mean of a panel. {length}".strip()], intervals=False)
     title = f"Latency per token over {symbol(found.rows)} and {symbol(found.columns)}"
-    finish(figure, page, Told(title, below))
+    finish(figure, page, Told(title, text))
     return figure
 
 

@@ -38,6 +38,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         [[_text(value) for value in row] for row in values],
         framed=[(row, int(np.nanargmin(line))) for row, line in _lowest(values, lossless)],
         bold=[(int(row), int(column)) for row, column in np.argwhere(below)],
+        size=0.65 if page.narrow else 0.75,
     )
     longest = max(len(quantity(link, axis)) for link in links)
     height = 0.45 + (0.19 if page.narrow else 0.27) * len(links)
