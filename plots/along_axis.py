@@ -75,7 +75,9 @@ class _Shown:
 
 def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure | None:
     """Curves of the means with 95% intervals; means alone, dotted, of a setting that is there to compare with. None
-    where there are none."""
+    where there are none, or the axis is of names."""
+    if not pd.api.types.is_numeric_dtype(summary[axis]):
+        return None
     shown = _Shown.of(summary, axis, what.columns)
     if shown.best.empty:
         return None

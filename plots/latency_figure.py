@@ -15,7 +15,7 @@ METRIC = "latency_per_token_s"
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Curves of the mean with their 95% intervals, means alone of a setting that is there to compare with; None without
     a swept axis."""
-    if axis is None or METRIC not in summary.columns or not pd.api.types.is_numeric_dtype(summary[axis]):
+    if axis is None or METRIC not in summary.columns:
         return None
     label = "latency per output token"
     what = Along(f"Latency per token against {page.axis(axis)}", METRIC, label, [Series(METRIC, "")])

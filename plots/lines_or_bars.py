@@ -105,7 +105,8 @@ def _line(
         x, mean, yerr=None if banded else whiskers(mean, half, logarithmic), color=look.colour, marker=look.marker,
         markerfacecolor=look.face if one.filled else "white", linestyle=look.dashes if one.filled else ":",
         linewidth=rcParams["lines.linewidth"] * (1.0 if one.filled else 0.7), elinewidth=1.0, transform=moved,
-        markersize=rcParams["lines.markersize"] * (1.0 if one.filled else 1.4),
+        markersize=rcParams["lines.markersize"] * (1.0 if one.filled else 1.4), fillstyle=look.fill,
+        markerfacecoloralt="white",
         label=f"{rows[CURVE].iloc[0]}, {one.label}" if one.label else rows[CURVE].iloc[0],
     )  # fmt: skip
 

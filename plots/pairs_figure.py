@@ -20,7 +20,7 @@ COLUMNS = 4
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Panels by what a curve's name says beyond its scheme, all on one scale; None without an axis."""
-    if axis is None or METRIC not in summary.columns:
+    if axis is None or METRIC not in summary.columns or not pd.api.types.is_numeric_dtype(summary[axis]):
         return None
     shown = summary[summary[METRIC].notna()]
     kinds, names = shown["scheme.kind"].astype(str), shown[CURVE].astype(str)

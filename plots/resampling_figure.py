@@ -47,7 +47,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     moving = axis is not None and any(changes(drafted, axis, name) for name in (MEASURED, BOUND))
     if axis is not None and moving:
-        return _panels(drafted, axis, page)
+        return _panels(drafted, axis, page) if pd.api.types.is_numeric_dtype(drafted[axis]) else None
     figure = page.figure(*room_for(drafted, page, 2))
     ax = figure.add_subplot()
     _rows(ax, drafted, looks(drafted), page)

@@ -16,6 +16,7 @@ from typing import Any
 import matplotlib
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.typing import FillStyleType
 
 from plots.page import Page
 from simulator.results.columns import CURVE
@@ -35,6 +36,7 @@ _SHEET: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": "small",
+    "legend.handlelength": 2.6,  # shows dashes
     "lines.linewidth": 1.4,
     "lines.markersize": 5,
     "errorbar.capsize": 2.5,
@@ -52,7 +54,7 @@ _NARROW: dict[str, Any] = {
     "lines.markersize": 3.8,
     "errorbar.capsize": 1.8,
     "legend.columnspacing": 1.2,
-    "legend.handlelength": 1.8,
+    "legend.handlelength": 2.2,
     "savefig.dpi": 300,
 }
 """In a column of a paper."""
@@ -71,6 +73,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
 _SPARE_COLOURS = ("#B2182B", "#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
 _SPARE_MARKERS = ("*", "<", ">", "d", "8", "H")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
+_FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 LOSSLESS = 1e-9
 """A distance from the verifier's law up to which a scheme counts as lossless, where no column says so."""
 
@@ -83,6 +86,8 @@ class Look:
     marker: str
     dashes: object = "-"
     lossy: bool = False
+    fill: FillStyleType = "full"
+    """Of the marker: half of it for further curves of a scheme, so that they are told apart in grey."""
 
     @property
     def face(self) -> str:
@@ -93,6 +98,7 @@ class Look:
         """Its place in a legend."""
         return Line2D(
             [], [], color=self.colour, marker=self.marker, markerfacecolor=self.face, linestyle=self.dashes,  # type: ignore[arg-type]
+            fillstyle=self.fill, markerfacecoloralt="white",
         )  # fmt: skip
 
 
@@ -134,7 +140,8 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
 
 
 def _look(style: tuple[str, str], rank: int, lossy: bool) -> Look:
-    return Look(*style, dashes=_DASHES[(rank + lossy) % len(_DASHES)], lossy=lossy)
+    dashes, fill = _DASHES[(rank + lossy) % len(_DASHES)], _FILLS[rank % len(_FILLS)]
+    return Look(*style, dashes=dashes, lossy=lossy, fill=fill)
 
 
 def lossy_curves(summary: pd.DataFrame) -> set[str]:

@@ -243,6 +243,15 @@ def test_any_numeric_axis_will_do(axis: str, summary: Make) -> None:
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] <= 0 <= 1 <= ax.get_xlim()[1]
 
 
+def test_curves_need_an_axis_of_numbers_and_bars_do_not(summary: Make) -> None:
+    table = summary().assign(**{AXIS: [f"link {rate:g}" for rate in summary()[AXIS]]})
+    for name in ("latency", "tails", "pairs", "capacity"):
+        assert plots.draw(name, table, AXIS) is None, name
+    for name in ("bits", "resampling", "breakdown"):
+        assert drawn(name, table)
+    assert plots.draw("bits", table.assign(payload_bits_per_token=range(1, 17)), AXIS) is None
+
+
 def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) -> None:
     figure = drawn("latency", summary(rates=(1e3, 1e5, math.inf)))
     figure.canvas.draw()
