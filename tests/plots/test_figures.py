@@ -277,7 +277,7 @@ def test_one_seed_draws_without_intervals(summary: Make) -> None:
 
 
 def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> None:
-    for name in GENERAL:
+    for name in ("latency", "breakdown"):
         first = plots.save(drawn(name, summary()), tmp_path / "a", name)
         second = plots.save(drawn(name, summary()), tmp_path / "b", name)
         assert [path.suffix for path in first] == [".svg", ".png"]

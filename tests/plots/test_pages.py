@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 import plots
@@ -28,16 +30,24 @@ def drawn(name: str, table: pd.DataFrame, page: Page) -> Figure:
 
 
 @pytest.mark.parametrize(("name", "width"), [*((name, 3.5) for name in NAMES), ("latency", 7.0)])
-def test_a_figure_is_exactly_as_wide_as_asked_and_nothing_is_cut_off(name: str, width: float, summary: Make) -> None:
+def test_a_figure_is_exactly_as_wide_as_asked_and_nothing_is_cut_off_or_overlaps(
+    name: str, width: float, summary: Make
+) -> None:
     table = summary().assign(**{"models.pair.kind": "smollm2"})
     figure = drawn(name, table, Page(width_in=width))
     assert figure.get_size_inches()[0] == width
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    for artist in (*figure.texts, *figure.legends, *figure.axes):
-        box = artist.get_tightbbox(canvas.get_renderer())
+    around, inside = (
+        [artist.get_tightbbox(canvas.get_renderer()) for artist in artists]
+        for artists in ((*figure.texts, *figure.legends), figure.axes)
+    )
+    for box in (*around, *inside):
         assert box.x0 >= -1 and box.y0 >= -1
         assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1
+    for one, other in (*itertools.combinations(around, 2), *itertools.product(around, inside)):
+        overlap = Bbox.intersection(one, other)
+        assert overlap is None or min(overlap.width, overlap.height) < 2
 
 
 def test_title_and_caption_can_be_left_to_the_paper(summary: Make) -> None:
