@@ -1,14 +1,14 @@
 """Figures from result tables. One figure a file, one shared style; nothing here simulates.
 
-Each figure is a function draw(summary, axis) -> Figure in a module of its own, registered below by its name. `summary`
-is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None where
-nothing was swept. matplotlib is imported when a figure is drawn, not before.
+Each figure is a function draw(summary, axis, page) -> Figure in a module of its own, registered below by its name.
+`summary` is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None
+where nothing was swept; `page` is what it is drawn for. matplotlib is imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from kinds import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from plots.page import Page
 
 FIGURES: dict[str, str] = {
     "latency": "latency per token along the swept axis, a curve a scheme",
@@ -40,6 +42,10 @@ FIGURES: dict[str, str] = {
 BESIDE = ("latency",)
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
+OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto")
+"""Figures whose table is that of one run: several result directories have none in common."""
+FORMATS = ("svg", "png", "pdf")
+
 
 def check(names: Iterable[str]) -> None:
     """Raises ConfigError where a name is no figure's."""
@@ -48,22 +54,30 @@ def check(names: Iterable[str]) -> None:
             raise ConfigError(f"figure = {name!r}: must be one of {', '.join(FIGURES)}")
 
 
-def draw(name: str, summary: pd.DataFrame, axis: str | None) -> Figure | None:
-    """Figure `name` of a summary table; None where the table has nothing to show in it."""
+def draw(name: str, summary: pd.DataFrame, axis: str | None, page: Page | None = None) -> Figure | None:
+    """Figure `name` of a summary table; None where the table has nothing to show in it. Without a page: a screen's."""
+    from plots.page import Page
+    from plots.style import styled
+
     module = importlib.import_module(f"plots.{name}_figure")
-    figure: Figure | None = module.draw(summary, axis)
+    page = page or Page()
+    with styled(page):
+        figure: Figure | None = module.draw(summary, axis, page)
     return figure
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Writes `name`.svg and `name`.png under `folder`; the same table gives the same bytes."""
-    from plots.style import write
+def save(
+    figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("svg", "png"), page: Page | None = None
+) -> list[Path]:
+    """Writes `name`.svg and `name`.png, or other formats, under `folder`; the same table gives the same bytes."""
+    from plots.page import Page
+    from plots.writing import write
 
-    return write(figure, folder, name)
+    return write(figure, folder, name, formats, page or Page())
 
 
 def save_small(figure: Figure, path: Path) -> None:
     """Writes one svg whose text is text, a fifth as large; fonts are then the reader's."""
-    from plots.style import write_small
+    from plots.writing import write_small
 
     write_small(figure, path)

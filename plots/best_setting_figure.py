@@ -7,14 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from plots.axes import written, x_label
+from plots.caption import caption
 from plots.colour_cells import Scale, Written, cells, sides
 from plots.factorial import chosen_length, factorial, part, values_of
-from simulator.results.units import quantity, symbol, title
+from plots.layout import Told, finish
+from plots.page import Page
+from simulator.results.units import symbol
 
 METRIC = "latency_per_token_s"
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Of the setting with the lowest mean: its parameters, then its latency. None where the table is no full factorial
     of two fields of the scheme and one or two others."""
     found = factorial(summary)
@@ -27,20 +31,21 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     ]
     length = chosen_length(summary, found)
     shown = [found.rows, found.columns, *([] if length is None else [length]), METRIC]
-    size = (0.9 + len(shown) * (0.3 + 0.72 * len(across)), 1.4 + 0.5 * len(down))
-    figure = Figure(figsize=(max(size[0], 6.0), size[1]), layout="constrained")
-    for ax, name in zip(figure.subplots(1, len(shown), squeeze=False, sharey=True)[0], shown, strict=True):
+    wide = page.across(4, len(shown)) if not page.narrow else min(2, len(shown))
+    tall = -(-len(shown) // wide)
+    figure = page.figure(max(6.0, 0.9 + wide * (0.3 + 0.72 * len(across))), tall * (0.6 + 0.45 * len(down)))
+    axes = figure.subplots(tall, wide, squeeze=False, sharey=True).ravel()
+    for ax, name in zip(axes, shown, strict=False):
         values = np.array([[float(row[name]) for row in line] for line in best])
-        texts = [[quantity(float(row[name]), name) for row in line] for line in best]
-        cells(ax, values, Written(texts, size=8.5), Scale.of(values))
+        texts = [[written(float(f"{row[name]:.3g}"), name) for row in line] for line in best]
+        cells(ax, values, Written(texts, size=0.85), Scale.of(values))
         sides(
             ax,
-            ["" if value is None else quantity(value, str(found.down)) for value in down],
-            [quantity(value, found.across) for value in across],
+            ["" if value is None else written(value, str(found.down)) for value in down],
+            ["" if value is None else written(value, found.across) for value in across],
         )
-        ax.set_title(title(name) if name == METRIC else symbol(name), fontsize=10)
-    figure.supxlabel(title(found.across), fontsize=9.5)
-    if found.down is not None:
-        figure.supylabel(title(found.down), fontsize=9.5)
-    figure.suptitle("The setting with the lowest mean latency", x=0.01, ha="left", fontsize=11)
+        ax.set_title(page.axis(name) if name == METRIC else symbol(name), fontsize="small")
+    told = caption(summary, page, "", ["Of each panel's place, the setting with the lowest mean."], intervals=False)
+    beside = "" if found.down is None else page.axis(found.down)
+    finish(figure, page, Told("The setting with the lowest mean latency", told, x_label(page, found.across), beside))
     return figure

@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.lines_or_bars import Series, bars, changes, lines, room_for
-from plots.style import curves, level, looks, outside_legend, swept, upright
-from simulator.results.columns import CI_SUFFIX
-from simulator.results.units import quantity, title
+from plots.along_axis import Along, along
+from plots.axes import level, spans_far
+from plots.caption import caption, marks
+from plots.error_bars import ends
+from plots.layout import Told, finish
+from plots.lines_or_bars import Series, bars, changes, halves, reaches, room_for
+from plots.page import Page
+from plots.style import curves, looks
+from simulator.results.units import quantity
 
 METRIC = "payload_bits_per_token"
+LABEL = "payload bits per output token"
+DOTS_FROM = 50.0
+"""Values that span this ratio or more are dots on a logarithmic axis."""
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Bars, or curves where the axis changes the bits; None where no scheme sends a payload."""
-    sent = summary[summary[METRIC] > 0]
+    sent = summary[summary[METRIC] > 0] if METRIC in summary.columns else summary.iloc[:0]
     if sent.empty:
         return None
-    series = [Series(METRIC, "payload")]
+    series = [Series(METRIC, "")]
     if axis is not None and changes(sent, axis, METRIC):
-        figure = Figure(figsize=(7.2, 4.0), layout="constrained")
-        ax = figure.add_subplot()
-        lines(ax, sent, axis, series, looks(summary))
-        swept(ax, axis, sent[axis].tolist())
-        outside_legend(figure, ax)
-        ax.set_title(f"Payload bits per token against {title(axis)}", loc="left")
-        upright(ax, METRIC, sent[METRIC].tolist(), "payload bits per output token")
-        return figure
-    figure = Figure(figsize=room_for(sent), layout="constrained")
+        return along(
+            sent, axis, Along(f"Payload bits per token against {page.axis(axis)}", METRIC, LABEL, series), page
+        )
+    figure = page.figure(*room_for(sent, page))
     ax = figure.add_subplot()
-    bars(ax, sent, series, looks(summary))
-    level(ax, METRIC, "payload bits per output token")
-    tops = [float(rows[METRIC].iloc[0]) for _, rows in curves(sent)]
-    halves = [float(rows[METRIC + CI_SUFFIX].fillna(0.0).iloc[0]) for _, rows in curves(sent)]
-    for y, (top, half) in enumerate(zip(tops, halves, strict=True)):
-        ax.annotate(quantity(top, ""), (top + half, y), (4, 0), textcoords="offset points", va="center", fontsize=9)
-    highest = max(top + half for top, half in zip(tops, halves, strict=True))
-    if max(tops) > 50 * min(tops):
-        ax.set_xscale("log")
-        ax.set_xlim(min(tops) / 2, highest * 6)
-    else:
-        ax.set_xlim(0, highest * 1.15)
-    ax.set_title("Payload bits per token" + (f" (the same at every {title(axis)})" if axis else ""), loc="left")
+    means = [float(rows[METRIC].iloc[0]) for _, rows in curves(sent)]
+    logarithmic = spans_far(means, DOTS_FROM)
+    bars(ax, sent, series, looks(sent), page, logarithmic)
+    level(ax, METRIC, means, reaches(sent, [METRIC], logarithmic), logarithmic)
+    _values(ax, sent, logarithmic)
+    title = "Payload bits per token" + (f" (the same at every {page.axis(axis)})" if axis else "")
+    finish(
+        figure, page, Told(title, caption(sent, page, "lower", marks(sent), clock=False), page.metric(METRIC, LABEL))
+    )
     return figure
+
+
+def _values(ax: Axes, sent: pd.DataFrame, logarithmic: bool) -> None:
+    """The value beside each bar, beyond its interval, and room for it."""
+    for y, (_, rows) in enumerate(curves(sent)):
+        mean = float(rows[METRIC].iloc[0])
+        high = ends(rows[METRIC], halves(rows, METRIC), logarithmic)[1][0]
+        at = mean if pd.isna(high) else float(high)
+        ax.annotate(quantity(mean, ""), (at, y), (5, 0), textcoords="offset points", va="center", fontsize="small")
+    low, high = ax.get_xlim()
+    ax.set_xlim(low, high * (high / low) ** 0.15 if logarithmic else high * 1.12)

@@ -2,68 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from plots.style import curves
-from simulator.results.columns import BREAKDOWN, CURVE
-from simulator.results.units import prefix_of, quantity, title
+from plots.axes import ticks, told, written
+from plots.caption import caption, marks
+from plots.layout import Told, finish
+from plots.page import Page
+from plots.style import curves, lossy_curves
+from simulator.results.columns import BREAKDOWN
 
-COLOURS: dict[str, str] = {
-    "prompt_uplink_s": "#f6c9a0",
-    "uplink_queue_s": "#fde5cf",
-    "uplink_transmit_s": "#D55E00",
-    "retransmit_s": "#8a2f00",
-    "propagation_s": "#F0E442",
-    "timeout_wait_s": "#9c8f00",
-    "edge_queue_s": "#cfe3f1",
-    "draft_s": "#0072B2",
-    "encode_s": "#56B4E9",
-    "prefill_s": "#c9e7d8",
-    "cloud_queue_s": "#8fd3b6",
-    "cloud_decode_s": "#00573f",
-    "verify_s": "#009E73",
-    "downlink_queue_s": "#ecd3e3",
-    "downlink_s": "#CC79A7",
+LABEL = "time per output token"
+COLOURS: Final[dict[str, tuple[str, str, str]]] = {
+    "prompt_uplink_s": ("#f6c9a0", "//", "#D55E00"),
+    "uplink_queue_s": ("#fde5cf", "....", "#D55E00"),
+    "uplink_transmit_s": ("#D55E00", "////", "white"),
+    "retransmit_s": ("#8a2f00", "xxxx", "white"),
+    "propagation_s": ("#F0E442", "", "black"),
+    "timeout_wait_s": ("#9c8f00", "----", "white"),
+    "edge_queue_s": ("#cfe3f1", "oo", "#0072B2"),
+    "draft_s": ("#0072B2", "", "white"),
+    "encode_s": ("#56B4E9", "||||", "white"),
+    "prefill_s": ("#c9e7d8", "++++", "#00573f"),
+    "cloud_queue_s": ("#8fd3b6", "....", "#00573f"),
+    "cloud_decode_s": ("#00573f", "||", "white"),
+    "verify_s": ("#009E73", "\\\\\\\\", "white"),
+    "downlink_queue_s": ("#ecd3e3", "**", "#8a3d70"),
+    "downlink_s": ("#CC79A7", "oo", "white"),
 }
-"""Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud. Pink: downlink."""
+"""Colour, hatch and its colour. Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud.
+Pink: downlink. Told apart in grey by hatches, or far brighter ones."""
+SPARE: Final = (("#B0B0B0", "**", "black"), ("#6E6E6E", "OO", "white"), ("#DDDDDD", "xx", "black"))
+"""Of a state that has none here."""
+_OTHER: Final = ("#999999", "", "black")
 _SMALL = 0.004
 """A part below this share of every bar it is in is drawn with the other small ones."""
+_CUT: Final = "→: the bar is cut; its length stands beside it."
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """A panel for the lowest, middle and highest value of the axis, a bar a curve; None where there is nothing."""
-    names = [name for name in COLOURS if name in summary.columns]
-    if not names or sorted(COLOURS) != sorted(BREAKDOWN) or not summary[names].fillna(0.0).to_numpy().any():
+    names = [name for name in looks_of(BREAKDOWN) if name in summary.columns]
+    if not names or not summary[names].fillna(0.0).to_numpy().any():
         return None
     order = [name for name, _ in curves(summary)]
     chosen = _three(summary, axis)
     panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
     large = _large(summary, names)
-    names_in = 0.08 * summary[CURVE].str.len().max()
-    figure = Figure(
-        figsize=(2.2 + names_in + 2.7 * len(panels), max(3.4, 1.2 + 0.32 * summary[CURVE].nunique())),
-        layout="constrained",
-    )
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for ax, (at, rows) in zip(axes, panels, strict=True):
-        _panel(ax, rows, order, names, large)
+    figure, axes = _grid(page, len(panels), order)
+    cut = [_panel(ax, rows, order, names, large) for ax, (_, rows) in zip(axes, panels, strict=True)]
+    lossy = lossy_curves(summary)
+    labels = [page.curve(name) + (" (lossy)" if name in lossy else "") for name in order]
+    for ax, (at, _) in zip(axes, panels, strict=True):
+        ax.set_yticks(range(len(order)), labels)
+        ax.set_ylim(len(order) - 0.5, -0.5)
         if axis is not None and at is not None:
-            ax.set_title(f"{title(axis)} {quantity(at, axis)}", fontsize=10)
-    axes[0].invert_yaxis()
-    figure.supxlabel("time per output token", fontsize=10)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center")
-    figure.suptitle("Where the time goes", x=0.01, ha="left", fontsize=12)
+            ax.set_title(f"{page.axis(axis)} {told(at, axis) if isinstance(at, float) else page.word(at)}", loc="left")
+    notes = [*([_CUT] if any(cut) else []), *marks(summary)]
+    words = Told("Where the time goes", caption(summary, page, "lower", notes, intervals=False), LABEL)
+    finish(figure, page, words, *_legend(axes))
     return figure
 
 
-def _three(summary: pd.DataFrame, axis: str | None) -> list[float | None]:
+def looks_of(states: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """How each state is drawn, those of COLOURS first, in its order; spare looks for the others."""
+    known = {name: look for name, look in COLOURS.items() if name in states}
+    others = [name for name in states if name not in COLOURS]
+    return known | {name: SPARE[place % len(SPARE)] for place, name in enumerate(others)}
+
+
+def _grid(page: Page, panels: int, order: list[str]) -> tuple[Figure, list[Axes]]:
+    """Panels beside each other; below each other on a narrow page."""
+    longest = max(len(page.curve(name)) for name in order)
+    height = 0.75 + (0.21 if page.narrow else 0.32) * len(order)
+    if page.narrow:
+        figure = page.figure(0.0, height * panels)
+        return figure, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
+    figure = page.figure(1.0 + 0.07 * longest + 2.8 * panels, height)
+    return figure, list(figure.subplots(1, panels, squeeze=False, sharey=True)[0])
+
+
+def _legend(axes: list[Axes]) -> tuple[list[Artist], list[str]]:
+    handles, labels = axes[0].get_legend_handles_labels()
+    return list(handles), list(labels)
+
+
+def _three(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
+    """Of numbers the lowest, middle and highest, of names the first three."""
     if axis is None:
         return [None]
+    if not pd.api.types.is_numeric_dtype(summary[axis]):
+        return [str(value) for value in list(dict.fromkeys(summary[axis].dropna()))[:3]]
     values = sorted(summary[axis].dropna().unique())
     return [float(values[i]) for i in sorted({0, (len(values) - 1) // 2, len(values) - 1})]
 
@@ -79,31 +115,32 @@ def _top(totals: list[float]) -> float:
     return max((total for total in totals if total <= 5 * float(np.median(totals))), default=0.0)
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, order: list[str], names: list[str], large: list[str]) -> None:
+def _panel(ax: Axes, rows: pd.DataFrame, order: list[str], names: list[str], large: list[str]) -> bool:
     """Stacks the large parts and the sum of the others, from left to right, the curves in `order` from top to bottom;
-    each panel has its own scale."""
+    each panel has its own scale. Whether a bar is cut."""
     means = pd.DataFrame({curve: part[names].mean() for curve, part in curves(rows)})
     missing = [curve for curve in order if curve not in means or means[curve].isna().all()]
     means = means.reindex(columns=order).fillna(0.0)
-    left = np.zeros(means.shape[1])
-    places = np.arange(means.shape[1])
-    stacks = [(name.removesuffix("_s").replace("_", " "), means.loc[name], COLOURS[name]) for name in large]
+    look = looks_of(BREAKDOWN)
+    stacks = [(name.removesuffix("_s").replace("_", " "), means.loc[name], look[name]) for name in large]
     small = [name for name in names if name not in large]
     if small and float(means.loc[small].to_numpy().sum()) > 0:
-        stacks.append(("other, each under 0.4%", means.loc[small].sum(), "#999999"))
+        stacks.append(("other, each under 0.4%", means.loc[small].sum(), _OTHER))
     top = _top(pd.concat([widths for _, widths, _ in stacks], axis=1).sum(axis=1).tolist())
-    for label, widths, colour in stacks:
+    left, places = np.zeros(len(order)), np.arange(len(order))
+    for label, widths, (colour, hatch, ink) in stacks:
         right = left + widths.to_numpy()
         start = np.minimum(left, top)
-        shown = np.minimum(right, top) - start
-        ax.barh(places, shown, 0.68, left=start, color=colour, label=label, edgecolor="white", linewidth=0.4)
+        ax.barh(
+            places, np.minimum(right, top) - start, 0.72, left=start, color=colour, label=label, edgecolor="white",
+            linewidth=0.5, hatch=hatch, hatchcolor=ink,
+        )  # fmt: skip
         left = right
     for y, total, curve in zip(places, left, order, strict=True):
-        label = "none" if curve in missing else quantity(float(total), "x_s") + (" →" if total > top else "")
-        ax.text(min(total, top) + 0.02 * top, float(y), label, ha="left", va="center", fontsize=8)
-    factor, prefix = prefix_of(top)  # one for the whole axis; EngFormatter would have 500 ms beside 1 s
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / factor:g} {prefix}s" if x else "0"))
+        label = "none" if curve in missing else written(float(total), "x_s") + (" →" if total > top else "")
+        ax.text(min(total, top) + 0.02 * top, float(y), label, ha="left", va="center", fontsize="x-small")
+    ax.xaxis.set_major_formatter(ticks("x_s"))
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.set_xlim(0, top * 1.3 or 1.0)
-    ax.set_yticks(places, list(means.columns))
     ax.grid(axis="y", visible=False)
+    return bool((left > top).any())

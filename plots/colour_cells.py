@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.patches import Rectangle
@@ -52,24 +52,26 @@ class Written:
     texts: Sequence[Sequence[str]]
     framed: Collection[Place] = ()
     bold: Collection[Place] = ()
-    size: float = 7.5
+    size: float = 0.75
+    """Of letters, in those of the page."""
 
 
 def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
     """Draws values [rows, columns], row 0 on top; a cell without a number stays white."""
     rows, columns = values.shape
+    size = written.size * rcParams["font.size"]
     for row in range(rows):
         for column in range(columns):
             value = float(values[row, column])
             colour = scale.colour(value) if np.isfinite(value) else (1.0, 1.0, 1.0)
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8))
             ax.text(
-                column, row, written.texts[row][column], ha="center", va="center", fontsize=written.size,
+                column, row, written.texts[row][column], ha="center", va="center", fontsize=size,
                 color="white" if _brightness(colour) < _DARK else "black",
                 fontweight="bold" if (row, column) in written.bold else "normal", linespacing=1.05,
             )  # fmt: skip
     for row, column in written.framed:
-        for edge, width in (("black", 3.2), ("white", 1.2)):  # seen on any ground
+        for edge, width in (("black", 0.42 * size), ("white", 0.16 * size)):  # seen on any ground
             ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=width))
     ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(rows - 0.5, -0.5)
@@ -81,8 +83,8 @@ def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
 
 def sides(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Names the rows at the left and the columns below."""
-    ax.set_yticks(range(len(rows)), list(rows), fontsize=8.5)
-    ax.set_xticks(range(len(columns)), list(columns), fontsize=8.5)
+    ax.set_yticks(range(len(rows)), list(rows), fontsize="small")
+    ax.set_xticks(range(len(columns)), list(columns), fontsize="small")
 
 
 def _brightness(colour: tuple[float, float, float]) -> float:

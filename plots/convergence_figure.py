@@ -11,13 +11,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
+from plots.axes import swept
+from plots.caption import caption
+from plots.display_names import DIRECTORY, FIELDS, words_of
+from plots.error_bars import whiskers
+from plots.layout import Told, finish
+from plots.lines_or_bars import halves
+from plots.page import Page
 from plots.style import curves
-from simulator.results.columns import CI_SUFFIX
-from simulator.results.units import symbol
 
 AXIS: Final = "tokens"
+TITLE: Final = "Dropped mass under a conformal threshold, and what is promised of it"
 FIXED: Final = "scheme.sparsifier.beta"
 BOUNDS: Final = (
     ("papers_bound", "papers' bound", "#56B4E9", (0, (1, 1.4)), 1.8),
@@ -29,31 +35,33 @@ COLUMNS: Final = 3
 """Panels side by side, at most."""
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None of a table without bounds along a text."""
     if axis != AXIS or "one_sided_bound" not in summary.columns:
         return None
     bounded = summary[summary["one_sided_bound"].notna()]
-    drawn = [rows.sort_values(AXIS) for _, rows in curves(bounded)]
+    drawn = [(curve, rows.sort_values(AXIS)) for curve, rows in curves(bounded)]
     if not drawn:
         return None
-    across = min(COLUMNS, len(drawn))
+    across = min(2, len(drawn)) if page.narrow else min(COLUMNS, len(drawn))
     down = -(-len(drawn) // across)
-    figure = Figure(figsize=(1.0 + 2.9 * across, 1.3 + 2.25 * down), layout="constrained")
+    figure = page.figure(1.0 + 2.9 * across, (1.35 if page.narrow else 2.15) * down)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-    for panel, rows in zip(panels, drawn, strict=False):
+    for panel, (curve, rows) in zip(panels, drawn, strict=False):
         _panel(panel, rows, summary)
+        source = words_of(curve)[1].get(DIRECTORY)
+        panel.set_title(_title(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
     for unused in panels[len(drawn) :]:
         unused.set_axis_off()
-    _axes(panels[0], summary, bounded)
     for place, panel in enumerate(panels[: len(drawn)]):
         if place + across >= len(drawn):
             panel.xaxis.set_tick_params(labelbottom=True)
-            panel.set_xlabel("output tokens")
-    figure.supylabel("mean dropped mass so far", fontsize=10)
-    figure.suptitle("Dropped mass under a conformal threshold, and what is promised of it", x=0.01, ha="left")
+    _axes(panels[0], summary, bounded)
+    swept(panels[0], AXIS, sorted(summary[AXIS].unique()), (float(figure.get_size_inches()[0]) - 0.8) / across)
     labels = dict(pair for panel in panels for pair in zip(*reversed(panel.get_legend_handles_labels()), strict=True))
-    figure.legend(list(labels.values()), list(labels), loc="outside lower center", ncols=min(4, across + 1))
+    text = caption(summary, page, "lower", clock=False, intervals=bool((bounded["n"] > 2).any()))
+    told = Told(TITLE, text, "output tokens", "mean dropped mass so far")
+    finish(figure, page, told, list(labels.values()), list(labels))
     return figure
 
 
@@ -73,24 +81,20 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
             at, rows["verified_dropped_mass"], color="#CC79A7", linewidth=1.1, marker="x", markersize=4,
             label="measured, verified drafts",
         )  # fmt: skip
-    half = rows["kept_dropped_mass" + CI_SUFFIX].where(rows["n"] > 2, 0.0).fillna(0.0)  # of two seeds it tells nothing
+    mean = rows["kept_dropped_mass"].to_numpy(dtype=float)
+    half = np.where(rows["n"] > 2, halves(rows, "kept_dropped_mass"), np.nan)  # of two seeds it tells nothing
     ax.errorbar(
-        at, rows["kept_dropped_mass"], yerr=half, color="#000000", linewidth=0.9, marker="o", markersize=3.6,
-        capsize=2, elinewidth=0.9, label="measured, kept drafts",
+        at, mean, yerr=whiskers(mean, half, True), color="#000000", linewidth=0.9, marker="o", markersize=3.6,
+        elinewidth=0.9, label="measured, kept drafts",
     )  # fmt: skip
-    ax.set_title(_title(first), fontsize=9, loc="left")
 
 
 def _axes(ax: Axes, summary: pd.DataFrame, bounded: pd.DataFrame) -> None:
-    """Both logarithmic, the vertical one from below the target to a little above 1, where bounds end."""
-    ax.set_xscale("log")
-    lengths = sorted(summary[AXIS].unique())
-    ax.xaxis.set_major_locator(FixedLocator(lengths[::2]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    ax.xaxis.set_minor_locator(NullLocator())
+    """The vertical one logarithmic, from below the target to 1, where bounds end: more says nothing."""
     ax.set_yscale("log")
-    ax.set_ylim(0.5 * min(bounded["scheme.target"].min(), bounded["kept_dropped_mass"].min()), 1.6)
+    ax.set_ylim(0.5 * min(bounded["scheme.target"].min(), bounded["kept_dropped_mass"].min()), 1.1)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _fixed(summary: pd.DataFrame, beta: float) -> pd.DataFrame | None:
@@ -101,8 +105,8 @@ def _fixed(summary: pd.DataFrame, beta: float) -> pd.DataFrame | None:
 
 
 def _title(row: pd.Series[float]) -> str:
-    """`eta = 0.01, beta_1 = 0.1`, and what is not the default."""
-    words = [f"{symbol(name)} = {row[name]:g}" for name in ("scheme.step", "scheme.initial")]
+    """`eta = 0.01, beta_1 = 0.1` in the papers' letters, and what is not the default."""
+    words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
-    words += [] if rollback == "through_rejection" else [rollback]
+    words += [] if rollback == "through_rejection" else [rollback.replace("_", " ")]
     return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])

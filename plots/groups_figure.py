@@ -8,15 +8,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from plots.style import curves, level, looks
-from simulator.results.columns import CI_SUFFIX
-from simulator.results.units import quantity, title
+from plots.axes import level, spans_far
+from plots.caption import caption, marks
+from plots.error_bars import whiskers
+from plots.layout import Told, finish
+from plots.lines_or_bars import curve_handles, halves, reaches
+from plots.page import Page
+from plots.style import Look, curves, looks
+from simulator.results.columns import CURVE
+from simulator.results.units import quantity
 
 BITS = "payload_bits_per_token"
 """0 of a scheme without a payload, which has no mark there."""
 SHARES = ("resampling_per_draft", "dropped_mass")
+"""From 0 on, however far they span."""
+NOTE = "Lower is better of rejections, bits and latency."
 PANELS = (
     ("resampling_per_draft", "rejections per verified draft"),
     ("support_size", "tokens kept, K"),
@@ -24,56 +31,54 @@ PANELS = (
     (BITS, "payload bits per token"),
     ("latency_per_token_s", "latency per token"),
 )
-_LOG_FROM, _DECADES_FROM = 20.0, 200.0
-"""Values that span these ratios or more: on a logarithmic scale, and with a tick a decade at most."""
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
-    """Means with 95% half-widths over seeds; None where the axis is a number, or there is none."""
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Means with 95% intervals over seeds; None where the axis is a number, or there is none."""
     if axis is None or pd.api.types.is_numeric_dtype(summary[axis]):
         return None
     names = list(dict.fromkeys(summary[axis]))
-    panels = [(name, label) for name, label in PANELS if summary[name].gt(0).any()]
-    figure = Figure(figsize=(1.4 + 2.3 * len(panels), 1.5 + 0.55 * len(names)), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for ax, (name, label) in zip(axes, panels, strict=True):
-        _panel(ax, summary, axis, names, name)
-        level(ax, name, label)
-        _spread(ax, [] if name in SHARES else [value for value in summary[name].dropna() if value])
-        ax.tick_params(axis="x", labelsize=8.5)
-    axes[0].set_yticks(range(len(names)), [quantity(name, axis) for name in names])
-    axes[0].invert_yaxis()
-    figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-    figure.suptitle(f"Each scheme by {title(axis)}, 95% intervals over seeds", x=0.01, ha="left", fontsize=12)
+    panels = [(name, label) for name, label in PANELS if name in summary.columns and summary[name].gt(0).any()]
+    if not panels:
+        return None
+    across = page.across(5, len(panels))
+    down = -(-len(panels) // across)
+    figure = page.figure(1.4 + 2.2 * across, down * (0.7 + (0.32 if page.narrow else 0.5) * len(names)))
+    axes = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
+    look = looks(summary)
+    for ax, (name, label) in zip(axes, panels, strict=False):
+        _panel(ax, summary, axis, names, name, look)
+        ax.set_title(label, loc="left", fontsize="small")
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+    axes[0].set_yticks(range(len(names)), [page.word(quantity(name, axis)) for name in names])
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    told = Told(f"Each scheme by {page.axis(axis)}", caption(summary, page, "", [NOTE, *marks(summary)]))
+    finish(figure, page, told, *curve_handles(look, [name for name, _ in curves(summary)], page))
     return figure
 
 
-def _panel(ax: Axes, summary: pd.DataFrame, axis: str, names: Sequence[object], metric: str) -> None:
-    look, shown = looks(summary), curves(summary)
-    for place, (curve, rows) in enumerate(shown):
-        given = rows[rows[metric].gt(0) if metric == BITS else rows[metric].notna()].set_index(axis)
-        at = np.array([names.index(name) for name in given.index]) + 0.14 * (place - (len(shown) - 1) / 2)
+def _panel(
+    ax: Axes, summary: pd.DataFrame, axis: str, names: Sequence[object], metric: str, look: dict[str, Look]
+) -> None:
+    given = summary[summary[metric].gt(0) if metric == BITS else summary[metric].notna()]
+    means = [float(value) for value in given[metric]]
+    logarithmic = metric not in SHARES and spans_far(means)
+    shown = [name for name, _ in curves(summary)]
+    for curve, rows in curves(given):
+        rank = shown.index(curve) - (len(shown) - 1) / 2
+        at = np.array([names.index(name) for name in rows[axis]]) + 0.7 / max(5, len(shown)) * rank
+        mean = rows[metric].to_numpy(dtype=float)
         ax.errorbar(
-            given[metric].to_numpy(dtype=float), at, xerr=given[metric + CI_SUFFIX].fillna(0.0).to_numpy(dtype=float),
-            color=look[curve].colour, marker=look[curve].marker, markersize=5, linestyle="", elinewidth=1.1,
-            capsize=2.5, label=curve,
+            mean, at, xerr=whiskers(mean, halves(rows, metric), logarithmic), color=look[curve].colour,
+            marker=look[curve].marker, markerfacecolor=look[curve].face, linestyle="", elinewidth=1.1,
+            label=rows[CURVE].iloc[0],
         )  # fmt: skip
     for row in range(1, len(names)):
         ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6)
+    level(ax, metric, means, reaches(given, [metric], logarithmic), logarithmic, most=4)
+    if not logarithmic:
+        ax.set_xlim(left=-0.03 * ax.get_xlim()[1])  # marks at 0 are whole
+    ax.tick_params(axis="x", labelsize="x-small")
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0)
-
-
-def _spread(ax: Axes, values: Sequence[float]) -> None:
-    """A logarithmic scale where the values span far; otherwise from a little below 0, so that marks at 0 are whole."""
-    if values and min(values) > 0 and max(values) / min(values) >= _LOG_FROM:
-        ticks = ax.xaxis.get_major_formatter()
-        ax.set_xscale("log")
-        ax.set_xlim(min(values) / 1.6, max(values) * 1.6)
-        decades = max(values) / min(values) >= _DECADES_FROM
-        ax.xaxis.set_major_locator(LogLocator(numticks=4) if decades else LogLocator(subs=(1.0, 3.0)))
-        ax.xaxis.set_major_formatter(ticks)
-        ax.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-        ax.set_xlim(left=-0.03 * ax.get_xlim()[1])

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation, Transform
 
-from plots.style import Look, curves, place
+from plots.axes import place
+from plots.caption import unanswered
+from plots.error_bars import ends, whiskers
+from plots.page import Page
+from plots.style import Look, curves
 from simulator.results.columns import CI_SUFFIX, CURVE
+
+Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]
+"""Which rows are drawn with hollow markers."""
+BANDS = 4
+"""So many curves may have bands, which would hide each other; more have bars."""
+_APART = 1.8
+"""Points between neighbouring curves at one value, so that one that equals another is seen beside it."""
 
 
 @dataclass(frozen=True)
@@ -35,51 +49,131 @@ def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
     return False
 
 
-def bars(ax: Axes, summary: pd.DataFrame, series: list[Series], look: dict[str, Look]) -> None:
-    """A group of level bars a curve, one a series, with 95% half-widths. Curves without a value are left out."""
-    groups = [(name, rows.iloc[0]) for name, rows in curves(summary) if rows[series[0].column].notna().any()]
-    height = 0.7 / len(series)
-    for i, one in enumerate(series):
-        offset = (i - (len(series) - 1) / 2) * height
-        for j, (curve, row) in enumerate(groups):
-            colour = look[curve].colour
-            half = row.get(one.column + CI_SUFFIX, np.nan)
-            ax.barh(
-                j + offset, row[one.column], height * 0.92, color=colour if one.filled else "white",
-                edgecolor=colour, hatch=None if one.filled else "////", linewidth=1.0,
-                xerr=None if np.isnan(half) else half, error_kw={"elinewidth": 1.1, "capsize": 3, "ecolor": "#333333"},
-            )  # fmt: skip
-    ax.set_yticks(range(len(groups)), [curve for curve, _ in groups])
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-
-
-def key(figure: Figure, labels: Sequence[str], columns: int) -> None:
-    """Says below what a filled bar and a hatched one stand for."""
-    grey = "#777777"
-    patches = [Patch(facecolor=grey, edgecolor=grey), Patch(facecolor="white", edgecolor=grey, hatch="////")]
-    figure.legend(patches, labels, loc="outside lower center", ncols=columns)
-
-
-def room_for(summary: pd.DataFrame, bars_a_curve: int = 1) -> tuple[float, float]:
-    """Inches across and down of a figure with those bars and the names of the curves beside them."""
-    names = summary[CURVE].astype(str)
-    return 5.2 + 0.08 * names.str.len().max(), max(2.6, 1.3 + 0.34 * bars_a_curve**0.5 * names.nunique())
-
-
-def lines(ax: Axes, summary: pd.DataFrame, axis: str, series: list[Series], look: dict[str, Look]) -> None:
-    """A curve for each curve and series, with 95% half-widths; unfilled series are thin, dotted, with open markers."""
-    for curve, rows in curves(summary):
-        for one in series:
+def lines(
+    ax: Axes,
+    summary: pd.DataFrame,
+    axis: str,
+    series: Sequence[Series],
+    look: dict[str, Look],
+    logarithmic: bool,
+    hollow: Hollow = unanswered,
+) -> None:
+    """A curve for each curve and series, with 95% intervals: bands of one series and up to BANDS curves, else bars, set
+    a little apart. Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow."""
+    shown = curves(summary)
+    banded = len(series) == 1 and len(shown) <= BANDS
+    for rank, (curve, rows) in enumerate(shown):
+        for one in sorted(series, key=lambda one: one.filled):
             given = rows[rows[one.column].notna()].sort_values(axis)
             if given.empty:
                 continue
-            style = look[curve]
-            ax.errorbar(
-                place(given[axis]), given[one.column].to_numpy(dtype=float),
-                yerr=given[one.column + CI_SUFFIX].fillna(0.0).to_numpy(dtype=float),
-                color=style.colour, marker=style.marker, markersize=4.5, capsize=2.5, elinewidth=1.1,
-                markerfacecolor=style.colour if one.filled else "white",
-                linestyle=style.dashes if one.filled else ":", linewidth=1.4 if one.filled else 1.0,
-                label=f"{curve}, {one.label}" if len(series) > 1 else curve,
+            shift = 0.0 if banded else _APART * (rank - (len(shown) - 1) / 2)
+            moved = apart(ax, shift)
+            _line(ax, given, axis, one, look[curve], logarithmic, banded, moved)
+            if (open_ := given[hollow(given)]).size:
+                ax.plot(
+                    place(open_[axis]), open_[one.column], linestyle="", marker=look[curve].marker, transform=moved,
+                    color=look[curve].colour, markerfacecolor="white", markersize=1.3 * rcParams["lines.markersize"],
+                )  # fmt: skip
+
+
+def apart(ax: Axes, points: float) -> Transform:
+    """Places of the data, so many points to the right."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return ax.transData + ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+
+
+def _line(
+    ax: Axes,
+    rows: pd.DataFrame,
+    axis: str,
+    one: Series,
+    look: Look,
+    logarithmic: bool,
+    banded: bool,
+    moved: Transform,
+) -> None:
+    x, mean, half = place(rows[axis]), rows[one.column].to_numpy(dtype=float), halves(rows, one.column)
+    if banded:
+        low, high = ends(mean, half, logarithmic)
+        ax.fill_between(
+            x, np.where(np.isnan(low), mean, low), np.where(np.isnan(high), mean, high), color=look.colour, alpha=0.18,
+            linewidth=0,
+        )  # fmt: skip
+    ax.errorbar(
+        x, mean, yerr=None if banded else whiskers(mean, half, logarithmic), color=look.colour, marker=look.marker,
+        markerfacecolor=look.face if one.filled else "white", linestyle=look.dashes if one.filled else ":",
+        linewidth=rcParams["lines.linewidth"] * (1.0 if one.filled else 0.7), elinewidth=1.0, transform=moved,
+        markersize=rcParams["lines.markersize"] * (1.0 if one.filled else 1.4), fillstyle=look.fill,
+        markerfacecoloralt="white",
+        label=f"{rows[CURVE].iloc[0]}, {one.label}" if one.label else rows[CURVE].iloc[0],
+    )  # fmt: skip
+
+
+def bars(
+    ax: Axes, summary: pd.DataFrame, series: Sequence[Series], look: dict[str, Look], page: Page, logarithmic: bool
+) -> None:
+    """A group of level bars a curve, one a series, with 95% intervals; dots on a logarithmic axis, which has no foot
+    for a bar. Curves without a value are left out."""
+    groups = [(name, rows.iloc[0]) for name, rows in curves(summary) if rows[series[0].column].notna().any()]
+    height = 0.7 / len(series)
+    for i, one in enumerate(series):
+        rows = pd.DataFrame([row for _, row in groups])
+        mean = rows[one.column].to_numpy(dtype=float)
+        at = np.arange(len(groups)) + (i - (len(series) - 1) / 2) * height
+        colours = [look[name].colour for name, _ in groups]
+        if not logarithmic:
+            ax.barh(
+                at, mean, height * 0.92, color=[colour if one.filled else "white" for colour in colours],
+                edgecolor=colours, hatch=None if one.filled else "////", linewidth=1.0,
             )  # fmt: skip
+        reach = whiskers(mean, halves(rows, one.column), logarithmic)
+        for j, (name, _) in enumerate(groups):
+            ax.errorbar(
+                mean[j], at[j], xerr=reach[:, j : j + 1], linestyle="", ecolor="#333333", elinewidth=1.1,
+                color=colours[j], marker=look[name].marker if logarithmic else "",
+                markerfacecolor=look[name].face if one.filled else "white",
+            )  # fmt: skip
+    ax.set_yticks(
+        range(len(groups)), [page.curve(name) + (" (lossy)" if look[name].lossy else "") for name, _ in groups]
+    )
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+    ax.grid(axis="y", visible=logarithmic)
+
+
+def halves(rows: pd.DataFrame, column: str) -> np.ndarray:
+    """The half-widths of a metric; nan where the table has none."""
+    found = rows.get(column + CI_SUFFIX)
+    return np.full(len(rows), np.nan) if found is None else found.to_numpy(dtype=float)
+
+
+def reaches(rows: pd.DataFrame, columns: Sequence[str], logarithmic: bool) -> list[float]:
+    """Both ends of all intervals of these metrics."""
+    both = [each for name in columns for each in ends(rows[name], halves(rows, name), logarithmic)]
+    return [float(value) for each in both for value in each if np.isfinite(value)]
+
+
+def key(labels: Sequence[str]) -> tuple[list[Artist], list[str]]:
+    """What a filled and a hatched bar stand for."""
+    grey = "#777777"
+    return [Patch(facecolor=grey, edgecolor=grey), Patch(facecolor="white", edgecolor=grey, hatch="////")], [*labels]
+
+
+def curve_handles(look: dict[str, Look], names: Sequence[str], page: Page) -> tuple[list[Artist], list[str]]:
+    """The legend of these curves, lossy ones said to be."""
+    handles: list[Artist] = [look[name].handle() for name in names]
+    return handles, [page.curve(name) + (" (lossy)" if look[name].lossy else "") for name in names]
+
+
+def hollow_mark() -> Line2D:
+    """A hollow point, in a legend."""
+    return Line2D([], [], linestyle="", marker="o", color="#777777", markerfacecolor="white")
+
+
+def room_for(summary: pd.DataFrame, page: Page, bars_a_curve: int = 1) -> tuple[float, float]:
+    """Inches across and down of a figure with those bars and the names of the curves beside them."""
+    names = summary[CURVE].astype(str)
+    longest = max(len(page.curve(name)) for name in names)
+    row = 0.3 * bars_a_curve**0.5 * (0.75 if page.narrow else 1.0)
+    return 5.2 + 0.08 * longest, 0.7 + row * names.nunique()

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
+from plots.caption import caption
+from plots.layout import Told, finish
+from plots.page import Page
 from plots.style import SCHEMES
 from simulator.results.tradeoffs import undominated
 
@@ -27,7 +31,7 @@ _LOOKS = {
 _OTHER = ("#8A8A00", "X")
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None where the table has no quantizers in these two metrics."""
     if not {BITS, REJECTED, VOCABULARY, QUANTIZER, KEPT} <= set(summary.columns):
         return None
@@ -35,18 +39,25 @@ def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
     panels = [*table.groupby(VOCABULARY, sort=True)]
     if not panels:
         return None
-    figure = Figure(figsize=(3.4 * len(panels) + 1.8, 4.2), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (size, rows) in zip(axes, panels, strict=True):
+    across = page.across(3, len(panels))
+    down = -(-len(panels) // across)
+    figure = page.figure(3.2 * across + 1.6, down * (2.2 if page.narrow else 3.6))
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for ax, (size, rows) in zip(axes, panels, strict=False):
         _points(ax, rows)
-        ax.set_title(f"V = {size:,.0f}", fontsize=10)
-    axes[0].set_ylabel("expected resampling rate, TV(qhat, p)")
-    figure.suptitle("Expected resampling against bits, a point a setting", x=0.01, ha="left", fontsize=12)
-    figure.supxlabel("bits of a packet with one draft", fontsize=10)
+        ax.set_title(f"V = {size:,.0f}", fontsize="small", loc="left")
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
     kinds = [name for name in _LOOKS if name in set(_families(table))]
-    handles = [Line2D([], [], linestyle="", color=_LOOKS[name][0], marker=_LOOKS[name][1]) for name in kinds]
+    handles: list[Artist] = [
+        Line2D([], [], linestyle="", color=_LOOKS[name][0], marker=_LOOKS[name][1]) for name in kinds
+    ]
     front = Line2D([], [], color="black", linewidth=1)
-    figure.legend([*handles, front], [*kinds, "front (filled)"], loc="outside right upper")
+    notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]
+    told = Told("Expected resampling against bits, a point a setting",
+                caption(table, page, "lower", notes, clock=False, intervals=False),
+                "bits of a packet with one draft", "TV(qhat, p)")  # fmt: skip
+    finish(figure, page, told, [*handles, front], [*map(page.word, kinds), "front"])
     return figure
 
 
@@ -73,3 +84,4 @@ def _points(ax: Axes, rows: pd.DataFrame) -> None:
             )  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.xaxis.set_minor_locator(NullLocator())

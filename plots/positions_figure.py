@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
+from plots.caption import caption
+from plots.error_bars import whiskers
+from plots.layout import Told, finish
+from plots.lines_or_bars import halves
+from plots.page import Page
 from plots.style import curves
-from simulator.results.columns import CI_SUFFIX
 
 AXIS: Final = "position"
 TERMS: Final = (
@@ -23,56 +28,60 @@ TERMS: Final = (
     ("covering_bound", "covering bound", "#F7F7F7", "////"),
 )
 """Of the bound, from below: column, label, colour, hatch; lighter from term to term, for grey."""
-_TOP, _BAR = 1.26, 0.62
+_TOP, _BAR = 1.2, 0.62
+NOTE: Final = (
+    "The bound holds of the expected rate TV(qhat, p), draft by draft; the measured rate scatters about that. Above 1 "
+    "a bound says nothing: bars and lines end there, and the bound's value is written."
+)
 COLUMNS: Final = 3
 """Panels side by side, at most."""
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None of a table without positions."""
     if axis != AXIS or "tv_compression" not in summary.columns:
         return None
     drawn = [(curve, rows[rows["verified_drafts"] > 0].sort_values(AXIS)) for curve, rows in curves(summary)]
-    across = min(COLUMNS, len(drawn))
+    across = min(2, len(drawn)) if page.narrow else min(COLUMNS, len(drawn))
     down = -(-len(drawn) // across)
-    figure = Figure(figsize=(1.2 + 2.6 * across, 1.2 + 2.3 * down), layout="constrained")
+    figure = page.figure(1.2 + 2.6 * across, (1.5 if page.narrow else 2.2) * down)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, (curve, rows) in zip(panels, drawn, strict=False):
         _panel(panel, rows)
-        panel.set_title(curve, fontsize=10, loc="left")
+        panel.set_title(page.curve(curve), fontsize="small", loc="left")
     for unused in panels[len(drawn) :]:
         unused.set_axis_off()
     for place, panel in enumerate(panels[: len(drawn)]):
         panel.xaxis.set_major_locator(FixedLocator(sorted(summary[AXIS].unique())))
         if place + across >= len(drawn):
             panel.xaxis.set_tick_params(labelbottom=True)
-            panel.set_xlabel("draft position in its round")
-    figure.supylabel("probability that a draft is rejected", fontsize=10)
-    figure.suptitle("Resampling rate and the terms of its bound", x=0.01, ha="left", fontsize=12)
+    told = Told("Resampling rate and the terms of its bound", caption(summary, page, "lower", [NOTE], clock=False),
+                "draft position in its round", "probability that a draft is rejected")  # fmt: skip
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, across + 1))
+    finish(figure, page, told, list(handles), list(labels))
     return figure
 
 
 def _panel(ax: Axes, rows: pd.DataFrame) -> None:
-    at, base = rows[AXIS].to_numpy(dtype=float), pd.Series(0.0, index=rows.index)
+    at, base = rows[AXIS].to_numpy(dtype=float), np.zeros(len(rows))
     for column, label, colour, hatch in TERMS:
+        top = np.minimum(base + rows[column].to_numpy(dtype=float), 1.0)
         ax.bar(
-            at, rows[column], _BAR, bottom=base, color=colour, edgecolor="#222222", linewidth=0.8, hatch=hatch,
+            at, top - base, _BAR, bottom=base, color=colour, edgecolor="#222222", linewidth=0.8, hatch=hatch,
             label=f"bound: {label}",
         )  # fmt: skip
-        base = base + rows[column]
-    allowed = rows["tv_mismatch"] + rows["tv_compression"]
+        base = top
+    allowed = np.minimum(rows["tv_mismatch"] + rows["tv_compression"], 1.0)
     ax.hlines(
         allowed, at - _BAR / 2, at + _BAR / 2, colors="#C00000", linewidth=2.0, label="TV(q, p) + TV(q, qhat), exact"
     )
-    half = rows.get("resampling_per_draft" + CI_SUFFIX, pd.Series(0.0, index=rows.index)).fillna(0.0)
+    rate = rows["resampling_per_draft"].to_numpy(dtype=float)
     ax.errorbar(
-        at - 0.1, rows["resampling_per_draft"], yerr=half, fmt="o", color="#000000", markersize=4.5, capsize=2.5,
-        elinewidth=1.1, label="measured, 95% interval over seeds",
+        at - 0.1, rate, yerr=whiskers(rate, halves(rows, "resampling_per_draft"), False), fmt="o", color="#000000",
+        elinewidth=1.1, label="measured",
     )  # fmt: skip
     ax.plot(
-        at + 0.12, rows["tv_qhat"], linestyle="", marker="D", markersize=5, markerfacecolor="#FFFFFF",
+        at + 0.12, rows["tv_qhat"], linestyle="", marker="D", markerfacecolor="#FFFFFF",
         markeredgecolor="#000000", label="expected: TV(qhat, p), exact",
     )  # fmt: skip
     ax.set_ylim(0, _TOP)
@@ -81,5 +90,5 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
     ax.grid(axis="x", visible=False)
     for x, bound in zip(at, rows["rejection_bound"], strict=True):
         if bound > 1:
-            text = ax.text(x, 1.2, f"{bound:.3g}", ha="center", va="center", fontsize=8)
+            text = ax.text(x, 1.1, f"{bound:.3g}", ha="center", va="center", fontsize="x-small")
             text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.0})

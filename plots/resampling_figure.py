@@ -1,59 +1,133 @@
-"""Rejections per verified draft beside their bound: TV(q, p) + alpha + the quantizer's covering bound (SQS-SD)."""
+"""Rejections per verified draft, beside what they are expected to be and the bound on that (SQS-SD).
+
+TV(qhat, p) is the exact probability that a draft is rejected, mean over the drafts that were verified; the measured
+rate scatters about it. The bound TV(q, p) + alpha + covering bound holds of TV(qhat, p), draft by draft.
+"""
 
 from __future__ import annotations
 
+import textwrap
+from typing import Final
+
+import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
 
-from plots.lines_or_bars import Series, bars, changes, key, lines, room_for
-from plots.style import level, looks, outside_legend, swept, upright
-from simulator.results.units import title
+from plots.axes import place, swept, x_label
+from plots.caption import caption
+from plots.error_bars import whiskers
+from plots.layout import Told, finish
+from plots.lines_or_bars import apart, changes, halves, room_for
+from plots.page import Page
+from plots.style import Look, curves, looks
+from simulator.results.columns import CURVE
 
-_TOP = 1.08
+MEASURED, EXPECTED, BOUND = "resampling_per_draft", "tv_qhat", "rejection_bound"
 LABEL = "rejections per verified draft"
-SERIES = [
-    Series("resampling_per_draft", "measured"),
-    Series("rejection_bound", "bound", filled=False),
-]
+NOTE: Final = (
+    "Bound: TV(q, p) + dropped mass + covering bound, mean over drafts. It holds of TV(qhat, p), the exact "
+    "probability of a rejection, of each draft; the measured rate scatters about that and may lie above either. A "
+    "bound above 1 says nothing: it is drawn at 1."
+)
+_TOP = 1.05
+_SHADE = "#555555"
+_BESIDE = 2.5
+"""Points by which what is expected stands right of what was measured."""
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
-    """Bars in pairs, or curves where the axis changes the rate; None where nothing is drafted."""
-    drafted = summary[summary["resampling_per_draft"].notna() & summary["rejection_bound"].notna()]
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Rows, or a panel a curve where the axis changes the rate; None where nothing is drafted."""
+    if not {MEASURED, BOUND} <= set(summary.columns):
+        return None
+    drafted = summary[summary[MEASURED].notna() & summary[BOUND].notna()]
     if drafted.empty:
         return None
-    if axis is not None and any(changes(drafted, axis, one.column) for one in SERIES):
-        figure = Figure(figsize=(7.2, 4.0), layout="constrained")
-        ax = figure.add_subplot()
-        lines(ax, drafted, axis, SERIES, looks(summary))
-        swept(ax, axis, drafted[axis].tolist())
-        outside_legend(figure, ax)
-        ax.set_title(f"Resampling rate and its bound against {title(axis)}", loc="left")
-        upright(ax, "resampling_per_draft", [0.0], LABEL)
-        ax.set_ylim(0, min(_TOP, ax.get_ylim()[1]))
-        return figure
-    figure = Figure(figsize=room_for(drafted, 2), layout="constrained")
+    moving = axis is not None and any(changes(drafted, axis, name) for name in (MEASURED, BOUND))
+    if axis is not None and moving:
+        return _panels(drafted, axis, page) if pd.api.types.is_numeric_dtype(drafted[axis]) else None
+    figure = page.figure(*room_for(drafted, page, 2))
     ax = figure.add_subplot()
-    bars(ax, drafted, SERIES, looks(summary))
-    labels = ["measured, 95% interval over seeds", "bound on the mean: TV(q, p) + dropped mass + covering bound"]
-    key(figure, labels, columns=1)
-    ax.set_title(
-        "Resampling rate beside its bound" + (f" (the same at every {title(axis)})" if axis else ""), loc="left"
-    )
-    level(ax, "resampling_per_draft", LABEL)
-    _cut_at_one(ax)
+    _rows(ax, drafted, looks(drafted), page)
+    title = "Resampling rate beside its bound" + (f" (the same at every {page.axis(axis)})" if axis else "")
+    told = Told(title, caption(drafted, page, "lower", [NOTE], clock=False), page.metric(MEASURED, LABEL))
+    finish(figure, page, told, *_key(drafted))
     return figure
 
 
-def _cut_at_one(ax: Axes) -> None:
-    """Ends the axis a little above 1: a bound beyond it says nothing, so its bar is cut and its value written there."""
-    if ax.get_xlim()[1] <= _TOP:
-        return
+def expected(rows: pd.DataFrame) -> pd.Series[float]:
+    """TV(qhat, p) where it is the expected rate: of all but coupled schemes; nan elsewhere."""
+    if EXPECTED not in rows.columns:
+        return pd.Series(np.nan, index=rows.index)
+    coupled = rows["scheme.kind"] == "coupled"
+    if "scheme.acceptance.kind" in rows.columns:
+        coupled |= rows["scheme.acceptance.kind"] == "coupling"
+    return rows[EXPECTED].where(~coupled)
+
+
+def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], page: Page) -> None:
+    """A row a curve: the measured rate with its interval, TV(qhat, p), and the bound as a wide open bar."""
+    shown = [(name, rows.iloc[:1]) for name, rows in curves(drafted)]
+    for y, (name, row) in enumerate(shown):
+        bound, rate = float(row[BOUND].iloc[0]), row[MEASURED].to_numpy(dtype=float)
+        ax.barh(y, min(bound, 1.0), 0.66, color="white", edgecolor=look[name].colour, hatch="////", linewidth=1.0)
+        ax.errorbar(
+            rate, [y], xerr=whiskers(rate, halves(row, MEASURED), False), linestyle="", color="black", marker="o",
+            elinewidth=1.3,
+        )  # fmt: skip
+        ax.plot(expected(row), [y], linestyle="", marker="D", color="black", markerfacecolor="white")
+        if bound > 1:
+            text = ax.text(0.99, y, f"bound {bound:.3g}", ha="right", va="center", fontsize="small")
+            text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.0})
+    ax.set_yticks(range(len(shown)), [page.curve(name) for name, _ in shown])
+    ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.set_xlim(0, _TOP)
-    for bar in ax.patches:
-        if isinstance(bar, Rectangle) and bar.get_width() > _TOP:
-            where = bar.get_y() + bar.get_height() / 2
-            text = ax.text(0.985 * _TOP, where, f"{bar.get_width():.3g}", ha="right", va="center", fontsize=9)
-            text.set_bbox({"facecolor": "white", "linewidth": 0})
+    ax.grid(axis="y", visible=False)
+
+
+def _panels(drafted: pd.DataFrame, axis: str, page: Page) -> Figure:
+    look, shown = looks(drafted), curves(drafted)
+    across = min(2 if page.narrow else 3 if len(shown) <= 9 else 4, len(shown))
+    down = -(-len(shown) // across)
+    size = (0.9 + 2.5 * across, (1.25 if page.narrow else 1.9) * down)
+    figure = page.figure(*size)
+    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+    for spot, (ax, (name, rows)) in enumerate(zip(axes, shown, strict=False)):
+        _curve(ax, rows.sort_values(axis), axis, look[name])
+        ax.set_title(textwrap.fill(page.curve(name), 28), loc="left", fontsize="small")
+        if spot + across >= len(shown):
+            ax.xaxis.set_tick_params(labelbottom=True)
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    axes[0].set_ylim(0, _TOP)
+    swept(axes[0], axis, drafted[axis].tolist(), (float(figure.get_size_inches()[0]) - 0.8) / across)
+    text = caption(drafted, page, "lower", [NOTE], clock=False)
+    title = f"Resampling rate and its bound against {page.axis(axis)}"
+    told = Told(title, text, x_label(page, axis), page.metric(MEASURED, LABEL))
+    finish(figure, page, told, *_key(drafted))
+    return figure
+
+
+def _curve(ax: Axes, rows: pd.DataFrame, axis: str, look: Look) -> None:
+    x, rate = place(rows[axis]), rows[MEASURED].to_numpy(dtype=float)
+    bound = np.minimum(rows[BOUND].to_numpy(dtype=float), 1.0)
+    ax.fill_between(x, bound, 1.2, color=_SHADE, alpha=0.12, linewidth=0)
+    ax.plot(x, bound, color=_SHADE, linestyle="--", marker="", linewidth=1.2)
+    ax.errorbar(x, rate, yerr=whiskers(rate, halves(rows, MEASURED), False), color=look.colour, marker=look.marker,
+                elinewidth=1.0, label=rows[CURVE].iloc[0])  # fmt: skip
+    ax.plot(x, expected(rows), linestyle="", marker="D", markersize=3.2, color="black", markerfacecolor="white",
+            zorder=3, transform=apart(ax, _BESIDE))  # fmt: skip
+
+
+def _key(drafted: pd.DataFrame) -> tuple[list[Artist], list[str]]:
+    handles: list[Artist] = [
+        Line2D([], [], color="black", marker="o", linestyle="-"),
+        Line2D([], [], linestyle="--", color=_SHADE),
+    ]
+    labels = ["measured", "bound on TV(qhat, p), at most 1"]
+    if expected(drafted).notna().any():
+        handles.insert(1, Line2D([], [], linestyle="", marker="D", color="black", markerfacecolor="white"))
+        labels.insert(1, "TV(qhat, p), exact")
+    return handles, labels

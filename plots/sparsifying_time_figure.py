@@ -2,58 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
-
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from plots.lines_or_bars import Series, bars, lines, room_for
-from plots.style import Look, level, looks, outside_legend, swept, upright
+from plots.along_axis import Along, along
+from plots.axes import level, spans_far
+from plots.caption import caption
+from plots.display_names import curve_of, words_of
+from plots.layout import Told, finish
+from plots.lines_or_bars import Series, bars, reaches, room_for
+from plots.page import Page
+from plots.style import SCHEMES, looks
 from simulator.results.columns import CURVE
 
 METRIC = "sparsifying_over_softmax"
-DASHES: Final[tuple[object, ...]] = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
-"""Of a threshold that moves, after ever more tokens."""
 LABEL = "time per token / softmax"
+TITLE = "What choosing the kept tokens costs, in softmaxes"
+KIND = "scheme.kind"
+BELOW = "V, tokens in the vocabulary"
+NOTE = "Wall time, measured on one machine: two runs differ."
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """A curve a sparsifier, or a bar where nothing is swept; None without such times."""
     if METRIC not in summary.columns:
         return None
-    shown, look = summary.assign(**{CURVE: [_short(str(curve)) for curve in summary[CURVE]]}), _looks(summary)
-    figure = Figure(figsize=(7.2, 4.2) if axis is not None else room_for(shown), layout="constrained")
-    ax = figure.add_subplot()
-    ax.set_title("What choosing the kept tokens costs, in softmaxes", loc="left")
-    if axis is None:
-        bars(ax, shown, [Series(METRIC, "")], look)
-        level(ax, METRIC, LABEL)
+    shown = _by_sparsifier(summary)
+    series = [Series(METRIC, "")]
+    if axis is not None:
+        softmax = (Line2D([], [], color="#666666", linewidth=0.9, linestyle=(0, (4, 3))), "the softmax itself")
+        figure = along(
+            shown,
+            axis,
+            Along(TITLE, METRIC, LABEL, series, notes=[NOTE], key=[softmax], clock=False, below=BELOW),
+            page,
+        )
+        for ax in (ax for ax in figure.axes if ax.axison) if figure is not None else ():
+            ax.axhline(1.0, color="#666666", linewidth=0.9, linestyle=(0, (4, 3)))
         return figure
-    lines(ax, shown, axis, [Series(METRIC, "")], look)
-    ax.axhline(1.0, color="#666666", linewidth=0.9, linestyle=(0, (4, 3)), label="the softmax itself")
-    swept(ax, axis, shown[axis].tolist())
-    ax.set_xlabel("V, tokens in the vocabulary")
-    upright(ax, METRIC, shown[METRIC].tolist(), LABEL)
-    outside_legend(figure, ax)
+    figure = page.figure(*room_for(shown, page))
+    ax = figure.add_subplot()
+    means = shown[METRIC].tolist()
+    logarithmic = spans_far(means)
+    bars(ax, shown, series, looks(shown), page, logarithmic)
+    level(ax, METRIC, means, reaches(shown, [METRIC], logarithmic), logarithmic)
+    finish(figure, page, Told(TITLE, caption(shown, page, "lower", [NOTE], clock=False), LABEL))
     return figure
 
 
-def _looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """Colour and marker by sparsifier, dashes by length."""
-    names = list(dict.fromkeys(_short(str(curve)) for curve in summary[CURVE]))
-    kinds = looks(summary.assign(**{CURVE: [_short(str(curve)).split(",")[0] for curve in summary[CURVE]]}))
-    found: dict[str, Look] = {}
-    for name in names:
-        kind = name.split(",")[0]
-        shorter = sum(other.split(",")[0] == kind for other in found)
-        found[name] = replace(kinds[kind], dashes=DASHES[shorter % len(DASHES)])
-    return found
+def _by_sparsifier(summary: pd.DataFrame) -> pd.DataFrame:
+    """Curves named after their sparsifier, which lends them its look: `conformal after=16 tokens`."""
+    names = [_short(str(curve)) for curve in summary[CURVE]]
+    kinds = [words_of(name)[0] for name in names]
+    places = {kind: [*SCHEMES][place % len(SCHEMES)] for place, kind in enumerate(dict.fromkeys(kinds))}
+    lawful = summary.drop(columns=[name for name in ("lossy", "tv_output") if name in summary.columns])
+    return lawful.assign(**{CURVE: names, KIND: [places[kind] for kind in kinds]})
 
 
 def _short(curve: str) -> str:
-    """`composed sparsifier=conformal tokens=16.0` -> `conformal, 16 tokens`."""
-    words = dict(word.partition("=")[::2] for word in curve.split())
+    """`composed sparsifier=conformal tokens=16.0` -> `conformal after=16 tokens`."""
+    words = words_of(curve)[1]
     if "sparsifier" not in words:
         return curve
-    return words["sparsifier"] + (f", {float(words['tokens']):.0f} tokens" if "tokens" in words else "")
+    return curve_of(words["sparsifier"], {"after": f"{words.get('tokens', 'any number of').removesuffix('.0')} tokens"})

@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from plots.lines_or_bars import Series, bars, key, lines, room_for
-from plots.style import level, looks, swept, upright
-from simulator.results.units import title
+from plots.along_axis import Along, along
+from plots.axes import level, spans_far
+from plots.caption import caption, marks
+from plots.layout import Told, finish
+from plots.lines_or_bars import Series, bars, key, reaches, room_for
+from plots.page import Page
+from plots.style import looks
 
+METRIC = "latency_s"
+LABEL = "latency per output token"
 SERIES = [
     Series("latency_per_token_p50_s", "median"),
     Series("latency_per_token_p99_s", "99th percentile", filled=False),
 ]
 
 
-def draw(summary: pd.DataFrame, axis: str | None) -> Figure | None:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Two curves a scheme, or two bars where nothing is swept; None where nothing was answered."""
     names = [one.column for one in SERIES]
     if not set(names) <= set(summary.columns) or summary[names].isna().all(axis=None):
         return None
-    figure = Figure(figsize=(7.2, 4.4) if axis is not None else room_for(summary, 2), layout="constrained")
-    ax = figure.add_subplot()
     if axis is not None:
-        lines(ax, summary, axis, SERIES, looks(summary))
-        swept(ax, axis, summary[axis].tolist())
-        _name_each_curve_once(ax)
-        ax.set_title(f"Median and 99th percentile against {title(axis)}", loc="left")
-        upright(ax, "latency_s", summary[names].to_numpy(dtype=float).ravel().tolist(), "latency per output token")
-        return figure
-    bars(ax, summary, SERIES, looks(summary))
-    key(figure, [one.label for one in SERIES], columns=2)
-    ax.set_title("Median and 99th percentile over requests", loc="left")
-    level(ax, "latency_s", "latency per output token")
+        grey = "#777777"
+        lines = [
+            Line2D([], [], color=grey, marker="o"),
+            Line2D([], [], color=grey, marker="o", markerfacecolor="white", linestyle=":"),
+        ]
+        legend = [(line, one.label) for line, one in zip(lines, SERIES, strict=True)]
+        what = Along(
+            f"Median and 99th percentile over requests against {page.axis(axis)}", METRIC, LABEL, SERIES, key=legend
+        )
+        return along(summary, axis, what, page)
+    figure = page.figure(*room_for(summary, page, 2))
+    ax = figure.add_subplot()
+    means = summary[names].to_numpy(dtype=float).ravel().tolist()
+    logarithmic = spans_far(means)
+    bars(ax, summary, SERIES, looks(summary), page, logarithmic)
+    level(ax, METRIC, means, reaches(summary, names, logarithmic), logarithmic)
+    told = caption(summary, page, "lower", marks(summary))
+    finish(figure, page, Told("Median and 99th percentile over requests", told, LABEL), *key([s.label for s in SERIES]))
     return figure
-
-
-def _name_each_curve_once(ax: Axes) -> None:
-    """Leaves the medians in the legend, and says what the other curve of each is."""
-    handles, labels = ax.get_legend_handles_labels()
-    medians = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label.endswith(", median")]
-    note = "filled: median\nopen, dotted: 99th percentile"
-    ax.legend(
-        [handle for handle, _ in medians], [label.removesuffix(", median") for _, label in medians],
-        loc="upper left", bbox_to_anchor=(1.01, 1.0), title=note, borderaxespad=0.0, alignment="left",
-    )  # fmt: skip

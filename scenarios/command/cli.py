@@ -90,12 +90,24 @@ def _parser() -> Parser:
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
     _run_options(run)
-    plot = commands.add_parser("plot", help="draw a result directory again, without simulating")
-    plot.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
     compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
+    _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     _codec_commands(commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in"))
     return parser
+
+
+def _plot_options(plot: argparse.ArgumentParser) -> None:
+    add = plot.add_argument
+    add("folders", nargs="+", type=Path, metavar="DIR", help="a result directory; of several, curves in one figure")
+    add("--format", action="append", default=[], choices=("svg", "png", "pdf"), dest="formats",
+        help="of the files; may be given again (default: svg and png); for LaTeX: pdf, fonts embedded")  # fmt: skip
+    add("--width", type=_inches, metavar="INCHES", help="of each figure, such as 3.5, a column of a paper")
+    add("--labels", type=Path, metavar="FILE.yaml", help="your names of curves, schemes, fields, axes: `k_sqs: Ours`")
+    add("--figure", action="append", default=[], dest="figures", metavar="NAME", help="only this; may be given again")
+    add("--no-title", action="store_false", dest="titled", help="without the title")
+    add("--no-caption", action="store_false", dest="captioned", help="without the lines on pair, clock and seeds")
+    add("--out", type=Path, metavar="DIR", help="where figures go (default: DIR/figures)")
 
 
 def _codec_commands(codec: argparse.ArgumentParser) -> None:
@@ -192,6 +204,17 @@ def _share(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r}: a share such as 2% or 0.02") from None
 
 
+def _inches(text: str) -> float:
+    """A width that a figure can have."""
+    try:
+        width = float(text)
+    except ValueError:
+        width = 0.0
+    if not 2 <= width <= 40:
+        raise argparse.ArgumentTypeError(f"{text!r}: inches, from 2 to 40")
+    return width
+
+
 def _codec(options: argparse.Namespace) -> None:
     from scenarios.command import codec
     from simulator.cell.cell import load_imports
@@ -217,9 +240,13 @@ def _codec(options: argparse.Namespace) -> None:
 
 
 def _plot(options: argparse.Namespace) -> None:
-    from scenarios.command.drawing import redraw
+    from plots.page import Page
+    from scenarios.command.drawing import Asked, read_labels, redraw
 
-    for path in redraw(options.folder):
+    labels = read_labels(options.labels) if options.labels is not None else {}
+    page = Page(options.width, options.titled, options.captioned, labels)
+    asked = Asked(page, options.formats or Asked.formats, options.figures, options.out)
+    for path in redraw(options.folders, asked, lambda line: print(f"sqsim: {line}", file=sys.stderr)):
         print(path, flush=True)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import yaml
 
 import plots
 from kinds import ConfigError
+from plots.display_names import DIRECTORY, curve_of, words_of
+from plots.page import Page
 from scenarios.command.derived_axis import sources
-from simulator.results.columns import BEST, SETTING
+from simulator.results.columns import BEST, CURVE, SETTING
 from simulator.results.intervals import axis_of, with_curves
 
 if TYPE_CHECKING:
@@ -65,17 +68,91 @@ class Note:
         return any(column == name or column.startswith(f"{name}.") for name in self.hidden)
 
 
-def redraw(folder: Path) -> Iterator[Path]:
-    """Draws `folder`'s figures again; the files as they are written. Raises ConfigError where it holds no summary."""
+@dataclass(frozen=True)
+class Asked:
+    """What `sqsim plot` was asked for."""
+
+    page: Page = field(default_factory=Page)
+    formats: Sequence[str] = ("svg", "png")
+    figures: Sequence[str] = ()
+    """Those to draw; (): all that the scenario has."""
+    out: Path | None = None
+
+
+def redraw(folders: Sequence[Path], asked: Asked, warn: Callable[[str], None]) -> Iterator[Path]:
+    """Draws the figures of a result directory again, or those of several in one; the files as they are written.
+
+    Labels of what is not there, as in a file for a whole paper, are warned of. Raises ConfigError where a directory
+    holds no summary, several have no axis in common, or there is nothing to draw.
+    """
+    plots.check(asked.figures)
+    table, axis, figures = _together(folders) if len(folders) > 1 else _read(folders[0])
+    if unknown := _unknown(asked.page.labels, [*folders, *_names(folders)], table):
+        warn(f"labels of nothing in these figures: {', '.join(unknown)}")
+    within = folders[0] / "figures"
+    if len(folders) > 1:
+        within = within / f"with_{'_and_'.join(_names(folders)[1:])}"
+    wrote = False
     try:
-        for name, figure in figures_of(folder):
-            yield from plots.save(figure, folder / "figures", name)
+        for name, figure in drawn(table, axis, asked.figures or figures, asked.page):
+            wrote = True
+            yield from plots.save(figure, asked.out or within, name, asked.formats, asked.page)
     except KeyError as error:
-        raise ConfigError(f"{folder}: its summary lacks a column that a figure needs, {error.args[0]}") from None
+        raise ConfigError(f"{folders[0]}: its summary lacks a column that a figure needs, {error.args[0]}") from None
+    if not wrote:
+        raise ConfigError(f"{folders[0]}: its table has nothing for {', '.join(asked.figures or figures)}")
 
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
+    return drawn(*_read(folder))
+
+
+def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Draws `figures` of a summary with curves into `folder`."""
+    for name, figure in drawn(summary, axis, figures):
+        yield from plots.save(figure, folder, name)
+
+
+def drawn(
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], page: Page | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
+
+    Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
+    """
+    plots.check(figures)
+    chosen = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
+    for name in figures:
+        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page)
+        if figure is not None:
+            yield name, figure
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """The labels of a YAML file, {name in the tables: name in the figures}."""
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"labels = {path}: not a YAML file in UTF-8, {error}") from None
+    if not isinstance(given, dict):
+        raise ConfigError(f"labels = {path}: lines such as `k_sqs: Ours`, a name of the tables and one for the figures")
+    return {str(name): str(label) for name, label in given.items()}
+
+
+def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataFrame) -> list[str]:
+    """The labels of nothing that these figures name."""
+    curves = [str(curve) for curve in dict.fromkeys(table[CURVE])]
+    known = {*curves, *map(str, names), *map(str, table.columns)}
+    for scheme, fields in map(words_of, curves):
+        known |= {scheme, *fields, *fields.values()}
+    for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
+        known |= set(map(str, table[name].unique()))
+    return [label for label in labels if label not in known]
+
+
+def _read(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
+    """A result directory's summary with curves, their axis, and its figures."""
     path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
     if not path.is_file():
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
@@ -88,23 +165,38 @@ def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
         raise ConfigError(f"{path}: not a summary table")
     chosen = SETTING in summary.columns
     curved, axis = (summary, axis_of(summary, note.axis)) if chosen else note.curved(summary)
-    return drawn(curved, axis, note.figures)
+    return curved, axis, note.figures
 
 
-def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`."""
-    for name, figure in drawn(summary, axis, figures):
-        yield from plots.save(figure, folder, name)
+def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
+    """The summaries of several directories in one, their curves told apart by the directory's name."""
+    parts = []
+    for folder, name in zip(folders, _names(folders), strict=True):
+        table, axis, figures = _read(folder)
+        named = [curve_of(scheme, {DIRECTORY: name, **fields}) for scheme, fields in map(words_of, table[CURVE])]
+        parts.append((table.assign(**{CURVE: named}), axis, figures))
+    axes = [axis for _, axis, _ in parts]
+    if len(set(axes)) > 1:
+        told = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
+        raise ConfigError(f"one figure of several directories needs one axis; they have {told}")
+    table = pd.concat([part for part, _, _ in parts], ignore_index=True)
+    if SETTING in table.columns:
+        table[SETTING] = table[SETTING].fillna(BEST)
+    figures = [
+        name for name in dict.fromkeys(name for _, _, each in parts for name in each) if name not in plots.OF_ONE
+    ]
+    if not figures:
+        raise ConfigError(f"figures {', '.join(parts[0][2])}: each of one directory; give one")
+    return table, axes[0], figures
 
 
-def drawn(summary: pd.DataFrame, axis: str | None, figures: Sequence[str]) -> Iterator[tuple[str, Figure]]:
-    """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
-
-    Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
-    """
-    plots.check(figures)
-    chosen = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
-    for name in figures:
-        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis)
-        if figure is not None:
-            yield name, figure
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What tells the directories apart: as many of the last parts of their paths as that takes."""
+    paths = [folder.resolve() for folder in folders]
+    if len(set(paths)) < len(paths):
+        raise ConfigError(f"a directory is given twice: {', '.join(map(str, folders))}")
+    for depth in range(1, max(len(path.parts) for path in paths)):
+        names = ["_".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names

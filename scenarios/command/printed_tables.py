@@ -58,9 +58,9 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
         f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%\n"
         "and the station where most of them are at a time"
     )
-    table = heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+    borne = heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
     told = [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in reasons(summary, axis, objective)]
-    return "\n\n".join([table, *(["\n".join(told)] if told else [])])
+    return "\n\n".join([borne, *(["\n".join(told)] if told else [])])
 
 
 def _borne(row: pd.Series[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -11,17 +12,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 
 import plots
+from plots import breakdown_figure
+from plots.axes import place
 from plots.breakdown_figure import COLOURS
-from plots.style import SCHEMES, looks, place
+from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 
 Make = Callable[..., pd.DataFrame]
 AXIS = "uplink.rate.bps"
+BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
 
 
 def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS) -> Figure:
@@ -35,20 +40,37 @@ def curves_of(figure: Figure) -> dict[str, ErrorbarContainer]:
     return {str(c.get_label()): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
 
 
+def told(figure: Figure) -> list[str]:
+    """What is written around the axes: title, labels of axes, caption."""
+    return [text.get_text() for text in figure.texts]
+
+
 def bars_of(figure: Figure, panel: int = 0) -> list[BarContainer]:
     return [c for c in figure.axes[panel].containers if isinstance(c, BarContainer)]
 
 
-def test_the_latency_curves_are_the_means_with_their_half_widths(summary: Make) -> None:
-    table = summary()
-    curves = curves_of(drawn("latency", table))
-    assert list(curves) == ["cloud_only", "dense", "k_sqs", "c_sqs"]
-    for kind, container in curves.items():
-        rows = table[table["scheme.kind"] == kind]
-        line, caps, _ = container.lines
-        assert list(line.get_xdata()) == list(rows[AXIS])
-        np.testing.assert_allclose(line.get_ydata(), rows["latency_per_token_s"])
-        np.testing.assert_allclose(caps[1].get_ydata(), 1.1 * rows["latency_per_token_s"])
+FIVE = (*BITS, "s_q")
+
+
+def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_the_axis(summary: Make) -> None:
+    for rates, reach in (((1e3, 1e4, 1e6), (math.exp(-0.1), math.exp(0.1))), ((1e4, 1.2e4), (0.9, 1.1))):
+        table = summary(rates=rates, schemes=FIVE)
+        curves = curves_of(drawn("latency", table))
+        assert list(curves) == [*FIVE]
+        for kind, container in curves.items():
+            rows = table[table["scheme.kind"] == kind]
+            line, caps, _ = container.lines
+            assert list(line.get_xdata()) == list(rows[AXIS])
+            np.testing.assert_allclose(line.get_ydata(), rows["latency_per_token_s"])
+            for cap, times in zip(caps, reach, strict=True):
+                np.testing.assert_allclose(cap.get_ydata(), times * rows["latency_per_token_s"])
+
+
+def test_up_to_four_curves_have_bands_and_more_have_bars(summary: Make) -> None:
+    for schemes, banded in (([*BITS], True), ([*FIVE], False)):
+        (ax,) = drawn("latency", summary(schemes=schemes)).axes
+        assert len(ax.collections) == len(schemes)  # bands, or whiskers
+        assert all(isinstance(each, FillBetweenPolyCollection) == banded for each in ax.collections)
 
 
 def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(summary: Make) -> None:
@@ -58,14 +80,15 @@ def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(s
     low, high = ax.get_ylim()
     assert low < 0.9 * 0.03 and high > 1.1 * 0.53
     figure.canvas.draw()
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["1 kbit/s", "10 kbit/s", "100 kbit/s", "1 Mbit/s"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1k", "10k", "100k", "1M"]
+    assert "uplink rate (bit/s)" in told(figure)
     assert all(t.get_text().endswith("s") for t in ax.get_yticklabels())
 
 
 def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(summary: Make) -> None:
     table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
     figure = drawn("breakdown", table)
-    assert [ax.get_title() for ax in figure.axes] == [
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
         f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")
     ]
     for panel, rate in enumerate((1e3, 1e5, 1e7)):
@@ -82,14 +105,37 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_logarithmic_in
     others = table[~huge]["latency_per_token_s"].max()
     assert others < ax.get_xlim()[1] < 1.4 * others
     assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
-    assert [text.get_text() for text in ax.texts if "→" in text.get_text()] == ["1 ks →"]
-    assert drawn("bits", table, None).axes[0].get_xscale() == "log"
-    assert drawn("bits", summary(), None).axes[0].get_xscale() == "linear"
+    assert [text.get_text() for text in ax.texts if "→" in text.get_text()] == ["1,000 s →"]
 
 
-def test_every_part_of_the_breakdown_has_a_colour_of_its_own() -> None:
+def test_bars_have_a_foot_and_far_values_are_dots_on_a_logarithmic_axis(summary: Make) -> None:
+    table = summary(rates=(1e4,))
+    (ax,) = drawn("bits", table, None).axes
+    assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(drawn("bits", table, None))) == 1
+    table.loc[table["scheme.kind"] == "dense", "payload_bits_per_token"] = 1e6
+    (ax,) = drawn("bits", table, None).axes
+    assert ax.get_xscale() == "log" and not ax.patches
+    dots = [float(each.lines[0].get_xdata()[0]) for each in ax.containers if isinstance(each, ErrorbarContainer)]
+    assert dots == [1e6, 100.0, 150.0]
+
+
+def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_colours() -> None:
     assert sorted(COLOURS) == sorted(BREAKDOWN)
-    assert len(set(COLOURS.values())) == len(COLOURS)
+    assert len({colour for colour, _, _ in COLOURS.values()}) == len(COLOURS)
+    grey = {
+        name: 0.2126 * r + 0.7152 * g + 0.0722 * b for name, (c, _, _) in COLOURS.items() for r, g, b in [to_rgb(c)]
+    }
+    for (one, (_, hatch, _)), (other, (_, second, _)) in itertools.combinations(COLOURS.items(), 2):
+        assert set(hatch) != set(second) or abs(grey[one] - grey[other]) > 0.08, (one, other)
+
+
+def test_a_state_without_a_colour_is_drawn_all_the_same(summary: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breakdown_figure, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
+    table = summary(rates=(1e4,)).assign(thinking_s=0.05)
+    widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(drawn("breakdown", table, None))], axis=0)
+    np.testing.assert_allclose(widths, table["latency_per_token_s"] + 0.05)
+    (legend,) = drawn("breakdown", table, None).legends
+    assert "thinking" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(summary: Make) -> None:
@@ -101,18 +147,40 @@ def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(s
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [300, 400, 500, 600])
 
 
-def test_resampling_stands_beside_its_bound_for_every_scheme_that_drafts(summary: Make) -> None:
-    figure = drawn("resampling", summary())
-    assert [bar.get_width() for group in bars_of(figure) for bar in group] == [0.2] * 3 + [0.3] * 3
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["dense", "k_sqs", "c_sqs"]
+def rates_of(figure: Figure) -> dict[str, list[float]]:
+    """What the rows of a resampling figure show: bars, dots, diamonds."""
+    (ax,) = figure.axes
+    dots = [each.lines[0] for each in ax.containers if isinstance(each, ErrorbarContainer)]
+    diamonds = [line for line in ax.lines if line.get_marker() == "D"]
+    return {
+        "bound": [bar.get_width() for group in bars_of(figure) for bar in group],
+        "measured": [float(line.get_xdata()[0]) for line in dots],
+        "expected": [float(line.get_xdata()[0]) for line in diamonds],
+    }
 
 
-def test_a_bound_above_one_is_cut_and_its_value_written(summary: Make) -> None:
-    table = summary()
-    table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 2.91
-    (ax,) = drawn("resampling", table).axes
-    assert ax.get_xlim()[1] < 1.2 and [text.get_text() for text in ax.texts] == ["2.91"]
-    assert not drawn("resampling", summary()).axes[0].texts
+def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_scheme_that_drafts(summary: Make) -> None:
+    figure = drawn("resampling", summary().assign(tv_qhat=0.25))
+    assert rates_of(figure) == {"bound": [0.3] * 3, "measured": [0.2] * 3, "expected": [0.25] * 3}
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["dense lattice (Q-S)", "K-SQS", "C-SQS"]
+
+
+def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written(summary: Make) -> None:
+    table = summary().assign(tv_qhat=0.25)
+    table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 123.4
+    figure = drawn("resampling", table)
+    assert rates_of(figure)["bound"] == [1.0, 0.3, 0.3]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["bound 123"]
+    assert any("above 1 says nothing" in line.replace("\n", " ") for line in told(figure))
+    table["rejection_bound"] *= np.log10(table[AXIS])  # now it moves: a panel a curve
+    for ax in drawn("resampling", table).axes:
+        (bound,) = [line for line in ax.lines if line.get_linestyle() == "--"]
+        assert np.max(bound.get_ydata()) <= 1.0
+
+
+def test_of_coupled_schemes_tv_is_not_the_expected_rate_and_is_left_out(summary: Make) -> None:
+    figure = drawn("resampling", summary(schemes=["dense", "coupled"]).assign(tv_qhat=0.25))
+    np.testing.assert_array_equal(rates_of(figure)["expected"], [0.25, np.nan])
 
 
 def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks(summary: Make) -> None:
@@ -151,11 +219,13 @@ def test_tails_are_the_median_and_the_99th_percentile(summary: Make) -> None:
 
 def test_capacity_is_drawn_as_found_with_open_markers_where_more_were_not_tried(summary: Make) -> None:
     table = summary()
-    (ax,) = drawn("capacity", table).axes
-    lines = {line.get_label(): line for line in ax.lines}
-    np.testing.assert_allclose(lines["dense"].get_ydata(), table[table["scheme.kind"] == "dense"]["capacity"])
-    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white" and len(line.get_ydata())]
-    assert len(hollow) == 1 and list(hollow[0].get_ydata()) == list(table[table["scheme.kind"] == "dense"]["capacity"])
+    figure = drawn("capacity", table)
+    rows = table[table["scheme.kind"] == "dense"]
+    np.testing.assert_allclose(curves_of(figure)["dense"].lines[0].get_ydata(), rows["capacity"])
+    (ax,) = figure.axes
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+    assert [list(line.get_ydata()) for line in hollow] == [list(rows["capacity"])]
+    assert any("Higher is better" in line for line in told(figure))
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
 
 
@@ -170,7 +240,16 @@ def test_any_numeric_axis_will_do(axis: str, summary: Make) -> None:
         assert drawn(name, table, axis).axes
     assert set(GENERAL) <= set(plots.FIGURES)
     (ax,) = drawn("latency", table, axis).axes
-    assert ax.get_xscale() == "linear" and ax.get_xlabel() and ax.get_xlim()[0] <= 0 <= 1 <= ax.get_xlim()[1]
+    assert ax.get_xscale() == "linear" and ax.get_xlim()[0] <= 0 <= 1 <= ax.get_xlim()[1]
+
+
+def test_curves_need_an_axis_of_numbers_and_bars_do_not(summary: Make) -> None:
+    table = summary().assign(**{AXIS: [f"link {rate:g}" for rate in summary()[AXIS]]})
+    for name in ("latency", "tails", "pairs", "capacity"):
+        assert plots.draw(name, table, AXIS) is None, name
+    for name in ("bits", "resampling", "breakdown"):
+        assert drawn(name, table)
+    assert plots.draw("bits", table.assign(payload_bits_per_token=range(1, 17)), AXIS) is None
 
 
 def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) -> None:
@@ -179,7 +258,7 @@ def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) ->
     assert figure.axes[0].get_xticklabels()[-1].get_text() == "∞"
     figure = drawn("latency", summary(rates=(3e4, 1e5, 3e6, math.inf)))
     figure.canvas.draw()
-    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["10 kbit/s", "100 kbit/s", "1 Mbit/s", "∞"]
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["30k", "100k", "3M", "∞"]
     assert place([1e3, math.inf, 1e5])[1] > 1e5
 
 
@@ -198,7 +277,7 @@ def test_one_seed_draws_without_intervals(summary: Make) -> None:
 
 
 def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> None:
-    for name in GENERAL:
+    for name in ("latency", "breakdown"):
         first = plots.save(drawn(name, summary()), tmp_path / "a", name)
         second = plots.save(drawn(name, summary()), tmp_path / "b", name)
         assert [path.suffix for path in first] == [".svg", ".png"]
@@ -215,11 +294,11 @@ def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_m
     missing = table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())]
     figure = drawn("breakdown", missing)
     names = [t.get_text() for t in figure.axes[0].get_yticklabels()]
-    assert names == ["cloud_only", "dense", "k_sqs", "c_sqs"]
+    assert names == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
     for panel, rate in enumerate((table[AXIS].min(), table[AXIS].max())):
         at = panel if panel == 0 else len(figure.axes) - 1
         widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(figure, at)], axis=0)
-        expected = table[table[AXIS] == rate].set_index("curve")["latency_per_token_s"].reindex(names).to_numpy().copy()
+        expected = table[table[AXIS] == rate]["latency_per_token_s"].to_numpy().copy()
         expected[1] *= panel == 0
         np.testing.assert_allclose(widths, expected)
     assert [t.get_text() for t in figure.axes[-1].texts][1] == "none"

@@ -50,9 +50,12 @@ def test_the_bound_is_stacked_from_its_terms_beside_rate_and_expectation() -> No
 
 def test_a_bound_above_1_is_cut_and_its_value_written() -> None:
     figure = drawn("positions", positions(), "position")
-    assert [panel.get_title(loc="left") for panel in figure.axes] == ["k_sqs", "dense"]
+    assert [panel.get_title(loc="left") for panel in figure.axes] == ["K-SQS", "dense lattice (Q-S)"]
     texts = [[text.get_text() for text in panel.texts] for panel in figure.axes]
     assert texts == [[], ["120", "120"]] and figure.axes[1].get_ylim()[1] < 1.5
+    bars = [bar for each in figure.axes[1].containers if isinstance(each, BarContainer) for bar in each]
+    assert max(bar.get_y() + bar.get_height() for bar in bars) == 1.0
+    assert any("bound says nothing" in text.get_text().replace("\n", " ") for text in figure.texts)
 
 
 def convergence(seeds: int = 3) -> pd.DataFrame:
@@ -76,7 +79,7 @@ def convergence(seeds: int = 3) -> pd.DataFrame:
 def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it_began() -> None:
     table = convergence()
     figure = drawn("convergence", table, "tokens")
-    titles = ["eta = 0.01, beta_1 = 0.1", "eta = 0.01, beta_1 = 0.01", "eta = 0.01, beta_1 = 0.1, accepted_only"]
+    titles = [rf"$\eta$ = 0.01, $\beta_1$ = {rest}" for rest in ("0.1", "0.01", "0.1, accepted only")]
     assert [panel.get_title(loc="left") for panel in figure.axes] == titles
     bounded = table[table["papers_bound"].notna()].groupby("curve", sort=False)
     for panel, (_, rows) in zip(figure.axes, bounded, strict=True):
@@ -91,16 +94,17 @@ def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it
         assert "target" in lines
 
 
-NAMES = ["top_k", "conformal, 16 tokens", "conformal, 4096 tokens"]
+LONG = ["top-K, after any number of tokens", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
 
 
 def test_an_interval_over_two_seeds_is_left_out() -> None:
-    for seeds, share in ((2, 0.0), (3, 0.1)):
+    for seeds, times in ((2, math.nan), (3, math.exp(0.1))):
         table = convergence(seeds)
-        panel = drawn("convergence", table, "tokens").axes[0]
-        (measured,) = [each for each in panel.containers if isinstance(each, ErrorbarContainer)]
+        figure = drawn("convergence", table, "tokens")
+        (measured,) = [each for each in figure.axes[0].containers if isinstance(each, ErrorbarContainer)]
         mean, upper = (np.asarray(line.get_ydata(), dtype=float) for line in (measured.lines[0], measured.lines[1][1]))
-        np.testing.assert_allclose(upper, (1 + share) * mean)
+        np.testing.assert_allclose(upper, times * mean)
+        assert any("95% intervals" in text.get_text() for text in figure.texts) == (seeds > 2)
 
 
 def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
@@ -114,10 +118,11 @@ def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
         )
         for size in (1_000, 100_000)
     )
-    (ax,) = drawn("sparsifying_time", table, "models.pair.size").axes
-    assert ax.get_legend_handles_labels()[1] == ["the softmax itself", *NAMES]
+    figure = drawn("sparsifying_time", table, "models.pair.size")
+    (ax,), (legend,) = figure.axes, figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*LONG, "the softmax itself"]
     (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
-    assert [text.get_text() for text in still.get_yticklabels()] == NAMES
+    assert [text.get_text() for text in still.get_yticklabels()] == LONG
     curves = [each for each in ax.containers if isinstance(each, ErrorbarContainer)]
     assert [list(each.lines[0].get_ydata()) for each in curves] == [[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]
     top_k, early, late = (each.lines[0] for each in curves)

@@ -12,6 +12,7 @@ import plots
 
 TEMPERATURE, KIND, STEP = "models.temperature", "scheme.sparsifier.kind", "scheme.sparsifier.step"
 BITS, REJECTED = "coded_bits_per_draft", "tv_qhat"
+MOVING = [rf"conformal threshold, $\eta$ = {step}" for step in (0.001, 0.01)]
 FAMILIES = {("threshold", np.nan): 1.0, ("top_k", np.nan): 1.2, ("conformal", 1e-3): 1.0, ("conformal", 1e-2): 1.1}
 
 
@@ -36,22 +37,22 @@ def drawn(name: str, table: pd.DataFrame, axis: str | None = None) -> Figure:
 
 def test_each_family_is_a_curve_by_bits_in_a_panel_of_each_temperature() -> None:
     figure = drawn("tradeoff", families(), TEMPERATURE)
-    assert [ax.get_title() for ax in figure.axes] == ["temperature 0.5", "temperature 1", "", ""]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["temperature 0.5", "temperature 1", "", ""]
     upper, lower = figure.axes[0], figure.axes[2]
     lines = {str(line.get_label()): line for line in upper.lines}
-    assert list(lines) == ["threshold", "top_k", "conformal eta=0.001", "conformal eta=0.01"]
-    np.testing.assert_allclose(lines["top_k"].get_xydata(), [[20, 0.6], [40, 0.3], [80, 0.15]])
+    assert list(lines) == ["fixed threshold", "top-K", *MOVING]
+    np.testing.assert_allclose(lines["top-K"].get_xydata(), [[20, 0.6], [40, 0.3], [80, 0.15]])
     gaps = {str(line.get_label()): line.get_ydata() for line in lower.lines}
-    np.testing.assert_allclose(gaps["top_k"], [0.2, 0.2, 0.2])
-    np.testing.assert_allclose(gaps["threshold"], 0.0, atol=1e-12)
-    np.testing.assert_allclose(gaps["conformal eta=0.01"], 0.1)
+    np.testing.assert_allclose(gaps["top-K"], [0.2, 0.2, 0.2])
+    np.testing.assert_allclose(gaps["fixed threshold"], 0.0, atol=1e-12)
+    np.testing.assert_allclose(gaps[MOVING[1]], 0.1)
 
 
 def test_kinds_differ_in_colour_and_marker_and_families_of_one_kind_in_their_dashes() -> None:
     lines = {str(line.get_label()): line for line in drawn("tradeoff", families(), TEMPERATURE).axes[0].lines}
     looks = {name: (to_hex(line.get_color()), line.get_marker()) for name, line in lines.items()}
-    assert looks["conformal eta=0.001"] == looks["conformal eta=0.01"] and len(set(looks.values())) == 3
-    assert lines["conformal eta=0.001"].get_linestyle() != lines["conformal eta=0.01"].get_linestyle()
+    assert looks[MOVING[0]] == looks[MOVING[1]] and len(set(looks.values())) == 3
+    assert lines[MOVING[0]].get_linestyle() != lines[MOVING[1]].get_linestyle()
 
 
 def test_without_an_axis_or_these_columns_there_is_no_tradeoff_figure() -> None:
@@ -76,7 +77,7 @@ def lattices() -> pd.DataFrame:
 
 def test_each_setting_is_a_point_filled_where_it_is_on_the_front_which_is_drawn() -> None:
     figure = drawn("pareto", lattices())
-    assert [ax.get_title() for ax in figure.axes] == ["V = 1,024", "V = 49,152"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["V = 1,024", "V = 49,152"]
     for ax, (_, rows) in zip(figure.axes, lattices().groupby("vocabulary"), strict=True):
         front, *points = ax.lines
         kept = rows[rows["front"]].sort_values(BITS)
@@ -91,7 +92,7 @@ def test_markers_tell_quantizers_apart_without_colour_and_dense_packets_from_spa
     figure = drawn("pareto", lattices())
     (legend,) = figure.legends
     labels = [text.get_text() for text in legend.get_texts()]
-    assert labels == ["lattice", "dual", "cubic", "halves", "dense lattice", "front (filled)"]
+    assert labels == ["lattice", "dual lattice", "cubic lattice", "fp16", "dense lattice", "front"]
     markers = [handle.get_marker() for handle in legend.legend_handles[:-1]]
     assert len(set(markers)) == len(markers)
 

@@ -37,4 +37,4 @@ def test_the_page_has_each_figure_as_text_and_each_finding(tmp_path: Path, monke
     assert figures == ["codes-bits.svg", "codes-latency.svg"] and all(f"]({name})" in page for name in figures)
     for name in figures:
         text = (tmp_path / "home" / name).read_text()
-        assert len(text) < 40_000 and "<text" in text and "k_sqs" in text and "<dc:date>" not in text
+        assert len(text) < 40_000 and "<text" in text and "K-SQS" in text and "<dc:date>" not in text

@@ -1,0 +1,184 @@
+"""Curves along the swept axis: up to seven in a panel, those that would squeeze the others in a panel of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from plots.axes import place, spans_far, swept, upright, x_label
+from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
+from plots.facets import SCHEME, panels, split
+from plots.layout import Told, finish
+from plots.lines_or_bars import Hollow, Series, curve_handles, hollow_mark, lines, reaches
+from plots.page import Page
+from plots.style import Look, curves, looks
+from simulator.results.columns import CURVE, FIXED, SETTING
+
+Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]
+"""As `facets.panels` makes them."""
+_DOTTED: Final = (0, (1, 1.2))
+OWN_SCALE: Final = "Upper panel: what would squeeze the others, on a scale of its own."
+
+
+@dataclass(frozen=True)
+class Along:
+    """What curves show: `series` of `metric`'s unit, labelled `label`; `key` is more of the legend."""
+
+    title: str
+    metric: str
+    label: str
+    series: Sequence[Series]
+    better: Better = "lower"
+    notes: Sequence[str] = ()
+    key: Sequence[tuple[Artist, str]] = ()
+    clock: bool = True
+    hollow: Hollow = unanswered
+    open_label: str = UNANSWERED
+    """What hollow points say."""
+    below: str = ""
+    """In place of the axis's own name."""
+
+    @property
+    def columns(self) -> list[str]:
+        return [one.column for one in self.series]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The curves, those that are there to compare with, and how each is drawn."""
+
+    best: pd.DataFrame
+    fixed: pd.DataFrame
+    look: dict[str, Look]
+
+    @classmethod
+    def of(cls, summary: pd.DataFrame, axis: str, columns: Sequence[str]) -> _Shown:
+        given = summary[summary[[*columns, axis]].notna().all(axis=1)]
+        apart = given[SETTING] == FIXED if SETTING in given else pd.Series(False, index=given.index)
+        best = given[~apart] if not apart.all() else given
+        fixed = given[apart] if not apart.all() else given.iloc[:0]
+        return cls(best, fixed.assign(**{CURVE: _chosen_from(fixed, best)}), looks(best) if len(best) else {})
+
+    def share_looks(self, facets: Facets) -> None:
+        """Curves of one name in several panels look alike."""
+        first: dict[str, str] = {}
+        for name, rest in (pair for _, members in facets for pair in members.items()):
+            self.look[name] = self.look[first.setdefault(rest, name)]
+
+
+def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure | None:
+    """Curves of the means with 95% intervals; means alone, dotted, of a setting that is there to compare with. None
+    where there are none, or the axis is of names."""
+    if not pd.api.types.is_numeric_dtype(summary[axis]):
+        return None
+    shown = _Shown.of(summary, axis, what.columns)
+    if shown.best.empty:
+        return None
+    names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
+    facets = panels(names)
+    shown.share_looks(facets)
+    groups = split(_highest(shown, what.columns))
+    figure, axes = _grid(page, len(facets), len(groups))
+    for row, group in enumerate(groups):
+        logarithmic = _logarithmic(shown, group, what.columns)
+        for ax, (_, members) in zip(axes[row], facets, strict=True):
+            _panel(ax, shown, [name for name in members if name in group], axis, what, logarithmic)
+            _scale(ax, shown, group, what, logarithmic)
+    for column, (fields, _) in enumerate(facets):
+        axes[0][column].set_title(_panel_title(fields, page) if fields else "", loc="left")
+        wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
+        swept(axes[0][column], axis, shown.best[axis].tolist(), wide / page.across(3, len(facets)))
+    handles, labels = _legend(shown, facets, axis, what, page)
+    notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best)]
+    if len(shown.fixed):
+        notes.append(
+            f"Lines with marks: each scheme's best setting at each {page.axis(axis)}; dotted: one setting for all."
+        )
+    for _, members in facets:
+        together = shown.best[shown.best[CURVE].isin(list(members))]
+        notes += coinciding(together, axis, what.columns[0], page)
+    text = caption(shown.best, page, what.better, notes, clock=what.clock)
+    told = Told(what.title, text, what.below or x_label(page, axis), page.metric(what.columns[0], what.label))
+    finish(figure, page, told, handles, labels)
+    return figure
+
+
+def _grid(page: Page, facets: int, groups: int) -> tuple[Figure, list[list[Axes]]]:
+    """Axes by group and facet; facets in rows of three, or of one on a narrow page, the groups of each below each
+    other."""
+    across = page.across(3, facets)
+    down = -(-facets // across)
+    height = (2.1 if page.narrow else 3.6) if facets == 1 else (1.4 if page.narrow else 2.3)
+    figure = page.figure(7.2 if facets == 1 else 1.2 + 2.9 * across, down * height * (1.35 if groups > 1 else 1.0))
+    ratios = [1.0, 1.9] if groups > 1 else [1.0]
+    grid = figure.subplots(down * groups, across, squeeze=False, sharex=True, height_ratios=ratios * down)
+    axes = [[grid[at // across * groups + row][at % across] for at in range(facets)] for row in range(groups)]
+    for unused in range(facets, down * across):
+        for row in range(groups):
+            grid[(down - 1) * groups + row][unused % across].set_axis_off()
+        axes[-1][unused - across].xaxis.set_tick_params(labelbottom=True)
+    for inner in (facet for facet in range(facets) if facet % across):
+        for panels_in_row in axes:
+            panels_in_row[inner].tick_params(labelleft=False)
+    return figure, axes
+
+
+def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along, logarithmic: bool) -> None:
+    lines(ax, shown.best[shown.best[CURVE].isin(names)], axis, what.series, shown.look, logarithmic, what.hollow)
+    for curve, rows in curves(shown.fixed[shown.fixed[CURVE].isin(names)]):
+        ordered = rows.sort_values(axis)
+        ax.plot(place(ordered[axis]), ordered[what.columns[0]], color=shown.look[curve].colour, linestyle=_DOTTED,
+                linewidth=1.0, zorder=1)  # fmt: skip
+
+
+def _scale(ax: Axes, shown: _Shown, group: Sequence[str], what: Along, logarithmic: bool) -> None:
+    rows = shown.best[shown.best[CURVE].isin(group)]
+    upright(ax, what.metric, _means(shown, group, what.columns), reaches(rows, what.columns, logarithmic), logarithmic)
+
+
+def _logarithmic(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> bool:
+    return spans_far(_means(shown, group, columns))
+
+
+def _means(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> list[float]:
+    best, fixed = (part[part[CURVE].isin(group)] for part in (shown.best, shown.fixed))
+    return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
+
+
+def _highest(shown: _Shown, columns: Sequence[str]) -> Mapping[str, float]:
+    return {name: max(_means(shown, [name], columns)) for name, _ in curves(shown.best)}
+
+
+def _chosen_from(fixed: pd.DataFrame, best: pd.DataFrame) -> list[str]:
+    """The curve that each row of a fixed setting is to be compared with: its name less what was not chosen."""
+    names = [str(name) for name in dict.fromkeys(best[CURVE])]
+    return [
+        max((n for n in names if f"{name} ".startswith(f"{n} ")), key=len, default=str(name)) for name in fixed[CURVE]
+    ]
+
+
+def _panel_title(fields: Mapping[str, str], page: Page) -> str:
+    told = [
+        page.curve(value) if name == SCHEME else page.setting(name, value) for name, value in fields.items() if value
+    ]
+    return ", ".join(told) or f"without {' and '.join(page.axis(name) for name in fields)}"
+
+
+def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -> tuple[list[Artist], list[str]]:
+    """Curves of one name in several panels have one entry."""
+    look = {rest: shown.look[name] for _, members in facets for name, rest in members.items()}
+    handles, labels = curve_handles(look, list(look), page)
+    extra = [*what.key]
+    if len(shown.fixed):
+        dotted = Line2D([], [], color="#777777", linestyle=_DOTTED, linewidth=1.0)
+        extra.append((dotted, "one setting for all"))
+    if what.hollow(shown.best).any():
+        extra.append((hollow_mark(), what.open_label))
+    return [*handles, *(handle for handle, _ in extra)], [*labels, *(label for _, label in extra)]

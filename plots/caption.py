@@ -1,0 +1,100 @@
+"""What stands below a figure: notes on what is drawn, then whose numbers they are and which way is better.
+
+All of it is read off the summary: pair, clock, seeds, what was lossy, what was not answered, which curves coincide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from plots.page import Page
+from plots.style import curves, lossy_curves
+from simulator.results.columns import CI_SUFFIX
+
+Better = Literal["lower", "higher", ""]
+LOSSY: Final = "(lossy): its text does not follow the verifier's law."
+UNANSWERED: Final = "not all answered"
+LEFT_OUT: Final = "Requests that were not answered are left out of the numbers."
+_MANY: Final = 3
+"""So many pairs or curves are named one by one."""
+
+
+def caption(
+    summary: pd.DataFrame,
+    page: Page,
+    better: Better,
+    notes: Sequence[str] = (),
+    *,
+    clock: bool = True,
+    intervals: bool = True,
+) -> str:
+    """The notes and one line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
+    parts = [_pairs(summary, page), *([_clock(summary, page)] if clock else []), _seeds(summary, intervals)]
+    told = ". ".join(part for part in parts if part) + "."
+    return "\n".join([*notes, told + (f" {better.capitalize()} is better." if better else "")])
+
+
+def unanswered(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows lost requests to a deadline or a departure."""
+    return rows["answered"] < 1 - 1e-12 if "answered" in rows.columns else pd.Series(False, index=rows.index)
+
+
+def marks(summary: pd.DataFrame) -> list[str]:
+    """What the marks of lossy curves and of unanswered requests stand for, where there are any."""
+    lossy, lost = bool(lossy_curves(summary)), bool(unanswered(summary).any())
+    return [*([LOSSY] if lossy else []), *([LEFT_OUT] if lost else [])]
+
+
+def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> list[str]:
+    """Says which curves hide others because all their values are equal."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for curve, rows in curves(summary[summary[metric].notna()]):
+        ordered = rows.sort_values(axis)
+        values = [float(f"{value:.9g}") for value in ordered[metric]]
+        groups.setdefault((*ordered[axis], *values), []).append(page.curve(curve))
+    return [f"Equal everywhere: {' and '.join(names)}." for names in groups.values() if len(names) > 1]
+
+
+def _pairs(summary: pd.DataFrame, page: Page) -> str:
+    if "models.pair.kind" not in summary.columns:
+        return ""
+    kinds = [page.word(kind) for kind in dict.fromkeys(summary["models.pair.kind"])]
+    return f"Pair{'s' if len(kinds) > 1 else ''} {', '.join(kinds)}"
+
+
+def _clock(summary: pd.DataFrame, page: Page) -> str:
+    ends = [(way, _computes(summary, part, page)) for way, part in (("drafts", "edge"), ("verifies", "cloud"))]
+    told = [f"{who} {way}" for way, who in ends if who]
+    return f"Clock: {', '.join(told)}" if told else ""
+
+
+def _computes(summary: pd.DataFrame, part: str, page: Page) -> str:
+    """`OPT-13B on A100`, or the kind of clock with its parameters."""
+    prefix = f"{part}.latency."
+    if f"{prefix}kind" not in summary.columns:
+        return ""
+    names = [f"{prefix}size.name", f"{prefix}device.name"]
+    rows = summary[[name for name in (f"{prefix}kind", *names) if name in summary.columns]].drop_duplicates()
+    if len(rows) > _MANY:
+        return f"{len(rows)} clocks"
+    told = []
+    for _, row in rows.iterrows():
+        size, device = (row.get(name) for name in names)
+        told.append(page.word(row.iloc[0]) if pd.isna(size) else f"{page.word(size)} on {page.word(device)}")
+    return " or ".join(told)
+
+
+def _seeds(summary: pd.DataFrame, intervals: bool) -> str:
+    seeds = sorted({int(n) for n in summary["n"].dropna()}) if "n" in summary.columns else []
+    if not seeds:
+        return ""
+    if seeds == [1]:
+        return "One seed, no intervals"
+    number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    halves = summary[[name for name in summary.columns if name.endswith(CI_SUFFIX)]].to_numpy(dtype=np.float64)
+    drawn = intervals and (np.nan_to_num(halves) > 0).any()
+    return ("Means and 95% intervals" if drawn else "Means") + f" over {number} seeds"

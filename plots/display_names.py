@@ -1,0 +1,114 @@
+"""What figures call things: the one table of display names, and how a curve's name is told in them.
+
+A curve is named by the tables as `k_sqs k=16 loss=bernoulli`; a figure says `K-SQS, K = 16, loss independent`. A user's
+own labels come first: of a whole curve, of a scheme, of a word, of a field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from simulator.results.units import quantity, title
+
+NAMES: Final[dict[str, str]] = {
+    # schemes, by the papers that brought them
+    "k_sqs": "K-SQS",
+    "c_sqs": "C-SQS",
+    "dense": "dense lattice (Q-S)",
+    "s_q": "S-Q",
+    "dssd": "DSSD",
+    "half_dense": "dense fp16",
+    "half_top_k": "top-K fp16 (TK-SLT)",
+    "coupled": "coupled, ids only",
+    "cloud_only": "cloud only",
+    "edge_only": "edge only",
+    "colocated": "both in the cloud",
+    "composed": "composed",
+    # sparsifiers, quantizers, codes
+    "all": "all of V",
+    "top_k": "top-K",
+    "top_p": "top-p",
+    "min_p": "min-p",
+    "threshold": "fixed threshold",
+    "conformal": "conformal threshold",
+    "entropy_k": "K by entropy",
+    "running_quantile": "running quantile",
+    "halves": "fp16",
+    "dual": "dual lattice",
+    "cubic": "cubic lattice",
+    "logarithmic": "logarithms",
+    # links and clouds
+    "bernoulli": "independent",
+    "gilbert_elliott": "in bursts",
+    "none": "none",
+    # models and machines of the clock
+    "sotu": "sotu",
+    "smollm2": "SmolLM2",
+    "opt_125m": "OPT-125M",
+    "opt_13b": "OPT-13B",
+    "jetson_orin_nano_8gb": "Jetson Orin Nano",
+    "a100_80gb_sxm": "A100",
+}
+"""Kinds and names as figures write them; any other loses its underscores."""
+FIELDS: Final[dict[str, str]] = {
+    "k": "K",
+    "K": "K",
+    "max_drafts": "L",
+    "L": "L",
+    "resolution": r"$\ell$",
+    "ell": r"$\ell$",
+    "initial": r"$\beta_1$",
+    "beta_1": r"$\beta_1$",
+    "beta": r"$\beta$",
+    "step": r"$\eta$",
+    "eta": r"$\eta$",
+    "target": r"$\alpha$",
+    "alpha": r"$\alpha$",
+    "budget_bits": "B",
+}
+"""Fields that the papers write as a symbol."""
+DIRECTORY: Final = "from"
+"""The word that tells the curves of several result directories apart."""
+_WORDS = re.compile(r" (?=[A-Za-z_][A-Za-z_0-9]*=)")
+
+
+def words_of(curve: str) -> tuple[str, dict[str, str]]:
+    """Scheme and {field: value} of a curve's name; a value may hold blanks."""
+    scheme, *fields = _WORDS.split(curve)
+    return scheme, {name: value for name, _, value in (word.partition("=") for word in fields)}
+
+
+def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
+    """The name that `words_of` reads."""
+    return " ".join([scheme, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def shown_curve(curve: str, own: Mapping[str, str]) -> str:
+    """A curve as figures name it."""
+    if curve in own:
+        return own[curve]
+    scheme, fields = words_of(curve)
+    return ", ".join([shown_word(scheme, own), *(shown_field(name, value, own) for name, value in fields.items())])
+
+
+def shown_word(word: str, own: Mapping[str, str]) -> str:
+    """A kind, or the name of a model, a machine or a directory."""
+    return own.get(word) or NAMES.get(word) or word.replace("_", " ")
+
+
+def shown_field(field: str, value: str, own: Mapping[str, str]) -> str:
+    """`k`, `16` -> `K = 16`; `coherence_s`, `0.02` -> `coherence 20 ms`; `loss`, `bernoulli` -> `loss independent`."""
+    if field == DIRECTORY:
+        return own.get(value, value)
+    symbol = own.get(field, FIELDS.get(field, ""))
+    if value in ("True", "False"):
+        return ("" if value == "True" else "no ") + (symbol or title(field))
+    try:
+        told = quantity(float(value), field)
+    except ValueError:
+        told = shown_word(value, own)
+    if symbol:
+        return f"{symbol} = {told}"
+    return told if field in ("pair", "drafter", "verifier") else f"{title(field)} {told}"

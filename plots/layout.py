@@ -1,0 +1,114 @@
+"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own.
+
+So a figure is exactly as wide as its page asks, and nothing is cut off when it is saved.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from matplotlib import rcParams
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+
+from plots.page import Page
+
+_PAD: Final = 0.06
+"""Inches around what is told."""
+_BESIDE: Final = 0.32
+"""Share of the width that a legend may take at the right; a wider one goes below."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is written around the axes: `below` and `beside` name axes that panels share."""
+
+    title: str
+    caption: str
+    below: str = ""
+    beside: str = ""
+
+
+def finish(figure: Figure, page: Page, told: Told, handles: Sequence[Artist] = (), labels: Sequence[str] = ()) -> None:
+    """Writes what is told around the axes, and a legend of `handles`, at the right or, where it is wide, below."""
+    width, height = (float(inches) for inches in figure.get_size_inches())
+    legend, size = _legend(figure, page, handles, labels)
+    right = legend is not None and size[0] <= _BESIDE * width and not page.narrow
+    title = _block(figure, told.title, rcParams["figure.titlesize"], width) if page.titled else None
+    caption = _block(figure, told.caption, "x-small", width) if page.captioned else None
+    below = _block(figure, told.below, "medium", width) if told.below else None
+    top = _inches(title)[1]
+    bottoms = [_inches(caption)[1], 0.0 if right else size[1], _inches(below)[1]]
+    beside = figure.text(0, 0, told.beside, rotation=90, va="center", ha="left") if told.beside else None
+    left, end = _inches(beside)[0], size[0] if right else 0.0
+    tall = height + top + sum(bottoms)
+    if legend is not None and right:
+        tall = max(tall, top + size[1])
+    figure.set_size_inches(width, tall)
+    _put(title, _PAD / width, 1 - _PAD / tall, "top")
+    _put(caption, _PAD / width, _PAD / tall, "bottom")
+    middle = (left + (width - end)) / 2 / width
+    _put(below, middle, (bottoms[0] + bottoms[1] + _PAD) / tall, "bottom", "center")
+    rect = (left / width, sum(bottoms) / tall, 1 - (left + end) / width, 1 - (top + sum(bottoms)) / tall)
+    _put(beside, _PAD / width, rect[1] + rect[3] / 2, "center")
+    if legend is not None:
+        spot = (1 - end / width, 1 - (top + _PAD) / tall) if right else (0.0, (bottoms[0] + bottoms[1]) / tall)
+        legend.set_bbox_to_anchor(spot)
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(rect=rect)
+
+
+def _legend(
+    figure: Figure, page: Page, handles: Sequence[Artist], labels: Sequence[str]
+) -> tuple[Legend | None, tuple[float, float]]:
+    """A legend in one column where that fits at the right, else in as many as the width bears; its size in inches."""
+    if not handles:
+        return None, (0.0, 0.0)
+    width = float(figure.get_size_inches()[0])
+    beside = () if page.narrow else ((1, _BESIDE * width),)
+    for columns, room in (*beside, *((n, width) for n in range(min(6, len(handles)), 1, -1)), (1, float("inf"))):
+        legend = figure.legend(
+            [*handles], [*labels], loc="upper left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2,
+            alignment="left",
+        )  # fmt: skip
+        legend.set_in_layout(False)
+        if _inches(legend)[0] <= room:
+            return legend, _inches(legend)
+        legend.remove()
+    raise AssertionError("the last has all the room")
+
+
+def _block(figure: Figure, text: str, size: str | float, width_in: float) -> Text | None:
+    """`text` wrapped to the width; None of nothing."""
+    if not text:
+        return None
+    written = figure.text(0, 0, text, fontsize=size, linespacing=1.1)
+    longest = max(text.split("\n"), key=len)
+    line = len(longest)
+    while (wide := _inches(written)[0]) > width_in and line > 8:
+        line = min(line - 1, int(line * (width_in - 2 * _PAD) / (wide - 2 * _PAD)) + 1)
+        written.set_text("\n".join(textwrap.fill(each, line, break_long_words=False) for each in text.split("\n")))
+    return written
+
+
+def _inches(artist: Artist | None) -> tuple[float, float]:
+    """Width and height with some air; 0 of nothing."""
+    if artist is None:
+        return 0.0, 0.0
+    figure = artist.get_figure(root=True)
+    assert figure is not None
+    box = artist.get_window_extent(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    return box.width / figure.dpi + 2 * _PAD, box.height / figure.dpi + 2 * _PAD
+
+
+def _put(text: Text | None, x: float, y: float, va: str, ha: str = "left") -> None:
+    if text is not None:
+        text.set(x=x, y=y, va=va, ha=ha, in_layout=False)

@@ -1,0 +1,117 @@
+"""`sqsim plot`: result directories drawn again, several in one figure, under the options of a paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+
+from kinds import ConfigError
+from scenarios.command.cli import main
+from scenarios.command.drawing import Asked, read_labels, redraw
+
+Make = Callable[..., pd.DataFrame]
+Results = Callable[..., Path]
+AXIS = "uplink.rate.bps"
+
+
+@pytest.fixture
+def results(summary: Make, tmp_path: Path) -> Results:
+    """Writes a result directory of two schemes: `results(name, axis=..., figures=..., k=...)`."""
+
+    def write(name: str, axis: str = AXIS, figures: tuple[str, ...] = ("latency",), k: float = 8) -> Path:
+        table = summary(rates=(1e3, 1e5), schemes=["cloud_only", "k_sqs"], axis=axis).drop(
+            columns=["curve", "capacity", "bounded"]
+        )
+        table["scheme.k"] = table["scheme.kind"].map({"k_sqs": k})
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        table.to_csv(folder / "summary.csv", index=False)
+        (folder / "scenario.json").write_text(json.dumps({"scenario": name, "axis": axis, "figures": figures}))
+        return folder
+
+    return write
+
+
+def typed(*words: object) -> int:
+    try:
+        return main(["plot", *map(str, words)])
+    except SystemExit as ended:
+        return int(str(ended.code))
+
+
+def svg_of(folder: Path, name: str = "latency") -> str:
+    return (folder / "figures" / f"{name}.svg").read_text()
+
+
+def test_formats_and_the_place_are_the_users(results: Results, tmp_path: Path) -> None:
+    folder = results("a", figures=("latency", "bits"))
+    assert typed(folder) == 0
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        f"{name}.{end}" for name in ("latency", "bits") for end in ("svg", "png")
+    }
+    assert typed(folder, "--format", "pdf", "--figure", "bits", "--out", tmp_path / "paper") == 0
+    assert [path.name for path in (tmp_path / "paper").iterdir()] == ["bits.pdf"]
+
+
+def test_curves_of_several_directories_are_told_apart_by_their_names(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
+    one, other = results("run_one"), results("x/run_two", k=16)
+    assert list(redraw([one, other], Asked(formats=["svg"]), pytest.fail)) == [
+        one / "figures" / "with_run_two" / "latency.svg"
+    ]
+    text = svg_of(one, "with_run_two/latency")
+    for curve in ("K-SQS, run_one", "K-SQS, run_two", "cloud only, run_one", "cloud only, run_two"):
+        assert f">{curve}<" in text
+    same = results("y/run_two")
+    redrawn = list(redraw([other, same], Asked(formats=["svg"]), pytest.fail))
+    assert redrawn == [other / "figures" / "with_y_run_two" / "latency.svg"]
+    assert ">K-SQS, x_run_two<" in redrawn[0].read_text()
+
+
+def test_labels_are_the_users_and_those_of_nothing_are_warned_of(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
+    folder = results("a")
+    (tmp_path / "labels.yaml").write_text(f"k_sqs: Ours\n{AXIS}: Thin link\nksqs: typo\n")
+    assert typed(folder, "--labels", tmp_path / "labels.yaml", "--no-title") == 0
+    assert capsys.readouterr().err == "sqsim: labels of nothing in these figures: ksqs\n"
+    text = svg_of(folder)
+    assert ">Ours<" in text and ">Thin link (bit/s)<" in text and "Latency per token against" not in text
+
+
+def test_mistakes_are_told_in_one_line(results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other, whole = results("a"), results("b", axis="models.temperature"), results("c", figures=("heatmap",))
+    (tmp_path / "list.yaml").write_text("- k_sqs")
+    (tmp_path / "latin.yaml").write_bytes("k_sqs: für uns".encode("latin-1"))
+    for words, said in (
+        ((one, other), "needs one axis"),
+        ((one, one), "given twice"),
+        ((whole, results("d", figures=("pareto",))), "each of one directory"),
+        ((one, "--figure", "nothing"), "must be one of latency"),
+        ((one, "--figure", "heatmap"), "has nothing for heatmap"),
+        ((one, "--width", "0"), "inches, from 2 to 40"),
+        ((one, "--format", "gif"), "invalid choice"),
+        ((one, "--labels", tmp_path / "none.yaml"), "No such file"),
+        ((one, "--labels", tmp_path / "list.yaml"), "a name of the tables and one for the figures"),
+        ((one, "--labels", tmp_path / "latin.yaml"), "not a YAML file in UTF-8"),
+        ((tmp_path / "nowhere", one), "no summary.csv"),
+    ):
+        assert typed(*words) == 2, words
+        err = capsys.readouterr().err
+        assert said in err and err.count("\n") == 1, err
+
+
+def test_a_label_file_is_names_and_words(tmp_path: Path) -> None:
+    (tmp_path / "labels.yaml").write_text("k_sqs: 2024\n")
+    assert read_labels(tmp_path / "labels.yaml") == {"k_sqs": "2024"}
+    (tmp_path / "labels.yaml").write_text("")
+    with pytest.raises(ConfigError, match="labels"):
+        read_labels(tmp_path / "labels.yaml")

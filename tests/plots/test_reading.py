@@ -1,0 +1,166 @@
+"""What keeps a figure from misleading: intervals above 0, panels, marks, captions, names, ticks."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+import plots
+from plots.axes import swept, written
+from plots.display_names import shown_curve
+from plots.error_bars import ends
+from plots.facets import MOST, panels, split
+from plots.page import Page
+from plots.style import looks
+
+Make = Callable[..., pd.DataFrame]
+AXIS = "uplink.rate.bps"
+
+
+def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | None = None) -> Figure:
+    figure = plots.draw(name, table, axis, page)
+    assert figure is not None
+    return figure
+
+
+def told(figure: Figure) -> str:
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+
+
+def legend_of(figure: Figure) -> list[str]:
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def panels_of(figure: Figure) -> list[Axes]:
+    return [ax for ax in figure.axes if ax.axison]
+
+
+@pytest.mark.parametrize("half", [0.1, 1.0, 10.0])
+def test_an_interval_of_a_positive_mean_never_reaches_0_on_a_logarithmic_axis(half: float) -> None:
+    low, high = ends([1.0], [half], logarithmic=True)
+    assert 0 < low[0] < 1 < high[0] and low[0] * high[0] == pytest.approx(1.0)
+    assert ends([1.0], [half], logarithmic=False)[0][0] == max(0.0, 1 - half)
+    for none in (0.0, math.nan):  # nothing varies, or one seed: there is no interval
+        assert np.isnan(ends([1.0], [none], logarithmic=True)).all()
+
+
+def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so(summary: Make) -> None:
+    table = summary()
+    table.loc[table["scheme.kind"] == "dense", "latency_per_token_s"] *= 1600
+    figure = drawn("latency", table)
+    above, below = panels_of(figure)
+    assert [container.get_label() for container in above.containers] == ["dense"]
+    assert len(below.containers) == 3 and below.get_ylim()[1] < 1.0 < above.get_ylim()[1]
+    assert "Upper panel" in told(figure) and "Upper panel" not in told(drawn("latency", summary()))
+    assert split({"a": 1.0, "b": 15.0, "c": 1600.0}) == [["c"], ["a", "b"]]
+    assert split({"a": 1.0, "b": 50.0, "c": 60.0}) == [["a", "b", "c"]]  # most of them are no exception
+
+
+def test_more_than_seven_curves_have_a_panel_for_each_value_of_the_second_axis(summary: Make) -> None:
+    parts = [summary().assign(curve=lambda t, s=s: t["curve"] + f" coherence_s={s}") for s in ("0.02", "1")]
+    figure = drawn("latency", pd.concat(parts))
+    assert [ax.get_title(loc="left") for ax in panels_of(figure)] == ["coherence 20 ms", "coherence 1 s"]
+    assert legend_of(figure) == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
+    first, second = ([c.lines[0] for c in ax.containers] for ax in panels_of(figure))
+    assert [(a.get_color(), a.get_linestyle()) for a in first] == [(b.get_color(), b.get_linestyle()) for b in second]
+    assert len(panels_of(drawn("latency", parts[0]))) == 1
+
+
+def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
+    names = [f"k_sqs k={k} loss={loss} cap={cap}" for k in range(5) for loss in "ab" for cap in "xyz"]
+    made = panels(names)
+    assert all(len(members) <= MOST for _, members in made) and len(made) == 6
+    assert sorted(name for _, members in made for name in members) == sorted(names)
+    assert [rest for _, members in panels([f"s{i}" for i in range(9)]) for rest in members.values()] == [
+        f"s{i}" for i in range(9)
+    ]
+
+
+def test_curves_of_equal_values_are_named_and_stand_apart(summary: Make) -> None:
+    table = summary(schemes=["cloud_only", "dense", "k_sqs", "c_sqs", "s_q"])
+    same = table["scheme.kind"] == "k_sqs"
+    table.loc[same, "latency_per_token_s"] = table.loc[
+        table["scheme.kind"] == "c_sqs", "latency_per_token_s"
+    ].to_numpy()
+    figure = drawn("latency", table)
+    assert "Equal everywhere: K-SQS and C-SQS." in told(figure)
+    (ax,) = figure.axes
+    lines = {str(c.get_label()): c.lines[0] for c in ax.containers if isinstance(c, ErrorbarContainer)}
+    left, right = (lines[name].get_transform().transform((1e4, 0.1))[0] for name in ("k_sqs", "c_sqs"))
+    assert right > left
+
+
+@pytest.mark.parametrize("column", ["lossy", "tv_output"])
+def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, summary: Make) -> None:
+    table = summary(schemes=["k_sqs", "edge_only"])
+    table[column] = (table["scheme.kind"] == "edge_only") * (True if column == "lossy" else 0.3)
+    figure = drawn("latency", table)
+    assert legend_of(figure) == ["K-SQS", "edge only (lossy)"] and "does not follow the verifier's law" in told(figure)
+    look = looks(table)
+    assert look["edge_only"].face == "white" and look["edge_only"].dashes != "-" and look["k_sqs"].dashes == "-"
+    (ax,) = drawn("bits", table).axes
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["K-SQS", "edge only (lossy)"]
+
+
+def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary: Make) -> None:
+    table = summary().assign(answered=1.0)
+    assert "not all answered" not in legend_of(drawn("latency", table))
+    table.loc[(table["scheme.kind"] == "dense") & (table[AXIS] == 1e3), "answered"] = 0.83
+    figure = drawn("latency", table)
+    (ax,) = figure.axes
+    (hollow,) = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+    assert list(hollow.get_xdata()) == [1e3] and list(hollow.get_ydata()) == [pytest.approx(0.530001)]
+    assert legend_of(figure)[-1] == "not all answered" and "left out" in told(figure)
+
+
+def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Make) -> None:
+    clock = {"kind": "roofline", "size.name": "opt_13b", "device.name": "a100_80gb_sxm"}
+    cloud = {f"cloud.latency.{name}": value for name, value in clock.items()}
+    table = summary().assign(**{"models.pair.kind": "smollm2", "edge.latency.kind": "affine", **cloud})
+    text = "Pair SmolLM2. Clock: affine drafts, OPT-13B on A100 verifies. Means and 95% intervals over 3 seeds."
+    assert f"{text} Lower is better." in told(drawn("latency", table))
+    assert "One seed, no intervals" in told(drawn("latency", table.assign(n=1)))
+    for name in ("tails", "pairs", "capacity", "breakdown", "bits", "resampling"):
+        line = told(drawn(name, table))
+        assert "SmolLM2" in line and "3 seeds" in line and "is better" in line, name
+
+
+def test_a_curve_is_told_in_the_papers_words_unless_the_user_has_others() -> None:
+    assert shown_curve("k_sqs", {}) == "K-SQS"
+    assert shown_curve("dense L=4", {}) == "dense lattice (Q-S), L = 4"
+    assert shown_curve("c_sqs initial=0.1 carry=True", {}) == r"C-SQS, $\beta_1$ = 0.1, carry"
+    assert shown_curve("mine coherence_s=0.02 loss=gilbert_elliott", {}) == "mine, coherence 20 ms, loss in bursts"
+    assert shown_curve("k_sqs label=thin uplink 1 kbit/s", {}) == "K-SQS, label thin uplink 1 kbit/s"
+    assert shown_curve("k_sqs k=8 from=run_a", {"k_sqs": "Ours", "run_a": "2024"}) == "Ours, K = 8, 2024"
+    assert shown_curve("k_sqs k=8", {"k_sqs": "Ours", "k_sqs k=8": "Best"}) == "Best"
+
+
+def test_ticks_stand_at_the_values_that_were_simulated_and_no_label_touches_another() -> None:
+    values = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7]
+    for width in (1.5, 3.0, 9.0):
+        ax = Figure().add_subplot()
+        swept(ax, AXIS, values, width)
+        assert list(ax.get_xticks()) == values
+        low, high = np.log10(ax.get_xlim())
+        kept = [
+            (math.log10(x), t.get_text()) for x, t in zip(values, ax.get_xticklabels(), strict=True) if t.get_text()
+        ]
+        for (one, text), (other, _) in itertools.pairwise(kept):
+            assert (other - one) / (high - low) * width > len(text) * 0.05
+        assert {"1k", "10M"} <= {text for _, text in kept} and (width < 9 or len(kept) == len(values))
+
+
+def test_seconds_are_never_kiloseconds() -> None:
+    assert [written(value, "x_s") for value in (0.0004, 0.02, 1.5, 1637.6, 0)] == [
+        "400 µs", "20 ms", "1.5 s", "1,640 s", "0"
+    ]  # fmt: skip
+    assert written(32e3, "rate.bps") == "32 kbit/s" and written(math.inf, "rate.bps") == "∞"
