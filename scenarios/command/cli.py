@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,16 @@ from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
 
+class _Version(argparse.Action):
+    """Prints name and version; looks the version up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"sqsim {version('sqsim')}")
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, with its errors on one line."""
 
@@ -29,7 +40,12 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `sqsim ARGUMENTS`; returns its exit status."""
-    return _guarded(_parser().parse_args(arguments))
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks
+        from scenarios.command.completion import complete
+
+        complete(parser)
+    return _guarded(parser.parse_args(arguments))
 
 
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -44,9 +60,12 @@ def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
 def _guarded(options: argparse.Namespace) -> int:
     """The command, with every expected failure as one line on stderr."""
     try:
-        {"list": _list, "run": _run, "plot": _plot, "codec": _codec}[options.command](options)
+        commands = {"list": _list, "run": _run, "plot": _plot, "codec": _codec, "completion": _completion}
+        commands[options.command](options)
         sys.stdout.flush()
     except ConfigError as error:
+        if getattr(options, "verbose", False):
+            traceback.print_exc()
         return _failed(str(error), 2)
     except KeyboardInterrupt:
         return _failed("interrupted; what is finished is kept, and the same command goes on from there", 130)
@@ -69,9 +88,10 @@ def _parser() -> Parser:
         description="Simulates edge-cloud speculative decoding over a thin uplink.",
         epilog="Start with: sqsim list; sqsim run latency_vs_bandwidth --quick",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
-    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices` or `models` for clocks")
     run = commands.add_parser("run", help="run a scenario, or one cell from a file")
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
@@ -79,6 +99,8 @@ def _parser() -> Parser:
     plot = commands.add_parser("plot", help="draw a result directory again, without simulating")
     plot.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
     _codec_commands(commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in"))
+    completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
 
 
@@ -118,11 +140,18 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
     add("--overwrite", action="store_true", help="replace other results in DIR")
     add("--quiet", action="store_true", help="no progress on stderr")
+    add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
+    add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
     add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
         help="load a file that registers schemes, losses, ... of your own")  # fmt: skip
 
 
 def _list(options: argparse.Namespace) -> None:
+    if options.name in ("devices", "models"):
+        from scenarios.command import catalogue
+
+        print(catalogue.devices() if options.name == "devices" else catalogue.models())
+        return
     if options.name is not None:
         from scenarios.command.scenario_page import page
 
@@ -138,18 +167,32 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
     if options.workers is not None and options.workers < 1:
         raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
+    given: Scenario | None = None
     if options.config is not None:
         plan = plan_around(options.config, _changes(options))
     else:
-        plan = plan_of(getattr(options, "given", None) or scenario(options.name), _changes(options))
+        given = getattr(options, "given", None) or scenario(options.name)
+        plan = plan_of(given, _changes(options))
     name = plan.name + ("_quick" if options.quick else "")
     for warning in plan.warnings:
         print(f"sqsim: {warning}", file=sys.stderr)
-    from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
-
     out = options.out or Path("results") / name
     workers = options.workers or _cores()
+    if options.dry_run or options.verbose:
+        from scenarios.command.dry_run import dry_run
+
+        print(dry_run(plan, out, workers, given), file=sys.stdout if options.dry_run else sys.stderr)
+        if options.dry_run:
+            return
+    from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
+
     print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
+
+
+def _completion(options: argparse.Namespace) -> None:
+    from scenarios.command.completion import code
+
+    print(code(options.shell))
 
 
 def _cores() -> int:
@@ -163,9 +206,9 @@ def _changes(options: argparse.Namespace) -> Changes:
     )
     if not (options.set or options.grid):
         return plain
-    from scenarios.command.typed_settings import parse_axis, parse_setting
+    from scenarios.command.typed_settings import parse_axes, parse_settings
 
-    return replace(plain, settings=dict(map(parse_setting, options.set)), grid=dict(map(parse_axis, options.grid)))
+    return replace(plain, settings=parse_settings(options.set), grid=parse_axes(options.grid))
 
 
 def _share(text: str) -> float:
