@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
-from scenarios.command.registry import NAMES, scenario
+from scenarios.command.registry import NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
@@ -158,8 +158,9 @@ def _list(options: argparse.Namespace) -> None:
         print(page(scenario(options.name)))
         return
     width = max(map(len, NAMES))
-    for found in map(scenario, NAMES):
-        print(f"{found.name:<{width}}  about {found.minutes:g} min  {found.summary}")
+    for name in NAMES:
+        minutes, summary = told(name)
+        print(f"{name:<{width}}  about {minutes:g} min  {summary}")
 
 
 def _run(options: argparse.Namespace) -> None:

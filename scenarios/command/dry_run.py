@@ -34,9 +34,8 @@ def _cells(plan: RunPlan) -> list[str]:
     settings = len(by_setting(plan.cells))
     decodings = len({cell.decoding_id for cell in plan.cells})
     seeds = len({cell.seed for cell in plan.cells})
-    told = [
-        f"Cells: {len(plan.cells)}, {_times(settings, 'setting')} x {_times(seeds, 'seed')}; {decodings} to be decoded, the rest timed"
-    ]
+    counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
+    told = [f"Cells: {len(plan.cells):,}, {counted}; {decodings:,} to be decoded, the rest timed"]
     if plan.best is not None:
         told.append(
             f"Before them: {len(_trials(plan))} trials, by which each scheme chooses {', '.join(plan.best.over)}"

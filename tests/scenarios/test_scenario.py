@@ -12,7 +12,7 @@ from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.prompt_files import LANGUAGES
 from scenarios.command.derived_axis import along
-from scenarios.command.registry import NAMES, scenario
+from scenarios.command.registry import NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_of
 from scenarios.command.scenario import Best, Quick, Scenario
 from simulator.cell.dotted_names import flatten
@@ -60,13 +60,13 @@ def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> No
 
 
 def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() -> None:
-    for changes, told in (
+    for changes, said in (
         (Changes(settings={"uplink.rate": {"kind": "mahimahi"}}), "--set uplink.rate replaces the axis"),
         (Changes(settings={"uplink": "nb_iot.uplink"}), "--set uplink replaces the axis"),
         (Changes(grid={"uplink.rate": ["mahimahi", "trace"]}), "--grid uplink.rate replaces the axis"),
     ):
         plan = plan_of(SMALL, changes)
-        assert f"{told} uplink.rate.bps of the grid" in plan.notes
+        assert f"{said} uplink.rate.bps of the grid" in plan.notes
         assert len(plan.cells) == 2 * 3 * max(1, len(changes.grid.get("uplink.rate", ())))
     kept = plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "constant"}}))
     assert len(kept.cells) == 12 and not kept.notes
@@ -121,6 +121,7 @@ def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
+    assert told(name) == (found.minutes, found.summary)
     pair = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
     cells = plan_of(found, Changes(settings=pair)).cells
     assert (
