@@ -1,41 +1,152 @@
-"""sqsim from Python: `Cell`, `simulate`, `sweep`, `summarise`, `draw`. Nothing is computed here.
+"""sqsim from Python: a cell is one experiment; simulate it, sweep many, summarise over seeds, draw.
 
-    from sqsim import Cell, simulate
-    simulate(Cell()).summary["latency_per_token_s"]
+    from sqsim import Cell, draw, simulate, sweep
 
-Each name is imported when it is first asked for, so that importing this module costs nothing.
+    simulate(Cell().with_({"scheme": "c_sqs", "uplink.rate.bps": "10k"})).summary["latency_per_token_s"]
+
+    cells = Cell().grid({"scheme": ["dense", "k_sqs"], "uplink.rate.bps": ["10k", "100k", "1M"], "seed": range(3)})
+    draw(sweep(cells), to="latency.svg")
+
+Mistakes are told by `ConfigError`, on one line. Nothing is computed here; what is heavy is imported when it is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
     from kinds import ConfigError
-    from plots import draw
     from simulator.cell.cell import Cell
-    from simulator.results.intervals import summarise
     from simulator.results.observer import Observer
-    from simulator.run import CellResult, simulate
-    from simulator.sweeps.sweep import sweep
+    from simulator.run import CellResult
+    from simulator.sweeps.sweep import OnProgress
 
 __all__ = ["Cell", "CellResult", "ConfigError", "Observer", "draw", "simulate", "summarise", "sweep"]
 __version__ = metadata.version("sqsim")
 
 _HOMES: Final = {
-    "Cell": "simulator.cell.cell",
+    "Cell": "simulator",  # which registers the kinds that a cell can name
     "CellResult": "simulator.run",
     "ConfigError": "kinds",
     "Observer": "simulator.results.observer",
-    "draw": "plots",
-    "simulate": "simulator.run",
-    "summarise": "simulator.results.intervals",
-    "sweep": "simulator.sweeps.sweep",
 }
+
+
+def simulate(cell: Cell, observer: Observer | None = None) -> CellResult:
+    """Runs one cell: `.summary` is a dict of its metrics, `.requests` and `.rounds` are data frames.
+
+    `observer` hears what happens as it happens.
+    """
+    from simulator.run import simulate as run
+
+    _require(isinstance(cell, _home("Cell")), "cell", cell, "a Cell, such as Cell() or Cell.from_yaml(path)")
+    _require(observer is None or isinstance(observer, _home("Observer")), "observer", observer, "an Observer")
+    return run(cell, observer)
+
+
+def sweep(
+    cells: Iterable[Cell],
+    out: str | Path | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+    *,
+    overwrite: bool = False,
+    asking: str = "simulation",
+    progress: OnProgress | None = None,
+) -> pd.DataFrame:
+    """Runs many cells and returns a row for each: its configuration, then its metrics.
+
+    `out`: a directory that gets the tables, and from which an interrupted sweep goes on; `overwrite` replaces other
+    results in it. `workers` processes here, or the address of a Dask `cluster`. `asking` names another study of a cell
+    than its simulation; `progress(done, total, label)` hears how far it is.
+    """
+    from simulator.studies import STUDIES
+    from simulator.sweeps.sweep import sweep as run
+
+    one = isinstance(cells, _home("Cell"))
+    _require(isinstance(cells, Iterable) and not one and not isinstance(cells, str), "cells", cells, "a list of cells")
+    listed = list(cells)
+    for each in listed:
+        _require(isinstance(each, _home("Cell")), "cells", each, "a list of cells")
+    _require(isinstance(out, str | Path | None), "out", out, "a path")
+    _require(_whole(workers) and workers >= 1, "workers", workers, "a whole number, at least 1")
+    _require(isinstance(cluster, str | None), "cluster", cluster, "the address of a Dask scheduler")
+    _require(asking in STUDIES, "asking", asking, f"one of {', '.join(STUDIES)}")
+    _require(progress is None or callable(progress), "progress", progress, "a function of done, total and label")
+    folder = None if out is None else Path(out)
+    return run(listed, folder, workers, cluster, overwrite=overwrite, progress=progress, asking=asking)
+
+
+def summarise(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row a setting of the table that `sweep` returns: `n` seeds, then each metric's mean and 95% half-width.
+
+    Rows that differ by their seed alone are one setting; the half-width of METRIC is METRIC_ci95.
+    """
+    from simulator.results.intervals import summarise as over_seeds
+
+    _require_table(cells, "cells", ("cell", "seed", "scheme.kind"))
+    return over_seeds(cells)
+
+
+def draw(table: pd.DataFrame, name: str = "latency", axis: str | None = None, to: str | Path | None = None) -> Figure:
+    """Draws the figure `name` of a table of `sweep` or `summarise`, and writes it `to` a file if that is given.
+
+    `axis` is the column along which its curves run: by default the swept one. What differs otherwise names the curves.
+    """
+    import plots
+    from simulator.results.intervals import axis_of, with_curves
+
+    _require_table(table, "table", ("scheme.kind",))
+    _require(isinstance(name, str), "name", name, f"one of {', '.join(plots.FIGURES)}")
+    plots.check([name])
+    summary = table if "n" in table.columns else summarise(table)
+    _require(axis is None or axis in summary.columns, "axis", axis, "a column of the table")
+    along = axis or axis_of(summary)
+    figure = plots.draw(name, with_curves(summary, along), along)
+    if figure is None:
+        _require(False, "name", name, "a figure that this table has something for")
+        raise AssertionError
+    try:
+        if to is not None:
+            figure.savefig(to)
+    except (OSError, ValueError) as error:
+        raise _home("ConfigError")(f"to = {to}: {' '.join(str(error).split())}") from None
+    return figure
+
+
+def _require_table(table: object, name: str, columns: tuple[str, ...]) -> None:
+    import pandas as pd
+
+    _require(isinstance(table, pd.DataFrame), name, table, "a data frame, such as the one that sweep returns")
+    assert isinstance(table, pd.DataFrame)
+    for column in columns:
+        _require(column in table.columns, name, f"columns {list(table.columns)[:3]}, ...", f"a table with {column}")
+
+
+def _require(met: bool, name: str, value: object, allowed: str) -> None:
+    if not met:
+        from kinds import ConfigError
+
+        raise ConfigError(f"{name} = {' '.join(repr(value).split())[:60]}: must be {allowed}")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _home(name: str) -> type:
+    found = getattr(import_module(_HOMES[name]), name)
+    assert isinstance(found, type)
+    return found
 
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        return _home(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,22 +8,51 @@ scheme is one class, in any file that gets imported; nothing else knows it by na
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from os.path import realpath
+from pathlib import Path
 from typing import Any, ClassVar, Self, Unpack
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kinds.mistakes import ConfigError as ConfigError
 from kinds.mistakes import Rule, is_foreign, watch
 
 
-class Part(BaseModel):
+class _Short(ModelMetaclass):
+    """Of a part, `dir` and `help` show what it adds to a pydantic model, not the model's some hundred names."""
+
+    def __dir__(self) -> list[str]:
+        ours = (vars(base) for base in self.__mro__ if base not in BaseModel.__mro__)
+        return sorted({name for names in ours for name in names if not name.startswith(("_", "model_"))} | {"__doc__"})
+
+
+class Part(BaseModel, metaclass=_Short):
     """A frozen piece of a configuration. Unknown fields are refused. Behaviour may live on it, state may not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, ser_json_inf_nan="constants")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_are_known(cls, fields: object) -> object:
+        """Runs after what a subclass does to its fields before they are checked."""
+        if isinstance(fields, dict) and cls.model_config.get("extra") == "forbid":
+            for name, value in fields.items():
+                if name not in cls.model_fields:
+                    told = {"path": str(name), "got": value, "hint": meant(str(name), cls.model_fields)}
+                    raise PydanticCustomError("no_such_field", "no such field{hint}", told)
+        return fields
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What differs from the defaults."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.repr and name != "kind" and value != field.get_default(call_default_factory=True):
+                yield name, value
 
 
 class Choice(Part):
@@ -95,7 +124,9 @@ class Choice(Part):
         if not isinstance(kind, str) or kind not in cls.kinds:
             known = ", ".join(sorted(cls.kinds))
             raise PydanticCustomError(
-                "unknown_kind", "kind must be one of {known}", {"known": known, "path": "kind", "got": kind}
+                "unknown_kind",
+                "kind must be one of {known}{hint}",
+                {"known": known, "hint": meant(str(kind), cls.kinds), "path": "kind", "got": kind},
             )
         try:
             chosen: Self = cls.kinds[kind].model_validate(fields)
@@ -110,6 +141,24 @@ def _rules_of(base: type) -> Mapping[str, Rule]:
     return rules
 
 
+def meant(typed: str, known: Iterable[str]) -> str:
+    """`; did you mean NAME?` with what was probably meant by `typed`, "" where nothing known is like it."""
+    names = list(known)
+    longer = sorted(name for name in names if typed and name.startswith(typed))
+    near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=2) if name not in longer)][:2]
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def kinds_of_file(file: Path) -> list[str]:
+    """The kinds that a Python file has registered, in any family."""
+    home = realpath(file)
+    below = list(Choice.__subclasses__())
+    for each in below:  # grows while it is walked
+        below += each.__subclasses__()
+    registered = {part for family in below if family.is_family() for part in family.kinds.values()}
+    return sorted(part.__name__ for part in registered if part._home[0] == home)
+
+
 def first_line(error: Exception) -> str:
     """What another library has to say, cut so that it fits on our one line."""
     return str(error).strip().split("\n")[0][:160]
@@ -121,8 +170,6 @@ def first_error(error: ValidationError) -> tuple[str, object, str]:
     context = detail.get("ctx", {})
     path = ".".join(str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, ""))
     allowed = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        allowed = "no such field"
     return path, context.get("got", detail["input"]), allowed
 
 

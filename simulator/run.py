@@ -24,7 +24,7 @@ MEMORY = Memory()
 """What this process has decoded so far."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CellResult:
     """What one cell gave: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token.
 
@@ -34,6 +34,13 @@ class CellResult:
     summary: dict[str, float]
     requests: pd.DataFrame
     rounds: pd.DataFrame
+
+    def __repr__(self) -> str:
+        headline = self.summary["latency_per_token_s"]
+        return (
+            f"CellResult(latency_per_token_s={headline:.4g}, {len(self.requests)} requests, {len(self.rounds)} rounds; "
+            ".summary, .requests, .rounds)"
+        )
 
 
 def simulate(

@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Literal
 
 import pytest
+from pydantic import ValidationError
 
-from kinds import Choice, Part
+from kinds import Choice, ConfigError, Part, kinds_of_file, meant, one_line
 
 
 class Pet(Choice, family=True):
@@ -141,3 +142,32 @@ def test_a_file_that_is_run_again_replaces_its_own_kinds_and_no_other_file_does(
     with pytest.raises(TypeError, match=r"Owl: the kind 'owl' is taken by Owl in .*here\.py"):
         run("there.py", "third")
     assert Pet.kinds["owl"] is again.Owl
+
+
+def test_the_kinds_of_a_file_are_those_that_it_registers() -> None:
+    assert kinds_of_file(Path(__file__)) == ["Cat"]
+    assert kinds_of_file(Path(__file__).with_name("conftest.py")) == []
+
+
+class Kennel(Part):
+    """Holds a pet."""
+
+    guest: Pet = Cat()
+    size: int = 1
+
+
+def mistake(fields: dict[str, object]) -> ConfigError:
+    with pytest.raises(ValidationError) as caught:
+        Kennel.model_validate(fields)
+    return one_line(caught.value)
+
+
+def test_what_was_probably_meant_is_told_of_kinds_and_fields() -> None:
+    assert str(mistake({"guest": "cta"})) == "guest.kind = 'cta': kind must be one of cat; did you mean cat?"
+    assert str(mistake({"sise": 2})) == "sise = 2: no such field; did you mean size?"
+    assert str(mistake({"guest": {"kind": "cat", "tail": 1}})) == "guest.tail = 1: no such field"
+    assert meant("a1", ["a10", "a100", "b"]) == "; did you mean a10 or a100?" and meant("zzz", ["a"]) == ""
+
+
+def test_a_part_shows_what_differs_from_its_defaults() -> None:
+    assert repr(Kennel()) == "Kennel()" and repr(Kennel(size=2)) == "Kennel(size=2)"

@@ -1,16 +1,35 @@
-"""The public face: every name is there, and importing it costs nothing."""
+"""The public face: every name is there, importing it costs nothing, and its arguments are checked."""
 
 from __future__ import annotations
 
+import pydoc
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
+import pytest
+
+import simulator
 import sqsim
-from simulator import Cell, simulate, sweep
+from kinds import ConfigError
+from sqsim import Cell, draw, simulate, summarise, sweep
+
+ROOT = Path(__file__).parents[1]
+SMALL = {"models.pair": {"kind": "synthetic", "size": 32}, "workload.requests": 1, "workload.output_tokens": 4}
 
 
-def test_the_public_names_are_those_of_the_rooms() -> None:
-    assert (sqsim.Cell, sqsim.simulate, sqsim.sweep) == (Cell, simulate, sweep)
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Two schemes at two rates and two seeds."""
+    axes = {"scheme": ["dense", "k_sqs"], "uplink.rate.bps": ["10k", "1M"], "seed": range(2)}
+    return sweep(Cell().with_(SMALL).grid(axes))
+
+
+def test_the_public_names_are_there_and_the_cell_is_the_rooms() -> None:
+    assert sqsim.Cell is simulator.Cell and sqsim.CellResult is simulator.CellResult
     assert all(getattr(sqsim, name) is not None for name in sqsim.__all__)
     assert sqsim.__version__
 
@@ -20,3 +39,62 @@ def test_importing_it_brings_no_library_along() -> None:
         "import sys, sqsim; sys.exit(40 + sum(name in sys.modules for name in ('torch', 'pandas', 'numba', 'simpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 40
+
+
+def test_it_gives_what_the_rooms_give_and_a_result_shows_its_headline(table: pd.DataFrame) -> None:
+    cell = Cell().with_({**SMALL, "scheme": "k_sqs", "uplink.rate.bps": 1e4})
+    result = simulate(cell)
+    assert result.summary == simulator.simulate(cell).summary
+    row = table[table["cell"] == cell.id].iloc[0]
+    assert row["latency_per_token_s"] == result.summary["latency_per_token_s"]
+    assert repr(result).startswith("CellResult(latency_per_token_s=") and len(repr(result)) < 120
+
+
+def test_a_figure_takes_three_lines(table: pd.DataFrame, tmp_path: Path) -> None:
+    drawn = draw(table, to=tmp_path / "latency.svg")
+    assert len(drawn.axes) == 1 and "<svg" in (tmp_path / "latency.svg").read_text()
+    again = draw(summarise(table), axis="uplink.rate.bps")
+    assert [line.get_xdata().tolist() for line in again.axes[0].lines] == [  # type: ignore[union-attr]
+        line.get_xdata().tolist()
+        for line in drawn.axes[0].lines  # type: ignore[union-attr]
+    ]
+
+
+def test_a_wrong_argument_is_named_on_one_line(table: pd.DataFrame, tmp_path: Path) -> None:
+    def sweep_(cells: object, **others: object) -> object:
+        return sweep(cells, **others)  # type: ignore[arg-type]
+
+    cell: Any = Cell()
+    wrong: list[tuple[Callable[[], object], str]] = [
+        (lambda: simulate({}), "cell = {}: must be a Cell"),  # type: ignore[arg-type]
+        (lambda: simulate(cell, print), "observer = <built-in"),  # type: ignore[arg-type]
+        (lambda: sweep_(cell), "cells = Cell(): must be a list of cells"),
+        (lambda: sweep_([1]), "cells = 1: must be a list of cells"),
+        (lambda: sweep_([]), "cells = []"),
+        (lambda: sweep_([cell], workers=0), "workers = 0: must be a whole number"),
+        (lambda: sweep_([cell], out=3), "out = 3: must be a path"),
+        (lambda: sweep_([cell], asking="me"), "asking = 'me': must be one of simulation"),
+        (lambda: sweep_([cell], progress=3), "progress = 3"),
+        (lambda: summarise(table["seed"]), "must be a data frame"),  # type: ignore[arg-type]
+        (lambda: summarise(table[["seed"]]), "must be a table with cell"),
+        (lambda: draw("latency", table), "table = 'latency': must be a data frame"),  # type: ignore[arg-type]
+        (lambda: draw(table, "heat"), "figure = 'heat': must be one of latency"),
+        (lambda: draw(table, axis="rate"), "axis = 'rate': must be a column"),
+        (lambda: draw(table, "capacity"), "name = 'capacity': must be a figure that this table has something for"),
+        (lambda: draw(table, to=tmp_path / "x.doc"), "x.doc: Format 'doc' is not supported"),
+    ]
+    for call, told in wrong:
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_help_is_short() -> None:
+    for what, lines in ((sqsim, 70), (Cell, 70), (Cell().uplink.rate, 40)):
+        assert len(pydoc.render_doc(what, renderer=pydoc.plaintext).splitlines()) < lines
+    assert "with_" in dir(Cell) and "model_construct" not in dir(Cell)
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    for name in ("kinds", "channels", "models", "simulator", "scenarios", "plots"):
+        assert (ROOT / name / "py.typed").is_file()

@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.arq import Arq, StopAndWait
+from channels.link.arq import Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.losses import Loss, NoLoss
 from channels.link.rates import ConstantRate, Rate
 from channels.link.sharing import Fifo, Sharing
-from kinds import ConfigError, Part
+from kinds import ConfigError, Part, meant
 
 
 class LinkConfig(Part):
@@ -37,7 +37,10 @@ class LinkConfig(Part):
         ge=0,
         description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check.",
     )
-    arq: Arq = Field(StopAndWait(), description="How lost packets are sent again.")
+    arq: Arq = Field(
+        SelectiveRepeat(),
+        description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
+    )
     sharing: Sharing = Field(Fifo(), description="How the devices share the link.")
     label: str | None = Field(
         None,
@@ -57,7 +60,8 @@ class LinkConfig(Part):
         if name is None:
             return value
         if name not in cls.presets:
-            raise ValueError(f"preset {name!r} must be one of {', '.join(sorted(cls.presets))}")
+            hint = meant(str(name), cls.presets)
+            raise ValueError(f"preset {name!r} must be one of {', '.join(sorted(cls.presets))}{hint}")
         changes = {key: part for key, part in value.items() if key != "preset"} if isinstance(value, dict) else {}
         return dict(cls.presets[name]) | changes
 

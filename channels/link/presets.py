@@ -142,9 +142,16 @@ IRIDIUM_SBD = Preset(
 )
 Q_S = Preset(
     uplink=LinkConfig(
-        rate=MarkovPerMessage(), loss=NoLoss(), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Own()
+        rate=MarkovPerMessage(),
+        loss=NoLoss(),
+        delay=ConstantDelay(delay_s=0),
+        header_bits=0,
+        arq=StopAndWait(),
+        sharing=Own(),
     ),
-    downlink=LinkConfig(rate=ConstantRate(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, sharing=Fifo()),
+    downlink=LinkConfig(
+        rate=ConstantRate(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, arq=StopAndWait(), sharing=Fifo()
+    ),
     source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
     "free downlink.",
 )

@@ -5,11 +5,11 @@ What real kernels reach of a device's peak figures is stated by the efficiency f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from kinds import Part
+from kinds import Part, meant
 
 
 class Accelerator(Part):
@@ -32,87 +32,127 @@ class ModelSize(Part):
     source: str = Field(default="user", description="where the figures come from")
 
 
-DEVICES = {
-    device.name: device
-    for device in (
-        Accelerator(
-            name="jetson_orin_nano_8gb",
-            flops_per_s=10e12,
-            bytes_per_s=68e9,
-            source="NVIDIA Jetson Orin Nano Series data sheet DS-11105-001: 68 GB/s, 40 sparse INT8 TOPS, that is "
-            "10 dense FP16 TFLOPS (a quarter: half without sparsity, half from INT8 to FP16)",
-        ),
-        Accelerator(
-            name="jetson_agx_orin_64gb",
-            flops_per_s=42.5e12,
-            bytes_per_s=204.8e9,
-            source="NVIDIA Jetson AGX Orin Series technical brief v1.2: 204.8 GB/s, GPU 170 sparse INT8 TOPS, that is "
-            "42.5 dense FP16 TFLOPS",
-        ),
-        Accelerator(
-            name="a100_80gb_sxm",
-            flops_per_s=312e12,
-            bytes_per_s=2.039e12,
-            source="NVIDIA A100 Tensor Core GPU datasheet, 80GB SXM: 312 dense FP16 TFLOPS, 2,039 GB/s",
-        ),
-    )
-}
-
-SIZES = {
-    size.name: size
-    for size in (
-        ModelSize(
-            name="opt_125m",
-            parameters=125_239_296,
-            layers=12,
-            width=768,
-            kv_width=768,
-            source="Zhang et al. 2022, arXiv 2205.01068, table 1; parameters as released",
-        ),
-        ModelSize(
-            name="opt_13b",
-            parameters=12_853_473_280,
-            layers=40,
-            width=5120,
-            kv_width=5120,
-            source="Zhang et al. 2022, arXiv 2205.01068, table 1; parameters as released",
-        ),
-        ModelSize(
-            name="gpt_neo_125m",
-            parameters=125_198_592,
-            layers=12,
-            width=768,
-            kv_width=768,
-            source="EleutherAI/gpt-neo-125m, released configuration",
-        ),
-        ModelSize(
-            name="gpt_neo_1.3b",
-            parameters=1_315_575_808,
-            layers=24,
-            width=2048,
-            kv_width=2048,
-            source="EleutherAI/gpt-neo-1.3B, released configuration",
-        ),
-        ModelSize(
-            name="smollm2_135m",
-            parameters=134_515_008,
-            layers=30,
-            width=576,
-            kv_width=192,
-            source="HuggingFaceTB/SmolLM2-135M-Instruct, released configuration",
-        ),
-    )
-}
+def _devices(*rows: tuple[str, float, float, str]) -> dict[str, Accelerator]:
+    return {
+        name: Accelerator(name=name, flops_per_s=flops_per_s, bytes_per_s=bytes_per_s, source=source)
+        for name, flops_per_s, bytes_per_s, source in rows
+    }
 
 
-def named(table: Mapping[str, Part]) -> BeforeValidator:
-    """Lets a field take a table entry's name, or the entry written out."""
+def _sizes(*rows: tuple[str, int, int, int, int, str]) -> dict[str, ModelSize]:
+    return {
+        name: ModelSize(name=name, parameters=parameters, layers=layers, width=width, kv_width=kv_width, source=source)
+        for name, parameters, layers, width, kv_width, source in rows
+    }
+
+
+DEVICES: dict[str, Accelerator] = _devices(
+    (
+        "jetson_orin_nano_8gb", 10e12, 68e9,
+        "NVIDIA Jetson Orin Nano Series data sheet DS-11105-001: 68 GB/s, 40 sparse INT8 TOPS, that is "
+        "10 dense FP16 TFLOPS (a quarter: half without sparsity, half from INT8 to FP16)",
+    ),
+    (
+        "jetson_orin_nano_super_8gb", 16.75e12, 102e9,
+        "NVIDIA Jetson Orin Nano Super Developer Kit data sheet: 102 GB/s, 67 sparse INT8 TOPS, a quarter of it in "
+        "dense FP16",
+    ),
+    (
+        "jetson_agx_orin_32gb", 27e12, 204.8e9,
+        "NVIDIA Jetson AGX Orin Series technical brief v1.2: 204.8 GB/s, GPU 108 sparse INT8 TOPS, a quarter of it in "
+        "dense FP16",
+    ),
+    (
+        "jetson_agx_orin_64gb", 42.5e12, 204.8e9,
+        "NVIDIA Jetson AGX Orin Series technical brief v1.2: 204.8 GB/s, GPU 170 sparse INT8 TOPS, that is "
+        "42.5 dense FP16 TFLOPS",
+    ),
+    (
+        "raspberry_pi_5", 307.2e9, 17.1e9,
+        "Raspberry Pi 5 product brief: four Cortex-A76 at 2.4 GHz, LPDDR4X-4267 on 32 bit; two FP16 pipes of 128 bit "
+        "with fused multiply-add, 32 operations a core and cycle",
+    ),
+    ("apple_m2", 3.6e12, 100e9, "Apple, M2 announcement, June 2022: 100 GB/s, GPU 3.6 TFLOPS; FP16 at the same rate"),
+    ("rtx_3090", 71e12, 936e9, "NVIDIA GA102 white paper v2.1: 936 GB/s, 71 dense FP16 TFLOPS with FP32 sums"),
+    ("rtx_4090", 165.2e12, 1008e9, "NVIDIA Ada white paper v2.1: 1,008 GB/s, 165.2 dense FP16 TFLOPS with FP32 sums"),
+    ("t4", 65e12, 300e9, "NVIDIA T4 datasheet: 65 FP16 TFLOPS, 300 GB/s"),
+    ("l4", 121e12, 300e9, "NVIDIA L4 datasheet: 242 sparse FP16 TFLOPS, half of it dense, 300 GB/s"),
+    ("a10", 125e12, 600e9, "NVIDIA A10 datasheet: 125 dense FP16 TFLOPS, 600 GB/s"),
+    ("l40s", 362.05e12, 864e9, "NVIDIA L40S datasheet: 362.05 dense FP16 TFLOPS, 864 GB/s"),
+    (
+        "a100_40gb_sxm", 312e12, 1.555e12,
+        "NVIDIA A100 Tensor Core GPU datasheet, 40GB SXM: 312 dense FP16 TFLOPS, 1,555 GB/s",
+    ),
+    (
+        "a100_80gb_sxm", 312e12, 2.039e12,
+        "NVIDIA A100 Tensor Core GPU datasheet, 80GB SXM: 312 dense FP16 TFLOPS, 2,039 GB/s",
+    ),
+    (
+        "h100_80gb_sxm", 989.5e12, 3.35e12,
+        "NVIDIA H100 Tensor Core GPU datasheet, SXM: 1,979 sparse FP16 TFLOPS, half of it dense, 3.35 TB/s",
+    ),
+    (
+        "h200_141gb_sxm", 989.5e12, 4.8e12,
+        "NVIDIA H200 Tensor Core GPU datasheet, SXM: 1,979 sparse FP16 TFLOPS, half of it dense, 4.8 TB/s",
+    ),
+    ("b200_sxm", 2.25e15, 8e12, "NVIDIA DGX B200 datasheet, an eighth: 4.5 sparse FP16 PFLOPS, half dense, 8 TB/s"),
+    ("mi300x", 1307.4e12, 5.3e12, "AMD Instinct MI300X data sheet: 1,307.4 dense FP16 TFLOPS, 5.3 TB/s"),
+    ("tpu_v5e", 197e12, 819e9, "Google Cloud TPU documentation, v5e: 197 bfloat16 TFLOPS and 819 GB/s a chip"),
+)  # fmt: skip
+
+_OPT = "Zhang et al. 2022, arXiv 2205.01068, table 1; parameters as released"
+_LLAMA_2 = "Touvron et al. 2023, arXiv 2307.09288; released configuration"
+_LLAMA_3 = "Grattafiori et al. 2024, arXiv 2407.21783; released configuration"
+_PYTHIA = "Biderman et al. 2023, arXiv 2304.01373; released configuration"
+_QWEN = "Qwen team 2024, arXiv 2412.15115; released configuration"
+
+SIZES: dict[str, ModelSize] = _sizes(
+    ("opt_125m", 125_239_296, 12, 768, 768, _OPT),
+    ("opt_1.3b", 1_315_758_080, 24, 2048, 2048, _OPT),
+    ("opt_2.7b", 2_651_596_800, 32, 2560, 2560, _OPT),
+    ("opt_6.7b", 6_658_473_984, 32, 4096, 4096, _OPT),
+    ("opt_13b", 12_853_473_280, 40, 5120, 5120, _OPT),
+    ("gpt2", 124_439_808, 12, 768, 768, "openai-community/gpt2, released configuration"),
+    ("gpt_neo_125m", 125_198_592, 12, 768, 768, "EleutherAI/gpt-neo-125m, released configuration"),
+    ("gpt_neo_1.3b", 1_315_575_808, 24, 2048, 2048, "EleutherAI/gpt-neo-1.3B, released configuration"),
+    ("gpt_neo_2.7b", 2_651_307_520, 32, 2560, 2560, "EleutherAI/gpt-neo-2.7B, released configuration"),
+    ("pythia_160m", 162_322_944, 12, 768, 768, _PYTHIA),
+    ("pythia_410m", 405_334_016, 24, 1024, 1024, _PYTHIA),
+    ("pythia_1.4b", 1_414_647_808, 24, 2048, 2048, _PYTHIA),
+    ("pythia_2.8b", 2_775_208_960, 32, 2560, 2560, _PYTHIA),
+    ("pythia_6.9b", 6_857_302_016, 32, 4096, 4096, _PYTHIA),
+    ("smollm2_135m", 134_515_008, 30, 576, 192, "HuggingFaceTB/SmolLM2-135M-Instruct, released configuration"),
+    ("smollm2_360m", 361_821_120, 32, 960, 320, "HuggingFaceTB/SmolLM2-360M-Instruct, released configuration"),
+    ("smollm2_1.7b", 1_711_376_384, 24, 2048, 2048, "HuggingFaceTB/SmolLM2-1.7B-Instruct, released configuration"),
+    ("tinyllama_1.1b", 1_100_048_384, 22, 2048, 256, "Zhang et al. 2024, arXiv 2401.02385; released configuration"),
+    ("llama_2_7b", 6_738_415_616, 32, 4096, 4096, _LLAMA_2),
+    ("llama_2_13b", 13_015_864_320, 40, 5120, 5120, _LLAMA_2),
+    ("llama_2_70b", 68_976_648_192, 80, 8192, 1024, _LLAMA_2),
+    ("llama_3.2_1b", 1_235_814_400, 16, 2048, 512, "meta-llama/Llama-3.2-1B, released configuration"),
+    ("llama_3.2_3b", 3_212_749_824, 28, 3072, 1024, "meta-llama/Llama-3.2-3B, released configuration"),
+    ("llama_3.1_8b", 8_030_261_248, 32, 4096, 1024, _LLAMA_3),
+    ("llama_3.1_70b", 70_553_706_496, 80, 8192, 1024, _LLAMA_3),
+    ("qwen2.5_0.5b", 494_032_768, 24, 896, 128, _QWEN),
+    ("qwen2.5_1.5b", 1_543_714_304, 28, 1536, 256, _QWEN),
+    ("qwen2.5_7b", 7_615_616_512, 28, 3584, 512, _QWEN),
+    ("mistral_7b", 7_241_732_096, 32, 4096, 1024, "Jiang et al. 2023, arXiv 2310.06825; released configuration"),
+)
+
+
+def named(
+    table: Mapping[str, Part], what: str, needed: str, elsewhere: Callable[[str], Part | None] = lambda _: None
+) -> BeforeValidator:
+    """Lets a field take a table entry's name, what `elsewhere` finds under that name, or the entry written out, of
+    which the error says what is `needed`."""
 
     def find(value: object) -> object:
         if not isinstance(value, str):
             return value
-        if value not in table:
-            raise ValueError(f"one of {', '.join(sorted(table))}, or the figures written out")
-        return table[value]
+        found = table.get(value) or elsewhere(value)
+        if found is None:
+            hint = meant(value, table)
+            hint = f"{hint} `sqsim list {what}s` has them all" if hint else f"; one of {', '.join(sorted(table))}"
+            raise ValueError(f"no such {what}{hint}; or write {needed}")
+        return found
 
     return BeforeValidator(find)

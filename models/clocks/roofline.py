@@ -14,17 +14,24 @@ from pydantic import Field
 
 from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
 from models.clocks.latency import Latency, Work, require_work
+from models.clocks.model_config import size_at
+
+DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
+SIZE_NEEDED = "{name: mine, parameters: 125M, layers: 12, width: 768, kv_width: 768}, or a folder with a config.json"
+"""What a user writes for one that is in no table."""
 
 
 class Roofline(Latency):
     """The slower of arithmetic and memory traffic, from a model's dimensions and a device's datasheet."""
 
     kind: Literal["roofline"] = "roofline"
-    size: Annotated[ModelSize, named(SIZES)] = Field(
-        default=SIZES["opt_13b"], description="the model the clock stands for"
+    size: Annotated[ModelSize, named(SIZES, "model", SIZE_NEEDED, size_at)] = Field(
+        default=SIZES["opt_13b"],
+        description="the model the clock stands for: a name (`sqsim list models`), a folder with a config.json, or a "
+        "hub id in the hub's cache here",
     )
-    device: Annotated[Accelerator, named(DEVICES)] = Field(
-        default=DEVICES["a100_80gb_sxm"], description="what it runs on"
+    device: Annotated[Accelerator, named(DEVICES, "device", DEVICE_NEEDED)] = Field(
+        default=DEVICES["a100_80gb_sxm"], description="what it runs on: a name (`sqsim list devices`)"
     )
     bytes_per_parameter: float = Field(default=2.0, gt=0, le=8, description="weights in memory; 2 is FP16")
     bytes_per_kv: float = Field(default=2.0, gt=0, le=8, description="each number of the KV cache; 2 is FP16")

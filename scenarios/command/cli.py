@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -18,12 +18,22 @@ from typing import NoReturn
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
 from scenarios.command import compare, report
-from scenarios.command.registry import NAMES, scenario
+from scenarios.command.registry import NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
 TRACEBACK = "SQSIM_TRACEBACK"
 """Set, the environment variable has a mistake told with the way to it, for those who look into a class of theirs."""
+
+
+class _Version(argparse.Action):
+    """Prints name and version; looks the version up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"sqsim {version('sqsim')}")
+        parser.exit()
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +45,12 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `sqsim ARGUMENTS`; returns its exit status."""
-    return _guarded(_parser().parse_args(arguments))
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks
+        from scenarios.command.completion import complete
+
+        complete(parser)
+    return _guarded(parser.parse_args(arguments))
 
 
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -50,11 +65,11 @@ def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
 def _guarded(options: argparse.Namespace) -> int:
     """The command, with every expected failure as one line on stderr."""
     try:
-        {"list": _list, "run": _run, "plot": _plot, "codec": _codec, "compare": _compare, "report": _report}[
-            options.command
-        ](options)
+        COMMANDS[options.command](options)
         sys.stdout.flush()
     except ConfigError as error:
+        if getattr(options, "verbose", False):
+            traceback.print_exc()
         return _failed(str(error), 2)
     except KeyboardInterrupt:
         return _failed("interrupted; what is finished is kept, and the same command goes on from there", 130)
@@ -83,9 +98,10 @@ def _parser() -> Parser:
         description="Simulates edge-cloud speculative decoding over a thin uplink.",
         epilog="Start with: sqsim list; sqsim run latency_vs_bandwidth --quick",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
-    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices` or `models` for clocks")
     run = commands.add_parser("run", help="run a scenario, or one cell from a file")
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
@@ -94,6 +110,8 @@ def _parser() -> Parser:
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     _codec_commands(commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in"))
+    completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
 
 
@@ -146,19 +164,27 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
     add("--overwrite", action="store_true", help="replace other results in DIR")
     add("--quiet", action="store_true", help="no progress on stderr")
+    add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
+    add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
     add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
         help="load a file that registers schemes, losses, ... of your own")  # fmt: skip
 
 
 def _list(options: argparse.Namespace) -> None:
+    if options.name in ("devices", "models"):
+        from scenarios.command import catalogue
+
+        print(catalogue.devices() if options.name == "devices" else catalogue.models())
+        return
     if options.name is not None:
         from scenarios.command.scenario_page import page
 
         print(page(scenario(options.name)))
         return
     width = max(map(len, NAMES))
-    for found in map(scenario, NAMES):
-        print(f"{found.name:<{width}}  about {found.minutes:g} min  {found.summary}")
+    for name in NAMES:
+        minutes, summary = told(name)
+        print(f"{name:<{width}}  about {minutes:g} min  {summary}")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -166,18 +192,32 @@ def _run(options: argparse.Namespace) -> None:
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
     if options.workers is not None and options.workers < 1:
         raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
+    given: Scenario | None = None
     if options.config is not None:
         plan = plan_around(options.config, _changes(options))
     else:
-        plan = plan_of(getattr(options, "given", None) or scenario(options.name), _changes(options))
+        given = getattr(options, "given", None) or scenario(options.name)
+        plan = plan_of(given, _changes(options))
     name = plan.name + ("_quick" if options.quick else "")
     for warning in plan.warnings:
         print(f"sqsim: {warning}", file=sys.stderr)
-    from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
-
     out = options.out or Path("results") / name
     workers = options.workers or _cores()
+    if options.dry_run or options.verbose:
+        from scenarios.command.dry_run import dry_run
+
+        print(dry_run(plan, out, workers, given), file=sys.stdout if options.dry_run else sys.stderr)
+        if options.dry_run:
+            return
+    from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
+
     print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
+
+
+def _completion(options: argparse.Namespace) -> None:
+    from scenarios.command.completion import code
+
+    print(code(options.shell))
 
 
 def _cores() -> int:
@@ -191,9 +231,9 @@ def _changes(options: argparse.Namespace) -> Changes:
     )
     if not (options.set or options.grid):
         return plain
-    from scenarios.command.typed_settings import parse_axis, parse_setting
+    from scenarios.command.typed_settings import parse_axes, parse_settings
 
-    return replace(plain, settings=dict(map(parse_setting, options.set)), grid=dict(map(parse_axis, options.grid)))
+    return replace(plain, settings=parse_settings(options.set), grid=parse_axes(options.grid))
 
 
 def _share(text: str) -> float:
@@ -256,3 +296,14 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     print(report.write(options))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "list": _list,
+    "run": _run,
+    "plot": _plot,
+    "compare": _compare,
+    "report": _report,
+    "codec": _codec,
+    "completion": _completion,
+}

@@ -42,6 +42,8 @@ class Note:
     """The summary's columns that its file has not: an axis that is a property of a part."""
     findings: Sequence[str] = ()
     """What was said at the end."""
+    told: Sequence[str] = ()
+    """Columns that every curve that has them tells: `told_fields`."""
 
     def write(self, folder: Path) -> None:
         (folder / _NOTE).write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -62,7 +64,7 @@ class Note:
         hidden = [name for name in table.columns if name != self.axis and self._hides(name)]
         axis = axis_of(table.drop(columns=hidden), self.axis)
         replaced = sources(table.columns, axis) if axis in self.computed else ()
-        return with_curves(table, axis, (*hidden, *replaced)), axis
+        return with_curves(table, axis, (*hidden, *replaced), self.told), axis
 
     def _hides(self, column: str) -> bool:
         return any(column == name or column.startswith(f"{name}.") for name in self.hidden)

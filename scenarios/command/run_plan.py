@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import plots
-from kinds import ConfigError
+from kinds import ConfigError, kinds_of_file
 from scenarios.command.questions import Question, Table
 from scenarios.command.scenario import Best, Quick, Scenario
 
@@ -53,6 +53,8 @@ class RunPlan:
     tables: Sequence[Table] = ()
     precision: float | None = None
     question: str = ""
+    told: Sequence[str] = ()
+    """Fields that the names of curves tell (`told_fields`)."""
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
@@ -61,6 +63,8 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
     contradict each other.
     """
+    from scenarios.command.named_kinds import NamedKinds
+    from scenarios.command.told_fields import told_fields
     from simulator.cell.cell import Cell, load_imports
     from simulator.cell.settings import changed
 
@@ -70,10 +74,14 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
     objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
-    base = changed(Cell, {**scenario.base, **pair, **quick.base, "imports": [str(path) for path in changes.imports]})
+    said = {**scenario.base, **pair, **quick.base}
+    base = changed(Cell, {**said, "imports": [str(path) for path in changes.imports]})
     grid, lacking = _at_hand({**scenario.grid, **quick.grid}, changes)
-    warnings += lacking
-    cells, notes = _spread(base, grid, quick.seeds, changes)
+    named = NamedKinds(Cell, said, {**scenario.grid, **quick.grid})
+    meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
+    cells, notes = _spread(base, grid, quick.seeds, meant)
+    notes = [*named.notes, *notes]
+    warnings += [*lacking, *_registers_nothing(changes.imports), *_unused(cells)]
     best = _open_choices(quick.best or scenario.best, changes)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
@@ -82,8 +90,23 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     return RunPlan(
         scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
         scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
-        scenario.summary,
+        scenario.summary, told_fields(cells),
     )  # fmt: skip
+
+
+def _registers_nothing(imports: Sequence[Path]) -> list[str]:
+    """The imported files without a kind of their own, a line each."""
+    return [
+        f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
+        for file in imports
+        if not kinds_of_file(file)
+    ]
+
+
+def _unused(cells: Sequence[Cell]) -> list[str]:
+    """The fields of schemes that something else decides, a line each."""
+    told = (f"{each.name}scheme.{line}" for cell in cells for each in cell.classes for line in each.scheme.overruled)
+    return list(dict.fromkeys(told))
 
 
 def _open_choices(best: Best | None, changes: Changes) -> Best | None:
@@ -104,6 +127,7 @@ def _check_precision(precision: float | None) -> None:
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
     """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
+    from simulator.cell.quantities import number
     from simulator.results.metrics import METRICS
 
     if given is not None and given.field in (*changes.settings, *changes.grid):
@@ -115,6 +139,8 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
         metric = path.removeprefix("objective.")
         if metric not in METRICS:
             raise ConfigError(f"{path}: no such metric, must be one of those in the README, such as tpot_p95_s")
+        if isinstance(limit, str):
+            limit = number(limit, path)
         if not isinstance(limit, int | float) or not 0 < limit < float("inf"):
             raise ConfigError(f"{path} = {limit!r}: must be a number above 0")
         given = replace(given, limits={**given.limits, metric: float(limit)})
@@ -167,22 +193,24 @@ def _lack_of(kind: str) -> str | None:
 
 def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
+    from scenarios.command.told_fields import told_fields
     from simulator.cell.cell import Cell, load_imports
 
     load_imports(changes.imports)
     cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
+    warnings = [*_registers_nothing(changes.imports), *_unused(cells)]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings)
-    return replace(plan, precision=changes.precision)
+    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings, warnings)
+    return replace(plan, precision=changes.precision, told=told_fields(cells))
 
 
 def _spread(
     base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
     from simulator.cell.cell import Cell
-    from simulator.cell.settings import pin, spread, widen
+    from simulator.cell.settings import pin, replaced, spread, widen
 
     settings = dict(changes.settings)
     twice = [path for path in settings if path in changes.grid]
@@ -198,6 +226,10 @@ def _spread(
     axes, pinned = pin(widen(grid, changes.grid), settings)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
+    for axis, path in replaced(Cell, base, axes, settings).items():
+        if axis not in changes.grid and path in {*settings, *changes.grid}:
+            del axes[axis]
+            notes.append(f"{'--set' if path in settings else '--grid'} {path} replaces the axis {axis} of the grid")
     cells = spread(Cell, base, axes, settings)
     for cell in cells:
         cell.check_served()

@@ -126,11 +126,13 @@ def _told(
     if choices is None:
         summary = summarise(table)
         shown_at = {name: summary[name].tolist() for name in computed}
-        note = Note(plan.name, plan.axis, plan.figures, plan.hidden, shown_at)
+        note = Note(plan.name, plan.axis, plan.figures, plan.hidden, shown_at, told=plan.told)
         (summary, axis), (table, _) = note.curved(summary), note.curved(table)
         shown = Shown(table, summary, axis)
     else:
-        note = Note(plan.name, plan.axis, plan.figures, (*plan.hidden, *(plan.best.over if plan.best else ())))
+        over = tuple(plan.best.over) if plan.best else ()
+        told = [name for name in plan.told if name not in over]
+        note = Note(plan.name, plan.axis, plan.figures, (*plan.hidden, *over), told=told)
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
         summary = summarised(table)
@@ -155,8 +157,9 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     summary.to_csv(means.out / CAPACITY, index=False)
     search.write()
     note = Note(
-        plan.name, plan.axis, plan.figures, (search.field, *FOUND), {name: summary[name].tolist() for name in computed}
-    )
+        plan.name, plan.axis, plan.figures, (search.field, *FOUND),
+        {name: summary[name].tolist() for name in computed}, told=plan.told,
+    )  # fmt: skip
     (summary, axis), (table, _) = note.curved(summary), note.curved(table)
     found = [row for group, (_, row) in zip(by_setting(cells), summary.iterrows(), strict=True) for _ in group]
     table = table.assign(**{name: [row[name] for row in found] for name in FOUND})

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import yaml
 
 from kinds import ConfigError
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
+
+
+V = TypeVar("V")
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, object]:
+    """What was typed after each `--set`. Raises ConfigError where two give one field."""
+    return _each_once(texts, parse_setting, "--set")
+
+
+def parse_axes(texts: Iterable[str]) -> dict[str, list[object]]:
+    """What was typed after each `--grid`. Raises ConfigError where two give one field."""
+    return _each_once(texts, parse_axis, "--grid")
+
+
+def _each_once(texts: Iterable[str], parse: Callable[[str], tuple[str, V]], option: str) -> dict[str, V]:
+    found: dict[str, V] = {}
+    given: set[str] = set()
+    for path, value in map(parse, texts):
+        fields = {field.removesuffix(".kind") for field in path.split(",")}
+        if twice := fields & given:
+            raise ConfigError(f"{min(twice)}: two {option} give it; give one")
+        given |= fields
+        found[path] = value
+    return found
 
 
 def parse_setting(text: str) -> tuple[str, object]:

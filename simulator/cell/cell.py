@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,6 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
-from channels.link.arq import SelectiveRepeat
 from channels.link.link_config import LinkConfig, check_round_trip
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, first_line, one_line
@@ -31,8 +30,11 @@ from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.latency import Latency
 from models.clocks.roofline import Roofline
 from models.interface import Pair
+from simulator.cell.as_written import as_written
 from simulator.cell.cloud_config import CloudConfig
+from simulator.cell.dotted_names import differences
 from simulator.cell.scheme import Scheme
+from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
 
 
@@ -112,7 +114,15 @@ def _rooted(value: object, plain: object) -> object:
 
 
 class Cell(Part):
-    """One experiment. Every field has a default that makes sense; `id` names it, files by their content."""
+    """One experiment. Every field has a default that makes sense; `id` names it, files by their content.
+
+        Cell()                                                              the defaults
+        Cell().with_({"scheme": "c_sqs", "uplink.rate.bps": "10k"})         other values of some fields
+        Cell().grid({"scheme": ["dense", "k_sqs"], "seed": range(3)})       the cells of a grid, a list
+        Cell.from_yaml("cell.yaml"), Cell().to_yaml()                       from a file, and as one
+
+    `sqsim list NAME` shows every field with its default, unit, bounds and meaning.
+    """
 
     models: Models = Models()
     workload: Workload = Field(Closed(), description="requests")
@@ -121,7 +131,7 @@ class Cell(Part):
     )
     edge: Edge = Edge()
     uplink: LinkConfig = LinkConfig()
-    downlink: LinkConfig = LinkConfig(rate=ConstantRate(bps=10e6), arq=SelectiveRepeat())
+    downlink: LinkConfig = LinkConfig(rate=ConstantRate(bps=10e6))
     cloud: CloudConfig = CloudConfig()
     fleet: tuple[DeviceClass, ...] = Field(
         (), description="classes of devices, in the order of their numbers; their counts sum to workload.devices"
@@ -130,6 +140,11 @@ class Cell(Part):
     imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(
         (), description="Python files that register kinds of the user's own"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, fields: object) -> object:
+        return as_written(cls, fields) if isinstance(fields, dict) else fields
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -209,9 +224,26 @@ class Cell(Part):
         """The whole cell written out, as `sqsim run --config` reads it, from any folder: paths are absolute."""
         return yaml.safe_dump(_rooted(self.model_dump(), self.model_dump(mode="json")), sort_keys=False)
 
+    def with_(self, values: Mapping[str, object]) -> Self:
+        """This cell with other values of some fields, by dotted names, as `--set` does: a `kind`, a kind's name or a
+        mapping replaces a whole part, then single fields apply. Raises ConfigError, one line."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"with_ = {values!r}: must be a mapping of fields, such as {{'uplink.rate.bps': '10k'}}")
+        (found,) = expand(self, {}, values)
+        return found
+
+    def grid(self, axes: Mapping[str, Iterable[object]]) -> list[Self]:
+        """The cells of a grid over this one, first axis outermost, as `--grid` does. Raises ConfigError, one line."""
+        return expand(self, axes_of(axes))
+
+    def __repr__(self) -> str:
+        """As the call that makes it."""
+        changes = differences(self, type(self)())
+        return f"Cell().with_({changes})" if changes else "Cell()"
+
     @classmethod
     def from_fields(cls, fields: object) -> Self:
-        """A cell from nested mappings; loads its `imports` first. Raises ConfigError, one line."""
+        """A cell from nested mappings or dotted names; loads its `imports` first. Raises ConfigError, one line."""
         if not isinstance(fields, dict):
             raise ConfigError(f"cell = {fields!r}: must be a mapping of fields")
         imports = fields.get("imports", ())
@@ -222,10 +254,10 @@ class Cell(Part):
             raise one_line(error) from None
 
     @classmethod
-    def from_yaml(cls, path: Path) -> Self:
+    def from_yaml(cls, path: str | Path) -> Self:
         """A cell from a YAML file. Raises ConfigError, one line."""
         try:
-            fields = yaml.safe_load(read_text(path))
+            fields = yaml.safe_load(read_text(Path(path)))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = "" if mark is None else f", line {mark.line + 1}"

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from pydantic import ValidationError
+
 from kinds import Choice, Part
 
 Scalar = str | int | float | bool | None
@@ -49,6 +51,43 @@ def names(schema: type[Part] | None, tree: Nested, above: tuple[str, ...] = ()) 
 def flatten(part: Part) -> dict[str, Scalar]:
     """Every field of `part` under its dotted name; lists as JSON. One row of a table."""
     return dict(_leaves(part.model_dump(), ()))
+
+
+def differences(part: Part, default: Part) -> dict[str, object]:
+    """The fields in which `part` differs from another of its class, by dotted name, as one would set them."""
+    found: dict[str, object] = {}
+    for name in type(part).model_fields:
+        mine, other = getattr(part, name), getattr(default, name)
+        if mine == other:
+            continue
+        if isinstance(mine, Part) and type(mine) is type(other) and not isinstance(getattr(mine, "name", None), str):
+            found |= {f"{name}.{path}": value for path, value in differences(mine, other).items()}
+        else:
+            found[name] = _as_set(part, name)
+    return found
+
+
+def _as_set(part: Part, field: str) -> object:
+    """A field's value as one would set it: a part by its name, its kind alone, or its kind and what differs from it."""
+    value = getattr(part, field)
+    if isinstance(value, list | tuple):
+        return [_written(each) for each in value]
+    name = getattr(value, "name", None)
+    if isinstance(value, Part) and isinstance(name, str) and not isinstance(value, Choice):
+        try:
+            if getattr(type(part).model_validate({**dict(part), field: name}), field) == value:
+                return name
+        except ValidationError:  # a name that the user gave it
+            pass
+    return _written(value)
+
+
+def _written(value: object) -> object:
+    if not isinstance(value, Part):
+        return value
+    given = {name: _as_set(value, name) for name, _ in value.__repr_args__() if name is not None}
+    kind = getattr(value, "kind", None)
+    return {"kind": kind, **given} if given and kind is not None else kind or given
 
 
 def part_of(annotation: object) -> type[Part] | None:

@@ -27,6 +27,11 @@ class Scheme(Choice, family=True):
         """The most drafts of a round."""
         return 0
 
+    @property
+    def overruled(self) -> tuple[str, ...]:
+        """Fields whose value another field makes of no effect, a line each that says by what."""
+        return ()
+
     @abstractmethod
     def format(self, vocabulary: int) -> wire.Format:
         """The wire format that both ends hold. Raises ValueError (CodecError is one) where it cannot be."""

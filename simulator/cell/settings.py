@@ -11,9 +11,10 @@ from __future__ import annotations
 import copy
 import difflib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
 from pydantic import ValidationError
 
 from kinds import ConfigError, Part, one_line
@@ -44,9 +45,9 @@ def spread(
     trees: list[Nested] = []
     for values in itertools.product(*grid.values()):
         here = copy.deepcopy(tree)
-        used |= _assign(schema, here, {**settings, **_given(dict(zip(grid, values, strict=True)))})
+        used |= write(schema, here, {**settings, **_given(dict(zip(grid, values, strict=True)))})
         trees.append(here)
-    _require(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
+    require_known(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
     cells: dict[str, P] = {}
     for cell in (validated(schema, here) for here in trees):
         cells.setdefault(cell.model_dump_json(), cell)
@@ -58,17 +59,32 @@ def fields_of(axis: str) -> tuple[str, ...]:
     return tuple(axis.split(","))
 
 
+def axes_of(axes: Mapping[str, Iterable[object]]) -> dict[str, list[object]]:
+    """The axes of a grid, each a list: ranges and arrays are lists too. Raises ConfigError for anything else."""
+    if not isinstance(axes, Mapping):
+        raise ConfigError(f"grid = {axes!r}: must be a mapping of fields to lists of values")
+    for path, values in axes.items():
+        if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+            raise ConfigError(f"{path} = {values!r}: an axis is a list of values")
+    return {path: values.tolist() if isinstance(values, np.ndarray) else list(values) for path, values in axes.items()}
+
+
 def changed(schema: type[Part], settings: Mapping[str, object]) -> Nested:
     """The defaults of `schema` changed by `settings`, as nested mappings, not yet checked as a whole."""
     tree: Nested = {}
-    _require(_assign(schema, tree, settings), tuple(settings), schema, [tree])
+    require_known(write(schema, tree, settings), tuple(settings), schema, [tree])
     return tree
 
 
-def _require(used: set[str], paths: Sequence[str], schema: type[Part], trees: Sequence[Nested]) -> None:
+def require_known(
+    used: set[str], paths: Sequence[str], schema: type[Part], trees: Sequence[Nested], above: str = ""
+) -> None:
+    """Raises ConfigError for the first of `paths` that is not in `used`, with the fields that were probably meant.
+
+    `above`: the dotted name of the part, where it is not the whole."""
     for path in paths:
         if path not in used:
-            raise _unknown(schema, path, trees)
+            raise _unknown(schema, path, trees, above)
 
 
 def validated(schema: type[P], tree: Mapping[str, object]) -> P:
@@ -100,6 +116,28 @@ def pin(
     return {axis: list(values) for axis, values in grid.items() if axis not in fixed}, fixed
 
 
+def replaced(
+    schema: type[Part], tree: Nested, grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
+) -> dict[str, str]:
+    """The axes of `grid` that lost their field, each with what replaced it: `uplink.rate.bps` where a setting, or
+    another axis, makes `uplink.rate` a trace. Fields that some cell still has are not among them."""
+    found = {}
+    for axis in grid:
+        above = [
+            path
+            for path in (*settings, *grid)
+            if any(field.startswith(f"{_part_path(part)}.") for field in fields_of(axis) for part in fields_of(path))
+        ]
+        axes = {path: grid[path] for path in above if path in grid}
+        left: set[str] = set()
+        for values in itertools.product(*axes.values()) if above else ():
+            here, given = copy.deepcopy(tree), _given(dict(zip(axes, values, strict=True)))
+            left |= write(schema, here, {**settings, **given, **dict.fromkeys(fields_of(axis))})
+        if above and left.isdisjoint(fields_of(axis)):
+            found[axis] = above[0]
+    return found
+
+
 def widen(grid: Mapping[str, Sequence[object]], axes: Mapping[str, Sequence[object]]) -> dict[str, list[object]]:
     """`grid` with `axes` put in place of those of the same name (`scheme` and `scheme.kind` are one axis), or added.
 
@@ -129,7 +167,7 @@ def _given(values: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _assign(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set[str]:
+def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set[str]:
     """Writes `values` into `tree`, whole parts first, outermost first; returns the paths that exist here."""
     whole, single = [], []
     for path, value in values.items():
@@ -146,14 +184,15 @@ def _assign(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> s
     return used
 
 
-def _unknown(schema: type[Part], path: str, trees: Sequence[Nested]) -> ConfigError:
+def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str) -> ConfigError:
     """The error for a field that no cell has, with the fields that were probably meant."""
     known = sorted({name for tree in trees for name in names(schema, tree)})
     last = path.rsplit(".", 1)[-1]
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]
     near += [name for name in difflib.get_close_matches(path, known, n=3, cutoff=0.6) if name not in near]
-    hint = f"; did you mean {' or '.join(near[:3])}?" if near else "; `sqsim list NAME` shows them all"
-    return ConfigError(f"{path}: no cell has such a field{hint}")
+    near = [above + name for name in near[:3]]
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; `sqsim list NAME` shows them all"
+    return ConfigError(f"{above}{path}: no cell has such a field{hint}")
 
 
 def _part_path(path: str) -> str:

@@ -132,7 +132,9 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
     return next(iter(sorted(shared, key=lambda name: name.startswith("scheme."))), None)
 
 
-def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = ()) -> pd.DataFrame:
+def with_curves(
+    table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (), told: Sequence[str] = ()
+) -> pd.DataFrame:
     """The table with a `curve` column: a name for each row, shared along `axis` and by seeds.
 
     A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart. Of
@@ -150,16 +152,20 @@ def with_curves(table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (
     open_ = [name for name in varied if name not in hidden]
     place = [name for name in (axis, "seed") if name in table.columns]
     for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
-        named = table.copy().assign(**{CURVE: _names(table, fields, count)})
+        named = table.copy().assign(**{CURVE: _names(table, fields, count, told)})
         if not named.duplicated([CURVE, *place]).any():
             break
     return named
 
 
-def _names(table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Series[float]], int]) -> list[str]:
+def _names(
+    table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Series[float]], int], always: Sequence[str]
+) -> list[str]:
     """A name for each row: its scheme, and those of `fields` that have two values among the rows of that scheme."""
+    fields = [*fields, *(name for name in always if name in table.columns and name not in fields)]
     told = {
-        kind: [name for name in fields if count(rows[name]) > 1] for kind, rows in table.groupby(table["scheme.kind"])
+        kind: [name for name in fields if name in always or count(rows[name]) > 1]
+        for kind, rows in table.groupby(table["scheme.kind"])
     }
     words = {name: _words(table[name], name) for name in fields}
     return [_name(row, told[row["scheme.kind"]], words) for _, row in table.iterrows()]

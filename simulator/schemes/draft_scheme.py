@@ -95,6 +95,13 @@ class DraftScheme(Scheme):
     def lossless(self) -> bool:
         return self.families.draw.lossless and self.families.acceptance.lossless
 
+    @property
+    def overruled(self) -> tuple[str, ...]:
+        asked = getattr(self.families.code, "token", "flat")
+        if not self.partial or asked == "flat":
+            return ()
+        return (f"token = {asked}: is not used, partial rounds send each drafted id flat (scheme.partial)",)
+
     def format(self, vocabulary: int) -> wire.Format:
         return self.packets(vocabulary).format
 

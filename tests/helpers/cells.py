@@ -29,8 +29,9 @@ def cell(scheme: object = "k_sqs", bps: float = 1e5, **fields: Any) -> Cell:
 
 
 def link(bps: float, delay_s: float = 0.02, loss: object = "none", **fields: Any) -> dict[str, Any]:
-    """A link of constant rate and delay."""
+    """A link of constant rate and delay, one packet at a time unless `fields` say otherwise."""
     return {
+        "arq": "stop_and_wait",
         "rate": {"kind": "constant", "bps": bps},
         "delay": {"kind": "constant", "delay_s": delay_s},
         "loss": loss,

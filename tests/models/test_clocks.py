@@ -75,7 +75,7 @@ def _opt_parameters(layers, width):
     return layers * (12 * width**2 + 13 * width) + 50_272 * width + 2_050 * width + 2 * width
 
 
-@pytest.mark.parametrize("name", ["opt_125m", "opt_13b"])
+@pytest.mark.parametrize("name", ["opt_125m", "opt_1.3b", "opt_2.7b", "opt_6.7b", "opt_13b"])
 def test_listed_parameters_follow_from_the_dimensions(name):
     size = SIZES[name]
     assert size.parameters == _opt_parameters(size.layers, size.width)
@@ -103,7 +103,10 @@ def test_a_device_is_named_or_written_out():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"kind": "roofline", "device": "abacus"}, "one of a100_80gb_sxm"),
+        ({"kind": "roofline", "device": "abacus"}, "one of a10, a100_40gb_sxm"),
+        ({"kind": "roofline", "device": "abacus"}, "or write {name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"),
+        ({"kind": "roofline", "device": "a100"}, "did you mean a100_40gb_sxm or a100_80gb_sxm?"),
+        ({"kind": "roofline", "size": "opt_1.4b"}, "parameters: 125M, layers: 12, width: 768, kv_width: 768}"),
         ({"kind": "affine", "base_s": -1}, "greater than or equal to 0"),
         ({"kind": "constant", "per_pass_s": float("inf")}, "finite"),
         ({"kind": "roofline", "memory_efficiency": 1.5}, "less than or equal to 1"),

@@ -17,12 +17,44 @@ from models.bundled.sotu import Sotu
 from simulator.decoding.decoder import load
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
+SAME_KIND = """
+from typing import Literal
+from simulator.schemes import LatticeScheme
+
+class Mine(LatticeScheme):
+    kind: Literal["k_sqs"] = "k_sqs"
+
+    def support(self, q, state):
+        return q.argsort()[-1:]
+"""
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
+    ((*RUN, "--set=scheme=ksqs"), "did you mean k_sqs"),
+    (
+        (*RUN, "--set=scheme={kind: k_sqs, maxdrafts: 4}"),
+        "scheme.maxdrafts = 4: no such field; did you mean max_drafts",
+    ),
+    ((*RUN, "--set=uplink=nbiot.uplink"), "did you mean nb_iot.uplink"),
+    ((*RUN, "--set=edge.latency.device=a100"), "did you mean a100_40gb_sxm"),
+    ((*RUN, "--set=uplink.rate.bps=10 s"), "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k"),
+    ((*RUN, "--set=uplink.delay.delay_s=10m"), "must be a number of s, such as 50ms or 2 min"),
+    ((*RUN, "--set=scheme=dense", "--set=scheme.kind=k_sqs"), "scheme: two --set give it"),
+    ((*RUN, "--import=same_kind.py"), "the kind 'k_sqs' is taken by KSqs"),
     ((*RUN, "--set=scheme.kind=ksqs"), "scheme.kind = 'ksqs': kind must be one of"),
     ((*RUN, "--set=uplink.rate.bsp=1"), "did you mean uplink.rate.bps"),
+    ((*RUN, "--set=scheme=ksqs"), "did you mean k_sqs"),
+    (
+        (*RUN, "--set=scheme={kind: k_sqs, maxdrafts: 4}"),
+        "scheme.maxdrafts = 4: no such field; did you mean max_drafts",
+    ),
+    ((*RUN, "--set=uplink=nbiot.uplink"), "did you mean nb_iot.uplink"),
+    ((*RUN, "--set=edge.latency.device=a100"), "did you mean a100_40gb_sxm"),
     ((*RUN, "--set=uplink.rate.bps=-1"), "uplink.rate.bps = -1"),
+    ((*RUN, "--set=uplink.rate.bps=10 s"), "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k"),
+    ((*RUN, "--set=uplink.delay.delay_s=10m"), "must be a number of s, such as 50ms or 2 min"),
+    ((*RUN, "--set=scheme=dense", "--set=scheme.kind=k_sqs"), "scheme: two --set give it"),
+    ((*RUN, "--import=same_kind.py"), "the kind 'k_sqs' is taken by KSqs"),
     ((*RUN, "--set=scheme=k_sqs", "--grid=scheme.k=4,4000000"), "k = 4000000: must be at most the vocabulary"),
     ((*RUN, "--set=scheme.resolution=0"), "scheme.resolution = 0"),
     ((*RUN, "--set=workload.prompt_tokens=100000"), "must be at most the pair's context"),
@@ -119,7 +151,18 @@ MISTAKES = [
     (("codec", "decode", "zz", "--vocabulary=4"), "payload = 'zz': no such file, and not hex digits"),
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
 ]
+SAME_KIND = """
+from typing import Literal
+from simulator.schemes import LatticeScheme
+
+class Mine(LatticeScheme):
+    kind: Literal["k_sqs"] = "k_sqs"
+
+    def support(self, q, state):
+        return q.argsort()[-1:]
+"""
 FILES = {
+    "same_kind.py": SAME_KIND.encode(),
     "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
     "odd.py": b"x = 1\nif x\n",
     "latin.yaml": "scheme: k_sqs # caf\u00e9".encode("latin-1"),
@@ -143,7 +186,8 @@ def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
     for name, content in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-    quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments else ()
+    given = any(each.startswith("--set=models.pair") for each in arguments)
+    quick = small[:1] if arguments[:1] == ("run",) and "--quick" in arguments and not given else ()
     status, out, err = typed(*arguments, *quick)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert told in err and err.startswith("sqsim: ") and "Traceback" not in err
@@ -170,8 +214,9 @@ def test_an_interrupt_is_one_line_and_exit_130(
 def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
     small: tuple[str, ...], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "scenarios.command", "run", "latency_vs_bandwidth", *small, "--workers=2"]
-    options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64", "--seeds=3"]
+    command = [sys.executable, "-m", "scenarios.command", "run", "latency_vs_bandwidth", small[1], *small[3:4]]
+    options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64", "--seeds=3",
+               "--workers=2"]  # fmt: skip
     with subprocess.Popen(
         [*command, *options], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as running:

@@ -12,7 +12,7 @@ from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.prompt_files import LANGUAGES
 from scenarios.command.derived_axis import along
-from scenarios.command.registry import NAMES, scenario
+from scenarios.command.registry import NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_of
 from scenarios.command.scenario import Best, Quick, Scenario
 from simulator.cell.dotted_names import flatten
@@ -53,9 +53,35 @@ def test_a_pinned_axis_is_said() -> None:
     assert {cell.scheme.kind for cell in plan.cells} == {"c_sqs"} and len(plan.notes) == 1
 
 
-def test_a_users_kind_replaces_the_bases_fields() -> None:
-    plan = plan_of(SMALL, Changes(settings={"models.pair.kind": "synthetic"}))
-    assert {cell.models.pair.vocabulary for cell in plan.cells} == {256}
+def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> None:
+    for settings, size in (({"models.pair.kind": "synthetic"}, 32), ({"models.pair": {"kind": "synthetic"}}, 256)):
+        plan = plan_of(SMALL, Changes(settings=settings))
+        assert {cell.models.pair.vocabulary for cell in plan.cells} == {size}
+
+
+def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() -> None:
+    for changes, said in (
+        (Changes(settings={"uplink.rate": {"kind": "mahimahi"}}), "--set uplink.rate replaces the axis"),
+        (Changes(settings={"uplink": "nb_iot.uplink"}), "--set uplink replaces the axis"),
+        (Changes(grid={"uplink.rate": ["mahimahi", "trace"]}), "--grid uplink.rate replaces the axis"),
+    ):
+        plan = plan_of(SMALL, changes)
+        assert f"{said} uplink.rate.bps of the grid" in plan.notes
+        assert len(plan.cells) == 2 * 3 * max(1, len(changes.grid.get("uplink.rate", ())))
+    kept = plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "constant"}}))
+    assert len(kept.cells) == 12 and not kept.notes
+    with pytest.raises(ConfigError, match=r"uplink\.rate\.bps: no cell has such a field"):
+        plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "mahimahi"}}, grid={"uplink.rate.bps": [1e3]}))
+
+
+def test_a_file_that_registers_nothing_and_a_field_that_has_no_effect_are_said(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    (said,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
+    assert "mine.py: registers nothing" in said
+    (said,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4, "partial": True}})).warnings
+    assert said.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
+    flat = {"kind": "k_sqs", "k": 4, "partial": True, "token": "flat"}
+    assert not plan_of(SMALL, Changes(settings={"scheme": flat})).warnings
 
 
 def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_told(
@@ -95,6 +121,7 @@ def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
+    assert told(name) == (found.minutes, found.summary)
     pair = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
     cells = plan_of(found, Changes(settings=pair)).cells
     assert (
@@ -152,10 +179,12 @@ def test_an_unknown_scenario_names_the_near_one() -> None:
 
 def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
     searching = replace(SMALL, objective=Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
-    plan = plan_of(searching, Changes(settings={"objective.tpot_p95_s": 0.05}))
+    plan = plan_of(searching, Changes(settings={"objective.tpot_p95_s": "50ms"}))
     assert plan.objective == Objective({"tpot_p95_s": 0.05, "ttft_s": 1.0}) and len(plan.cells) == 12
     with pytest.raises(ConfigError, match=r"objective\.nothing: no such metric"):
         plan_of(searching, Changes(settings={"objective.nothing": 1.0}))
+    with pytest.raises(ConfigError, match=r"objective\.ttft_s = '1 bit': must be a number of s"):
+        plan_of(searching, Changes(settings={"objective.ttft_s": "1 bit"}))
     with pytest.raises(ConfigError, match="must be a number above 0"):
         plan_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
     with pytest.raises(ConfigError, match=r"objective\.ttft_s: no cell has such a field"):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinds import ConfigError
-from scenarios.command.typed_settings import parse_axis, parse_setting
+from scenarios.command.typed_settings import parse_axes, parse_axis, parse_setting, parse_settings
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,12 @@ def test_what_cannot_be_read_is_one_line(text: str) -> None:
 @given(st.floats(allow_nan=False))
 def test_every_number_survives_being_typed(number: float) -> None:
     assert parse_setting(f"a={number!r}") == ("a", number)
+
+
+def test_one_field_is_given_once() -> None:
+    assert parse_settings(["a.b=1", "a=tea"]) == {"a.b": 1, "a": "tea"}
+    for twice in (["a.b=1", "a.b=2"], ["a=tea", "a.kind=coffee"]):
+        with pytest.raises(ConfigError, match=r"a(\.b)?: two --set give it; give one"):
+            parse_settings(twice)
+    with pytest.raises(ConfigError, match="k: two --grid give it"):
+        parse_axes(["k=1,2", "j,k=[1, 2],[3, 4]"])

@@ -1,0 +1,49 @@
+"""The devices and models that go by a name, as `sqsim list devices` and `sqsim list models` show them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
+
+_WIDTH = 100
+
+
+def devices() -> str:
+    """A line a device with its peak figures, and where they are from."""
+    rows = [
+        (name, f"{each.flops_per_s / 1e12:.4g}", f"{each.bytes_per_s / 1e9:,.4g}", each.source)
+        for name, each in DEVICES.items()
+    ]
+    return _table(("device", "TFLOP/s", "GB/s", "dense 16-bit arithmetic and memory bandwidth, peak"), rows) + _how(
+        "edge.latency.device", "cloud.latency.device", DEVICE_NEEDED
+    )
+
+
+def models() -> str:
+    """A line a model with its dimensions, and where they are from."""
+    rows = [
+        (name, f"{each.parameters / 1e9:.3g}", f"{each.layers}", f"{each.width}", f"{each.kv_width}", each.source)
+        for name, each in SIZES.items()
+    ]
+    heading = ("model", "1e9 parameters", "layers", "d", "KV", "what a clock stands for; tokens come from models.pair")
+    return _table(heading, rows) + _how("edge.latency.size", "cloud.latency.size", SIZE_NEEDED)
+
+
+def _how(edge: str, cloud: str, needed: str) -> str:
+    return f"\n\nA name, or figures of your own: --set {edge}=NAME, --set '{cloud}={needed.split('}')[0]}}}'"
+
+
+def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Names to the left, numbers to the right, sources wrapped beside them."""
+    widths = [max(len(row[place]) for row in (heading, *rows)) for place in range(len(heading) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    lines = []
+    for row in (heading, *rows):
+        numbers = [f"{text:>{width}}" for text, width in zip(row[1:-1], widths[1:], strict=True)]
+        told = textwrap.wrap(row[-1], _WIDTH - indent)
+        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, told[0]]))
+        lines += [" " * indent + line for line in told[1:]]
+    return "\n".join(lines)

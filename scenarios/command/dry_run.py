@@ -1,0 +1,140 @@
+"""What a run would do, without doing it: how many cells, about how long, and what is there already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kinds import ConfigError
+from scenarios.command.choosing import TUNING, Choosing, by_setting, to_show
+from scenarios.command.precision import Precision
+from scenarios.command.run_plan import Changes, RunPlan, plan_of
+from scenarios.command.scenario import Scenario
+from simulator.sweeps.store import CELLS, OURS, SEARCH, identity
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+
+CORES = 2
+"""Of the machine that scenarios state their minutes for."""
+TIMED = 0.02
+"""What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
+
+
+def dry_run(plan: RunPlan, out: Path, workers: int, scenario: Scenario | None) -> str:
+    """A few lines about a plan that would write to `out`."""
+    return "\n".join([*plan.notes, *_cells(plan), *_remembered(plan, out), _time(plan, workers, scenario)])
+
+
+def _cells(plan: RunPlan) -> list[str]:
+    settings = len(by_setting(plan.cells))
+    decodings = len({cell.decoding_id for cell in plan.cells})
+    seeds = len({cell.seed for cell in plan.cells})
+    counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
+    told = [f"Cells: {len(plan.cells):,}, {counted}; {decodings:,} to be decoded, the rest timed"]
+    if plan.best is not None:
+        told.append(
+            f"Before them: {len(_trials(plan))} trials, by which each scheme chooses {', '.join(plan.best.over)}"
+        )
+    if plan.objective is not None:
+        given = plan.objective
+        told.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
+    if plan.precision is not None:
+        told.append(f"After them: more seeds until half-widths are below {100 * plan.precision:g}%")
+    return told
+
+
+def _remembered(plan: RunPlan, out: Path) -> list[str]:
+    """What `out` holds of this run."""
+    try:
+        if plan.objective is not None:
+            return [_of_search(plan, out)]
+        tuned = [f"Trials: {_of_sweep(_trials(plan), plan.study, out / TUNING)}"] if plan.best is not None else []
+        return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, out), out)}"]
+    except ConfigError as error:
+        return [f"Remembered: cannot be told yet ({error})"]
+
+
+def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
+    """The cells of the sweep in `out`, as far as is known, and what is asked of them."""
+    cells = plan.cells
+    if plan.best is not None and (out / TUNING / "cells.parquet").is_file():
+        trials = _trials(plan)
+        table = pd.read_parquet(out / TUNING / "cells.parquet")
+        if {cell.id for cell in trials} <= set(table["cell"]):
+            cells = to_show(Choosing(plan.cells, plan.best).choices(table))
+    metric = (plan.headlines or RunPlan.headlines)[0]
+    grown = Precision(cells, metric, plan.precision).rule if plan.precision is not None else ""
+    return cells, ", ".join(filter(None, (plan.study, grown)))
+
+
+def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
+    manifest = _json(folder / "manifest.json")
+    if not manifest:
+        strangers = folder.is_dir() and any(path.name != TUNING for path in folder.iterdir())
+        return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"
+    if manifest.get("identity") != identity(cells, asked):
+        return f"nothing; {folder} holds other results: name another --out or add --overwrite"
+    if manifest.get("finished"):
+        return f"all of it, in {folder}: nothing is run again"
+    parts = [path / CELLS for path in (folder / "parts").glob("*") if path.suffix != ".unfinished"]
+    done = sum(pd.read_parquet(path, columns=["cell"])["cell"].nunique() for path in parts)
+    return f"{done} of {len(cells)} cells, in {folder}: the run goes on from there"
+
+
+def _of_search(plan: RunPlan, out: Path) -> str:
+    found = _json(out / SEARCH).get("found")
+    if not isinstance(found, dict) or not found:
+        strangers = out.is_dir() and any(path.name in OURS for path in out.iterdir())
+        return f"Remembered: nothing{f'; {out} holds other results' if strangers else f' in {out}'}"
+    return f"Remembered: {len(found)} settings were found in {out}; they count where the search is the same"
+
+
+def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
+    """From the minutes that the scenario states, by the tokens that are to be decoded."""
+    if scenario is None:
+        return "Time: of a cell from a file nothing is known beforehand"
+    whole = plan_of(scenario, Changes())
+    minutes = scenario.minutes * _work(plan) / _work(whole) * CORES / max(1, min(workers, len(plan.cells)))
+    same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
+    told = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
+    doubt = "" if same else ", which are of another model pair"
+    crew = _times(workers, "worker")
+    return f"Time: about {told} with {crew}, from the {scenario.minutes:g} min that the scenario states{doubt}"
+
+
+def _work(plan: RunPlan) -> float:
+    """Tokens to be decoded, and a little for each that is timed."""
+    cells = [*plan.cells, *(_trials(plan) if plan.best is not None else ())]
+    decoded = {cell.decoding_id: _texts(cell) * _tokens(cell) for cell in cells}
+    timed = sum(cell.workload.total * _tokens(cell) for cell in cells)
+    return float(sum(decoded.values()) + TIMED * timed)
+
+
+def _texts(cell: Cell) -> int:
+    return min(cell.workload.distinct or cell.workload.total, cell.workload.total)
+
+
+def _tokens(cell: Cell) -> int:
+    return cell.workload.longest[1]
+
+
+def _times(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _trials(plan: RunPlan) -> list[Cell]:
+    assert plan.best is not None
+    return Choosing(plan.cells, plan.best).trials()
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

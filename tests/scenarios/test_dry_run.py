@@ -1,0 +1,44 @@
+"""What a run would do is told without doing it, and again from what it left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typed_command import Finished, Typed
+
+RUN = ("run", "latency_vs_bandwidth", "--quick", "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2")
+
+
+def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    status, out, err = typed(*RUN, *small, "--dry-run")
+    assert (status, err) == (0, "") and not list(tmp_path.iterdir())
+    assert "Cells: 24, 12 settings x 2 seeds; 12 to be decoded, the rest timed" in out
+    assert "trials, by which each scheme chooses scheme.max_drafts" in out
+    assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
+    assert "with 1 worker, from the 14 min that the scenario states, which are of another model pair" in out
+
+
+def test_a_dry_run_tells_what_is_there_already(typed: Typed, small: tuple[str, ...], finished: Finished) -> None:
+    status, out, _ = typed(*RUN, *small, f"--out={finished.out}", "--dry-run")
+    assert status == 0 and out.count("all of it, in ") == 2
+    assert "nothing is run again" in out
+    status, out, _ = typed(*RUN, *small, "--set=seed=5", f"--out={finished.out}", "--dry-run")
+    assert status == 0 and "holds other results: name another --out or add --overwrite" in out
+
+
+def test_a_search_and_a_cell_from_a_file_say_what_they_can(
+    typed: Typed, small: tuple[str, ...], finished: Finished
+) -> None:
+    status, out, _ = typed("run", "capacity", "--quick", *small, "--dry-run")
+    assert status == 0 and "a search for workload.devices from 1 to " in out and "x 1 seed;" in out
+    file = next((finished.out / "cells").iterdir())
+    status, out, _ = typed("run", f"--config={file}", "--dry-run")
+    assert status == 0 and "Time: of a cell from a file nothing is known beforehand" in out
+
+
+def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed: Typed, small: tuple[str, ...]) -> None:
+    status, out, err = typed(*RUN, *small, "-v", "--set=scheme=ksqs")
+    assert (status, out) == (2, "") and "Traceback" in err
+    assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")

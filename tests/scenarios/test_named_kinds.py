@@ -1,0 +1,84 @@
+"""A kind that is named alone keeps the scenario's parameters, and curves tell what was made to differ."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.command.named_kinds import NamedKinds
+from scenarios.command.told_fields import told_fields
+from simulator import Cell
+from simulator.results.intervals import with_curves
+
+PAPER = {"max_drafts": 4, "code": "enumerative"}
+DENSE, FEW, MORE = {"kind": "dense", **PAPER}, {"kind": "k_sqs", "k": 2, **PAPER}, {"kind": "k_sqs", "k": 3, **PAPER}
+PAIR = {"models.pair": {"kind": "synthetic", "size": 64}}
+
+
+def named(base: dict[str, object], *schemes: object) -> NamedKinds:
+    return NamedKinds(Cell, base, {"scheme": schemes} if schemes else {})
+
+
+@pytest.mark.parametrize("path", ["scheme", "scheme.kind"])
+def test_a_kind_on_an_axis_is_each_setting_that_the_scenario_has_of_it(path: str) -> None:
+    says = named({}, "cloud_only", DENSE, FEW, MORE)
+    assert says.axes({path: ["dense", "k_sqs"]}) == {"scheme": [DENSE, FEW, MORE]}
+    assert says.notes == [
+        "scheme = dense, as the scenario has it: max_drafts 4, code enumerative",
+        "scheme = k_sqs: the scenario's 2 settings of it",
+    ]
+    assert says.axes({"scheme": ["cloud_only", {"kind": "k_sqs", "k": 9}]}) == {
+        "scheme": ["cloud_only", {"kind": "k_sqs", "k": 9}]
+    }
+
+
+def test_another_scheme_takes_what_the_scenarios_schemes_agree_in_as_far_as_it_has_it() -> None:
+    says = named({}, "cloud_only", DENSE, FEW, MORE)
+    assert says.axes({"scheme": ["c_sqs", "coupled", "edge_only"]}) == {
+        "scheme": [{"kind": "c_sqs", **PAPER}, {"kind": "coupled", "max_drafts": 4}, "edge_only"]
+    }
+
+
+def test_a_kind_that_is_set_takes_the_one_setting_or_what_several_agree_in() -> None:
+    assert named({}, DENSE, FEW).settings({"scheme": "k_sqs"}, {}) == {"scheme": FEW}
+    assert named({"scheme": FEW}).settings({"scheme.kind": "c_sqs"}, {}) == {
+        "scheme": {"kind": "c_sqs", "max_drafts": 4, "code": "enumerative"}
+    }
+    assert named({}, DENSE, FEW).settings({"scheme": "k_sqs"}, {"scheme.k": [4], "scheme.code,seed": []}) == {
+        "scheme": {"kind": "k_sqs", "max_drafts": 4}
+    }
+    says = named({}, DENSE, FEW, MORE)
+    assert says.settings({"scheme": "k_sqs"}, {}) == {"scheme": {"kind": "k_sqs", **PAPER}}
+    assert "differ in k: its default here" in says.notes[0]
+
+
+def test_other_parts_keep_their_own_kinds_settings_alone() -> None:
+    losses = [{"kind": "bernoulli", "probability": 0.3}, "none"]
+    says = NamedKinds(Cell, {"scheme.max_drafts": 2}, {"uplink.loss": losses})
+    assert says.settings({"uplink.loss": "bernoulli", "seed": 1}, {}) == {"uplink.loss": losses[0], "seed": 1}
+    assert says.settings({"uplink.loss": "gilbert_elliott"}, {}) == {"uplink.loss": "gilbert_elliott"}
+    assert says.settings({"scheme": "dense"}, {}) == {"scheme": {"kind": "dense", "max_drafts": 2}}
+    assert says.settings({"scheme": "ksqs", "uplink.label": "k_sqs"}, {}) == {"scheme": "ksqs", "uplink.label": "k_sqs"}
+
+
+def cells(*schemes: object) -> list[Cell]:
+    return Cell().with_(PAIR).grid({"scheme": schemes})
+
+
+def test_curves_tell_the_fields_that_were_made_to_differ_and_no_defaults() -> None:
+    assert told_fields(cells("dense", "k_sqs", "half_dense")) == []
+    assert told_fields(cells({"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "max_drafts": 4})) == []
+    assert told_fields(cells({"kind": "dense", "max_drafts": 4}, "k_sqs")) == ["scheme.max_drafts"]
+    assert told_fields(cells({"kind": "k_sqs", "k": 2}, {"kind": "k_sqs", "k": 4}, "half_top_k")) == []
+
+
+def test_a_told_field_is_in_the_name_of_every_curve_that_has_it() -> None:
+    import pandas as pd
+
+    from simulator.cell.dotted_names import flatten
+
+    grid = cells({"kind": "dense", "max_drafts": 4}, "k_sqs", "cloud_only")
+    table = pd.DataFrame([{"cell": cell.id, **flatten(cell), "seed": 0} for cell in grid])
+    assert list(with_curves(table, None)["curve"]) == ["dense", "k_sqs", "cloud_only"]
+    assert list(with_curves(table, None, (), told_fields(grid))["curve"]) == [
+        "dense max_drafts=4", "k_sqs max_drafts=8", "cloud_only",
+    ]  # fmt: skip

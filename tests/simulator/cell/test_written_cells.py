@@ -1,0 +1,85 @@
+"""Cells as people write them: dotted names, quantities with units, and back as a call or as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator import Cell, ConfigError
+
+MINE: dict[str, Any] = {
+    "scheme": {"kind": "c_sqs", "initial": "20%"},
+    "uplink.rate.bps": "10 kbit/s",
+    "uplink": {"mtu_bits": "1500 B", "delay.delay_s": "50ms"},
+    "fleet": [{"count": 1, "uplink": {"rate": {"kind": "constant", "bps": "1M"}}}],
+}
+
+
+def test_a_file_may_have_dotted_names_and_units_and_is_written_out_in_plain_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "cell.yaml"
+    path.write_text(
+        "scheme: {kind: c_sqs, initial: 20%}\nuplink.rate.bps: 10 kbit/s\n"
+        "uplink: {mtu_bits: 1500 B, delay.delay_s: 50ms}\n"
+        "fleet: [{count: 1, uplink: {rate: {kind: constant, bps: 1M}}}]\n"
+    )
+    cell = Cell.from_yaml(str(path))
+    assert cell == Cell.from_fields(MINE)
+    assert (cell.uplink.mtu_bits, cell.uplink.delay.mean_s) == (12_000, 0.05)
+    assert "bps: 10000.0" in cell.to_yaml() and "kbit" not in cell.to_yaml()
+    path.write_text(cell.to_yaml())
+    assert Cell.from_yaml(path).id == cell.id
+
+
+def test_with_changes_what_it_names_and_leaves_the_rest() -> None:
+    cell = Cell().with_({"uplink.rate.bps": "10k", "uplink.header_bits": "40 B"})
+    assert cell.uplink.header_bits == 320 and cell.with_({"uplink.rate.bps": 1e5}) == Cell() == Cell().with_({})
+    assert cell.with_({"scheme.k": 4, "scheme": "k_sqs"}).scheme == cell.with_({"scheme.k": 4}).scheme
+
+
+def test_a_grid_takes_lists_ranges_and_arrays_and_equal_cells_once() -> None:
+    grid = Cell().grid({"uplink.rate.bps": ["10k", "1e4", 1e6], "seed": range(2), "scheme.k": np.array([2, 4])})
+    assert [cell.seed for cell in grid[:4]] == [0, 0, 1, 1] and len(grid) == 2 * 2 * 2
+    for axes in ({"scheme": "dense"}, {"seed": 3}, 5):
+        with pytest.raises(ConfigError, match=r"= .*: (an axis is a list of values|must be a mapping)"):
+            Cell().grid(axes)  # type: ignore[arg-type]
+
+
+def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
+    assert repr(Cell()) == "Cell()"
+    changed = Cell().with_({"uplink.rate.bps": "10k", "scheme": "c_sqs", "edge.latency.device": "rtx_4090"})
+    assert repr(changed) == (
+        "Cell().with_({'scheme': 'c_sqs', 'edge.latency.device': 'rtx_4090', 'uplink.rate.bps': 10000.0})"
+    )
+    device = {"name": "mine", "flops_per_s": "10T", "bytes_per_s": "68 GB/s"}
+    for cell in (changed, Cell.from_fields(MINE), Cell().with_({"edge.latency.device": device})):
+        assert eval(repr(cell)) == cell
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"uplink.rate.bps": "10 s"}, "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k or 10 kbit/s"),
+        ({"fleet": [{"uplink": {"access_s": "1 bit"}}]}, "fleet.0.uplink.access_s = '1 bit': must be a number of s"),
+        ({"uplink.rate.bsp": 3}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
+        ({"uplink": {"rate.bsp": 3}}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
+        ({"uplinc": {}}, "uplinc: no such field; did you mean uplink?"),
+        ({"uplink": {"mtu_bit": 3}}, "uplink.mtu_bit = 3: no such field; did you mean mtu_bits?"),
+        (
+            {"scheme": {"kind": "k_sqs", "maxdrafts": 3}},
+            "scheme.maxdrafts = 3: no such field; did you mean max_drafts?",
+        ),
+        ({"uplink": {"rate": {"kind": "constnt"}}}, "did you mean constant?"),
+    ],
+)
+def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Cell.from_fields(fields)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_links_of_a_cell_hold_no_streamed_token_back() -> None:
+    assert Cell().uplink.arq.kind == Cell().downlink.arq.kind == "selective_repeat"
+    assert Cell.from_fields({"uplink": {"header_bits": 0}}).uplink.arq.kind == "selective_repeat"
