@@ -46,8 +46,8 @@ def page(home: Path) -> str:
     """Markdown of what lies in `home`, in the order of the scenarios."""
     parts = [
         "# Gallery\n\nEvery figure of every scenario with what it says, from full runs; `make gallery` makes it anew. "
-        "The sentences are computed from the tables. What the numbers mean and where they end to be valid is in the "
-        "[README](../../README.md).\n"
+        "The sentences are computed from the tables. [What the numbers mean](../metrics.md) and "
+        "[where they end to be valid](../limits.md).\n"
     ]
     for name in (name for name in NAMES if (home / f"{name}.txt").is_file()):
         figures = [f"![{name}, {figure}]({name}-{figure}.svg)" for figure in plots.FIGURES

@@ -138,7 +138,7 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
     for path, limit in mine.items():
         metric = path.removeprefix("objective.")
         if metric not in METRICS:
-            raise ConfigError(f"{path}: no such metric, must be one of those in the README, such as tpot_p95_s")
+            raise ConfigError(f"{path}: no such metric, must be one of those in docs/metrics.md, such as tpot_p95_s")
         if isinstance(limit, str):
             limit = number(limit, path)
         if not isinstance(limit, int | float) or not 0 < limit < float("inf"):

@@ -1,6 +1,6 @@
 """The metrics of a cell, each declared once: name, meaning, how it is computed from what a run left.
 
-They are the columns of `cells.csv` that are no configuration, in this order; the README's table is made from them. A
+They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
 metric of yours is one line in METRICS. Latencies are of answered requests only; where there are none, or a ratio has no
 denominator, the value is nan.
 """
