@@ -41,7 +41,7 @@ SCENARIO = Scenario(
     quick=Quick(base={"workload.output_tokens": 8}, seeds=2),
     figures=("groups",),
     findings=(
-        Levels("dense", "tv_mismatch", PROMPTS, note="both models alone; 92% of what the drafter was taught is English"),
+        Levels("dense", "tv_mismatch", PROMPTS, note="both models alone; of the drafter's lessons 92% were English"),
         Differences(("k_sqs", "c_sqs"), ("dense",), "tv_qhat", PROMPTS),
         Differences(("k_sqs",), ("dense", "c_sqs"), "payload_bits_per_token", PROMPTS),
         Differences(("k_sqs",), ("dense", "cloud_only"), "latency_per_token_s", PROMPTS),

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import compare, report
+from scenarios.command import codec_options, compare, report
 from scenarios.command.registry import NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -109,7 +109,9 @@ def _parser() -> Parser:
     compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
-    _codec_commands(commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in"))
+    codec_options.add_options(
+        commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
+    )
     completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
@@ -126,28 +128,6 @@ def _plot_options(plot: argparse.ArgumentParser) -> None:
     add("--no-title", action="store_false", dest="titled", help="without the title")
     add("--no-caption", action="store_false", dest="captioned", help="without the lines on pair, clock and seeds")
     add("--out", type=Path, metavar="DIR", help="where figures go (default: DIR/figures)")
-
-
-def _codec_commands(codec: argparse.ArgumentParser) -> None:
-    ways = codec.add_subparsers(dest="way", required=True, metavar="WAY")
-    cost = ways.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
-    encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
-    decode = ways.add_parser("decode", help="a packet back into a table")
-    for way in (cost, encode):
-        way.add_argument("law", type=Path, metavar="LAW", help=".npy, float [V], or text with a probability a line")
-    decode.add_argument("payload", metavar="PAYLOAD", help="a file of bytes, or hex digits")
-    decode.add_argument("--vocabulary", type=int, required=True, metavar="V", help="tokens of the vocabulary")
-    scheme = "a kind or {kind: ..., ...}"
-    cost.add_argument("--scheme", action="append", default=[], help=f"{scheme}; may be given again; default: all")
-    for way in (encode, decode):
-        way.add_argument("--scheme", default="k_sqs", help=f"{scheme} (default: k_sqs)")
-    for way in (cost, encode, decode):
-        way.add_argument("--code", choices=("enumerative", "recoded"), help="in place of the scheme's own")
-        way.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
-        way.add_argument("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
-                         help="load a file that registers schemes of your own")  # fmt: skip
-    encode.add_argument("--token", type=int, metavar="ID", help="the drafted id (default: the likeliest)")
-    encode.add_argument("--out", type=Path, metavar="FILE", help="write the bytes there as well")
 
 
 def _run_options(run: argparse.ArgumentParser) -> None:
@@ -255,30 +235,6 @@ def _inches(text: str) -> float:
     return width
 
 
-def _codec(options: argparse.Namespace) -> None:
-    from scenarios.command import codec
-    from simulator.cell.cell import load_imports
-
-    load_imports(options.imports)
-    try:
-        context = tuple(int(word) for word in options.context.split(",") if word.strip())
-    except ValueError:
-        raise ConfigError(f"context = {options.context!r}: whole numbers with commas between them") from None
-    if options.way == "cost":
-        q = codec.read_law(options.law)
-        schemes = [codec.scheme_of(text) for text in options.scheme] or codec.schemes_for(q.size)
-        print(codec.cost(q, options.code, context, schemes))
-        return
-    how = codec.Wire(codec.scheme_of(options.scheme), options.code, context)
-    if options.way == "decode":
-        print(codec.decode(codec.read_payload(options.payload), how, options.vocabulary))
-    else:
-        payload = codec.encode(codec.read_law(options.law), how, options.token)
-        if options.out is not None:
-            options.out.write_bytes(payload)
-        print(payload.hex())
-
-
 def _plot(options: argparse.Namespace) -> None:
     from plots.page import Page
     from scenarios.command.drawing import Asked, read_labels, redraw
@@ -304,6 +260,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "plot": _plot,
     "compare": _compare,
     "report": _report,
-    "codec": _codec,
+    "codec": codec_options.run,
     "completion": _completion,
 }

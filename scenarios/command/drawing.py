@@ -88,7 +88,7 @@ def redraw(folders: Sequence[Path], asked: Asked, warn: Callable[[str], None]) -
     holds no summary, several have no axis in common, or there is nothing to draw.
     """
     plots.check(asked.figures)
-    table, axis, figures = _together(folders) if len(folders) > 1 else _read(folders[0])
+    table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
     if unknown := _unknown(asked.page.labels, [*folders, *_names(folders)], table):
         warn(f"labels of nothing in these figures: {', '.join(unknown)}")
     within = folders[0] / "figures"
@@ -107,7 +107,7 @@ def redraw(folders: Sequence[Path], asked: Asked, warn: Callable[[str], None]) -
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
-    return drawn(*_read(folder))
+    return drawn(*read_summary(folder))
 
 
 def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
@@ -153,7 +153,7 @@ def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataF
     return [label for label in labels if label not in known]
 
 
-def _read(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
+def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
     """A result directory's summary with curves, their axis, and its figures."""
     path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
     if not path.is_file():
@@ -174,7 +174,7 @@ def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequen
     """The summaries of several directories in one, their curves told apart by the directory's name."""
     parts = []
     for folder, name in zip(folders, _names(folders), strict=True):
-        table, axis, figures = _read(folder)
+        table, axis, figures = read_summary(folder)
         named = [curve_of(scheme, {DIRECTORY: name, **fields}) for scheme, fields in map(words_of, table[CURVE])]
         parts.append((table.assign(**{CURVE: named}), axis, figures))
     axes = [axis for _, axis, _ in parts]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
-from scenarios.command.drawing import BESIDE, CAPACITY, Note
-from simulator.results.intervals import axis_of
+from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
 
 MANIFEST = "manifest.json"
 
@@ -52,10 +51,8 @@ class ResultFolder:
     @cached_property
     def curved_summary(self) -> tuple[pd.DataFrame, str | None]:
         """The summary that the figures are drawn from, with curves, and the column that they run along."""
-        summary = self._table(self.summary_file).copy().assign(**self.note.computed)
-        if "scheme.kind" not in summary.columns or summary.empty:
-            raise ConfigError(f"{self.path / self.summary_file}: not a summary table")
-        return (summary, axis_of(summary, self.note.axis)) if self.chose else self.note.curved(summary)
+        summary, axis, _ = read_summary(self.path)
+        return summary, axis
 
     @property
     def summary_file(self) -> str:

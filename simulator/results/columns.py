@@ -1,8 +1,8 @@
 """The columns of the result tables, each declared once: name, type, where it comes from, how it is averaged, meaning.
 
 A row is read off by `source`, a dotted attribute of what the table is about (`rounds.OpenRound`, `requests.Request`);
-schema, metrics and the tables of docs/metrics.md follow. Units are the last word of a name (`units`). A column of yours is one
-line here. `metrics` has the columns of `cells.csv`.
+schema, metrics and the tables of docs/metrics.md follow. Units are the last word of a name (`units`). A column of
+yours is one line here. `metrics` has the columns of `cells.csv`.
 """
 
 from __future__ import annotations
