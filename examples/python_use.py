@@ -8,39 +8,23 @@ the same way step by step.
 
 from __future__ import annotations
 
-import itertools
-
-from simulator.results.intervals import with_curves
 from sqsim import Cell, draw, simulate, summarise, sweep
 
-AXIS = "uplink.rate.bps"
-
-
-def cell(scheme: str, bps: float = 1e5, seed: int = 0) -> Cell:
-    """One experiment; what is not said has a default."""
-    return Cell.from_fields(
-        {
-            "models": {"pair": "sotu"},
-            "workload": {"kind": "closed", "requests": 1, "output_tokens": 16},
-            "scheme": scheme,
-            "uplink": {"rate": {"kind": "constant", "bps": bps}},
-            "seed": seed,
-        }
-    )
+BASE = Cell().with_({"models.pair": "sotu", "workload.requests": 1, "workload.output_tokens": 16})
+"""What is not said has a default."""
 
 
 def main() -> None:
     """Prints what one cell gave, then a table over schemes, rates and seeds; leaves python_use.svg behind."""
-    one = simulate(cell("k_sqs"))
+    one = simulate(BASE.with_({"scheme": "k_sqs", "uplink.rate.bps": "100k"}))
     print(f"K-SQS at 100 kbit/s: {1000 * one.summary['latency_per_token_s']:.1f} ms per token, of which")
     print(one.rounds[["drafted", "accepted", "payload_bits"]].describe().loc[["mean", "min", "max"]])
 
-    grid = itertools.product(("dense", "k_sqs"), (1e4, 1e5, 1e6), range(3))
-    summary = summarise(sweep([cell(scheme, bps, seed) for scheme, bps, seed in grid]))
-    print(summary[["scheme.kind", AXIS, "n", "latency_per_token_s", "latency_per_token_s_ci95"]].to_string(index=False))
-
-    figure = draw("latency", with_curves(summary, AXIS), AXIS)
-    figure.savefig("python_use.svg")
+    grid = {"scheme": ["dense", "k_sqs"], "uplink.rate.bps": ["10k", "100k", "1M"], "seed": range(3)}
+    summary = summarise(sweep(BASE.grid(grid)))
+    columns = ["scheme.kind", "uplink.rate.bps", "n", "latency_per_token_s", "latency_per_token_s_ci95"]
+    print(summary[columns].to_string(index=False))
+    draw(summary, to="python_use.svg")
 
 
 if __name__ == "__main__":
