@@ -100,7 +100,7 @@ def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(
     assert status == 0, err
     lines = out.splitlines()
     assert lines[0].startswith("Question: Which scheme has the lowest latency per token")
-    assert "edge_only (lossy)" in out and "s_q (lossy)" in out and "TV output" in out
+    assert "edge_only (lossy)" in out and "s_q max_drafts=8 resolution=2 k=2 (lossy)" in out and "TV output" in out
     assert "Lossy, ranked apart: edge_only (lossy), TV output 0." in " ".join(out.split())
     (answer,) = [place for place, line in enumerate(lines) if line.startswith("Answer: fastest of all")]
     assert lines.index("", answer) > answer and "lossy" not in lines[answer]
@@ -116,7 +116,7 @@ def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_
     options = (
         "--set=models.pair={kind: synthetic, size: 64, contexts: 8, prompts: 1}", *small[1:],
         "--set=models.temperature=0", "--set=workload.deadline_s=2", "--set=uplink.rate.bps=1e3", "--seeds=3",
-        "--grid=scheme=cloud_only,half_dense,k_sqs", "--set=uplink.loss=none", "--out=here", "--quiet",
+        "--grid=scheme=[cloud_only, half_dense, {kind: k_sqs}]", "--set=uplink.loss=none", "--out=here", "--quiet",
     )  # fmt: skip
     status, out, err = typed("run", "codes", "--quick", *options)
     assert status == 0, err

@@ -43,7 +43,8 @@ def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_
     options = (*small, "--import=mine.py", f"--grid=uplink.loss={losses}", "--set=scheme=k_sqs", "--seeds=1", "--quiet")
     status, out, err = typed("run", "lossy_uplink", "--quick", *options, "--out=here")
     assert status == 0, err
-    assert [line.split()[0] for line in out.split("\n\n")[1].splitlines()[1:]] == ["0", "0.25", "0.5"]
+    table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))
+    assert [line.split()[0] for line in table.splitlines()[1:]] == ["0", "0.25", "0.5"]
     assert "uplink mean loss" in out and "k_sqs loss=every_here" in out and "nth=" not in out
     figure = tmp_path / "here" / "figures" / "latency.svg"
     drawn = figure.read_bytes()

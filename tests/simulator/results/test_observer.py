@@ -63,7 +63,8 @@ def crashing(scheme: str = "k_sqs") -> Cell:
         "failures": {"kind": "scheduled", "away": [(0, 0.4, 0.9), (1, 1.0, 1.5)]},
     }
     asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "deadline_s": 2.0}
-    lossy = link(2e4, loss={"kind": "bernoulli", "probability": 0.3})
+    in_step = {"kind": "stop_and_wait", "timer_jitter": 0}
+    lossy = link(2e4, loss={"kind": "bernoulli", "probability": 0.3}, arq=in_step)
     return cell(scheme, workload=asked, cloud=cloud, uplink=lossy, downlink=lossy)
 
 
