@@ -1,0 +1,56 @@
+"""The options of `sqsim codec`, and what each of its ways does with them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kinds import ConfigError
+
+
+def add_options(codec: argparse.ArgumentParser) -> None:
+    """Of each way: `cost`, `encode`, `decode`."""
+    ways = codec.add_subparsers(dest="way", required=True, metavar="WAY")
+    cost = ways.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
+    encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
+    decode = ways.add_parser("decode", help="a packet back into a table")
+    for way in (cost, encode):
+        way.add_argument("law", type=Path, metavar="LAW", help=".npy, float [V], or text with a probability a line")
+    decode.add_argument("payload", metavar="PAYLOAD", help="a file of bytes, or hex digits")
+    decode.add_argument("--vocabulary", type=int, required=True, metavar="V", help="tokens of the vocabulary")
+    scheme = "a kind or {kind: ..., ...}"
+    cost.add_argument("--scheme", action="append", default=[], help=f"{scheme}; may be given again; default: all")
+    for way in (encode, decode):
+        way.add_argument("--scheme", default="k_sqs", help=f"{scheme} (default: k_sqs)")
+    for way in (cost, encode, decode):
+        way.add_argument("--code", choices=("enumerative", "recoded"), help="in place of the scheme's own")
+        way.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
+        way.add_argument("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
+                         help="load a file that registers schemes of your own")  # fmt: skip
+    encode.add_argument("--token", type=int, metavar="ID", help="the drafted id (default: the likeliest)")
+    encode.add_argument("--out", type=Path, metavar="FILE", help="write the bytes there as well")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints what the way gives. Raises ConfigError, one line."""
+    from scenarios.command import codec
+    from simulator.cell.cell import load_imports
+
+    load_imports(options.imports)
+    try:
+        context = tuple(int(word) for word in options.context.split(",") if word.strip())
+    except ValueError:
+        raise ConfigError(f"context = {options.context!r}: whole numbers with commas between them") from None
+    if options.way == "cost":
+        q = codec.read_law(options.law)
+        schemes = [codec.scheme_of(text) for text in options.scheme] or codec.schemes_for(q.size)
+        print(codec.cost(q, options.code, context, schemes))
+        return
+    how = codec.Wire(codec.scheme_of(options.scheme), options.code, context)
+    if options.way == "decode":
+        print(codec.decode(codec.read_payload(options.payload), how, options.vocabulary))
+    else:
+        payload = codec.encode(codec.read_law(options.law), how, options.token)
+        if options.out is not None:
+            options.out.write_bytes(payload)
+        print(payload.hex())
