@@ -106,7 +106,8 @@ def _inches(artist: Artist | None) -> tuple[float, float]:
     figure = artist.get_figure(root=True)
     assert figure is not None
     box = artist.get_window_extent(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
-    return box.width / figure.dpi + 2 * _PAD, box.height / figure.dpi + 2 * _PAD
+    # To a thousandth: a measure may differ in its last bit from one drawing to the next, the figure may not.
+    return round(box.width / figure.dpi + 2 * _PAD, 3), round(box.height / figure.dpi + 2 * _PAD, 3)
 
 
 def _put(text: Text | None, x: float, y: float, va: str, ha: str = "left") -> None:

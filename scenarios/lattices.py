@@ -43,7 +43,7 @@ SCENARIO = Scenario(
     ),
     study="laws",
     assumed="the laws of V = 150,000 are made: 4.9 bits each, SmolLM2's mean entropy at temperature 1, and a TV(q, p) "
-    "of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.55 would outrank the verifier's",
+    "of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.5 would outrank the verifier's",
     headlines=(),
     tables=(LeastWithin(REJECTED, BITS, [50, 100, 200, 400, 800, 1600], by="vocabulary"),),
     figures=("pareto",),
