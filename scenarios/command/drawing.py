@@ -160,8 +160,7 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
     note = Note.read(folder)
     try:
-        summary = pd.read_csv(path, float_precision="round_trip").copy()  # the copy: a wide file is read in pieces
-        summary = summary.assign(**note.computed)
+        summary = pd.read_csv(path).copy().assign(**note.computed)  # the copy: a wide file is read in pieces
     except ValueError as error:
         raise ConfigError(f"{path}: not a summary table, {error}") from None
     if "scheme.kind" not in summary.columns or summary.empty:

@@ -71,8 +71,6 @@ class ResultFolder:
     def _table(self, name: str) -> pd.DataFrame:
         path = self.path / name
         try:
-            return (
-                pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, float_precision="round_trip")
-            )
+            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: cannot be read, {' '.join(str(error).split())}") from None
