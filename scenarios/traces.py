@@ -12,7 +12,7 @@ from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, sc
 SCENARIO = Scenario(
     name="traces",
     summary="How do the schemes fare on a recorded uplink (yours, or a generated one) that devices share?",
-    minutes=1,
+    minutes=3,
     base={
         "models.pair": "sotu",
         "workload.requests": 3,
@@ -24,7 +24,7 @@ SCENARIO = Scenario(
         "downlink.arq": "selective_repeat",
     },
     grid={
-        "scheme": ["cloud_only", "dense", {"kind": "k_sqs", "max_drafts": 4}, {"kind": "c_sqs", "max_drafts": 4}],
+        "scheme": ["cloud_only", *({"kind": kind, "max_drafts": 4} for kind in ("dense", "k_sqs", "c_sqs"))],
         "workload.devices": [1, 2, 4, 8, 16, 32],
     },
     axis="workload.devices",
