@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -35,6 +37,15 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     if not lines[-1]:
         lines.pop()
     return [(f"{path}, line {number}", line) for number, line in enumerate(lines, 1)]
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of our own holds; {} where it is not there, or damaged."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.files import read_note
 from scenarios.command.choosing import TUNING, Choosing, by_setting, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
@@ -73,7 +73,7 @@ def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
-    manifest = _json(folder / "manifest.json")
+    manifest = read_note(folder / "manifest.json")
     if not manifest:
         strangers = folder.is_dir() and any(path.name != TUNING for path in folder.iterdir())
         return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"
@@ -87,7 +87,7 @@ def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
 
 
 def _of_search(plan: RunPlan, out: Path) -> str:
-    found = _json(out / SEARCH).get("found")
+    found = read_note(out / SEARCH).get("found")
     if not isinstance(found, dict) or not found:
         strangers = out.is_dir() and any(path.name in OURS for path in out.iterdir())
         return f"Remembered: nothing{f'; {out} holds other results' if strangers else f' in {out}'}"
@@ -130,11 +130,3 @@ def _times(number: int, thing: str) -> str:
 def _trials(plan: RunPlan) -> list[Cell]:
     assert plan.best is not None
     return Choosing(plan.cells, plan.best).trials()
-
-
-def _json(path: Path) -> dict[str, object]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -33,7 +33,7 @@ import kinds
 import models
 import simulator
 from kinds import ConfigError
-from kinds.files import atomically
+from kinds.files import atomically, read_note
 from simulator.cell.cell import Cell
 from simulator.results.intervals import summarise
 from simulator.results.lossy import with_lossy
@@ -173,7 +173,7 @@ class Store:
             raise ConfigError(f"out = {self.out}: {error.strerror or error}") from None
 
     def _manifest(self) -> dict[str, Any]:
-        return _read(self.out / MANIFEST)
+        return read_note(self.out / MANIFEST)
 
     def _write_manifest(self, finished: bool) -> None:
         manifest = {
@@ -202,7 +202,7 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
     """
     there = [path for path in entries(out) if path.name not in keep]
     if there and not overwrite:
-        damaged = (out / MANIFEST).is_file() and not _read(out / MANIFEST)
+        damaged = (out / MANIFEST).is_file() and not read_note(out / MANIFEST)
         other = f"its {MANIFEST} is damaged" if damaged else "holds other results"
         raise ConfigError(f"out = {out}: {other}; name another directory or add --overwrite")
     if any(path.name in OURS for path in there):
@@ -225,15 +225,6 @@ def _whole(path: Path, size: int = 1) -> bool:
         return path.stat().st_size >= size and (path.suffix != ".parquet" or pq.read_metadata(path).num_columns > 0)
     except (OSError, pa.ArrowInvalid):
         return False
-
-
-def _read(manifest: Path) -> dict[str, Any]:
-    """What it says; {} where it is not there, or damaged."""
-    try:
-        found = json.loads(manifest.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def identity(cells: Sequence[Cell], asked: str = "") -> str:
