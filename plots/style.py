@@ -20,6 +20,7 @@ from matplotlib.typing import FillStyleType
 
 from plots.page import Page
 from simulator.results.columns import CURVE
+from simulator.results.lossy import ROUNDING
 
 _SHEET: dict[str, Any] = {
     "font.size": 10,
@@ -74,8 +75,6 @@ _SPARE_COLOURS = ("#B2182B", "#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A0
 _SPARE_MARKERS = ("*", "<", ">", "d", "8", "H")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
-LOSSLESS = 1e-9
-"""A distance from the verifier's law up to which a scheme counts as lossless, where no column says so."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def lossy_curves(summary: pd.DataFrame) -> set[str]:
     if "lossy" in summary.columns:
         marked = summary["lossy"].fillna(False).astype(bool)
     elif "tv_output" in summary.columns:
-        marked = summary["tv_output"].fillna(0.0) > LOSSLESS
+        marked = summary["tv_output"].fillna(0.0) > ROUNDING
     else:
         return set()
     return set(summary.loc[marked, CURVE].astype(str))

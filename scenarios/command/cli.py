@@ -68,9 +68,7 @@ def _guarded(options: argparse.Namespace) -> int:
         COMMANDS[options.command](options)
         sys.stdout.flush()
     except ConfigError as error:
-        if getattr(options, "verbose", False):
-            traceback.print_exc()
-        return _failed(str(error), 2)
+        return _failed(str(error), 2, verbose=getattr(options, "verbose", False))
     except KeyboardInterrupt:
         return _failed("interrupted; what is finished is kept, and the same command goes on from there", 130)
     except BrokenPipeError:
@@ -85,8 +83,8 @@ def _guarded(options: argparse.Namespace) -> int:
     return 0
 
 
-def _failed(message: str, status: int) -> int:
-    if os.environ.get(TRACEBACK):
+def _failed(message: str, status: int, *, verbose: bool = False) -> int:
+    if verbose or os.environ.get(TRACEBACK):
         traceback.print_exc()
     print("sqsim: " + " ".join(message.split()), file=sys.stderr)
     return status
