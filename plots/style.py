@@ -19,8 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import FillStyleType
 
 from plots.page import Page
-from simulator.results.columns import CURVE
-from simulator.results.lossy import ROUNDING
+from simulator.results.columns import CURVE, LOSSLESS_TV
 
 _SHEET: dict[str, Any] = {
     "font.size": 10,
@@ -148,7 +147,7 @@ def lossy_curves(summary: pd.DataFrame) -> set[str]:
     if "lossy" in summary.columns:
         marked = summary["lossy"].fillna(False).astype(bool)
     elif "tv_output" in summary.columns:
-        marked = summary["tv_output"].fillna(0.0) > ROUNDING
+        marked = summary["tv_output"].fillna(0.0) > LOSSLESS_TV
     else:
         return set()
     return set(summary.loc[marked, CURVE].astype(str))

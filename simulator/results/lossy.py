@@ -11,12 +11,10 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from simulator.results.columns import CURVE, LOSSY
+from simulator.results.columns import CURVE, LOSSLESS_TV, LOSSY
 
 MARK = " (lossy)"
 """After the name of a curve."""
-ROUNDING = 1e-9
-"""A `tv_output` of no more is none."""
 
 
 def with_lossy(cells: pd.DataFrame, said: Collection[str]) -> pd.DataFrame:
@@ -28,7 +26,7 @@ def with_lossy(cells: pd.DataFrame, said: Collection[str]) -> pd.DataFrame:
 def departs(table: pd.DataFrame) -> pd.Series[bool]:
     """Of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be."""
     said = table[LOSSY].astype(bool) if LOSSY in table.columns else pd.Series(False, index=table.index)
-    return said | (table["tv_output"] > ROUNDING) if "tv_output" in table.columns else said
+    return said | (table["tv_output"] > LOSSLESS_TV) if "tv_output" in table.columns else said
 
 
 def lossy_curves(table: pd.DataFrame) -> list[str]:
