@@ -1,16 +1,21 @@
-"""The upper envelope of Williams et al. 2009 on a dense transformer.
+"""The upper envelope of Williams et al. 2009 on each operator of a dense transformer.
 
-A pass takes as long as the slower of its arithmetic (2 FLOPs a parameter and new token, 4 d a layer for each pair of a
-new token and a token it attends to) and its traffic (all weights once a pass, keys and values once a sequence). Device
-figures are peaks; what real kernels reach of them is stated by the two efficiency factors.
+A pass launches its kernels, runs its linear layers, then its attention; each takes as long as the slower of its
+arithmetic and its traffic, and neither hides behind the other:
+
+    launches + max(linear FLOPs / F, weights / B) + max(attention FLOPs / F, keys and values / B)
+
+with 2 FLOPs a parameter and new token, 4 d a layer for each pair of a new token and a token it attends to, all weights
+once a pass, keys and values once a sequence. F and B are peaks of a data sheet times the share that real kernels reach.
+Tensor parallelism divides all four by the number of GPUs, which then sum their parts twice a layer.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
 from models.clocks.latency import Latency, Work, require_work
@@ -20,9 +25,15 @@ DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
 SIZE_NEEDED = "{name: mine, parameters: 125M, layers: 12, width: 768, kv_width: 768}, or a folder with a config.json"
 """What a user writes for one that is in no table."""
 
+ALL_REDUCE_S = 5e-6
+LINK_SHARE = 1 / 3
+"""Time of the shortest sum over GPUs, and share of the link's peak that long ones reach: aiconfigurator-core 0.12
+measured 2 to 7 us, and 94 to 108 GB/s on A100 (NVLink 300), 150 to 220 on H100 (450)."""
+BYTES_PER_ACTIVATION = 2
+
 
 class Roofline(Latency):
-    """The slower of arithmetic and memory traffic, from a model's dimensions and a device's datasheet."""
+    """Of each operator the slower of arithmetic and memory traffic, from a model's dimensions and a datasheet."""
 
     kind: Literal["roofline"] = "roofline"
     size: Annotated[ModelSize, named(SIZES, "model", SIZE_NEEDED, size_at)] = Field(
@@ -33,11 +44,40 @@ class Roofline(Latency):
     device: Annotated[Accelerator, named(DEVICES, "device", DEVICE_NEEDED)] = Field(
         default=DEVICES["a100_80gb_sxm"], description="what it runs on: a name (`sqsim list devices`)"
     )
+    gpus: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="devices that share each layer (tensor parallel), joined by the device's link",
+    )
     bytes_per_parameter: float = Field(default=2.0, gt=0, le=8, description="weights in memory; 2 is FP16")
     bytes_per_kv: float = Field(default=2.0, gt=0, le=8, description="each number of the KV cache; 2 is FP16")
-    compute_efficiency: float = Field(default=0.5, gt=0, le=1, description="share of the peak FLOP/s reached")
-    memory_efficiency: float = Field(default=0.7, gt=0, le=1, description="share of the peak bandwidth reached")
-    overhead_s: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="launch time added to every pass")
+    compute_efficiency: float = Field(
+        default=0.7,
+        gt=0,
+        le=1,
+        description="share of the peak FLOP/s reached; linear layers of 13B and 70B on A100 and H100 reach .6 to .8 at "
+        "256 to 512 new tokens a pass and .8 to .9 at 2,048 (aiconfigurator-core 0.12, Vidur's profiles), attention .5",
+    )
+    memory_efficiency: float = Field(
+        default=0.75,
+        gt=0,
+        le=1,
+        description="share of the peak bandwidth reached; decoding on A100 reaches .7, on H100 .8 "
+        "(aiconfigurator-core 0.12)",
+    )
+    overhead_s: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="time of a pass beside arithmetic and traffic; null: the device's launch_per_layer_s a layer",
+    )
+
+    @model_validator(mode="after")
+    def _linked(self) -> Self:
+        if self.gpus > 1 and self.device.link_bytes_per_s is None:
+            raise ValueError(f"gpus = {self.gpus}: must be 1 on {self.device.name}, which has no link_bytes_per_s")
+        return self
 
     def pass_s(self, work: Work) -> float:
         require_work(work)
@@ -46,19 +86,39 @@ class Roofline(Latency):
             new += new_tokens
             held += cached_tokens + new_tokens
             pairs += new_tokens * cached_tokens + new_tokens * (new_tokens + 1) // 2
-        flops_a_token, flops_a_pair, weights_bytes, bytes_a_held, flops_per_s, bytes_per_s = self._per
-        flops = flops_a_token * new + flops_a_pair * pairs
-        return self.overhead_s + max(flops / flops_per_s, (weights_bytes + bytes_a_held * held) / bytes_per_s)
+        costs = self._costs
+        linear_s = max(costs.linear_s * new, costs.weights_s)
+        attention_s = max(costs.pair_s * pairs, costs.held_s * held)
+        return costs.launch_s + linear_s + attention_s + costs.exchange_s * new
 
     @cached_property
-    def _per(self) -> tuple[int, int, float, float, float, float]:
-        """What a new token, a pair, a pass and a held token cost, and what is reached of the device."""
-        size, device = self.size, self.device
-        return (
-            2 * size.parameters,
-            4 * size.layers * size.width,
-            self.bytes_per_parameter * size.parameters,
-            self.bytes_per_kv * 2 * size.layers * size.kv_width,
-            device.flops_per_s * self.compute_efficiency,
-            device.bytes_per_s * self.memory_efficiency,
+    def _costs(self) -> _Costs:
+        size, device, gpus = self.size, self.device, self.gpus
+        flops_per_s = gpus * device.flops_per_s * self.compute_efficiency
+        bytes_per_s = gpus * device.bytes_per_s * self.memory_efficiency
+        launch_s = size.layers * device.launch_per_layer_s if self.overhead_s is None else self.overhead_s
+        exchange_s = 0.0
+        if gpus > 1 and device.link_bytes_per_s is not None:
+            sent_bytes = 2 * (gpus - 1) / gpus * BYTES_PER_ACTIVATION * size.width
+            launch_s += 2 * size.layers * ALL_REDUCE_S
+            exchange_s = 2 * size.layers * sent_bytes / (device.link_bytes_per_s * LINK_SHARE)
+        return _Costs(
+            launch_s=launch_s,
+            weights_s=self.bytes_per_parameter * size.parameters / bytes_per_s,
+            linear_s=2 * size.parameters / flops_per_s,
+            pair_s=4 * size.layers * size.width / flops_per_s,
+            held_s=self.bytes_per_kv * 2 * size.layers * size.kv_width / bytes_per_s,
+            exchange_s=exchange_s,
         )
+
+
+class _Costs(NamedTuple):
+    """Seconds: launches and weights a pass, arithmetic a new token and a pair, traffic a held token, sums over GPUs a
+    new token."""
+
+    launch_s: float
+    weights_s: float
+    linear_s: float
+    pair_s: float
+    held_s: float
+    exchange_s: float

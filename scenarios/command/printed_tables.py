@@ -178,7 +178,8 @@ def _models(pair: Pair) -> tuple[str, str] | None:
 def _computes(latency: Latency) -> str:
     size, device = getattr(latency, "size", None), getattr(latency, "device", None)
     if size is not None and device is not None:
-        return f"{shown(size)} on {shown(device)} (roofline)"
+        gpus = getattr(latency, "gpus", 1)
+        return f"{shown(size)} on {'' if gpus == 1 else f'{gpus} '}{shown(device)} (roofline)"
     fields = [name for name in type(latency).model_fields if name != "kind"]
     return " ".join([latency.kind, *(f"{name}={shown(getattr(latency, name))}" for name in fields)])
 

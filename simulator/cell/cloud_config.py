@@ -117,7 +117,7 @@ def _shortest(loads: Sequence[int]) -> int:
 class CloudConfig(Part):
     """The verifier's servers."""
 
-    servers: int = Field(1, ge=1, le=10_000, description="GPUs, each with a copy of the verifier")
+    servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
     routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
     token_budget: int | None = Field(

@@ -27,27 +27,70 @@ def test_affine_sums_its_terms_over_the_batch():
 
 
 def test_roofline_bound_by_memory_reads_weights_once_and_caches_each():
-    latency = Roofline(size=TINY, device=UNIT.model_copy(update={"flops_per_s": 1e12}), memory_efficiency=0.5)
+    slow = UNIT.model_copy(update={"flops_per_s": 1e12})
+    latency = Roofline(size=TINY, device=slow, memory_efficiency=0.5, overhead_s=0)
     weights, kv_per_token = 2 * 10, 2 * 2 * 2 * 1
     expected = (weights + kv_per_token * (5 + 1 + 7 + 2)) / (100 * 0.5)
-    assert latency.pass_s([(1, 5), (2, 7)]) == pytest.approx(expected, rel=1e-12)
+    assert latency.pass_s([(1, 5), (2, 7)]) == pytest.approx(expected, rel=1e-8)
 
 
 def test_roofline_bound_by_compute_counts_causal_pairs():
-    latency = Roofline(size=TINY, device=UNIT.model_copy(update={"bytes_per_s": 1e12}), compute_efficiency=0.25)
+    wide = UNIT.model_copy(update={"bytes_per_s": 1e12})
+    latency = Roofline(size=TINY, device=wide, compute_efficiency=0.25, overhead_s=0)
     pairs = (5 + 1) + (5 + 2) + (5 + 3)
     expected = (2 * 10 * 3 + 4 * 2 * 3 * pairs) / (1e3 * 0.25)
     assert latency.pass_s([(3, 5)]) == pytest.approx(expected, rel=1e-12)
 
 
-def test_roofline_adds_its_overhead_to_every_pass():
-    plain, delayed = Roofline(), Roofline(overhead_s=0.25)
-    assert delayed.pass_s([(1, 64)]) == pytest.approx(plain.pass_s([(1, 64)]) + 0.25, rel=1e-12)
+def test_linear_layers_and_attention_are_each_the_slower_of_arithmetic_and_traffic_and_add_up():
+    # TINY, 3 new tokens beside 5 cached: linear 60 FLOPs at 100/s against 20 bytes at 50/s: arithmetic, .6 s;
+    # attention 24 (6 + 7 + 8) = 504 FLOPs, 5.04 s, against 8 (5 + 3) = 64 bytes, 1.28 s: arithmetic. With 100 sequences
+    # of one new token beside 900 cached: linear 2,000 / 100 = 20 s; attention 24 x 901 x 100 / 100 = 21,624 s of
+    # arithmetic against 8 x 901 x 100 / 50 = 14,416 s.
+    device = Accelerator(name="unit", flops_per_s=100, bytes_per_s=50, launch_per_layer_s=0.25)
+    latency = Roofline(size=TINY, device=device, compute_efficiency=1, memory_efficiency=1)
+    assert latency.pass_s([(3, 5)]) == pytest.approx(2 * 0.25 + 0.6 + 5.04, rel=1e-12)
+    assert latency.pass_s([(1, 900)] * 100) == pytest.approx(2 * 0.25 + 20 + 21_624, rel=1e-12)
+
+
+def test_a_verify_pass_of_128_long_sequences_does_not_hide_its_caches_behind_its_arithmetic():
+    # OPT-13B on an A100 at half its FLOP/s and .7 of its bandwidth, 128 sequences of 5 new tokens beside 1,000 cached.
+    # Linear: 2 x 12.853e9 x 640 = 16.452e12 FLOPs at 156e12/s are 105.46 ms, 25.7e9 bytes at 1.4273e12/s 18.01 ms.
+    # Attention: 4 x 40 x 5,120 x 128 x 5,015 = .5258e12 FLOPs are 3.37 ms; 128 x 1,005 tokens of 2 x 2 x 40 x 5,120
+    # bytes are 105.4e9 bytes, 73.83 ms. The larger of the sums would be 108.8 ms.
+    latency = Roofline(compute_efficiency=0.5, memory_efficiency=0.7, overhead_s=0)
+    linear_s = 2 * 12_853_473_280 * 640 / 156e12
+    caches_s = 128 * 1005 * 2 * 2 * 40 * 5120 / (2.039e12 * 0.7)
+    assert latency.pass_s([(5, 1000)] * 128) == pytest.approx(linear_s + caches_s, rel=1e-12)
+    assert latency.pass_s([(5, 1000)] * 128) == pytest.approx(0.1793, abs=5e-5)
+
+
+def test_a_pass_launches_each_layer_unless_its_overhead_is_given():
+    plain, given = Roofline(overhead_s=0), Roofline(overhead_s=0.25)
+    assert given.pass_s([(1, 64)]) == pytest.approx(plain.pass_s([(1, 64)]) + 0.25, rel=1e-12)
+    assert Roofline().pass_s([(1, 64)]) == pytest.approx(plain.pass_s([(1, 64)]) + 40 * 40e-6, rel=1e-12)
+
+
+def test_an_edge_device_launches_slower_than_a_server():
+    for device, launch_s in (("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)):
+        latency = Roofline(size="opt_125m", device=device)
+        bare = latency.model_copy(update={"overhead_s": 0.0})
+        assert latency.pass_s([(1, 64)]) - bare.pass_s([(1, 64)]) == pytest.approx(12 * launch_s, abs=1e-12)
+
+
+def test_tensor_parallel_gpus_divide_the_work_and_sum_their_parts_twice_a_layer():
+    # 2 layers: four sums of at least 5 us; of 4 GPUs each sends 2 x 3/4 of 2 bytes x 3 wide x 7 tokens at a third of
+    # 300 bytes/s, four times.
+    device = UNIT.model_copy(update={"link_bytes_per_s": 300.0})
+    one, four = (Roofline(size=TINY, device=device, gpus=gpus, overhead_s=0) for gpus in (1, 4))
+    work = [(3, 5), (4, 0)]
+    sums_s = 4 * (5e-6 + 2 * 3 / 4 * 2 * 3 * 7 / 100)
+    assert four.pass_s(work) == pytest.approx(one.pass_s(work) / 4 + sums_s, rel=1e-12)
 
 
 @given(work, st.integers(1, 50), st.integers(0, 50))
 def test_more_work_never_takes_less_time(batch, new, cached):
-    for latency in (Affine(per_cached_token_s=1e-6), Roofline()):
+    for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=2)):
         before = latency.pass_s(batch)
         assert latency.pass_s([*batch, (new, cached)]) >= before
         assert latency.pass_s([(batch[0][0] + new, batch[0][1] + cached), *batch[1:]]) >= before
@@ -55,17 +98,18 @@ def test_more_work_never_takes_less_time(batch, new, cached):
 
 @given(work)
 def test_a_batch_is_never_slower_than_its_sequences_one_by_one(batch):
-    for latency in (Affine(per_cached_token_s=1e-6), Roofline(overhead_s=1e-3)):
+    for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=8, overhead_s=1e-3)):
         assert latency.pass_s(batch) <= sum(latency.pass_s([one]) for one in batch) * (1 + 1e-12)
 
 
 def test_a_decode_step_of_opt_13b_on_an_a100_is_bound_by_its_weights():
-    expected = (2 * 12_853_473_280 + 2 * 2 * 40 * 5120 * 101) / (2.039e12 * 0.7)
+    # 40 layers of 40 us, and weights and caches at three quarters of the bandwidth: 1.6 + 16.86 ms
+    expected = 40 * 40e-6 + (2 * 12_853_473_280 + 2 * 2 * 40 * 5120 * 101) / (2.039e12 * 0.75)
     assert Roofline(size="opt_13b", device="a100_80gb_sxm").pass_s([(1, 100)]) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_long_prefill_is_bound_by_arithmetic():
-    latency = Roofline(size="opt_13b", device="a100_80gb_sxm", compute_efficiency=0.5)
+    latency = Roofline(size="opt_13b", device="a100_80gb_sxm", compute_efficiency=0.5, overhead_s=0)
     flops = 2 * 12_853_473_280 * 2000 + 4 * 40 * 5120 * 2000 * 2001 / 2
     assert latency.pass_s([(2000, 0)]) == pytest.approx(flops / 156e12, rel=1e-12)
 
@@ -110,6 +154,8 @@ def test_a_device_is_named_or_written_out():
         ({"kind": "affine", "base_s": -1}, "greater than or equal to 0"),
         ({"kind": "constant", "per_pass_s": float("inf")}, "finite"),
         ({"kind": "roofline", "memory_efficiency": 1.5}, "less than or equal to 1"),
+        ({"kind": "roofline", "overhead_s": -1}, "greater than or equal to 0"),
+        ({"kind": "roofline", "device": "t4", "gpus": 2}, "gpus = 2: must be 1 on t4, which has no link_bytes_per_s"),
     ],
 )
 def test_impossible_figures_are_told_on_one_line(fields, words):

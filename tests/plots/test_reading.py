@@ -128,6 +128,9 @@ def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Ma
     table = summary().assign(**{"models.pair.kind": "smollm2", "edge.latency.kind": "affine", **cloud})
     text = "Pair SmolLM2. Clock: affine drafts, OPT-13B on A100 verifies. Means and 95% intervals over 3 seeds."
     assert f"{text} Lower is better." in told(drawn("latency", table))
+    four = table.assign(**{"cloud.latency.gpus": 4})
+    assert "OPT-13B on 4 A100 verifies" in told(drawn("latency", four))
+    assert text in told(drawn("latency", table.assign(**{"cloud.latency.gpus": 1})))
     assert "One seed, no intervals" in told(drawn("latency", table.assign(n=1)))
     for name in ("tails", "pairs", "capacity", "breakdown", "bits", "resampling"):
         line = told(drawn(name, table))

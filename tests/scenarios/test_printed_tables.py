@@ -65,6 +65,8 @@ def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
     fields = {"models": {"pair": "synthetic"}, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.03}}}
     text = stands_for([Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})])
     assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
+    shared = Cell.from_fields({**fields, "cloud": {"latency": {"kind": "roofline", "gpus": 2}}})
+    assert "verifying as opt_13b on 2 a100_80gb_sxm (roofline)" in stands_for([shared])
 
 
 def stations(table: pd.DataFrame) -> pd.DataFrame:
