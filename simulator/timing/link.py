@@ -125,8 +125,7 @@ class Link:
     def _serve(self, lane: Lane, now_s: float) -> None:
         """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
         server = lane.server
-        packet = server.start(now_s)
-        if packet is not None:
+        while (packet := server.start(now_s)) is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
             if server.begin_s <= now_s:
