@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import count
 from math import log1p
+from typing import Final
 
 from channels.uniforms import Uniforms
 
 Window = tuple[float, float]
 """(start_s, end_s): a time away."""
+SHORTEST_S: Final = 1e-3
+"""Mean length of a random time there or away, at least: what comes and goes faster takes longer to run than to live."""
+MOST_CHANGES: Final = 2_000_000
+"""Changes that may pass between two questions; more would hold a run up, and fill its memory, for ever."""
 
 
 def exponential_windows(mean_there_s: float, mean_away_s: float, uniforms: Uniforms) -> Iterator[Window]:

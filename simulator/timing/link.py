@@ -45,8 +45,9 @@ class Link:
         name: str,
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
+        horizon_s: float = inf,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device."""
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         self.env = env
         self.config = config
         self.name = name
@@ -56,9 +57,10 @@ class Link:
         self.lost = 0
         self.dropped = 0
         self.bits_sent = 0
+        self.acked_bits = 0
         self._travelling = 0
         self._observer = observer
-        self._lanes = Lanes(env, config, uniforms, reverse_delay_s)
+        self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
 
     @property
     def in_flight(self) -> int:
