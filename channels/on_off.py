@@ -14,7 +14,9 @@ Window = tuple[float, float]
 SHORTEST_S: Final = 1e-3
 """Mean length of a random time there or away, at least: what comes and goes faster takes longer to run than to live."""
 MOST_CHANGES: Final = 2_000_000
-"""Changes that may pass between two questions; more would hold a run up, and fill its memory, for ever."""
+"""Changes of a rate that packets may wait through until one of them is acknowledged: some seconds of computing."""
+MOST_IDLE_CHANGES: Final = 20_000_000
+"""Changes of a rate or a loss that may pass meanwhile while nobody sends."""
 
 
 def exponential_windows(mean_there_s: float, mean_away_s: float, uniforms: Uniforms) -> Iterator[Window]:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.losses import Loss, LossProcess, PacketIndex
-from channels.on_off import MOST_CHANGES, SHORTEST_S
+from channels.on_off import MOST_IDLE_CHANGES, SHORTEST_S
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 
@@ -104,7 +104,7 @@ class _PerSecond(_States):
 
     def _follow(self, now_s: float) -> None:
         since_s = self._changes_s[-1]
-        for _ in range(MOST_CHANGES):
+        for _ in range(MOST_IDLE_CHANGES):
             if self._changes_s[-1] > now_s:
                 return
             if len(self._changes_s) > _KEPT:
@@ -114,6 +114,6 @@ class _PerSecond(_States):
             rate = self._loss.to_bad if number % 2 else self._loss.to_good
             self._changes_s.append(self._changes_s[-1] - log1p(-self._uniform(0, number)) / rate)
         raise ConfigError(
-            f"loss.to_bad, loss.to_good: more than {MOST_CHANGES:,} changes of state between two packets, "
+            f"loss.to_bad, loss.to_good: more than {MOST_IDLE_CHANGES:,} changes of state between two packets, "
             f"from {since_s:g} s to {now_s:g} s; at most so many"
         )

@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import count
 from math import inf
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Position, Rate
-from channels.on_off import MOST_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
+from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 
 
@@ -80,6 +81,8 @@ class _InterruptedCurve(Curve):
         self._coming = outages
         self._known: list[Window] = []
         self._ends_s: list[float] = []
+        self._waited = 0
+        self._idle = 0
 
     def bound(self, field: str, horizon_s: float) -> None:
         super().bound(field, horizon_s)
@@ -100,7 +103,7 @@ class _InterruptedCurve(Curve):
         left_bits = bits
         for start_s, end_s in self._from(position.time_s):
             end = self._inner.finish(position, left_bits)
-            if end.time_s <= start_s or self.over(start_s):
+            if end.time_s <= start_s or self.over(start_s) or end.time_s == inf:
                 return end
             left_bits -= self._served_until(position, start_s)
             position = Position(max(position.time_s, end_s), 0.0, position.message)
@@ -108,8 +111,9 @@ class _InterruptedCurve(Curve):
 
     def ready_s(self, position: Position, bits: float) -> float:
         for start_s, end_s in self._from(position.time_s):
-            if self.over(start_s) or self._inner.ready_s(position, bits) < start_s:
-                break
+            ready_s = self._inner.ready_s(position, bits)
+            if ready_s < start_s or self.over(start_s) or ready_s == inf:
+                return ready_s
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._inner.ready_s(position, bits)
 
@@ -120,25 +124,28 @@ class _InterruptedCurve(Curve):
         self._inner.forget(before_s)
         past = bisect_right(self._ends_s, before_s)
         del self._known[:past], self._ends_s[:past]
-        for _ in range(MOST_CHANGES):
-            if self._known or not self._learn():
-                return
+        while not self._known and self._learn():
+            self._waited -= 1
+            self._idle += 1
+            if self._idle > MOST_IDLE_CHANGES:
+                raise self.endless(MOST_IDLE_CHANGES, self._ends_s[-1])
             if self._ends_s[0] <= before_s:
                 del self._known[:], self._ends_s[:]
-        raise self.endless(0.0, before_s)
+
+    def heard(self) -> None:
+        self._inner.heard()
+        self._waited = self._idle = 0
 
     def _served_until(self, position: Position, time_s: float) -> float:
         return position.credit_bits + self._inner.served_bits(position.time_s, max(position.time_s, time_s))
 
     def _from(self, time_s: float) -> Iterator[Window]:
         """The outages that end after an instant, in order."""
-        first = bisect_right(self._ends_s, time_s)
-        for number in range(first, first + MOST_CHANGES):
+        for number in count(bisect_right(self._ends_s, time_s)):
             if number == len(self._known) and not self._learn():
                 return
             if self._known[number][1] > time_s:
                 yield self._known[number]
-        raise self.endless(time_s, self._ends_s[-1])
 
     def _learn(self) -> bool:
         """Takes note of one more outage; False where none is to come."""
@@ -147,4 +154,7 @@ class _InterruptedCurve(Curve):
             return False
         self._known.append(coming)
         self._ends_s.append(coming[1])
+        self._waited += 1
+        if self._waited > MOST_CHANGES:
+            raise self.endless(MOST_CHANGES, coming[0])
         return True

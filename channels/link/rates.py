@@ -14,7 +14,6 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from channels.on_off import MOST_CHANGES
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
@@ -51,11 +50,11 @@ class Curve(ABC):
         """Whether this is past the horizon."""
         return time_s > self.horizon_s or time_s == inf
 
-    def endless(self, since_s: float, until_s: float) -> ConfigError:
-        """The complaint about a rate that changes too often between two questions."""
+    def endless(self, changes: int, until_s: float) -> ConfigError:
+        """The complaint about a rate that changes so often before a packet comes through."""
         return ConfigError(
-            f"{self.field}: changes more than {MOST_CHANGES:,} times from {since_s:g} s to {until_s:g} s, in which no "
-            "packet comes through; at most so many: slower changes, a faster rate or a nearer workload.horizon_s"
+            f"{self.field}: changes more than {changes:,} times until {until_s:g} s before a packet comes through; at "
+            "most so many: slower changes, a faster rate or a nearer workload.horizon_s"
         )
 
     @abstractmethod
@@ -77,6 +76,9 @@ class Curve(ABC):
 
     def forget(self, before_s: float) -> None:  # noqa: B027 - most curves remember nothing
         """No question will concern an instant before this one any more: what is known of it may go."""
+
+    def heard(self) -> None:  # noqa: B027 - most curves count nothing
+        """A packet has been acknowledged: changes that were waited through for it are no longer counted."""
 
 
 class Rate(Choice, family=True):
@@ -127,6 +129,9 @@ class CheckedCurve(Curve):
 
     def forget(self, before_s: float) -> None:
         self._curve.forget(before_s)
+
+    def heard(self) -> None:
+        self._curve.heard()
 
 
 class ConstantRate(Rate):

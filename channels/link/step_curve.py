@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from math import inf
 
 from channels.link.rates import Curve, Position
-from channels.on_off import MOST_CHANGES
+from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES
 
 _KEPT = 256
 """Segments that may lie in the past before they are cleared away."""
@@ -26,6 +26,8 @@ class StepCurve(Curve):
         self._served_bits = array("d", [0.0])
         self._rates_bps = array("d")
         self._grown = 0
+        self._waited = 0
+        self._idle = 0
 
     @abstractmethod
     def _segment(self, number: int) -> tuple[float, float]:
@@ -65,13 +67,17 @@ class StepCurve(Curve):
 
     def forget(self, before_s: float) -> None:
         """An idle time is passed over segment by segment, without keeping them."""
-        first, since_s = self._grown, self._edges_s[-1]
         while self._edges_s[-1] <= before_s:
             self._grow()
             self._clear(before_s)
-            if self._grown - first > MOST_CHANGES:
-                raise self.endless(since_s, before_s)
+            self._waited -= 1
+            self._idle += 1
+            if self._idle > MOST_IDLE_CHANGES:
+                raise self.endless(MOST_IDLE_CHANGES, self._edges_s[-1])
         self._clear(before_s)
+
+    def heard(self) -> None:
+        self._waited = self._idle = 0
 
     def _clear(self, before_s: float) -> None:
         if len(self._rates_bps) > _KEPT and self._edges_s[_KEPT] <= before_s:
@@ -94,8 +100,9 @@ class StepCurve(Curve):
         return self._served_bits[segment] + self._rates_bps[segment] * (time_s - self._edges_s[segment])
 
     def _grow(self) -> None:
-        if len(self._rates_bps) >= MOST_CHANGES:
-            raise self.endless(self._edges_s[0], self._edges_s[-1])
+        self._waited += 1
+        if self._waited > MOST_CHANGES:
+            raise self.endless(MOST_CHANGES, self._edges_s[-1])
         end_s, rate_bps = self._next_segment()
         self._rates_bps.append(rate_bps)
         self._served_bits.append(self._served_bits[-1] + (rate_bps * (end_s - self._edges_s[-1]) if rate_bps else 0.0))
@@ -107,4 +114,4 @@ class StepCurve(Curve):
             self._grown += 1
             if end_s > self._edges_s[-1]:
                 return end_s, rate_bps
-        raise self.endless(self._edges_s[-1], end_s)
+        raise self.endless(MOST_CHANGES, end_s)

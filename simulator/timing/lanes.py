@@ -58,6 +58,7 @@ class Lanes:
         curve = config.rate.curve(rate)
         curve.bound(f"{self._name}.rate", self._horizon_s)
         lane = self._lanes[key] = Lane(
+            curve=curve,
             server=config.sharing.transmitter(curve, self._env.now),
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),

@@ -226,6 +226,7 @@ class Link:
         port, now_s = packet.port, self.env.now
         port.acked_bits += packet.bits
         self.acked_bits += packet.bits
+        port.lane.curve.heard()
         if packet.attempt == 0:
             port.round_trip_s = now_s - packet.joined_s
         self._close(packet, port.sender.on_ack(packet, now_s))

@@ -141,16 +141,46 @@ def test_a_curve_looks_no_further_than_the_horizon(name: str, uniforms: Uniforms
     assert curve.ready_s(Position(0.06), 1) > 0.05
 
 
-@pytest.mark.parametrize("name", [name for name in ALMOST_SILENT if name in ("markov", "outages")])
-def test_a_packet_through_too_many_changes_is_told_and_not_waited_for(
-    name: str, uniforms: Uniforms, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in ("rates", "step_curve", "outages"):
+@pytest.fixture
+def few_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 1,000 changes to wait through, and 2,000 while idle."""
+    for module in ("step_curve", "outages"):
         monkeypatch.setattr(f"channels.link.{module}.MOST_CHANGES", 1_000)
+        monkeypatch.setattr(f"channels.link.{module}.MOST_IDLE_CHANGES", 2_000)
+
+
+@pytest.mark.parametrize("name", ["markov", "outages"])
+@pytest.mark.usefixtures("few_changes")
+def test_a_packet_through_too_many_changes_is_told_and_not_waited_for(name: str, uniforms: Uniforms) -> None:
     curve = Rate.of(ALMOST_SILENT[name]).curve(uniforms)
     curve.bound("uplink.rate", 1e6)
     with pytest.raises(ConfigError, match=r"uplink\.rate: changes more than 1,000 times .*horizon_s"):
         curve.finish(Position(0.0), 1e9)
+
+
+@pytest.mark.parametrize(("name", "long_bits"), [("markov", 1e6), ("random", 1e7)])
+@pytest.mark.usefixtures("few_changes")
+def test_packets_that_nobody_acknowledges_add_up_to_too_many_changes(
+    name: str, long_bits: float, uniforms: Uniforms
+) -> None:
+    """However short each of them is, or the silence between two."""
+
+    def send(bits: float, gap_s: float, heard: bool) -> None:
+        curve = CheckedCurve(Rate.of(RATES[name]).curve(uniforms))
+        position = Position(0.0)
+        for _ in range(200):
+            curve.forget(position.time_s)
+            position = curve.finish(position, bits)
+            position = curve.idle(position, position.time_s + gap_s)
+            if heard:
+                curve.heard()
+
+    send(long_bits, 0.0, heard=True)
+    send(10.0, 10.0, heard=True)
+    with pytest.raises(ConfigError, match="more than 1,000 times"):
+        send(long_bits, 0.0, heard=False)
+    with pytest.raises(ConfigError, match="more than 2,000 times"):
+        send(10.0, 10.0, heard=False)
 
 
 def test_a_horizon_changes_nothing_that_ends_before_it(uniforms: Uniforms) -> None:
@@ -188,3 +218,12 @@ def test_an_outage_without_end_carries_nothing_more_whatever_the_rate_behind_it(
         assert curve.finish(Position(2.0), 1e9).time_s == curve.finish(Position(4.0), 1).time_s == INF
         assert curve.ready_s(Position(4.0), 1) == INF
         assert curve.served_bits(0.0, 9.0) == curve.served_bits(0.0, 3.0)
+
+
+def test_outages_of_a_rate_that_is_out_for_good_are_not_looked_at_one_by_one(uniforms: Uniforms) -> None:
+    """A million of them before the horizon, twice nested: that would be 10^12 looks."""
+    gone = {"kind": "scheduled_outages", "outages_s": ((0, INF),)}
+    fields = {"kind": "random_outages", "mean_up_s": 0.5, "mean_out_s": 0.5}
+    curve = Rate.of(fields | {"rate": fields | {"rate": gone}}).curve(uniforms)
+    curve.bound("uplink.rate", 1e6)
+    assert curve.ready_s(Position(0.0), 1) == curve.finish(Position(0.0), 1).time_s == INF
