@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import count
 from math import log1p
+from typing import Final
 
 from channels.uniforms import Uniforms
 
 Window = tuple[float, float]
 """(start_s, end_s): a time away."""
+SHORTEST_S: Final = 1e-3
+"""Mean length of a random time there or away, at least: what comes and goes faster takes longer to run than to live."""
+MOST_CHANGES: Final = 2_000_000
+"""Changes of a rate that packets may wait through until one of them is acknowledged: some seconds of computing."""
+MOST_IDLE_CHANGES: Final = 20_000_000
+"""Changes of a rate or a loss that may pass meanwhile while nobody sends."""
 
 
 def exponential_windows(mean_there_s: float, mean_away_s: float, uniforms: Uniforms) -> Iterator[Window]:

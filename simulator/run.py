@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import simpy
+from simpy.core import StopSimulation
 
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
@@ -17,6 +18,7 @@ from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
 from simulator.timing.later import later
 from simulator.timing.plant import Plant, build
+from simulator.timing.progress import Progress
 
 GC_THRESHOLDS = (200_000, 20, 100)
 """Of the garbage collector, in a run."""
@@ -50,7 +52,9 @@ def simulate(
     memory: Memory | None = None,
     rounds_to: Path | None = None,
 ) -> CellResult:
-    """Runs a cell until each request has its end. Raises ConfigError for what only the loaded pair can tell.
+    """Runs a cell until each request has its end.
+
+    Raises ConfigError for what only the loaded pair or the run can tell: a cell in which nothing comes through.
 
     `observer` hears what happens; nothing depends on it. `memory` holds what is decoded already; by default this
     process's own. A remembered run equals a live one. `rounds_to`: a parquet file that takes the rounds as they end, in
@@ -79,10 +83,23 @@ def run(plant: Plant, horizon_s: float) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        plant.env.run(plant.users.over)
+        _step(plant)
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def _step(plant: Plant) -> None:
+    """As `env.run(users.over)` does it, with a look at the progress now and then, which no single event pays for."""
+    progress, step = Progress(plant), plant.env.step
+    plant.users.over.callbacks.append(StopSimulation.callback)
+    try:
+        while True:
+            for _ in range(progress.look_every):
+                step()
+            progress.look()
+    except StopSimulation:
+        pass
 
 
 def _close(plant: Plant, _: simpy.Event) -> None:

@@ -9,7 +9,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.losses import Loss, LossProcess, PacketIndex
+from channels.on_off import MOST_IDLE_CHANGES, SHORTEST_S
 from channels.uniforms import Uniforms
+from kinds import ConfigError
+
+_KEPT = 256
+"""Changes of state that may lie in the past before they are cleared away."""
 
 
 class GilbertElliott(Loss):
@@ -18,10 +23,16 @@ class GilbertElliott(Loss):
     kind: Literal["gilbert_elliott"] = "gilbert_elliott"
     per: Literal["packet", "second"] = Field("packet", description="What the chain steps by: packets, or seconds.")
     to_bad: float = Field(
-        0.02, gt=0, allow_inf_nan=False, description="From good to bad: probability per packet, or rate per second."
+        0.02,
+        gt=0,
+        le=1 / SHORTEST_S,
+        description="From good to bad: probability per packet, or rate per second, at most a thousand.",
     )
     to_good: float = Field(
-        0.2, gt=0, allow_inf_nan=False, description="From bad to good: probability per packet, or rate per second."
+        0.2,
+        gt=0,
+        le=1 / SHORTEST_S,
+        description="From bad to good: probability per packet, or rate per second, at most a thousand.",
     )
     loss_good: float = Field(0.0, ge=0, lt=1, description="Probability of loss in the good state.")
     loss_bad: float = Field(1.0, ge=0, le=1, description="Probability of loss in the bad state.")
@@ -83,10 +94,26 @@ class _PerSecond(_States):
     def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
         super().__init__(loss, uniforms)
         self._changes_s: list[float] = [0.0]
+        self._forgotten = 0
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        while self._changes_s[-1] <= now_s:
-            number = len(self._changes_s)
+        self._follow(now_s)
+        changes = self._forgotten + bisect_right(self._changes_s, now_s)
+        assert changes > self._forgotten, f"I2: a question about {now_s} s, forgotten"
+        return self._lost_in(changes % 2 == 0, index)
+
+    def _follow(self, now_s: float) -> None:
+        since_s = self._changes_s[-1]
+        for _ in range(MOST_IDLE_CHANGES):
+            if self._changes_s[-1] > now_s:
+                return
+            if len(self._changes_s) > _KEPT:
+                self._forgotten += len(self._changes_s) - 1
+                del self._changes_s[:-1]
+            number = self._forgotten + len(self._changes_s)
             rate = self._loss.to_bad if number % 2 else self._loss.to_good
             self._changes_s.append(self._changes_s[-1] - log1p(-self._uniform(0, number)) / rate)
-        return self._lost_in(bisect_right(self._changes_s, now_s) % 2 == 0, index)
+        raise ConfigError(
+            f"loss.to_bad, loss.to_good: more than {MOST_IDLE_CHANGES:,} changes of state between two packets, "
+            f"from {since_s:g} s to {now_s:g} s; at most so many"
+        )

@@ -35,7 +35,9 @@ class LinkConfig(Part):
     header_bits: int = Field(
         320,
         ge=0,
-        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check.",
+        le=1_000_000,
+        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
+        "1,000,000, beyond any protocol's.",
     )
     arq: Arq = Field(
         SelectiveRepeat(),
@@ -99,9 +101,14 @@ class LinkConfig(Part):
 
 
 def check_round_trip(name: str, link: LinkConfig, reverse_delay_s: float) -> None:
-    """Raises ConfigError when the timer of `link` is shorter than one round trip; `name` is its field in the cell."""
+    """Raises ConfigError when the timer of `link` starts from, or may be held to, less than one round trip: each packet
+    would then be sent again for nothing. `name` is its field in the cell."""
     round_trip_s = link.delay.mean_s + reverse_delay_s
     if link.arq.timeout_s < round_trip_s:
         raise ConfigError(
             f"{name}.arq.timeout_s = {link.arq.timeout_s}: must be at least one round trip, {round_trip_s:g} s"
+        )
+    if link.arq.timer.longest_s < round_trip_s:
+        raise ConfigError(
+            f"{name}.arq.timer.max_s = {link.arq.timer.longest_s}: must be at least one round trip, {round_trip_s:g} s"
         )

@@ -22,6 +22,9 @@ from kinds.files import read_lines
 OPPORTUNITY_BITS: Final = 12_000
 _TOLERANCE_MS: Final = 1e-6
 """Clock readings this close below a stamp count as the stamp: sums of float seconds miss whole milliseconds by less."""
+_TOLERANCE_BITS: Final = 1e-3
+"""A packet short of less than this is served: the parts that a shared link gives to each are no whole bits."""
+_LATEST_MS: Final = 10**12
 
 
 class Mahimahi(Rate):
@@ -53,17 +56,20 @@ class MahimahiCurve(Curve):
         self._lap_ms = stamps_ms[-1]
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
-        return max(0, self._count(t1_s) - self._count(t0_s)) * OPPORTUNITY_BITS
+        return max(0, self._count(t1_s) - self._count(t0_s)) * OPPORTUNITY_BITS if t1_s > t0_s else 0
 
     def finish(self, position: Position, bits: float) -> Position:
-        if bits <= position.credit_bits:
-            return position._replace(credit_bits=position.credit_bits - bits)
+        lacking_bits = bits - position.credit_bits - _TOLERANCE_BITS
+        if lacking_bits <= 0:
+            return position._replace(credit_bits=max(0.0, position.credit_bits - bits))
+        if self.over(position.time_s):
+            return Position(math.inf, 0.0, position.message)
         gone = self._count(position.time_s)
-        needed = math.ceil((bits - position.credit_bits) / OPPORTUNITY_BITS)
+        needed = math.ceil(lacking_bits / OPPORTUNITY_BITS)
         laps, place = divmod(gone + needed - 1, len(self._stamps_ms))
         time_s = (laps * self._lap_ms + self._stamps_ms[place]) / 1000
         granted_bits = (self._count(time_s) - gone) * OPPORTUNITY_BITS
-        return Position(time_s, position.credit_bits + granted_bits - bits, position.message)
+        return Position(time_s, max(0.0, position.credit_bits + granted_bits - bits), position.message)
 
     def _count(self, time_s: float) -> int:
         """Opportunities at or before an instant."""
@@ -78,6 +84,8 @@ def read_mahimahi(path: Path) -> tuple[int, ...]:
     for place, line in read_lines(path):
         if not (line.isascii() and line.isdigit()):
             raise ConfigError(f"{place}: one whole number of milliseconds, got {line!r}")
+        if len(line) > len(str(_LATEST_MS)) or int(line) > _LATEST_MS:
+            raise ConfigError(f"{place}: at most {_LATEST_MS} ms, got {line[:20]}...")
         if stamps_ms and int(line) < stamps_ms[-1]:
             raise ConfigError(f"{place}: stamps must not fall, got {line} after {stamps_ms[-1]}")
         stamps_ms.append(int(line))

@@ -59,7 +59,12 @@ class Markov(_Chain):
     """The chain steps at fixed intervals, from state 0 at 0 s."""
 
     kind: Literal["markov"] = "markov"
-    step_s: float = Field(0.1, gt=0, allow_inf_nan=False, description="Time between two steps of the chain, seconds.")
+    step_s: float = Field(
+        0.1,
+        ge=1e-5,
+        allow_inf_nan=False,
+        description="Time between two steps of the chain, seconds; at least 10 microseconds, below any radio's slot.",
+    )
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return _MarkovCurve(self, uniforms)

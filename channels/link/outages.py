@@ -10,12 +10,13 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import count
+from math import inf
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Position, Rate
-from channels.on_off import Window, exponential_windows, require_in_order
+from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 
 
@@ -57,8 +58,15 @@ class RandomOutages(_Interrupted):
     """Up and out for exponential times, up at 0 s."""
 
     kind: Literal["random_outages"] = "random_outages"
-    mean_up_s: float = Field(60.0, gt=0, allow_inf_nan=False, description="Mean time between two outages, seconds.")
-    mean_out_s: float = Field(2.0, gt=0, allow_inf_nan=False, description="Mean length of an outage, seconds.")
+    mean_up_s: float = Field(
+        60.0,
+        ge=SHORTEST_S,
+        allow_inf_nan=False,
+        description="Mean time between two outages, seconds; at least 1 ms: what is faster is a lower rate.",
+    )
+    mean_out_s: float = Field(
+        2.0, ge=SHORTEST_S, allow_inf_nan=False, description="Mean length of an outage, seconds; at least 1 ms."
+    )
 
     def outages(self, uniforms: Uniforms) -> Iterator[Window]:
         windows = exponential_windows(self.mean_up_s, self.mean_out_s, uniforms)
@@ -73,6 +81,12 @@ class _InterruptedCurve(Curve):
         self._coming = outages
         self._known: list[Window] = []
         self._ends_s: list[float] = []
+        self._waited = 0
+        self._idle = 0
+
+    def bound(self, field: str, horizon_s: float) -> None:
+        super().bound(field, horizon_s)
+        self._inner.bound(f"{field}.rate", horizon_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         total_bits, at_s = 0.0, t0_s
@@ -89,7 +103,7 @@ class _InterruptedCurve(Curve):
         left_bits = bits
         for start_s, end_s in self._from(position.time_s):
             end = self._inner.finish(position, left_bits)
-            if end.time_s <= start_s:
+            if end.time_s <= start_s or self.over(start_s) or end.time_s == inf:
                 return end
             left_bits -= self._served_until(position, start_s)
             position = Position(max(position.time_s, end_s), 0.0, position.message)
@@ -97,8 +111,9 @@ class _InterruptedCurve(Curve):
 
     def ready_s(self, position: Position, bits: float) -> float:
         for start_s, end_s in self._from(position.time_s):
-            if self._inner.ready_s(position, bits) < start_s:
-                break
+            ready_s = self._inner.ready_s(position, bits)
+            if ready_s < start_s or self.over(start_s) or ready_s == inf:
+                return ready_s
             position = Position(max(position.time_s, end_s), 0.0, position.message)
         return self._inner.ready_s(position, bits)
 
@@ -107,6 +122,19 @@ class _InterruptedCurve(Curve):
 
     def forget(self, before_s: float) -> None:
         self._inner.forget(before_s)
+        past = bisect_right(self._ends_s, before_s)
+        del self._known[:past], self._ends_s[:past]
+        while not self._known and self._learn():
+            self._waited -= 1
+            self._idle += 1
+            if self._idle > MOST_IDLE_CHANGES:
+                raise self.endless(MOST_IDLE_CHANGES, self._ends_s[-1])
+            if self._ends_s[0] <= before_s:
+                del self._known[:], self._ends_s[:]
+
+    def heard(self) -> None:
+        self._inner.heard()
+        self._waited = self._idle = 0
 
     def _served_until(self, position: Position, time_s: float) -> float:
         return position.credit_bits + self._inner.served_bits(position.time_s, max(position.time_s, time_s))
@@ -114,11 +142,19 @@ class _InterruptedCurve(Curve):
     def _from(self, time_s: float) -> Iterator[Window]:
         """The outages that end after an instant, in order."""
         for number in count(bisect_right(self._ends_s, time_s)):
-            if number == len(self._known):
-                coming = next(self._coming, None)
-                if coming is None:
-                    return
-                self._known.append(coming)
-                self._ends_s.append(coming[1])
+            if number == len(self._known) and not self._learn():
+                return
             if self._known[number][1] > time_s:
                 yield self._known[number]
+
+    def _learn(self) -> bool:
+        """Takes note of one more outage; False where none is to come."""
+        coming = next(self._coming, (inf, inf))
+        if coming[0] == inf:
+            return False
+        self._known.append(coming)
+        self._ends_s.append(coming[1])
+        self._waited += 1
+        if self._waited > MOST_CHANGES:
+            raise self.endless(MOST_CHANGES, coming[0])
+        return True

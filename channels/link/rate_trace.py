@@ -26,7 +26,10 @@ class Trace(Rate):
     )
     path: Path | None = Field(None, description="CSV file with the columns start_s and bps instead of `points`.")
     period_s: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Length after which the trace repeats, seconds; null: never."
+        None,
+        ge=1e-3,
+        allow_inf_nan=False,
+        description="Length after which the trace repeats, seconds, at least 1 ms; null: never.",
     )
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from channels.uniforms import Uniforms
-from kinds import Choice
+from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
 
 MessageIndex = tuple[int, int, int]
@@ -36,13 +36,35 @@ class Position(NamedTuple):
 class Curve(ABC):
     """The service that one link offers over time."""
 
+    field: str = "rate"
+    """What a user calls it, for complaints."""
+    horizon_s: float = inf
+    """When all ends: what would come to an end later may as well never do."""
+
+    def bound(self, field: str, horizon_s: float) -> None:
+        """Says what a user calls it, and when all ends. Whoever owns the clock does so before the first question."""
+        self.field = field
+        self.horizon_s = horizon_s
+
+    def over(self, time_s: float) -> bool:
+        """Whether this is past the horizon."""
+        return time_s > self.horizon_s or time_s == inf
+
+    def endless(self, changes: int, until_s: float) -> ConfigError:
+        """The complaint about a rate that changes so often before a packet comes through."""
+        return ConfigError(
+            f"{self.field}: changes more than {changes:,} times until {until_s:g} s before a packet comes through; at "
+            "most so many: slower changes, a faster rate or a nearer workload.horizon_s"
+        )
+
     @abstractmethod
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """The bits that a link, fresh at t0_s and busy since, has carried at t1_s >= t0_s."""
 
     @abstractmethod
     def finish(self, position: Position, bits: float) -> Position:
-        """Where the link stands when `bits` more have gone through without a pause; time inf when they never do."""
+        """Where the link stands when `bits` more have gone through without a pause; time inf when they never do, or
+        only after the horizon."""
 
     def ready_s(self, position: Position, bits: float) -> float:
         """When the first of `bits` more goes out; the link is silent until then, and nobody transmits."""
@@ -54,6 +76,9 @@ class Curve(ABC):
 
     def forget(self, before_s: float) -> None:  # noqa: B027 - most curves remember nothing
         """No question will concern an instant before this one any more: what is known of it may go."""
+
+    def heard(self) -> None:  # noqa: B027 - most curves count nothing
+        """A packet has been acknowledged: changes that were waited through for it are no longer counted."""
 
 
 class Rate(Choice, family=True):
@@ -76,6 +101,9 @@ class CheckedCurve(Curve):
         if not isinstance(curve, Curve):
             raise ValueError(f"must return a Curve (channels.link.rates), got {curve!r}")
         self._curve = curve
+
+    def bound(self, field: str, horizon_s: float) -> None:
+        self._curve.bound(field, horizon_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         bits = self._curve.served_bits(t0_s, t1_s)
@@ -101,6 +129,9 @@ class CheckedCurve(Curve):
 
     def forget(self, before_s: float) -> None:
         self._curve.forget(before_s)
+
+    def heard(self) -> None:
+        self._curve.heard()
 
 
 class ConstantRate(Rate):

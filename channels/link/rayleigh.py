@@ -17,10 +17,15 @@ class Rayleigh(Rate):
 
     kind: Literal["rayleigh"] = "rayleigh"
     bandwidth_hz: float = Field(
-        180_000.0, gt=0, allow_inf_nan=False, description="Bandwidth W, Hz (an LTE block: 180e3)."
+        180_000.0, ge=1, allow_inf_nan=False, description="Bandwidth W, Hz (an LTE block: 180e3)."
     )
     mean_snr_db: float = Field(3.0, ge=-60, le=100, description="Mean signal-to-noise ratio, dB.")
-    coherence_s: float = Field(0.05, gt=0, allow_inf_nan=False, description="Time that one fade lasts, seconds.")
+    coherence_s: float = Field(
+        0.05,
+        ge=1e-5,
+        allow_inf_nan=False,
+        description="Time that one fade lasts, seconds; at least 10 microseconds, far below what any motion gives.",
+    )
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return _RayleighCurve(self, uniforms)

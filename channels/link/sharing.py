@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from math import inf
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
-from channels.link.rates import Curve, MessageIndex, Position
+from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from kinds import Choice
 
 
@@ -28,6 +28,8 @@ class Queued(Protocol):
 
 
 Q = TypeVar("Q", bound=Queued)
+Waiting = deque[tuple[Q, float]]
+"""Packets in order, and when each joined."""
 
 
 class Transmitter(ABC, Generic[Q]):
@@ -123,13 +125,15 @@ class Own(Sharing):
 
 
 class FifoTransmitter(Transmitter[Q]):
-    """One packet at a time, in order of arrival."""
+    """One packet at a time, in order of arrival.
+
+    What a packet leaves goes to those that were waiting: one that comes as it ends finds the link as after a rest.
+    """
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         super().__init__(curve, now_s)
-        self._queue: deque[Q] = deque()
+        self._queue: Waiting[Q] = deque()
         self._sent: Q | None = None
-        self._rested = True
 
     @property
     def present(self) -> int:
@@ -140,18 +144,17 @@ class FifoTransmitter(Transmitter[Q]):
         return len(self._queue)
 
     def join(self, packet: Q, now_s: float) -> None:
-        self._queue.append(packet)
+        self._queue.append((packet, now_s))
 
     def start(self, now_s: float) -> Q | None:
         if self._sent is not None:
             return None
-        packet = self._next()
-        if packet is None:
-            self._rested = True
+        first = self._next()
+        if first is None:
             return None
+        packet, joined_s = first
         before = self._position
-        if self._rested:
-            self._rested = False
+        if joined_s >= before[0] - ROUNDING_S:
             before = self._curve.idle(before, now_s, packet.index)
         else:
             before = Position(before[0], before[1], packet.index)
@@ -174,7 +177,7 @@ class FifoTransmitter(Transmitter[Q]):
         self._queue, gone = _part(self._queue, unwanted)
         return gone
 
-    def _next(self) -> Q | None:
+    def _next(self) -> tuple[Q, float] | None:
         return self._queue.popleft() if self._queue else None
 
 
@@ -183,7 +186,7 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         super().__init__(curve, now_s)
-        self._queues: dict[int, deque[Q]] = {}
+        self._queues: dict[int, Waiting[Q]] = {}
         self._turns: deque[int] = deque()
         self._waiting = 0
 
@@ -196,7 +199,7 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
         queue = self._queues.setdefault(device, deque())
         if not queue:
             self._turns.append(device)
-        queue.append(packet)
+        queue.append((packet, now_s))
         self._waiting += 1
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
@@ -209,27 +212,31 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
         self._waiting -= len(gone)
         return gone
 
-    def _next(self) -> Q | None:
+    def _next(self) -> tuple[Q, float] | None:
         if not self._turns:
             return None
         device = self._turns.popleft()
-        packet = self._queues[device].popleft()
+        first = self._queues[device].popleft()
         self._waiting -= 1
         if self._queues[device]:
             self._turns.append(device)
-        return packet
+        return first
 
 
 class ProcessorTransmitter(Transmitter[Q]):
-    """Virtual work: v grows by the bits that each packet gets; a packet that joins at v leaves at v + its bits."""
+    """Virtual work: v grows by the bits that each packet gets; a packet that joins at v leaves at v + its bits.
+
+    What the link has granted and a departure leaves over goes to those that stay, so that it carries all of them as
+    fast as one after the other. Departures that are due come first: a packet that joins then has no part in it.
+    """
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         super().__init__(curve, now_s)
         self._virtual_bits = 0.0
-        self._at_s = now_s
+        self._departure = Position(inf)
         self._order = 0
         self._active: list[tuple[float, int, float, Q]] = []
-        self._joined: deque[Q] = deque()
+        self._joined: Waiting[Q] = deque()
 
     @property
     def present(self) -> int:
@@ -240,23 +247,23 @@ class ProcessorTransmitter(Transmitter[Q]):
         return max(0, self.present - 1)
 
     def join(self, packet: Q, now_s: float) -> None:
-        self._joined.append(packet)
+        self._joined.append((packet, now_s))
 
     def start(self, now_s: float) -> Q | None:
-        if not self._joined:
+        if not self._joined or self.due_s <= now_s + ROUNDING_S:
             return None
         self._advance(now_s)
         self.begin_s = now_s
-        packet = self._joined.popleft()
+        packet, _ = self._joined.popleft()
         self._order += 1
         heappush(self._active, (self._virtual_bits + packet.bits, self._order, now_s, packet))
-        self._plan(now_s)
+        self._plan()
         return packet
 
     def leave(self, now_s: float) -> Q:
         self._virtual_bits, _, self.began_s, packet = heappop(self._active)
-        self._at_s = now_s
-        self._plan(now_s)
+        self._position = self._departure
+        self._plan()
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
@@ -264,25 +271,27 @@ class ProcessorTransmitter(Transmitter[Q]):
         return gone
 
     def _advance(self, now_s: float) -> None:
-        self._curve.forget(self._at_s)
+        before = self._position
         if self._active:
-            gained_bits = self._curve.served_bits(self._at_s, now_s) / len(self._active)
-            self._virtual_bits = min(self._virtual_bits + gained_bits, self._active[0][0])
+            self._curve.forget(before.time_s)
+            granted_bits = before.credit_bits + self._curve.served_bits(before.time_s, now_s)
+            self._virtual_bits = min(self._virtual_bits + granted_bits / len(self._active), self._active[0][0])
+            self._position = Position(now_s)
         else:
             self._virtual_bits = 0.0
-        self._at_s = now_s
+            self._position = self._curve.idle(before, now_s)
+            self._curve.forget(now_s)
 
-    def _plan(self, now_s: float) -> None:
+    def _plan(self) -> None:
         self.version += 1
         self.due_s = inf
         if self._active:
             left_bits = (self._active[0][0] - self._virtual_bits) * len(self._active)
-            self.due_s = self._curve.finish(Position(now_s), left_bits).time_s
+            self._departure = self._curve.finish(self._position, left_bits)
+            self.due_s = self._departure.time_s
 
 
-def _part(queue: deque[Q], unwanted: Collection[Q]) -> tuple[deque[Q], list[Q]]:
+def _part(queue: Waiting[Q], unwanted: Collection[Q]) -> tuple[Waiting[Q], list[Q]]:
     """The queue without the unwanted packets, and those of them that it held."""
-    kept, gone = deque[Q](), list[Q]()
-    for packet in queue:
-        (gone if packet in unwanted else kept).append(packet)
-    return kept, gone
+    gone = [packet for packet, _ in queue if packet in unwanted]
+    return deque(each for each in queue if each[0] not in unwanted), gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Protocol, Self
 
 from pydantic import Field, model_validator
@@ -72,6 +73,11 @@ class Estimate(Protocol):
 class Timer(Choice, family=True):
     """How the retransmission timer is set, chosen by `kind`."""
 
+    @property
+    def longest_s(self) -> float:
+        """The longest timeout that it learns, seconds, however long the round trips are."""
+        return inf
+
     @abstractmethod
     def estimate(self, first_s: float) -> Estimate:
         """A fresh estimate that waits `first_s` until it knows better."""
@@ -101,6 +107,10 @@ class JacobsonTimer(Timer):
         if self.min_s > self.max_s:
             raise ValueError(f"min_s = {self.min_s} must not exceed max_s = {self.max_s}")
         return self
+
+    @property
+    def longest_s(self) -> float:
+        return self.max_s
 
     def estimate(self, first_s: float) -> Estimate:
         return _Jacobson(self, first_s)

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.on_off import Window, exponential_windows, require_in_order
+from channels.on_off import SHORTEST_S, Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 from kinds import Choice
 
@@ -65,8 +65,10 @@ class RandomDowntime(Downtime):
     """Exponential times there and away, each thing by its own numbers."""
 
     kind: Literal["random"] = "random"
-    mean_there_s: float = Field(600.0, gt=0, allow_inf_nan=False, description="mean time there, between two absences")
-    mean_away_s: float = Field(30.0, gt=0, allow_inf_nan=False, description="mean time away")
+    mean_there_s: float = Field(
+        600.0, ge=SHORTEST_S, allow_inf_nan=False, description="mean time there, between two absences; at least 1 ms"
+    )
+    mean_away_s: float = Field(30.0, ge=SHORTEST_S, allow_inf_nan=False, description="mean time away; at least 1 ms")
 
     def times(self, number: int, uniforms: Uniforms) -> Iterator[Window]:
         return exponential_windows(self.mean_there_s, self.mean_away_s, uniforms.under(number))

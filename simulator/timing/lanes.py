@@ -25,6 +25,8 @@ class Lanes:
         config: LinkConfig,
         uniforms: Uniforms,
         reverse_delay_s: Callable[[int], float],
+        name: str,
+        horizon_s: float,
     ) -> None:
         self.ports: dict[int, Port] = {}
         """By device."""
@@ -32,6 +34,8 @@ class Lanes:
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
+        self._name = name
+        self._horizon_s = horizon_s
         self._lanes: dict[int, Lane] = {}
 
     def __len__(self) -> int:
@@ -52,8 +56,11 @@ class Lanes:
     def _open(self, key: int) -> Lane:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
+        curve = config.rate.curve(rate)
+        curve.bound(f"{self._name}.rate", self._horizon_s)
         lane = self._lanes[key] = Lane(
-            server=config.sharing.transmitter(config.rate.curve(rate), self._env.now),
+            curve=curve,
+            server=config.sharing.transmitter(curve, self._env.now),
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.process(ack),

@@ -45,8 +45,9 @@ class Link:
         name: str,
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
+        horizon_s: float = inf,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device."""
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         self.env = env
         self.config = config
         self.name = name
@@ -55,10 +56,11 @@ class Link:
         self.delivered = 0
         self.lost = 0
         self.dropped = 0
+        self.acked_bits = 0
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
-        self._lanes = Lanes(env, config, uniforms, reverse_delay_s)
+        self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
 
     @property
     def in_flight(self) -> int:
@@ -130,8 +132,7 @@ class Link:
     def _serve(self, lane: Lane, now_s: float) -> None:
         """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
         server = lane.server
-        packet = server.start(now_s)
-        if packet is not None:
+        while (packet := server.start(now_s)) is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
             if server.begin_s <= now_s:
@@ -229,6 +230,8 @@ class Link:
             return
         port, now_s = packet.port, self.env.now
         port.acked_bits += packet.bits
+        self.acked_bits += packet.bits
+        port.lane.curve.heard()
         if packet.attempt == 0:
             port.round_trip_s = now_s - packet.joined_s
         self._close(packet, port.sender.on_ack(packet, now_s))

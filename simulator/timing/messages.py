@@ -15,7 +15,7 @@ from typing import Final
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
-from channels.link.rates import MessageIndex
+from channels.link.rates import Curve, MessageIndex
 from channels.link.sharing import Transmitter
 from channels.link.timers import TimerJitter
 from simulator.results.observer import Airing
@@ -146,6 +146,7 @@ class Fragment(Packet):
 class Lane:
     """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
 
+    curve: Curve
     server: Transmitter[Fragment]
     loss: LossProcess
     delay: DelayProcess

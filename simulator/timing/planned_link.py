@@ -19,7 +19,7 @@ import simpy
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss
-from channels.link.rates import Curve, Position
+from channels.link.rates import ROUNDING_S, Curve, Position
 from channels.link.sharing import Fifo, Own
 from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer
@@ -100,9 +100,11 @@ class PlannedLink(Link):
         name: str,
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
+        horizon_s: float = inf,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device."""
-        super().__init__(env, config, uniforms, name, reverse_delay_s, observer)
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
+        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
+        self._horizon_s = horizon_s
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._delay_s = config.delay.mean_s
@@ -168,6 +170,7 @@ class PlannedLink(Link):
         lane = self._lane_by_key.get(key)
         if lane is None:
             curve = config.rate.curve(self._uniforms.under(key + 1, 0))
+            curve.bound(f"{self.name}.rate", self._horizon_s)
             lane = self._lane_by_key[key] = _Lane(curve, Position(self.env.now))
             self.station.servers = len(self._lane_by_key)
         port = self._ports[device] = _Port(lane, self._reverse_delay_s(device), config.arq.window_packets)
@@ -177,10 +180,10 @@ class PlannedLink(Link):
         """One more packet at the end of the queue."""
         now_s, lane, index = self.env.now, port.lane, message.index
         queue, curve, after = lane.legs, lane.curve, lane.position
-        while queue and queue[0].left_s <= now_s:
+        while queue and queue[0].left_s <= now_s + ROUNDING_S:
             queue.popleft()
         curve.forget(now_s)
-        before = Position(after[0], after[1], index) if queue else curve.idle(after, now_s, index)
+        before = Position(after[0], after[1], index) if queue else curve.idle(after, max(now_s, after[0]), index)
         begin_s = curve.ready_s(before, bits)
         lane.position = after = curve.finish(before, bits)
         leg = _Leg(message, number, bits, now_s, before, begin_s, after[0])
@@ -228,6 +231,8 @@ class PlannedLink(Link):
         message.delivered_s = self.env.now
         message.delivered_bits = legs[0].bits if len(legs) == 1 else sum(leg.bits for leg in legs)
         message.delivered_attempts = len(legs)
+        self.acked_bits += message.delivered_bits
+        self._ports[message.index[0]].lane.curve.heard()
         to = message.to
         message.end()
         to(message)

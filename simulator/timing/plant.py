@@ -138,7 +138,13 @@ class _Links:
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
             self._links[key] = (PlannedLink if plannable(config) else Link)(
-                self._env, config, Uniforms.of(cell.seed, luck), name, back_s.__getitem__, self._observer
+                self._env,
+                config,
+                Uniforms.of(cell.seed, luck),
+                name,
+                back_s.__getitem__,
+                self._observer,
+                cell.workload.horizon_s,
             )
         link = self._links[key]
         self.devices[link] = 1 if config.sharing.lane_per_device else self.devices[link] + cell.classes[place].count

@@ -36,6 +36,8 @@ class Users:
         """Requests that have come and not ended, by device and number."""
         self.over = env.event()
         """Happens when all requests have come and ended, or the run is stopped."""
+        self.absences = 0
+        """How often a device has left."""
         self._env = env
         self._recorder = recorder
         self._workload = workload
@@ -60,6 +62,11 @@ class Users:
             self._counts[device.number] = 0
             self._env.process(self._come_and_go(device, self._workload.absences.times(device.number, self._uniforms)))
             self._schedule_next(device)
+
+    @property
+    def answered(self) -> tuple[int, int]:
+        """Requests that have ended, and the output tokens of those under way."""
+        return self._ended, sum(request.answered_tokens for request in self.live.values())
 
     @property
     def open(self) -> bool:
@@ -120,6 +127,7 @@ class Users:
     def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process[None]:
         for from_s, to_s in times:
             yield self._env.timeout(max(0.0, from_s - self._env.now))
+            self.absences += 1
             device.leave()
             yield self._env.timeout(max(0.0, to_s - self._env.now))
             device.come_back()

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.link.mahimahi import MahimahiCurve
-from channels.link.rates import Curve, Position, Rate
+from channels.link.rates import CheckedCurve, Curve, Position, Rate
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
+from kinds import ConfigError
 
 RATES: dict[str, Any] = {
     "constant": {"kind": "constant", "bps": 1e5},
@@ -28,6 +29,7 @@ RATES: dict[str, Any] = {
 }
 OF_TIME_ALONE = [name for name, fields in RATES.items() if Rate.of(fields).time_alone]
 TIMES = st.floats(0, 100)
+INF = float("inf")
 SIZES = st.integers(1, 100_000)
 
 
@@ -117,3 +119,111 @@ def test_nothing_is_served_before_the_first_bit_goes_out(curve: Curve, start_s: 
     assert position.time_s - 1e-9 <= ready_s <= end_s + 1e-9
     if not isinstance(curve, MahimahiCurve) and position.credit_bits == 0:
         assert curve.served_bits(position.time_s, ready_s) <= 1e-3
+
+
+SILENT = {"kind": "constant", "bps": 1e-3}
+ALMOST_SILENT: dict[str, Any] = {
+    "markov": {"kind": "markov", "bps": (0, 1e-3), "step_s": 1e-5},
+    "rayleigh": {"kind": "rayleigh", "bandwidth_hz": 1, "mean_snr_db": -60, "coherence_s": 1e-5},
+    "trace": {"kind": "trace", "points": ((0, 1e-3), (5e-4, 0)), "period_s": 1e-3},
+    "outages": {"kind": "random_outages", "rate": SILENT, "mean_up_s": 1e-3, "mean_out_s": 1},
+    "faded outages": {"kind": "random_outages", "rate": {"kind": "markov", "bps": (0, 1e-3), "step_s": 1e-5}},
+}
+
+
+@pytest.mark.parametrize("name", ALMOST_SILENT)
+def test_a_curve_looks_no_further_than_the_horizon(name: str, uniforms: Uniforms) -> None:
+    """A packet of 10^9 bits would take 30,000 years: nobody waits for it, and no change of those years is kept."""
+    curve = CheckedCurve(Rate.of(ALMOST_SILENT[name]).curve(uniforms))
+    curve.bound("uplink.rate", 0.05)
+    assert curve.finish(Position(0.01), 1e9).time_s > 0.05
+    assert curve.served_bits(0.0, 0.05) < 1
+    assert curve.ready_s(Position(0.06), 1) > 0.05
+
+
+@pytest.fixture
+def few_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 1,000 changes to wait through, and 2,000 while idle."""
+    for module in ("step_curve", "outages"):
+        monkeypatch.setattr(f"channels.link.{module}.MOST_CHANGES", 1_000)
+        monkeypatch.setattr(f"channels.link.{module}.MOST_IDLE_CHANGES", 2_000)
+
+
+@pytest.mark.parametrize("name", ["markov", "outages"])
+@pytest.mark.usefixtures("few_changes")
+def test_a_packet_through_too_many_changes_is_told_and_not_waited_for(name: str, uniforms: Uniforms) -> None:
+    curve = Rate.of(ALMOST_SILENT[name]).curve(uniforms)
+    curve.bound("uplink.rate", 1e6)
+    with pytest.raises(ConfigError, match=r"uplink\.rate: changes more than 1,000 times .*horizon_s"):
+        curve.finish(Position(0.0), 1e9)
+
+
+@pytest.mark.parametrize(("name", "long_bits"), [("markov", 1e6), ("random", 1e7)])
+@pytest.mark.usefixtures("few_changes")
+def test_packets_that_nobody_acknowledges_add_up_to_too_many_changes(
+    name: str, long_bits: float, uniforms: Uniforms
+) -> None:
+    """However short each of them is, or the silence between two."""
+
+    def send(bits: float, gap_s: float, heard: bool) -> None:
+        curve = CheckedCurve(Rate.of(RATES[name]).curve(uniforms))
+        position = Position(0.0)
+        for _ in range(200):
+            curve.forget(position.time_s)
+            position = curve.finish(position, bits)
+            position = curve.idle(position, position.time_s + gap_s)
+            if heard:
+                curve.heard()
+
+    send(long_bits, 0.0, heard=True)
+    send(10.0, 10.0, heard=True)
+    with pytest.raises(ConfigError, match="more than 1,000 times"):
+        send(long_bits, 0.0, heard=False)
+    with pytest.raises(ConfigError, match="more than 2,000 times"):
+        send(10.0, 10.0, heard=False)
+
+
+def test_a_horizon_changes_nothing_that_ends_before_it(uniforms: Uniforms) -> None:
+    for fields in RATES.values():
+        free, bounded = Rate.of(fields).curve(uniforms), Rate.of(fields).curve(uniforms)
+        bounded.bound("uplink.rate", 20.0)
+        for bits in (1, 30_000, 2_000_000):
+            end = free.finish(Position(3.0), bits)
+            assert bounded.finish(Position(3.0), bits).time_s == end.time_s or (
+                min(end.time_s, bounded.finish(Position(3.0), bits).time_s) > 20
+            )
+
+
+def test_an_idle_year_is_passed_over_without_being_kept(uniforms: Uniforms) -> None:
+    for name in ("markov", "rayleigh", "trace", "random"):
+        whole, lean = Rate.of(RATES[name]).curve(uniforms), Rate.of(RATES[name]).curve(uniforms)
+        lean.forget(2_000.0)
+        known = lean._known if name == "random" else lean._rates_bps  # type: ignore[attr-defined]
+        assert len(known) < 350
+        assert lean.finish(Position(2_000.0), 20_000) == whole.finish(Position(2_000.0), 20_000)
+
+
+def test_points_that_coincide_from_the_second_lap_on_carry_nothing_there(uniforms: Uniforms) -> None:
+    """0.2 + 1e-17 is 0.2: from there on the second point lasts for the whole lap."""
+    fields = {"kind": "trace", "points": ((0, 1e5), (1e-17, 3e4)), "period_s": 0.2}
+    curve = Rate.of(fields).curve(uniforms)
+    assert curve.finish(Position(0.0), 30_000).time_s == pytest.approx(1.0, abs=1e-12)
+    assert curve.served_bits(0.3, 5.3) == pytest.approx(150_000)
+
+
+def test_an_outage_without_end_carries_nothing_more_whatever_the_rate_behind_it(uniforms: Uniforms) -> None:
+    for rate in ("constant", "mahimahi", "rayleigh", "trace once"):
+        fields = {"kind": "scheduled_outages", "rate": RATES[rate], "outages_s": ((3, INF),)}
+        curve = Rate.of(fields).curve(uniforms)
+        assert curve.finish(Position(2.0), 1e9).time_s == curve.finish(Position(4.0), 1).time_s == INF
+        assert curve.ready_s(Position(4.0), 1) == INF
+        assert curve.served_bits(0.0, 9.0) == curve.served_bits(0.0, 3.0)
+
+
+def test_outages_of_a_rate_that_is_out_for_good_are_not_looked_at_one_by_one(uniforms: Uniforms) -> None:
+    """A million of them before the horizon, twice nested: that would be 10^12 looks."""
+    gone = {"kind": "scheduled_outages", "outages_s": ((0, INF),)}
+    fields = {"kind": "random_outages", "mean_up_s": 0.5, "mean_out_s": 0.5}
+    curve = Rate.of(fields | {"rate": fields | {"rate": gone}}).curve(uniforms)
+    curve.bound("uplink.rate", 1e6)
+    assert curve.ready_s(Position(0.0), 1) == curve.finish(Position(0.0), 1).time_s == INF

@@ -83,10 +83,20 @@ def test_a_timer_shorter_than_a_round_trip_is_refused() -> None:
         check_round_trip("uplink", link, 0.19)
 
 
+def test_a_timer_that_learns_to_be_shorter_than_a_round_trip_is_refused() -> None:
+    """After its first sample it would send each packet again for nothing."""
+    jacobson = {"kind": "jacobson", "min_s": 1e-5, "max_s": 0.1}
+    link = LinkConfig(arq=Arq.of({"kind": "selective_repeat", "timer": jacobson}))
+    check_round_trip("uplink", link, 0.08)
+    with pytest.raises(ConfigError, match=r"uplink\.arq\.timer\.max_s = 0\.1: .* one round trip, 0\.11 s"):
+        check_round_trip("uplink", link, 0.09)
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
         ({"access_s": -1}, "access_s"),
+        ({"header_bits": 2**53}, "header_bits"),
         ({"header_bits": -1}, "header_bits"),
         ({"header_bits": 320, "mtu_bits": 320}, "mtu_bits"),
         ({"buffer_packets": -1}, "buffer_packets"),

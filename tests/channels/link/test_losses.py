@@ -15,6 +15,7 @@ from channels.link.delays import Delay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.uniforms import Uniforms
+from kinds import ConfigError
 
 
 def lost(process: LossProcess, count: int, step_s: float = 1.0) -> npt.NDArray[np.bool_]:
@@ -84,6 +85,18 @@ def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: U
     assert abs(many.mean() - 0.2) < 5 * sd
 
 
+def test_gilbert_elliott_in_time_forgets_what_lies_behind(uniforms: Uniforms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is bounded, and a silence of too many changes is told."""
+    monkeypatch.setattr("channels.link.bursts.MOST_IDLE_CHANGES", 1_000)
+    process = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 1000, "to_good": 1000}).process(uniforms)
+    lost(process, 100, 0.1)
+    assert len(process._changes_s) < 300  # type: ignore[attr-defined]
+    with pytest.raises(AssertionError, match="I2"):
+        process.lost(0.0, 1000, 1e5, (0, 0, 0, 0, 0))
+    with pytest.raises(ConfigError, match=r"loss\.to_bad, loss\.to_good: more than 1,000 changes"):
+        process.lost(1e7, 1000, 1e5, (0, 0, 0, 0, 0))
+
+
 def test_gilbert_elliott_loses_by_state(uniforms: Uniforms) -> None:
     """P(loss) = (r g + p b) / (p + r), with the spread from 40 blocks."""
     fields = {"to_bad": 0.1, "to_good": 0.1, "loss_good": 0.1, "loss_bad": 0.5}
@@ -115,6 +128,7 @@ def test_jitter_keeps_the_order_of_a_device_unless_asked(uniforms: Uniforms) -> 
         (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),
         (Loss, {"kind": "gilbert_elliott", "to_bad": 1.5}, "at most 1"),
         (Loss, {"kind": "gilbert_elliott", "to_good": 0}, "to_good"),
+        (Loss, {"kind": "gilbert_elliott", "per": "second", "to_good": 1e9}, "to_good"),
         (Loss, {"kind": "gilbert_elliott", "per": "minute"}, "per"),
         (Delay, {"kind": "constant", "delay_s": -1}, "delay_s"),
         (Delay, {"kind": "jitter", "jitter_s": math.inf}, "jitter_s"),

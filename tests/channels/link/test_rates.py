@@ -85,8 +85,15 @@ def test_what_an_idle_link_leaves_of_an_opportunity_is_gone(uniforms: Uniforms) 
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("1\n\n3\n", "line 2"), ("4\n3\n", "line 2"), ("", "line 1"), ("0\n0\n", "line 2"), ("1\n2.5\n", "line 2")],
-    ids=["empty line", "falling stamp", "empty file", "last stamp 0", "not whole"],
+    [
+        ("1\n\n3\n", "line 2"),
+        ("4\n3\n", "line 2"),
+        ("", "line 1"),
+        ("0\n0\n", "line 2"),
+        ("1\n2.5\n", "line 2"),
+        (f"1\n1{'0' * 400}\n", "line 2: at most"),
+    ],
+    ids=["empty line", "falling stamp", "empty file", "last stamp 0", "not whole", "after the end of time"],
 )
 def test_a_bad_mahimahi_file_names_its_line(tmp_path: Path, text: str, line: str) -> None:
     path = tmp_path / "bad.trace"
@@ -238,7 +245,13 @@ def test_random_outages_take_their_share_of_the_time(uniforms: Uniforms) -> None
         ({"kind": "markov", "bps": (1, 2, 3)}, "3 rows of 3"),
         ({"kind": "markov", "bps": (0, 1), "transition": ((1, 0), (0.5, 0.5))}, "rate above 0"),
         ({"kind": "markov", "step_s": 0}, "step_s"),
+        ({"kind": "markov", "step_s": 1e-9}, "step_s"),
         ({"kind": "rayleigh", "coherence_s": 0}, "coherence_s"),
+        ({"kind": "rayleigh", "coherence_s": 1e-9}, "coherence_s"),
+        ({"kind": "rayleigh", "bandwidth_hz": 1e-3}, "bandwidth_hz"),
+        ({"kind": "random_outages", "mean_up_s": 1e-9}, "mean_up_s"),
+        ({"kind": "random_outages", "mean_out_s": 1e-9}, "mean_out_s"),
+        ({"kind": "trace", "period_s": 1e-9}, "period_s"),
         ({"kind": "token_bucket", "bps": 10, "peak_bps": 5}, "peak_bps"),
         ({"kind": "duty_cycle", "duty": 0}, "duty"),
         ({"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
