@@ -155,11 +155,8 @@ class Cell(Part):
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
             each.check_links()
-            needed = request_tokens(prompt, output, each.scheme.drafts)
-            if self.kv_tokens is not None and self.kv_tokens < needed:
-                has = "" if self.cloud.kv_tokens == self.kv_tokens else f", has room for {self.kv_tokens}"
-                told = f"must hold one whole request, {needed} tokens{has}"
-                raise ValueError(f"cloud.kv_tokens = {self.cloud.kv_tokens}: {told}")
+        drafts = max(each.scheme.drafts for each in self.classes)
+        self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
         return self
 
     def check_pair(self) -> None:

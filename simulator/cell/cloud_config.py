@@ -218,3 +218,9 @@ class CloudConfig(Part):
                 "another device, or null for cloud.kv_tokens"
             )
         return tokens
+
+    def check_holds(self, tokens: int, server_tokens: int | None) -> None:
+        """Raises ValueError where a request of so many tokens finds no room in an empty server."""
+        if server_tokens is not None and server_tokens < tokens:
+            has = f", has room for {server_tokens}" if self.kv_tokens == "memory" else ""
+            raise ValueError(f"cloud.kv_tokens = {self.kv_tokens}: must hold one whole request, {tokens} tokens{has}")
