@@ -14,12 +14,17 @@ _WIDTH = 100
 def devices() -> str:
     """A line a device with its peak figures, and where they are from."""
     rows = [
-        (name, f"{each.flops_per_s / 1e12:.4g}", f"{each.bytes_per_s / 1e9:,.4g}", each.source)
+        (
+            name,
+            f"{each.flops_per_s / 1e12:.4g}",
+            f"{each.bytes_per_s / 1e9:,.4g}",
+            "" if each.memory_bytes is None else f"{each.memory_bytes / 1e9:.4g}",
+            each.source,
+        )
         for name, each in DEVICES.items()
     ]
-    return _table(("device", "TFLOP/s", "GB/s", "dense 16-bit arithmetic and memory bandwidth, peak"), rows) + _how(
-        "edge.latency.device", "cloud.latency.device", DEVICE_NEEDED
-    )
+    heading = ("device", "TFLOP/s", "GB/s", "GB", "dense 16-bit arithmetic and memory bandwidth, peak; memory")
+    return _table(heading, rows) + _how("edge.latency.device", "cloud.latency.device", DEVICE_NEEDED)
 
 
 def models() -> str:

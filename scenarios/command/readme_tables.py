@@ -19,7 +19,7 @@ from kinds import Choice
 from models.clocks.latency import Latency
 from models.interface import Pair
 from scenarios.command.registry import NAMES, scenario
-from simulator.cell.cloud_config import Batching, Routing
+from simulator.cell.cloud_config import Admission, Batching, Routing
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
@@ -44,7 +44,9 @@ HEADLINE: Final = (
 )  # fmt: skip
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Acceptance)
-OTHER_FAMILIES: Final = (Rate, Loss, Delay, Arq, Sharing, Latency, Pair, Workload, Batching, Routing, Downtime)
+OTHER_FAMILIES: Final = (
+    Rate, Loss, Delay, Arq, Sharing, Latency, Pair, Workload, Batching, Routing, Admission, Downtime
+)  # fmt: skip
 END: Final = "<!-- end -->"
 
 

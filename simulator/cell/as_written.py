@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from kinds import Part
+from kinds import ConfigError, Part
 from simulator.cell.dotted_names import Nested, chosen, part_of
 from simulator.cell.quantities import number
 from simulator.cell.settings import require_known, write
@@ -40,7 +40,18 @@ def _plain(annotation: Any, value: object, path: str) -> object:
     if isinstance(value, list | tuple):
         item = _item_of(annotation)
         return [_plain(item, each, f"{path}.{place}" if part_of(item) else path) for place, each in enumerate(value)]
-    return number(value, path) if isinstance(value, str) and _is_number(annotation) else value
+    return _quantity(annotation, value, path) if isinstance(value, str) and _is_number(annotation) else value
+
+
+def _quantity(annotation: Any, typed: str, path: str) -> object:
+    """The number, or the word that the field takes instead of one."""
+    words = [each for each in _choices(annotation) if isinstance(each, str)]
+    if typed in words:
+        return typed
+    try:
+        return number(typed, path)
+    except ConfigError as error:
+        raise ConfigError(", or ".join([str(error), *words])) from None
 
 
 def _dotted(name: object) -> bool:
@@ -56,15 +67,25 @@ def _item_of(annotation: Any) -> Any:
 
 
 def _is_number(annotation: Any) -> bool:
-    """Whether a field's values are numbers, or lists of them, and never text."""
+    """Whether a field's values are numbers, or lists of them, and never text but a few words."""
     leaves = set(_leaves(annotation))
     return bool(leaves & {int, float}) and not leaves & {str, bool, Path}
 
 
 def _leaves(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Literal:
-        return [type(each) for each in get_args(annotation)]
-    arguments = [each for each in get_args(annotation) if each is not Ellipsis]
-    if get_origin(annotation) is Annotated:
-        arguments = arguments[:1]
+        return [type(each) for each in get_args(annotation) if not isinstance(each, str)]
+    arguments = _arguments(annotation)
     return [leaf for each in arguments for leaf in _leaves(each)] if arguments else [annotation]
+
+
+def _choices(annotation: Any) -> list[object]:
+    """The values that its Literals name."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [choice for each in _arguments(annotation) for choice in _choices(each)]
+
+
+def _arguments(annotation: Any) -> list[Any]:
+    arguments = [each for each in get_args(annotation) if each is not Ellipsis]
+    return arguments[:1] if get_origin(annotation) is Annotated else arguments

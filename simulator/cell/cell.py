@@ -31,7 +31,7 @@ from models.clocks.latency import Latency
 from models.clocks.roofline import Roofline
 from models.interface import Pair
 from simulator.cell.as_written import as_written
-from simulator.cell.cloud_config import CloudConfig
+from simulator.cell.cloud_config import CloudConfig, request_tokens
 from simulator.cell.dotted_names import differences
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
@@ -155,11 +155,8 @@ class Cell(Part):
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
             each.check_links()
-            if self.cloud.kv_tokens is not None and self.cloud.kv_tokens < prompt + output + each.scheme.drafts + 1:
-                raise ValueError(
-                    f"cloud.kv_tokens = {self.cloud.kv_tokens}: must hold one whole request, "
-                    f"{prompt + output + each.scheme.drafts + 1} tokens"
-                )
+        drafts = max(each.scheme.drafts for each in self.classes)
+        self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
         return self
 
     def check_pair(self) -> None:
@@ -196,6 +193,11 @@ class Cell(Part):
             )
             for place, each in enumerate(fleet)
         )
+
+    @cached_property
+    def kv_tokens(self) -> int | None:
+        """Tokens that the memory of a server of the cloud holds, None for no limit."""
+        return self.cloud.server_tokens(any(each.scheme.drafts_in_cloud for each in self.classes))
 
     @cached_property
     def id(self) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from math import inf
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from kinds import Choice, Part
+from kinds.mistakes import is_number
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.latency import Latency
+from models.clocks.memory import footprint
 from models.clocks.roofline import Roofline
 from simulator.cell.downtime import Downtime, NoDowntime
 
@@ -114,6 +117,48 @@ def _shortest(loads: Sequence[int]) -> int:
     return min(range(len(loads)), key=loads.__getitem__)
 
 
+class Admission(Choice, family=True):
+    """Whose keys and values a server's memory holds, where not all find room. A crash loses them either way."""
+
+    evicts: ClassVar[bool] = False
+    """Whether sessions are thrown out for others; if not, each has room for its whole request or waits for it."""
+
+
+class WholeRequest(Admission):
+    """A request is let in when there is room for all it may ever hold (`request_tokens`), and keeps that to its end.
+
+    Others wait in order of arrival; nobody overtakes, so a short request waits behind a long one. One that waits at a
+    server keeps nothing at others. So do TensorRT-LLM by default (GUARANTEED_NO_EVICT) and Text Generation Inference.
+    """
+
+    kind: Literal["whole_request"] = "whole_request"
+
+
+class Evict(Admission):
+    """A pass makes room for what it runs over: sessions that are in no pass lose their caches, the least recently used
+    first, and what they lack is read again when they come back.
+
+    So does vLLM, which grows block by block and computes again, but throws out the latest to arrive.
+    """
+
+    evicts: ClassVar[bool] = True
+    kind: Literal["evict"] = "evict"
+
+
+def request_tokens(prompt_tokens: int, output_tokens: int, drafts: int) -> int:
+    """The most tokens that a request of this length, with so many drafts a round, ever has cached."""
+    return prompt_tokens + output_tokens + drafts + 1
+
+
+def _tokens(value: object) -> object:
+    """No limit has two spellings: null, and inf as in other fields."""
+    if value in (None, inf, "inf"):
+        return None
+    if value == "memory" or (is_number(value) and value >= 1 and value == int(value)):
+        return value
+    raise ValueError("must be a whole number from 1, memory, or null or inf for no limit")
+
+
 class CloudConfig(Part):
     """The verifier's servers."""
 
@@ -123,9 +168,15 @@ class CloudConfig(Part):
     token_budget: int | None = Field(
         None, ge=1, description="most new tokens of one pass; a single longer job goes alone; null for no limit"
     )
-    kv_tokens: int | None = Field(
-        None, ge=1, description="tokens whose keys and values a server's memory holds; null for no limit"
+    kv_tokens: Annotated[int | Literal["memory"] | None, BeforeValidator(_tokens)] = Field(
+        "memory",
+        description="tokens whose keys and values a server's memory holds; `memory`: what the device of `latency` has "
+        "left beside the weights, no limit where that is not known; null or inf for no limit",
     )
+    memory_utilization: float = Field(
+        0.9, gt=0, le=1, description="share of the device's memory for weights, keys and values, where it decides"
+    )
+    admission: Admission = Field(WholeRequest(), description="whose keys and values the memory holds")
     failures: Downtime = Field(
         NoDowntime(), description="when servers are down: a crash loses their pass and their caches"
     )
@@ -141,3 +192,35 @@ class CloudConfig(Part):
     def _failures_of_servers(self) -> Self:
         self.failures.check_numbers("failures", "server", self.servers)
         return self
+
+    def server_tokens(self, drafts_here: bool) -> int | None:
+        """Tokens that the memory of a server holds, None for no limit. Raises ValueError where the weights do not fit.
+
+        `drafts_here`: schemes draft in the cloud, so where both clocks name one device the drafter's weights lie there
+        too, and its keys and values beside the verifier's for each token, whoever's it is.
+        """
+        if self.kv_tokens != "memory":
+            return self.kv_tokens
+        verifier = footprint(self.latency)
+        if verifier is None:
+            return None
+        models = [verifier]
+        if drafts_here and (drafter := footprint(self.drafter_latency)) and drafter.device == verifier.device:
+            models.append(drafter)
+        room_bytes = self.memory_utilization * verifier.device_bytes
+        weights_bytes = sum(model.weights_bytes for model in models)
+        tokens = int((room_bytes - weights_bytes) // sum(model.token_bytes for model in models))
+        if tokens < 1:
+            raise ValueError(
+                f"cloud.latency.size = {' with '.join(model.model for model in models)}: takes "
+                f"{weights_bytes / 1e9:,.1f} GB for its weights, of {room_bytes / 1e9:,.1f} GB that "
+                f"cloud.memory_utilization = {self.memory_utilization:g} leaves on {verifier.device}; "
+                "another device, or null for cloud.kv_tokens"
+            )
+        return tokens
+
+    def check_holds(self, tokens: int, server_tokens: int | None) -> None:
+        """Raises ValueError where a request of so many tokens finds no room in an empty server."""
+        if server_tokens is not None and server_tokens < tokens:
+            has = f", has room for {server_tokens}" if self.kv_tokens == "memory" else ""
+            raise ValueError(f"cloud.kv_tokens = {self.kv_tokens}: must hold one whole request, {tokens} tokens{has}")

@@ -28,6 +28,11 @@ class Scheme(Choice, family=True):
         return 0
 
     @property
+    def drafts_in_cloud(self) -> bool:
+        """Whether those are made by the cloud's own drafter."""
+        return self.protocol == "stream" and self.drafts > 0
+
+    @property
     def overruled(self) -> tuple[str, ...]:
         """Fields whose value another field makes of no effect, a line each that says by what."""
         return ()

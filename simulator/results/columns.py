@@ -138,7 +138,7 @@ class Spent(NamedTuple):
 BREAKDOWN_PARTS: Final = (
     Spent("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
     Spent("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
-    Spent("prefill_s", "a model reads the prompt, at the edge or in the cloud"),
+    Spent("prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"),
     Spent("draft_s", "the drafter runs at the edge"),
     Spent("encode_s", "the edge encodes the payload"),
     Spent("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
@@ -146,7 +146,7 @@ BREAKDOWN_PARTS: Final = (
     Spent("retransmit_s", "second and later transmissions"),
     Spent("propagation_s", "in flight, either way"),
     Spent("timeout_wait_s", "lost, and the sender waits for its timer or pauses, either way"),
-    Spent("cloud_queue_s", "waiting for a cloud server"),
+    Spent("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
     Spent("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
     Spent("verify_s", "the verifier checks drafts"),
     Spent("downlink_queue_s", "the reply waits for the downlink"),

@@ -85,7 +85,7 @@ class Plant:
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
     env = simpy.Environment()
-    cloud = Cloud(env, cell.cloud, Uniforms.of(cell.seed, "cloud failures"), observer)
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, Uniforms.of(cell.seed, "cloud failures"), observer)
     decoder = Decoder(cell, memory)
     users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     uplinks, downlinks = (_Links(env, cell, way, observer) for way in ("uplink", "downlink"))

@@ -154,7 +154,7 @@ class Following:
 
     def _job(self, submitted_s: float) -> Visit:
         passes = self.jobs[len(self.seen.jobs)] if len(self.seen.jobs) < len(self.jobs) else []
-        visit = Visit(submitted_s, passes, self.crashes_s)
+        visit = Visit((self.seen.device, self.seen.number), submitted_s, passes, self.crashes_s)
         self.seen.jobs.append(visit)
         return visit
 

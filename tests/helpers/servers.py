@@ -14,7 +14,7 @@ from channels.uniforms import Uniforms
 from models.clocks.latency import Latency, Work
 from simulator.cell.cloud_config import CloudConfig
 from simulator.timing.cloud import Cloud, Job
-from simulator.timing.cloud.job import SessionKey
+from simulator.timing.cloud.job import JobState, SessionKey
 
 TICKS = {"kind": "affine", "base_s": 0.0, "per_token_s": 1.0}
 """A pass lasts as many seconds as it has new tokens: a job says by its tokens how long it takes."""
@@ -39,6 +39,8 @@ class Visit:
     arrived_s: float
     began_s: list[float] = field(default_factory=list)
     done_s: list[float] = field(default_factory=list)
+    states: list[tuple[float, JobState]] = field(default_factory=list)
+    """From when on it was in which."""
 
 
 class Bench:
@@ -46,20 +48,38 @@ class Bench:
 
     def __init__(self, seed: int = 0, *, env: simpy.Environment | None = None, **fields: object) -> None:
         self.env = simpy.Environment() if env is None else env
-        self.cloud = Cloud(
-            self.env, CloudConfig.model_validate({"latency": TICKS, **fields}), Uniforms.of(seed, "test")
-        )
+        config = CloudConfig.model_validate({"latency": TICKS, **fields})
+        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), Uniforms.of(seed, "test"))
         self.visits: list[Visit] = []
 
-    def submit(self, session: SessionKey, tokens: int, *, prefill: bool = False, cloud_drafts: int = 0) -> Visit:
-        """Hands in a job now."""
+    def submit(
+        self,
+        session: SessionKey,
+        tokens: int,
+        *,
+        prefill: bool = False,
+        read: int = 0,
+        request: int | None = None,
+        cloud_drafts: int = 0,
+    ) -> Visit:
+        """Hands in a job now. A `prefill` reads all its tokens, others the first `read`; of its session's request this
+        is all, unless `request` says how much there is."""
         env = self.env
 
-        def report(serving: bool) -> None:
-            if serving:
+        def report(state: JobState) -> None:
+            visit.states.append((env.now, state))
+            if state != "queue":
                 visit.began_s.append(env.now)
 
-        job = Job(session, tokens, prefill, report, lambda: self.on_done(visit), cloud_drafts)
+        job = Job(
+            session=session,
+            text_tokens=tokens,
+            read_tokens=tokens if prefill else read,
+            request_tokens=tokens if request is None else request,
+            report=report,
+            done=lambda: self.on_done(visit),
+            cloud_drafts=cloud_drafts,
+        )
         visit = Visit(job, env.now)
         self.visits.append(visit)
         self.cloud.submit(job)
@@ -69,7 +89,7 @@ class Bench:
         """What a job's end leads to; benches that go on from there override it."""
         visit.done_s.append(self.env.now)
 
-    def at(self, time_s: float, session: SessionKey, tokens: int, **fields: bool) -> None:
+    def at(self, time_s: float, session: SessionKey, tokens: int, **fields: int | None) -> None:
         """Hands in a job at that time."""
         self.call(time_s, lambda: self.submit(session, tokens, **fields))
 

@@ -105,8 +105,9 @@ class Passage:
 
 @dataclass
 class Visit:
-    """A job in the cloud, and the passes that it took part in."""
+    """A job of a session in the cloud, and the passes that it took part in."""
 
+    session: tuple[int, int]
     submitted_s: float
     passes: Sequence[ServerPass]
     crashes_s: Iterable[float]
@@ -117,10 +118,12 @@ class Visit:
         return next((each.ended_s for each in self.passes if each.ended_s not in self.crashes_s), inf)
 
     def stretches(self, round_: int, state: str) -> list[Stretch]:
+        """A pass that finds nothing cached reads the text, for the first time or again: a prefill."""
         found, since_s = list[Stretch](), self.submitted_s
         for each in self.passes:
+            _, cached = dict(zip(each.sessions, each.work, strict=True))[self.session]
             found += [Stretch(round_, "cloud_queue_s", since_s, each.began_s)]
-            found += [Stretch(round_, state, each.began_s, each.ended_s)]
+            found += [Stretch(round_, state if cached else "prefill_s", each.began_s, each.ended_s)]
             since_s = each.ended_s
         return found if self.done_s < inf else [*found, Stretch(round_, "cloud_queue_s", since_s, inf)]
 

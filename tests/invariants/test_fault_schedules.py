@@ -126,6 +126,7 @@ def faulty(number: int) -> tuple[str, Cell]:
         "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
         "token_budget": one_of(rng, None, 3, 12),
         "kv_tokens": one_of(rng, None, 27, 40),
+        "admission": ("evict", "whole_request")[number % 2],
         "failures": downtime(rng, servers),
         "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
         "drafter_latency": {"kind": "constant", "per_pass_s": 0.002},
@@ -194,8 +195,11 @@ def verify(number: int, seen: Counter[str]) -> None:
     if made.workload.horizon_s == LONG_S:  # every fault here passes, so every request has its end
         assert not plant.users._pending and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)
+        for pool in plant.cloud._pools:
+            assert not pool.door.waiting and all(pool.runs(session) for session in pool.door._rooms)
     seen["crash"] += plant.cloud.crashes
     seen["eviction"] += plant.cloud.evictions
+    assert made.cloud.admission.kind == "evict" or not plant.cloud.evictions
     for way in plant.links:
         seen["lost"] += way.lost
         seen["dropped"] += way.dropped

@@ -15,6 +15,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass
 from simulator.results.station import Station
+from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory
 from simulator.timing.cloud.pool import Pool, Server
@@ -24,10 +25,18 @@ Process = Generator[simpy.Event, object, None]
 
 
 class Cloud:
-    """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail."""
+    """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail.
+
+    `kv_tokens`: what a server's memory holds, None for no limit.
+    """
 
     def __init__(
-        self, env: simpy.Environment, config: CloudConfig, uniforms: Uniforms, observer: Observer | None = None
+        self,
+        env: simpy.Environment,
+        config: CloudConfig,
+        kv_tokens: int | None,
+        uniforms: Uniforms,
+        observer: Observer | None = None,
     ) -> None:
         self.env = env
         self._observer = observer
@@ -43,16 +52,7 @@ class Cloud:
         self._over: set[SessionKey] = set()
         self._servers = [Server(number) for number in range(config.servers)]
         groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
-        capacity = config.kv_tokens
-        self._pools = [
-            Pool(
-                group,
-                config.batching,
-                config.token_budget,
-                KvMemory(None if capacity is None else capacity * len(group)),
-            )
-            for group in groups
-        ]
+        self._pools = [self._pool(group, kv_tokens) for group in groups]
         self._start_failures(uniforms)
 
     @property
@@ -67,10 +67,11 @@ class Cloud:
 
     def submit(self, job: Job) -> None:
         """Takes on a job; never blocks."""
+        assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
         self._route(job)
         if visit.began_s is None:
-            job.report(False)
+            job.report("queue")
 
     def withdraw(self, job: Job) -> None:
         """The job is no longer wanted. In a pass, it runs to the pass's end, unheard."""
@@ -92,10 +93,21 @@ class Cloud:
         for pool in self._reached(session):
             if pool.runs(session):
                 self._over.add(session)
-            elif pool.kv.held(session):
-                pool.kv.forget(session)
-                self._dispatch(pool)
+            else:
+                self._vacate(pool, session)
         self._homes.pop(session, None)
+
+    def _pool(self, servers: list[Server], kv_tokens: int | None) -> Pool:
+        """A pool whose memory throws sessions out for others, or has a door; never both."""
+        config = self._config
+        capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
+        kv, door = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
+        return Pool(servers, config.batching, config.token_budget, KvMemory(kv), Door(door))
+
+    def _vacate(self, pool: Pool, session: SessionKey) -> None:
+        if pool.holds(session):
+            pool.forget(session)
+            self._dispatch(pool)
 
     def _reached(self, session: SessionKey) -> Sequence[Pool]:
         """The pools that may hold something of a session."""
@@ -105,9 +117,17 @@ class Cloud:
         pool = self._choose(job)
         if pool is None:
             self._stranded[job] = None
-        else:
-            pool.add(job)
+        elif pool.add(job):
             self._dispatch(pool)
+        else:
+            self._move_to(pool, job.session)
+
+    def _move_to(self, pool: Pool, session: SessionKey) -> None:
+        """A session at the door of a pool keeps no room elsewhere: two that waited for each other's would for ever."""
+        others = [other for other in self._reached(session) if other is not pool]
+        for other in others:
+            self._homes[session].remove(other)
+            self._vacate(other, session)
 
     def _choose(self, job: Job) -> Pool | None:
         """The pool for a job among those that are up, if any is."""
@@ -150,7 +170,7 @@ class Cloud:
         for share in server.shares:
             assert share.job.visit is not None
             self.station.begin(share.job.visit)
-            share.job.report(True)
+            share.job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
 
@@ -199,7 +219,7 @@ class Cloud:
     def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
         if session in self._over:
             self._over.remove(session)
-            pool.kv.forget(session)
+            pool.forget(session)
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
@@ -208,7 +228,7 @@ class Cloud:
     def _wait_again(self, job: Job) -> None:
         assert job.visit is not None
         self.station.interrupt(job.visit)
-        job.report(False)
+        job.report("queue")
 
     def _start_failures(self, uniforms: Uniforms) -> None:
         for number, server in enumerate(self._servers):
@@ -237,13 +257,14 @@ class Cloud:
         moving = []
         for share in shares:
             pool.kv.forget(share.job.session)
-            self._over.discard(share.job.session)
+            self._free_if_over(pool, share.job.session)
             if share.job.withdrawn:
                 self._leave(share.job)
             else:
                 self._wait_again(share.job)
                 moving.append(share.job)
         if not self._config.routing.pooled:
-            pool.kv.clear()
+            pool.clear()
         for job in (*moving, *(() if pool.up else list(pool.drain()))):
             self._route(job)
+        self._dispatch(pool)  # what was let in for those that are over

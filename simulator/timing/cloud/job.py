@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from simulator.results.station import Customer
 
 SessionKey = tuple[int, int]
 """(device, request)."""
+JobState = Literal["queue", "prefill", "serve"]
+"""A job waits, or is in a pass: one that reads text into its cache, or one over what is new to its session only."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Job:
     """One sequence's share of a pass, or of several passes where prefills are cut.
 
-    `text_tokens`: length of the text to run over, cached tokens included. `report(True)` is called when its pass
-    begins, `report(False)` when it waits (again), `done` once, at the end.
+    `text_tokens`: length of the text to run over, cached tokens included. `report` is called when a pass of it begins
+    and when it waits (again), `done` once, at the end.
     """
 
     session: SessionKey
     text_tokens: int
-    prefill: bool
-    report: Callable[[bool], None]
+    read_tokens: int
+    """Leading tokens that are only read into the cache: all of a prefill; of a verification those that were cached
+    before, which are read again where the cache was lost."""
+    request_tokens: int
+    """The most that its session's request will ever have cached (`cell.cloud_config.request_tokens`)."""
+    report: Callable[[JobState], None]
     done: Callable[[], None]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
@@ -42,6 +49,11 @@ class Share:
     def completes(self) -> bool:
         """Whether nothing of the job is left after the pass."""
         return self.cached_tokens + self.new_tokens == self.job.text_tokens
+
+    @property
+    def state(self) -> JobState:
+        """What the job does in the pass: a prefill, if any of its tokens are only read."""
+        return "prefill" if self.cached_tokens < self.job.read_tokens else "serve"
 
     @property
     def drafting(self) -> list[tuple[int, int]]:

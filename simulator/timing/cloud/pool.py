@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from itertools import chain
 
 from simulator.cell.cloud_config import Batching
+from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory
 
@@ -29,11 +30,17 @@ class Server:
 
 
 class Pool:
-    """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest."""
+    """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest.
 
-    def __init__(self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory) -> None:
+    One whose session has no room in the memory yet waits at the door, before all this.
+    """
+
+    def __init__(
+        self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory, door: Door
+    ) -> None:
         self.servers = servers
         self.kv = kv
+        self.door = door
         self.patient = type(batching).ready_s is not Batching.ready_s
         """Whether a free server may wait for company."""
         self._batching = batching
@@ -51,13 +58,13 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """Jobs in the queue."""
+        """Jobs in the queue, those at the door not among them."""
         return len(self._jobs) + len(self._prefills)
 
     @property
     def load(self) -> int:
-        """Jobs in the queue and in passes."""
-        return self.waiting + len(self._running)
+        """Jobs at the door, in the queue and in passes."""
+        return self.door.waiting + self.waiting + len(self._running)
 
     @property
     def running(self) -> bool:
@@ -95,17 +102,36 @@ class Pool:
         """Whether a job of this session is in a pass."""
         return session in self._running
 
-    def add(self, job: Job) -> None:
-        """The job waits."""
-        (self._prefills if job.prefill and self._batching.chunked else self._jobs)[job] = None
+    def add(self, job: Job) -> bool:
+        """The job waits: for a pass, or, where the answer is False, for its session to be let in."""
+        if not self.door.enter(job):
+            return False
+        self._queue(job)
+        return True
 
     def remove(self, job: Job) -> bool:
-        """Takes the job out of the queue; False where it was not in it."""
-        for queue in (self._jobs, self._prefills):
-            if job in queue:
-                del queue[job]
-                return True
-        return False
+        """Takes the job out of the queue, or from the door; False where it was at neither."""
+        if self._unqueue(job):
+            return True
+        if not self.door.remove(job):
+            return False
+        self._let_in()
+        return True
+
+    def holds(self, session: SessionKey) -> bool:
+        """Whether anything of the session is in the memory, or room is kept for it."""
+        return self.kv.held(session) > 0 or self.door.has_room(session)
+
+    def forget(self, session: SessionKey) -> None:
+        """The session's cache and its room are freed; those at the door may come in."""
+        self.kv.forget(session)
+        self.door.leave(session)
+        self._let_in()
+
+    def clear(self) -> None:
+        """The memory has lost everything."""
+        self.kv.clear()
+        self.door.clear()
 
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
@@ -113,11 +139,12 @@ class Pool:
         return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
 
     def drain(self) -> Iterator[Job]:
-        """Empties the queue."""
+        """Empties the queue, and the line at the door."""
         while queue := self._jobs or self._prefills:
             job = next(iter(queue))
             del queue[job]
             yield job
+        yield from self.door.drain()
 
     def ready_s(self) -> float:
         """From when on a free server may begin a pass with what waits."""
@@ -129,18 +156,25 @@ class Pool:
         """Gives the server its next pass: jobs in order until the cap, the token budget or the memory says stop. They
         leave the queue and hold their memory. False where not even the first finds room beside the passes under way."""
         shares: list[Share] = []
+        evicted: dict[Job, None] = {}
         budget = self._token_budget
-        for job in chain(self._jobs, self._prefills):
+        for job in chain(self._jobs, self._prefills, evicted):
             if len(shares) == self._batching.cap or budget == 0:
                 break
+            if job in self._jobs and job not in evicted and self._may_be_cut(job):
+                evicted[job] = None
+                continue
             share = self._share(job, budget, alone=not shares)
             if share is None or not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
                 break
             self._running.add(job.session)
             shares.append(share)
             budget = None if budget is None else max(0, budget - share.new_tokens)
+        for job in evicted:
+            del self._jobs[job]
+            self._prefills[job] = None
         for share in shares:
-            self.remove(share.job)
+            self._unqueue(share.job)
         server.shares = shares
         server.busy = bool(shares)
         return server.busy
@@ -152,15 +186,36 @@ class Pool:
         return shares
 
     def put_back(self, jobs: list[Job]) -> None:
-        """Jobs that a pass has cut wait at the head again."""
-        self._prefills = dict.fromkeys(jobs) | self._prefills
+        """Jobs that a pass has cut wait at the head again; those that have no more to read, among the rest."""
+        reading = [job for job in jobs if self._may_be_cut(job)]
+        self._prefills = dict.fromkeys(reading) | self._prefills
+        if len(reading) < len(jobs):
+            self._jobs = dict.fromkeys(job for job in jobs if job not in reading) | self._jobs
+
+    def _may_be_cut(self, job: Job) -> bool:
+        """Whether the job has tokens to read into its cache, and may do so chunk by chunk."""
+        return self._batching.chunked and min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
+
+    def _queue(self, job: Job) -> None:
+        (self._prefills if self._may_be_cut(job) else self._jobs)[job] = None
+
+    def _unqueue(self, job: Job) -> bool:
+        for queue in (self._jobs, self._prefills):
+            if job in queue:
+                del queue[job]
+                return True
+        return False
+
+    def _let_in(self) -> None:
+        for job in self.door.let_in():
+            self._queue(job)
 
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
         cached = min(self.kv.held(job.session), job.text_tokens - 1)
         new = job.text_tokens - cached
         if budget is not None and new > budget:
-            if self._batching.chunked and job.prefill:
-                new = budget
+            if self._may_be_cut(job):
+                new = min(budget, job.read_tokens - cached)
             elif not alone:
                 return None
         return Share(job, new, cached)

@@ -10,17 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import simpy
 
 from channels.codec import wire
 from models.clocks.latency import Latency
 from simulator.cell.cell import Edge
+from simulator.cell.cloud_config import request_tokens
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.timing.cloud import Cloud, Job
+from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgeState
 from simulator.timing.link import Link
 from simulator.timing.messages import Message, unheard
@@ -39,6 +42,7 @@ DOWNLINK_STATES = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
+JOB_STATES = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,11 +113,16 @@ def send_prompt(site: Site, to: Callable[[bytes], None]) -> Message | None:
 class CloudHandler(ABC):
     """The cloud's end of one exchange. No process: it acts when a message or a pass ends."""
 
+    serve_state: ClassVar[str]
+    """The column of BREAKDOWN for passes over tokens that are new."""
+
     def __init__(self, site: Site, device_hears: Callable[[Message], None]) -> None:
         self._site = site
         self._device_hears = device_hears
         self._key = (site.request.device, site.request.number)
         self._ledger = site.request.ledger
+        scheme, request = site.decoding.setting.scheme, site.request
+        self._request_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._job: Job | None = None
         self._replies: dict[int, Message] = {}
 
@@ -122,8 +131,8 @@ class CloudHandler(ABC):
         """The prompt's bytes are in the cloud. Raises CodecError."""
 
     @abstractmethod
-    def job_does(self, serving: bool) -> None:
-        """The job is in a pass from now on, or waits."""
+    def job_does(self, state: str) -> None:
+        """The job is in this state, a column of BREAKDOWN, from now on."""
 
     @abstractmethod
     def job_done(self) -> None:
@@ -141,9 +150,17 @@ class CloudHandler(ABC):
         network.cloud.forget(self._key)
         self._device_hears = unheard  # or the two ends would hold each other, and the models' caches with them
 
-    def submit(self, text_tokens: int, prefill: bool = False, cloud_drafts: int = 0) -> None:
-        """Asks for a pass over the first `text_tokens` of the text."""
-        self._job = Job(self._key, text_tokens, prefill, self.job_does, self._ended, cloud_drafts)
+    def submit(self, text_tokens: int, read_tokens: int, cloud_drafts: int = 0) -> None:
+        """Asks for a pass over the first `text_tokens` of the text, of which the first `read_tokens` are only read."""
+        self._job = Job(
+            session=self._key,
+            text_tokens=text_tokens,
+            read_tokens=read_tokens,
+            request_tokens=self._request_tokens,
+            report=self._job_does,
+            done=self._ended,
+            cloud_drafts=cloud_drafts,
+        )
         self._site.network.cloud.submit(self._job)
 
     def reply(self, round_: OpenRound, verified: Verified) -> None:
@@ -152,6 +169,9 @@ class CloudHandler(ABC):
         round_.verified, round_.reply = verified, message
         self._replies[round_.number] = message
         self._site.network.downlink.put(message)
+
+    def _job_does(self, state: JobState) -> None:
+        self.job_does(self.serve_state if state == "serve" else JOB_STATES[state])
 
     def _ended(self) -> None:
         self._job = None

@@ -146,6 +146,7 @@ def _seen(drafted: Drafted) -> SeenDraft:
 class SpeculateCloud(CloudHandler):
     """The cloud's end: reads the prompt into the cache once, then judges one payload at a time, by its bytes."""
 
+    serve_state = "verify_s"
     _node: CloudNode | None = None
     _ready: bool = False
     _prefill_state: str = "prompt_uplink_s"
@@ -157,7 +158,7 @@ class SpeculateCloud(CloudHandler):
         self._node = self._session.start(bytes_tokens(prompt, self._site.decoding.format))
         tokens = len(self._node.committed) - 1
         if tokens:
-            self.submit(tokens, prefill=True)
+            self.submit(tokens, read_tokens=tokens)
         else:
             self._prefilled()
 
@@ -172,10 +173,10 @@ class SpeculateCloud(CloudHandler):
 
     def _submit_round(self, parts: Parts) -> None:
         assert self._node is not None
-        self.submit(len(self._node.committed) + self._session.receive(self._node, parts))
+        drafts = self._session.receive(self._node, parts)
+        self.submit(len(self._node.committed) + drafts, read_tokens=self._node.cached)
 
-    def job_does(self, serving: bool) -> None:
-        state = "cloud_queue_s" if not serving else "verify_s" if self._ready else "prefill_s"
+    def job_does(self, state: str) -> None:
         if not self._ready:
             self._prefill_state = state
         if self._waiting is not None:

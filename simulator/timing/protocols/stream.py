@@ -47,6 +47,7 @@ class Stream:
 class StreamCloud(CloudHandler):
     """The cloud's end: it decodes round after round and sends each down as it comes, without waiting for the device."""
 
+    serve_state = "cloud_decode_s"
     _generated: int = 0
     _node: CloudNode
     _round: OpenRound
@@ -62,11 +63,10 @@ class StreamCloud(CloudHandler):
         scheme, request = self._site.decoding.setting.scheme, self._site.request
         round_.drafted = most_drafts(scheme.drafts, request.output_tokens - self._generated)
         tokens = len(node.committed) + round_.drafted
-        self.submit(tokens, prefill=not node.cached, cloud_drafts=round_.drafted)
+        self.submit(tokens, read_tokens=node.cached or tokens, cloud_drafts=round_.drafted)
 
-    def job_does(self, serving: bool) -> None:
-        state = "cloud_decode_s" if self._node.cached else "prefill_s"
-        self._ledger.enter(self._round.number, state if serving else "cloud_queue_s")
+    def job_does(self, state: str) -> None:
+        self._ledger.enter(self._round.number, state)
 
     def job_done(self) -> None:
         request, network, round_ = self._site.request, self._site.network, self._round

@@ -76,14 +76,21 @@ def test_a_job_in_the_queue_of_a_crashed_server_moves_at_once() -> None:
     assert [visit.done_s for visit in made.visits] == [[30.0], [10.0], [40.0], [20.0]]
 
 
-class Loop(Bench):
+class Once(Bench):
+    """Requests of one job each."""
+
+    def on_done(self, visit: Visit) -> None:
+        super().on_done(visit)
+        self.cloud.forget(visit.job.session)
+
+
+class Loop(Once):
     """One job after the other, without a pause."""
 
     left = 4_000
 
     def on_done(self, visit: Visit) -> None:
         super().on_done(visit)
-        self.cloud.forget(visit.job.session)
         if len(self.visits) < self.left:
             self.submit((0, len(self.visits)), visit.job.text_tokens)
 
@@ -110,16 +117,17 @@ def test_random_crashes_cost_what_preempt_repeat_says() -> None:
     batching=st.sampled_from(["none", "waiting", {"kind": "window", "cap": 3, "window_s": 7}, "continuous"]),
     servers=st.integers(1, 3),
     kv=st.sampled_from([None, 60, 100]),
+    admission=st.sampled_from(["whole_request", "evict"]),
     budget=st.sampled_from([None, 12]),
 )
 def test_whatever_happens_each_job_is_done_once_or_withdrawn(
-    seed: int, routing: str, batching: object, servers: int, kv: int | None, budget: int | None
+    seed: int, routing: str, batching: object, servers: int, kv: int | None, admission: str, budget: int | None
 ) -> None:
     """Random crashes, batching, memory and withdrawals in whole seconds, so that events coincide all the time."""
     rng = np.random.default_rng(seed)
-    made = Bench(
+    made = Once(
         seed, servers=servers, routing=routing, batching=batching, kv_tokens=kv, token_budget=budget,
-        failures={"kind": "random", "mean_there_s": 40, "mean_away_s": 10},
+        admission=admission, failures={"kind": "random", "mean_there_s": 40, "mean_away_s": 10},
     )  # fmt: skip
     withdrawn = set()
 
@@ -139,9 +147,10 @@ def test_whatever_happens_each_job_is_done_once_or_withdrawn(
         made.env.step()
         assert made.env.now < 1e5
         for pool in made.cloud._pools:
-            assert kv is None or pool.kv.held_tokens <= kv * len(pool.servers)
+            held_tokens = pool.kv.held_tokens if admission == "evict" else pool.door.taken_tokens
+            assert kv is None or held_tokens <= kv * len(pool.servers)
             idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
-            assert not idle or (kv is not None and pool.running), "I5"
+            assert not idle or (kv is not None and admission == "evict" and pool.running), "I5"
     for number, visit in enumerate(made.visits):
         assert len(visit.done_s) == (0 if number in withdrawn else 1)
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9)

@@ -93,7 +93,7 @@ def test_recomputation_is_exactly_what_the_caches_lack(routing: str, works: list
     """Random sessions, one job at a time on three servers of 100 tokens, against caches kept by hand: least recently
     used sessions go first, and no server ever holds more than its memory."""
     rng = np.random.default_rng(4)
-    made = bench(routing, servers=3, kv_tokens=100)
+    made = bench(routing, servers=3, kv_tokens=100, admission="evict")
     held: list[OrderedDict[int, int]] = [OrderedDict() for _ in range(1 if routing == "shared" else 3)]
     room, homes, lengths, expected, evicted = (300 if routing == "shared" else 100), {}, {}, [], 0
     for turn in range(400):
@@ -119,7 +119,7 @@ def test_recomputation_is_exactly_what_the_caches_lack(routing: str, works: list
 
 def test_memory_admits_no_job_beside_those_that_fill_it() -> None:
     """Two servers with one memory of 2 x 60: three jobs of 50 do not fit at once, so the third waits for an end."""
-    made = bench("shared", kv_tokens=60, latency={"kind": "constant", "per_pass_s": 10})
+    made = bench("shared", kv_tokens=60, admission="evict", latency={"kind": "constant", "per_pass_s": 10})
     for session in (A, B):
         made.at(0, session, 50)
     made.at(1, C, 50)
@@ -130,7 +130,14 @@ def test_memory_admits_no_job_beside_those_that_fill_it() -> None:
 
 
 def test_in_one_pass_memory_bounds_the_batch() -> None:
-    made = bench("shared", servers=1, kv_tokens=100, batching="waiting", latency={"kind": "constant", "per_pass_s": 10})
+    made = bench(
+        "shared",
+        servers=1,
+        kv_tokens=100,
+        admission="evict",
+        batching="waiting",
+        latency={"kind": "constant", "per_pass_s": 10},
+    )
     for session in (A, B, C, D):
         made.at(0, session, 45)
     made.run()
@@ -152,7 +159,7 @@ def test_in_the_queue_a_withdrawn_job_leaves_and_in_a_pass_it_runs_on_unheard() 
 
 def blocked() -> Bench:
     """Two servers, one memory of 2 x 60: A's pass of 100 s holds 60; B's 70 wait for room; C's 30 wait behind B."""
-    made = bench("shared", kv_tokens=60, latency={"kind": "constant", "per_pass_s": 100})
+    made = bench("shared", kv_tokens=60, admission="evict", latency={"kind": "constant", "per_pass_s": 100})
     for time_s, session, tokens in ((0, A, 60), (1, B, 70), (2, C, 30)):
         made.at(time_s, session, tokens)
     return made

@@ -1,0 +1,113 @@
+"""What a server's memory holds: from the named device and models, or as a user says."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from cells import cell
+
+from models.clocks.datasheets import DEVICES, SIZES
+from simulator import Cell, ConfigError
+
+OPT_13B, OPT_125M = 12_853_473_280, 125_239_296
+
+
+def cloud(**fields: object) -> Cell:
+    """A cell with the clocks of the defaults, or those given."""
+    return cell(fields.pop("scheme", "k_sqs"), cloud=fields)
+
+
+def test_opt_13b_leaves_some_57_000_tokens_of_an_a100() -> None:
+    """By hand: 90% of 80 GB, less 2 bytes a weight, over 2 bytes x (keys, values) x 40 layers x 5,120 a token."""
+    assert cloud().kv_tokens == int((72e9 - 2 * OPT_13B) // (2 * 2 * 40 * 5120)) == 56_510
+
+
+def test_a_drafter_in_the_cloud_takes_its_weights_and_its_share_of_each_token() -> None:
+    by_hand = (72e9 - 2 * OPT_13B - 2 * OPT_125M) // (2 * 2 * (40 * 5120 + 12 * 768))
+    assert cloud(scheme="colocated").kv_tokens == int(by_hand) == 53_784
+    assert cloud(scheme="cloud_only").kv_tokens == 56_510
+    fleet = [{"name": "one", "count": 1}, {"name": "two", "count": 1, "scheme": "colocated"}]
+    mixed = {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+    assert cell(cloud={}, fleet=fleet, workload=mixed).kv_tokens == 53_784
+
+
+@pytest.mark.parametrize(
+    "drafter", [{"kind": "constant", "per_pass_s": 0.002}, {"kind": "roofline", "size": "opt_125m", "device": "l4"}]
+)
+def test_a_drafter_on_another_device_takes_nothing(drafter: dict[str, object]) -> None:
+    assert cloud(scheme="colocated", drafter_latency=drafter).kv_tokens == 56_510
+
+
+@pytest.mark.parametrize(
+    ("clock", "tokens"),
+    [
+        ({"device": "a100_40gb_sxm"}, int((36e9 - 2 * OPT_13B) // 819_200)),
+        ({"bytes_per_parameter": 1}, int((72e9 - OPT_13B) // 819_200)),
+        ({"bytes_per_kv": 1}, int((72e9 - 2 * OPT_13B) // 409_600)),
+        ({"size": "llama_3.1_8b"}, int((72e9 - 2 * 8_030_261_248) // (4 * 32 * 1024))),
+        ({"device": {"name": "mine", "flops_per_s": "300T", "bytes_per_s": "2 TB/s"}}, None),
+        ({"device": {"name": "mine", "flops_per_s": "300T", "bytes_per_s": "2 TB/s", "memory_bytes": "80G"}}, 56_510),
+    ],
+)
+def test_the_room_follows_the_clock(clock: dict[str, object], tokens: int | None) -> None:
+    assert cloud(latency={"kind": "roofline", **clock}).kv_tokens == tokens
+
+
+@pytest.mark.parametrize("kind", ["constant", "affine"])
+def test_a_clock_that_names_no_hardware_sets_no_limit(kind: str) -> None:
+    assert cloud(latency=kind).kv_tokens is None
+
+
+def test_the_reserve_is_a_field() -> None:
+    assert cloud(memory_utilization=1.0).kv_tokens == int((80e9 - 2 * OPT_13B) // 819_200)
+
+
+@pytest.mark.parametrize(
+    ("written", "tokens"), [(100, 100), ("100k", 100_000), ("2 k", 2000), (inf, None), ("inf", None), (None, None)]
+)
+def test_a_number_stands_and_no_limit_is_null_or_inf(written: object, tokens: int | None) -> None:
+    made = cloud(kv_tokens=written)
+    assert made.kv_tokens == made.cloud.kv_tokens == tokens
+    assert Cell.from_fields(made.model_dump()) == made
+
+
+@pytest.mark.parametrize("written", [0, -1, 2.5, True, "much", "memroy"])
+def test_what_is_neither_is_refused(written: object) -> None:
+    with pytest.raises(ConfigError, match=r"^cloud\.kv_tokens = .*memory"):
+        cloud(kv_tokens=written)
+
+
+def test_a_model_that_does_not_fit_is_refused_with_both_sizes() -> None:
+    said = (
+        r"^cloud\.latency\.size = llama_3\.1_70b: takes 141\.1 GB for its weights, of 72\.0 GB that "
+        r"cloud\.memory_utilization = 0\.9 leaves on a100_80gb_sxm; another device, or null for cloud\.kv_tokens$"
+    )
+    with pytest.raises(ConfigError, match=said):
+        cloud(latency={"kind": "roofline", "size": "llama_3.1_70b"})
+    assert cloud(latency={"kind": "roofline", "size": "llama_3.1_70b"}, kv_tokens=None).kv_tokens is None
+
+
+def test_what_fits_without_the_drafter_is_refused_with_it() -> None:
+    tight = {"latency": {"kind": "roofline"}, "memory_utilization": (2 * OPT_13B + OPT_125M) / 80e9}
+    assert cloud(**tight).kv_tokens > 0  # type: ignore[operator]
+    with pytest.raises(ConfigError, match=r"size = opt_13b with opt_125m: takes 26\.0 GB"):
+        cloud(scheme="colocated", **tight)
+
+
+def test_a_request_that_the_device_cannot_hold_is_refused() -> None:
+    """8 + 24 tokens, 8 drafts and one: 41. Room for 30 is left."""
+    said = r"^cloud\.kv_tokens = memory: must hold one whole request, 41 tokens, has room for 30$"
+    with pytest.raises(ConfigError, match=said):
+        cloud(memory_utilization=(2 * OPT_13B + 30.5 * 819_200) / 80e9)
+
+
+def test_every_device_says_its_memory_as_its_name_does() -> None:
+    for name, device in DEVICES.items():
+        assert device.memory_bytes is not None and device.memory_bytes % 1e9 == 0
+        if "gb" in name:
+            assert f"{device.memory_bytes / 1e9:.0f}gb" in name
+        assert f"{device.memory_bytes / 1e9:.0f} GB" in device.source or name in (
+            "a100_40gb_sxm", "a100_80gb_sxm"
+        ), name  # fmt: skip
+    assert SIZES["opt_13b"].parameters == OPT_13B and SIZES["opt_125m"].parameters == OPT_125M
