@@ -96,7 +96,7 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
         wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
         swept(axes[0][column], axis, shown.best[axis].tolist(), wide / page.across(3, len(facets)))
     handles, labels = _legend(shown, facets, axis, what, page)
-    notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best)]
+    notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best, what.metric)]
     if len(shown.fixed):
         notes.append(
             f"Lines with marks: each scheme's best setting at each {page.axis(axis)}; dotted: one setting for all."

@@ -18,7 +18,7 @@ from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 
 DEFINITIONS: Final[Mapping[str, str]] = {
     **{metric.name: metric.meaning for metric in METRICS.values()},
-    **{part.name: f"per output token: {part.meaning}" for part in BREAKDOWN_PARTS},
+    **{part.name: f"per output token, of answered requests: {part.meaning}" for part in BREAKDOWN_PARTS},
     **STUDY_KEYS,
     **STUDY_METRICS,
     "capacity": "the largest number found at which the objective holds, 0 where it holds for none",
