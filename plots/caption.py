@@ -14,7 +14,7 @@ import pandas as pd
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import CI_SUFFIX
-from simulator.results.unanswered import of_answered
+from simulator.results.units import unit
 
 Better = Literal["lower", "higher", ""]
 LOSSY: Final = "(lossy): its text does not follow the verifier's law."
@@ -45,9 +45,9 @@ def unanswered(rows: pd.DataFrame) -> pd.Series[bool]:
 
 
 def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[str]:
-    """What the marks of lossy curves stand for, and whose times a figure of `metric` shows where requests went
-    unanswered."""
-    lossy, lost = bool(lossy_curves(summary)), of_answered(metric) and bool(unanswered(summary).any())
+    """What the marks of lossy curves stand for, and whose times a figure of `metric`, if it is one of time, shows
+    where requests went unanswered."""
+    lossy, lost = bool(lossy_curves(summary)), unit(metric) == "s" and bool(unanswered(summary).any())
     return [*([LOSSY] if lossy else []), *([LEFT_OUT] if lost else [])]
 
 

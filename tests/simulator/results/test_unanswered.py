@@ -56,7 +56,9 @@ def test_a_metric_says_that_it_is_of_answered_requests_where_it_is_and_nowhere_e
 
 def test_only_metrics_of_time_are_of_answered_requests_alone() -> None:
     assert all(map(of_answered, ("latency_per_token_s", "ttft_s", "tpot_p95_s", "draft_s")))
-    assert not any(map(of_answered, ("tokens_per_s", "payload_bits_per_token", "cloud_s_per_token", "answered", "sparsifying_s")))
+    assert not any(
+        map(of_answered, ("tokens_per_s", "payload_bits_per_token", "cloud_s_per_token", "answered", "sparsifying_s"))
+    )
 
 
 @pytest.mark.parametrize(
