@@ -39,7 +39,7 @@ FIGURES: dict[str, str] = {
     "positions": "resampling rate at each draft position, beside the terms of its bound",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
-BESIDE = ("latency",)
+BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto")

@@ -16,10 +16,10 @@ from plots.axes import place, spans_far, swept, upright, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
 from plots.facets import SCHEME, panels, split
 from plots.layout import Told, finish
-from plots.lines_or_bars import Hollow, Series, curve_handles, hollow_mark, lines, reaches
+from plots.lines_or_bars import Hollow, Series, curve_handles, hollow_mark, lines, reaches, ring_mark
 from plots.page import Page
 from plots.style import Look, curves, looks
-from simulator.results.columns import CURVE, FIXED, SETTING
+from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
 
 Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]
 """As `facets.panels` makes them."""
@@ -42,6 +42,9 @@ class Along:
     hollow: Hollow = unanswered
     open_label: str = UNANSWERED
     """What hollow points say."""
+    ringed: Hollow | None = None
+    ring_label: str = ""
+    """What points with a ring say."""
     below: str = ""
     """In place of the axis's own name."""
 
@@ -64,7 +67,8 @@ class _Shown:
         apart = given[SETTING] == FIXED if SETTING in given else pd.Series(False, index=given.index)
         best = given[~apart] if not apart.all() else given
         fixed = given[apart] if not apart.all() else given.iloc[:0]
-        return cls(best, fixed.assign(**{CURVE: _chosen_from(fixed, best)}), looks(best) if len(best) else {})
+        named = [chosen_name(str(curve), best[CURVE].unique()) for curve in fixed[CURVE]]
+        return cls(best, fixed.assign(**{CURVE: named}), looks(best) if len(best) else {})
 
     def share_looks(self, facets: Facets) -> None:
         """Curves of one name in several panels look alike."""
@@ -96,7 +100,7 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
         wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
         swept(axes[0][column], axis, shown.best[axis].tolist(), wide / page.across(3, len(facets)))
     handles, labels = _legend(shown, facets, axis, what, page)
-    notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best)]
+    notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best, what.metric)]
     if len(shown.fixed):
         notes.append(
             f"Lines with marks: each scheme's best setting at each {page.axis(axis)}; dotted: one setting for all."
@@ -104,7 +108,8 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
     for _, members in facets:
         together = shown.best[shown.best[CURVE].isin(list(members))]
         notes += coinciding(together, axis, what.columns[0], page)
-    text = caption(shown.best, page, what.better, notes, clock=what.clock)
+    intervals = any(column + CI_SUFFIX in shown.best.columns for column in what.columns)
+    text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
     told = Told(what.title, text, what.below or x_label(page, axis), page.metric(what.columns[0], what.label))
     finish(figure, page, told, handles, labels)
     return figure
@@ -131,7 +136,8 @@ def _grid(page: Page, facets: int, groups: int) -> tuple[Figure, list[list[Axes]
 
 
 def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along, logarithmic: bool) -> None:
-    lines(ax, shown.best[shown.best[CURVE].isin(names)], axis, what.series, shown.look, logarithmic, what.hollow)
+    lines(ax, shown.best[shown.best[CURVE].isin(names)], axis, what.series, shown.look, logarithmic, what.hollow,
+          what.ringed)  # fmt: skip
     for curve, rows in curves(shown.fixed[shown.fixed[CURVE].isin(names)]):
         ordered = rows.sort_values(axis)
         ax.plot(place(ordered[axis]), ordered[what.columns[0]], color=shown.look[curve].colour, linestyle=_DOTTED,
@@ -156,14 +162,6 @@ def _highest(shown: _Shown, columns: Sequence[str]) -> Mapping[str, float]:
     return {name: max(_means(shown, [name], columns)) for name, _ in curves(shown.best)}
 
 
-def _chosen_from(fixed: pd.DataFrame, best: pd.DataFrame) -> list[str]:
-    """The curve that each row of a fixed setting is to be compared with: its name less what was not chosen."""
-    names = [str(name) for name in dict.fromkeys(best[CURVE])]
-    return [
-        max((n for n in names if f"{name} ".startswith(f"{n} ")), key=len, default=str(name)) for name in fixed[CURVE]
-    ]
-
-
 def _panel_title(fields: Mapping[str, str], page: Page) -> str:
     told = [
         page.curve(value) if name == SCHEME else page.setting(name, value) for name, value in fields.items() if value
@@ -181,4 +179,6 @@ def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -
         extra.append((dotted, "one setting for all"))
     if what.hollow(shown.best).any():
         extra.append((hollow_mark(), what.open_label))
+    if what.ringed is not None and what.ringed(shown.best).any():
+        extra.append((ring_mark(), what.ring_label))
     return [*handles, *(handle for handle, _ in extra)], [*labels, *(label for _, label in extra)]

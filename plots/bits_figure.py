@@ -40,9 +40,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     level(ax, METRIC, means, reaches(sent, [METRIC], logarithmic), logarithmic)
     _values(ax, sent, logarithmic)
     title = "Payload bits per token" + (f" (the same at every {page.axis(axis)})" if axis else "")
-    finish(
-        figure, page, Told(title, caption(sent, page, "lower", marks(sent), clock=False), page.metric(METRIC, LABEL))
-    )
+    text = caption(sent, page, "lower", marks(sent, METRIC), clock=False)
+    finish(figure, page, Told(title, text, page.metric(METRIC, LABEL)))
     return figure
 
 

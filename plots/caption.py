@@ -14,11 +14,12 @@ import pandas as pd
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import CI_SUFFIX
+from simulator.results.units import unit
 
 Better = Literal["lower", "higher", ""]
 LOSSY: Final = "(lossy): its text does not follow the verifier's law."
 UNANSWERED: Final = "not all answered"
-LEFT_OUT: Final = "Requests that were not answered are left out of the numbers."
+LEFT_OUT: Final = "Times are of the answered requests alone."
 _MANY: Final = 3
 """So many pairs or curves are named one by one."""
 
@@ -43,9 +44,10 @@ def unanswered(rows: pd.DataFrame) -> pd.Series[bool]:
     return rows["answered"] < 1 - 1e-12 if "answered" in rows.columns else pd.Series(False, index=rows.index)
 
 
-def marks(summary: pd.DataFrame) -> list[str]:
-    """What the marks of lossy curves and of unanswered requests stand for, where there are any."""
-    lossy, lost = bool(lossy_curves(summary)), bool(unanswered(summary).any())
+def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[str]:
+    """What the marks of lossy curves stand for, and whose times a figure of `metric`, if it is one of time, shows
+    where requests went unanswered."""
+    lossy, lost = bool(lossy_curves(summary)), unit(metric) == "s" and bool(unanswered(summary).any())
     return [*([LOSSY] if lossy else []), *([LEFT_OUT] if lost else [])]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,11 @@ BANDS = 4
 """So many curves may have bands, which would hide each other; more have bars."""
 _APART = 1.8
 """Points between neighbouring curves at one value, so that one that equals another is seen beside it."""
+
+_RING: Final[dict[str, Any]] = {
+    "linestyle": "", "marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black",
+    "markeredgewidth": 1.1, "zorder": 5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,11 @@ def lines(
     look: dict[str, Look],
     logarithmic: bool,
     hollow: Hollow = unanswered,
+    ringed: Hollow | None = None,
 ) -> None:
     """A curve for each curve and series, with 95% intervals: bands of one series and up to BANDS curves, else bars, set
-    a little apart. Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow."""
+    a little apart. Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow, those of
+    `ringed` rows have a ring round them."""
     shown = curves(summary)
     banded = len(series) == 1 and len(shown) <= BANDS
     for rank, (curve, rows) in enumerate(shown):
@@ -75,6 +83,8 @@ def lines(
                     place(open_[axis]), open_[one.column], linestyle="", marker=look[curve].marker, transform=moved,
                     color=look[curve].colour, markerfacecolor="white", markersize=1.3 * rcParams["lines.markersize"],
                 )  # fmt: skip
+            if ringed is not None and (round_ := given[ringed(given)]).size:
+                ax.plot(place(round_[axis]), round_[one.column], transform=moved, **_RING)
 
 
 def apart(ax: Axes, points: float) -> Transform:
@@ -169,6 +179,11 @@ def curve_handles(look: dict[str, Look], names: Sequence[str], page: Page) -> tu
 def hollow_mark() -> Line2D:
     """A hollow point, in a legend."""
     return Line2D([], [], linestyle="", marker="o", color="#777777", markerfacecolor="white")
+
+
+def ring_mark() -> Line2D:
+    """A ring, in a legend."""
+    return Line2D([], [], **_RING)
 
 
 def room_for(summary: pd.DataFrame, page: Page, bars_a_curve: int = 1) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 All that a scenario of your own needs is here.
 """
 
-from scenarios.command.answers import Answer, BearsMost, Costs, Instead, Lowest, Ranges, Swaps
+from scenarios.command.answers import Answer, BearsMost, Costs, Instead, LimitMetFirst, Lowest, Ranges, Swaps
 from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
@@ -15,6 +15,7 @@ from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Read
 __all__ = [
     "AgainstOthers", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best", "BestMoves", "Costs",
     "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead",
-    "KeepsItsWord", "LeastWithin", "Levels", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
-    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "Shares", "Swaps", "Variance", "Versus", "script",
+    "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting",
+    "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "Shares", "Swaps", "Variance", "Versus",
+    "script",
 ]  # fmt: skip

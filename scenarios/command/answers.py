@@ -145,15 +145,39 @@ class Ranges:
 
 @dataclass(frozen=True)
 class BearsMost:
-    """Which scheme bears the most devices, lossy ones left out?"""
+    """Which scheme bears the most devices, lossy ones left out, and does one setting for all say the same?"""
 
-    metric: str = "tpot_p95_s"
-    """What sets the limit."""
+    metric: str = "capacity"
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.answers import most_borne
+        from simulator.results.best_settings import one_setting
+        from simulator.results.capacity_findings import most_borne
+        from simulator.results.columns import BEST, FIXED, SETTING
 
-        return most_borne(table, axis) if "capacity" in table.columns else ""
+        if "capacity" not in table.columns:
+            return ""
+        best, fixed = of_setting(table, BEST), of_setting(table, FIXED)
+        chose = SETTING in table.columns and not fixed.empty
+        each = ", each scheme at its own best setting" if chose else ""
+        told = f"most devices at {table['objective'].iloc[0]}{each}: {most_borne(best, axis)}"
+        alike, given = one_setting(fixed, best)
+        return told + (f"; all at {given}: {most_borne(alike, axis)}" if chose else "")
+
+
+@dataclass(frozen=True)
+class LimitMetFirst:
+    """Which limit of the objective is it that fails when a scheme is given more devices than it bears?"""
+
+    metric: str = "capacity"
+
+    def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.capacity_findings import first_limits
+        from simulator.results.columns import BEST
+        from simulator.results.units import title
+
+        said = first_limits(of_setting(table, BEST), axis) if "capacity" in table.columns else ""
+        over = "" if axis is None else f", over {title(axis)}"
+        return f"what fails first with more devices{over}: {said}" if said else ""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ directory of their own, `tuning/`, inside the scenario's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from simulator.cell.settings import expand
 from simulator.results.columns import BEST, CURVE, FIXED, SETTING
 from simulator.results.intervals import summarise
 from simulator.results.units import symbol
+from simulator.sweeps.search import Capacity, Sought
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -45,9 +46,18 @@ class Chosen:
 
     cells: tuple[Cell, ...]
     values: Values
+    searched: Mapping[str, Cell] = field(default_factory=dict)
+    """After a search: by the id of a cell, the same at what its setting bears."""
 
     def best(self) -> list[Cell]:
-        return [changed(cell, self.values) for cell in self.cells]
+        return self._shown(changed(cell, self.values) for cell in self.cells)
+
+    def fixed(self) -> list[Cell]:
+        """As the grid gives them."""
+        return self._shown(self.cells)
+
+    def _shown(self, cells: Iterable[Cell]) -> list[Cell]:
+        return [self.searched.get(cell.id, cell) for cell in cells]
 
 
 class Choosing:
@@ -73,6 +83,28 @@ class Choosing:
             chosen.append(Chosen(tuple(cells), values))
         return chosen
 
+    def sought(self) -> list[Sought]:
+        """What to search, where schemes choose what bears most: a place for each setting that has a choice."""
+        return [Sought([trial.cells for trial in trials]) for trials in self._own_first() if trials]
+
+    def chosen(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
+        """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
+        capacities = iter(found)
+        chosen: list[tuple[Chosen, Capacity | None]] = []
+        for cells, trials in zip(self._settings, self._own_first(), strict=True):
+            best = next(capacities) if trials else None
+            values = trials[best.alternative].values if best is not None else {}
+            chosen.append((Chosen(tuple(cells), values), best))
+        return chosen
+
+    def _own_first(self) -> list[list[Trial]]:
+        """The trials of each setting, that of the grid's own values first: it is left for what bears more, only."""
+        own = [flatten(cells[0]) for cells in self._settings]
+        return [
+            sorted(trials, key=lambda trial: any(given[path] != value for path, value in trial.values.items()))
+            for given, trials in zip(own, self._trials, strict=True)
+        ]
+
     def _tried(self, cell: Cell) -> list[Trial]:
         """Every choice of a setting; [] where its scheme has none of the fields."""
         known = set(names(type(cell), cell.model_dump()))
@@ -86,7 +118,7 @@ class Choosing:
 
 def to_show(choices: Sequence[Chosen]) -> list[Cell]:
     """The cells of the settings chosen and of the grid's own."""
-    cells = [cell for chosen in choices for cell in (*chosen.best(), *chosen.cells)]
+    cells = [cell for chosen in choices for cell in (*chosen.best(), *chosen.fixed())]
     return list({cell.id: cell for cell in cells}.values())
 
 
@@ -99,13 +131,13 @@ def beside(
     it did not choose.
     """
     rows = table.set_index("cell", drop=False)
-    grid = [cell.id for chosen in choices for cell in chosen.cells]
+    grid = [cell.id for chosen in choices for cell in chosen.fixed()]
     curves = named(rows.loc[grid]).set_index("cell")[CURVE]
     parts = []
     for setting in (BEST, FIXED):
         for chosen in choices if setting == BEST else [each for each in choices if each.values]:
-            cells = [*(chosen.best() if setting == BEST else chosen.cells)]
-            curve = str(curves.loc[chosen.cells[0].id])
+            cells = chosen.best() if setting == BEST else chosen.fixed()
+            curve = str(curves.loc[chosen.fixed()[0].id])
             if setting == FIXED:
                 curve = f"{curve} {_told({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
             parts.append(rows.loc[[cell.id for cell in cells]].assign(**{CURVE: curve, SETTING: setting}))

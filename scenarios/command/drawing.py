@@ -166,8 +166,8 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
     if "scheme.kind" not in summary.columns or summary.empty:
         raise ConfigError(f"{path}: not a summary table")
     chosen = SETTING in summary.columns
-    curved, axis = (summary, axis_of(summary, note.axis)) if chosen else note.curved(summary)
-    return curved, axis, note.figures
+    curved, axis = note.curved(summary)
+    return summary if chosen else curved, axis, note.figures
 
 
 def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:

@@ -52,7 +52,8 @@ def _remembered(plan: RunPlan, out: Path) -> list[str]:
     """What `out` holds of this run."""
     try:
         if plan.objective is not None:
-            return [_of_search(plan, out)]
+            tuned = [f"Trials: {_of_search(out / TUNING)}"] if plan.best is not None else []
+            return [*tuned, f"Remembered: {_of_search(out)}"]
         tuned = [f"Trials: {_of_sweep(_trials(plan), plan.study, out / TUNING)}"] if plan.best is not None else []
         return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, out), out)}"]
     except ConfigError as error:
@@ -86,12 +87,12 @@ def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
     return f"{done} of {len(cells)} cells, in {folder}: the run goes on from there"
 
 
-def _of_search(plan: RunPlan, out: Path) -> str:
+def _of_search(out: Path) -> str:
     found = read_note(out / SEARCH).get("found")
     if not isinstance(found, dict) or not found:
         strangers = out.is_dir() and any(path.name in OURS for path in out.iterdir())
-        return f"Remembered: nothing{f'; {out} holds other results' if strangers else f' in {out}'}"
-    return f"Remembered: {len(found)} settings were found in {out}; they count where the search is the same"
+        return f"nothing{f'; {out} holds other results' if strangers else f' in {out}'}"
+    return f"{len(found)} settings were found in {out}; they count where the search is the same"
 
 
 def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:

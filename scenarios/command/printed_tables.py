@@ -4,7 +4,7 @@ the run stands for. Returns strings."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,26 +46,39 @@ OUTPUT_HEADING = "; TV output: how far the text's law is from the verifier's, 0 
 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
-    """A row per value of the axis, a column per curve: devices at the objective, and the station that is `fullest`."""
+    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
+    each seed bears by itself; and the limit that is met first, with the station that is `fullest`."""
+    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
+    alone = summary["n"].max() > 1
+    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
+    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
+    met = "what fails first with more of them, and the station where most are at a time"
+    parts = [
+        f"{heading}\n\n{_by_curve(summary, axis, lambda row: _borne(row, alone))}",
+        f"{met}\n\n{_by_curve(summary, axis, _met_first)}",
+    ]
+    told = [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in reasons(summary, axis, objective)]
+    return "\n\n".join([*parts, *(["\n".join(told)] if told else [])])
+
+
+def _by_curve(summary: pd.DataFrame, axis: str | None, told: Callable[[pd.Series[float]], str]) -> str:
     table = marked(summary)
     names = list(dict.fromkeys(table[CURVE]))
     body = []
     for at, part in rows_along(table, axis):
-        found = {str(row[CURVE]): _borne(row) for _, row in part.iterrows()}
+        found = {str(row[CURVE]): told(row) for _, row in part.iterrows()}
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
-    heading = (
-        f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%\n"
-        "and the station where most of them are at a time"
-    )
-    borne = heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
-    told = [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in reasons(summary, axis, objective)]
-    return "\n\n".join([borne, *(["\n".join(told)] if told else [])])
+    return aligned(["" if axis is None else title(axis), *names], body)
 
 
-def _borne(row: pd.Series[float]) -> str:
-    limit = fullest(row) if row["capacity"] and float(row[f"{fullest(row)}_queue"]) > 0 else ""
-    return f"{row['capacity']:,.0f}{' ' if row['bounded'] else '+'} {limit:<8}"
+def _borne(row: pd.Series[float], alone: bool) -> str:
+    said = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
+    return f"{said} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f})" if alone else said
+
+
+def _met_first(row: pd.Series[float]) -> str:
+    station = fullest(row) if row["capacity"] and float(row[f"{fullest(row)}_queue"]) > 0 else ""
+    return ", ".join(filter(None, (str(row["first_limit"]), station))) or "-"
 
 
 def fullest(row: pd.Series[float]) -> str:
@@ -127,8 +140,8 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
     return [f"{joined(curves)}{over} {where}" for where, curves in alike.items()]
 
 
-def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best) -> str:
-    """A row per value of the axis, a column per curve: what it chose for itself."""
+def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best, least: str) -> str:
+    """A row per value of the axis, a column per curve: what it chose for itself; `least`: by what."""
     names = list(dict.fromkeys(choices[CURVE]))
     body = []
     for at, part in rows_along(choices, axis):
@@ -136,7 +149,7 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best) -> str:
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
     tried = ", ".join(f"{symbol(path)} in {list(values)}" for path, values in best.over.items())
     seeds = f"{best.seeds} other seed{'s' if best.seeds > 1 else ''}"
-    heading = f"Chosen by least {title(best.metric)} on {seeds}: {tried}"
+    heading = f"Chosen by {least} on {seeds}: {tried}"
     return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
 
 

@@ -16,6 +16,7 @@ from scenarios.command.report_figures import figures
 from scenarios.command.report_parameters import parameters
 from scenarios.command.report_table import ReportTable, comparisons, definitions, every_metric, results
 from scenarios.command.result_folder import ResultFolder
+from simulator.results.columns import SEARCHED
 
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
 """Of a manifest, in this order; then its libraries."""
@@ -28,7 +29,8 @@ def page(folder: ResultFolder) -> str:
     summary, axis = folder.curved_summary
     asked = _metrics(found)
     varying, base = parameters(folder.cells)
-    chosen = [name for name in folder.note.hidden if folder.chose and name in summary.columns and name != axis]
+    hidden = [name for name in folder.note.hidden if name in summary.columns and name not in (axis, *SEARCHED)]
+    chosen = hidden if folder.chose else []
     tables = [results(summary, axis, asked, chosen), every_metric(summary, axis)]
     told = _findings(folder.note.findings, found)
     environment = Environment(

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.results.columns import BEST, BREAKDOWN_PARTS, CI_SUFFIX, CURVE, SETTING
+from simulator.results.columns import BEST, BREAKDOWN_PARTS, CI_SUFFIX, CURVE, SEARCHED, SETTING
 from simulator.results.intervals import metrics_of
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
@@ -18,21 +18,20 @@ from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 
 DEFINITIONS: Final[Mapping[str, str]] = {
     **{metric.name: metric.meaning for metric in METRICS.values()},
-    **{part.name: f"per output token: {part.meaning}" for part in BREAKDOWN_PARTS},
+    **{part.name: f"per output token, of answered requests: {part.meaning}" for part in BREAKDOWN_PARTS},
     **STUDY_KEYS,
     **STUDY_METRICS,
-    "capacity": "the largest number found at which the objective holds, 0 where it holds for none",
-    "bounded": "whether a larger number was seen to fail; if not, it is the largest that was asked for",
+    **SEARCHED,
     "n": "seeds, over which the interval is",
 }
 """What each column means."""
-SEARCHED: Final = ("capacity", "bounded")
-"""What a search adds to its summary."""
 MAIN: Final = (
     "latency_per_token_s", "payload_bits_per_token", "uplink_bits_per_token", "draft_length",
     "accepted_per_round", "resampling_per_draft", "rejection_bound", "tv_output",
 )  # fmt: skip
 """What the first table shows of a simulation, beside what was asked about."""
+_FOR_ALL: Final = ("objective", "within")
+"""What a search says of every setting alike."""
 _OWN = {BEST: "its own best"}
 
 
@@ -69,7 +68,7 @@ def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chose
     fields that each scheme chose for itself."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
     told = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
-    told = [*(name for name in SEARCHED if name in summary.columns), *told]
+    told = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *told]
     if "answered" not in told and "answered" in found and (summary["answered"] < 1).any():
         told.append("answered")
     return _table("results", f"Each setting: {_spread(summary)}", summary, axis, told, chosen)
@@ -152,6 +151,8 @@ def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -
     for name in metrics:
         if isinstance(row[name], bool | np.bool_):
             yield Entry("yes" if row[name] else "no")
+        elif isinstance(row[name], str):
+            yield Entry(str(row[name]))
         else:
             mean, half = float(row[name]), float(row.get(name + CI_SUFFIX, math.nan))
             yield Entry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
+from simulator.results.columns import SETTING
 
 MANIFEST = "manifest.json"
 
@@ -66,7 +67,7 @@ class ResultFolder:
     @property
     def chose(self) -> bool:
         """Whether schemes chose for themselves."""
-        return (self.path / BESIDE).is_file()
+        return SETTING in self.curved_summary[0].columns
 
     def _table(self, name: str) -> pd.DataFrame:
         path = self.path / name

@@ -82,7 +82,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     cells, notes = _spread(base, grid, quick.seeds, meant)
     notes = [*named.notes, *notes]
     warnings += [*lacking, *_registers_nothing(changes.imports), *_unused(cells)]
-    best = _open_choices(quick.best or scenario.best, changes)
+    best = _open_choices(quick.best or scenario.best, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
@@ -109,14 +109,19 @@ def _unused(cells: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _open_choices(best: Best | None, changes: Changes) -> Best | None:
-    """The choices that the user has not made: a field that is typed, alone or in a part, is nobody's to choose."""
+def _open_choices(best: Best | None, changes: Changes, cells: Sequence[Cell]) -> Best | None:
+    """The choices that the user has not made: a field that is typed, alone or in a part, is nobody's to choose; nor is
+    one that no cell has."""
+    from simulator.cell.dotted_names import names
+
     if best is None:
         return None
+    schemes = {cell.scheme.kind: cell for cell in cells}
+    known = {path for cell in schemes.values() for path in names(type(cell), cell.model_dump())}
     typed = {*changes.settings, *changes.grid}
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
-    over = {path: values for path, values in best.over.items() if path not in typed}
+    over = {path: values for path, values in best.over.items() if path in known - typed}
     return replace(best, over=over) if over else None
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
-from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, by_setting, choices_table, summarised, to_show
+from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, choices_table, summarised, to_show
 from scenarios.command.derived_axis import along
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
 from scenarios.command.findings_file import Answered
@@ -22,15 +22,17 @@ from scenarios.command.precision import Precision
 from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
-from scenarios.command.searching import FOUND, Search
+from scenarios.command.searching import Search, settings_of_search
 from simulator.cell.cell import Cell
-from simulator.results.columns import BEST, FIXED, SETTING
+from simulator.results.best_settings import one_setting
+from simulator.results.columns import BEST, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
 from simulator.results.lossy import marked, with_lossy
 from simulator.results.lossy_findings import apart
 from simulator.results.unanswered import complete
+from simulator.results.units import title
 from simulator.studies import SIMULATION
 from simulator.sweeps.crews import crew_of
 from simulator.sweeps.lock import only_writer
@@ -57,12 +59,22 @@ class Shown:
     axis: str | None
     choices: pd.DataFrame | None = None
 
+    @property
+    def best(self) -> pd.DataFrame:
+        """The summary of what schemes chose; all of it where there is nothing to choose."""
+        return self.summary if self.choices is None else self.summary[self.summary[SETTING] == BEST]
+
+    @property
+    def fixed(self) -> pd.DataFrame:
+        """The summary of what the grid gave to all, beside what they chose."""
+        return self.summary.iloc[:0] if self.choices is None else self.summary[self.summary[SETTING] == FIXED]
+
 
 def run(plan: RunPlan, means: Means) -> str:
     """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
 
-    With an objective the cells swept are those at the largest number of devices that meets it; with choices, those that
-    each scheme chose and those of the grid.
+    With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
+    the largest number of devices that meets it.
     """
     with only_writer(means.out):
         return _ran(plan, means)
@@ -103,12 +115,18 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
 
     assert plan.best is not None
     choosing = Choosing(plan.cells, plan.best)
-    folder = means.out / TUNING
-    if not folder.is_dir():
-        make_way(means.out, means.overwrite)
+    folder = _tuning(means)
     told = progress.part("tuning")
     trials = sweep(choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told)
     return choosing.choices(trials)
+
+
+def _tuning(means: Means) -> Path:
+    """The folder of the trials."""
+    folder = means.out / TUNING
+    if not folder.is_dir():
+        make_way(means.out, means.overwrite)
+    return folder
 
 
 def _told(
@@ -118,25 +136,30 @@ def _told(
     table: pd.DataFrame,
     choices: Sequence[Chosen] | None,
     notes: Sequence[str],
+    searched: Sequence[str] = (),
 ) -> str:
-    """Writes note, summary and figures of a finished sweep; returns what there is to say."""
+    """Writes note, summary and figures of a finished sweep; returns what there is to say. `searched`: the columns that
+    a search has found, and what it has changed."""
+    hidden = (*searched, *plan.hidden)
     by_id = {cell.id: cell for cell in cells}
     computed = along([by_id[cell] for cell in table["cell"]], plan.axis)
     table = with_lossy(table.assign(**computed), _lossy(cells))
     if choices is None:
         summary = summarise(table)
         shown_at = {name: summary[name].tolist() for name in computed}
-        note = Note(plan.name, plan.axis, plan.figures, plan.hidden, shown_at, told=plan.told)
+        note = Note(plan.name, plan.axis, plan.figures, hidden, shown_at, told=plan.told)
+        if searched:
+            summary.to_csv(out / CAPACITY, index=False)
         (summary, axis), (table, _) = note.curved(summary), note.curved(table)
         shown = Shown(table, summary, axis)
     else:
         over = tuple(plan.best.over) if plan.best else ()
         told = [name for name in plan.told if name not in over]
-        note = Note(plan.name, plan.axis, plan.figures, (*plan.hidden, *over), told=told)
+        note = Note(plan.name, plan.axis, plan.figures, (*hidden, *over), told=told)
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
         summary = summarised(table)
-        summary.to_csv(out / BESIDE, index=False)
+        summary.to_csv(out / (CAPACITY if searched else BESIDE), index=False)
         shown = Shown(table, summary, axis, choices_table(choices, table))
     return _report(plan, cells, shown, note, out, notes)
 
@@ -146,24 +169,39 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     from simulator import sweep
 
     assert plan.objective is not None
-    search = Search(plan.cells, plan.objective, means.out)
-    cells = search.cells(crew_of(means.workers, means.cluster), overwrite=means.overwrite, progress=progress)
+    choices, starts = (None, dict[str, int]()) if plan.best is None else _chosen_by_search(plan, means, progress)
+    cells = plan.cells if choices is None else to_show(choices)
+    keep = (TUNING,) if choices is not None else ()
+    search = Search(settings_of_search(cells, starts), plan.objective, means.out, keep)
+    search.found(crew_of(means.workers, means.cluster), overwrite=means.overwrite, progress=progress)
+    found = search.cells()
     table = sweep(
-        cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=(SEARCH,), progress=progress
-    )
-    computed = along(cells, plan.axis)
-    table = with_lossy(table.assign(**computed), _lossy(cells))
-    summary = search.beside(summarise(table))
-    summary.to_csv(means.out / CAPACITY, index=False)
-    search.write()
-    note = Note(
-        plan.name, plan.axis, plan.figures, (search.field, *FOUND),
-        {name: summary[name].tolist() for name in computed}, told=plan.told,
+        list(found.values()), means.out, means.workers, means.cluster, overwrite=means.overwrite,
+        keep=(SEARCH, *keep), progress=progress,
     )  # fmt: skip
-    (summary, axis), (table, _) = note.curved(summary), note.curved(table)
-    found = [row for group, (_, row) in zip(by_setting(cells), summary.iterrows(), strict=True) for _ in group]
-    table = table.assign(**{name: [row[name] for row in found] for name in FOUND})
-    return _report(plan, cells, Shown(table, summary, axis), note, means.out, plan.notes)
+    search.write()
+    choices = choices and [replace(each, searched=found) for each in choices]
+    columns = (plan.objective.field, *SEARCHED)
+    return _told(plan, means.out, list(found.values()), search.beside(table), choices, plan.notes, columns)
+
+
+def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[list[Chosen], dict[str, int]]:
+    """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
+    where the search on those that are shown is to start."""
+    assert plan.best is not None and plan.objective is not None
+    choosing = Choosing(plan.cells, plan.best)
+    search = Search(choosing.sought(), plan.objective, _tuning(means))
+    crew = crew_of(means.workers, means.cluster)
+    found = search.found(crew, overwrite=means.overwrite, progress=progress.part("tuning"))
+    search.write()
+    chosen = choosing.chosen(found)
+    starts = {
+        cells[0].id: max(borne, plan.objective.low)
+        for each, best in chosen
+        if best is not None
+        for cells, borne in ((each.fixed(), best.first), (each.best(), best.value))
+    }
+    return [each for each, _ in chosen], starts
 
 
 def _lossy(cells: Sequence[Cell]) -> list[str]:
@@ -182,13 +220,12 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
         if not (rows := each.rows(shown.table)).empty:
             rows.to_csv(out / f"{each.name}.csv", index=False)
     figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
-    best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
     text = [*([wrapped(f"Question: {plan.question}"), ""] if plan.question else []), *notes]
-    text += _tables(plan, shown, best)
+    text += _tables(plan, shown)
     text += [wrapped(each.line) for each in found]
     text += [SEPARABLE] if any("separable" in each.line for each in found) else []
     text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
-    text += map(wrapped, overloads(best, shown.axis))
+    text += map(wrapped, overloads(shown.best, shown.axis))
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
     tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     text += [wrapped(tokens), *clock]
@@ -212,27 +249,39 @@ def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
 
 def _about(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> dict[str, Plain]:
     """What stands before the findings in their file."""
-    best = shown.summary if shown.choices is None else shown.summary[shown.summary[SETTING] == BEST]
-    remarks = [*overloads(best, shown.axis), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
+    remarks = [*overloads(shown.best, shown.axis), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
     remarks += stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     seeds = int(shown.table["seed"].nunique())
     return {"scenario": plan.name, "question": plan.question, "axis": shown.axis, "seeds": seeds, "remarks": remarks}
 
 
-def _tables(plan: RunPlan, shown: Shown, best: pd.DataFrame) -> Iterator[str]:
+def _tables(plan: RunPlan, shown: Shown) -> Iterator[str]:
     """Each with an empty line after it."""
-    if plan.objective is not None:
-        yield from (bearing(best, shown.axis, plan.objective), "")
-    else:
-        yield from (line for metric in plan.headlines for line in (headline(best, shown.axis, metric), ""))
+    yield from (line for text in _measured(plan, shown.best, shown.axis) for line in (text, ""))
     if plan.headlines and shown.choices is not None and plan.best is not None:
-        fixed = shown.summary[shown.summary[SETTING] == FIXED]
-        yield from (chosen_table(shown.choices, shown.axis, plan.best), "")
-        yield from ("As the grid gives them: " + headline(fixed, shown.axis, plan.headlines[0]), "")
-    if plan.headlines and (table := costs(best)):
+        least = f"least {title(plan.best.metric)}" if plan.objective is None else f"most {title(plan.objective.field)}"
+        yield from (chosen_table(shown.choices, shown.axis, plan.best, least), "")
+        yield from (_as_given(plan, shown), "")
+    if plan.headlines and (table := costs(shown.best)):
         yield from (table, "")
     for each in plan.tables:
         yield from (text, "") if (text := each.printed(shown.table)) else ()
+
+
+def _as_given(plan: RunPlan, shown: Shown) -> str:
+    """The first table of what the grid gives to all."""
+    rows, given = shown.fixed, ""
+    if plan.objective is not None:
+        rows, given = one_setting(shown.fixed, shown.best)
+    return f"As the grid gives them{given and f', {given}'}: {next(_measured(plan, rows, shown.axis))}"
+
+
+def _measured(plan: RunPlan, rows: pd.DataFrame, axis: str | None) -> Iterator[str]:
+    """A table of what was searched for, or one a headline."""
+    if plan.objective is not None:
+        yield bearing(rows, axis, plan.objective)
+    else:
+        yield from (headline(rows, axis, metric) for metric in plan.headlines)
 
 
 def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:

@@ -17,7 +17,8 @@ class Best:
     """What each scheme chooses for itself at each value of the axis: the values of `over` with the least mean `metric`.
 
     A scheme chooses among the fields that it has. The choice is made on `seeds` seeds of their own, in cells changed by
-    `base` (smaller ones, as a rule); what it leads to is measured on the scenario's.
+    `base` (smaller ones, as a rule); what it leads to is measured on the scenario's. With an objective it is by what
+    bears most, and `metric` has no say.
     """
 
     over: Mapping[str, Sequence[object]]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,61 +17,88 @@ import pandas as pd
 from kinds.files import atomically
 from scenarios.command.choosing import by_setting
 from simulator.cell.cell import prepare_pairs
+from simulator.results.columns import SEARCHED
+from simulator.results.units import quantity
 from simulator.sweeps.crews import Crew
-from simulator.sweeps.search import Objective, capacities
+from simulator.sweeps.search import Capacity, Objective, Sought, capacities
 from simulator.sweeps.store import SEARCH, identity, make_way
 from simulator.sweeps.sweep import OnProgress
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
-FOUND = ("capacity", "bounded")
-"""Columns of what was found: devices, and whether more were seen to fail."""
+
+def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Sought]:
+    """Each setting of the cells by itself; `starts`: by the id of its first cell, how many it is expected to bear."""
+    return [Sought([group], starts.get(group[0].id)) for group in by_setting(cells)]
 
 
 class Search:
-    """One objective over the settings of a scenario; a setting is all cells that differ by their seed alone."""
+    """One objective over many places. `keep`: what else may be in `out`, and stays."""
 
-    def __init__(self, cells: Sequence[Cell], objective: Objective, out: Path) -> None:
-        self.field = objective.field
-        self._objective = objective
-        self._out = out
-        self._settings = by_setting(cells)
+    def __init__(self, places: Sequence[Sought], objective: Objective, out: Path, keep: Collection[str] = ()) -> None:
+        self._places, self._objective, self._out, self._keep_there = places, objective, out, keep
+        cells = [cell for place in places for cells in place.alternatives for cell in cells]
         prepare_pairs(cells)
-        self._identity = hashlib.sha256(f"{identity(cells)}{objective!r}".encode()).hexdigest()
-        self._found: dict[int, tuple[int, bool]] = {}
-        self._tried: dict[int, Sequence[dict[str, object]]] = {}
+        starts = [place.start for place in places]
+        self._identity = hashlib.sha256(f"{identity(cells)}{objective!r}{starts}".encode()).hexdigest()
+        self._found: dict[int, Capacity] = {}
 
-    def cells(self, crew: Crew, *, overwrite: bool, progress: OnProgress) -> list[Cell]:
-        """The cells at what each setting bears, found now or read back. Raises ConfigError where `out` is taken."""
+    def found(self, crew: Crew, *, overwrite: bool, progress: OnProgress) -> list[Capacity]:
+        """Of each place, found now or read back. Raises ConfigError where `out` is taken."""
         if not self._remembered() and not self._damaged():
-            make_way(self._out, overwrite)
-        total = len(self._settings)
-        missing = {place: cells for place, cells in enumerate(self._settings) if place not in self._found}
+            make_way(self._out, overwrite, self._keep_there)
+        total = len(self._places)
+        missing = {place: sought for place, sought in enumerate(self._places) if place not in self._found}
         progress(len(self._found), total, "resumed" if self._found else "")
         for place, capacity in capacities(missing, self._objective, crew):
-            self._found[place] = capacity.found.value, capacity.found.bounded
-            self._tried[place] = capacity.tried
+            self._found[place] = capacity
             self._keep()
-            progress(len(self._found), total, self._settings[place][0].scheme.kind)
-        pairs = [(cells, self._found[place][0]) for place, cells in enumerate(self._settings)]
-        return [self._objective.at(cell, max(value, self._objective.low)) for cells, value in pairs for cell in cells]
+            progress(len(self._found), total, self._places[place].alternatives[0][0].scheme.kind)
+        return [self._found[place] for place in range(total)]
 
-    def beside(self, summary: pd.DataFrame) -> pd.DataFrame:
-        """A summary of those cells, a row a setting in order, with FOUND."""
-        assert len(summary) == len(self._found), "a setting is not one row of the summary"
-        found = [self._found[place] for place in range(len(summary))]
-        return summary.assign(capacity=[value for value, _ in found], bounded=[bounded for _, bounded in found])
+    def cells(self) -> dict[str, Cell]:
+        """Of places that were found, by the id of each cell: the same cell at what its setting bears."""
+        return {
+            cell.id: self._objective.at(cell, max(self._found[place].value, self._objective.low))
+            for place, sought in enumerate(self._places)
+            for cell in sought.alternatives[self._found[place].alternative]
+        }
+
+    def beside(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of those cells, a row a cell in order, with the columns SEARCHED."""
+        told = [
+            self._told(self._found[place])
+            for place, sought in enumerate(self._places)
+            for _ in sought.alternatives[self._found[place].alternative]
+        ]
+        assert len(table) == len(told), "a cell is not one row of the table"
+        found = pd.DataFrame(told, columns=list(SEARCHED), index=table.index)
+        return pd.concat([table, found], axis=1)
 
     def write(self) -> None:
         """Leaves what was found, and every cell tried, in `out`."""
         self._keep()
-        tried = [row for place in sorted(self._tried) for row in self._tried[place]]
+        tried = [row for place in sorted(self._found) for row in self._found[place].tried]
         pd.DataFrame(tried).to_csv(self._out / "tried.csv", index=False)
+
+    def _told(self, found: Capacity) -> dict[str, object]:
+        limits = [f"{name} <= {quantity(limit, name)}" for name, limit in self._objective.limits.items()]
+        return {
+            "capacity": found.value,
+            "bounded": found.bounded,
+            "capacity_least": min(found.alone),
+            "capacity_most": max(found.alone),
+            "first_limit": " and ".join(found.limits),
+            "objective": " and ".join(limits),
+            "within": self._objective.within,
+        }
 
     def _keep(self) -> None:
         self._out.mkdir(parents=True, exist_ok=True)
-        note = json.dumps({"identity": self._identity, "found": self._found, "tried": self._tried})
+        found = {place: asdict(replace(each, tried=())) for place, each in self._found.items()}
+        tried = {place: each.tried for place, each in self._found.items()}
+        note = json.dumps({"identity": self._identity, "found": found, "tried": tried})
         atomically(self._out / SEARCH, lambda path: path.write_text(note + "\n"))
 
     def _remembered(self) -> bool:
@@ -78,8 +106,9 @@ class Search:
         note = self._note()
         if note is None or note["identity"] != self._identity:
             return False
-        self._found = {int(place): (int(value), bool(bounded)) for place, (value, bounded) in note["found"].items()}
-        self._tried = {int(place): rows for place, rows in note["tried"].items()}
+        for place, each in note["found"].items():
+            lists = {name: tuple(each[name]) for name in ("limits", "alone")}
+            self._found[int(place)] = Capacity(**{**each, **lists, "tried": tuple(note["tried"][place])})
         return True
 
     def _damaged(self) -> bool:

@@ -112,22 +112,3 @@ def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric:
     found = {at: compared(rows, axis, first, second, metric) for at, rows in along(cells, axis)}
     lower = [at for at, less in found.items() if less.n and less.separable and less.mean < 0]
     return stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere that the seeds can tell"
-
-
-def most_borne(table: pd.DataFrame, axis: str | None) -> str:
-    """Which curve has the largest capacity at each value of the axis, of a table with a row a setting or more; those of
-    equal capacity together, lossy curves left out; `+` where more were not tried."""
-    best = []
-    for at, rows in along(ranked(table), axis):
-        borne = rows.groupby(CURVE, sort=False)["capacity"].max()
-        names = tuple(str(name) for name in borne.index[borne == borne.max()])
-        tried = rows.loc[rows[CURVE].isin(names), "bounded"].all()
-        best.append((at, names if borne.max() > 0 else ("none",), f"{borne.max():,.0f}{'' if tried else '+'}"))
-    told, last = [], len(best) - 1
-    for names, group in itertools.groupby(enumerate(best), key=lambda item: item[1][1]):
-        run = list(group)
-        (first, (low, _, few)), (end, (high, _, many)) = run[0], run[-1]
-        where = "" if axis is None else f" {span(float(str(low)), float(str(high)), axis, first == 0, end == last)}"
-        devices = " to ".join(dict.fromkeys((few, many)))
-        told.append(f"{joined(names)}{where}" + (f" ({devices} devices)" if names != ("none",) else ""))
-    return f"most devices: {', '.join(told)}" if told else ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from simulator.results.columns import CURVE, chosen_name
 from simulator.results.intervals import Interval, interval, paired
 
 Values = tuple[float, ...]
@@ -70,6 +71,13 @@ def one_for_all(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[st
             for at, here in parts.items()
         },
     )
+
+
+def one_setting(fixed: pd.DataFrame, best: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The fixed settings under the names of the best ones, and what their own names add, the longest: `L=4`."""
+    names = [chosen_name(str(own), best[CURVE].unique()) for own in fixed[CURVE]]
+    added = [str(own).removeprefix(name).strip() for own, name in zip(fixed[CURVE], names, strict=True)]
+    return fixed.assign(**{CURVE: names}), max(added, key=len, default="")
 
 
 def _groups(cells: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Values, pd.DataFrame]]:

@@ -7,7 +7,7 @@ yours is one line here. `metrics` has the columns of `cells.csv`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final, Literal, NamedTuple
 
 Type = Literal["int64", "float64", "bool"]
@@ -32,6 +32,22 @@ SETTING: Final = "setting"
 """The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""
 BEST, FIXED = "best", "fixed"
 """Its values."""
+SEARCHED: Final = {
+    "capacity": "the largest number found at which the objective holds, 0 where it holds for none",
+    "bounded": "whether a larger number was seen to fail; if not, it is the largest that was asked for",
+    "capacity_least": "the largest number tried at which the objective holds for a seed alone, the least over seeds",
+    "capacity_most": "the largest number tried at which the objective holds for a seed alone, the most over seeds",
+    "first_limit": "what the smallest number seen to fail breaks: the limit that is met first",
+    "objective": "the limits that hold",
+    "within": "how far the capacity may be below the exact one, relatively",
+}
+"""What a search for the largest number adds to the tables of cells, and what it means."""
+
+
+def chosen_name(name: str, names: Iterable[str]) -> str:
+    """Of the `names` of curves that chose for themselves the one that the curve of a fixed setting is to be compared
+    with: its own name less what was not chosen; its own where there is none."""
+    return max((each for each in names if f"{name} ".startswith(f"{each} ")), key=len, default=name)
 
 
 class Row(tuple[float, ...]):

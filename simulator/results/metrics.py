@@ -1,8 +1,8 @@
 """The metrics of a cell, each declared once: name, meaning, how it is computed from what a run left.
 
 They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
-metric of yours is one line in METRICS. Latencies are of answered requests only; where there are none, or a ratio has no
-denominator, the value is nan.
+metric of yours is one line in METRICS. Latencies are of answered requests only, and each says so; tokens, bits and
+seconds of service are of all. Where there are no such requests, or a ratio has no denominator, the value is nan.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Run:
 
     @cached_property
     def tokens(self) -> float:
-        """Output tokens of all requests."""
+        """Output tokens that have reached their device, of all requests."""
         return float(self.requests["output_tokens"].sum())
 
     @cached_property
@@ -120,10 +120,12 @@ class Run:
         return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
 
     def span_s(self) -> float:
-        """From the first arrival to the last answer."""
-        if not len(self.answered):
+        """From the first arrival to the end of the last request: its answer, its deadline or its device's departure;
+        to the end of the run where one is in flight."""
+        if not len(self.requests):
             return np.nan
-        return float(self.answered["finish_s"].max() - self.requests["arrival_s"].min())
+        ended_s = self.requests["finish_s"].fillna(self.plant.over_s)
+        return float(ended_s.max() - self.requests["arrival_s"].min())
 
 
 class Metric(NamedTuple):
@@ -155,40 +157,42 @@ _DECLARED: Final = (
     ),
     Metric("abandoned", "requests whose device left / requests arrived", lambda run: run.share("abandoned")),
     Metric(
-        "latency_s", "arrival of a request to the arrival of its last token at the device, mean over requests",
+        "latency_s", "arrival of a request to the arrival of its last token at the device, mean over answered requests",
         lambda run: run.mean("latency_s"),
     ),
     Metric(
-        "ttft_s", "arrival of a request to the arrival of its first token at the device, mean over requests",
+        "ttft_s", "arrival of a request to the arrival of its first token at the device, mean over answered requests",
         lambda run: run.mean("ttft_s"),
     ),
     Metric(
-        "tpot_s", "(last token's arrival - first token's arrival) / (output tokens - 1), mean over requests",
+        "tpot_s", "(last token's arrival - first token's arrival) / (output tokens - 1), mean over answered requests",
         lambda run: run.mean("tpot_s"),
     ),
     Metric(
-        "tpot_p95_s", "95th percentile over requests of tpot_s",
+        "tpot_p95_s", "95th percentile over answered requests of tpot_s",
         lambda run: float(run.answered["tpot_s"].quantile(0.95)),
     ),
     Metric(
-        "latency_per_token_s", "sum of latency_s over requests / sum of output tokens (the headline)",
+        "latency_per_token_s", "sum of latency_s / sum of output tokens, both over answered requests (the headline)",
         lambda run: ratio(float(run.answered["latency_s"].to_numpy().sum()), run.answered_tokens),
     ),
     Metric(
-        "latency_per_token_p50_s", "median over requests of latency_s / output tokens",
+        "latency_per_token_p50_s", "median over answered requests of latency_s / output tokens",
         lambda run: run.per_token_quantile_s(0.5),
     ),
     Metric(
-        "latency_per_token_p90_s", "90th percentile over requests of latency_s / output tokens",
+        "latency_per_token_p90_s", "90th percentile over answered requests of latency_s / output tokens",
         lambda run: run.per_token_quantile_s(0.9),
     ),
     Metric(
-        "latency_per_token_p99_s", "99th percentile over requests of latency_s / output tokens",
+        "latency_per_token_p99_s", "99th percentile over answered requests of latency_s / output tokens",
         lambda run: run.per_token_quantile_s(0.99),
     ),
     Metric(
-        "tokens_per_s", "output tokens of answered requests, summed / time from first arrival to last answer",
-        lambda run: ratio(run.answered_tokens, run.span_s()),
+        "tokens_per_s",
+        "output tokens that reached their device, those of requests never answered included / time from first arrival "
+        "to the end of the last request (of the run, where one is in flight)",
+        lambda run: ratio(run.tokens, run.span_s()),
     ),
     Metric(
         "payload_bits_per_token",

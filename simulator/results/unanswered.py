@@ -18,8 +18,8 @@ ANSWERED = "answered"
 
 
 def of_answered(metric: str) -> bool:
-    """Whether a metric is one of time, which only answered requests have."""
-    return (metric in METRICS or metric in BREAKDOWN) and unit(metric) in ("s", "1/s") and metric != "cloud_s_per_token"
+    """Whether a metric is one of time, which only answered requests have: service and throughput are of all."""
+    return (metric in METRICS or metric in BREAKDOWN) and unit(metric) == "s" and metric != "cloud_s_per_token"
 
 
 def share(row: pd.Series[float]) -> float:

@@ -1,13 +1,16 @@
 """The largest whole number at which something still holds: how many devices a cell bears.
 
-`largest` doubles until the predicate fails, then halves the gap. It takes the predicate to be monotone (once it fails
-it fails for all larger numbers), which a simulated one is up to chance: what was tried comes back beside the answer.
+`largest` strides away from where it starts until it has a number that holds and one that fails, then halves the gap. It
+takes the predicate to be monotone (once it fails it fails for all larger numbers), which a simulated one is up to
+chance: what was tried comes back beside the answer.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +19,11 @@ from simulator.sweeps.crews import Crew
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
+    from simulator.decoding.memory import Memory
 
 Holds = Callable[[int], bool]
+ANSWERED = "answered"
+"""The limit that every objective has: each request is answered."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +41,34 @@ class Found:
         return any(not held for _, held in self.tried)
 
 
-def largest(holds: Holds, low: int, high: int, within: float = 0.0) -> Found:
+def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int | None = None) -> Found:
     """The largest n in low..high with holds(n), each number tried once.
 
-    It ends when the least failing number is n + 1, or at most (1 + within) n. Raises ValueError unless 1 <= low <= high
-    and within >= 0.
+    The first is `start`, where the answer is expected (`low` where nothing is known); strides from there double. It
+    ends when the least failing number is n + 1, or at most (1 + within) n. Raises ValueError unless 1 <= low <= high,
+    low <= start <= high and within >= 0.
     """
-    if not 1 <= low <= high or not within >= 0:
-        raise ValueError(f"low = {low}, high = {high}, within = {within}: must be 1 <= low <= high, within >= 0")
+    first = low if start is None else start
+    if not 1 <= low <= first <= high or not within >= 0:
+        told = f"low = {low}, start = {first}, high = {high}, within = {within}"
+        raise ValueError(f"{told}: must be 1 <= low <= start <= high, within >= 0")
     tried: list[tuple[int, bool]] = []
+    good, bad = low - 1, high + 1
 
-    def ask(number: int) -> bool:
-        tried.append((number, holds(number)))
-        return tried[-1][1]
+    def ask(number: int) -> None:
+        nonlocal good, bad
+        tried.append((number, held := holds(number)))
+        good, bad = (number, bad) if held else (good, number)
 
-    good, bad, next_up = low - 1, high + 1, low
-    while next_up < bad:
-        if ask(next_up):
-            good, next_up = next_up, high if next_up < high < 2 * next_up else 2 * next_up
-        else:
-            bad = next_up
+    number, stride = first, 1 if start is None else max(1, int(within * first))
+    while good < number < bad:
+        ask(number)
+        if good >= low and bad <= high:
+            break
+        number = min(high, number + stride) if number == good else max(low, number - stride)
+        stride *= 2
     while bad - good > 1 and good and bad <= high and bad > (1 + within) * good:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if ask(middle) else (good, middle)
+        ask((good + bad) // 2)
     return Found(good, tuple(tried))
 
 
@@ -72,13 +83,16 @@ class Objective:
     field: str = "workload.devices"
     low: int = 1
     high: int = 4096
-    within: float = 0.05
+    within: float = 0.02
+
+    def broken(self, summaries: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
+        """The limits that the means over the seeds do not meet; a metric that is not a number meets none."""
+        means = {name: float(np.mean([summary[name] for summary in summaries])) for name in self.limits}
+        lacking = (ANSWERED,) if any(summary[ANSWERED] < 1 for summary in summaries) else ()
+        return (*lacking, *(name for name, limit in self.limits.items() if not means[name] <= limit))
 
     def met(self, summaries: Sequence[Mapping[str, float]]) -> bool:
-        """Whether the metrics of the seeds meet the limits; a metric that is not a number does not."""
-        means = {name: float(np.mean([summary[name] for summary in summaries])) for name in self.limits}
-        answered = all(summary["answered"] == 1 for summary in summaries)
-        return answered and all(means[name] <= limit for name, limit in self.limits.items())
+        return not self.broken(summaries)
 
     def at(self, cell: Cell, number: int) -> Cell:
         """The cell with that many."""
@@ -89,38 +103,114 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Capacity:
-    """What was found for one setting, and a row a cell tried. Where not even the lowest number holds, it is 0."""
+class Sought:
+    """What is asked of one place: that of several settings which bears most. A setting: cells that differ by their
+    seeds alone. `start`: about how many the first is expected to bear."""
 
-    found: Found
+    alternatives: Sequence[Sequence[Cell]]
+    start: int | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the best of the alternatives bears, 0 where not even the lowest number holds in any.
+
+    `alternative`: its place, the first of equals, within the tolerance. `first`: what the first alternative bears.
+    `bounded`: as of `Found`. `limits`: what the least number that failed breaks, () where none was seen to fail.
+    `alone`: the most that each seed by itself bears, of the numbers tried, low - 1 where none. `tried`: a row a cell
+    simulated on the way, of all alternatives.
+    """
+
+    value: int
+    bounded: bool
+    limits: tuple[str, ...]
+    alone: tuple[int, ...]
+    alternative: int
+    first: int
     tried: tuple[dict[str, object], ...]
 
 
-def capacities(
-    settings: Mapping[int, Sequence[Cell]], objective: Objective, crew: Crew
-) -> Iterator[tuple[int, Capacity]]:
-    """(key, capacity) of each setting as it is finished. A setting: cells that differ by their seeds alone."""
-    tasks = [(place, [cell.model_dump() for cell in cells], objective) for place, cells in settings.items()]
+def capacities(settings: Mapping[int, Sought], objective: Objective, crew: Crew) -> Iterator[tuple[int, Capacity]]:
+    """(key, capacity) of each place as it is finished."""
+    tasks = [
+        (place, [[cell.model_dump() for cell in cells] for cells in sought.alternatives], sought.start, objective)
+        for place, sought in settings.items()
+    ]
     yield from crew.unordered(_capacity, tasks)
 
 
-def _capacity(place: int, fields: list[dict[str, object]], objective: Objective) -> tuple[int, Capacity]:
-    """One setting, in a worker: what it decodes once serves every number of devices."""
-    from kinds.mistakes import users_mistakes_told
+def _capacity(
+    place: int, alternatives: list[list[dict[str, object]]], start: int | None, objective: Objective
+) -> tuple[int, Capacity]:
+    """One place, in a worker. An alternative that fails a little beyond what another bears is asked nothing more."""
     from simulator.cell.cell import Cell
-    from simulator.cell.dotted_names import flatten
+
+    rows: list[dict[str, object]] = []
+    best: tuple[int, _Setting, Found] | None = None
+    first = 0
+    for number, fields in enumerate(alternatives):
+        cells = [Cell.from_fields(each) for each in fields]
+        setting = _Setting(cells, objective, _memory(tuple(cell.decoding_id for cell in cells)), rows)
+        begin = start
+        if best is not None:
+            borne = best[2].value
+            begin = max(borne + 1, math.ceil((1 + objective.within) * borne))
+            if begin > objective.high:
+                break
+            if not setting.holds(begin):
+                continue
+        found = largest(setting.holds, objective.low, objective.high, objective.within, begin)
+        first = found.value if best is None else first
+        best = number, setting, found
+    assert best is not None, "a place without a setting"
+    number, setting, found = best
+    limits = setting.broken_first()
+    return place, Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows))
+
+
+@lru_cache(maxsize=8)
+def _memory(decodings: tuple[str, ...]) -> Memory:
+    """What was decoded once in this process serves every number of devices, and places that share their tokens."""
     from simulator.decoding.memory import Memory
-    from simulator.run import simulate
 
-    cells, memory, rows = [Cell.from_fields(each) for each in fields], Memory(), list[dict[str, object]]()
+    return Memory()
 
-    def holds(number: int) -> bool:
-        summaries = []
-        for cell in (objective.at(cell, number) for cell in cells):
-            with users_mistakes_told(cell.imports):
-                summaries.append(simulate(cell, memory=memory).summary)
-            rows.append({"cell": cell.id, **flatten(cell), **summaries[-1]})
-        return objective.met(summaries)
 
-    found = largest(holds, objective.low, objective.high, objective.within)
-    return place, Capacity(found, tuple(rows))
+class _Setting:
+    """What one setting gave at each number asked of it, each simulated once; its cells go to `rows`."""
+
+    def __init__(
+        self, cells: Sequence[Cell], objective: Objective, memory: Memory, rows: list[dict[str, object]]
+    ) -> None:
+        self._cells, self._objective, self._memory, self._rows = cells, objective, memory, rows
+        self._summaries: dict[int, list[dict[str, float]]] = {}
+
+    def holds(self, number: int) -> bool:
+        if number not in self._summaries:
+            self._summaries[number] = [self._simulated(self._objective.at(cell, number)) for cell in self._cells]
+        return self._objective.met(self._summaries[number])
+
+    def broken_first(self) -> tuple[str, ...]:
+        """By the least number that failed."""
+        failed = [number for number in self._summaries if not self.holds(number)]
+        return self._objective.broken(self._summaries[min(failed)]) if failed else ()
+
+    def alone(self) -> tuple[int, ...]:
+        """Of each seed the largest number at which it meets the objective by itself."""
+        return tuple(
+            max(
+                (number for number, each in self._summaries.items() if self._objective.met([each[seed]])),
+                default=self._objective.low - 1,
+            )
+            for seed in range(len(self._cells))
+        )
+
+    def _simulated(self, cell: Cell) -> dict[str, float]:
+        from kinds.mistakes import users_mistakes_told
+        from simulator.cell.dotted_names import flatten
+        from simulator.run import simulate
+
+        with users_mistakes_told(cell.imports):
+            summary = simulate(cell, memory=self._memory).summary
+        self._rows.append({"cell": cell.id, **flatten(cell), **summary})
+        return summary

@@ -36,7 +36,8 @@ def _summary(
             metrics["latency_per_token_p99_s"] = 2 * metrics["latency_per_token_s"]
             spread = {name + CI_SUFFIX: 0.1 * value for name, value in metrics.items()}
             rows.append({"scheme.kind": kind, "curve": kind, axis: rate, "n": 3, **metrics, **spread,
-                         "capacity": 10 + len(rows), "bounded": bits < 500})  # fmt: skip
+                         "capacity": 10 + len(rows), "bounded": bits < 500, "objective": "ttft_s <= 1 s",
+                         "first_limit": "" if bits == 500 else "ttft_s" if bits else "tpot_p95_s"})  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -229,6 +229,24 @@ def test_capacity_is_drawn_as_found_with_open_markers_where_more_were_not_tried(
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
 
 
+def test_capacity_has_rings_where_another_limit_is_met_first_than_at_most_points(summary: Make) -> None:
+    table = summary()
+    figure = drawn("capacity", table)
+    (ax,) = figure.axes
+    rings = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    rows = table[table["scheme.kind"] == "cloud_only"]
+    assert [list(line.get_ydata()) for line in rings] == [list(rows["capacity"])]
+    text = "\n".join(told(figure))
+    assert (
+        "Objective: ttft_s <= 1 s." in text
+        and "first with more devices is ttft; at ringed points it is tpot p95." in text
+    )
+    assert "intervals" not in text  # of what was searched there are none
+    alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
+    assert not [line for line in alike.axes[0].lines if line.get_markerfacecolor() == "none"]
+    assert "ringed" not in "\n".join(told(alike))
+
+
 GENERAL = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resampling")
 """Figures of any simulation with a swept number; the others need what their own tests give them."""
 

@@ -119,7 +119,8 @@ def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary
     (ax,) = figure.axes
     (hollow,) = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert list(hollow.get_xdata()) == [1e3] and list(hollow.get_ydata()) == [pytest.approx(0.530001)]
-    assert legend_of(figure)[-1] == "not all answered" and "left out" in told(figure)
+    assert legend_of(figure)[-1] == "not all answered" and "Times are of the answered requests alone" in told(figure)
+    assert "of the answered requests" not in told(drawn("bits", table))  # bits and tokens are of all
 
 
 def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Make) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from scenarios.command.choosing import FIRST_SEED, Choosing, beside, choices_table, summarised, to_show
+from scenarios.command.choosing import FIRST_SEED, Choosing, beside, changed, choices_table, summarised, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.scenario import Best
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.intervals import with_curves
+from simulator.sweeps.search import Capacity
 
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
@@ -95,3 +98,35 @@ def test_seeds_are_added_to_every_setting_until_the_widest_interval_is_narrow_en
     assert "reached with" in precision.told(found) and "not reached" in Precision(cells, precision.metric, 1e-9).told(
         found
     )
+
+
+def borne(alternative: int, value: int) -> Capacity:
+    return Capacity(value, True, ("ttft_s",), (value,), alternative, 1, ())
+
+
+def test_a_search_is_among_all_trials_of_a_setting_with_the_grids_own_values_first() -> None:
+    choosing = Choosing(grid(), Best({"scheme.max_drafts": [1, 4, 8], "cloud.token_budget": [256, 512]}, seeds=2))
+    sought = choosing.sought()
+    assert [len(place.alternatives) for place in sought] == [2, 2, 6, 6, 6, 6]
+    assert {cell.seed for place in sought for cells in place.alternatives for cell in cells} == {
+        FIRST_SEED, FIRST_SEED + 1,
+    }  # fmt: skip
+    own = Choosing(grid(), Best({"scheme.max_drafts": [1, 4, 8]}, seeds=1)).sought()
+    assert [place.alternatives[0][0].scheme.drafts for place in own] == [4] * 4
+
+
+def test_what_bears_most_is_chosen_and_both_it_and_the_grids_own_are_shown_where_a_search_put_them() -> None:
+    choosing = Choosing(grid(), Best({"scheme.max_drafts": [1, 4, 8]}, seeds=1))
+    chosen = choosing.chosen([borne(1, 30), borne(0, 20), borne(2, 10), borne(0, 5)])
+    assert [(dict(each.values), best and best.value) for each, best in chosen] == [
+        ({}, None), ({}, None),  # cloud_only has no drafts to choose
+        ({"scheme.max_drafts": 1}, 30), ({"scheme.max_drafts": 4}, 20),
+        ({"scheme.max_drafts": 8}, 10), ({"scheme.max_drafts": 4}, 5),
+    ]  # fmt: skip
+    choices = [each for each, _ in chosen]
+    cells = to_show(choices)
+    found = {cell.id: changed(cell, {"workload.devices": 7}) for cell in cells}
+    placed = [replace(each, searched=found) for each in choices]
+    shown = beside(table(list(found.values())), placed, lambda part: with_curves(part, AXIS))
+    assert set(shown["workload.devices"]) == {7} and len(shown) == 12 + 8
+    assert set(shown.loc[shown["setting"] == "fixed", "curve"]) == {"dense L=4", "k_sqs L=4"}

@@ -97,11 +97,13 @@ def test_a_closed_loop_that_keeps_a_station_busy_is_busy_and_not_overloaded() ->
 
 
 def test_table_and_line_name_the_same_station() -> None:
-    table = stations(summary(2)).assign(overloaded=1.0, capacity=5, bounded=True)
+    table = stations(summary(2)).assign(overloaded=1.0, **searched(5, True, "ttft_s"))
     named = [fullest(row) for _, row in table.iterrows()]
     assert named == ["cloud", "uplink", "uplink", "uplink"]
     body = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1})).splitlines()[-2:]
-    assert [line.split()[-3::2] for line in body] == [[named[0], named[2]], [named[1], named[3]]]
+    assert [line.split()[2:] for line in body] == [
+        ["ttft_s,", named[0], "ttft_s,", named[2]], ["ttft_s,", named[1], "ttft_s,", named[3]],
+    ]  # fmt: skip
     (told,) = [line for line in overloads(table, AXIS) if "scheme_0" in line]
     assert f"at 1 kbit/s ({named[0]})" in told
 
@@ -123,17 +125,29 @@ def test_where_a_lossy_scheme_is_there_the_table_of_costs_marks_it_and_says_how_
     assert "TV output" not in costs(table.assign(lossy=False, tv_output=0.0))
 
 
-def test_what_a_cell_bears_is_told_with_the_station_that_limits_it() -> None:
-    table = summary(2).assign(capacity=[7, 1200, 0, 64], bounded=[True, True, True, False], uplink_queue=3.0)
+def searched(capacity: object, bounded: object, limit: object) -> dict[str, object]:
+    """Columns of a search, in which every seed bears what their mean does."""
+    alone = {"capacity_least": capacity, "capacity_most": capacity}
+    return {"capacity": capacity, "bounded": bounded, "first_limit": limit, **alone}
+
+
+def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station_where_most_are() -> None:
+    limits = ["tpot_p95_s", "ttft_s", "tpot_p95_s and ttft_s", ""]
+    table = summary(2).assign(**searched([7, 1200, 0, 64], [True, True, True, False], limits), uplink_queue=3.0)
     table = table.assign(uplink_busy=0.5, cloud_busy=0.5, downlink_busy=0.5)
     table = table.assign(cloud_queue=[0.1, 4.0, 0.1, 0.0], downlink_queue=0.0)
     table.loc[3, "uplink_queue"] = 0.0
     table = table.assign(answered=1.0, ttft_s=0.5, tpot_p95_s=[0.1, 0.1, 0.13, 0.1])
     text = bearing(table, AXIS, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}, high=64))
-    assert "tpot_p95_s <= 100 ms and ttft_s <= 1 s, to 5%" in text
-    _, body, why = text.split("\n\n")
-    rows = [line.split() for line in body.splitlines()[-2:]]
-    assert rows == [["1", "kbit/s", "7", "uplink", "0"], ["1", "Mbit/s", "1,200", "cloud", "64+"]]
+    assert "tpot_p95_s <= 100 ms and ttft_s <= 1 s, to 2%" in text
+    _, body, heading, first, why = text.split("\n\n")
+    rows = [line.split()[2:] for line in body.splitlines()[-2:]]
+    assert rows == [["7", "(7-7)", "0", "(0-0)"], ["1,200", "(1,200-1,200)", "64+", "(64-64)"]]
+    assert heading.startswith("what fails first with more of them")
+    told = [line.split("/s ")[1].split("  ") for line in first.splitlines()[-2:]]
+    assert [[each.strip() for each in row if each.strip()] for row in told] == [
+        ["tpot_p95_s, uplink", "tpot_p95_s and ttft_s"], ["ttft_s, cloud", "-"],
+    ]  # fmt: skip
     assert " ".join(why.split()) == (
         "scheme_1 k=16 bears none: with 1 device at uplink rate 1 kbit/s tpot_p95_s is 130 ms, 30% above the limit of "
         "100 ms + the search ended at its upper bound of 64 devices, where the objective still holds: scheme_1 k=16 at "

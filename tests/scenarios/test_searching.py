@@ -14,11 +14,14 @@ import scenarios.command.searching
 import simulator.sweeps.sweep
 from simulator.sweeps.crews import Arguments, R
 
+CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
+"""A scheme that has nothing to choose for itself."""
+
 
 def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
+    options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--quiet")
     status, out, err = typed(*command, "--out=found")
     assert status == 0, err
@@ -43,7 +46,7 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
 def test_an_interrupted_search_goes_on_where_it_was(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = (*small, "--set=scheme=cloud_only", "--set=cloud.batching=none", "--set=objective.ttft_s=100")
+    options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
     whole = typed(*command, "--out=whole", "--quiet")[1]
     search, asked = scenarios.command.searching.capacities, []
@@ -82,9 +85,59 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
 
     for module in (scenarios.command.running, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "crew_of", There)
-    options = (*small, "--set=scheme=cloud_only", "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
+    options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
     assert (status, asked) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "_group")]), err
     told = " ".join(out.split())
     assert "cloud_only bears none: with 1 device tpot_p95_s is " in told
     assert " times the limit of 1 µs" in told
+
+
+TUNED = (
+    "run", "capacity", "--quick", "--grid=scheme=[cloud_only, {kind: k_sqs}]", "--set=cloud.token_budget=512",
+    "--set=cloud.batching=none", "--set=objective.ttft_s=100", "--grid=uplink.rate.bps=1e6,inf", "--seeds=1",
+)  # fmt: skip
+
+
+def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_are_searched(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path
+) -> None:
+    status, out, err = typed(*TUNED, *small, "--quiet", "--out=found")
+    assert status == 0, err
+    trials, tried = (pd.read_csv(tmp_path / "found" / part / "tried.csv") for part in ("tuning", ""))
+    assert trials["cell"].is_unique and tried["cell"].is_unique and set(trials["seed"]).isdisjoint(tried["seed"])
+    assert set(trials["scheme.kind"]) == {"k_sqs"} and set(trials["scheme.max_drafts"]) == {1, 4}
+    capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
+    best = capacity[(capacity["setting"] == "best") & (capacity["scheme.kind"] == "k_sqs")]
+    for rate, rows in trials.groupby("uplink.rate.bps"):
+        held = rows[rows["tpot_p95_s"] <= 0.1].groupby("scheme.max_drafts")["workload.devices"].max()
+        (chosen,) = best.loc[best["uplink.rate.bps"] == rate, "scheme.max_drafts"]
+        assert held[chosen] == held.max()
+    for line in (
+        "Chosen by most devices on 1 other seed: L in [1, 4]",
+        "As the grid gives them, L=8",
+        "; all at L=8: ",
+    ):
+        assert line in " ".join(out.split())
+    assert set(capacity["first_limit"]) == {"tpot_p95_s"}
+
+
+def test_an_interrupted_search_keeps_what_schemes_chose(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = typed(*TUNED, *small, "--out=whole", "--quiet")[1]
+    search, asked = scenarios.command.searching.capacities, []
+
+    def interrupted(places: Mapping[int, object], *others: object) -> Iterator[object]:
+        asked.append(len(places))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        yield from search(places, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
+    assert typed(*TUNED, *small, "--out=found", "--quiet")[0] == 130
+    status, out, _ = typed(*TUNED, *small, "--out=found", "--quiet")
+    assert (status, out.replace("found/", "whole/")) == (0, whole)
+    assert asked[0] == 2 and asked[2] == 0  # the trials are not made again
+    status, out, err = typed(*TUNED, *small, "--out=found", "--quiet", "--set=objective.tpot_p95_s=0.2")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err

@@ -11,7 +11,6 @@ from simulator.results.answers import (
     in_a_range,
     instead,
     lowest_where,
-    most_borne,
     percent_along,
     ranges,
     times,
@@ -90,15 +89,3 @@ def test_a_kind_is_below_another_only_where_the_seeds_can_tell() -> None:
     assert below_where(cells, AXIS, "a", "b", METRIC) == "at 1 kbit/s"
     assert below_where(cells, AXIS, "b", "a", METRIC) == "at 100 kbit/s"
     assert below_where(sweep({"a": (1.0,) * 3, "b": (1.0,) * 3}), AXIS, "a", "b", METRIC).startswith("nowhere")
-
-
-def test_the_most_devices_are_those_of_a_lossless_scheme() -> None:
-    borne = {"a": (0, 4, 16), "b": (0, 8, 16), "edge_only": (999,) * 3}
-    rows = [
-        {"curve": curve, AXIS: rate, "capacity": devices, "bounded": devices < 16, "lossy": curve == "edge_only"}
-        for curve, found in borne.items()
-        for rate, devices in zip(RATES, found, strict=True)
-    ]
-    assert most_borne(pd.DataFrame(rows), AXIS) == (
-        "most devices: none at 1 kbit/s, b at 10 kbit/s (8 devices), a and b at 100 kbit/s (16+ devices)"
-    )

@@ -7,7 +7,7 @@ import itertools
 import pandas as pd
 import pytest
 
-from simulator.results.best_settings import best_settings, one_for_all
+from simulator.results.best_settings import best_settings, one_for_all, one_setting
 
 FACTORS, PLACES = ("scheme.k", "scheme.resolution"), ("uplink.rate.bps",)
 SECONDS = {1e3: {(2, 10): 1.0, (2, 100): 2.0, (8, 10): 1.5, (8, 100): 3.0},
@@ -51,3 +51,12 @@ def test_one_setting_for_all_has_the_least_summed_excess_over_the_bests() -> Non
     assert found.setting == (8, 10)  # 0.5 + 1, against 0 + 3, 1 + 2 and 2 + 0
     assert found.excess[(1e3,)].mean == pytest.approx(0.5) and found.excess[(1e6,)].mean == pytest.approx(1.0)
     assert found.excess[(1e3,)].same
+
+
+def test_a_fixed_setting_goes_by_the_name_of_the_best_one_less_what_was_not_chosen() -> None:
+    best = pd.DataFrame({"curve": ["k_sqs", "k_sqs loss=burst", "cloud_only", "k_sqs"]})
+    fixed = pd.DataFrame(
+        {"curve": ["k_sqs loss=burst L=4 budget=512", "k_sqs L=4 budget=512", "cloud_only budget=512"]}
+    )
+    alike, given = one_setting(fixed, best)
+    assert list(alike["curve"]) == ["k_sqs loss=burst", "k_sqs", "cloud_only"] and given == "L=4 budget=512"
