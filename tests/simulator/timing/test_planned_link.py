@@ -36,7 +36,10 @@ RATES: list[dict[str, Any]] = [
     {"kind": "scheduled_outages", "outages_s": ((0.71, 1.9), (3.03, 3.57)), "rate": {"kind": "constant", "bps": 900.0}},
     {"kind": "mahimahi"},
 ]
-ARQS: list[dict[str, Any]] = [{"kind": "stop_and_wait"}, *({"kind": "selective_repeat", "window": n} for n in (2, 3, 16))]
+ARQS: list[dict[str, Any]] = [
+    {"kind": "stop_and_wait"},
+    *({"kind": "selective_repeat", "window": n} for n in (2, 3, 16)),
+]
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,11 @@ class Ears(Observer):
 
 
 def test_an_observer_hears_the_same_packets_of_both() -> None:
-    made = cell(scheme="k_sqs", uplink={"mtu_bits": 600, "sharing": "fifo"}, workload={"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8})
+    made = cell(
+        scheme="k_sqs",
+        uplink={"mtu_bits": 600, "sharing": "fifo"},
+        workload={"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8},
+    )
     planned, followed = Ears(), Ears()
     simulate(made, planned, memory=MEMORY)
     with pytest.MonkeyPatch.context() as patch:
