@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, inf
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -76,6 +77,29 @@ class LinkConfig(Part):
         if self.sharing.fluid and not self.rate.time_alone:
             raise ValueError("sharing all at once needs a rate that depends on time alone")
         return self
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> Self:
+        for name, loss in (("loss", self.loss), ("arq.ack_loss", self.arq.ack_loss)):
+            if loss.by_airtime and self.sharing.fluid:
+                raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
+            try:
+                loss.require_fit(self.rate, self.mtu_bits or self.header_bits)
+            except ValueError as error:
+                raise ValueError(f"{name}.{error}") from None
+        return self
+
+    def pipe_packets(self, reverse_delay_s: float) -> int | None:
+        """How many of its smallest packets, bare headers, the link carries in the longest time that an acknowledgement
+        may take: one round trip and the timer; None where the rate has no known bound.
+
+        `reverse_delay_s`: how long an acknowledgement travels back.
+        """
+        fastest_bps = self.rate.fastest_bps
+        if fastest_bps is None:
+            return None
+        pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
+        return ceil(pipe_bits / max(1, self.header_bits)) if pipe_bits < inf else None
 
     @property
     def room_bits(self) -> int | None:

@@ -45,17 +45,20 @@ class Lanes:
         """The port of a device that has none yet."""
         key = device if self._config.sharing.lane_per_device else _SHARED
         lane = self._lanes.get(key) or self._open(key)
-        port = self.ports[device] = Port(self._config.arq.sender(), lane, self._reverse_delay_s(device))
+        back_s = self._reverse_delay_s(device)
+        pipe_packets = self._config.pipe_packets(back_s)
+        port = self.ports[device] = Port(self._config.arq.sender(pipe_packets), lane, back_s)
         return port
 
     def _open(self, key: int) -> Lane:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
+        curve = config.rate.curve(rate)
         lane = self._lanes[key] = Lane(
-            server=config.sharing.transmitter(config.rate.curve(rate), self._env.now),
-            loss=config.loss.process(loss),
+            server=config.sharing.transmitter(curve, self._env.now),
+            loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
-            ack_loss=config.arq.ack_loss.process(ack),
+            ack_loss=config.arq.ack_loss.over(curve, ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
         )
