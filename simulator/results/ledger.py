@@ -3,12 +3,17 @@
 Which round? The oldest of those whose reply is not on its way yet: that one is what the answer waits for. Where a cloud
 streams tokens, the reply of token 1 may travel while token 2 is decoded, and the time is decoding time. Only when every
 unresolved round has its reply on the way is the time the oldest reply's.
+
+Who knows what a round will do next says so at once, with the time: such marks wait, and time is charged when a round is
+closed. What is said of a round replaces what was said of it for later.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import insort_right
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import ClassVar, Final
 
 from simulator.results.columns import BREAKDOWN, Row
@@ -24,6 +29,11 @@ class SpentTime(Row):
     places: ClassVar[Mapping[str, int]] = _PLACES
 
 
+_Mark = tuple[float, int, str, bool]
+"""From this time on this round, or (True) its reply, is in this state."""
+_time: Final = itemgetter(0)
+
+
 class Ledger:
     """Charges the time of one request to the columns of `results.BREAKDOWN`, without gap or overlap."""
 
@@ -31,8 +41,11 @@ class Ledger:
         self._spent_s = array("d", bytes(8 * len(BREAKDOWN)))
         self._clock = clock
         self._since_s = clock.now
+        """Up to when time is charged."""
         self._current: str | None = None
-        """The state that time is charged to from `_since_s` on."""
+        """The state that time is charged to from then on, until the first mark."""
+        self._marks: list[_Mark] = []
+        """In order of time; those of the future among them."""
         self._states: dict[int, str] = {}
         self._replies: dict[int, str] = {}
         self._prompt_pending = False
@@ -41,60 +54,88 @@ class Ledger:
     @property
     def spent(self) -> SpentTime:
         """The time charged to each state so far."""
+        if not self._ended:
+            self._settle()
         return SpentTime(self._spent_s)
 
-    def enter(self, round_number: int, state: str) -> None:
-        """The round is in this state, a column of BREAKDOWN, from now on."""
-        if not self._ended:
-            self._charge()
-            states = self._states
-            states[round_number] = state
-            self._current = state if len(states) == 1 else states[min(states)]
+    def enter(self, round_number: int, state: str, from_s: float | None = None) -> None:
+        """The round is in this state, a column of BREAKDOWN, from that time on; by default, now."""
+        self._mark((self._clock.now if from_s is None else from_s, round_number, state, False))
 
-    def reply(self, round_number: int, state: str) -> None:
-        """The round's reply is under way, in this state."""
-        if not self._ended:
-            self._charge()
-            self._states.pop(round_number, None)
-            self._replies[round_number] = state
-            self._find_current()
+    def reply(self, round_number: int, state: str, from_s: float | None = None) -> None:
+        """The round's reply is under way, in this state, from that time on; by default, from now."""
+        self._mark((self._clock.now if from_s is None else from_s, round_number, state, True))
 
     def close(self, round_number: int) -> None:
-        """The round is resolved."""
+        """The round is resolved now."""
         if not self._ended:
-            self._charge()
+            self._settle()
             self._states.pop(round_number, None)
             self._replies.pop(round_number, None)
             self._find_current()
 
     def end(self) -> None:
-        """The request has ended; what happens to its rounds now is not its time."""
-        self._charge()
+        """The request has ended; what happens to its rounds now, or was to happen, is not its time."""
+        self._settle()
         self._states.clear()
         self._replies.clear()
+        self._marks.clear()
         self._ended = True
 
     def prompt_sent(self) -> None:
         """From now on a payload that queues for the uplink waits behind the prompt, until `prompt_arrived`."""
+        self._settle()
         self._prompt_pending = True
 
     def prompt_arrived(self) -> None:
         """The prompt is in the cloud."""
         if not self._ended:
-            self._charge()
+            self._settle()
         self._prompt_pending = False
+
+    def _mark(self, mark: _Mark) -> None:
+        if self._ended:
+            return
+        marks = self._marks
+        if not marks or mark[0] >= marks[-1][0]:
+            marks.append(mark)
+            return
+        from_s, number, _, _ = mark
+        self._marks = marks = [old for old in marks if old[1] != number or old[0] <= from_s]
+        insort_right(marks, mark, key=_time)
+
+    def _settle(self) -> None:
+        """Charges the time up to now."""
+        now_s, marks, states, replies = self._clock.now, self._marks, self._states, self._replies
+        past = 0
+        for from_s, number, state, reply in marks:
+            if from_s > now_s:
+                break
+            past += 1
+            if from_s > self._since_s:
+                self._charge(from_s)
+            if not reply:
+                states[number] = state
+            else:
+                states.pop(number, None)
+                replies[number] = state
+            if len(states) + len(replies) == 1:
+                self._current = state
+            else:
+                self._find_current()
+        if past:
+            del marks[:past]
+        if now_s > self._since_s:
+            self._charge(now_s)
 
     def _find_current(self) -> None:
         states = self._states or self._replies
         self._current = states[min(states)] if states else None
 
-    def _charge(self) -> None:
-        now_s = self._clock.now
-        elapsed_s = now_s - self._since_s
-        if elapsed_s:
-            state = self._current
-            assert state is not None, f"I11: from {self._since_s} to {now_s} s the request is in no state"
-            if self._prompt_pending and state == "uplink_queue_s":
-                state = "prompt_uplink_s"
-            self._spent_s[_PLACES[state]] += elapsed_s
-            self._since_s = now_s
+    def _charge(self, until_s: float) -> None:
+        state = self._current
+        assert state is not None, f"I11: from {self._since_s} to {until_s} s the request is in no state"
+        if self._prompt_pending and state == "uplink_queue_s":
+            state = "prompt_uplink_s"
+        self._spent_s[_PLACES[state]] += until_s - self._since_s
+        self._since_s = until_s

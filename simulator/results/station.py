@@ -2,12 +2,16 @@
 
 A station keeps two independent accounts of the same thing. `area` integrates the number present over time, event by
 event; `sojourn_s` adds up how long each customer stayed. Little's law in its exact form says that they agree (I4).
+A visit whose times are all known may be booked at once instead; it takes part in both from its two ends on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+_KEPT: Final = 8
+"""Booked visits that may be over before they are added up."""
 
 
 class Clock(Protocol):
@@ -26,6 +30,10 @@ class Customer:
     gone: bool = False
 
 
+Visit = tuple[float, float, float]
+"""(arrived_s, began_s, left_s) of one visit to one station whose times are known beforehand."""
+
+
 @dataclass(slots=True)
 class Station:
     """Counts visits to one queue with `servers` places of service. Never decides anything."""
@@ -33,9 +41,9 @@ class Station:
     clock: Clock
     name: str
     servers: int = 1
-    arrived: int = 0
-    left: int = 0
-    served: int = 0
+    _arrived: int = 0
+    _left: int = 0
+    _served: int = 0
     _sojourn_s: float = 0.0
     _origin_s: float = 0.0
     """When the station was last empty."""
@@ -45,13 +53,21 @@ class Station:
     _busy_area: float = 0.0
     _in_service: int = 0
     _last_s: float = 0.0
+    _booked: list[Visit] = field(default_factory=list)
+    """Not added up yet."""
+    _tally_at: int = _KEPT
+    """How many of them make it time to do so."""
+    _tallied: int = 0
+    _given_up: int = 0
+    _stayed_s: float = 0.0
+    _waited_s: float = 0.0
 
     def arrive(self, serving: bool = False) -> Customer:
         """A customer joins the queue now, and where a place is known to be free, its service starts at once."""
         now_s = self._advance()
-        if self.arrived == self.left:
+        if self._arrived == self._left:
             self._origin_s, self._since_origin_s = now_s, 0.0
-        self.arrived += 1
+        self._arrived += 1
         self._since_origin_s += now_s - self._origin_s
         if not serving:
             return Customer(now_s)
@@ -74,37 +90,94 @@ class Station:
         now_s, arrived_s = self._advance(), customer.arrived_s
         assert not customer.gone, f"I4: a customer leaves {self.name} twice"
         customer.gone = True
-        self.left += 1
+        self._left += 1
         self._sojourn_s += now_s - arrived_s
         self._since_origin_s -= arrived_s - self._origin_s
         if customer.began_s is not None:
             self._in_service -= 1
-            self.served += 1
+            self._served += 1
+
+    def book(self, visit: Visit) -> None:
+        """A customer joins the queue now, and it is known when its service begins and when it leaves."""
+        self._booked.append(visit)
+        if len(self._booked) >= self._tally_at:
+            self._tally()
+
+    def rebook(self, visit: Visit, instead: Visit) -> None:
+        """That visit, not over yet, takes another course from now on."""
+        self._booked.remove(visit)
+        self._booked.append(instead)
+
+    def cancel(self, visit: Visit) -> None:
+        """That visit ends now, before its service has begun."""
+        self._booked.remove(visit)
+        stayed_s = self.clock.now - visit[0]
+        self._stayed_s += stayed_s
+        self._waited_s += stayed_s
+        self._tallied += 1
+        self._given_up += 1
+
+    @property
+    def arrived(self) -> int:
+        """Customers that have come."""
+        return self._arrived + self._tallied + len(self._booked)
 
     @property
     def present(self) -> int:
         """Customers here now, waiting or in service."""
-        return self.arrived - self.left
+        now_s = self.clock.now
+        return self._arrived - self._left + sum(left_s > now_s for _, _, left_s in self._booked)
+
+    @property
+    def left(self) -> int:
+        """Customers that have gone."""
+        return self.arrived - self.present
+
+    @property
+    def served(self) -> int:
+        """Customers that have gone after their service had begun."""
+        return self._served + self.left - self._left - self._given_up
 
     @property
     def sojourn_s(self) -> float:
         """Total time spent here by all customers so far, those still here included."""
-        return self._sojourn_s + self.present * (self.clock.now - self._origin_s) - self._since_origin_s
+        now_s = self.clock.now
+        seen_s = self._sojourn_s + (self._arrived - self._left) * (now_s - self._origin_s) - self._since_origin_s
+        return seen_s + self._stayed_s + sum(min(now_s, left_s) - arrived_s for arrived_s, _, left_s in self._booked)
 
     @property
     def area(self) -> float:
         """Integral of the number present over time, so far."""
-        self._advance()
-        return self._area
+        now_s = self._advance()
+        here_s = [min(now_s, left_s) - arrived_s for arrived_s, _, left_s in self._booked]
+        return self._area + self._stayed_s + sum(here_s)
 
     def busy_fraction(self, horizon_s: float) -> float:
         """Mean share of the servers in service over `horizon_s`; 0 for an empty horizon."""
-        self._advance()
-        return self._busy_area / (self.servers * horizon_s) if horizon_s > 0 else 0.0
+        now_s = self._advance()
+        served_s = [max(0.0, min(now_s, left_s) - began_s) for _, began_s, left_s in self._booked]
+        busy_s = self._busy_area + self._stayed_s - self._waited_s + sum(served_s)
+        return busy_s / (self.servers * horizon_s) if horizon_s > 0 else 0.0
 
     def mean_present(self, horizon_s: float) -> float:
         """Mean number present over `horizon_s`; 0 for an empty horizon."""
         return self.area / horizon_s if horizon_s > 0 else 0.0
+
+    def _tally(self) -> None:
+        """Adds up the booked visits that are over."""
+        now_s = self.clock.now
+        open_: list[Visit] = []
+        for visit in self._booked:
+            arrived_s, began_s, left_s = visit
+            if left_s > now_s:
+                open_.append(visit)
+                continue
+            assert arrived_s <= began_s <= left_s, f"I2: a visit to {self.name} runs back: {visit}"
+            self._tallied += 1
+            self._stayed_s += left_s - arrived_s
+            self._waited_s += began_s - arrived_s
+        self._booked = open_
+        self._tally_at = _KEPT + 2 * len(open_)
 
     def _advance(self) -> float:
         """Brings both areas up to now, and answers it."""
@@ -112,7 +185,7 @@ class Station:
         elapsed_s = now_s - self._last_s
         if elapsed_s:
             assert elapsed_s > 0, f"I2: the clock of station {self.name} ran back by {-elapsed_s} s"
-            self._area += elapsed_s * (self.arrived - self.left)
+            self._area += elapsed_s * (self._arrived - self._left)
             busy = self._in_service
             self._busy_area += elapsed_s * (busy if busy < self.servers else self.servers)
             self._last_s = now_s

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import simpy
 
 from simulator.results.requests import Request
-from simulator.results.station import Customer, Station
+from simulator.results.station import Station, Visit
 
 T = TypeVar("T")
 Process = Generator[simpy.Event, Any, T]
@@ -56,7 +56,7 @@ class Device:
         self._on_end = on_end
         self._queue: list[Request] = []
         self._current: Request | None = None
-        self._working: Customer | None = None
+        self._working: Visit | None = None
         self._wake = env.event()
         self._process = env.process(self._run())
 
@@ -87,15 +87,17 @@ class Device:
         """The device is there again."""
         self.away = False
 
-    def begin_work(self) -> None:
-        """The processor is taken from now on."""
-        self._working = self.station.arrive(serving=True)
+    def work(self, until_s: float) -> None:
+        """The processor is taken from now on until then."""
+        now_s = self._env.now
+        self._working = now_s, now_s, until_s
+        self.station.book(self._working)
 
     def end_work(self) -> None:
-        """The processor is free, if it was taken."""
-        if self._working is not None:
-            self.station.leave(self._working)
-            self._working = None
+        """The processor is free from now on, if it was taken."""
+        working, self._working = self._working, None
+        if working is not None and working[2] > self._env.now:
+            self.station.rebook(working, (*working[:2], self._env.now))
 
     def _run(self) -> Process[None]:
         state: EdgeState | None = None

@@ -12,7 +12,8 @@ from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 from simulator.timing.messages import Lane, Port
 
-_SHARED: Final = -1
+SHARED: Final = -1
+"""The key of the one lane of a link that all devices share."""
 
 
 class Lanes:
@@ -43,7 +44,7 @@ class Lanes:
 
     def open_port(self, device: int) -> Port:
         """The port of a device that has none yet."""
-        key = device if self._config.sharing.lane_per_device else _SHARED
+        key = device if self._config.sharing.lane_per_device else SHARED
         lane = self._lanes.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
         pipe_packets = self._config.pipe_packets(back_s)

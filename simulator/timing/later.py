@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, nextafter
 
 import simpy
 
@@ -11,3 +12,12 @@ def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], 
     """Calls `call` after that many simulated seconds, with the event that brought it there."""
     timeout = env.timeout(delay_s)
     timeout.callbacks.append(call)
+
+
+def delay_until(now_s: float, time_s: float) -> float:
+    """The delay that leads from now to that time, by as little rounding as delays allow; 0 where it is past."""
+    delay_s = time_s - now_s
+    if delay_s <= 0:
+        return 0.0
+    reached_s = now_s + delay_s
+    return delay_s if reached_s == time_s else nextafter(delay_s, inf if reached_s < time_s else 0.0)

@@ -20,7 +20,7 @@ from simulator.results.observer import Observer
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.lanes import Lanes
-from simulator.timing.later import later
+from simulator.timing.later import delay_until, later
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
@@ -55,7 +55,7 @@ class Link:
         self.delivered = 0
         self.lost = 0
         self.dropped = 0
-        self.bits_sent = 0
+        self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
         self._lanes = Lanes(env, config, uniforms, reverse_delay_s)
@@ -64,6 +64,11 @@ class Link:
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
         return self._travelling + self._lanes.present
+
+    @property
+    def bits_sent(self) -> int:
+        """Put on the air so far, headers and repeats included."""
+        return self._bits_sent
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
@@ -78,7 +83,7 @@ class Link:
         """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
         message.put_s = self.env.now
         if self.config.access_s > 0:
-            message.report(message, QUEUE)
+            message.does(QUEUE, self.env.now)
             later(self.env, self.config.access_s, partial(self._admit, message))
         else:
             self._admit(message)
@@ -96,7 +101,7 @@ class Link:
             if port.sender.offer(packet):
                 self._enqueue(packet)
         if packets[0].state is QUEUE and not self.config.access_s:
-            message.report(message, QUEUE)
+            message.does(QUEUE, self.env.now)
 
     def _open_port(self, device: int) -> Port:
         port = self._lanes.open_port(device)
@@ -114,7 +119,7 @@ class Link:
         packet.visit = self.station.arrive()
         now_s = self.env.now
         if packet.attempt:
-            packet.enter(QUEUE)
+            packet.enter(QUEUE, self.env.now)
         else:
             packet.joined_s = now_s
         lane.server.join(packet, now_s)
@@ -132,21 +137,21 @@ class Link:
             if server.begin_s <= now_s:
                 self._begin(packet)
             elif server.begin_s < inf:
-                later(self.env, server.begin_s - now_s, partial(self._begin, packet))
+                later(self.env, delay_until(now_s, server.begin_s), partial(self._begin, packet))
         version = server.version
         if version != lane.planned:
             lane.planned = version
             due_s = server.due_s
             if due_s < inf:
-                later(self.env, due_s - now_s if due_s > now_s else 0.0, partial(self._depart, lane, version))
+                later(self.env, delay_until(now_s, due_s), partial(self._depart, lane, version))
 
     def _begin(self, packet: Fragment, _: simpy.Event | None = None) -> None:
         """The first bit goes out, at once or after a silence (a duty cycle, an outage) in which the packet waits."""
         message, bits = packet.message, packet.bits
         message.sent_bits += bits
         message.attempts += 1
-        self.bits_sent += bits
-        packet.enter(RETRANSMIT if packet.attempt else TRANSMIT)
+        self._bits_sent += bits
+        packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
     def _depart(self, lane: Lane, version: int, _: simpy.Event) -> None:
         """The last bit has left, unless the server's plans have changed since."""
@@ -171,7 +176,7 @@ class Link:
             self._wait_for_timer(packet, timeout_s)
             return
         self._travelling += 1
-        packet.enter(PROPAGATION)
+        packet.enter(PROPAGATION, self.env.now)
         travel_s = lane.delay.delay_s(now_s, address)
         heard = not lane.ack_loss.lost(now_s, packet.bits, rate_bps, address)
         if self._observer is not None:
@@ -192,7 +197,7 @@ class Link:
             packet.message.missing -= 1
             self._deliver(packet.message)
         if not heard:
-            packet.enter(TIMEOUT_WAIT)
+            packet.enter(TIMEOUT_WAIT, self.env.now)
 
     def _deliver(self, message: Message) -> None:
         """Hands the message over if all of it is in, or if its next part is known to be lost for good: then those
@@ -239,7 +244,7 @@ class Link:
             if not message.unacked:
                 message.packets = ()
         elif message.unacked:
-            message.follow_oldest()
+            message.follow_oldest(self.env.now)
 
     # Be sent again.
 
@@ -249,7 +254,7 @@ class Link:
             delay_s = packet.port.lane.delay.delay_s(self.env.now, packet.address)
             later(self.env, delay_s, partial(self._give_up, packet))
         later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
-        packet.enter(PROPAGATION if packet.once else TIMEOUT_WAIT)
+        packet.enter(PROPAGATION if packet.once else TIMEOUT_WAIT, self.env.now)
 
     def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
         sender = packet.port.sender

@@ -48,11 +48,13 @@ class Message:
     to: Callable[[Message], None]
     """Called once, at the far end, when `arrived` is known."""
     report: Callable[[Message, str], None] = unreported
-    """Called with one of STATES at each change; a state that lasts no time may be left out."""
+    """Called with one of STATES, to hold from `since_s` on, at each change or before it; what is said last counts. A
+    state that lasts no time may be left out."""
     bits: int = field(init=False)
     """Of the content (I7); headers and repeats are the link's."""
     arrived: tuple[bytes, ...] = ()
     """What the far end has when it is delivered: the content, or its leading parts."""
+    since_s: float = nan
     put_s: float = nan
     delivered_s: float = nan
     delivered_bits: int = 0
@@ -65,6 +67,8 @@ class Message:
     missing: int = 0
     unacked: int = 0
     oldest: int = 0
+    arrival: object = None
+    """On a planned link, the event of its arrival."""
 
     def __post_init__(self) -> None:
         content = self.content
@@ -81,14 +85,19 @@ class Message:
         self.done = True
         self.to, self.report = unheard, unreported
 
-    def follow_oldest(self) -> None:
+    def does(self, state: str, from_s: float) -> None:
+        """It is in this state from then on, as far as anybody knows now."""
+        self.since_s = from_s
+        self.report(self, state)
+
+    def follow_oldest(self, now_s: float) -> None:
         """After an acknowledgement: the message does what its next unacknowledged packet does."""
         before = self.packets[self.oldest].state
         while self.packets[self.oldest].acked:
             self.oldest += 1
         after = self.packets[self.oldest].state
         if after is not before:
-            self.report(self, after)
+            self.does(after, now_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -124,13 +133,13 @@ class Fragment(Packet):
         """The attempt that has just left, for an observer."""
         return Airing(link, self.index, self.number, self.attempt, self.bits, began_s, left_s, arrives_s)
 
-    def enter(self, state: str) -> None:
+    def enter(self, state: str, now_s: float) -> None:
         """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""
         if self.state is not state:
             self.state = state
             message = self.message
             if self.number == message.oldest and not message.done:
-                message.report(message, state)
+                message.does(state, now_s)
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device, EdgeState, Exchange
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
+from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.protocols import PROTOCOLS
 from simulator.timing.protocols.site import Network, Site
 from simulator.timing.users import Users
@@ -136,7 +137,7 @@ class _Links:
             name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
-            self._links[key] = Link(
+            self._links[key] = (PlannedLink if plannable(config) else Link)(
                 self._env, config, Uniforms.of(cell.seed, luck), name, back_s.__getitem__, self._observer
             )
         link = self._links[key]

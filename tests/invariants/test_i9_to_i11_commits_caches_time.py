@@ -101,8 +101,8 @@ def test_i11_the_breakdown_sums_to_the_latency(scheme: str) -> None:
 def test_i11_sees_time_that_belongs_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     enter = Ledger.enter
 
-    def forgetful(self: Ledger, number: int, state: str) -> None:
-        enter(self, number, state)
+    def forgetful(self: Ledger, number: int, state: str, from_s: float | None = None) -> None:
+        enter(self, number, state, from_s)
         self._since_s += 1e-6
 
     monkeypatch.setattr(Ledger, "enter", forgetful)

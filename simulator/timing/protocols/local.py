@@ -17,17 +17,17 @@ class Local:
         site, request = self._site, self._site.request
         env, ledger, session = site.network.env, request.ledger, site.decoding.local()
         durations_s, node = passes_s(site.network.edge.latency), session.start
-        site.device.begin_work()
         while request.remaining_tokens:
             number = node.round
             round_ = request.begin_round(number, env.now)
             ledger.enter(number, "draft_s" if node.cached else "prefill_s")
-            yield env.timeout(*durations_s(node.length - node.cached, node.cached, 1))
+            (pass_s,) = durations_s(node.length - node.cached, node.cached, 1)
+            site.device.work(env.now + pass_s)
+            yield env.timeout(pass_s)
             node, verified = session.decode(node)
             round_.payload = round_.reply = At.instant(env.now)
             round_.edge_passes, round_.verified = 1, verified
             request.close_round(number, verified.committed, env.now)
-        site.device.end_work()
 
     def close(self) -> None:
         """Nothing is under way elsewhere."""

@@ -158,7 +158,7 @@ class CloudHandler(ABC):
         self.job_done()
 
     def _reply_does(self, message: Message, state: str) -> None:
-        self._ledger.reply(message.index[2], DOWNLINK_STATES[state])
+        self._ledger.reply(message.index[2], DOWNLINK_STATES[state], message.since_s)
 
     def _delivered(self, message: Message) -> None:
         del self._replies[message.index[2]]

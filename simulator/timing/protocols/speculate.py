@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
+from simpy import Interrupt
+
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
 from simulator.schemes.policy import DraftOne, EdgeView, SeenDraft, SeenVerdict, Send, most_drafts
 from simulator.timing.device import EdgeState, Process
+from simulator.timing.later import delay_until
 from simulator.timing.messages import Message
 from simulator.timing.protocols.site import UPLINK_STATES, CloudHandler, Site, bytes_tokens, passes_s, send_prompt
 
@@ -28,36 +34,25 @@ class Speculate:
 
     def serve(self) -> Process[EdgeState]:
         site, request, session = self._site, self._site.request, self._session
-        env, ledger, encode_s = site.network.env, request.ledger, site.network.edge.encode_s_per_draft
+        env = site.network.env
         prompt = send_prompt(site, self._cloud.prompt_arrived)
         self._uplinked += [] if prompt is None else [prompt]
         node = session.start
         while remaining_tokens := request.remaining_tokens:
-            number = node.round
-            round_ = request.begin_round(number, env.now)
-            site.device.begin_work()
+            round_ = request.begin_round(node.round, env.now)
             most = most_drafts(self._max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
             if plan is None:
                 node = yield from self._ask(node, round_, most, remaining_tokens)
-            else:  # drafted at once, in time afterwards: nobody looks in between
-                drafted = session.compose(node, plan)
-                for duration_s in self._passes_s(node.length - node.cached, node.cached, drafted.passes):
-                    if round_.edge_passes < 2:
-                        ledger.enter(number, "draft_s" if node.cached or round_.edge_passes else "prefill_s")
-                    yield env.timeout(duration_s)
-                    round_.edge_passes += 1
-                node = drafted
-            ledger.enter(number, "encode_s")
-            yield env.timeout(encode_s * len(node.drafts))
-            site.device.end_work()
+            else:
+                node = yield from self._draft(node, round_, plan)
             self._send(node, round_)
             reply: bytes = yield self._answer
             node, tokens = session.resolve(node, reply)
             if plan is None:
                 self._learn(round_, len(tokens) - 1)
             assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
-            request.close_round(number, tokens, env.now)
+            request.close_round(round_.number, tokens, env.now)
         return EdgeState(node.state, self._policy_state)
 
     def close(self) -> None:
@@ -66,10 +61,33 @@ class Speculate:
                 self._site.network.uplink.withdraw(message)
         self._cloud.close()
 
+    def _draft(self, node: EdgeNode, round_: OpenRound, plan: int) -> Process[EdgeNode]:
+        """A round whose length is known: drafted at once, in time afterwards, since nobody looks in between."""
+        site, drafted = self._site, self._session.compose(node, plan)
+        env, ledger = site.network.env, site.request.ledger
+        start_s, number = env.now, round_.number
+        durations_s = self._passes_s(node.length - node.cached, node.cached, drafted.passes)
+        ends_s = [*accumulate(durations_s, initial=start_s)]
+        if node.cached:
+            ledger.enter(number, "draft_s", start_s)
+        else:
+            ledger.enter(number, "prefill_s", start_s)
+            ledger.enter(number, "draft_s", ends_s[1])
+        ledger.enter(number, "encode_s", ends_s[-1])
+        end_s = ends_s[-1] + site.network.edge.encode_s_per_draft * len(drafted.drafts)
+        site.device.work(end_s)
+        round_.edge_passes = len(durations_s)
+        try:
+            yield env.timeout(delay_until(start_s, end_s))
+        except Interrupt:
+            round_.edge_passes = bisect_right(ends_s, env.now) - 1
+            raise
+        return drafted
+
     def _ask(self, node: EdgeNode, round_: OpenRound, most: int, remaining_tokens: int) -> Process[EdgeNode]:
         """A round that the policy decides step by step, as time goes by."""
         site, ledger = self._site, self._site.request.ledger
-        env = site.network.env
+        env, device = site.network.env, site.device
         while len(node.drafts) < most and not node.full:
             view = EdgeView(
                 env.now,
@@ -84,15 +102,18 @@ class Speculate:
                 break
             if isinstance(action, DraftOne):
                 ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
-                (duration_s,) = self._passes_s(node.length - node.cached, node.cached, 1)
+                (pass_s,) = self._passes_s(node.length - node.cached, node.cached, 1)
                 node, _ = self._session.draft(node)
-                yield env.timeout(duration_s)
+                device.work(env.now + pass_s)
+                yield env.timeout(pass_s)
                 round_.edge_passes += 1
             else:
                 ledger.enter(round_.number, "edge_queue_s")
-                site.device.end_work()
                 yield env.timeout(action.until_s - env.now)
-                site.device.begin_work()
+        encode_s = site.network.edge.encode_s_per_draft * len(node.drafts)
+        ledger.enter(round_.number, "encode_s")
+        device.work(env.now + encode_s)
+        yield env.timeout(encode_s)
         return node
 
     def _send(self, node: EdgeNode, round_: OpenRound) -> None:
@@ -105,7 +126,7 @@ class Speculate:
         self._site.network.uplink.put(message)
 
     def _payload_does(self, message: Message, state: str) -> None:
-        self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state])
+        self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
 
     def _hear(self, message: Message) -> None:
         self._uplinked.clear()

@@ -77,3 +77,21 @@ def test_a_payload_behind_the_prompt_waits_for_the_uplink_once_the_prompt_is_in(
     clock.now = 7.0
     ledger.close(0)
     assert spent(ledger) == {"uplink_queue_s": 5.0, "prompt_uplink_s": 2.0}
+
+
+def test_what_is_said_of_a_round_replaces_what_was_said_of_it_for_later() -> None:
+    """Planned: queue to 4, transmit to 6, then travel. At 2 it is known that its turn comes at 3 and ends at 5."""
+    clock = Clock()
+    ledger = Ledger(clock)
+    for state, from_s in (("uplink_queue_s", 0.0), ("uplink_transmit_s", 4.0), ("propagation_s", 6.0)):
+        ledger.enter(0, state, from_s)
+    ledger.enter(1, "draft_s", 1.0)  # of another round: it stays
+    clock.now = 2.0
+    for state, from_s in (("uplink_transmit_s", 3.0), ("propagation_s", 5.0)):
+        ledger.enter(0, state, from_s)
+    clock.now = 7.0
+    ledger.close(0)
+    clock.now = 9.0
+    ledger.enter(1, "verify_s", 20.0)
+    ledger.end()
+    assert spent(ledger) == {"uplink_queue_s": 3.0, "uplink_transmit_s": 2.0, "propagation_s": 2.0, "draft_s": 2.0}

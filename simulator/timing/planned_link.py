@@ -1,0 +1,334 @@
+"""A link without losses, first come, first served: all that happens to a packet is known when it joins the queue.
+
+It begins when the one before it has left or, on an idle link, at once, and the rate says when it leaves (Lindley's
+recursion on the service curve); nothing but a withdrawal changes that. So only what somebody waits for is an event: the
+arrival of a message, and an acknowledgement that makes room in a full window. It tells the same times as its base,
+which follows each packet from event to event.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from math import inf, nan
+
+import simpy
+
+from channels.link.delays import ConstantDelay
+from channels.link.link_config import LinkConfig
+from channels.link.losses import NoLoss
+from channels.link.rates import Curve, Position
+from channels.link.sharing import Fifo, Own
+from channels.uniforms import Uniforms
+from simulator.results.observer import Airing, Observer
+from simulator.results.station import Visit
+from simulator.schemes.policy import SeenLink
+from simulator.timing.lanes import SHARED
+from simulator.timing.later import delay_until
+from simulator.timing.link import Link
+from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
+
+
+def plannable(config: LinkConfig) -> bool:
+    """Whether nothing on this link depends on luck or on a turn."""
+    return (
+        type(config.sharing) in (Fifo, Own)
+        and type(config.loss) is type(config.arq.ack_loss) is NoLoss
+        and type(config.delay) is ConstantDelay
+        and config.buffer_packets is None
+        and not config.access_s
+    )
+
+
+@dataclass(slots=True, eq=False)
+class _Leg:
+    """One packet's way over the link, as planned."""
+
+    message: Message
+    number: int
+    """Of its message's packets, counted from 0."""
+    bits: int
+    """Header included."""
+    joined_s: float
+    before: Position
+    """Where the link stands when it is this packet's turn."""
+    begin_s: float
+    """When its first bit goes out."""
+    left_s: float
+    """When its last one has."""
+    forgotten: bool = False
+    """Withdrawn: as good as acknowledged."""
+
+    @property
+    def visit(self) -> Visit:
+        return self.joined_s, self.before.time_s, self.left_s
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """One transmitter: its curve, where it stands after the last packet, and those that have not left."""
+
+    curve: Curve
+    position: Position
+    legs: deque[_Leg] = field(default_factory=deque)
+
+
+@dataclass(slots=True, eq=False)
+class _Port:
+    """A device's entrance: its window, and what it can know of the link."""
+
+    lane: _Lane
+    reverse_delay_s: float
+    window: int
+    unacked: deque[_Leg] = field(default_factory=deque)
+    held: deque[tuple[Message, int, int]] = field(default_factory=deque)
+    """(message, number, bits) of packets that wait for the window."""
+    acked_bits: int = 0
+    round_trip_s: float = nan
+
+
+class PlannedLink(Link):
+    """Carries messages one way."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        config: LinkConfig,
+        uniforms: Uniforms,
+        name: str,
+        reverse_delay_s: Callable[[int], float],
+        observer: Observer | None = None,
+    ) -> None:
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device."""
+        super().__init__(env, config, uniforms, name, reverse_delay_s, observer)
+        self._uniforms = uniforms
+        self._reverse_delay_s = reverse_delay_s
+        self._delay_s = config.delay.mean_s
+        self._watched = observer is not None and type(observer).on_packet is not Observer.on_packet
+        self._header_bits, self._room_bits = config.header_bits, config.room_bits
+        self._lane_by_key: dict[int, _Lane] = {}
+        self._ports: dict[int, _Port] = {}
+        self._under_way: dict[Message, list[_Leg]] = {}
+        """Of the messages that are not in yet."""
+        self._unheard: list[_Leg] = []
+        """Of those withdrawn, what had begun by then."""
+
+    @property
+    def in_flight(self) -> int:
+        """Packets queued, on the air, travelling, or in before the rest of their message."""
+        return sum(1 for _ in self._legs())
+
+    @property
+    def bits_sent(self) -> int:
+        """Of the packets whose first bit has gone out, headers included."""
+        return self._bits_sent - sum(leg.bits for leg in self._legs() if leg.begin_s > self.env.now)
+
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link has shown a device so far."""
+        port = self._ports.get(device)
+        if port is None:
+            return SeenLink()
+        self._hear(port, self.env.now)
+        unacked = sum(not leg.forgotten for leg in port.unacked) + len(port.held)
+        return SeenLink(port.acked_bits, unacked, port.round_trip_s)
+
+    def _legs(self) -> Iterator[_Leg]:
+        yield from self._unheard
+        for legs in self._under_way.values():
+            yield from legs
+
+    # Get in line.
+
+    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
+        now_s = self.env.now
+        device = message.index[0]
+        port = self._ports.get(device) or self._port(device)
+        if port.unacked:
+            self._hear(port, now_s)
+        self._under_way[message] = []
+        sizes: Sequence[int] = (message.bits + self._header_bits,)
+        if self._room_bits is not None or len(message.content) > 1:
+            sizes = self.config.packets_bits(message.bits, message.parts_bits)
+        message.missing = len(sizes)
+        for number, bits in enumerate(sizes):
+            if len(port.unacked) < port.window:
+                self._join(port, message, number, bits)
+            else:
+                port.held.append((message, number, bits))
+        if port.held:
+            if not self._under_way[message]:
+                message.does(QUEUE, now_s)
+            self._wait_for_room(port)
+
+    def _port(self, device: int) -> _Port:
+        config = self.config
+        key = device if config.sharing.lane_per_device else SHARED
+        lane = self._lane_by_key.get(key)
+        if lane is None:
+            curve = config.rate.curve(self._uniforms.under(key + 1, 0))
+            lane = self._lane_by_key[key] = _Lane(curve, Position(self.env.now))
+            self.station.servers = len(self._lane_by_key)
+        port = self._ports[device] = _Port(lane, self._reverse_delay_s(device), config.arq.window_packets)
+        return port
+
+    def _join(self, port: _Port, message: Message, number: int, bits: int) -> None:
+        """One more packet at the end of the queue."""
+        now_s, lane, index = self.env.now, port.lane, message.index
+        queue, curve, after = lane.legs, lane.curve, lane.position
+        while queue and queue[0].left_s <= now_s:
+            queue.popleft()
+        curve.forget(now_s)
+        before = Position(after[0], after[1], index) if queue else curve.idle(after, now_s, index)
+        begin_s = curve.ready_s(before, bits)
+        lane.position = after = curve.finish(before, bits)
+        leg = _Leg(message, number, bits, now_s, before, begin_s, after[0])
+        queue.append(leg)
+        port.unacked.append(leg)
+        self.sent += 1
+        self._bits_sent += bits
+        self.station.book((now_s, before[0], after[0]))
+        legs = self._under_way[message]
+        legs.append(leg)
+        self._promise(port, legs, number)
+
+    # Be on its way, and arrive.
+
+    def _promise(self, port: _Port, legs: Sequence[_Leg], number: int) -> None:
+        """Tells what the message of these packets will do, as far as it is this packet that decides.
+
+        A message does what its oldest unacknowledged packet does: this one counts from the acknowledgement of the one
+        before it. With its last packet it arrives.
+        """
+        leg, from_s, now_s = legs[number], self.env.now, self.env.now
+        message, begin_s, left_s = leg.message, leg.begin_s, leg.left_s
+        if number:
+            from_s = max(now_s, legs[number - 1].left_s + self._delay_s + port.reverse_delay_s)
+        if begin_s > from_s:
+            message.does(QUEUE, from_s)
+        if left_s > begin_s and left_s > from_s:
+            message.does(TRANSMIT, begin_s if begin_s > from_s else from_s)
+        if left_s < inf:
+            message.does(PROPAGATION, left_s if left_s > from_s else from_s)
+            if number == message.missing - 1:
+                message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s), message)
+                event.callbacks.append(self._come_in)
+        if self._watched:
+            self.env.timeout(delay_until(now_s, left_s), (leg, left_s)).callbacks.append(self._watch)
+
+    def _come_in(self, event: simpy.Event) -> None:
+        """The last packet is in, and with it the message."""
+        message: Message = event.value
+        if message.arrival is not event:
+            return
+        legs = self._under_way.pop(message)
+        self.delivered += len(legs)
+        message.arrived = message.content
+        message.delivered_s = self.env.now
+        message.delivered_bits = legs[0].bits if len(legs) == 1 else sum(leg.bits for leg in legs)
+        message.delivered_attempts = len(legs)
+        to = message.to
+        message.end()
+        to(message)
+
+    def _watch(self, event: simpy.Event) -> None:
+        """The packet has left, unless it was planned anew."""
+        leg, left_s = event.value
+        if leg.left_s == left_s and self._observer is not None:
+            arrives_s = left_s + self._delay_s
+            index, bits = leg.message.index, leg.bits
+            self._observer.on_packet(Airing(self.name, index, leg.number, 0, bits, leg.begin_s, left_s, arrives_s))
+
+    # Be acknowledged.
+
+    def _hear(self, port: _Port, now_s: float) -> None:
+        """Counts the acknowledgements that have come by now; the window begins with the oldest that has not."""
+        unacked = port.unacked
+        while unacked:
+            leg = unacked[0]
+            acked_s = leg.left_s + self._delay_s + port.reverse_delay_s
+            if not leg.forgotten:
+                if acked_s > now_s:
+                    return
+                port.acked_bits += leg.bits
+                port.round_trip_s = acked_s - leg.joined_s
+            unacked.popleft()
+
+    def _wait_for_room(self, port: _Port) -> None:
+        acked_s = port.unacked[0].left_s + self._delay_s + port.reverse_delay_s
+        if acked_s < inf:
+            self.env.timeout(delay_until(self.env.now, acked_s), port).callbacks.append(self._release)
+
+    def _release(self, event: simpy.Event) -> None:
+        port: _Port = event.value
+        self._hear(port, self.env.now)
+        self._take_held(port)
+
+    def _take_held(self, port: _Port) -> None:
+        """Held packets join as far as the window has room."""
+        while port.held and len(port.unacked) < port.window:
+            self._join(port, *port.held.popleft())
+        if port.held:
+            self._wait_for_room(port)
+
+    # Be withdrawn.
+
+    def withdraw(self, message: Message) -> None:
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
+        message.end()
+        message.arrival = None
+        legs = self._under_way.pop(message, None)
+        if legs is None:
+            return
+        now_s, port = self.env.now, self._ports[message.index[0]]
+        self._hear(port, now_s)
+        waiting = [leg for leg in legs if leg.before.time_s > now_s]
+        for leg in legs[: len(legs) - len(waiting)]:
+            self._goes_on(leg)
+        for leg in legs:
+            leg.forgotten = True
+        self._hear(port, now_s)
+        port.held = deque(held for held in port.held if held[0] is not message)
+        if waiting:
+            self._drop_legs(port.lane, waiting)
+        self._take_held(port)
+
+    def _goes_on(self, leg: _Leg) -> None:
+        """The packet has begun: it arrives, and nobody is there."""
+        self._unheard.append(leg)
+        if leg.left_s < inf:
+            arrives_s = leg.left_s + self._delay_s
+            self.env.timeout(delay_until(self.env.now, arrives_s), leg).callbacks.append(self._go_unheard)
+
+    def _go_unheard(self, event: simpy.Event) -> None:
+        self._unheard.remove(event.value)
+        self.delivered += 1
+
+    def _drop_legs(self, lane: _Lane, gone: Sequence[_Leg]) -> None:
+        """These packets, of one message and still waiting, leave the queue; those behind them move up."""
+        self.dropped += len(gone)
+        self._bits_sent -= sum(leg.bits for leg in gone)
+        place = lane.legs.index(gone[0])
+        behind = [leg for leg in islice(lane.legs, place, None) if leg.message is not gone[0].message]
+        lane.legs = deque(islice(lane.legs, place))
+        lane.position = gone[0].before
+        for leg in gone:
+            self.station.cancel(leg.visit)
+            leg.left_s = inf
+        for leg in behind:
+            self._move_up(lane, leg)
+
+    def _move_up(self, lane: _Lane, leg: _Leg) -> None:
+        """The packet's turn comes earlier than planned."""
+        planned, message = leg.visit, leg.message
+        leg.before = Position(lane.position.time_s, lane.position.credit_bits, message.index)
+        leg.begin_s = lane.curve.ready_s(leg.before, leg.bits)
+        lane.position = lane.curve.finish(leg.before, leg.bits)
+        leg.left_s = lane.position.time_s
+        lane.legs.append(leg)
+        self.station.rebook(planned, leg.visit)
+        port = self._ports[message.index[0]]
+        self._promise(port, self._under_way[message], leg.number)
+        if port.held:
+            self._wait_for_room(port)

@@ -1,0 +1,196 @@
+"""The planned link beside the one that follows each packet from event to event: the same times, states and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import simpy
+from cells import cell
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from links import payload
+
+from channels.link.link_config import LinkConfig
+from channels.uniforms import Uniforms
+from simulator import simulate
+from simulator.decoding.memory import Memory
+from simulator.results.ledger import Ledger
+from simulator.results.observer import Airing, Observer
+from simulator.timing import plant
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
+from simulator.timing.planned_link import PlannedLink, plannable
+from simulator.timing.protocols.site import UPLINK_STATES
+
+RATES: list[dict[str, Any]] = [
+    {"kind": "constant", "bps": 1000.0},
+    {"kind": "constant", "bps": float("inf")},
+    {"kind": "trace", "points": ((0.0, 1000.0), (1.37, 0.0), (2.11, 300.0)), "period_s": 4.3},
+    {"kind": "markov", "bps": (0.0, 900.0, 2000.0), "transition": ((0.2, 0.5, 0.3),) * 3, "step_s": 0.31},
+    {"kind": "markov_per_message", "bps": (400.0, 1200.0)},
+    {"kind": "rayleigh", "bandwidth_hz": 500.0, "coherence_s": 0.21},
+    {"kind": "token_bucket", "bps": 700.0, "burst_bits": 900.0, "peak_bps": 3000.0},
+    {"kind": "duty_cycle", "bps": 3000.0, "duty": 0.3},
+    {"kind": "scheduled_outages", "outages_s": ((0.71, 1.9), (3.03, 3.57)), "rate": {"kind": "constant", "bps": 900.0}},
+    {"kind": "mahimahi"},
+]
+ARQS: list[dict[str, Any]] = [{"kind": "stop_and_wait"}, *({"kind": "selective_repeat", "window": n} for n in (2, 3, 16))]
+
+
+@dataclass(frozen=True)
+class Put:
+    """A message of one device, and when it is withdrawn, if it is."""
+
+    at_s: float
+    device: int
+    bits: int
+    patience_s: float | None
+
+
+@dataclass
+class Seen:
+    """What one link did with a schedule."""
+
+    delivered_s: dict[int, float] = field(default_factory=dict)
+    charged: dict[int, Ledger] = field(default_factory=dict)
+    probes: list[tuple[object, ...]] = field(default_factory=list)
+
+
+times = st.floats(0.0, 6.0).map(lambda at_s: at_s + 1e-3 * (at_s * 7919.3 % 1.0))  # ties are a case of their own
+puts = st.lists(
+    st.builds(Put, times, st.integers(0, 2), st.integers(0, 150).map(lambda n: 8 * n), st.none() | st.floats(0.01, 3.0)),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+class Carriage:
+    """One link that serves a schedule of messages, probed now and then."""
+
+    def __init__(self, kind: type[Link], config: LinkConfig, schedule: list[Put]) -> None:
+        self.env = simpy.Environment()
+        self.seen = Seen()
+        self.link = kind(self.env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.05 * (device + 1))
+        for number, put in enumerate(schedule, 1):
+            self._at(put.at_s, lambda number=number, put=put: self._put(number, put))  # type: ignore[misc]
+        for probe_s in (0.377, 1.411, 2.923, 5.177, 11.3):
+            self._at(probe_s, self._probe)
+
+    def _at(self, time_s: float, call: Any) -> None:
+        self.env.timeout(time_s).callbacks.append(lambda _: call())
+
+    def _put(self, number: int, put: Put) -> None:
+        ledger = self.seen.charged[number] = Ledger(self.env)
+        ledger.enter(number, "draft_s")
+
+        def arrived(message: Message) -> None:
+            self.seen.delivered_s[number] = self.env.now
+            ledger.end()
+
+        def does(message: Message, state: str) -> None:
+            ledger.enter(number, UPLINK_STATES[state], message.since_s)
+
+        message = Message((put.device, 0, number), payload(put.bits), arrived, does)
+        self.link.put(message)
+        if put.patience_s is not None:
+            self._at(put.patience_s, lambda: message.done or (ledger.end(), self.link.withdraw(message)))
+
+    def _probe(self) -> None:
+        link, now_s = self.link, self.env.now
+        seen = [link.seen_by(device) for device in range(3)]
+        means = link.station.busy_fraction(now_s), link.station.mean_present(now_s), link.station.present
+        told = (value for each in seen for value in each)
+        self.seen.probes.append((link.sent, link.dropped, link.bits_sent, *means, *told))
+        assert link.sent == link.delivered + link.dropped + link.in_flight, "I1"
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    schedule=puts,
+    rate=st.sampled_from(RATES),
+    arq=st.sampled_from(ARQS),
+    sharing=st.sampled_from(["fifo", "own"]),
+    mtu_bits=st.sampled_from([None, 400]),
+)
+def test_a_planned_link_tells_what_the_events_do(
+    schedule: list[Put], rate: dict[str, Any], arq: dict[str, Any], sharing: str, mtu_bits: int | None
+) -> None:
+    config = LinkConfig.model_validate(
+        {"rate": rate, "arq": {**arq, "timeout_s": 1.0}, "sharing": sharing, "mtu_bits": mtu_bits, "header_bits": 40,
+         "delay": {"kind": "constant", "delay_s": 0.07}}
+    )  # fmt: skip
+    assert plannable(config)
+    one, other = (Carriage(kind, config, schedule) for kind in (Link, PlannedLink))
+    for carriage in (one, other):
+        carriage.env.run(until=60.0)
+    assert other.seen.delivered_s == pytest.approx(one.seen.delivered_s, rel=1e-12)
+    for number, ledger in one.seen.charged.items():
+        assert tuple(other.seen.charged[number].spent) == pytest.approx(tuple(ledger.spent), abs=1e-9)
+    for probe, planned in zip(one.seen.probes, other.seen.probes, strict=True):
+        assert planned == pytest.approx(probe, rel=1e-9, abs=1e-9, nan_ok=True)
+    assert (one.link.delivered, one.link.in_flight) == (other.link.delivered, other.link.in_flight)
+
+
+SCHEMES = [{"kind": "k_sqs", "k": 8}, "cloud_only", "colocated", {"kind": "c_sqs", "max_drafts": 2}, "edge_only"]
+CELLS = st.fixed_dictionaries(
+    {
+        "scheme": st.sampled_from(SCHEMES),
+        "workload": st.fixed_dictionaries(
+            {
+                "kind": st.just("poisson"), "devices": st.integers(1, 4), "requests": st.integers(1, 2),
+                "rate_per_s": st.floats(0.2, 5.0), "output_tokens": st.integers(1, 12), "prompt_tokens": st.just(8),
+                "deadline_s": st.none() | st.floats(0.05, 1.5), "horizon_s": st.sampled_from([0.6, 40.0]),
+            }
+        ),
+        "uplink": st.fixed_dictionaries(
+            {
+                "rate": st.sampled_from([{"kind": "constant", "bps": 3e4}, {"kind": "rayleigh", "bandwidth_hz": 2e4}]),
+                "sharing": st.sampled_from(["fifo", "own"]), "mtu_bits": st.sampled_from([None, 900]),
+                "arq": st.sampled_from(ARQS),
+            }
+        ),
+        "cloud": st.fixed_dictionaries(
+            {"batching": st.sampled_from(["none", "waiting", "window", "continuous"]), "servers": st.integers(1, 2)}
+        ),
+        "seed": st.integers(0, 50),
+    }
+)  # fmt: skip
+MEMORY = Memory()
+
+
+@settings(max_examples=60, deadline=None)
+@given(CELLS)
+def test_a_cell_over_planned_links_has_the_tables_of_one_over_events(fields: dict[str, Any]) -> None:
+    made = cell(**fields)
+    planned = simulate(made, memory=MEMORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plant, "plannable", lambda config: False)
+        followed = simulate(made, memory=MEMORY)
+    for one, other in ((planned.rounds, followed.rounds), (planned.requests, followed.requests)):
+        words = list(one.select_dtypes(exclude="number"))
+        assert one[words].equals(other[words])
+        numbers = one.drop(columns=words).to_numpy(float)
+        assert numbers == pytest.approx(other.drop(columns=words).to_numpy(float), rel=1e-9, abs=1e-9, nan_ok=True)
+    assert planned.summary == pytest.approx(followed.summary, rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+class Ears(Observer):
+    """Hears packets."""
+
+    def __init__(self) -> None:
+        self.heard: list[Airing] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        self.heard.append(airing)
+
+
+def test_an_observer_hears_the_same_packets_of_both() -> None:
+    made = cell(scheme="k_sqs", uplink={"mtu_bits": 600, "sharing": "fifo"}, workload={"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8})
+    planned, followed = Ears(), Ears()
+    simulate(made, planned, memory=MEMORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plant, "plannable", lambda config: False)
+        simulate(made, followed, memory=MEMORY)
+    assert len(planned.heard) > 50
+    assert sorted(planned.heard) == sorted(followed.heard)
