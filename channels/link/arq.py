@@ -93,13 +93,9 @@ class Arq(Choice, family=True):
     def window_packets(self) -> int | None:
         """The span, oldest unacknowledged to newest sent, that a device may have under way; None: as the link is."""
 
-    def sender(self, pipe_packets: int | None = None) -> Sender[P]:
-        """A fresh sender for one device on one link that holds so many packets until a timer runs out; None: no end of
-        them."""
-        window = self.window_packets
-        if window is None:
-            window = WIDEST_WINDOW if pipe_packets is None else min(max(pipe_packets, LEAST_WINDOW), WIDEST_WINDOW)
-        return Sender(self, window)
+    def sender(self, window: int | None = None) -> Sender[P]:
+        """A fresh sender for one device on one link, with the window that the link says, else the kind's own."""
+        return Sender(self, window or self.window_packets or LEAST_WINDOW)
 
 
 class StopAndWait(Arq):

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.arq import Arq, SelectiveRepeat
+from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.losses import Loss, NoLoss
 from channels.link.rates import ConstantRate, Rate
@@ -89,17 +89,17 @@ class LinkConfig(Part):
                 raise ValueError(f"{name}.{error}") from None
         return self
 
-    def pipe_packets(self, reverse_delay_s: float) -> int | None:
-        """How many of its smallest packets, bare headers, the link carries in the longest time that an acknowledgement
-        may take: one round trip and the timer; None where the rate has no known bound.
+    def window_packets(self, reverse_delay_s: float) -> int:
+        """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
+        link carries while an acknowledgement may come: one round trip and the timer, within the stated bounds.
 
         `reverse_delay_s`: how long an acknowledgement travels back.
         """
-        fastest_bps = self.rate.fastest_bps
-        if fastest_bps is None:
-            return None
+        if self.arq.window_packets is not None:
+            return self.arq.window_packets
+        fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
-        return ceil(pipe_bits / max(1, self.header_bits)) if pipe_bits < inf else None
+        return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
 
     @property
     def room_bits(self) -> int | None:

@@ -47,8 +47,8 @@ class Lanes:
         key = device if self._config.sharing.lane_per_device else SHARED
         lane = self._lanes.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
-        pipe_packets = self._config.pipe_packets(back_s)
-        port = self.ports[device] = Port(self._config.arq.sender(pipe_packets), lane, back_s)
+        window = self._config.window_packets(back_s)
+        port = self.ports[device] = Port(self._config.arq.sender(window), lane, back_s)
         return port
 
     def _open(self, key: int) -> Lane:

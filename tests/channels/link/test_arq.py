@@ -149,7 +149,7 @@ def test_a_window_that_is_not_given_holds_what_the_link_does_in_a_round_trip_and
     rate: dict[str, Any], arq: dict[str, Any], window: int
 ) -> None:
     link = LinkConfig.model_validate({"rate": rate, "arq": {"kind": "selective_repeat", **arq}})
-    machine: Sender[Packet] = link.arq.sender(link.pipe_packets(0.02))
+    machine: Sender[Packet] = link.arq.sender(link.window_packets(0.02))
     assert sum(machine.offer(Packet(1)) for _ in range(3000)) == window
 
 
