@@ -42,6 +42,8 @@ NAMES: Final[dict[str, str]] = {
     # links and clouds
     "bernoulli": "independent",
     "gilbert_elliott": "in bursts",
+    "bit_errors": "by bit errors",
+    "block_errors": "by block errors",
     "none": "none",
     # models and machines of the clock
     "sotu": "sotu",

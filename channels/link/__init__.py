@@ -3,6 +3,8 @@
 Importing the package registers each alternative under its `kind`; one in a file of its own is one line here.
 """
 
+from channels.link import bit_errors as bit_errors
+from channels.link import block_errors as block_errors
 from channels.link import bursts as bursts
 from channels.link import mahimahi as mahimahi
 from channels.link import markov as markov

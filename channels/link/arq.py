@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -37,6 +37,9 @@ class Packet:
 
 
 P = TypeVar("P", bound=Packet)
+LEAST_WINDOW: Final = 16
+WIDEST_WINDOW: Final = 2048
+"""Of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit sequence numbers."""
 
 
 class Expiry(Enum):
@@ -87,12 +90,12 @@ class Arq(Choice, family=True):
 
     @property
     @abstractmethod
-    def window_packets(self) -> int:
-        """The span, oldest unacknowledged to newest sent, that a device may have under way."""
+    def window_packets(self) -> int | None:
+        """The span, oldest unacknowledged to newest sent, that a device may have under way; None: as the link is."""
 
-    def sender(self) -> Sender[P]:
-        """A fresh sender for one device on one link."""
-        return Sender(self, self.window_packets)
+    def sender(self, window: int | None = None) -> Sender[P]:
+        """A fresh sender for one device on one link, with the window that the link says, else the kind's own."""
+        return Sender(self, window or self.window_packets or LEAST_WINDOW)
 
 
 class StopAndWait(Arq):
@@ -109,24 +112,33 @@ class SelectiveRepeat(Arq):
     """Up to a window of packets under way per device; only those whose own timer runs out are sent again."""
 
     kind: Literal["selective_repeat"] = "selective_repeat"
-    window: int = Field(16, ge=1, description="Packets a device may have between oldest unacknowledged and newest.")
+    window: int | None = Field(
+        None,
+        ge=1,
+        description="Packets a device may have between oldest unacknowledged and newest; null: as many bare headers as "
+        f"the link carries in one round trip and the timer, {LEAST_WINDOW} to {WIDEST_WINDOW}, so that it never waits "
+        "for its window.",
+    )
 
     @property
-    def window_packets(self) -> int:
+    def window_packets(self) -> int | None:
         return self.window
 
 
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_held", "_max_attempts", "_open", "_timer", "_window")
+    __slots__ = ("_closed", "_held", "_max_attempts", "_open", "_released", "_timer", "_window")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
         self._max_attempts = arq.max_attempts
         self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
-        self._held: list[P] = []  # lists, though they are queues: most are short, and there may be very many
+        # Queues as lists with the length of a front that has left: most are short, and there may be very many.
+        self._held: list[P] = []
+        self._released = 0
         self._open: list[P] = []
+        self._closed = 0
 
     @property
     def timeout_s(self) -> float:
@@ -135,7 +147,7 @@ class Sender(Generic[P]):
 
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
-        if len(self._open) < self._window:
+        if len(self._open) - self._closed < self._window:
             self._open.append(packet)
             return True
         self._held.append(packet)
@@ -166,7 +178,7 @@ class Sender(Generic[P]):
 
     def suspend(self, packet: P) -> Sequence[P]:
         """This packet pauses, and takes no place in the window meanwhile. Answers the held packets that may go now."""
-        self._open.remove(packet)
+        del self._open[self._open.index(packet, self._closed)]
         return self._slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
@@ -176,14 +188,32 @@ class Sender(Generic[P]):
         return self._slide()
 
     def _slide(self) -> Sequence[P]:
-        while self._open and self._open[0].acked:
-            del self._open[0]
-        if not self._held:
-            return ()
+        under_way, closed = self._open, self._closed
+        while closed < len(under_way) and under_way[closed].acked:
+            closed += 1
+        self._closed = _cut(under_way, closed) if closed else 0
+        return self._release() if self._held else ()
+
+    def _release(self) -> Sequence[P]:
+        held, released = self._held, self._released
+        room = self._window + self._closed - len(self._open)
         opened: list[P] = []
-        while self._held and len(self._open) < self._window:
-            packet = self._held.pop(0)
+        while room > 0 and released < len(held):
+            packet = held[released]
+            released += 1
             if not packet.acked:
-                self._open.append(packet)
                 opened.append(packet)
+                room -= 1
+        if released:
+            self._open += opened
+            self._released = _cut(held, released)
         return opened
+
+
+def _cut(queue: list[P], gone: int) -> int:
+    """Clears the first `gone` packets away once they are half of all, so that each costs the same; answers how many of
+    them are left."""
+    if 2 * gone < len(queue):
+        return gone
+    del queue[:gone]
+    return 0

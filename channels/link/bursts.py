@@ -76,6 +76,8 @@ class _States:
 class _PerPacket(_States):
     """The k-th packet on the air finds the state that k steps lead to."""
 
+    memoryless = False
+
     def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
         super().__init__(loss, uniforms)
         self._bad = False
@@ -90,6 +92,8 @@ class _PerPacket(_States):
 
 class _PerSecond(_States):
     """Sojourns are exponential; the k-th ends by the k-th number, whoever sends in between."""
+
+    memoryless = True
 
     def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
         super().__init__(loss, uniforms)

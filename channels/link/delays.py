@@ -9,14 +9,14 @@ from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field
 
-from channels.link.losses import PacketIndex
+from channels.link.losses import PacketIndex, is_memoryless
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.mistakes import Rule, broken_rule, is_number
 
 
 class DelayProcess(Protocol):
-    """The travel times of one link."""
+    """The travel times of one link; `memoryless` is said of them as of a LossProcess."""
 
     def delay_s(self, now_s: float, index: PacketIndex) -> float:
         """Seconds from the last bit leaving at now_s to its arrival, for the packet at this address."""
@@ -78,6 +78,7 @@ class CheckedDelays:
         if not callable(getattr(process, "delay_s", None)):
             raise ValueError(f"must return an object with a method delay_s, got {process!r}")
         self._delay_s: Callable[..., object] = process.delay_s  # type: ignore[attr-defined]
+        self.memoryless = is_memoryless(process)
 
     def delay_s(self, now_s: float, index: PacketIndex) -> float:
         answer = self._delay_s(now_s, index)
@@ -87,6 +88,8 @@ class CheckedDelays:
 
 
 class _Drawn:
+    memoryless = True
+
     def __init__(self, delay: Jitter, uniforms: Uniforms) -> None:
         self._delay = delay
         self._uniform = uniforms.uniform
@@ -97,6 +100,8 @@ class _Drawn:
 
 class _InOrder:
     """Never before the packet of the same device that left before."""
+
+    memoryless = False
 
     def __init__(self, drawn: DelayProcess) -> None:
         self._drawn = drawn
@@ -110,6 +115,7 @@ class _InOrder:
 
 class _Same:
     __slots__ = ("_delay_s",)
+    memoryless = True
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, inf
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.arq import Arq, SelectiveRepeat
+from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.losses import Loss, NoLoss
 from channels.link.rates import ConstantRate, Rate
@@ -78,6 +79,29 @@ class LinkConfig(Part):
         if self.sharing.fluid and not self.rate.time_alone:
             raise ValueError("sharing all at once needs a rate that depends on time alone")
         return self
+
+    @model_validator(mode="after")
+    def _losses_fit(self) -> Self:
+        for name, loss in (("loss", self.loss), ("arq.ack_loss", self.arq.ack_loss)):
+            if loss.by_airtime and self.sharing.fluid:
+                raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
+            try:
+                loss.require_fit(self.rate, self.mtu_bits or self.header_bits)
+            except ValueError as error:
+                raise ValueError(f"{name}.{error}") from None
+        return self
+
+    def window_packets(self, reverse_delay_s: float) -> int:
+        """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
+        link carries while an acknowledgement may come: one round trip and the timer, within the stated bounds.
+
+        `reverse_delay_s`: how long an acknowledgement travels back.
+        """
+        if self.arq.window_packets is not None:
+            return self.arq.window_packets
+        fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
+        pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
+        return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
 
     @property
     def room_bits(self) -> int | None:

@@ -51,6 +51,10 @@ class _Chain(Rate):
             reached.update(frontier)
         return any(self.bps[state] > 0 for state in reached)
 
+    @property
+    def fastest_bps(self) -> float:
+        return max(self.bps)
+
     def steps(self) -> _Steps:
         return _Steps(self.transition)
 

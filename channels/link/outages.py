@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import ConstantRate, Curve, MessageIndex, Position, Rate
+from channels.link.rates import ConstantRate, Curve, Fade, MessageIndex, Position, Rate
 from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 
@@ -30,6 +30,14 @@ class _Interrupted(Rate):
         if not self.rate.time_alone:
             raise ValueError("outages need a rate that depends on time alone")
         return self
+
+    @property
+    def fastest_bps(self) -> float | None:
+        return self.rate.fastest_bps
+
+    @property
+    def fading(self) -> bool:
+        return self.rate.fading
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return _InterruptedCurve(self.rate.curve(uniforms.under(0)), self.outages(uniforms.under(1)))
@@ -119,6 +127,15 @@ class _InterruptedCurve(Curve):
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         return self._inner.idle(position, now_s, message)
+
+    def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
+        at_s = t0_s
+        for start_s, end_s in self._from(t0_s):
+            if start_s >= t1_s:
+                break
+            yield from self._inner.fades(at_s, start_s)
+            at_s = max(at_s, end_s)
+        yield from self._inner.fades(at_s, t1_s)
 
     def forget(self, before_s: float) -> None:
         self._inner.forget(before_s)

@@ -8,7 +8,7 @@ many bits a busy link carries between two instants, and where it stands after a 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import ClassVar, Literal, NamedTuple
 
@@ -22,6 +22,15 @@ MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message."""
 ROUNDING_S = 1e-9
 """By how much a user's curve may err."""
+
+
+class Fade(NamedTuple):
+    """A stretch of time over which the channel behind a link is one Gaussian channel."""
+
+    uses: float
+    """Its real channel uses: twice bandwidth times duration, as a complex symbol is two."""
+    snr: float
+    """Its signal-to-noise ratio, as a factor."""
 
 
 class Position(NamedTuple):
@@ -74,6 +83,10 @@ class Curve(ABC):
         """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
         return Position(now_s, 0.0, message)
 
+    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
+        """The channel between two instants, both of them past or now; here nothing, as most rates know of none."""
+        return ()
+
     def forget(self, before_s: float) -> None:  # noqa: B027 - most curves remember nothing
         """No question will concern an instant before this one any more: what is known of it may go."""
 
@@ -88,6 +101,16 @@ class Rate(Choice, family=True):
     """Whether the service at an instant depends on that instant only, not on what was sent before."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
+
+    @property
+    def fastest_bps(self) -> float | None:
+        """A rate that it never exceeds, bits per second; None where the kind does not say."""
+        return None
+
+    @property
+    def fading(self) -> bool:
+        """Whether its curve tells the `fades` behind the rate, for a loss to follow."""
+        return False
 
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
@@ -127,6 +150,9 @@ class CheckedCurve(Curve):
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         return self._curve.idle(position, now_s, message)
 
+    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
+        return self._curve.fades(t0_s, t1_s)
+
     def forget(self, before_s: float) -> None:
         self._curve.forget(before_s)
 
@@ -141,6 +167,10 @@ class ConstantRate(Rate):
     bps: float = Field(
         100_000.0, ge=0, description="Rate of the link, bits per second; inf is legal, 0 waits for ever."
     )
+
+    @property
+    def fastest_bps(self) -> float:
+        return self.bps
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return ConstantCurve(self.bps)

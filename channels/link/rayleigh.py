@@ -1,19 +1,20 @@
-"""Rayleigh block fading: a fresh channel each coherence time, its rate by Shannon's formula."""
+"""Rayleigh block fading: a fresh channel each coherence time, its rate a share of Shannon's formula."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
-from channels.link.rates import Curve, Rate
+from channels.link.rates import Curve, Fade, Rate
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 
 
 class Rayleigh(Rate):
-    """W log2(1 + g SNR) with g exponential of mean 1, drawn anew each block."""
+    """s W log2(1 + g SNR) with g exponential of mean 1, drawn anew each block, known to the sender."""
 
     kind: Literal["rayleigh"] = "rayleigh"
     bandwidth_hz: float = Field(
@@ -26,19 +27,58 @@ class Rayleigh(Rate):
         allow_inf_nan=False,
         description="Time that one fade lasts, seconds; at least 10 microseconds, far below what any motion gives.",
     )
+    capacity_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share s of the capacity of the moment at which the sender transmits; below 1 a margin against "
+        "the loss `block_errors`, which at 1 takes almost half of all blocks.",
+    )
+
+    @property
+    def fading(self) -> bool:
+        return True
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return _RayleighCurve(self, uniforms)
 
 
+class RayleighFading:
+    """The channel itself, a pure function of time: fade k, from k to k + 1 coherence times, has the number at k."""
+
+    def __init__(self, mean_snr_db: float, coherence_s: float, bandwidth_hz: float, uniforms: Uniforms) -> None:
+        self._mean_snr = 10 ** (mean_snr_db / 10)
+        self._coherence_s = coherence_s
+        self._uses_per_s = 2 * bandwidth_hz
+        self._uniform = uniforms.uniform
+
+    def snr(self, number: int) -> float:
+        """The signal-to-noise ratio of a fade, as a factor."""
+        return -math.log1p(-self._uniform(number)) * self._mean_snr
+
+    def end_s(self, number: int) -> float:
+        """When a fade ends, seconds."""
+        return (number + 1) * self._coherence_s
+
+    def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
+        """The fades between two instants, in order, as far as they lie there."""
+        number = int(t0_s / self._coherence_s)
+        if self.end_s(number) <= t0_s:
+            number += 1  # the quotient was rounded down to a whole number
+        while t0_s < t1_s:
+            until_s = min(t1_s, self.end_s(number))
+            yield Fade(self._uses_per_s * (until_s - t0_s), self.snr(number))
+            t0_s, number = until_s, number + 1
+
+
 class _RayleighCurve(StepCurve):
     def __init__(self, rate: Rayleigh, uniforms: Uniforms) -> None:
         super().__init__()
-        self._rate = rate
-        self._mean_snr = 10 ** (rate.mean_snr_db / 10)
-        self._uniform = uniforms.uniform
+        self._fading = RayleighFading(rate.mean_snr_db, rate.coherence_s, rate.bandwidth_hz, uniforms)
+        self._reached_hz = rate.capacity_share * rate.bandwidth_hz
 
     def _segment(self, number: int) -> tuple[float, float]:
-        gain = -math.log1p(-self._uniform(number))
-        bps = self._rate.bandwidth_hz * math.log2(1 + gain * self._mean_snr)
-        return (number + 1) * self._rate.coherence_s, bps
+        return self._fading.end_s(number), self._reached_hz * math.log2(1 + self._fading.snr(number))
+
+    def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
+        return self._fading.fades(t0_s, t1_s)

@@ -31,6 +31,10 @@ class TokenBucket(Rate):
             raise ValueError(f"peak_bps = {self.peak_bps} must be at least bps = {self.bps}")
         return self
 
+    @property
+    def fastest_bps(self) -> float:
+        return self.peak_bps
+
     def curve(self, uniforms: Uniforms) -> Curve:
         return _BucketCurve(self)
 
@@ -44,6 +48,10 @@ class DutyCycle(Rate):
         5_470.0, gt=0, allow_inf_nan=False, description="Rate on the air, bits per second (LoRa SF7: 5470)."
     )
     duty: float = Field(0.01, gt=0, le=1, description="Most of the time that may be airtime, 0 to 1 (EU868: 0.01).")
+
+    @property
+    def fastest_bps(self) -> float:
+        return self.bps
 
     def curve(self, uniforms: Uniforms) -> Curve:
         return _DutyCurve(self)

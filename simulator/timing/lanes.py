@@ -50,7 +50,9 @@ class Lanes:
         """The port of a device that has none yet."""
         key = device if self._config.sharing.lane_per_device else SHARED
         lane = self._lanes.get(key) or self._open(key)
-        port = self.ports[device] = Port(self._config.arq.sender(), lane, self._reverse_delay_s(device))
+        back_s = self._reverse_delay_s(device)
+        window = self._config.window_packets(back_s)
+        port = self.ports[device] = Port(self._config.arq.sender(window), lane, back_s)
         return port
 
     def _open(self, key: int) -> Lane:
@@ -61,9 +63,9 @@ class Lanes:
         lane = self._lanes[key] = Lane(
             curve=curve,
             server=config.sharing.transmitter(curve, self._env.now),
-            loss=config.loss.process(loss),
+            loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
-            ack_loss=config.arq.ack_loss.process(ack),
+            ack_loss=config.arq.ack_loss.over(curve, ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
         )

@@ -173,7 +173,8 @@ class PlannedLink(Link):
             curve.bound(f"{self.name}.rate", self._horizon_s)
             lane = self._lane_by_key[key] = _Lane(curve, Position(self.env.now))
             self.station.servers = len(self._lane_by_key)
-        port = self._ports[device] = _Port(lane, self._reverse_delay_s(device), config.arq.window_packets)
+        back_s = self._reverse_delay_s(device)
+        port = self._ports[device] = _Port(lane, back_s, config.window_packets(back_s))
         return port
 
     def _join(self, port: _Port, message: Message, number: int, bits: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.arq import Arq, Expiry, Packet, Sender
+from channels.link.link_config import LinkConfig
 from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 
@@ -120,6 +122,72 @@ def test_jitter_draws_a_wait_out_by_at_most_its_share_the_same_at_each_asking(sh
 
 def test_without_jitter_a_wait_is_the_timeout_to_the_last_bit() -> None:
     assert TimerJitter(0.0, Uniforms.of(1, "test")).wait_s(0.1 + 0.2, 1) == 0.1 + 0.2
+
+
+STEADY = {"kind": "constant", "bps": 1.01e5}
+FAST = {"kind": "constant", "bps": 1e8}
+
+
+@pytest.mark.parametrize(
+    ("rate", "arq", "window"),
+    [
+        (STEADY, {}, 76),  # 1.01e5 x (0.02 + 0.02 + 0.2) / 320, rounded up
+        (STEADY, {"timeout_s": 1.0}, 329),
+        ({"kind": "markov", "bps": (1e4, 1.01e5)}, {}, 76),
+        ({"kind": "random_outages", "rate": STEADY}, {}, 76),
+        ({"kind": "token_bucket", "bps": 1e4, "peak_bps": 1.01e5}, {}, 76),
+        ({"kind": "duty_cycle", "bps": 1.01e5}, {}, 76),
+        ({"kind": "constant", "bps": 1e3}, {}, 16),
+        (FAST, {}, 2048),
+        ({"kind": "constant", "bps": math.inf}, {}, 2048),
+        ({"kind": "rayleigh"}, {}, 2048),
+        (FAST, {"window": 5}, 5),
+        (FAST, {"kind": "stop_and_wait"}, 1),
+    ],
+)
+def test_a_window_that_is_not_given_holds_what_the_link_does_in_a_round_trip_and_its_timer(
+    rate: dict[str, Any], arq: dict[str, Any], window: int
+) -> None:
+    link = LinkConfig.model_validate({"rate": rate, "arq": {"kind": "selective_repeat", **arq}})
+    machine: Sender[Packet] = link.arq.sender(link.window_packets(0.02))
+    assert sum(machine.offer(Packet(1)) for _ in range(3000)) == window
+
+
+@settings(max_examples=100, deadline=None)
+@given(window=st.integers(1, 40), data=st.data())
+def test_the_sender_lets_go_what_a_plain_list_of_all_packets_says(window: int, data: st.DataObject) -> None:
+    """The twin keeps each packet that was ever offered and looks through all of them."""
+    machine, offered, going = sender("selective_repeat", window=window), list[Packet](), list[Packet]()
+
+    def twin() -> list[Packet]:
+        """Those that may go: fewer than a window of packets were let go from the oldest unacknowledged one on."""
+        opened = []
+        for packet in offered:
+            first = next((place for place, each in enumerate(going) if not each.acked), len(going))
+            if packet not in going and not packet.acked and len(going) - first < window:
+                going.append(packet)
+                opened.append(packet)
+        return opened
+
+    for move in data.draw(st.lists(st.sampled_from(["offer", "offer", "ack", "forget"]), max_size=60)):
+        if move == "offer":
+            offered.append(Packet(1))
+            assert machine.offer(offered[-1]) == (twin() == [offered[-1]])
+        elif move == "ack" and going:
+            packet = data.draw(st.sampled_from(going))
+            assert packet.acked or list(machine.on_ack(packet, 1.0)) == twin()
+        elif move == "forget" and offered:
+            assert list(machine.forget(data.draw(st.lists(st.sampled_from(offered), max_size=4)))) == twin()
+
+
+def test_a_long_queue_is_cleared_away_as_it_goes() -> None:
+    machine, packets = sender("selective_repeat", window=2048), [Packet(1) for _ in range(30_000)]
+    for packet in packets:
+        machine.offer(packet)
+    for packet in packets:
+        machine.on_ack(packet, 1.0)
+        assert len(machine._open) <= 2 * 2048
+    assert machine._open == machine._held == []
 
 
 FATES = st.sampled_from(["lost", "deaf", "heard", "late"])

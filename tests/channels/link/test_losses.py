@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from channels.link.bursts import GilbertElliott
 from channels.link.delays import Delay
 from channels.link.link_config import LinkConfig
-from channels.link.losses import Loss, LossProcess, PacketIndex
+from channels.link.losses import Loss, LossProcess, PacketIndex, is_memoryless
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 
@@ -190,3 +190,53 @@ def test_a_kind_need_not_give_a_mean() -> None:
         assert Unsaid().mean_loss is None
     finally:
         del Loss.kinds["unsaid_here"]
+
+
+PROCESSES = [
+    ("none", True),
+    ({"kind": "bernoulli", "probability": 0.4}, True),
+    ({"kind": "gilbert_elliott", "per": "second", "to_bad": 0.5, "to_good": 0.5}, True),
+    ({"kind": "gilbert_elliott"}, False),
+    ({"kind": "bit_errors", "bit_error_rate": 1e-3}, True),
+    ({"kind": "block_errors", "snr_db": -3, "coherence_s": 1.0}, True),
+]
+
+
+@pytest.mark.parametrize(("fields", "memoryless"), PROCESSES)
+def test_a_loss_that_remembers_nothing_says_so_and_answers_alike_in_any_order(
+    fields: object, memoryless: bool, uniforms: Uniforms
+) -> None:
+    one, other = (Loss.of(fields).process(uniforms) for _ in range(2))
+    assert is_memoryless(one) == memoryless
+    asked = [(0.1 + 0.7 * k, 400 + 90 * (k % 7), 1e5, (0, 0, k // 3, k % 3, 0)) for k in range(120)]
+    forward = [one.lost(*question) for question in asked]
+    if memoryless:
+        assert forward == [other.lost(*question) for question in reversed(asked)][::-1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "memoryless"),
+    [("constant", True), ({"kind": "jitter", "reorder": True}, True), ({"kind": "jitter"}, False)],
+)
+def test_a_delay_says_whether_it_remembers(fields: object, memoryless: bool, uniforms: Uniforms) -> None:
+    assert is_memoryless(Delay.of(fields).process(uniforms)) == memoryless
+
+
+def test_a_process_of_a_user_is_taken_to_remember_unless_it_says_otherwise(uniforms: Uniforms) -> None:
+    class Silent(Loss):
+        kind: Literal["silent_here"] = "silent_here"
+
+        def process(self, uniforms: Uniforms) -> LossProcess:
+            return self
+
+        def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+            return False
+
+    class Pure(Silent):
+        kind: Literal["pure_here"] = "pure_here"  # type: ignore[assignment]
+        memoryless: ClassVar[bool] = True
+
+    try:
+        assert not is_memoryless(Silent().process(uniforms)) and is_memoryless(Pure().process(uniforms))
+    finally:
+        del Loss.kinds["silent_here"], Loss.kinds["pure_here"]
