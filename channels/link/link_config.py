@@ -52,6 +52,15 @@ class LinkConfig(Part):
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
     )
+    reassembly_s: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda wait_s: wait_s is None,
+        description="How long the far end waits for the next part of a partial round, beyond its time on the air, once "
+        "those before it are in, seconds; where packets overtake each other also the longest that a part may travel. "
+        "null: arq.timeout_s.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -76,6 +85,20 @@ class LinkConfig(Part):
         if self.sharing.fluid and not self.rate.time_alone:
             raise ValueError("sharing all at once needs a rate that depends on time alone")
         return self
+
+    @model_validator(mode="after")
+    def _parts_may_travel(self) -> Self:
+        told, mean_s = self.reassembly_s, self.delay.mean_s
+        if told is not None and told < mean_s and not self.delay.keeps_order:
+            raise ValueError(
+                f"reassembly_s = {told} must be at least the mean delay, {mean_s:g} s, where packets reorder"
+            )
+        return self
+
+    @property
+    def reassembly_wait_s(self) -> float:
+        """`reassembly_s`, or what stands for it."""
+        return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     @property
     def room_bits(self) -> int | None:

@@ -64,6 +64,11 @@ class Rate(Choice, family=True):
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
 
+    @property
+    def airtime_share(self) -> float:
+        """The most of the time that a sender may be on the air, by a rule that both ends know."""
+        return 1.0
+
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""

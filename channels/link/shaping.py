@@ -45,6 +45,10 @@ class DutyCycle(Rate):
     )
     duty: float = Field(0.01, gt=0, le=1, description="Most of the time that may be airtime, 0 to 1 (EU868: 0.01).")
 
+    @property
+    def airtime_share(self) -> float:
+        return self.duty
+
     def curve(self, uniforms: Uniforms) -> Curve:
         return _DutyCurve(self)
 
