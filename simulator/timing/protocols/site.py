@@ -116,6 +116,8 @@ class CloudHandler(ABC):
         self._ledger = site.request.ledger
         self._job: Job | None = None
         self._replies: dict[int, Message] = {}
+        self._heard: Message | None = None
+        """The last reply that the device has got."""
 
     @abstractmethod
     def prompt_arrived(self, prompt: bytes) -> None:
@@ -153,6 +155,12 @@ class CloudHandler(ABC):
         self._replies[round_.number] = message
         self._site.network.downlink.put(message)
 
+    def answered(self) -> None:
+        """The device has built on the last reply: that acknowledges it."""
+        if self._heard is not None:
+            self._site.network.downlink.acknowledge(self._heard)
+            self._heard = None
+
     def _ended(self) -> None:
         self._job = None
         self.job_done()
@@ -161,5 +169,5 @@ class CloudHandler(ABC):
         self._ledger.reply(message.index[2], DOWNLINK_STATES[state])
 
     def _delivered(self, message: Message) -> None:
-        del self._replies[message.index[2]]
+        self._heard = self._replies.pop(message.index[2])
         self._device_hears(message)
