@@ -84,8 +84,15 @@ class Arq(Choice, family=True):
         description="Attempts per packet before its sender lets others go first, and tries again only after "
         "timeout_max_s; null: no limit.",
     )
+    ack_bits: int = Field(
+        0,
+        ge=0,
+        exclude_if=lambda bits: not bits,
+        description="What each acknowledgement of this link's packets takes on the reverse link, bits: it queues there "
+        "as a packet, and shares its rate, losses and delay. 0: none, and it takes the mean delay of the way back.",
+    )
     ack_loss: Loss = Field(
-        NoLoss(), description="Which acknowledgements are lost on their way back; they need no capacity."
+        NoLoss(), description="Which acknowledgements are lost on their way back, where they need no capacity."
     )
 
     @property
@@ -182,7 +189,8 @@ class Sender(Generic[P]):
         return self._slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
-        """These packets are no longer wanted: as good as acknowledged. Answers the held packets that may go now."""
+        """These packets are no longer wanted, or a reply acknowledges them: no sample of the link's round trip, since
+        it has the far end's time in it. Answers the held packets that may go now."""
         for packet in packets:
             packet.acked = True
         return self._slide()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from math import inf, log1p
+from math import inf, log1p, nextafter
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field
@@ -33,6 +33,12 @@ class Delay(Choice, family=True):
     def mean_s(self) -> float:
         """The mean travel time, seconds: what a timer is compared with, and what an acknowledgement takes."""
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether no packet overtakes an earlier one of its device: only then does one that is missing count as lost
+        when a later one comes."""
+        return False
+
     @abstractmethod
     def process(self, uniforms: Uniforms) -> DelayProcess:
         """The travel times of one link that draws its randomness, if any, from `uniforms`."""
@@ -47,6 +53,10 @@ class ConstantDelay(Delay):
     @property
     def mean_s(self) -> float:
         return self.delay_s
+
+    @property
+    def keeps_order(self) -> bool:
+        return True
 
     def process(self, uniforms: Uniforms) -> DelayProcess:
         return _Same(self.delay_s)
@@ -66,6 +76,10 @@ class Jitter(Delay):
     def mean_s(self) -> float:
         """Floor plus mean extra; without reordering packets may wait a little longer for those before them."""
         return self.delay_s + self.jitter_s
+
+    @property
+    def keeps_order(self) -> bool:
+        return not self.reorder
 
     def process(self, uniforms: Uniforms) -> DelayProcess:
         return _Drawn(self, uniforms) if self.reorder else _InOrder(_Drawn(self, uniforms))
@@ -108,9 +122,12 @@ class _InOrder:
         self._latest_s: dict[int, float] = {}
 
     def delay_s(self, now_s: float, index: PacketIndex) -> float:
-        arrival_s = max(now_s + self._drawn.delay_s(now_s, index), self._latest_s.get(index[0], 0.0))
-        self._latest_s[index[0]] = arrival_s
-        return arrival_s - now_s
+        latest_s = self._latest_s.get(index[0], 0.0)
+        delay_s = max(self._drawn.delay_s(now_s, index), latest_s - now_s)
+        while now_s + delay_s < latest_s:  # by rounding
+            delay_s = nextafter(delay_s, inf)
+        self._latest_s[index[0]] = now_s + delay_s
+        return delay_s
 
 
 class _Same:

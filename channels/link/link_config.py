@@ -55,6 +55,15 @@ class LinkConfig(Part):
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
     )
+    reassembly_s: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda wait_s: wait_s is None,
+        description="How long the far end waits for the next part of a partial round, beyond its time on the air, once "
+        "those before it are in, seconds; where packets overtake each other also the longest that a part may travel. "
+        "null: arq.timeout_s.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -102,6 +111,18 @@ class LinkConfig(Part):
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
         return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
+    def _parts_may_travel(self) -> Self:
+        told, mean_s = self.reassembly_s, self.delay.mean_s
+        if told is not None and told < mean_s and not self.delay.keeps_order:
+            raise ValueError(
+                f"reassembly_s = {told} must be at least the mean delay, {mean_s:g} s, where packets reorder"
+            )
+        return self
+
+    @property
+    def reassembly_wait_s(self) -> float:
+        """`reassembly_s`, or what stands for it."""
+        return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     @property
     def room_bits(self) -> int | None:

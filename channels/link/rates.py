@@ -103,7 +103,6 @@ class Rate(Choice, family=True):
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
 
     @property
-    def fastest_bps(self) -> float | None:
         """A rate that it never exceeds, bits per second; None where the kind does not say."""
         return None
 
@@ -111,6 +110,11 @@ class Rate(Choice, family=True):
     def fading(self) -> bool:
         """Whether its curve tells the `fades` behind the rate, for a loss to follow."""
         return False
+
+    @property
+    def airtime_share(self) -> float:
+        """The most of the time that a sender may be on the air, by a rule that both ends know."""
+        return 1.0
 
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:

@@ -53,6 +53,10 @@ class DutyCycle(Rate):
     def fastest_bps(self) -> float:
         return self.bps
 
+    @property
+    def airtime_share(self) -> float:
+        return self.duty
+
     def curve(self, uniforms: Uniforms) -> Curve:
         return _DutyCurve(self)
 

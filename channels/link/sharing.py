@@ -78,6 +78,8 @@ class Sharing(Choice, family=True):
 
     lane_per_device: ClassVar[bool] = False
     """Whether each device has a server (and its fades and losses) of its own."""
+    first_come: ClassVar[bool] = False
+    """Whether packets leave in the order in which they join: nothing has a say in when those before it leave."""
     fluid: ClassVar[bool] = False
     """Whether several packets are sent at once; the rate must then be a function of time alone."""
 
@@ -90,6 +92,7 @@ class Fifo(Sharing):
     """One queue for all: first come, first served, packet by packet."""
 
     kind: Literal["fifo"] = "fifo"
+    first_come: ClassVar[bool] = True
 
     def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
         return FifoTransmitter(curve, now_s)
@@ -118,6 +121,7 @@ class Own(Sharing):
     """No sharing: each device has the whole rate to itself, with its own fades and losses."""
 
     kind: Literal["own"] = "own"
+    first_come: ClassVar[bool] = True
     lane_per_device: ClassVar[bool] = True
 
     def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:

@@ -23,6 +23,7 @@ class Airing(NamedTuple):
     address: tuple[int, int, int]
     """(device, request, round) of its message; round 0 is the prompt."""
     fragment: int
+    """Below 0: an acknowledgement that takes capacity, of a packet that came the other way."""
     attempt: int
     bits: int
     began_s: float

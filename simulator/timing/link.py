@@ -2,7 +2,8 @@
 
 The file follows a packet: it gets in line, is serialised (which holds the link), is lost or travels (which does not),
 is delivered, is acknowledged, or is sent again when its timer runs out. Packets are not processes: callbacks carry them
-from one SimPy event to the next. All rules live in `channels.link`; here they meet the clock.
+from one SimPy event to the next. All rules live in `channels.link`; here they meet the clock. What the far end makes of
+packets is in `reassembly`, how acknowledgements travel in `acknowledgements`, what their senders then do in `repeats`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from math import inf, nan
 
 import simpy
 
-from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator.results.observer import Observer
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
+from simulator.timing.acknowledgements import WayBack
 from simulator.timing.lanes import Lanes
 from simulator.timing.later import delay_until, later
 from simulator.timing.messages import (
@@ -32,6 +33,8 @@ from simulator.timing.messages import (
     Message,
     Port,
 )
+from simulator.timing.reassembly import Reassembly
+from simulator.timing.repeats import Repeats
 
 
 class Link:
@@ -56,10 +59,12 @@ class Link:
         self.delivered = 0
         self.lost = 0
         self.dropped = 0
-        self.acked_bits = 0
         self._bits_sent = 0
+        self.way_back = WayBack(env, config.arq)
         self._travelling = 0
         self._observer = observer
+        self._reassembly = Reassembly(env, config, self._deliver)
+        self._repeats = Repeats(env, config.arq, self._enqueue)
         self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
 
     @property
@@ -71,6 +76,11 @@ class Link:
     def bits_sent(self) -> int:
         """Put on the air so far, headers and repeats included."""
         return self._bits_sent
+
+    @property
+    def acked_bits(self) -> int:
+        """Of packets that were acknowledged, headers included."""
+        return sum(port.acked_bits for port in self._lanes.ports.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
@@ -94,21 +104,40 @@ class Link:
         if message.done:
             return
         index = message.index
-        port = self._lanes.ports.get(index[0]) or self._open_port(index[0])
+        port = self.port(index[0])
         sizes = self.config.packets_bits(message.bits, message.parts_bits if len(message.content) > 1 else ())
         message.missing = message.unacked = len(sizes)
         port.unacked_packets += len(sizes)
         message.packets = packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
         for packet in packets:
-            if port.sender.offer(packet):
-                self._enqueue(packet)
+            if packet.once and not self.config.sharing.first_come:
+                break  # it follows the part before it
+            self._offer(packet)
         if packets[0].state is QUEUE and not self.config.access_s:
             message.does(QUEUE, self.env.now)
 
-    def _open_port(self, device: int) -> Port:
-        port = self._lanes.open_port(device)
-        self.station.servers = len(self._lanes)
+    def _offer(self, packet: Fragment) -> None:
+        if packet.port.sender.offer(packet):
+            self._enqueue(packet)
+
+    def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
+        """Where a packet may delay one that joined before it, a part joins when the one before it has left: when that
+        one left must not depend on the length of this one (I12)."""
+        message, following = left.message, left.number + 1
+        if len(message.content) > 1 and not left.attempt and following < len(message.packets):
+            self._offer(message.packets[following])
+
+    def port(self, device: int) -> Port:
+        """Where the packets of a device enter."""
+        port = self._lanes.ports.get(device)
+        if port is None:
+            port = self._lanes.open_port(device)
+            self.station.servers = len(self._lanes)
         return port
+
+    def carry(self, packet: Fragment) -> None:
+        """Takes on an acknowledgement of what came the other way: no window holds it, and no timer repeats it."""
+        self._enqueue(packet)
 
     def _enqueue(self, packet: Fragment) -> None:
         self.sent += 1
@@ -116,7 +145,9 @@ class Link:
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._wait_for_timer(packet, packet.port.sender.on_send(packet, self.env.now))
+            self._repeats.miss(packet, packet.port.sender.on_send(packet, self.env.now))
+            if not self.config.sharing.first_come:
+                later(self.env, 0.0, partial(self._offer_next, packet))
             return
         packet.visit = self.station.arrive()
         now_s = self.env.now
@@ -162,6 +193,8 @@ class Link:
         packet = lane.server.leave(now_s)
         self._end_visit(packet)
         self._launch(lane, packet, now_s)
+        if not self.config.sharing.first_come:
+            self._offer_next(packet)
         self._serve(lane, now_s)
 
     # Be lost, or travel.
@@ -169,119 +202,64 @@ class Link:
     def _launch(self, lane: Lane, packet: Fragment, now_s: float) -> None:
         began_s, address = lane.server.began_s, packet.address
         timeout_s = packet.port.sender.on_send(packet, now_s)
-        rate_bps = packet.bits / (now_s - began_s) if now_s > began_s else inf
-        if lane.loss.lost(now_s, packet.bits, rate_bps, address):
-            self.lost += 1
-            if self._observer is not None:
-                self._observer.on_packet(packet.aired(self.name, began_s, now_s, nan))
-            self._wait_for_timer(packet, timeout_s)
-            return
-        self._travelling += 1
-        packet.enter(PROPAGATION, self.env.now)
-        travel_s = lane.delay.delay_s(now_s, address)
-        heard = not lane.ack_loss.lost(now_s, packet.bits, rate_bps, address)
+        packet.rate_bps = rate_bps = packet.bits / (now_s - began_s) if now_s > began_s else inf
+        lost = lane.loss.lost(now_s, packet.bits, rate_bps, address)
+        travel_s = nan if lost else lane.delay.delay_s(now_s, address)
         if self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
+        if lost:
+            self.lost += 1
+            self._repeats.miss(packet, timeout_s)
+            return
+        self._travelling += 1
+        packet.enter(PROPAGATION, now_s)
+        if packet.acknowledges:
+            later(self.env, travel_s, partial(self._return, packet))
+            return
+        free = not self.way_back.bits
+        heard = not (free and lane.ack_loss.lost(now_s, packet.bits, rate_bps, address))
         later(self.env, travel_s, partial(self._arrive, packet, heard))
-        if not heard or travel_s + packet.port.reverse_delay_s > timeout_s:
-            later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
+        if not (free and heard) or travel_s + packet.port.reverse_delay_s > timeout_s:
+            self._repeats.set_timer(packet, timeout_s)
 
     # Be delivered.
 
     def _arrive(self, packet: Fragment, heard: bool, _: simpy.Event) -> None:
         self._travelling -= 1
         self.delivered += 1
-        if heard:
-            later(self.env, packet.port.reverse_delay_s, partial(self._acknowledge, packet))
-        if not packet.arrived:
-            packet.arrived = True
-            packet.message.missing -= 1
-            self._deliver(packet.message)
+        packet.arrivals += 1
+        self.way_back.send(packet, heard, partial(self._repeats.acknowledge, packet))
+        self._reassembly.take(packet)
         if not heard:
             packet.enter(TIMEOUT_WAIT, self.env.now)
 
-    def _deliver(self, message: Message) -> None:
-        """Hands the message over if all of it is in, or if its next part is known to be lost for good: then those
-        before it."""
-        if message.done:
-            return
-        message.arrived = message.content
-        if message.missing:
-            first_missing = next(packet for packet in message.packets if not packet.arrived)
-            if not first_missing.missed:
-                return
-            message.arrived = message.content[: first_missing.number]
-            later(self.env, first_missing.port.reverse_delay_s, lambda _: self.withdraw(message))  # the rest is vain
+    def _return(self, packet: Fragment, _: simpy.Event) -> None:
+        """An acknowledgement is back where it is awaited."""
+        self._travelling -= 1
+        self.delivered += 1
+        packet.message.to(packet.message)
+
+    def _deliver(self, message: Message, parts: int) -> None:
+        """Hands the leading parts of a message over; its sender hears if the far end waits for no more of them."""
+        if parts < len(message.content):
+            self.way_back.end(message, lambda _: self.withdraw(message))
+        message.arrived = message.content[:parts]
         message.delivered_s = self.env.now
         message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
         to = message.to
         message.end()
         to(message)
 
-    def _give_up(self, packet: Fragment, _: simpy.Event) -> None:
-        """The far end knows that a packet which is sent once will not come."""
-        packet.missed = True
-        self._deliver(packet.message)
+    # Be answered, withdrawn or dropped.
 
-    # Be acknowledged.
-
-    def _acknowledge(self, packet: Fragment, _: simpy.Event) -> None:
-        if packet.acked:
-            return
-        port, now_s = packet.port, self.env.now
-        port.acked_bits += packet.bits
-        self.acked_bits += packet.bits
-        port.lane.curve.heard()
-        if packet.attempt == 0:
-            port.round_trip_s = now_s - packet.joined_s
-        self._close(packet, port.sender.on_ack(packet, now_s))
-
-    def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:
-        """The sender is through with this packet: those it releases go, and the message follows its next one."""
-        packet.port.unacked_packets -= 1
-        for other in released:
-            self._enqueue(other)
-        message = packet.message
-        message.unacked -= 1
-        if message.done:
-            if not message.unacked:
-                message.packets = ()
-        elif message.unacked:
-            message.follow_oldest(self.env.now)
-
-    # Be sent again.
-
-    def _wait_for_timer(self, packet: Fragment, timeout_s: float) -> None:
-        """The attempt will not arrive: its sender waits for the timer; if it is sent once, the far end misses it."""
-        if packet.once:
-            delay_s = packet.port.lane.delay.delay_s(self.env.now, packet.address)
-            later(self.env, delay_s, partial(self._give_up, packet))
-        later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
-        packet.enter(PROPAGATION if packet.once else TIMEOUT_WAIT, self.env.now)
-
-    def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
-        sender = packet.port.sender
-        if packet.once:
-            if not packet.acked:
-                self._close(packet, sender.forget([packet]))
-            return
-        expiry = sender.on_timeout(packet, attempt)
-        if expiry is Expiry.STALE:
-            return
-        packet.port.timeouts += 1
-        if expiry is Expiry.RESEND:
-            self._enqueue(packet)
-        elif expiry is Expiry.PAUSE:
-            for other in sender.suspend(packet):
-                self._enqueue(other)
-            pause_s = packet.port.lane.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
-            later(self.env, pause_s, partial(self._resume, packet))
-
-    def _resume(self, packet: Fragment, _: simpy.Event) -> None:
-        if not packet.acked and packet.port.sender.offer(packet):
-            self._enqueue(packet)
-
-    # Be withdrawn or dropped.
+    def acknowledge(self, *messages: Message) -> None:
+        """A reply to these messages, in the order in which they were put, is here: all that came of them is
+        acknowledged, and the rest is vain."""
+        for message in reversed(messages):  # the latest first: none of it is let go by one before it
+            for packet in message.packets:
+                if packet.arrived and not packet.acked:
+                    packet.port.acked_bits += packet.bits
+            self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""

@@ -1,15 +1,15 @@
 """What travels on a link: messages, which carry their content, and the packets they are cut into.
 
 A message of one part is cut by the link's MTU and delivered when all of it is in. One of several parts has a packet for
-each, and is delivered with the leading parts that are in as soon as the next one is known to be lost: only its first
-packet is ever sent again.
+each, and is delivered with the leading parts that are in as soon as the far end gives the next one up (`reassembly`):
+only its first packet is ever sent again. An acknowledgement that takes capacity is a packet of a message without parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import inf, nan
 from typing import Final
 
 from channels.link.arq import Packet, Sender
@@ -112,8 +112,10 @@ class Fragment(Packet):
     visit: Customer | None = None
     joined_s: float = nan
     """When its first attempt joined the link's queue."""
-    missed: bool = False
-    """Known at the far end to be lost for good: a later packet of several parts."""
+    rate_bps: float = inf
+    """At which its latest attempt went out; inf where that took no time."""
+    arrivals: int = 0
+    """How often it has come."""
 
     @property
     def address(self) -> PacketIndex:
@@ -124,6 +126,11 @@ class Fragment(Packet):
     def once(self) -> bool:
         """Whether it is sent one time only."""
         return self.number > 0 and len(self.message.content) > 1
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether it is an acknowledgement of what came the other way, and carries nothing."""
+        return self.number < 0
 
     def wait_s(self, timeout_s: float) -> float:
         """How long the attempt under way waits for its acknowledgement; one that no repeat follows needs no jitter."""

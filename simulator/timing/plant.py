@@ -90,14 +90,20 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     uplinks, downlinks = (_Links(env, cell, way, observer) for way in ("uplink", "downlink"))
     devices: list[Device] = []
+    ways: list[tuple[Link, Link]] = []
     for place, each in enumerate(cell.classes):
         network = Network(
             env, uplinks.of_class(place), downlinks.of_class(place), cloud, each.edge, cell.workload.prompt_at_cloud
         )
+        ways += [(network.uplink, network.downlink)] * each.count
         opener = partial(_open_exchange, network, decoder)
         devices += [
             Device(number, env, opener, users.ended) for number in range(len(devices), len(devices) + each.count)
         ]
+    for link in uplinks.built:
+        link.way_back.reverse = lambda device: ways[device][1]
+    for link in downlinks.built:
+        link.way_back.reverse = lambda device: ways[device][0]
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers)

@@ -134,19 +134,27 @@ def faulty(number: int) -> tuple[str, Cell]:
     uplink, downlink = faulty_link(rng), faulty_link(rng)
     if scheme == "parts":
         uplink["mtu_bits"] = one_of(rng, 345, 360, 400)  # a draft or few a packet
+        uplink["reassembly_s"] = one_of(rng, None, 0.05, 0.5)
+    for way in (uplink, downlink):
+        way["arq"]["ack_bits"] = one_of(rng, 0, 0, 112)
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, uplink=uplink, downlink=downlink)
 
 
 class OnAir(Watch):
-    """What each packet of a message put on the air, and how often a packet went out again after its sender's pause."""
+    """What each packet of a message put on the air, how often one went out again after its sender's pause, and the
+    acknowledgements that took capacity."""
 
     def __init__(self, partial: bool) -> None:
         super().__init__()
         self.partial = partial
         self.packets: dict[tuple[str, tuple[int, int, int]], dict[int, int]] = {}
         self.pauses = 0
+        self.acknowledgements = 0
 
     def on_packet(self, airing: Airing) -> None:
+        if airing.fragment < 0:
+            self.acknowledgements += 1
+            return
         packets = self.packets.setdefault((airing.link, airing.address), {})
         assert packets.setdefault(airing.fragment, airing.bits) == airing.bits, "I7: a repeat of another length"
         limit = self.link(airing.link).config.arq.max_attempts
@@ -178,6 +186,7 @@ def verify(number: int, seen: Counter[str]) -> None:
     on_air = OnAir(partial=scheme == "parts")
     run = ran(made, MEMORY, on_air)
     seen["paused"] += on_air.pauses
+    seen["acknowledged"] += on_air.acknowledgements
     plant, requests = run.plant, run.requests
     places = [(each.device, each.number) for each in requests]
     assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
@@ -223,7 +232,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
-FAULTS = ("crash", "eviction", "lost", "dropped", "paused", "prefix")
+FAULTS = ("crash", "eviction", "lost", "dropped", "paused", "prefix", "acknowledged")
 
 
 def test_random_fault_schedules(seen: Counter[str]) -> None:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from math import inf
-from typing import Literal
 from unittest.mock import patch
 
 import pytest
-import simpy
 from cells import cell, link
 from exact import Enumeration, distance, verifier_law
+from heard import Looking, heard_over
 
-from channels.link.link_config import LinkConfig
-from channels.link.losses import Loss, LossProcess, PacketIndex
-from channels.uniforms import Uniforms
 from simulator import simulate
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Payload
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.timing.link import Link, Message
 
 SCHEME = {"kind": "k_sqs", "k": 4, "partial": True}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
@@ -38,23 +30,6 @@ ENUMERATED = [
 ]
 
 
-class Looking(Loss):
-    """Loses a first attempt by its place in the message, by when its last bit leaves, by its bits."""
-
-    kind: Literal["looking_in_tests"] = "looking_in_tests"
-    places: tuple[int, ...] = ()
-    period_s: float = inf
-    share: float = 0.0
-    longer_than: float = inf
-
-    def process(self, uniforms: Uniforms) -> LossProcess:
-        return self
-
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        looks = index[3] in self.places, now_s % self.period_s < self.share * self.period_s, bits > self.longer_than
-        return index[4] == 0 and any(looks)
-
-
 LOSSES = {
     "none": Looking(),
     "the second": Looking(places=(1,)),
@@ -64,22 +39,6 @@ LOSSES = {
     "long packets": Looking(longer_than=24),
     "very long packets": Looking(longer_than=32),
 }
-
-
-def heard_over(loss: Loss, room_bits: int) -> Callable[[tuple[int, ...]], int]:
-    """How many leading parts get through the shipped uplink at 1 kbit/s with this loss, alone on it from 0 s on."""
-
-    @cache
-    def heard(parts_bits: tuple[int, ...]) -> int:
-        env = simpy.Environment()
-        fields = link(1000.0, header_bits=8, mtu_bits=room_bits + 8)
-        uplink = Link(env, LinkConfig(**{**fields, "loss": loss}), Uniforms.of(0, "tests"), "uplink", lambda _: 0.02)
-        message = Message((0, 0, 1), tuple(bytes(bits // 8) for bits in parts_bits), lambda _: None)
-        uplink.put(message)
-        env.run()
-        return len(message.arrived)
-
-    return heard
 
 
 @pytest.mark.parametrize("room_bits", [16, 24, 64])

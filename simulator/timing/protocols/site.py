@@ -125,6 +125,8 @@ class CloudHandler(ABC):
         self._request_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._job: Job | None = None
         self._replies: dict[int, Message] = {}
+        self._heard: Message | None = None
+        """The last reply that the device has got."""
 
     @abstractmethod
     def prompt_arrived(self, prompt: bytes) -> None:
@@ -170,6 +172,12 @@ class CloudHandler(ABC):
         self._replies[round_.number] = message
         self._site.network.downlink.put(message)
 
+    def answered(self) -> None:
+        """The device has built on the last reply: that acknowledges it."""
+        if self._heard is not None:
+            self._site.network.downlink.acknowledge(self._heard)
+            self._heard = None
+
     def _job_does(self, state: JobState) -> None:
         self.job_does(self.serve_state if state == "serve" else JOB_STATES[state])
 
@@ -181,5 +189,5 @@ class CloudHandler(ABC):
         self._ledger.reply(message.index[2], DOWNLINK_STATES[state], message.since_s)
 
     def _delivered(self, message: Message) -> None:
-        del self._replies[message.index[2]]
+        self._heard = self._replies.pop(message.index[2])
         self._device_hears(message)

@@ -129,6 +129,7 @@ class Speculate:
         self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
 
     def _hear(self, message: Message) -> None:
+        self._site.network.uplink.acknowledge(*self._uplinked)
         self._uplinked.clear()
         self._answer.succeed(message.arrived[0])
 
@@ -163,7 +164,8 @@ class SpeculateCloud(CloudHandler):
             self._prefilled()
 
     def payload_arrived(self, message: Message) -> None:
-        """The payload waits here for the prompt and its prefill."""
+        """The payload waits here for the prompt and its prefill; it was drafted on the reply before it."""
+        self.answered()
         number = message.index[2]
         self._waiting = number, message.arrived
         if self._ready:

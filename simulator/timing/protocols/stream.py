@@ -35,6 +35,8 @@ class Stream:
 
     def _hear(self, message: Message) -> None:
         request, now_s = self._site.request, self._site.network.env.now
+        if self._prompt is not None:
+            self._site.network.uplink.acknowledge(self._prompt)
         self._early[message.index[2]] = message.arrived[0]
         while self._due in self._early:
             tokens = bytes_tokens(self._early.pop(self._due), self._site.decoding.format)

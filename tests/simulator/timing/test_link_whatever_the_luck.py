@@ -60,6 +60,7 @@ ARQS = st.fixed_dictionaries(
         "window": st.integers(1, 4),
         "timeout_s": st.sampled_from([1.0, 4.0]),
         "ack_loss": LOSSES,
+        "ack_bits": st.sampled_from([0, 0, 104]),
         "timer": st.sampled_from(["fixed", "jacobson"]),
         "backoff": st.sampled_from([1.0, 2.0]),
     }
@@ -74,6 +75,7 @@ LINKS = st.fixed_dictionaries(
         "mtu_bits": st.sampled_from([None, 700]),
         "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own"]),
         "buffer_packets": st.sampled_from([None, 0, 2]),
+        "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
     }
 )
 WHOLE = st.tuples(st.integers(0, 250).map(lambda size: 8 * size))
@@ -89,9 +91,13 @@ def put(link: Link, message: Message, _: simpy.Event) -> None:
 
 def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[Story]]:
     """Puts (at_s, device, bits of each part) in whole seconds, so that ties abound; counts are checked after each
-    event."""
+    event. Acknowledgements that cost bits go back over a link of the same kind."""
     env = simpy.Environment()
-    link = Link(env, LinkConfig.model_validate(link_fields), Uniforms.of(seed, "test"), "uplink", lambda device: 1.0)
+    link, back = (
+        Link(env, LinkConfig.model_validate(link_fields), Uniforms.of(seed, name), name, lambda device: 1.0)
+        for name in ("test", "back")
+    )
+    link.way_back.reverse = lambda device: back
     stories = []
     for number, (at_s, device, parts_bits) in enumerate(puts):
         story = Story(env, float(at_s))
@@ -102,9 +108,11 @@ def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[
         if env.peek() == float("inf"):
             break
         env.step()
-        assert link.sent == link.delivered + link.lost + link.dropped + link.in_flight
-    assert link.in_flight == 0
-    assert link.station.area == pytest.approx(link.station.sojourn_s, rel=1e-9, abs=1e-9)
+        for way in (link, back):
+            assert way.sent == way.delivered + way.lost + way.dropped + way.in_flight
+    for way in (link, back):
+        assert way.in_flight == 0
+        assert way.station.area == pytest.approx(way.station.sojourn_s, rel=1e-9, abs=1e-9)
     return link, stories
 
 
