@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -119,7 +120,7 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_held", "_max_attempts", "_open", "_timer", "_window")
+    __slots__ = ("_held", "_max_attempts", "_open", "_timer", "_window", "left_s")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
@@ -127,6 +128,8 @@ class Sender(Generic[P]):
         self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
         self._held: list[P] = []  # lists, though they are queues: most are short, and there may be very many
         self._open: list[P] = []
+        self.left_s = -inf
+        """When the last bit of its latest attempt left."""
 
     @property
     def timeout_s(self) -> float:
@@ -143,7 +146,7 @@ class Sender(Generic[P]):
 
     def on_send(self, packet: P, now_s: float) -> float:
         """The last bit of this attempt has left. Answers how long to wait before `on_timeout`, seconds."""
-        packet.sent_s = now_s
+        packet.sent_s = self.left_s = now_s
         return self._timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float) -> Sequence[P]:

@@ -21,7 +21,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
-from channels.link.link_config import LinkConfig, check_round_trip
+from channels.link.link_config import LinkConfig, check_both_ways
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, first_line, one_line
 from kinds.files import read_text, sha256
@@ -87,9 +87,8 @@ class Equipped:
             raise ConfigError(f"{self.name}scheme.{error}") from None
 
     def check_links(self) -> None:
-        """Raises ConfigError where timers and delays do not fit."""
-        check_round_trip(f"{self.name}uplink", self.uplink, self.downlink.delay.mean_s)
-        check_round_trip(f"{self.name}downlink", self.downlink, self.uplink.delay.mean_s)
+        """Raises ConfigError where its two ways do not fit."""
+        check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
 
 
 def _by_content(path: object) -> str:

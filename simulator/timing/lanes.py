@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 import simpy
 
 from channels.link.link_config import LinkConfig
 from channels.link.timers import TimerJitter
+from channels.link.transmitter import Gate
 from channels.uniforms import Uniforms
-from simulator.timing.messages import Lane, Port
+from simulator.schemes.policy import SeenLink
+from simulator.timing.access import Access
+from simulator.timing.messages import Fragment, Lane, Port
 
 _SHARED: Final = -1
 
@@ -27,11 +31,14 @@ class Lanes:
     ) -> None:
         self.ports: dict[int, Port] = {}
         """By device."""
+        self.gate: Gate[Fragment] | None = None
+        """Of each lane that is opened from now on."""
         self._env = env
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._lanes: dict[int, Lane] = {}
+        self._access = Access(config)
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -40,6 +47,18 @@ class Lanes:
     def present(self) -> int:
         """Packets queued or on the air."""
         return sum(lane.server.present for lane in self._lanes.values())
+
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link has shown a device so far."""
+        port = self.ports.get(device)
+        if port is None:
+            return SeenLink()
+        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
+
+    def access_s(self, device: int) -> float:
+        """How long a message that a device puts now waits for its grant."""
+        port = self.ports.get(device)
+        return self._access.wait_s(device, self._env.now, -inf if port is None else port.sender.left_s)
 
     def open_port(self, device: int) -> Port:
         """The port of a device that has none yet."""
@@ -52,11 +71,12 @@ class Lanes:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
         lane = self._lanes[key] = Lane(
-            server=config.sharing.transmitter(config.rate.curve(rate), self._env.now),
+            server=config.sharing.transmitter(config.curve(rate), self._env.now),
             loss=config.loss.process(loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.process(ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
         )
+        lane.server.gate = self.gate
         return lane

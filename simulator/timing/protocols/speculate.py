@@ -64,6 +64,7 @@ class Speculate:
         for message in reversed(self._uplinked):  # the latest first: none of them is let go by one before it
             if not message.done:
                 self._site.network.uplink.withdraw(message)
+        self._site.has_answer()
         self._cloud.close()
 
     def _ask(self, node: EdgeNode, round_: OpenRound, most: int, remaining_tokens: int) -> Process[EdgeNode]:
@@ -103,12 +104,14 @@ class Speculate:
         self._uplinked.append(message)
         self._answer = self._site.network.env.event()
         self._site.network.uplink.put(message)
+        self._site.awaits_answer(message)
 
     def _payload_does(self, message: Message, state: str) -> None:
         self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state])
 
     def _hear(self, message: Message) -> None:
         self._uplinked.clear()
+        self._site.has_answer()
         self._answer.succeed(message.arrived[0])
 
     def _learn(self, round_: OpenRound, accepted: int) -> None:
