@@ -47,7 +47,7 @@ SCENARIO = Scenario(
         best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("useful",),
-    assumed="LoRaWAN devices always listen (class C), Iridium replies in the session that is open.",
+    assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
     findings=(
         Reading(RATE, by=KIND), Beating("cloud_only", RATE, by=KIND, without=("edge_only",)),
         Fastest(RATE, by=KIND, without=("cloud_only",)),

@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -135,7 +136,7 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_closed", "_held", "_max_attempts", "_open", "_released", "_timer", "_window")
+    __slots__ = ("_closed", "_held", "_max_attempts", "_open", "_released", "_timer", "_window", "left_s")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
@@ -146,6 +147,8 @@ class Sender(Generic[P]):
         self._released = 0
         self._open: list[P] = []
         self._closed = 0
+        self.left_s = -inf
+        """When the last bit of its latest attempt left."""
 
     @property
     def timeout_s(self) -> float:
@@ -162,7 +165,7 @@ class Sender(Generic[P]):
 
     def on_send(self, packet: P, now_s: float) -> float:
         """The last bit of this attempt has left. Answers how long to wait before `on_timeout`, seconds."""
-        packet.sent_s = now_s
+        packet.sent_s = self.left_s = now_s
         return self._timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float) -> Sequence[P]:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, inf
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
+from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.rates import ConstantRate, Rate
+from channels.link.overhead import WithOverhead
+from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.sharing import Fifo, Sharing
+from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant
+
+
+def _is_none(value: object) -> bool:
+    """For fields that are written only where they say something: a link without keeps its text, its cell its name."""
+    return value is None
 
 
 class LinkConfig(Part):
@@ -29,6 +37,38 @@ class LinkConfig(Part):
     delay: Delay = Field(ConstantDelay(), description="Propagation delay; it does not hold the link.")
     access_s: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="Wait of each message for its grant before it may queue, seconds."
+    )
+    idle_access_s: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda wait_s: not wait_s,
+        description="The same wait of a device that idles: it must first ask for a connection (random access).",
+    )
+    idle_after_s: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=_is_none,
+        description="A device idles at first, and again when it has sent nothing for so long, seconds; null: never.",
+    )
+    overhead_s: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda overhead_s: not overhead_s,
+        description="Airtime of each packet beside its bits, seconds: preamble, back-off, gaps, the MAC's own answer.",
+    )
+    half_duplex: Literal["device", "medium"] | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="Who cannot send and receive at once, alike on both ways: each device, or all on one medium; the "
+        "packet that joined first goes first. null: nobody.",
+    )
+    listens: Listening = Field(
+        Always(),
+        exclude_if=lambda listens: not listens.windows_s,
+        description="When a device hears its downlink: always, or only after it has sent; a matter of the downlink.",
     )
     mtu_bits: int | None = Field(
         None, gt=0, description="Largest packet, header included, bits; null: each message is one packet."
@@ -47,7 +87,7 @@ class LinkConfig(Part):
     sharing: Sharing = Field(Fifo(), description="How the devices share the link.")
     label: str | None = Field(
         None,
-        exclude_if=lambda label: label is None,  # so that a link without one is written, and its cell named, as ever
+        exclude_if=_is_none,
         description="What tables and figures call the link; nothing depends on it.",
     )
     buffer_packets: int | None = Field(
@@ -100,6 +140,32 @@ class LinkConfig(Part):
                 raise ValueError(f"{name}.{error}") from None
         return self
 
+    @model_validator(mode="after")
+    def _parts_may_travel(self) -> Self:
+        told, mean_s = self.reassembly_s, self.delay.mean_s
+        if told is not None and told < mean_s and not self.delay.keeps_order:
+            raise ValueError(
+                f"reassembly_s = {told} must be at least the mean delay, {mean_s:g} s, where packets reorder"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
+        gated = {"overhead_s": self.overhead_s, "half_duplex": self.half_duplex, "listens": self.listens.windows_s}
+        for field in (name for name, value in gated.items() if value):
+            if self.sharing.fluid:
+                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing all at once")
+            if not self.rate.time_alone:
+                raise ValueError(f"{field} needs a rate that depends on time alone")
+        if self.half_duplex and self.listens.windows_s:
+            raise ValueError("half_duplex is implied where listens is after_sending: leave it null")
+        return self
+
+    def curve(self, uniforms: Uniforms) -> Curve:
+        """The service curve of one lane, what each packet costs beside its bits included."""
+        curve = self.rate.curve(uniforms)
+        return WithOverhead(curve, self.overhead_s) if self.overhead_s else curve
+
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
         link carries while an acknowledgement may come: one round trip and the timer, within the stated bounds.
@@ -111,13 +177,6 @@ class LinkConfig(Part):
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
         return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
-    def _parts_may_travel(self) -> Self:
-        told, mean_s = self.reassembly_s, self.delay.mean_s
-        if told is not None and told < mean_s and not self.delay.keeps_order:
-            raise ValueError(
-                f"reassembly_s = {told} must be at least the mean delay, {mean_s:g} s, where packets reorder"
-            )
-        return self
 
     @property
     def reassembly_wait_s(self) -> float:
@@ -145,10 +204,38 @@ class LinkConfig(Part):
         return [room + self.header_bits] * full + tail
 
 
-def check_round_trip(name: str, link: LinkConfig, reverse_delay_s: float) -> None:
+def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:
+    """From the arrival of a packet of `link` to that of its acknowledgement, seconds: the mean travel time of the way
+    back, once the first receive window is open."""
+    window_s = reverse.listens.windows_s[0] - link.delay.mean_s if reverse.listens.windows_s else 0.0
+    return max(0.0, window_s) + reverse.delay.mean_s
+
+
+def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConfig) -> None:
+    """Raises ConfigError where uplink and downlink do not fit each other; the names are their fields in the cell."""
+    if up.half_duplex != down.half_duplex:
+        raise ConfigError(
+            f"{up_name}.half_duplex = {up.half_duplex}: must be that of {down_name}, {down.half_duplex}, "
+            "since both ways use one medium: set both"
+        )
+    if up.listens.windows_s:
+        raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
+    if down.listens.windows_s and up.sharing.fluid:
+        raise ConfigError(
+            f"{up_name}.sharing = {up.sharing.kind}: must send one packet at a time, or none opens a window"
+        )
+    if down.listens.windows_s and down.listens.windows_s[-1] < up.delay.mean_s:
+        told = f"must last until a frame is up, {up.delay.mean_s:g} s"
+        raise ConfigError(f"{down_name}.listens.delays_s = {down.listens.windows_s}: {told}")
+    check_round_trip(up_name, up, answer_s(up, down))
+    check_round_trip(down_name, down, answer_s(down, up))
+
+
+def check_round_trip(name: str, link: LinkConfig, answer_s: float) -> None:
     """Raises ConfigError when the timer of `link` starts from, or may be held to, less than one round trip: each packet
-    would then be sent again for nothing. `name` is its field in the cell."""
-    round_trip_s = link.delay.mean_s + reverse_delay_s
+    would then be sent again for nothing. `name` is its field in the cell; `answer_s`, from the arrival of a packet to
+    that of its acknowledgement."""
+    round_trip_s = link.delay.mean_s + answer_s
     if link.arq.timeout_s < round_trip_s:
         raise ConfigError(
             f"{name}.arq.timeout_s = {link.arq.timeout_s}: must be at least one round trip, {round_trip_s:g} s"

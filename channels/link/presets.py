@@ -1,7 +1,8 @@
 """Links with a name: figures from standards, each cited. `uplink: nb_iot.uplink` in a cell, or with fields changed
 `uplink: {preset: nb_iot.uplink, header_bits: 0}`; what is written out is the full link.
 
-Rates are those of the standard; where it leaves a figure open (access waits, losses) ours is marked (I): change it.
+Rates are those of the standard; where it leaves a figure open (access waits, losses) ours is marked (I): change it. A
+figure that we have from others and could not read in its source is marked (U).
 Sizes of headers are those of the link layer plus what this project adds (96 bits of session, round, fragment and
 check; 320 with IPv4 and UDP).
 """
@@ -14,6 +15,7 @@ from math import inf
 from channels.link.arq import SelectiveRepeat, StopAndWait
 from channels.link.delays import ConstantDelay, Jitter
 from channels.link.link_config import LinkConfig
+from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli, NoLoss
 from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
@@ -35,12 +37,26 @@ _GEO_S, _LEO_S, _IRIDIUM_S = 0.27073, 0.012885, 0.1
 _LORA_EU868 = {7: (5_470, 222), 8: (3_125, 222), 9: (1_760, 115), 10: (980, 51), 11: (440, 51), 12: (250, 51)}
 """Bits per second and largest payload in bytes of each spreading factor at 125 kHz, DR5 down to DR0."""
 _ADAPTIVE = JacobsonTimer()
+_SIFS_S, _SLOT_S = 16e-6, 9e-6
+_WIFI_S = {
+    "DIFS": _SIFS_S + 2 * _SLOT_S,
+    "mean back-off, CWmin 15": 7.5 * _SLOT_S,
+    "HT-mixed preamble, one stream": 36e-6,
+    "SIFS before the acknowledgement": _SIFS_S,
+    "acknowledgement, 14 bytes at 24 Mbit/s": 28e-6,
+}
+"""What a frame takes of the air beside its bits."""
+_WIFI_MAC_BITS = 8 * (26 + 8 + 4)
+"""QoS MAC header, LLC and SNAP, frame check sequence."""
 
 NB_IOT = Preset(
     uplink=LinkConfig(
         rate=ConstantRate(bps=16_900),
         delay=ConstantDelay(delay_s=0.01),
-        access_s=0.3,
+        access_s=0.1,
+        idle_access_s=0.3,
+        idle_after_s=20,
+        half_duplex="device",
         mtu_bits=1_000,
         header_bits=96,
         arq=StopAndWait(timeout_s=0.2),
@@ -48,12 +64,17 @@ NB_IOT = Preset(
     downlink=LinkConfig(
         rate=ConstantRate(bps=26_000),
         delay=ConstantDelay(delay_s=0.01),
+        half_duplex="device",
         mtu_bits=680,
         header_bits=96,
         arq=StopAndWait(),
     ),
-    source="3GPP Release 13 category NB1: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s down sustained; "
-    "transport blocks of at most 1000 bits up, 680 down (TS 36.213). Random access about 0.3 s, delays (I).",
+    source="3GPP Release 13 category NB1, half-duplex FDD: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s "
+    "down sustained, the gaps of one HARQ process included (U); transport blocks of at most 1000 bits up, 680 down (TS "
+    "36.213). A connected device asks for a grant by random access, as Release 13 has no other scheduling request (TS "
+    "36.321, 5.4.4): preambles every 80 ms of 6 ms, response from 4 ms on, Msg3 12 ms after it and 8 ms long, uplink 8 "
+    "ms after its NPDCCH (TS 36.213, 16.3 and 16.5): 0.1 s in all (I). From idle 0.3 s, connection 20 s after the last "
+    "packet up gone, delays (I).",
 )
 LTE_CELL_EDGE = Preset(
     uplink=LinkConfig(
@@ -61,6 +82,8 @@ LTE_CELL_EDGE = Preset(
         loss=Bernoulli(probability=0.001),
         delay=Jitter(delay_s=0.01, jitter_s=0.005),
         access_s=0.01,
+        idle_access_s=0.1,
+        idle_after_s=10,
         mtu_bits=12_000,
         arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2),
     ),
@@ -72,19 +95,26 @@ LTE_CELL_EDGE = Preset(
         arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2),
     ),
     source="ITU-R M.2134 cell edge, base coverage urban: 0.03 bit/s/Hz up and 0.06 down, over 10 MHz; user plane 10 "
-    "ms. Grant 10 ms, jitter, residual loss 0.1% (I).",
+    "ms, control plane 100 ms from idle (U). A message that finds its device connected waits 10 ms for a scheduling "
+    "request every 10 ms and its grant; connection 10 s after the last packet up gone, jitter, residual loss 0.1% (I).",
 )
 _WIFI_EITHER_WAY = LinkConfig(
     rate=ConstantRate(bps=26e6),
     loss=Bernoulli(probability=0.001),
     delay=Jitter(delay_s=0.001, jitter_s=0.001),
-    mtu_bits=12_000,
+    overhead_s=sum(_WIFI_S.values()),
+    half_duplex="medium",
+    mtu_bits=12_000 + _WIFI_MAC_BITS,
+    header_bits=320 + _WIFI_MAC_BITS,
     arq=SelectiveRepeat(timeout_s=0.05, timer=JacobsonTimer(min_s=0.01), backoff=2),
 )
 WIFI = Preset(
     uplink=_WIFI_EITHER_WAY,
     downlink=_WIFI_EITHER_WAY,
-    source="IEEE 802.11n, 20 MHz, one stream, MCS 3: 26 Mbit/s. Contention as 1 ms of mean jitter, residual loss (I).",
+    source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, one medium for all stations and both ways. A "
+    "frame takes 181.5 us beside its bits: DIFS 34, back-off of 7.5 slots of 9 us in the mean, HT-mixed preamble 36, "
+    "SIFS 16 and acknowledgement 28, counted before the frame; no aggregation, no collisions. 1 ms and 1 ms of mean "
+    "jitter behind the access point, residual loss (I).",
 )
 SATELLITE_GEO = Preset(
     uplink=LinkConfig(
@@ -100,7 +130,7 @@ SATELLITE_GEO = Preset(
         arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2),
     ),
     source="3GPP TR 38.821: transparent GEO, 541.46 ms at most for the round trip; TS 22.261, table 7.4.2-1, "
-    "pedestrian: 100 kbit/s up, 1 Mbit/s down.",
+    "pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
 )
 SATELLITE_LEO = Preset(
     uplink=LinkConfig(
@@ -116,7 +146,7 @@ SATELLITE_LEO = Preset(
         arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2),
     ),
     source="3GPP TR 38.821: transparent LEO at 600 km, 25.77 ms at most for the round trip; TS 22.261, table 7.4.2-1, "
-    "pedestrian: 100 kbit/s up, 1 Mbit/s down.",
+    "pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
 )
 IRIDIUM_SBD = Preset(
     uplink=LinkConfig(
@@ -131,14 +161,16 @@ IRIDIUM_SBD = Preset(
     downlink=LinkConfig(
         rate=ConstantRate(bps=2_400),
         delay=ConstantDelay(delay_s=_IRIDIUM_S),
+        listens=AfterSending(delays_s=(_IRIDIUM_S,)),
         mtu_bits=270 * 8,
         header_bits=96,
         arq=StopAndWait(timeout_s=1.0),
         sharing=Own(),
     ),
     source="Iridium Short Burst Data: 2.4 kbit/s channel, messages of at most 340 bytes up and 270 down (9602 modem); "
-    "about 5 s for one of 70 bytes (NAL Research), of which 0.23 s on the air; the rest is the wait for a session. "
-    "Down without such a wait, as if in the open session; 0.1 s of satellites and gateway (I).",
+    "about 5 s for one of 70 bytes, and a message down is handed over right after one up or an empty mailbox check "
+    "(NAL Research, SBD); of the 5 s 0.23 s are on the air, the rest is the wait for a session (I). A session fetches "
+    "what the gateway holds when the message up has reached it; 0.1 s of satellites and gateway (I).",
 )
 Q_S = Preset(
     uplink=LinkConfig(
@@ -158,10 +190,10 @@ Q_S = Preset(
 
 
 def _lora(factor: int) -> Preset:
-    """LoRaWAN in Europe at a spreading factor of 7 to 12."""
+    """LoRaWAN class A in Europe at a spreading factor of 7 to 12."""
     bps, payload_bytes = _LORA_EU868[factor]
     frame_bits = 13 * 8
-    mtu_bits, header_bits, arq = frame_bits + payload_bytes * 8, frame_bits + 96, StopAndWait(timeout_s=1.1)
+    mtu_bits, header_bits = frame_bits + payload_bytes * 8, frame_bits + 96
     return Preset(
         uplink=LinkConfig(
             rate=DutyCycle(bps=bps, duty=0.01),
@@ -169,20 +201,23 @@ def _lora(factor: int) -> Preset:
             delay=ConstantDelay(delay_s=0.001),
             mtu_bits=mtu_bits,
             header_bits=header_bits,
-            arq=arq,
+            arq=StopAndWait(timeout_s=3, timer_jitter=2 / 3),
             sharing=Own(),
         ),
         downlink=LinkConfig(
             rate=ConstantRate(bps=bps),
-            delay=ConstantDelay(delay_s=1.0),
+            loss=Bernoulli(probability=0.01),
+            delay=ConstantDelay(delay_s=0.001),
+            listens=AfterSending(delays_s=(1, 2)),
             mtu_bits=mtu_bits,
             header_bits=header_bits,
-            arq=arq,
+            arq=StopAndWait(timeout_s=0.1, timer_jitter=0),
         ),
         source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, {bps} bit/s, at most "
-        f"{payload_bytes} bytes behind 13 of header, RX1 window 1 s after the uplink (the downlink's delay); duty "
-        "cycle 1%, ETSI EN 300 220. Loss 1%; a device that always listens (class C), and a gateway without a duty "
-        "cycle of its own (I).",
+        f"{payload_bytes} bytes behind 13 of header. Class A (L2 1.0.4, section 3.3): one frame down for each frame "
+        "up, 1 s or 2 s after its end; without an answer it is sent again 1 to 3 s after that (RETRANSMIT_TIMEOUT). "
+        "Duty cycle 1%, ETSI EN 300 220. Loss 1%, no preamble, the second window at the rate of the first; a gateway "
+        "that hears while it sends, without a duty cycle of its own (I).",
     )
 
 

@@ -103,6 +103,7 @@ class Rate(Choice, family=True):
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
 
     @property
+    def fastest_bps(self) -> float | None:
         """A rate that it never exceeds, bits per second; None where the kind does not say."""
         return None
 

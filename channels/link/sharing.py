@@ -1,76 +1,20 @@
-"""How devices share a link: who is served next, or all at once.
-
-A `Transmitter` has a queue and a service curve, and no clock. Whoever owns the clock lets packets `join`, asks which of
-them `start`, and at `due_s` lets one `leave`.
-"""
+"""How devices share a link: who is served next, or all at once."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
 from math import inf
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Literal
 
-from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
+from channels.link.rates import ROUNDING_S, Curve, Position
+from channels.link.transmitter import Q, Transmitter
 from kinds import Choice
 
-
-class Queued(Protocol):
-    """What a transmitter must know of a packet."""
-
-    @property
-    def bits(self) -> int: ...
-
-    @property
-    def index(self) -> MessageIndex: ...
-
-
-Q = TypeVar("Q", bound=Queued)
 Waiting = deque[tuple[Q, float]]
 """Packets in order, and when each joined."""
-
-
-class Transmitter(ABC, Generic[Q]):
-    """Sends packets. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
-
-    begin_s: float = 0.0
-    """When the first bit of the packet that `start` has just answered goes out, now or later."""
-    began_s: float = 0.0
-    """When the first bit of the packet that `leave` has just answered went out."""
-    due_s: float = inf
-    version: int = 0
-
-    def __init__(self, curve: Curve, now_s: float) -> None:
-        self._curve = curve
-        self._position = Position(now_s)
-
-    @property
-    @abstractmethod
-    def present(self) -> int:
-        """Packets here, waiting or being sent."""
-
-    @property
-    @abstractmethod
-    def waiting(self) -> int:
-        """Packets here beyond the first: what a finite buffer holds."""
-
-    @abstractmethod
-    def join(self, packet: Q, now_s: float) -> None:
-        """A packet joins the queue."""
-
-    @abstractmethod
-    def start(self, now_s: float) -> Q | None:
-        """Starts at most one waiting packet, if the discipline lets it; None when no more start now."""
-
-    @abstractmethod
-    def leave(self, now_s: float) -> Q:
-        """The packet whose last bit leaves at `due_s`, which is now."""
-
-    @abstractmethod
-    def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        """Takes those of these packets that have not started out of the queue and answers them."""
 
 
 class Sharing(Choice, family=True):
@@ -140,6 +84,10 @@ class FifoTransmitter(Transmitter[Q]):
         self._sent: Q | None = None
 
     @property
+    def free(self) -> bool:
+        return self._sent is None
+
+    @property
     def present(self) -> int:
         return self.waiting + (self._sent is not None)
 
@@ -149,6 +97,8 @@ class FifoTransmitter(Transmitter[Q]):
 
     def join(self, packet: Q, now_s: float) -> None:
         self._queue.append((packet, now_s))
+        if self.gate is not None:
+            self.gate.joined(packet)
 
     def start(self, now_s: float) -> Q | None:
         if self._sent is not None:
@@ -163,6 +113,8 @@ class FifoTransmitter(Transmitter[Q]):
         else:
             before = Position(before[0], before[1], packet.index)
         self._sent = packet
+        if self.gate is not None:
+            self.gate.started(packet)
         self._curve.forget(before[0])
         self.begin_s = self._curve.ready_s(before, packet.bits)
         self._position = self._curve.finish(before, packet.bits)
@@ -175,14 +127,31 @@ class FifoTransmitter(Transmitter[Q]):
         self.began_s = self.begin_s
         self.due_s = inf
         assert packet is not None, "I5: a departure from an idle link"
+        if self.gate is not None:
+            self.gate.left(packet)
         return packet
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         self._queue, gone = _part(self._queue, unwanted)
-        return gone
+        return self._told_gate(gone)
 
     def _next(self) -> tuple[Q, float] | None:
-        return self._queue.popleft() if self._queue else None
+        if self.gate is None:
+            return self._queue.popleft() if self._queue else None
+        first = self._admitted(self._queue)
+        if first is not None:
+            self._queue.remove(first)
+        return first
+
+    def _admitted(self, waiting: Iterable[tuple[Q, float]]) -> tuple[Q, float] | None:
+        """The first of these that the gate, if any, lets go."""
+        return next((each for each in waiting if self.gate is None or self.gate.admits(each[0])), None)
+
+    def _told_gate(self, gone: list[Q]) -> list[Q]:
+        if self.gate is not None:
+            for packet in gone:
+                self.gate.discarded(packet)
+        return gone
 
 
 class RoundRobinTransmitter(FifoTransmitter[Q]):
@@ -205,6 +174,8 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
             self._turns.append(device)
         queue.append((packet, now_s))
         self._waiting += 1
+        if self.gate is not None:
+            self.gate.joined(packet)
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         gone: list[Q] = []
@@ -214,13 +185,15 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
             if not self._queues[device] and device in self._turns:
                 self._turns.remove(device)
         self._waiting -= len(gone)
-        return gone
+        return self._told_gate(gone)
 
     def _next(self) -> tuple[Q, float] | None:
-        if not self._turns:
+        first = self._admitted(self._queues[device][0] for device in self._turns)
+        if first is None:
             return None
-        device = self._turns.popleft()
-        first = self._queues[device].popleft()
+        device = first[0].index[0]
+        self._turns.remove(device)
+        self._queues[device].popleft()
         self._waiting -= 1
         if self._queues[device]:
             self._turns.append(device)

@@ -21,7 +21,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
-from channels.link.link_config import LinkConfig, check_round_trip
+from channels.link.link_config import LinkConfig, check_both_ways
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, first_line, one_line
 from kinds.files import read_text, sha256
@@ -79,6 +79,14 @@ class Equipped:
     uplink: LinkConfig
     downlink: LinkConfig
 
+    @property
+    def ways_are_apart(self) -> bool:
+        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity, no medium is
+        shared by both ways, and no part of a round may be given up by the far end."""
+        return not self.scheme.sends_parts and not any(
+            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
+        )
+
     def check_scheme(self, vocabulary: int) -> None:
         """Raises ConfigError where scheme and vocabulary do not fit."""
         try:
@@ -87,9 +95,8 @@ class Equipped:
             raise ConfigError(f"{self.name}scheme.{error}") from None
 
     def check_links(self) -> None:
-        """Raises ConfigError where timers and delays do not fit."""
-        check_round_trip(f"{self.name}uplink", self.uplink, self.downlink.delay.mean_s)
-        check_round_trip(f"{self.name}downlink", self.downlink, self.uplink.delay.mean_s)
+        """Raises ConfigError where its two ways do not fit."""
+        check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
 
 
 def _by_content(path: object) -> str:

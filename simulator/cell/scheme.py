@@ -33,6 +33,11 @@ class Scheme(Choice, family=True):
         return self.protocol == "stream" and self.drafts > 0
 
     @property
+    def sends_parts(self) -> bool:
+        """Whether a round crosses the air in parts, of which the later ones may stay behind."""
+        return False
+
+    @property
     def overruled(self) -> tuple[str, ...]:
         """Fields whose value another field makes of no effect, a line each that says by what."""
         return ()

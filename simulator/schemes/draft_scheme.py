@@ -96,6 +96,10 @@ class DraftScheme(Scheme):
         return self.families.draw.lossless and self.families.acceptance.lossless
 
     @property
+    def sends_parts(self) -> bool:
+        return self.partial
+
+    @property
     def overruled(self) -> tuple[str, ...]:
         asked = getattr(self.families.code, "token", "flat")
         if not self.partial or asked == "flat":

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 import simpy
 
 from channels.link.link_config import LinkConfig
 from channels.link.timers import TimerJitter
+from channels.link.transmitter import Gate
 from channels.uniforms import Uniforms
-from simulator.timing.messages import Lane, Port
+from simulator.schemes.policy import SeenLink
+from simulator.timing.access import Access
+from simulator.timing.messages import Fragment, Lane, Port
 
 SHARED: Final = -1
 """The key of the one lane of a link that all devices share."""
@@ -30,6 +34,8 @@ class Lanes:
     ) -> None:
         self.ports: dict[int, Port] = {}
         """By device."""
+        self.gate: Gate[Fragment] | None = None
+        """Of each lane that is opened from now on."""
         self._env = env
         self._config = config
         self._uniforms = uniforms
@@ -37,6 +43,7 @@ class Lanes:
         self._name = name
         self._horizon_s = horizon_s
         self._lanes: dict[int, Lane] = {}
+        self._access = Access(config)
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -45,6 +52,18 @@ class Lanes:
     def present(self) -> int:
         """Packets queued or on the air."""
         return sum(lane.server.present for lane in self._lanes.values())
+
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link has shown a device so far."""
+        port = self.ports.get(device)
+        if port is None:
+            return SeenLink()
+        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
+
+    def access_s(self, device: int) -> float:
+        """How long a message that a device puts now waits for its grant."""
+        port = self.ports.get(device)
+        return self._access.wait_s(device, self._env.now, -inf if port is None else port.sender.left_s)
 
     def open_port(self, device: int) -> Port:
         """The port of a device that has none yet."""
@@ -58,7 +77,7 @@ class Lanes:
     def _open(self, key: int) -> Lane:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        curve = config.rate.curve(rate)
+        curve = config.curve(rate)
         curve.bound(f"{self._name}.rate", self._horizon_s)
         lane = self._lanes[key] = Lane(
             curve=curve,
@@ -69,4 +88,5 @@ class Lanes:
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
         )
+        lane.server.gate = self.gate
         return lane

@@ -15,6 +15,7 @@ from math import inf, nan
 import simpy
 
 from channels.link.link_config import LinkConfig
+from channels.link.transmitter import Gate
 from channels.uniforms import Uniforms
 from simulator.results.observer import Observer
 from simulator.results.station import Station
@@ -67,6 +68,10 @@ class Link:
         self._repeats = Repeats(env, config.arq, self._enqueue)
         self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
 
+    def guard(self, gate: Gate[Fragment]) -> None:
+        """What each lane obeys; said before the first packet."""
+        self._lanes.gate = gate
+
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
@@ -84,19 +89,16 @@ class Link:
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        port = self._lanes.ports.get(device)
-        if port is None:
-            return SeenLink()
-        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
+        return self._lanes.seen_by(device)
 
     # Get in line.
 
     def put(self, message: Message) -> None:
         """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
         message.put_s = self.env.now
-        if self.config.access_s > 0:
+        if (wait_s := self._lanes.access_s(message.index[0])) > 0:
             message.does(QUEUE, self.env.now)
-            later(self.env, self.config.access_s, partial(self._admit, message))
+            later(self.env, wait_s, partial(self._admit, message))
         else:
             self._admit(message)
 
@@ -113,7 +115,7 @@ class Link:
             if packet.once and not self.config.sharing.first_come:
                 break  # it follows the part before it
             self._offer(packet)
-        if packets[0].state is QUEUE and not self.config.access_s:
+        if packets[0].state is QUEUE and self.env.now == message.put_s:
             message.does(QUEUE, self.env.now)
 
     def _offer(self, packet: Fragment) -> None:
@@ -156,12 +158,13 @@ class Link:
         else:
             packet.joined_s = now_s
         lane.server.join(packet, now_s)
-        self._serve(lane, now_s)
+        self.serve(lane, now_s)
 
     # Be serialised.
 
-    def _serve(self, lane: Lane, now_s: float) -> None:
-        """After a packet has come or gone: starts one if the discipline lets it, and sets the next departure."""
+    def serve(self, lane: Lane, now_s: float) -> None:
+        """After a packet has come or gone, or its gate lets more go: starts one if the discipline lets it, and sets the
+        next departure."""
         server = lane.server
         while (packet := server.start(now_s)) is not None:
             assert packet.visit is not None
@@ -195,14 +198,15 @@ class Link:
         self._launch(lane, packet, now_s)
         if not self.config.sharing.first_come:
             self._offer_next(packet)
-        self._serve(lane, now_s)
+        self.serve(lane, now_s)
 
     # Be lost, or travel.
 
     def _launch(self, lane: Lane, packet: Fragment, now_s: float) -> None:
         began_s, address = lane.server.began_s, packet.address
         timeout_s = packet.port.sender.on_send(packet, now_s)
-        packet.rate_bps = rate_bps = packet.bits / (now_s - began_s) if now_s > began_s else inf
+        on_air_s = now_s - began_s - self.config.overhead_s
+        packet.rate_bps = rate_bps = packet.bits / on_air_s if on_air_s > 0 else inf
         lost = lane.loss.lost(now_s, packet.bits, rate_bps, address)
         travel_s = nan if lost else lane.delay.delay_s(now_s, address)
         if self._observer is not None:

@@ -16,8 +16,8 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import Curve, MessageIndex
-from channels.link.sharing import Transmitter
 from channels.link.timers import TimerJitter
+from channels.link.transmitter import Transmitter
 from simulator.results.observer import Airing
 from simulator.results.station import Customer
 

@@ -39,6 +39,7 @@ def plannable(config: LinkConfig) -> bool:
         and type(config.delay) is ConstantDelay
         and config.buffer_packets is None
         and not config.access_s
+        and not config.idle_access_s
     )
 
 
@@ -112,6 +113,7 @@ class PlannedLink(Link):
         self._header_bits, self._room_bits = config.header_bits, config.room_bits
         self._lane_by_key: dict[int, _Lane] = {}
         self._ports: dict[int, _Port] = {}
+        self._come_bits = 0
         self._under_way: dict[Message, list[_Leg]] = {}
         """Of the messages that are not in yet."""
         self._unheard: list[_Leg] = []
@@ -126,6 +128,11 @@ class PlannedLink(Link):
     def bits_sent(self) -> int:
         """Of the packets whose first bit has gone out, headers included."""
         return self._bits_sent - sum(leg.bits for leg in self._legs() if leg.begin_s > self.env.now)
+
+    @property
+    def acked_bits(self) -> int:
+        """Of messages that are in, headers included: none of their acknowledgements is lost."""
+        return self._come_bits
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
@@ -146,7 +153,7 @@ class PlannedLink(Link):
     def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
         now_s = self.env.now
         device = message.index[0]
-        port = self._ports.get(device) or self._port(device)
+        port = self._ports.get(device) or self._open_port(device)
         if port.unacked:
             self._hear(port, now_s)
         self._under_way[message] = []
@@ -164,12 +171,12 @@ class PlannedLink(Link):
                 message.does(QUEUE, now_s)
             self._wait_for_room(port)
 
-    def _port(self, device: int) -> _Port:
+    def _open_port(self, device: int) -> _Port:
         config = self.config
         key = device if config.sharing.lane_per_device else SHARED
         lane = self._lane_by_key.get(key)
         if lane is None:
-            curve = config.rate.curve(self._uniforms.under(key + 1, 0))
+            curve = config.curve(self._uniforms.under(key + 1, 0))
             curve.bound(f"{self.name}.rate", self._horizon_s)
             lane = self._lane_by_key[key] = _Lane(curve, Position(self.env.now))
             self.station.servers = len(self._lane_by_key)
@@ -223,7 +230,8 @@ class PlannedLink(Link):
 
     def _come_in(self, event: simpy.Event) -> None:
         """The last packet is in, and with it the message."""
-        message: Message = event.value
+        message = event.value
+        assert isinstance(message, Message)
         if message.arrival is not event:
             return
         legs = self._under_way.pop(message)
@@ -232,7 +240,7 @@ class PlannedLink(Link):
         message.delivered_s = self.env.now
         message.delivered_bits = legs[0].bits if len(legs) == 1 else sum(leg.bits for leg in legs)
         message.delivered_attempts = len(legs)
-        self.acked_bits += message.delivered_bits
+        self._come_bits += message.delivered_bits
         self._ports[message.index[0]].lane.curve.heard()
         to = message.to
         message.end()
@@ -240,8 +248,9 @@ class PlannedLink(Link):
 
     def _watch(self, event: simpy.Event) -> None:
         """The packet has left, unless it was planned anew."""
+        assert isinstance(event.value, tuple) and self._observer is not None
         leg, left_s = event.value
-        if leg.left_s == left_s and self._observer is not None:
+        if leg.left_s == left_s:
             arrives_s = left_s + self._delay_s
             index, bits = leg.message.index, leg.bits
             self._observer.on_packet(Airing(self.name, index, leg.number, 0, bits, leg.begin_s, left_s, arrives_s))
@@ -261,18 +270,29 @@ class PlannedLink(Link):
                 port.round_trip_s = acked_s - leg.joined_s
             unacked.popleft()
 
+    def acknowledge(self, *messages: Message) -> None:
+        """A reply to these messages is here, perhaps sooner than their acknowledgements."""
+        for message in messages:
+            port = self._ports[message.index[0]]
+            self._hear(port, self.env.now)
+            for leg in port.unacked:
+                if leg.message is message:
+                    port.acked_bits += leg.bits
+                    leg.forgotten = True
+            self._release_held(port)
+
     def _wait_for_room(self, port: _Port) -> None:
         acked_s = port.unacked[0].left_s + self._delay_s + port.reverse_delay_s
         if acked_s < inf:
             self.env.timeout(delay_until(self.env.now, acked_s), port).callbacks.append(self._release)
 
     def _release(self, event: simpy.Event) -> None:
-        port: _Port = event.value
-        self._hear(port, self.env.now)
-        self._take_held(port)
+        assert isinstance(event.value, _Port)
+        self._release_held(event.value)
 
-    def _take_held(self, port: _Port) -> None:
+    def _release_held(self, port: _Port) -> None:
         """Held packets join as far as the window has room."""
+        self._hear(port, self.env.now)
         while port.held and len(port.unacked) < port.window:
             self._join(port, *port.held.popleft())
         if port.held:
@@ -294,11 +314,10 @@ class PlannedLink(Link):
             self._goes_on(leg)
         for leg in legs:
             leg.forgotten = True
-        self._hear(port, now_s)
         port.held = deque(held for held in port.held if held[0] is not message)
         if waiting:
             self._drop_legs(port.lane, waiting)
-        self._take_held(port)
+        self._release_held(port)
 
     def _goes_on(self, leg: _Leg) -> None:
         """The packet has begun: it arrives, and nobody is there."""
@@ -308,6 +327,7 @@ class PlannedLink(Link):
             self.env.timeout(delay_until(self.env.now, arrives_s), leg).callbacks.append(self._go_unheard)
 
     def _go_unheard(self, event: simpy.Event) -> None:
+        assert isinstance(event.value, _Leg)
         self._unheard.remove(event.value)
         self.delivered += 1
 

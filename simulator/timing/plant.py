@@ -9,13 +9,13 @@ from functools import partial
 
 import simpy
 
-from channels.link.link_config import LinkConfig
+from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import PlantTotals, Way
-from simulator.results.observer import Observer
+from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.station import Station
@@ -23,9 +23,11 @@ from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device, EdgeState, Exchange
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
+from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.protocols import PROTOCOLS
 from simulator.timing.protocols.site import Network, Site
+from simulator.timing.receive_windows import ReceiveWindows
 from simulator.timing.users import Users
 
 
@@ -88,14 +90,17 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     cloud = Cloud(env, cell.cloud, cell.kv_tokens, Uniforms.of(cell.seed, "cloud failures"), observer)
     decoder = Decoder(cell, memory)
     users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
-    uplinks, downlinks = (_Links(env, cell, way, observer) for way in ("uplink", "downlink"))
+    windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
+    watching = observer if windows is None else windows if observer is None else Together(windows, observer)
+    uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
     for place, each in enumerate(cell.classes):
-        network = Network(
-            env, uplinks.of_class(place), downlinks.of_class(place), cloud, each.edge, cell.workload.prompt_at_cloud
-        )
-        ways += [(network.uplink, network.downlink)] * each.count
+        uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
+        network = Network(env, uplink, downlink, cloud, each.edge, cell.workload.prompt_at_cloud, windows)
+        if windows is not None and each.downlink.listens.windows_s:
+            windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
+        ways += [(uplink, downlink)] * each.count
         opener = partial(_open_exchange, network, decoder)
         devices += [
             Device(number, env, opener, users.ended) for number in range(len(devices), len(devices) + each.count)
@@ -104,6 +109,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         link.way_back.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
         link.way_back.reverse = lambda device: ways[device][0]
+    share_media(env, ways)
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers)
@@ -125,6 +131,8 @@ class _Links:
         self._cell = cell
         self._way = way
         self._observer = observer
+        self._alone = all(each.ways_are_apart for each in cell.classes)
+        """Whether nothing that happens on a link depends on another."""
         self._links: dict[tuple[LinkConfig, int], Link] = {}
         self.devices: Counter[Link] = Counter()
         """How many share each of them."""
@@ -142,8 +150,8 @@ class _Links:
         if key not in self._links:
             name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
-            back_s = [getattr(each, reverse).delay.mean_s for each in cell.classes for _ in range(each.count)]
-            self._links[key] = (PlannedLink if plannable(config) else Link)(
+            back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
+            self._links[key] = (PlannedLink if self._alone and plannable(config) else Link)(
                 self._env,
                 config,
                 Uniforms.of(cell.seed, luck),

@@ -27,6 +27,7 @@ from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgeState
 from simulator.timing.link import Link
 from simulator.timing.messages import Message, unheard
+from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES = {
     "queue": "uplink_queue_s",
@@ -55,6 +56,8 @@ class Network:
     cloud: Cloud
     edge: Edge
     prompt_at_cloud: bool
+    windows: ReceiveWindows | None = None
+    """Where some device hears only after sending."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +69,16 @@ class Site:
     request: Request
     decoding: RequestDecoding
     kept: EdgeState | None
+
+    def awaits_answer(self, sent: Message | None) -> None:
+        """The device has sent this, or nothing, and waits: it will see to it that it can be answered."""
+        if self.network.windows is not None:
+            self.network.windows.awaits(self.device.number, self.request.number, sent)
+
+    def has_answer(self) -> None:
+        """The device waits for nothing more."""
+        if self.network.windows is not None:
+            self.network.windows.has_all(self.device.number)
 
 
 @lru_cache(maxsize=64)

@@ -59,6 +59,7 @@ class Speculate:
         for message in reversed(self._uplinked):  # the latest first: none of them is let go by one before it
             if not message.done:
                 self._site.network.uplink.withdraw(message)
+        self._site.has_answer()
         self._cloud.close()
 
     def _draft(self, node: EdgeNode, round_: OpenRound, plan: int) -> Process[EdgeNode]:
@@ -124,6 +125,7 @@ class Speculate:
         self._uplinked.append(message)
         self._answer = self._site.network.env.event()
         self._site.network.uplink.put(message)
+        self._site.awaits_answer(message)
 
     def _payload_does(self, message: Message, state: str) -> None:
         self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
@@ -131,6 +133,7 @@ class Speculate:
     def _hear(self, message: Message) -> None:
         self._site.network.uplink.acknowledge(*self._uplinked)
         self._uplinked.clear()
+        self._site.has_answer()
         self._answer.succeed(message.arrived[0])
 
     def _learn(self, round_: OpenRound, accepted: int) -> None:

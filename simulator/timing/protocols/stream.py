@@ -26,11 +26,13 @@ class Stream:
         request.begin_round(1, self._site.network.env.now)
         request.ledger.enter(1, "prompt_uplink_s")
         self._prompt = send_prompt(self._site, self._cloud.prompt_arrived)
+        self._site.awaits_answer(self._prompt)
         yield self._finished
 
     def close(self) -> None:
         if self._prompt is not None and not self._prompt.done:
             self._site.network.uplink.withdraw(self._prompt)
+        self._site.has_answer()
         self._cloud.close()
 
     def _hear(self, message: Message) -> None:
@@ -43,6 +45,7 @@ class Stream:
             request.close_round(self._due, tokens, now_s)
             self._due += 1
         if not request.remaining_tokens and not self._finished.triggered:
+            self._site.has_answer()
             self._finished.succeed()
 
 

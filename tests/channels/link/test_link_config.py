@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.arq import Arq
-from channels.link.link_config import LinkConfig, check_round_trip
+from channels.link.link_config import LinkConfig, check_both_ways, check_round_trip
+from channels.link.listening import AfterSending, Listening
 from channels.link.presets import PRESETS
 from channels.link.rates import ConstantRate, Position, Rate
 from channels.link.shaping import DutyCycle
 from channels.link.sharing import Sharing
 from channels.uniforms import Uniforms
-from kinds import ConfigError
+from kinds import ConfigError, Part
 
 
 @given(payload_bits=st.integers(0, 10_000), header_bits=st.integers(0, 400), room_bits=st.integers(1, 3000))
@@ -37,6 +38,15 @@ def test_the_description_survives_its_own_writing() -> None:
             assert LinkConfig.model_validate(link.model_dump()) == link
 
 
+def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
+    """A link without is written, and its cell named, as it ever was."""
+    rare = {"idle_access_s", "idle_after_s", "overhead_s", "half_duplex", "listens"}
+    assert not rare & set(LinkConfig().model_dump())
+    written = PRESETS["lora_sf7"].downlink.model_dump()
+    assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
+    assert PRESETS["wifi"].uplink.model_dump()["half_duplex"] == "medium"
+
+
 def test_a_label_is_written_only_where_there_is_one() -> None:
     assert "label" not in LinkConfig().model_dump()
     labelled = LinkConfig.model_validate({"preset": "nb_iot.uplink", "label": "NB-IoT"})
@@ -50,8 +60,7 @@ def test_a_preset_is_a_link_by_name_with_a_source(name: str) -> None:
     assert LinkConfig.model_validate(f"{name}.uplink") == preset.uplink
     assert LinkConfig.model_validate({"preset": f"{name}.downlink", "header_bits": 1}).header_bits == 1
     assert len(preset.source) > 20
-    check_round_trip("uplink", preset.uplink, preset.downlink.delay.mean_s)
-    check_round_trip("downlink", preset.downlink, preset.uplink.delay.mean_s)
+    check_both_ways("uplink", preset.uplink, "downlink", preset.downlink)
 
 
 def test_a_lora_device_is_silent_for_99_times_as_long_as_it_sends_and_slower_factors_carry_less() -> None:
@@ -66,6 +75,25 @@ def test_a_lora_device_is_silent_for_99_times_as_long_as_it_sends_and_slower_fac
         assert sent.time_s == pytest.approx(1_000 / rates[-1])
         assert curve.ready_s(sent, 1_000) == pytest.approx(100 * 1_000 / rates[-1])
     assert rates == sorted(rates, reverse=True) and (rates[0], rates[-1]) == (5_470, 250)
+
+
+def test_a_lora_device_hears_one_and_two_seconds_after_it_has_sent() -> None:
+    for factor in range(7, 13):
+        preset = PRESETS[f"lora_sf{factor}"]
+        assert preset.downlink.listens == AfterSending(delays_s=(1, 2)) and preset.downlink.delay.mean_s < 0.01
+        assert preset.uplink.arq.timeout_s == 2 + 1 and 3 * (1 + preset.uplink.arq.timer_jitter) == pytest.approx(2 + 3)
+
+
+def test_a_connected_device_of_a_cellular_link_does_not_ask_for_a_connection_again() -> None:
+    for name in ("nb_iot", "lte_cell_edge"):
+        link = PRESETS[name].uplink
+        assert 0 < 2 * link.access_s < link.idle_access_s and link.idle_after_s is not None and link.idle_after_s >= 10
+
+
+def test_those_who_share_a_medium_say_so() -> None:
+    scopes = {name: (preset.uplink.half_duplex, preset.downlink.half_duplex) for name, preset in PRESETS.items()}
+    assert scopes.pop("wifi") == ("medium", "medium") and scopes.pop("nb_iot") == ("device", "device")
+    assert set(scopes.values()) == {(None, None)}
 
 
 def test_a_short_burst_of_70_bytes_takes_five_seconds() -> None:
@@ -111,7 +139,13 @@ def test_nonsense_is_refused_by_name(fields: dict[str, object], field: str) -> N
 
 
 def test_each_field_has_a_default_and_a_description() -> None:
-    parts = [LinkConfig, *Rate.kinds.values(), *Arq.kinds.values(), *Sharing.kinds.values()]
+    parts: list[type[Part]] = [
+        LinkConfig,
+        *Rate.kinds.values(),
+        *Arq.kinds.values(),
+        *Sharing.kinds.values(),
+        *Listening.kinds.values(),
+    ]
     for part in parts:
         for name, field in part.model_fields.items():
             assert not field.is_required()

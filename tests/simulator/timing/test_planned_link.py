@@ -61,11 +61,15 @@ class Seen:
     probes: list[tuple[object, ...]] = field(default_factory=list)
 
 
-times = st.floats(0.0, 6.0).map(lambda at_s: at_s + 1e-3 * (at_s * 7919.3 % 1.0))  # ties are a case of their own
-puts = st.lists(
-    st.builds(Put, times, st.integers(0, 2), st.integers(0, 150).map(lambda n: 8 * n), st.none() | st.floats(0.01, 3.0)),
-    min_size=1, max_size=12,
-)  # fmt: skip
+def irregular(at_s: float) -> float:
+    """Ties are a case of their own."""
+    return at_s + 1e-3 * (at_s * 7919.3 % 1.0)
+
+
+times = st.floats(0.0, 6.0).map(irregular)
+sizes = st.integers(0, 150).map(lambda count: 8 * count)
+patience = st.none() | st.floats(0.01, 3.0).map(irregular)
+puts = st.lists(st.builds(Put, times, st.integers(0, 2), sizes, patience), min_size=1, max_size=12)
 
 
 class Carriage:
@@ -97,7 +101,12 @@ class Carriage:
         message = Message((put.device, 0, number), payload(put.bits), arrived, does)
         self.link.put(message)
         if put.patience_s is not None:
-            self._at(put.patience_s, lambda: message.done or (ledger.end(), self.link.withdraw(message)))
+            self._at(put.patience_s * (1 + 1e-3 * number), lambda: self._withdraw(message, ledger))
+
+    def _withdraw(self, message: Message, ledger: Ledger) -> None:
+        if not message.done:
+            ledger.end()
+            self.link.withdraw(message)
 
     def _probe(self) -> None:
         link, now_s = self.link, self.env.now

@@ -1,0 +1,66 @@
+"""Airtime of a packet beside its bits: it holds the link, and the packet's rate on the air knows nothing of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from links import Bench
+
+from channels.link.link_config import LinkConfig
+from channels.link.outages import ScheduledOutages
+from channels.link.presets import PRESETS
+from channels.link.rates import ConstantRate, Position
+from channels.uniforms import Uniforms
+
+CURVES = Uniforms.of(0, "link")
+
+
+@given(bits=st.lists(st.integers(0, 5000), min_size=1, max_size=8), overhead_s=st.floats(0.001, 3))
+def test_each_packet_takes_its_overhead_and_its_bits(bits: list[int], overhead_s: float) -> None:
+    link = LinkConfig(rate=ConstantRate(bps=1000), overhead_s=overhead_s)
+    position = Position(0.0)
+    for each in bits:
+        position = link.curve(CURVES).finish(position, each)
+    assert position.time_s == pytest.approx(sum(bits) / 1000 + len(bits) * overhead_s)
+
+
+def test_overhead_runs_while_the_link_is_up_and_bits_wait_out_an_outage() -> None:
+    """From 1 s: overhead to 1.5 s, half of the bits until the outage at 2 s, the rest from 4 s."""
+    rate = ScheduledOutages(rate=ConstantRate(bps=1000), outages_s=((2.0, 4.0),))
+    curve = LinkConfig(rate=rate, overhead_s=0.5).curve(CURVES)
+    assert curve.finish(Position(1.0), 1000).time_s == 4.5
+    assert curve.ready_s(Position(3.0), 1000) == 4.0 and curve.finish(Position(3.0), 1000).time_s == 5.5
+
+
+def test_packets_that_follow_each_other_pay_one_by_one_and_nothing_else_starts_meanwhile() -> None:
+    bench = Bench(overhead_s=0.25)
+    bench.put(0.0, device=0, bits=1000)
+    bench.put(0.5, device=1, bits=1000)
+    bench.run()
+    assert bench.log[0, 0] == [(0, "transmit"), (1.25, "propagation"), (1.35, "deliver")]
+    assert bench.log[1, 0] == [(0.5, "queue"), (1.25, "transmit"), (2.5, "propagation"), (2.6, "deliver")]
+
+
+def test_a_loss_is_told_the_rate_of_the_bits() -> None:
+    class Ear:
+        def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, ...]) -> bool:
+            assert rate_bps == pytest.approx(1000)
+            return False
+
+    bench = Bench(Ear(), overhead_s=0.25)
+    bench.put(0.0, device=0, bits=1000)
+    bench.run()
+    assert bench.log[0, 0][-1] == (1.35, "deliver")
+
+
+def test_a_wifi_frame_of_1500_bytes_takes_some_650_us_and_an_empty_one_over_200() -> None:
+    """DIFS 34, back-off 67.5, preamble 36, SIFS 16, acknowledgement 28 us; then 1538 bytes with the MAC header at 26
+    Mbit/s: seven tenths of the air carry bits of a full frame, a ninth of it those of a bare header."""
+    wifi = PRESETS["wifi"].uplink
+    assert wifi.overhead_s == pytest.approx(181.5e-6)
+    assert wifi.mtu_bits is not None
+    full_s, empty_s = (
+        wifi.curve(CURVES).finish(Position(0.0), bits).time_s for bits in (wifi.mtu_bits, wifi.header_bits)
+    )
+    assert full_s == pytest.approx(181.5e-6 + 12_304 / 26e6) and empty_s == pytest.approx(181.5e-6 + 624 / 26e6)

@@ -1,0 +1,247 @@
+"""Devices that hear only after they have sent: windows, empty frames, and what streaming then costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cells import cell, link
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from links import Given, Scripted
+from plants import Watch, ran
+from pydantic import ValidationError
+from two_ways import OnAir, TwoWays
+
+from channels.link.link_config import LinkConfig, answer_s
+from kinds import ConfigError
+from simulator.results.observer import Airing
+
+POLL_BITS = 100
+WINDOW = {"kind": "selective_repeat", "window": 8, "timeout_s": 9, "timer_jitter": 0}
+
+
+def class_a(devices: int = 1, delays_s: tuple[float, ...] = (1, 2), **up: Any) -> TwoWays:
+    """1 kbit/s; an empty frame takes 0.1 s."""
+    listens = {"kind": "after_sending", "delays_s": delays_s}
+    ways = TwoWays({"header_bits": POLL_BITS, "sharing": "own", **up}, {"listens": listens})
+    ways.windows.add(range(devices), ways.up, ways.down)
+    return ways
+
+
+def test_a_packet_down_waits_for_the_first_window_after_a_frame_up() -> None:
+    ways = class_a()
+    ways.put(ways.down, 0.5, 0, 496)
+    ways.put(ways.up, 1, 0, 904)
+    assert ways.run() == [("uplink", 0, 0, 1, 2.004), ("downlink", 0, 0, 3.004, 3.5)]
+
+
+def test_what_comes_after_the_first_window_waits_for_the_second_and_then_for_the_next_frame() -> None:
+    ways = class_a()
+    ways.put(ways.up, 0, 0, 904)
+    ways.put(ways.down, 2.5, 0, 496)
+    ways.put(ways.down, 4, 0, 496, number=1)
+    ways.put(ways.up, 10, 0, 904, number=1)
+    assert ways.run() == [
+        ("uplink", 0, 0, 0, 1.004),
+        ("downlink", 0, 0, 3.004, 3.5),
+        ("uplink", 0, 1, 10, 11.004),
+        ("downlink", 0, 1, 12.004, 12.5),
+    ]
+
+
+def test_one_frame_up_brings_one_frame_down() -> None:
+    ways = class_a()
+    for number in range(2):
+        ways.put(ways.down, 0, 0, 496, number=number)
+    ways.put(ways.up, 0, 0, 904)
+    assert ways.run(until_s=50) == [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5)]
+    assert ways.down.in_flight == 1
+
+
+def test_a_device_that_awaits_more_sends_an_empty_frame_for_each_frame_down() -> None:
+    """It asks at once; the first answer comes in the second window, the other in the first of the next frame."""
+    ways = class_a()
+    ways.at(0, lambda: ways.windows.awaits(0, 0, None))
+    ways.put(ways.down, 1.5, 0, 496)
+    ways.put(ways.down, 2.2, 0, 496, number=1)
+    ways.at(4.2, lambda: ways.windows.has_all(0))
+    assert ways.run() == [
+        ("uplink", 0, -1, 0, 0.1),
+        ("downlink", 0, 0, 2.1, 2.596),
+        ("uplink", 0, -2, 2.596, 2.696),
+        ("downlink", 0, 1, 3.696, 4.192),
+        ("uplink", 0, -3, 4.192, 4.292),
+    ]
+    assert (ways.up.sent, ways.up.bits_sent) == (3, 3 * POLL_BITS)
+
+
+def test_windows_that_pass_in_vain_bring_the_next_empty_frame_under_the_duty_cycle() -> None:
+    """0.1 s on the air owe 0.9 s of silence, which ends before the second window; at 0.01 they owe 9.9 s."""
+    for duty, second_s in ((0.1, 2.1), (0.01, 10.0)):
+        ways = class_a(rate={"kind": "duty_cycle", "bps": 1000, "duty": duty})
+        ways.at(0, lambda ways=ways: ways.windows.awaits(0, 0, None))  # type: ignore[misc]
+        began = [began_s for _, _, _, began_s, _ in ways.run(until_s=second_s + 1)]
+        assert began == pytest.approx([0, second_s])
+
+
+def test_no_empty_frame_goes_before_the_message_that_is_to_be_answered() -> None:
+    ways = class_a()
+    message = ways.put(ways.up, 0, 0, 904)
+    ways.at(0.0, lambda: ways.windows.awaits(0, 0, message))
+    ways.put(ways.down, 1.5, 0, 496)
+    ways.at(2.5, lambda: ways.windows.has_all(0))
+    assert ways.run() == [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5)]
+
+
+def test_a_device_sends_nothing_while_it_listens() -> None:
+    """The second frame waits for the second window to pass; after a frame in the first window the third need not."""
+    ways = class_a(arq=WINDOW)
+    for number in range(3):
+        ways.put(ways.up, 0, 0, 904, number)
+    ways.put(ways.down, 3.1, 0, 496)
+    assert ways.run() == [
+        ("uplink", 0, 0, 0, 1.004),
+        ("uplink", 0, 1, 3.004, 4.008),
+        ("downlink", 0, 0, 5.008, 5.504),
+        ("uplink", 0, 2, 5.504, 6.508),
+    ]
+
+
+def test_the_second_window_of_a_frame_that_was_answered_is_none_of_the_next_frame() -> None:
+    """Answered at 1.2 s, sent again until 1.7 s: what joins at 1.8 s waits for 2.7 s, not for 2.1 s."""
+    ways = class_a()
+    ways.put(ways.up, 0, 0, 0)
+    ways.put(ways.down, 0, 0, 96)
+    ways.put(ways.up, 1.2, 0, 400, number=1)
+    ways.put(ways.down, 1.8, 0, 96, number=1)
+    assert ways.run()[-1] == ("downlink", 0, 1, 2.7, 2.796)
+
+
+def test_the_network_knows_of_no_window_after_a_frame_it_has_not_heard() -> None:
+    lost = Given(by=Scripted((0, 0, 0, 0)))
+    ways = class_a(loss=lost, arq={"kind": "stop_and_wait", "timeout_s": 4, "timer_jitter": 0})
+    ways.put(ways.up, 0, 0, 904)
+    ways.put(ways.down, 0, 0, 496)
+    assert ways.run() == [("uplink", 0, 0, 0, 1.004), ("uplink", 0, 0, 5.004, 6.008), ("downlink", 0, 0, 7.008, 7.504)]
+
+
+def test_a_gateway_that_is_busy_in_the_first_window_answers_in_the_second() -> None:
+    ways = class_a(devices=2)
+    for device in range(2):
+        ways.put(ways.up, 0, device, 904)
+        ways.put(ways.down, 0, device, 496)
+    assert ways.run()[2:] == [("downlink", 0, 0, 2.004, 2.5), ("downlink", 1, 0, 3.004, 3.5)]
+
+
+def test_an_acknowledgement_comes_back_in_the_first_window() -> None:
+    """The first window is open 1 s after the last bit; then the way back."""
+    up = LinkConfig.model_validate({"delay": {"kind": "constant", "delay_s": 0.25}})
+    down = LinkConfig.model_validate({"listens": "after_sending", "delay": {"kind": "constant", "delay_s": 0.5}})
+    assert answer_s(up, down) == 0.75 + 0.5 and answer_s(down, up) == 0.25
+    ways = class_a()
+    ways.put(ways.up, 0, 0, 904)
+    ways.run()
+    assert ways.up.seen_by(0).round_trip_s == pytest.approx(1.004 + 1)
+
+
+def test_a_window_before_the_frame_has_reached_the_network_is_of_no_use() -> None:
+    ways = class_a(delays_s=(0.3, 0.9), delay={"kind": "constant", "delay_s": 0.7})
+    ways.put(ways.up, 0, 0, 904)
+    ways.put(ways.down, 0, 0, 496)
+    assert ways.run()[1] == ("downlink", 0, 0, 1.904, 2.4)
+
+
+def test_a_device_whose_frame_arrives_after_its_windows_asks_again() -> None:
+    """At 1.004 s the frame has left, at 1.704 s it is there; the device, which looked at 1.504 s, looks at 2.004 s."""
+    ways = class_a(delays_s=(0.5,), delay={"kind": "constant", "delay_s": 0.7})
+    message = ways.put(ways.up, 0, 0, 904)
+    ways.at(0.0, lambda: ways.windows.awaits(0, 0, message))
+    assert ways.run(until_s=2.2)[1:] == [("uplink", 0, -1, 2.004, 2.104)]
+
+
+def streaming(delays_s: tuple[float, ...], scheme: object, loss: float) -> tuple[list[Airing], list[Airing], float]:
+    """The attempts up and down of a cell of two devices, and the uplink bits a token of its summary."""
+    lossy = {"kind": "bernoulli", "probability": loss}
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 8, "devices": 2}
+    arq = {"kind": "stop_and_wait", "timeout_s": 5}
+    up = link(2e4, loss=lossy, arq=arq, mtu_bits=1000, sharing="own")
+    listens = {"kind": "after_sending", "delays_s": delays_s}
+    made = cell(scheme, workload=asked, uplink=up, downlink=link(2e4, loss=lossy, listens=listens))
+    air = Seen()
+    run = ran(made, watch=air)
+    assert (run.result.requests["outcome"] == "answered").all()
+    per_token = run.result.summary["uplink_bits_per_token"] * run.result.requests["output_tokens"].sum()
+    ways = [[each for each in air.on_air.airings if each.link == way] for way in ("uplink", "downlink")]
+    return ways[0], ways[1], float(per_token)
+
+
+class Seen(Watch):
+    """Notes what is on the air."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_air = OnAir()
+
+    def on_packet(self, airing: Airing) -> None:
+        self.on_air.on_packet(airing)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    delays_s=st.sampled_from([(1.0, 2.0), (0.05,), (0.02, 0.3, 5.0)]),
+    scheme=st.sampled_from(["cloud_only", "k_sqs", "coupled"]),
+    loss=st.sampled_from([0.0, 0.3]),
+)
+def test_each_frame_down_begins_in_a_window_of_a_frame_up_of_its_own(
+    delays_s: tuple[float, ...], scheme: str, loss: float
+) -> None:
+    up, down, bits = streaming(delays_s, scheme, loss)
+    answered = set()
+    for frame in down:
+        (opened,) = (
+            number
+            for number, sent in enumerate(up)
+            if sent.address[0] == frame.address[0]
+            and any(frame.began_s == pytest.approx(sent.left_s + delay_s, abs=1e-9) for delay_s in delays_s)
+        )
+        assert opened not in answered and up[opened].arrives_s <= frame.began_s
+        answered.add(opened)
+    assert bits == sum(frame.bits for frame in up)  # I7
+    for device in range(2):
+        sent = [frame for frame in up if frame.address[0] == device]
+        heard = [frame for frame in down if frame.address[0] == device]
+        for frame in sent:
+            assert all(frame.left_s <= other.began_s or other.left_s <= frame.began_s for other in heard)
+
+
+def test_a_stream_costs_a_frame_up_for_each_frame_down() -> None:
+    """Without losses: the prompt's frame and an empty one for each later token."""
+    up, down, _ = streaming((1.0, 2.0), "cloud_only", 0.0)
+    empty = [frame for frame in up if frame.address[2] < 0]
+    assert len(down) == 2 * 2 * 8 and len(up) == len(down) and len(empty) == len(down) - 4
+    assert {frame.bits for frame in empty} == {320}
+
+
+@pytest.mark.parametrize("delays_s", [(), (0.0, 1.0), (2.0, 1.0), (1.0, float("inf"))])
+def test_windows_come_after_the_frame_and_one_after_the_other(delays_s: tuple[float, ...]) -> None:
+    with pytest.raises(ValidationError, match="delays_s"):
+        LinkConfig.model_validate({"listens": {"kind": "after_sending", "delays_s": delays_s}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"uplink": {"listens": "after_sending"}}, r"^uplink\.listens = after_sending: must be always; "),
+        ({"uplink": {"sharing": "processor"}}, r"^uplink\.sharing = processor: must send one packet at a time"),
+        (
+            {"uplink": link(1e5, 2.5, arq={"kind": "stop_and_wait", "timeout_s": 9})},
+            r"^downlink\.listens\.delays_s = \(1\.0, 2\.0\): must last until a frame is up, 2\.5 s$",
+        ),
+        ({}, r"^uplink\.arq\.timeout_s = 0\.2: must be at least one round trip, 1\.02 s$"),
+    ],
+)
+def test_a_way_up_that_does_not_fit_is_refused_in_one_line(fields: dict[str, Any], told: str) -> None:
+    down = {"downlink": {"listens": "after_sending"}}
+    with pytest.raises(ConfigError, match=told):
+        cell(**(down | fields))
