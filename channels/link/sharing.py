@@ -108,7 +108,7 @@ class FifoTransmitter(Transmitter[Q]):
             return None
         packet, joined_s = first
         before = self._position
-        if joined_s >= before[0] - ROUNDING_S:
+        if joined_s >= before[0] - ROUNDING_S or now_s > before[0] + ROUNDING_S:  # a gate may have held it back
             before = self._curve.idle(before, now_s, packet.index)
         else:
             before = Position(before[0], before[1], packet.index)

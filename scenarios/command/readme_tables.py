@@ -12,6 +12,7 @@ from typing import Any, Final
 import simulator  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
 from channels.link.delays import Delay
+from channels.link.listening import Listening
 from channels.link.losses import Loss
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
@@ -45,7 +46,7 @@ HEADLINE: Final = (
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Acceptance)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Arq, Sharing, Latency, Pair, Workload, Batching, Routing, Admission, Downtime
+    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

@@ -7,6 +7,7 @@ the range of a few seeds is narrower than an interval, so curves that are told a
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -31,7 +32,7 @@ class Most:
 def most_borne(table: pd.DataFrame, axis: str | None) -> str:
     """`a up to 1 kbit/s (120 to 130 devices, then ttft_s fails), a or b from 3 kbit/s on (...)`: of a table of cells or
     a summary with the columns SEARCHED; lossy curves left out; `+` where more were not tried."""
-    found = [_most(rows, float(str(at))) for at, rows in along(ranked(table), axis)]
+    found = [_most(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
     told, last = [], len(found) - 1
     for (curves, limits), group in itertools.groupby(
         enumerate(found), key=lambda item: (item[1].curves, item[1].limits)

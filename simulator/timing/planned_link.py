@@ -234,6 +234,7 @@ class PlannedLink(Link):
         assert isinstance(message, Message)
         if message.arrival is not event:
             return
+        message.arrival = None  # or it and the event would hold each other
         legs = self._under_way.pop(message)
         self.delivered += len(legs)
         message.arrived = message.content
@@ -274,12 +275,13 @@ class PlannedLink(Link):
         """A reply to these messages is here, perhaps sooner than their acknowledgements."""
         for message in messages:
             port = self._ports[message.index[0]]
-            self._hear(port, self.env.now)
-            for leg in port.unacked:
-                if leg.message is message:
-                    port.acked_bits += leg.bits
-                    leg.forgotten = True
-            self._release_held(port)
+            if port.unacked:
+                self._hear(port, self.env.now)
+                for leg in port.unacked:
+                    if leg.message is message:
+                        port.acked_bits += leg.bits
+                        leg.forgotten = True
+                self._release_held(port)
 
     def _wait_for_room(self, port: _Port) -> None:
         acked_s = port.unacked[0].left_s + self._delay_s + port.reverse_delay_s
