@@ -132,7 +132,8 @@ def test_every_scenario_holds_together(name: str) -> None:
         or len(set(along(cells, found.axis)[found.axis])) > 1
     )
     assert set(found.figures) <= set(plots.FIGURES)
-    assert {finding.metric for finding in found.findings} | set(found.headlines) <= {*METRICS, *STUDY_METRICS, "capacity"}
+    told_of = {finding.metric for finding in found.findings} | set(found.headlines)
+    assert told_of <= {*METRICS, *STUDY_METRICS, "capacity"}
     assert len(found.findings) <= 5
     for quick in (False, True):
         plan = plan_of(found, Changes(quick=quick, settings=pair))
