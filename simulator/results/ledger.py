@@ -60,11 +60,11 @@ class Ledger:
 
     def enter(self, round_number: int, state: str, from_s: float | None = None) -> None:
         """The round is in this state, a column of BREAKDOWN, from that time on; by default, now."""
-        self._mark((self._clock.now if from_s is None else from_s, round_number, state, False))
+        self._mark(self._clock.now if from_s is None else from_s, round_number, state, False)
 
     def reply(self, round_number: int, state: str, from_s: float | None = None) -> None:
         """The round's reply is under way, in this state, from that time on; by default, from now."""
-        self._mark((self._clock.now if from_s is None else from_s, round_number, state, True))
+        self._mark(self._clock.now if from_s is None else from_s, round_number, state, True)
 
     def close(self, round_number: int) -> None:
         """The round is resolved now."""
@@ -93,16 +93,15 @@ class Ledger:
             self._settle()
         self._prompt_pending = False
 
-    def _mark(self, mark: _Mark) -> None:
+    def _mark(self, from_s: float, number: int, state: str, reply: bool) -> None:
+        marks = self._marks
         if self._ended:
             return
-        marks = self._marks
-        if not marks or mark[0] >= marks[-1][0]:
-            marks.append(mark)
-            return
-        from_s, number, _, _ = mark
-        self._marks = marks = [old for old in marks if old[1] != number or old[0] <= from_s]
-        insort_right(marks, mark, key=_time)
+        if marks and from_s < marks[-1][0]:
+            self._marks = marks = [mark for mark in marks if mark[1] != number or mark[0] <= from_s]
+            insort_right(marks, (from_s, number, state, reply), key=_time)
+        else:
+            marks.append((from_s, number, state, reply))
 
     def _settle(self) -> None:
         """Charges the time up to now."""

@@ -46,10 +46,8 @@ class Rows:
 
     def add_all(self, key: tuple[int, ...], rows: Iterable[Sequence[float]]) -> None:
         """More rows, each after the same key."""
-        extend = self._values.extend
         for row in rows:
-            extend(key)
-            extend(row)
+            self._values.extend((*key, *row))
 
     def take(self) -> dict[str, npt.NDArray[np.generic]]:
         """All rows so far, by column; none are left."""

@@ -62,6 +62,8 @@ class Link:
         self.dropped = 0
         self._bits_sent = 0
         self.way_back = WayBack(env, config.arq)
+        self._grants = config.access_s > 0 or config.idle_access_s > 0
+        """Whether a message may have to wait for one."""
         self._travelling = 0
         self._observer = observer
         self._reassembly = Reassembly(env, config, self._deliver)
@@ -96,7 +98,7 @@ class Link:
     def put(self, message: Message) -> None:
         """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
         message.put_s = self.env.now
-        if (wait_s := self._lanes.access_s(message.index[0])) > 0:
+        if self._grants and (wait_s := self._lanes.access_s(message.index[0])) > 0:
             message.does(QUEUE, self.env.now)
             later(self.env, wait_s, partial(self._admit, message))
         else:

@@ -158,12 +158,12 @@ class PlannedLink(Link):
             self._hear(port, now_s)
         self._under_way[message] = []
         sizes: Sequence[int] = (message.bits + self._header_bits,)
-        if self._room_bits is not None or len(message.content) > 1:
-            sizes = self.config.packets_bits(message.bits, message.parts_bits)
+        if self._room_bits is not None:
+            sizes = self.config.packets_bits(message.bits)
         message.missing = len(sizes)
         for number, bits in enumerate(sizes):
             if len(port.unacked) < port.window:
-                self._join(port, message, number, bits)
+                self._join(port, message, number, bits, now_s)
             else:
                 port.held.append((message, number, bits))
         if port.held:
@@ -184,9 +184,9 @@ class PlannedLink(Link):
         port = self._ports[device] = _Port(lane, back_s, config.window_packets(back_s))
         return port
 
-    def _join(self, port: _Port, message: Message, number: int, bits: int) -> None:
+    def _join(self, port: _Port, message: Message, number: int, bits: int, now_s: float) -> None:
         """One more packet at the end of the queue."""
-        now_s, lane, index = self.env.now, port.lane, message.index
+        lane, index = port.lane, message.index
         queue, curve, after = lane.legs, lane.curve, lane.position
         while queue and queue[0].left_s <= now_s + ROUNDING_S:
             queue.popleft()
@@ -202,17 +202,17 @@ class PlannedLink(Link):
         self.station.book((now_s, before[0], after[0]))
         legs = self._under_way[message]
         legs.append(leg)
-        self._promise(port, legs, number)
+        self._promise(port, legs, number, now_s)
 
     # Be on its way, and arrive.
 
-    def _promise(self, port: _Port, legs: Sequence[_Leg], number: int) -> None:
+    def _promise(self, port: _Port, legs: Sequence[_Leg], number: int, now_s: float) -> None:
         """Tells what the message of these packets will do, as far as it is this packet that decides.
 
         A message does what its oldest unacknowledged packet does: this one counts from the acknowledgement of the one
         before it. With its last packet it arrives.
         """
-        leg, from_s, now_s = legs[number], self.env.now, self.env.now
+        leg, from_s = legs[number], now_s
         message, begin_s, left_s = leg.message, leg.begin_s, leg.left_s
         if number:
             from_s = max(now_s, legs[number - 1].left_s + self._delay_s + port.reverse_delay_s)
@@ -296,7 +296,7 @@ class PlannedLink(Link):
         """Held packets join as far as the window has room."""
         self._hear(port, self.env.now)
         while port.held and len(port.unacked) < port.window:
-            self._join(port, *port.held.popleft())
+            self._join(port, *port.held.popleft(), self.env.now)
         if port.held:
             self._wait_for_room(port)
 
@@ -357,6 +357,6 @@ class PlannedLink(Link):
         lane.legs.append(leg)
         self.station.rebook(planned, leg.visit)
         port = self._ports[message.index[0]]
-        self._promise(port, self._under_way[message], leg.number)
+        self._promise(port, self._under_way[message], leg.number, self.env.now)
         if port.held:
             self._wait_for_room(port)
