@@ -37,6 +37,9 @@ _GEO_S, _LEO_S, _IRIDIUM_S = 0.27073, 0.012885, 0.1
 _LORA_EU868 = {7: (5_470, 222), 8: (3_125, 222), 9: (1_760, 115), 10: (980, 51), 11: (440, 51), 12: (250, 51)}
 """Bits per second and largest payload in bytes of each spreading factor at 125 kHz, DR5 down to DR0."""
 _ADAPTIVE = JacobsonTimer()
+_LTE_STATUS_BITS, _NR_STATUS_BITS = 32, 40
+"""What an acknowledgement takes of the other way: an RLC STATUS PDU that acknowledges one number (D/C 1, CPT 3, ACK_SN
+10 or 12, E1 1 bits, in whole bytes: TS 36.322 and 38.322, 6.2) behind a MAC subheader of two bytes (U)."""
 _SIFS_S, _SLOT_S = 16e-6, 9e-6
 _WIFI_S = {
     "DIFS": _SIFS_S + 2 * _SLOT_S,
@@ -59,7 +62,7 @@ NB_IOT = Preset(
         half_duplex="device",
         mtu_bits=1_000,
         header_bits=96,
-        arq=StopAndWait(timeout_s=0.2),
+        arq=StopAndWait(timeout_s=0.2, ack_bits=_LTE_STATUS_BITS),
     ),
     downlink=LinkConfig(
         rate=ConstantRate(bps=26_000),
@@ -67,14 +70,14 @@ NB_IOT = Preset(
         half_duplex="device",
         mtu_bits=680,
         header_bits=96,
-        arq=StopAndWait(),
+        arq=StopAndWait(ack_bits=_LTE_STATUS_BITS),
     ),
     source="3GPP Release 13 category NB1, half-duplex FDD: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s "
     "down sustained, the gaps of one HARQ process included (U); transport blocks of at most 1000 bits up, 680 down (TS "
     "36.213). A connected device asks for a grant by random access, as Release 13 has no other scheduling request (TS "
     "36.321, 5.4.4): preambles every 80 ms of 6 ms, response from 4 ms on, Msg3 12 ms after it and 8 ms long, uplink 8 "
-    "ms after its NPDCCH (TS 36.213, 16.3 and 16.5): 0.1 s in all (I). From idle 0.3 s, connection 20 s after the last "
-    "packet up gone, delays (I).",
+    "ms after its NPDCCH (TS 36.213, 16.3 and 16.5; U): 0.1 s in all (I). From idle 0.3 s, connection 20 s after the "
+    "last packet up gone, delays (I).",
 )
 LTE_CELL_EDGE = Preset(
     uplink=LinkConfig(
@@ -85,14 +88,14 @@ LTE_CELL_EDGE = Preset(
         idle_access_s=0.1,
         idle_after_s=10,
         mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2),
+        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
     ),
     downlink=LinkConfig(
         rate=ConstantRate(bps=600_000),
         loss=Bernoulli(probability=0.001),
         delay=Jitter(delay_s=0.01, jitter_s=0.005),
         mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2),
+        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
     ),
     source="ITU-R M.2134 cell edge, base coverage urban: 0.03 bit/s/Hz up and 0.06 down, over 10 MHz; user plane 10 "
     "ms, control plane 100 ms from idle (U). A message that finds its device connected waits 10 ms for a scheduling "
@@ -113,23 +116,23 @@ WIFI = Preset(
     downlink=_WIFI_EITHER_WAY,
     source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, one medium for all stations and both ways. A "
     "frame takes 181.5 us beside its bits: DIFS 34, back-off of 7.5 slots of 9 us in the mean, HT-mixed preamble 36, "
-    "SIFS 16 and acknowledgement 28, counted before the frame; no aggregation, no collisions. 1 ms and 1 ms of mean "
-    "jitter behind the access point, residual loss (I).",
+    "SIFS 16 and acknowledgement 28 (preamble and acknowledgement U), counted before the frame; no aggregation, no "
+    "collisions. 1 ms and 1 ms of mean jitter behind the access point, residual loss (I).",
 )
 SATELLITE_GEO = Preset(
     uplink=LinkConfig(
         rate=ConstantRate(bps=100_000),
         delay=ConstantDelay(delay_s=_GEO_S),
         mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2),
+        arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
     ),
     downlink=LinkConfig(
         rate=ConstantRate(bps=1e6),
         delay=ConstantDelay(delay_s=_GEO_S),
         mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2),
+        arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
     ),
-    source="3GPP TR 38.821: transparent GEO, 541.46 ms at most for the round trip; TS 22.261, table 7.4.2-1, "
+    source="3GPP TR 38.821: transparent GEO, 541.46 ms at most for the round trip (U); TS 22.261, table 7.4.2-1, "
     "pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
 )
 SATELLITE_LEO = Preset(
@@ -137,16 +140,16 @@ SATELLITE_LEO = Preset(
         rate=ConstantRate(bps=100_000),
         delay=ConstantDelay(delay_s=_LEO_S),
         mtu_bits=12_000,
-        arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2),
+        arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
     ),
     downlink=LinkConfig(
         rate=ConstantRate(bps=1e6),
         delay=ConstantDelay(delay_s=_LEO_S),
         mtu_bits=12_000,
-        arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2),
+        arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
     ),
-    source="3GPP TR 38.821: transparent LEO at 600 km, 25.77 ms at most for the round trip; TS 22.261, table 7.4.2-1, "
-    "pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
+    source="3GPP TR 38.821: transparent LEO at 600 km, 25.77 ms at most for the round trip (U); TS 22.261, table "
+    "7.4.2-1, pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
 )
 IRIDIUM_SBD = Preset(
     uplink=LinkConfig(

@@ -161,7 +161,10 @@ BREAKDOWN_PARTS: Final = (
     Spent("uplink_transmit_s", "first transmission of the payload's bits"),
     Spent("retransmit_s", "second and later transmissions"),
     Spent("propagation_s", "in flight, either way"),
-    Spent("timeout_wait_s", "lost, and the sender waits for its timer or pauses, either way"),
+    Spent(
+        "timeout_wait_s",
+        "lost, and its sender waits for its timer or pauses, or the far end has yet to give it up, either way",
+    ),
     Spent("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
     Spent("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
     Spent("verify_s", "the verifier checks drafts"),
