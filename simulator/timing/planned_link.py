@@ -272,16 +272,20 @@ class PlannedLink(Link):
             unacked.popleft()
 
     def acknowledge(self, *messages: Message) -> None:
-        """A reply to these messages is here, perhaps sooner than their acknowledgements."""
+        """A reply to these messages is here: it may come before their acknowledgements."""
+        now_s = self.env.now
         for message in messages:
             port = self._ports[message.index[0]]
-            if port.unacked:
-                self._hear(port, self.env.now)
-                for leg in port.unacked:
-                    if leg.message is message:
-                        port.acked_bits += leg.bits
-                        leg.forgotten = True
-                self._release_held(port)
+            if message.delivered_s + port.reverse_delay_s > now_s:
+                self._acknowledge_early(port, message)
+
+    def _acknowledge_early(self, port: _Port, message: Message) -> None:
+        self._hear(port, self.env.now)
+        for leg in port.unacked:
+            if leg.message is message:
+                port.acked_bits += leg.bits
+                leg.forgotten = True
+        self._release_held(port)
 
     def _wait_for_room(self, port: _Port) -> None:
         acked_s = port.unacked[0].left_s + self._delay_s + port.reverse_delay_s

@@ -187,9 +187,10 @@ class Cloud:
     def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
             return
-        self._served_s += self.env.now - server.since_s
+        now_s = self.env.now
+        self._served_s += now_s - server.since_s
         self._note(server)
-        server.since_s = self.env.now
+        server.since_s = now_s
         shares = pool.end(server)
         cut = []
         for share in shares:
@@ -199,8 +200,10 @@ class Cloud:
             else:
                 self._wait_again(job)
                 cut.append(job)
-            self._free_if_over(pool, job.session)
-        pool.put_back(cut)
+            if self._over:
+                self._free_if_over(pool, job.session)
+        if cut:
+            pool.put_back(cut)
         for share in shares:  # before the server is free: what they ask for next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()

@@ -161,7 +161,7 @@ class Pool:
         for job in chain(self._jobs, self._prefills, evicted):
             if len(shares) == self._batching.cap or budget == 0:
                 break
-            if self._batching.chunked and job in self._jobs and job not in evicted and self._may_be_cut(job):
+            if job in self._jobs and job not in evicted and self._may_be_cut(job):
                 evicted[job] = None
                 continue
             share = self._share(job, budget, alone=not shares)
@@ -187,19 +187,17 @@ class Pool:
 
     def put_back(self, jobs: list[Job]) -> None:
         """Jobs that a pass has cut wait at the head again; those that have no more to read, among the rest."""
-        if not jobs:
-            return
-        reading = [job for job in jobs if self._batching.chunked and self._may_be_cut(job)]
+        reading = [job for job in jobs if self._may_be_cut(job)]
         self._prefills = dict.fromkeys(reading) | self._prefills
         if len(reading) < len(jobs):
             self._jobs = dict.fromkeys(job for job in jobs if job not in reading) | self._jobs
 
     def _may_be_cut(self, job: Job) -> bool:
-        """Whether the job has tokens to read into its cache, which a chunked batching reads chunk by chunk."""
-        return min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
+        """Whether the job has tokens to read into its cache, and may do so chunk by chunk."""
+        return self._batching.chunked and min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _queue(self, job: Job) -> None:
-        (self._prefills if self._batching.chunked and self._may_be_cut(job) else self._jobs)[job] = None
+        (self._prefills if self._may_be_cut(job) else self._jobs)[job] = None
 
     def _unqueue(self, job: Job) -> bool:
         for queue in (self._jobs, self._prefills):

@@ -57,3 +57,60 @@ def test_stays_are_exact_however_late_they_begin() -> None:
     for clock.now in arrivals:
         station.arrive()
     assert station.sojourn_s == pytest.approx(float(sum(Fraction(clock.now) - Fraction(a) for a in arrivals)), rel=1e-9)
+
+
+def test_a_visit_that_is_known_beforehand_counts_as_far_as_it_has_come() -> None:
+    """Booked at 0: here from 0 to 6, in service from 2 on; seen at 1, at 4 and at its end."""
+    clock = Clock()
+    station = Station(clock, "uplink")
+    station.book((0.0, 2.0, 6.0))
+    for clock.now, present, served, area, busy_s in (
+        (1.0, 1, 0, 1.0, 0.0),
+        (4.0, 1, 0, 4.0, 2.0),
+        (6.0, 0, 1, 6.0, 4.0),
+    ):
+        assert (station.arrived, station.present, station.served) == (1, present, served)
+        assert station.area == station.sojourn_s == area
+        assert station.busy_fraction(1.0) == busy_s
+    clock.now = 9.0
+    assert station.area == 6.0 and station.left == 1
+
+
+def test_a_booked_visit_may_take_another_course_or_none() -> None:
+    clock = Clock()
+    station = Station(clock, "uplink")
+    first, second = (0.0, 0.0, 4.0), (1.0, 4.0, 7.0)
+    station.book(first)
+    clock.now = 1.0
+    station.book(second)
+    clock.now = 2.0
+    station.rebook(first, (0.0, 0.0, 3.0))
+    station.cancel(second)
+    clock.now = 10.0
+    assert (station.arrived, station.left, station.served) == (2, 2, 1)
+    assert station.area == station.sojourn_s == 3.0 + 1.0
+    assert station.busy_fraction(10.0) == 0.3
+
+
+def test_very_many_booked_visits_add_up_beside_those_seen() -> None:
+    clock = Clock()
+    station, seen = Station(clock, "booked"), Station(clock, "seen")
+    for number in range(1_000):
+        clock.now = 1.5 * number
+        station.book((clock.now, clock.now + 0.25, clock.now + 1.0))
+        customer = seen.arrive()
+        clock.now += 0.25
+        seen.begin(customer)
+        clock.now += 0.75
+        seen.leave(customer)
+    assert (station.arrived, station.left, station.served) == (seen.arrived, seen.left, seen.served) == (1_000,) * 3
+    assert station.area == pytest.approx(seen.area, rel=1e-12)
+    assert station.busy_fraction(clock.now) == pytest.approx(seen.busy_fraction(clock.now), rel=1e-12)
+
+
+def test_a_booked_visit_that_runs_back_is_told() -> None:
+    clock = Clock(100.0)
+    station = Station(clock, "uplink")
+    with pytest.raises(AssertionError, match="I2: a visit to uplink runs back"):
+        for _ in range(1_000):
+            station.book((1.0, 3.0, 2.0))
