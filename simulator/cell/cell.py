@@ -12,7 +12,6 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -21,17 +20,15 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
-from channels.link.link_config import LinkConfig, check_both_ways
+from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, first_line, one_line
 from kinds.files import read_text, sha256
 from kinds.mistakes import raised_at
-from models.clocks.datasheets import DEVICES, SIZES
-from models.clocks.latency import Latency
-from models.clocks.roofline import Roofline
 from models.interface import Pair
 from simulator.cell.as_written import as_written
 from simulator.cell.cloud_config import CloudConfig, request_tokens
+from simulator.cell.device_classes import DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import differences
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
@@ -43,60 +40,6 @@ class Models(Part):
 
     pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
     temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
-
-
-class Edge(Part):
-    """What a device computes with."""
-
-    latency: Latency = Field(
-        Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
-        description="time of a drafter pass",
-    )
-    encode_s_per_draft: float = Field(
-        1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
-    )
-
-
-class DeviceClass(Part):
-    """Some of the devices, and what they have of their own; null: what the cell says."""
-
-    name: str = Field("device", min_length=1, description="what figures and tables call them")
-    count: int = Field(1, ge=1, description="how many devices are like this")
-    scheme: Scheme | None = Field(None, description="their scheme")
-    edge: Edge | None = Field(None, description="what they compute with")
-    uplink: LinkConfig | None = Field(None, description="an uplink shared among them only")
-    downlink: LinkConfig | None = Field(None, description="a downlink shared among them only")
-
-
-@dataclass(frozen=True)
-class Equipped:
-    """A class of devices with nothing left open. `name` is its prefix in field names."""
-
-    name: str
-    count: int
-    scheme: Scheme
-    edge: Edge
-    uplink: LinkConfig
-    downlink: LinkConfig
-
-    @property
-    def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity, no medium is
-        shared by both ways, and no part of a round may be given up by the far end."""
-        return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
-        )
-
-    def check_scheme(self, vocabulary: int) -> None:
-        """Raises ConfigError where scheme and vocabulary do not fit."""
-        try:
-            self.scheme.format(vocabulary)
-        except ValueError as error:
-            raise ConfigError(f"{self.name}scheme.{error}") from None
-
-    def check_links(self) -> None:
-        """Raises ConfigError where its two ways do not fit."""
-        check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
 
 
 def _by_content(path: object) -> str:

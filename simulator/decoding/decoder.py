@@ -9,7 +9,8 @@ from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.interface import LoadedPair, Pair, Prompt
-from simulator.cell.cell import Cell, Equipped
+from simulator.cell.cell import Cell
+from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.divergences import DivergenceMeter

@@ -1,9 +1,7 @@
 """A link without losses, first come, first served: all that happens to a packet is known when it joins the queue.
 
-It begins when the one before it has left or, on an idle link, at once, and the rate says when it leaves (Lindley's
-recursion on the service curve); nothing but a withdrawal changes that. So only what somebody waits for is an event: the
-arrival of a message, and an acknowledgement that makes room in a full window. It tells the same times as its base,
-which follows each packet from event to event.
+So only what somebody waits for is an event: the arrival of a message, and an acknowledgement that makes room in a full
+window. It tells the same times as its base, which follows each packet from event to event.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from math import inf, nan
 
 import simpy
@@ -19,16 +16,15 @@ import simpy
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss
-from channels.link.rates import ROUNDING_S, Curve, Position
 from channels.link.sharing import Fifo, Own
 from channels.uniforms import Uniforms
 from simulator.results.observer import Airing, Observer
-from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
 from simulator.timing.lanes import SHARED
 from simulator.timing.later import delay_until
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
+from simulator.timing.planned_lane import Leg, PlannedLane
 
 
 def plannable(config: LinkConfig) -> bool:
@@ -44,46 +40,13 @@ def plannable(config: LinkConfig) -> bool:
 
 
 @dataclass(slots=True, eq=False)
-class _Leg:
-    """One packet's way over the link, as planned."""
-
-    message: Message
-    number: int
-    """Of its message's packets, counted from 0."""
-    bits: int
-    """Header included."""
-    joined_s: float
-    before: Position
-    """Where the link stands when it is this packet's turn."""
-    begin_s: float
-    """When its first bit goes out."""
-    left_s: float
-    """When its last one has."""
-    forgotten: bool = False
-    """Withdrawn: as good as acknowledged."""
-
-    @property
-    def visit(self) -> Visit:
-        return self.joined_s, self.before.time_s, self.left_s
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """One transmitter: its curve, where it stands after the last packet, and those that have not left."""
-
-    curve: Curve
-    position: Position
-    legs: deque[_Leg] = field(default_factory=deque)
-
-
-@dataclass(slots=True, eq=False)
 class _Port:
     """A device's entrance: its window, and what it can know of the link."""
 
-    lane: _Lane
+    lane: PlannedLane
     reverse_delay_s: float
     window: int
-    unacked: deque[_Leg] = field(default_factory=deque)
+    unacked: deque[Leg] = field(default_factory=deque)
     held: deque[tuple[Message, int, int]] = field(default_factory=deque)
     """(message, number, bits) of packets that wait for the window."""
     acked_bits: int = 0
@@ -111,12 +74,12 @@ class PlannedLink(Link):
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and type(observer).on_packet is not Observer.on_packet
         self._header_bits, self._room_bits = config.header_bits, config.room_bits
-        self._lane_by_key: dict[int, _Lane] = {}
+        self._lane_by_key: dict[int, PlannedLane] = {}
         self._ports: dict[int, _Port] = {}
         self._come_bits = 0
-        self._under_way: dict[Message, list[_Leg]] = {}
+        self._under_way: dict[Message, list[Leg]] = {}
         """Of the messages that are not in yet."""
-        self._unheard: list[_Leg] = []
+        self._unheard: list[Leg] = []
         """Of those withdrawn, what had begun by then."""
 
     @property
@@ -143,7 +106,7 @@ class PlannedLink(Link):
         unacked = sum(not leg.forgotten for leg in port.unacked) + len(port.held)
         return SeenLink(port.acked_bits, unacked, port.round_trip_s)
 
-    def _legs(self) -> Iterator[_Leg]:
+    def _legs(self) -> Iterator[Leg]:
         yield from self._unheard
         for legs in self._under_way.values():
             yield from legs
@@ -178,7 +141,7 @@ class PlannedLink(Link):
         if lane is None:
             curve = config.curve(self._uniforms.under(key + 1, 0))
             curve.bound(f"{self.name}.rate", self._horizon_s)
-            lane = self._lane_by_key[key] = _Lane(curve, Position(self.env.now))
+            lane = self._lane_by_key[key] = PlannedLane(curve, self.env.now)
             self.station.servers = len(self._lane_by_key)
         back_s = self._reverse_delay_s(device)
         port = self._ports[device] = _Port(lane, back_s, config.window_packets(back_s))
@@ -186,27 +149,18 @@ class PlannedLink(Link):
 
     def _join(self, port: _Port, message: Message, number: int, bits: int, now_s: float) -> None:
         """One more packet at the end of the queue."""
-        lane, index = port.lane, message.index
-        queue, curve, after = lane.legs, lane.curve, lane.position
-        while queue and queue[0].left_s <= now_s + ROUNDING_S:
-            queue.popleft()
-        curve.forget(now_s)
-        before = Position(after[0], after[1], index) if queue else curve.idle(after, max(now_s, after[0]), index)
-        begin_s = curve.ready_s(before, bits)
-        lane.position = after = curve.finish(before, bits)
-        leg = _Leg(message, number, bits, now_s, before, begin_s, after[0])
-        queue.append(leg)
+        leg = port.lane.join(message, number, bits, now_s)
         port.unacked.append(leg)
         self.sent += 1
         self._bits_sent += bits
-        self.station.book((now_s, before[0], after[0]))
+        self.station.book(leg.visit)
         legs = self._under_way[message]
         legs.append(leg)
         self._promise(port, legs, number, now_s)
 
     # Be on its way, and arrive.
 
-    def _promise(self, port: _Port, legs: Sequence[_Leg], number: int, now_s: float) -> None:
+    def _promise(self, port: _Port, legs: Sequence[Leg], number: int, now_s: float) -> None:
         """Tells what the message of these packets will do, as far as it is this packet that decides.
 
         A message does what its oldest unacknowledged packet does: this one counts from the acknowledgement of the one
@@ -322,10 +276,10 @@ class PlannedLink(Link):
             leg.forgotten = True
         port.held = deque(held for held in port.held if held[0] is not message)
         if waiting:
-            self._drop_legs(port.lane, waiting)
+            self._drop_waiting(port.lane, waiting)
         self._release_held(port)
 
-    def _goes_on(self, leg: _Leg) -> None:
+    def _goes_on(self, leg: Leg) -> None:
         """The packet has begun: it arrives, and nobody is there."""
         self._unheard.append(leg)
         if leg.left_s < inf:
@@ -333,34 +287,20 @@ class PlannedLink(Link):
             self.env.timeout(delay_until(self.env.now, arrives_s), leg).callbacks.append(self._go_unheard)
 
     def _go_unheard(self, event: simpy.Event) -> None:
-        assert isinstance(event.value, _Leg)
+        assert isinstance(event.value, Leg)
         self._unheard.remove(event.value)
         self.delivered += 1
 
-    def _drop_legs(self, lane: _Lane, gone: Sequence[_Leg]) -> None:
-        """These packets, of one message and still waiting, leave the queue; those behind them move up."""
+    def _drop_waiting(self, lane: PlannedLane, gone: Sequence[Leg]) -> None:
+        """These packets, of one message, leave the queue; what was told of those behind them is told anew."""
         self.dropped += len(gone)
         self._bits_sent -= sum(leg.bits for leg in gone)
-        place = lane.legs.index(gone[0])
-        behind = [leg for leg in islice(lane.legs, place, None) if leg.message is not gone[0].message]
-        lane.legs = deque(islice(lane.legs, place))
-        lane.position = gone[0].before
         for leg in gone:
             self.station.cancel(leg.visit)
             leg.left_s = inf
-        for leg in behind:
-            self._move_up(lane, leg)
-
-    def _move_up(self, lane: _Lane, leg: _Leg) -> None:
-        """The packet's turn comes earlier than planned."""
-        planned, message = leg.visit, leg.message
-        leg.before = Position(lane.position.time_s, lane.position.credit_bits, message.index)
-        leg.begin_s = lane.curve.ready_s(leg.before, leg.bits)
-        lane.position = lane.curve.finish(leg.before, leg.bits)
-        leg.left_s = lane.position.time_s
-        lane.legs.append(leg)
-        self.station.rebook(planned, leg.visit)
-        port = self._ports[message.index[0]]
-        self._promise(port, self._under_way[message], leg.number, self.env.now)
-        if port.held:
-            self._wait_for_room(port)
+        for leg, planned in lane.drop(gone):
+            self.station.rebook(planned, leg.visit)
+            port = self._ports[leg.message.index[0]]
+            self._promise(port, self._under_way[leg.message], leg.number, self.env.now)
+            if port.held:
+                self._wait_for_room(port)

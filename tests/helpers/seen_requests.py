@@ -17,7 +17,7 @@ from tables_pair import V
 
 from channels.link.link_config import LinkConfig
 from simulator import Cell
-from simulator.cell.cell import Equipped
+from simulator.cell.device_classes import Equipped
 from simulator.results.observer import Airing, ServerPass
 
 ID_BITS = (V - 1).bit_length()

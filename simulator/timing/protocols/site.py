@@ -16,8 +16,8 @@ import simpy
 
 from channels.codec import wire
 from models.clocks.latency import Latency
-from simulator.cell.cell import Edge
 from simulator.cell.cloud_config import request_tokens
+from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request

@@ -1,0 +1,68 @@
+"""The devices of a cell: what each computes with, and classes of a fleet that differ in what they have of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from channels.link.link_config import LinkConfig, check_both_ways
+from kinds import ConfigError, Part
+from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.latency import Latency
+from models.clocks.roofline import Roofline
+from simulator.cell.scheme import Scheme
+
+
+class Edge(Part):
+    """What a device computes with."""
+
+    latency: Latency = Field(
+        Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
+        description="time of a drafter pass",
+    )
+    encode_s_per_draft: float = Field(
+        1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
+    )
+
+
+class DeviceClass(Part):
+    """Some of the devices, and what they have of their own; null: what the cell says."""
+
+    name: str = Field("device", min_length=1, description="what figures and tables call them")
+    count: int = Field(1, ge=1, description="how many devices are like this")
+    scheme: Scheme | None = Field(None, description="their scheme")
+    edge: Edge | None = Field(None, description="what they compute with")
+    uplink: LinkConfig | None = Field(None, description="an uplink shared among them only")
+    downlink: LinkConfig | None = Field(None, description="a downlink shared among them only")
+
+
+@dataclass(frozen=True)
+class Equipped:
+    """A class of devices with nothing left open. `name` is its prefix in field names."""
+
+    name: str
+    count: int
+    scheme: Scheme
+    edge: Edge
+    uplink: LinkConfig
+    downlink: LinkConfig
+
+    @property
+    def ways_are_apart(self) -> bool:
+        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity, no medium is
+        shared by both ways, and no part of a round may be given up by the far end."""
+        return not self.scheme.sends_parts and not any(
+            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
+        )
+
+    def check_scheme(self, vocabulary: int) -> None:
+        """Raises ConfigError where scheme and vocabulary do not fit."""
+        try:
+            self.scheme.format(vocabulary)
+        except ValueError as error:
+            raise ConfigError(f"{self.name}scheme.{error}") from None
+
+    def check_links(self) -> None:
+        """Raises ConfigError where its two ways do not fit."""
+        check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)

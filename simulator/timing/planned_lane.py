@@ -1,0 +1,77 @@
+"""One transmitter on which nothing depends on luck: when each packet has its turn and when it leaves is known when it
+joins (Lindley's recursion on the service curve), and changes only when one before it is withdrawn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from channels.link.rates import ROUNDING_S, Curve, Position
+from simulator.results.station import Visit
+from simulator.timing.messages import Message
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One packet's way over a link, as planned."""
+
+    message: Message
+    number: int
+    """Of its message's packets, counted from 0."""
+    bits: int
+    """Header included."""
+    joined_s: float
+    before: Position
+    """Where the link stands when it is this packet's turn."""
+    begin_s: float
+    """When its first bit goes out."""
+    left_s: float
+    """When its last one has."""
+    forgotten: bool = False
+    """Withdrawn, or answered early: as good as acknowledged."""
+
+    @property
+    def visit(self) -> Visit:
+        """To the link's queue."""
+        return self.joined_s, self.before.time_s, self.left_s
+
+
+class PlannedLane:
+    """A curve, where the link stands after its last packet, and the packets that have not left."""
+
+    def __init__(self, curve: Curve, now_s: float) -> None:
+        self.curve = curve
+        self._position = Position(now_s)
+        self._legs: deque[Leg] = deque()
+
+    def join(self, message: Message, number: int, bits: int, now_s: float) -> Leg:
+        """One more packet at the end of the queue. One that comes as the last one ends finds the link as after a
+        rest."""
+        queue, curve, after, index = self._legs, self.curve, self._position, message.index
+        while queue and queue[0].left_s <= now_s + ROUNDING_S:
+            queue.popleft()
+        curve.forget(now_s)
+        before = Position(after[0], after[1], index) if queue else curve.idle(after, max(now_s, after[0]), index)
+        begin_s = curve.ready_s(before, bits)
+        self._position = after = curve.finish(before, bits)
+        leg = Leg(message, number, bits, now_s, before, begin_s, after[0])
+        queue.append(leg)
+        return leg
+
+    def drop(self, gone: Sequence[Leg]) -> Iterator[tuple[Leg, Visit]]:
+        """These packets, of one message and still waiting, leave the queue; those behind them move up. Answers each of
+        these, planned anew, with what was planned before."""
+        place = self._legs.index(gone[0])
+        behind = [leg for leg in islice(self._legs, place, None) if leg.message is not gone[0].message]
+        self._legs = deque(islice(self._legs, place))
+        self._position = gone[0].before
+        for leg in behind:
+            planned = leg.visit
+            leg.before = Position(self._position.time_s, self._position.credit_bits, leg.message.index)
+            leg.begin_s = self.curve.ready_s(leg.before, leg.bits)
+            self._position = self.curve.finish(leg.before, leg.bits)
+            leg.left_s = self._position.time_s
+            self._legs.append(leg)
+            yield leg, planned
