@@ -1,12 +1,12 @@
 """One transmitter on which nothing depends on luck: when each packet has its turn and when it leaves is known when it
-joins (Lindley's recursion on the service curve), and changes only when one before it is withdrawn."""
+joins (Lindley's recursion on the service curve), and changes only when one before it is withdrawn. Before it, a port for
+each device."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from math import nan
 
 from channels.link.rates import ROUNDING_S, Curve, Position
 from simulator.results.station import Visit
@@ -44,14 +44,14 @@ class PlannedLane:
     def __init__(self, curve: Curve, now_s: float) -> None:
         self.curve = curve
         self._position = Position(now_s)
-        self._legs: deque[Leg] = deque()
+        self._legs: list[Leg] = []  # a list, though it is a queue: most are short, and there may be very many lanes
 
     def join(self, message: Message, number: int, bits: int, now_s: float) -> Leg:
         """One more packet at the end of the queue. One that comes as the last one ends finds the link as after a
         rest."""
         queue, curve, after, index = self._legs, self.curve, self._position, message.index
         while queue and queue[0].left_s <= now_s + ROUNDING_S:
-            queue.popleft()
+            del queue[0]
         curve.forget(now_s)
         before = Position(after[0], after[1], index) if queue else curve.idle(after, max(now_s, after[0]), index)
         begin_s = curve.ready_s(before, bits)
@@ -64,8 +64,8 @@ class PlannedLane:
         """These packets, of one message and still waiting, leave the queue; those behind them move up. Answers each of
         these, planned anew, with what was planned before."""
         place = self._legs.index(gone[0])
-        behind = [leg for leg in islice(self._legs, place, None) if leg.message is not gone[0].message]
-        self._legs = deque(islice(self._legs, place))
+        behind = [leg for leg in self._legs[place:] if leg.message is not gone[0].message]
+        del self._legs[place:]
         self._position = gone[0].before
         for leg in behind:
             planned = leg.visit
@@ -75,3 +75,18 @@ class PlannedLane:
             leg.left_s = self._position.time_s
             self._legs.append(leg)
             yield leg, planned
+
+
+@dataclass(slots=True, eq=False)
+class PlannedPort:
+    """A device's entrance: its window, and what it can know of the link."""
+
+    lane: PlannedLane
+    reverse_delay_s: float
+    window: int
+    unacked: list[Leg] = field(default_factory=list)
+    """From the oldest that is not acknowledged to the newest; lists, as there may be very many ports."""
+    held: list[tuple[Message, int, int]] = field(default_factory=list)
+    """(message, number, bits) of packets that wait for the window."""
+    acked_bits: int = 0
+    round_trip_s: float = nan

@@ -6,10 +6,8 @@ window. It tells the same times as its base, which follows each packet from even
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from math import inf, nan
+from math import inf
 
 import simpy
 
@@ -24,7 +22,7 @@ from simulator.timing.lanes import SHARED
 from simulator.timing.later import delay_until
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
-from simulator.timing.planned_lane import Leg, PlannedLane
+from simulator.timing.planned_lane import Leg, PlannedLane, PlannedPort
 
 
 def plannable(config: LinkConfig) -> bool:
@@ -37,20 +35,6 @@ def plannable(config: LinkConfig) -> bool:
         and not config.access_s
         and not config.idle_access_s
     )
-
-
-@dataclass(slots=True, eq=False)
-class _Port:
-    """A device's entrance: its window, and what it can know of the link."""
-
-    lane: PlannedLane
-    reverse_delay_s: float
-    window: int
-    unacked: deque[Leg] = field(default_factory=deque)
-    held: deque[tuple[Message, int, int]] = field(default_factory=deque)
-    """(message, number, bits) of packets that wait for the window."""
-    acked_bits: int = 0
-    round_trip_s: float = nan
 
 
 class PlannedLink(Link):
@@ -75,7 +59,7 @@ class PlannedLink(Link):
         self._watched = observer is not None and type(observer).on_packet is not Observer.on_packet
         self._header_bits, self._room_bits = config.header_bits, config.room_bits
         self._lane_by_key: dict[int, PlannedLane] = {}
-        self._ports: dict[int, _Port] = {}
+        self._ports: dict[int, PlannedPort] = {}
         self._come_bits = 0
         self._under_way: dict[Message, list[Leg]] = {}
         """Of the messages that are not in yet."""
@@ -134,7 +118,7 @@ class PlannedLink(Link):
                 message.does(QUEUE, now_s)
             self._wait_for_room(port)
 
-    def _open_port(self, device: int) -> _Port:
+    def _open_port(self, device: int) -> PlannedPort:
         config = self.config
         key = device if config.sharing.lane_per_device else SHARED
         lane = self._lane_by_key.get(key)
@@ -144,10 +128,10 @@ class PlannedLink(Link):
             lane = self._lane_by_key[key] = PlannedLane(curve, self.env.now)
             self.station.servers = len(self._lane_by_key)
         back_s = self._reverse_delay_s(device)
-        port = self._ports[device] = _Port(lane, back_s, config.window_packets(back_s))
+        port = self._ports[device] = PlannedPort(lane, back_s, config.window_packets(back_s))
         return port
 
-    def _join(self, port: _Port, message: Message, number: int, bits: int, now_s: float) -> None:
+    def _join(self, port: PlannedPort, message: Message, number: int, bits: int, now_s: float) -> None:
         """One more packet at the end of the queue."""
         leg = port.lane.join(message, number, bits, now_s)
         port.unacked.append(leg)
@@ -160,7 +144,7 @@ class PlannedLink(Link):
 
     # Be on its way, and arrive.
 
-    def _promise(self, port: _Port, legs: Sequence[Leg], number: int, now_s: float) -> None:
+    def _promise(self, port: PlannedPort, legs: Sequence[Leg], number: int, now_s: float) -> None:
         """Tells what the message of these packets will do, as far as it is this packet that decides.
 
         A message does what its oldest unacknowledged packet does: this one counts from the acknowledgement of the one
@@ -212,7 +196,7 @@ class PlannedLink(Link):
 
     # Be acknowledged.
 
-    def _hear(self, port: _Port, now_s: float) -> None:
+    def _hear(self, port: PlannedPort, now_s: float) -> None:
         """Counts the acknowledgements that have come by now; the window begins with the oldest that has not."""
         unacked = port.unacked
         while unacked:
@@ -223,7 +207,7 @@ class PlannedLink(Link):
                     return
                 port.acked_bits += leg.bits
                 port.round_trip_s = acked_s - leg.joined_s
-            unacked.popleft()
+            del unacked[0]
 
     def acknowledge(self, *messages: Message) -> None:
         """A reply to these messages is here: it may come before their acknowledgements."""
@@ -233,7 +217,7 @@ class PlannedLink(Link):
             if message.delivered_s + port.reverse_delay_s > now_s:
                 self._acknowledge_early(port, message)
 
-    def _acknowledge_early(self, port: _Port, message: Message) -> None:
+    def _acknowledge_early(self, port: PlannedPort, message: Message) -> None:
         self._hear(port, self.env.now)
         for leg in port.unacked:
             if leg.message is message:
@@ -241,20 +225,20 @@ class PlannedLink(Link):
                 leg.forgotten = True
         self._release_held(port)
 
-    def _wait_for_room(self, port: _Port) -> None:
+    def _wait_for_room(self, port: PlannedPort) -> None:
         acked_s = port.unacked[0].left_s + self._delay_s + port.reverse_delay_s
         if acked_s < inf:
             self.env.timeout(delay_until(self.env.now, acked_s), port).callbacks.append(self._release)
 
     def _release(self, event: simpy.Event) -> None:
-        assert isinstance(event.value, _Port)
+        assert isinstance(event.value, PlannedPort)
         self._release_held(event.value)
 
-    def _release_held(self, port: _Port) -> None:
+    def _release_held(self, port: PlannedPort) -> None:
         """Held packets join as far as the window has room."""
         self._hear(port, self.env.now)
         while port.held and len(port.unacked) < port.window:
-            self._join(port, *port.held.popleft(), self.env.now)
+            self._join(port, *port.held.pop(0), self.env.now)
         if port.held:
             self._wait_for_room(port)
 
@@ -274,7 +258,7 @@ class PlannedLink(Link):
             self._goes_on(leg)
         for leg in legs:
             leg.forgotten = True
-        port.held = deque(held for held in port.held if held[0] is not message)
+        port.held = [held for held in port.held if held[0] is not message]
         if waiting:
             self._drop_waiting(port.lane, waiting)
         self._release_held(port)
