@@ -1,6 +1,5 @@
-"""One transmitter on which nothing depends on luck: when each packet has its turn and when it leaves is known when it
-joins (Lindley's recursion on the service curve), and changes only when one before it is withdrawn. Before it, a port for
-each device."""
+"""A transmitter on which nothing depends on luck, and the ports of the devices before it. When a packet has its turn and
+when it leaves is known when it joins (Lindley's recursion on the service curve), until one before it is withdrawn."""
 
 from __future__ import annotations
 
