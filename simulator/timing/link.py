@@ -149,7 +149,7 @@ class Link:
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._repeats.miss(packet, packet.port.sender.on_send(packet, self.env.now))
+            self._repeats.miss(packet, packet.port.sender.timeout_s)
             if not self.config.sharing.first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return

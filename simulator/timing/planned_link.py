@@ -59,6 +59,8 @@ class _Leg:
     """When its first bit goes out."""
     left_s: float
     """When its last one has."""
+    watched_s: float = nan
+    """When an observer hears that it has left."""
     forgotten: bool = False
     """Withdrawn: as good as acknowledged."""
 
@@ -113,7 +115,6 @@ class PlannedLink(Link):
         self._header_bits, self._room_bits = config.header_bits, config.room_bits
         self._lane_by_key: dict[int, _Lane] = {}
         self._ports: dict[int, _Port] = {}
-        self._come_bits = 0
         self._under_way: dict[Message, list[_Leg]] = {}
         """Of the messages that are not in yet."""
         self._unheard: list[_Leg] = []
@@ -131,8 +132,10 @@ class PlannedLink(Link):
 
     @property
     def acked_bits(self) -> int:
-        """Of messages that are in, headers included: none of their acknowledgements is lost."""
-        return self._come_bits
+        """Of packets that were acknowledged, headers included."""
+        for port in self._ports.values():
+            self._hear(port, self.env.now)
+        return sum(port.acked_bits for port in self._ports.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
@@ -192,8 +195,7 @@ class PlannedLink(Link):
             queue.popleft()
         curve.forget(now_s)
         before = Position(after[0], after[1], index) if queue else curve.idle(after, max(now_s, after[0]), index)
-        begin_s = curve.ready_s(before, bits)
-        lane.position = after = curve.finish(before, bits)
+        begin_s, after = self._plan(lane, before, bits)
         leg = _Leg(message, number, bits, now_s, before, begin_s, after[0])
         queue.append(leg)
         port.unacked.append(leg)
@@ -203,6 +205,18 @@ class PlannedLink(Link):
         legs = self._under_way[message]
         legs.append(leg)
         self._promise(port, legs, number, now_s)
+
+    def _plan(self, lane: _Lane, before: Position, bits: int) -> tuple[float, Position]:
+        """When a packet begins that has its turn there, and where the link stands after it: its lane stands there from
+        now on. What lies after the horizon is never asked of the curve."""
+        if before.time_s > self._horizon_s:
+            begin_s, after = inf, Position(inf, 0.0, before.message)
+        else:
+            begin_s, after = lane.curve.ready_s(before, bits), lane.curve.finish(before, bits)
+        if after.time_s < inf:
+            lane.curve.heard()  # no luck: it comes through, and so will those planned behind it
+        lane.position = after
+        return begin_s, after
 
     # Be on its way, and arrive.
 
@@ -225,7 +239,8 @@ class PlannedLink(Link):
             if number == message.missing - 1:
                 message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s), message)
                 event.callbacks.append(self._come_in)
-        if self._watched:
+        if self._watched and left_s != leg.watched_s:
+            leg.watched_s = left_s
             self.env.timeout(delay_until(now_s, left_s), (leg, left_s)).callbacks.append(self._watch)
 
     def _come_in(self, event: simpy.Event) -> None:
@@ -241,8 +256,6 @@ class PlannedLink(Link):
         message.delivered_s = self.env.now
         message.delivered_bits = legs[0].bits if len(legs) == 1 else sum(leg.bits for leg in legs)
         message.delivered_attempts = len(legs)
-        self._come_bits += message.delivered_bits
-        self._ports[message.index[0]].lane.curve.heard()
         to = message.to
         message.end()
         to(message)
@@ -351,9 +364,8 @@ class PlannedLink(Link):
         """The packet's turn comes earlier than planned."""
         planned, message = leg.visit, leg.message
         leg.before = Position(lane.position.time_s, lane.position.credit_bits, message.index)
-        leg.begin_s = lane.curve.ready_s(leg.before, leg.bits)
-        lane.position = lane.curve.finish(leg.before, leg.bits)
-        leg.left_s = lane.position.time_s
+        leg.begin_s, after = self._plan(lane, leg.before, leg.bits)
+        leg.left_s = after.time_s
         lane.legs.append(leg)
         self.station.rebook(planned, leg.visit)
         port = self._ports[message.index[0]]
