@@ -131,11 +131,15 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _losses_fit(self) -> Self:
-        for name, loss in (("loss", self.loss), ("arq.ack_loss", self.arq.ack_loss)):
+        packet_bits = self.mtu_bits or self.header_bits
+        for name, loss, bits in (
+            ("loss", self.loss, packet_bits),
+            ("arq.ack_loss", self.arq.ack_loss, self.header_bits),
+        ):
             if loss.by_airtime and self.sharing.fluid:
                 raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
             try:
-                loss.require_fit(self.rate, self.mtu_bits or self.header_bits)
+                loss.require_fit(self.rate, bits)
             except ValueError as error:
                 raise ValueError(f"{name}.{error}") from None
         return self
@@ -227,6 +231,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and down.listens.windows_s[-1] < up.delay.mean_s:
         told = f"must last until a frame is up, {up.delay.mean_s:g} s"
         raise ConfigError(f"{down_name}.listens.delays_s = {down.listens.windows_s}: {told}")
+    if down.listens.windows_s and up.arq.ack_bits:
+        told = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
+        raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {told}")
     check_round_trip(up_name, up, answer_s(up, down))
     check_round_trip(down_name, down, answer_s(down, up))
 

@@ -131,6 +131,7 @@ class CheckedCurve(Curve):
         self._curve = curve
 
     def bound(self, field: str, horizon_s: float) -> None:
+        super().bound(field, horizon_s)
         self._curve.bound(field, horizon_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:

@@ -66,3 +66,7 @@ class Equipped:
     def check_links(self) -> None:
         """Raises ConfigError where its two ways do not fit."""
         check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
+        windows_s, wait_s = self.downlink.listens.windows_s, self.uplink.reassembly_wait_s
+        if self.scheme.sends_parts and windows_s and wait_s < windows_s[-1]:
+            told = f"must last until the next part may leave, the last receive window, {windows_s[-1]:g} s"
+            raise ConfigError(f"{self.name}uplink.reassembly_s = {wait_s:g}: {told}")

@@ -72,6 +72,7 @@ class Ledger:
             self._settle()
             self._states.pop(round_number, None)
             self._replies.pop(round_number, None)
+            self._marks = [mark for mark in self._marks if mark[1] != round_number]
             self._find_current()
 
     def end(self) -> None:

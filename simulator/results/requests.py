@@ -70,12 +70,13 @@ class Request:
         assert self.outcome == "in_flight", f"I1: request {self.device}/{self.number} ends twice"
         self.outcome = outcome
         self.finish_s = now_s
-        self.cut_off()
+        self.cut_off(now_s)
         self.ledger.end()
 
-    def cut_off(self) -> None:
-        """Closes the rounds under way as they stand."""
-        for number in list(self.open):
+    def cut_off(self, now_s: float) -> None:
+        """Closes the rounds under way as they stand now."""
+        for number, notes in list(self.open.items()):
+            notes.stop(now_s)
             self._close(number)
 
     def _close(self, number: int) -> None:

@@ -8,6 +8,7 @@ written after.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -169,6 +170,13 @@ class OpenRound:
     reply: Passage = _NOT_YET
     answered_s: float = math.nan
     edge_passes: int = 0
+    pass_ends_s: Sequence[float] = ()
+    """When each of the drafter's passes ends, where that is known beforehand."""
+
+    def stop(self, now_s: float) -> None:
+        """It is cut off now: passes that have not ended do not count."""
+        if self.pass_ends_s:
+            self.edge_passes = bisect_right(self.pass_ends_s, now_s)
 
     def close(self) -> Round:
         """The record, whether the round came to its end or was cut off."""

@@ -2,7 +2,8 @@
 
 A station keeps two independent accounts of the same thing. `area` integrates the number present over time, event by
 event; `sojourn_s` adds up how long each customer stayed. Little's law in its exact form says that they agree (I4).
-A visit whose times are all known may be booked at once instead; it takes part in both from its two ends on.
+A visit whose times are all known may be booked at once instead; both accounts then take it from its two ends, and tests
+compare it with one that was seen.
 """
 
 from __future__ import annotations

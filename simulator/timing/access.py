@@ -10,8 +10,8 @@ from channels.link.link_config import LinkConfig
 class Access:
     """The grants of one link's devices.
 
-    Only what a device sends keeps its connection; what it hears meanwhile does not. While one waits for its connection,
-    its later messages wait for the same one.
+    Simplified: only what a device sends keeps its connection; what it hears does so too in LTE and NR. While one waits
+    for its connection, its later messages wait for the same one.
     """
 
     def __init__(self, config: LinkConfig) -> None:

@@ -63,7 +63,8 @@ class Lanes:
     def access_s(self, device: int) -> float:
         """How long a message that a device puts now waits for its grant."""
         port = self.ports.get(device)
-        return self._access.wait_s(device, self._env.now, -inf if port is None else port.sender.left_s)
+        now_s, left_s = self._env.now, -inf if port is None else port.sender.left_s
+        return self._access.wait_s(device, now_s, now_s if port is not None and port.unacked_packets else left_s)
 
     def open_port(self, device: int) -> Port:
         """The port of a device that has none yet."""

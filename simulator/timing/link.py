@@ -149,7 +149,7 @@ class Link:
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._repeats.miss(packet, packet.port.sender.on_send(packet, self.env.now))
+            self._repeats.miss(packet, packet.port.sender.timeout_s)
             if not self.config.sharing.first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return
@@ -223,7 +223,7 @@ class Link:
             later(self.env, travel_s, partial(self._return, packet))
             return
         free = not self.way_back.bits
-        heard = not (free and lane.ack_loss.lost(now_s, packet.bits, rate_bps, address))
+        heard = not (free and lane.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
         later(self.env, travel_s, partial(self._arrive, packet, heard))
         if not (free and heard) or travel_s + packet.port.reverse_delay_s > timeout_s:
             self._repeats.set_timer(packet, timeout_s)

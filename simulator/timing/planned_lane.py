@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import inf, nan
 
 from channels.link.rates import ROUNDING_S, Curve, Position
 from simulator.results.station import Visit
@@ -28,6 +28,8 @@ class Leg:
     """When its first bit goes out."""
     left_s: float
     """When its last one has."""
+    watched_s: float = nan
+    """When an observer is to hear that it has left."""
     forgotten: bool = False
     """Withdrawn, or answered early: as good as acknowledged."""
 
@@ -41,21 +43,20 @@ class PlannedLane:
     """A curve, where the link stands after its last packet, and the packets that have not left."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
-        self.curve = curve
+        self._curve = curve
         self._position = Position(now_s)
         self._legs: list[Leg] = []  # a list, though it is a queue: most are short, and there may be very many lanes
 
     def join(self, message: Message, number: int, bits: int, now_s: float) -> Leg:
         """One more packet at the end of the queue. One that comes as the last one ends finds the link as after a
         rest."""
-        queue, curve, after, index = self._legs, self.curve, self._position, message.index
+        queue, curve, after, index = self._legs, self._curve, self._position, message.index
         while queue and queue[0].left_s <= now_s + ROUNDING_S:
             del queue[0]
         curve.forget(now_s)
         before = Position(after[0], after[1], index) if queue else curve.idle(after, max(now_s, after[0]), index)
-        begin_s = curve.ready_s(before, bits)
-        self._position = after = curve.finish(before, bits)
-        leg = Leg(message, number, bits, now_s, before, begin_s, after[0])
+        begin_s, left_s = self._plan(before, bits)
+        leg = Leg(message, number, bits, now_s, before, begin_s, left_s)
         queue.append(leg)
         return leg
 
@@ -69,11 +70,22 @@ class PlannedLane:
         for leg in behind:
             planned = leg.visit
             leg.before = Position(self._position.time_s, self._position.credit_bits, leg.message.index)
-            leg.begin_s = self.curve.ready_s(leg.before, leg.bits)
-            self._position = self.curve.finish(leg.before, leg.bits)
-            leg.left_s = self._position.time_s
+            leg.begin_s, leg.left_s = self._plan(leg.before, leg.bits)
             self._legs.append(leg)
             yield leg, planned
+
+    def _plan(self, before: Position, bits: int) -> tuple[float, float]:
+        """When a packet that has its turn there begins, and when it leaves; what lies after the horizon is never asked
+        of the curve."""
+        curve = self._curve
+        if curve.over(before[0]):
+            self._position = Position(inf, 0.0, before[2])
+            return inf, inf
+        begin_s = curve.ready_s(before, bits)
+        self._position = after = curve.finish(before, bits)
+        if after[0] < inf:
+            curve.heard()  # no luck is needed: it comes through, and so will those planned behind it
+        return begin_s, after[0]
 
 
 @dataclass(slots=True, eq=False)

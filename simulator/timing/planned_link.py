@@ -1,7 +1,8 @@
 """A link without losses, first come, first served: all that happens to a packet is known when it joins the queue.
 
 So only what somebody waits for is an event: the arrival of a message, and an acknowledgement that makes room in a full
-window. It tells the same times as its base, which follows each packet from event to event.
+window. It tells the same times as its base, which follows each packet from event to event; only where two things
+happen at the very same instant may they come in another order.
 """
 
 from __future__ import annotations
@@ -60,7 +61,6 @@ class PlannedLink(Link):
         self._header_bits, self._room_bits = config.header_bits, config.room_bits
         self._lane_by_key: dict[int, PlannedLane] = {}
         self._ports: dict[int, PlannedPort] = {}
-        self._come_bits = 0
         self._under_way: dict[Message, list[Leg]] = {}
         """Of the messages that are not in yet."""
         self._unheard: list[Leg] = []
@@ -78,8 +78,10 @@ class PlannedLink(Link):
 
     @property
     def acked_bits(self) -> int:
-        """Of messages that are in, headers included: none of their acknowledgements is lost."""
-        return self._come_bits
+        """Of packets that were acknowledged, headers included."""
+        for port in self._ports.values():
+            self._hear(port, self.env.now)
+        return sum(port.acked_bits for port in self._ports.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
@@ -163,7 +165,8 @@ class PlannedLink(Link):
             if number == message.missing - 1:
                 message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s), message)
                 event.callbacks.append(self._come_in)
-        if self._watched:
+        if self._watched and left_s != leg.watched_s:
+            leg.watched_s = left_s
             self.env.timeout(delay_until(now_s, left_s), (leg, left_s)).callbacks.append(self._watch)
 
     def _come_in(self, event: simpy.Event) -> None:
@@ -179,8 +182,6 @@ class PlannedLink(Link):
         message.delivered_s = self.env.now
         message.delivered_bits = legs[0].bits if len(legs) == 1 else sum(leg.bits for leg in legs)
         message.delivered_attempts = len(legs)
-        self._come_bits += message.delivered_bits
-        self._ports[message.index[0]].lane.curve.heard()
         to = message.to
         message.end()
         to(message)

@@ -44,6 +44,7 @@ class Reassembly:
         self._env = env
         self._keeps_order = config.delay.keeps_order
         self._wait_s = config.reassembly_wait_s
+        self._overhead_s = config.overhead_s
         self._silence = 1 / config.rate.airtime_share - 1
         self._deliver = deliver
 
@@ -74,7 +75,7 @@ class Reassembly:
             self._deliver(message, leading)
         elif packet.number < leading:
             before = message.packets[leading - 1]
-            on_air_s = (awaited.bits + self._silence * before.bits) / before.rate_bps
+            on_air_s = self._overhead_s + (awaited.bits + self._silence * before.bits) / before.rate_bps
             later(self._env, self._wait_s + on_air_s, partial(self._give_up, awaited))
 
     def _give_up(self, awaited: Fragment, _: simpy.Event) -> None:

@@ -29,7 +29,8 @@ class Repeats:
         if packet.acked:
             return
         port, now_s = packet.port, self._env.now
-        port.acked_bits += packet.bits
+        if packet.index[2] >= 0:  # an empty frame, which asks to hear something, brings nothing forward
+            port.acked_bits += packet.bits
         port.lane.curve.heard()
         if packet.attempt == 0:
             port.round_trip_s = now_s - packet.joined_s

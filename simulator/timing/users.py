@@ -76,7 +76,7 @@ class Users:
     def close(self) -> None:
         """The run is over: what is still there is recorded as in flight."""
         for request in self.live.values():
-            request.cut_off()
+            request.cut_off(self._env.now)
             check_request(request)
             self._recorder.add(request)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from itertools import accumulate
-
-from simpy import Interrupt
 
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
@@ -68,21 +65,17 @@ class Speculate:
         env, ledger = site.network.env, site.request.ledger
         start_s, number = env.now, round_.number
         durations_s = self._passes_s(node.length - node.cached, node.cached, drafted.passes)
-        ends_s = [*accumulate(durations_s, initial=start_s)]
+        _, *ends_s = accumulate(durations_s, initial=start_s)
         if node.cached:
             ledger.enter(number, "draft_s", start_s)
         else:
             ledger.enter(number, "prefill_s", start_s)
-            ledger.enter(number, "draft_s", ends_s[1])
+            ledger.enter(number, "draft_s", ends_s[0])
         ledger.enter(number, "encode_s", ends_s[-1])
         end_s = ends_s[-1] + site.network.edge.encode_s_per_draft * len(drafted.drafts)
         site.device.work(end_s)
-        round_.edge_passes = len(durations_s)
-        try:
-            yield env.timeout(delay_until(start_s, end_s))
-        except Interrupt:
-            round_.edge_passes = bisect_right(ends_s, env.now) - 1
-            raise
+        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+        yield env.timeout(delay_until(start_s, end_s))
         return drafted
 
     def _ask(self, node: EdgeNode, round_: OpenRound, most: int, remaining_tokens: int) -> Process[EdgeNode]:

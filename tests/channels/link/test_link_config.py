@@ -163,3 +163,9 @@ def test_where_packets_overtake_each_other_a_part_may_travel_for_the_mean_delay(
     assert LinkConfig.model_validate({"delay": jitter, "reassembly_s": 0.1}).reassembly_s == 0.1
     with pytest.raises(ValidationError, match=r"reassembly_s = 0.1 must be at least the mean delay, 0.15 s"):
         LinkConfig.model_validate({"delay": jitter | {"reorder": True}, "reassembly_s": 0.1})
+
+
+def test_windows_that_acknowledge_leave_no_room_for_acknowledgements_as_packets() -> None:
+    up = LinkConfig.model_validate({"arq": {"kind": "stop_and_wait", "ack_bits": 8, "timeout_s": 3}})
+    with pytest.raises(ConfigError, match=r"uplink.arq.ack_bits = 8: must be 0 where downlink listens after sending"):
+        check_both_ways("uplink", up, "downlink", LinkConfig(listens=AfterSending(delays_s=(1, 2))))

@@ -11,6 +11,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.outages import ScheduledOutages
 from channels.link.presets import PRESETS
 from channels.link.rates import ConstantRate, Position
+from channels.link.rayleigh import Rayleigh
 from channels.uniforms import Uniforms
 
 CURVES = Uniforms.of(0, "link")
@@ -64,3 +65,18 @@ def test_a_wifi_frame_of_1500_bytes_takes_some_650_us_and_an_empty_one_over_200(
         wifi.curve(CURVES).finish(Position(0.0), bits).time_s for bits in (wifi.mtu_bits, wifi.header_bits)
     )
     assert full_s == pytest.approx(181.5e-6 + 12_304 / 26e6) and empty_s == pytest.approx(181.5e-6 + 624 / 26e6)
+
+
+def test_overhead_hides_nothing_of_the_curve_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its fades for a loss to follow, the horizon, and that changes are counted anew once a packet came through."""
+    rate = Rayleigh(bandwidth_hz=1e5, coherence_s=1e-3)
+    plain, delayed = (LinkConfig(rate=rate, overhead_s=each).curve(CURVES) for each in (0.0, 0.5))
+    assert list(delayed.fades(0.0, 0.01)) == list(plain.fades(0.0, 0.01)) != []
+    monkeypatch.setattr("channels.link.step_curve.MOST_CHANGES", 2_000)
+    position = Position(0.0)
+    for _ in range(10):
+        position = delayed.finish(position, 10_000)
+        delayed.heard()
+    assert position.time_s > 5.0
+    delayed.bound("uplink.rate", position.time_s + 1.0)
+    assert delayed.finish(position, 1e9).time_s == float("inf")

@@ -73,6 +73,14 @@ def test_a_connected_device_with_no_wait_says_once_that_it_queues() -> None:
     assert bench.log[0, 1][:2] == [(2.5, "queue"), (3.2, "transmit")]
 
 
+def test_a_device_whose_packets_still_wait_is_not_idle() -> None:
+    """Its first message is on the air from 2 s to 22 s; the second, put at 14 s, waits for a grant alone."""
+    bench = Bench(**IDLING, arq={"kind": "selective_repeat", "timeout_s": 9})
+    bench.put(0.0, device=0, bits=20_000)
+    bench.put(14.0, device=0, bits=1000, number=1)
+    assert starts(bench) == [2.0, 22.0]
+
+
 GAPS = st.lists(st.floats(0, 30), min_size=1, max_size=12)
 
 

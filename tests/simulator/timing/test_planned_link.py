@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import simpy
-from cells import cell
+from cells import PAIR, cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from links import payload
@@ -18,7 +18,7 @@ from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Ledger
 from simulator.results.observer import Airing, Observer
-from simulator.timing import plant
+from simulator.timing import plant, progress
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.planned_link import PlannedLink, plannable
@@ -162,6 +162,12 @@ CELLS = st.fixed_dictionaries(
                 "arq": st.sampled_from(ARQS),
             }
         ),
+        "downlink": st.fixed_dictionaries(
+            {
+                "rate": st.just({"kind": "constant", "bps": 2e4}), "mtu_bits": st.sampled_from([None, 328]),
+                "delay": st.just({"kind": "constant", "delay_s": 0.05}), "arq": st.sampled_from(ARQS),
+            }
+        ),
         "cloud": st.fixed_dictionaries(
             {"batching": st.sampled_from(["none", "waiting", "window", "continuous"]), "servers": st.integers(1, 2)}
         ),
@@ -187,6 +193,45 @@ def test_a_cell_over_planned_links_has_the_tables_of_one_over_events(fields: dic
     assert planned.summary == pytest.approx(followed.summary, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
+def test_what_a_reply_was_still_to_do_does_not_outlive_its_round() -> None:
+    """Its second packet is in before the first is acknowledged: from then on its time is the next round's."""
+    patient = {"kind": "selective_repeat", "timeout_s": 2.0}
+    made = cell(uplink=link(1e5, 0.3, arq=patient), downlink=link(2e3, 0.05, mtu_bits=328, arq=patient))
+    planned = simulate(made, memory=MEMORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plant, "plannable", lambda config: False)
+        followed = simulate(made, memory=MEMORY)
+    for state in ("downlink_s", "propagation_s"):
+        assert planned.summary[state] == pytest.approx(followed.summary[state], rel=1e-9)
+
+
+OUTAGES = {"kind": "random_outages", "mean_up_s": 2.0, "mean_out_s": 1.0}
+ASKED = {"kind": "poisson", "devices": 4, "requests": 1, "rate_per_s": 5.0, "prompt_tokens": 8, "output_tokens": 2}
+
+
+def test_a_queue_beyond_the_horizon_asks_nothing_of_its_curve() -> None:
+    starved = link(1.0, rate=OUTAGES | {"rate": {"kind": "trace", "points": ((0.0, 1.0),)}})
+    assert set(simulate(cell(uplink=starved, workload=ASKED | {"horizon_s": 30.0})).requests["outcome"]) == {
+        "in_flight"
+    }
+
+
+def test_a_long_queue_is_no_packet_that_never_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The changes of the rate are counted for one packet, not for all that are planned behind it."""
+    monkeypatch.setattr("channels.link.step_curve.MOST_CHANGES", 2_000)
+    slow = link(1.0, rate={"kind": "rayleigh", "bandwidth_hz": 300.0, "coherence_s": 1e-3})
+    asked = ASKED | {"devices": 12, "horizon_s": 1000.0}
+    assert set(simulate(cell(uplink=slow, workload=asked)).requests["outcome"]) == {"answered"}
+
+
+def test_packets_that_come_through_are_progress_before_their_message_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVENTS", 20_000)
+    bits = link(1e5, 0.001, mtu_bits=321, arq={"kind": "selective_repeat", "window": 4, "timeout_s": 1.0})
+    asked = {"kind": "closed", "requests": 1, "devices": 20, "prompt_tokens": 512, "output_tokens": 4}
+    long = PAIR | {"prompt_tokens": 512}
+    assert set(simulate(cell(models={"pair": long}, uplink=bits, workload=asked)).requests["outcome"]) == {"answered"}
+
+
 class Ears(Observer):
     """Hears packets."""
 
@@ -210,3 +255,16 @@ def test_an_observer_hears_the_same_packets_of_both() -> None:
         simulate(made, followed, memory=MEMORY)
     assert len(planned.heard) > 50
     assert sorted(planned.heard) == sorted(followed.heard)
+
+
+def test_a_packet_that_moves_up_into_the_same_opportunity_is_heard_once() -> None:
+    config = LinkConfig.model_validate({"rate": "mahimahi", "header_bits": 40})
+    ears = Ears()
+    env = simpy.Environment()
+    carrier = PlannedLink(env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.1, ears)
+    first, unwanted, last = (Message((device, 0, 1), payload(80), lambda message: None) for device in range(3))
+    for message in (first, unwanted, last):
+        carrier.put(message)
+    env.timeout(0.001).callbacks.append(lambda _: carrier.withdraw(unwanted))
+    env.run(until=5.0)
+    assert [airing.address[0] for airing in ears.heard] == [0, 2]

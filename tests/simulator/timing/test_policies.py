@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 import pytest
-from cells import cell
+from cells import cell, link
 
 from kinds import ConfigError
 from simulator import Cell, simulate
@@ -131,3 +131,10 @@ def test_what_a_policy_may_not_do_is_told_in_one_line(policy: object, told: str)
     with pytest.raises(ConfigError, match=told) as caught:
         simulate(made(policy), memory=Memory())
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_ends_within_a_round_counts_the_passes_that_had_ended() -> None:
+    slow = {"latency": {"kind": "constant", "per_pass_s": 1.0}}
+    cut = cell("k_sqs", edge=slow, workload={**ONE, "horizon_s": 2.5}, uplink=link(1e5))
+    rounds = simulate(cut, memory=Memory()).rounds
+    assert rounds["edge_passes"].tolist() == [2]

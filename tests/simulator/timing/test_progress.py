@@ -62,3 +62,12 @@ def test_a_run_that_starves_over_its_curve_is_told_by_the_name_of_the_link(monke
         simulate(cell(uplink=thin))
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24, "horizon_s": 40.0}
     assert set(simulate(cell(uplink=thin, workload=asked)).requests["outcome"]) == {"in_flight"}
+
+
+def test_a_device_that_asks_for_an_answer_in_vain_makes_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its empty frames come through, and are acknowledged."""
+    monkeypatch.setattr(progress, "EVENTS", 9_000)
+    crashing = CLOUD | {"failures": {"kind": "random", "mean_there_s": 1e-3, "mean_away_s": 1e-3}}
+    heard = {"kind": "after_sending", "delays_s": (0.05, 0.1)}
+    with pytest.raises(ConfigError, match=r"^cloud\.failures: [\d,]+ crashes of servers"):
+        simulate(cell(cloud=crashing, downlink=link(1e5, listens=heard)))

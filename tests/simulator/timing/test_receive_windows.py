@@ -15,6 +15,7 @@ from two_ways import OnAir, TwoWays
 
 from channels.link.link_config import LinkConfig, answer_s
 from kinds import ConfigError
+from simulator import Cell
 from simulator.results.observer import Airing
 
 POLL_BITS = 100
@@ -245,3 +246,15 @@ def test_a_way_up_that_does_not_fit_is_refused_in_one_line(fields: dict[str, Any
     down = {"downlink": {"listens": "after_sending"}}
     with pytest.raises(ConfigError, match=told):
         cell(**(down | fields))
+
+
+def test_parts_that_wait_for_windows_are_waited_for() -> None:
+    arq = {"kind": "stop_and_wait", "timeout_s": 4}
+    fields = {
+        "scheme": {"kind": "k_sqs", "partial": True},
+        "uplink": {"arq": arq, "reassembly_s": 1.5},
+        "downlink": {"arq": arq, "listens": {"kind": "after_sending", "delays_s": [1, 2]}},
+    }
+    with pytest.raises(ConfigError, match=r"uplink.reassembly_s = 1.5: must last .* the last receive window, 2 s"):
+        Cell.from_fields(fields)
+    Cell.from_fields({**fields, "uplink": {"arq": arq}})
