@@ -81,7 +81,7 @@ class Carriage:
         self.link = kind(self.env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.05 * (device + 1))
         for number, put in enumerate(schedule, 1):
             self._at(put.at_s, lambda number=number, put=put: self._put(number, put))  # type: ignore[misc]
-        for probe_s in (0.377, 1.411, 2.923, 5.177, 11.3):
+        for probe_s in (0.3771317, 1.4117391, 2.9239173, 5.1775313, 11.3019171):
             self._at(probe_s, self._probe)
 
     def _at(self, time_s: float, call: Any) -> None:

@@ -48,8 +48,10 @@ def test_a_preset_answers_and_its_books_add_up(name: str, scheme: str) -> None:
     assert list(requests["outcome"]) == ["answered"] * 2
     spent = requests[list(BREAKDOWN)].sum(axis=1).to_numpy()
     assert spent == pytest.approx(requests["latency_s"].to_numpy(), rel=1e-9)
-    up_bits = sum(airing.bits for airing in airings if airing.link == "uplink")
-    assert result.summary["uplink_bits_per_token"] * requests["output_tokens"].sum() == pytest.approx(up_bits)
+    aired_bits = sum(airing.bits for airing in airings if airing.link == "uplink")
+    booked_bits = float(result.summary["uplink_bits_per_token"] * requests["output_tokens"].sum())
+    on_air_bits = booked_bits - aired_bits  # when all is answered, acknowledgements of the last replies
+    assert -1e-6 < on_air_bits < 2 * PRESETS[name].downlink.arq.ack_bits + 1e-6
 
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.uplink.half_duplex])
