@@ -42,7 +42,7 @@ NAMES: Final[dict[str, str]] = {
     # links and clouds
     "bernoulli": "independent",
     "gilbert_elliott": "in bursts",
-    "bit_errors": "by bit errors",
+    "bit_errors": "by bit errors, of a full packet",
     "block_errors": "by block errors",
     "none": "none",
     # models and machines of the clock

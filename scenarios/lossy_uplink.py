@@ -48,6 +48,7 @@ SCENARIO = Scenario(
     seeds=10,
     quick=Quick({"workload.requests": 3, "workload.output_tokens": 24}, {"uplink.loss": each_way(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),
+    assumed="packets of at most 1,500 bits; bit errors are told by the loss that they mean to a full one.",
     findings=(
         Finding(without=("cloud_only",), by=KIND),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),
