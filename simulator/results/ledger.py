@@ -20,6 +20,7 @@ from simulator.results.columns import BREAKDOWN, Row
 from simulator.results.station import Clock
 
 _PLACES: Final = {state: place for place, state in enumerate(BREAKDOWN)}
+_BEHIND_THE_PROMPT: Final = _PLACES | {"uplink_queue_s": _PLACES["prompt_uplink_s"]}
 
 
 class SpentTime(Row):
@@ -48,7 +49,8 @@ class Ledger:
         """In order of time; those of the future among them."""
         self._states: dict[int, str] = {}
         self._replies: dict[int, str] = {}
-        self._prompt_pending = False
+        self._places = _PLACES
+        """Of the columns that time in a state is charged to."""
         self._ended = False
 
     @property
@@ -72,8 +74,9 @@ class Ledger:
             self._settle()
             self._states.pop(round_number, None)
             self._replies.pop(round_number, None)
-            self._marks = [mark for mark in self._marks if mark[1] != round_number]
-            self._find_current()
+            if self._marks:
+                self._marks = [mark for mark in self._marks if mark[1] != round_number]
+            self._current = self._deciding()
 
     def end(self) -> None:
         """The request has ended; what happens to its rounds now, or was to happen, is not its time."""
@@ -86,13 +89,13 @@ class Ledger:
     def prompt_sent(self) -> None:
         """From now on a payload that queues for the uplink waits behind the prompt, until `prompt_arrived`."""
         self._settle()
-        self._prompt_pending = True
+        self._places = _BEHIND_THE_PROMPT
 
     def prompt_arrived(self) -> None:
         """The prompt is in the cloud."""
         if not self._ended:
             self._settle()
-        self._prompt_pending = False
+        self._places = _PLACES
 
     def _mark(self, from_s: float, number: int, state: str, reply: bool) -> None:
         marks = self._marks
@@ -107,35 +110,31 @@ class Ledger:
     def _settle(self) -> None:
         """Charges the time up to now."""
         now_s, marks, states, replies = self._clock.now, self._marks, self._states, self._replies
+        spent_s, places, since_s, current = self._spent_s, self._places, self._since_s, self._current
         past = 0
         for from_s, number, state, reply in marks:
             if from_s > now_s:
                 break
             past += 1
-            if from_s > self._since_s:
-                self._charge(from_s)
+            if from_s > since_s:
+                assert current is not None, f"I11: from {since_s} to {from_s} s the request is in no state"
+                spent_s[places[current]] += from_s - since_s
+                since_s = from_s
             if not reply:
                 states[number] = state
             else:
                 states.pop(number, None)
                 replies[number] = state
-            if len(states) + len(replies) == 1:
-                self._current = state
-            else:
-                self._find_current()
+            current = state if len(states) + len(replies) == 1 else self._deciding()
         if past:
             del marks[:past]
-        if now_s > self._since_s:
-            self._charge(now_s)
+        if now_s > since_s:
+            assert current is not None, f"I11: from {since_s} to {now_s} s the request is in no state"
+            spent_s[places[current]] += now_s - since_s
+            since_s = now_s
+        self._since_s, self._current = since_s, current
 
-    def _find_current(self) -> None:
+    def _deciding(self) -> str | None:
+        """The state of the round that time belongs to."""
         states = self._states or self._replies
-        self._current = states[min(states)] if states else None
-
-    def _charge(self, until_s: float) -> None:
-        state = self._current
-        assert state is not None, f"I11: from {self._since_s} to {until_s} s the request is in no state"
-        if self._prompt_pending and state == "uplink_queue_s":
-            state = "prompt_uplink_s"
-        self._spent_s[_PLACES[state]] += until_s - self._since_s
-        self._since_s = until_s
+        return states[min(states)] if states else None
