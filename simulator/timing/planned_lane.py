@@ -1,5 +1,6 @@
-"""A transmitter on which nothing depends on luck, and the ports of the devices before it. When a packet has its turn,
-and when it leaves, is known when it joins (Lindley's recursion on the service curve), until one before it withdraws."""
+"""A transmitter on which nothing depends on luck, and the ports of the devices before it. When a packet has its turn
+and when it leaves is known when it joins (Lindley's recursion on the service curve), until one before it is withdrawn.
+"""
 
 from __future__ import annotations
 
