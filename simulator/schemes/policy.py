@@ -1,7 +1,8 @@
-"""Who decides what the edge does next: draft one more, send, or wait.
+"""Who decides what the edge does next: draft one more, send, wait, or let the cloud decode by itself.
 
 A policy sees what an edge can see (`EdgeView`): never p, the future, or the draft that it stops before. What it
-remembers is a tuple of its own that the device hands back to it; it lives on from request to request.
+remembers is a tuple of its own that the device hands back to it; it lives on from request to request. The policies are
+in `policies`, a file each; but the one that never looks, which is here.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import ClassVar, Final, Literal, NamedTuple
 
 from channels.codec import wire
 from kinds import Choice
+from kinds.arrays import Floats
 from kinds.mistakes import Rule, is_number
 from simulator.schemes import answers
 
@@ -21,12 +24,25 @@ PolicyState = tuple[float, ...]
 
 @dataclass(frozen=True)
 class DraftOne:
-    """One more draft."""
+    """One more draft. Where the policy looks at the law (`Policy.looks_at_law`), first its pass: it is asked again
+    before the draw, but of a round's first draft, which is always drawn."""
+
+    rung: int = 0
+    """Of a scheme with several: which one the round is under. Counts with the first draft of a round."""
+
+
+@dataclass(frozen=True)
+class DraftRound:
+    """The whole round, without being asked in between: so many drafts, fewer where the budget has no room. Only while
+    it has none yet."""
+
+    length: int
+    rung: int = 0
 
 
 @dataclass(frozen=True)
 class Send:
-    """The round as it is, at least one draft."""
+    """The round as it is, at least one draft. Instead of a draw it leaves a pass that was made without a draft."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,15 @@ class Wait:
     until_s: float
 
 
-Action = DraftOne | Send | Wait
+@dataclass(frozen=True)
+class CloudDecodes:
+    """The cloud decodes so many tokens by itself and streams them down, a round each. Only while the round has no draft
+    and no pass was made for one; of `remaining_tokens` at most. It ends sooner where the answer does."""
+
+    tokens: int
+
+
+Action = DraftOne | DraftRound | Send | Wait | CloudDecodes
 DRAFT: Final = DraftOne()
 SEND: Final = Send()
 
@@ -52,13 +76,18 @@ class SeenDraft(NamedTuple):
 
 
 class SeenVerdict(NamedTuple):
-    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it."""
+    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it.
+
+    Of a token that the cloud decoded by itself `drafted` is 0, and `sent_s`, but of the first in a row, when the token
+    before it came: the difference is then the time between two tokens.
+    """
 
     drafted: int
     accepted: int
     payload_bits: int
     sent_s: float
     answered_s: float
+    rung: int = 0
 
 
 class SeenLink(NamedTuple):
@@ -68,11 +97,23 @@ class SeenLink(NamedTuple):
     """Put on the air in packets that were acknowledged, headers included."""
     unacked_packets: int = 0
     """Its packets that wait, are on the air, or are not acknowledged yet."""
-    round_trip_s: float = float("nan")
+    round_trip_s: float = nan
     """Of the packet acknowledged last that was sent once: from when it joined the link's queue to its acknowledgement,
     so waiting, transmission and both ways of travel."""
     timeouts: int = 0
     """Timers that ran out."""
+
+
+class SeenCloud(NamedTuple):
+    """How the cloud served what it answered last, as its reply told, on the scales of `channels.codec.control`; nan
+    before, and where the policy does not hear it (`Policy.hears_cloud`)."""
+
+    queue_s: float = nan
+    """How long the job waited for a server, or for room in its memory."""
+    serve_s: float = nan
+    """How long it was in passes."""
+    batch: float = nan
+    """Jobs that shared its last pass, itself included."""
 
 
 class EdgeView(NamedTuple):
@@ -88,6 +129,14 @@ class EdgeView(NamedTuple):
     verdicts: tuple[SeenVerdict, ...]
     """Of the request's rounds before, the latest last."""
     link: SeenLink
+    law: Floats | None = None
+    """q_n [V] of the draft that would come next, where its pass was made and nothing has been drawn from it yet; for
+    policies that look at it, else None."""
+    cloud: SeenCloud = SeenCloud()
+    rung: int = 0
+    """Of the open round; 0 before its first draft."""
+    rungs: int = 1
+    """How many the scheme has."""
 
 
 def most_drafts(max_drafts: int, remaining_tokens: int) -> int:
@@ -107,6 +156,10 @@ class Policy(Choice, family=True):
         "entry": answers.state,
         "learn": answers.state,
     }
+    looks_at_law: ClassVar[bool] = False
+    """Whether it is asked between a draft's pass and its draw, with `EdgeView.law`."""
+    hears_cloud: ClassVar[bool] = False
+    """Whether replies tell of the cloud, for bits of their own."""
 
     def plan(self, most_drafts: int) -> int | None:
         """For a policy that never looks: how many drafts the next round gets, 1 to `most_drafts`. None: ask `next`."""
@@ -135,13 +188,29 @@ def _action(answer: object, view: EdgeView) -> object:
     if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], tuple)):
         raise ValueError(f"must return an action and a state (a tuple of numbers), got {answer!r}")
     action = answer[0]
-    if not isinstance(action, DraftOne | Send | Wait):
-        raise ValueError(f"must return DRAFT, SEND or Wait(until_s), got {action!r}")
+    if not isinstance(action, Action):
+        raise ValueError(f"must return DRAFT, SEND or Wait(until_s), DraftRound or CloudDecodes, got {action!r}")
     if isinstance(action, Wait) and not (is_number(action.until_s) and action.until_s > view.now_s):
         raise ValueError(f"waits for until_s = {action.until_s}: must be later than now, {view.now_s:g}")
     if isinstance(action, Send) and not view.drafts:
         raise ValueError("sends a round without a draft; DRAFT or Wait first")
+    if isinstance(action, DraftOne | DraftRound) and not (
+        isinstance(action.rung, int) and 0 <= action.rung < view.rungs
+    ):
+        raise ValueError(f"drafts under rung = {action.rung!r}: must be 0..{view.rungs - 1}")
+    if isinstance(action, DraftRound):
+        _opens("length", action.length, view.most_drafts, view)
+    if isinstance(action, CloudDecodes):
+        _opens("tokens", action.tokens, view.remaining_tokens, view)
     return answer
+
+
+def _opens(name: str, value: object, most: int, view: EdgeView) -> None:
+    """Of an action that only a round without a draft may begin with."""
+    if view.drafts:
+        raise ValueError(f"decides on {name} = {value!r} in a round that has drafts; DRAFT, SEND or Wait there")
+    if not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"decides on {name} = {value!r}: must be 1..{most}")
 
 
 class FixedLength(Policy):
