@@ -11,7 +11,8 @@ from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.acceptance import Received
+from simulator.schemes.acceptance import Received, received
+from simulator.schemes.code import Packets
 from simulator.schemes.draw import RequestUniforms
 
 
@@ -59,15 +60,16 @@ class CloudSession:
         return after
 
     def receive(self, node: CloudNode, parts: Parts) -> int:
-        """Decodes the leading parts of a payload that have come; answers how many drafts are in them. Raises
-        CodecError."""
+        """Decodes the leading parts of a payload that have come; answers how many drafts are in them. () is no payload:
+        a round without drafts, which commits a token of the verifier's own. Raises CodecError."""
         known = outcome(node.then_verify, parts)
         if known is not None:
             self._here = _Here(node, parts, known, None)
             return len(known[1].drafts)
-        received = self._scheme.decode_parts(parts, self._setting.packets, node.committed)
-        self._here = _Here(node, parts, None, received)
-        return len(received.drafts)
+        packets = self._setting.packets
+        drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
+        self._here = _Here(node, parts, None, drafts)
+        return len(drafts.drafts)
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
         """The judgement of the round whose parts were received last."""
@@ -87,16 +89,23 @@ class CloudSession:
         self._verifier.crop(known[0].cached)
         return known
 
-    def _judge(self, node: CloudNode, received: Received) -> Verified:
-        drafts = tuple(received.drafts.tolist())
+    def _judge(self, node: CloudNode, heard: Received) -> Verified:
+        drafts = tuple(heard.drafts.tolist())
         p = self._verifier.laws((*node.committed, *drafts), len(drafts) + 1)
         verdict = self._scheme.families.acceptance.judge(
-            along(p, drafts), received, self._uniforms, node.round, len(node.committed)
+            along(p, drafts), heard, self._uniforms, node.round, len(node.committed)
         )
         committed = (*drafts[: verdict.accepted], verdict.token)
-        divergences = self._meter.measure(p, received, verdict, committed)
+        if drafts:
+            divergences = self._meter.measure(p, heard, verdict, committed)
+        else:
+            divergences = self._meter.measure_alone(p, verdict, committed)
         reply = self._scheme.encode_reply(verdict, self._setting.packets)
         return Verified(drafts, verdict.accepted, reply, committed, divergences)
+
+
+def _nothing(packets: Packets) -> Received:
+    return received((), packets.format.vocabulary)
 
 
 def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:

@@ -53,6 +53,11 @@ class DivergenceMeter:
         qhat = received.qhat[: len(arrived)]
         return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed)
 
+    def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
+        """Of a round without drafts; p [1, V]."""
+        none = np.empty((0, p.shape[1]))
+        return diverge(p, none, none, np.empty(0), None, self._scheme.families.acceptance, verdict, committed)
+
 
 def check_received(arrived: Sequence[Drafted], received: Received, *, carries_law: bool) -> None:
     """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""

@@ -6,6 +6,7 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
+from kinds.arrays import Floats
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.drafting import draft_once
 from simulator.decoding.memory import ReplayedText
@@ -34,13 +35,48 @@ class EdgeSession:
         self._uniforms = uniforms
         self._meter = meter
         self._remember = remember
+        self._looked: tuple[EdgeNode, Floats] | None = None
+
+    def on_rung(self, node: EdgeNode, rung: int) -> EdgeNode:
+        """The open round under this rung of the scheme, before its first draft."""
+        assert not node.drafts, "I12: a round changes its rung between its drafts"
+        known = outcome(node.then_rung, rung)
+        if known is not None:
+            return known
+        state = self._scheme.on_rung(node.state, rung)
+        if state == node.state:
+            return node
+        after = EdgeNode(node.round, node.committed, state, cached=node.cached)
+        if self._remember:
+            node.then_rung += ((rung, after),)
+        return after
+
+    def look(self, node: EdgeNode) -> Floats:
+        """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Laws are too large to keep, so its
+        pass is made whatever is remembered."""
+        law: Floats = self._drafter.laws(node.context(), 1)[0]
+        self._looked = node, law
+        return law
+
+    def stop(self, node: EdgeNode) -> EdgeNode:
+        """Nothing is drawn from the law just looked at; the round is closed to further drafts."""
+        assert self._looked_at(node) is not None, "I12: a stop without a look"
+        after = node.then_stop or EdgeNode(
+            node.round, node.committed, node.state, node.drafts, full=True, cached=node.length
+        )
+        if self._remember:
+            node.then_stop = after
+        return after
 
     def draft(self, node: EdgeNode) -> tuple[EdgeNode, Drafted | Full]:
         """One more draft, or `Full`. Whether it is drawn depends on q_1..q_n and d_1..d_{n-1} only, never on d_n."""
+        q = self._looked_at(node)
         if node.then_draft is not None:
-            self._drafter.skip(lambda: [(node.context(), 1)])
+            if q is None:
+                self._drafter.skip(lambda: [(node.context(), 1)])
             return node.then_draft
-        q = self._drafter.laws(node.context(), 1)[0]
+        if q is None:
+            q = self._drafter.laws(node.context(), 1)[0]
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
@@ -69,7 +105,8 @@ class EdgeSession:
         if node.then_seal is not None:
             return node.then_seal
         drafts = [drafted.draft for drafted in node.drafts]
-        parts = self._scheme.encode_parts(drafts, self._setting.packets, node.committed)
+        packets = self._scheme.packets_on(self._setting.packets, node.state)
+        parts = self._scheme.encode_parts(drafts, packets, node.committed)
         payload = Payload(parts, len(drafts), sum_drafts(node.drafts))
         if self._remember:
             node.then_seal = payload
@@ -90,3 +127,6 @@ class EdgeSession:
                 node.then_resolve += ((reply, known),)
         self._drafter.crop(known[0].cached)
         return known
+
+    def _looked_at(self, node: EdgeNode) -> Floats | None:
+        return self._looked[1] if self._looked is not None and self._looked[0] is node else None

@@ -70,7 +70,8 @@ class Full:
 @dataclass(slots=True, eq=False)
 class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
-    `context()`."""
+    `context()`. `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the
+    round is sent as it is."""
 
     round: int
     committed: Tokens
@@ -79,6 +80,8 @@ class EdgeNode:
     full: bool = False
     cached: int = 0
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
+    then_stop: EdgeNode | None = field(default=None, repr=False)
+    then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
     then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
     then_seal: Payload | None = field(default=None, repr=False)
     then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)

@@ -96,6 +96,11 @@ class DraftScheme(Scheme):
         return self.families.draw.lossless and self.families.acceptance.lossless
 
     @property
+    def rungs(self) -> int:
+        """How many settings a round may be under; the policy chooses one for each (`rungs.Rungs`)."""
+        return 1
+
+    @property
     def sends_parts(self) -> bool:
         return self.partial
 
@@ -120,6 +125,14 @@ class DraftScheme(Scheme):
             vocabulary, self.max_drafts, families.sparsifier, families.quantizer, self.partial, self.budget_bits
         )
         return families.code.packets(load)
+
+    def on_rung(self, state: State, rung: int) -> State:
+        """The state before a round that is under this rung, 0..rungs - 1."""
+        return state
+
+    def packets_on(self, packets: Packets, state: State) -> Packets:
+        """Of a session's packets, those of the round that began in this state."""
+        return packets
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""

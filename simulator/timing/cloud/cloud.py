@@ -170,6 +170,7 @@ class Cloud:
         for share in server.shares:
             assert share.job.visit is not None
             self.station.begin(share.job.visit)
+            share.job.batch = len(server.shares)
             share.job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True

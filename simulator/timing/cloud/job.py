@@ -33,6 +33,8 @@ class Job:
     done: Callable[[], None]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
+    batch: int = 0
+    """Jobs in the last pass that it was in, itself included."""
     visit: Customer | None = None
     withdrawn: bool = False
 

@@ -137,6 +137,8 @@ class CloudHandler(ABC):
         scheme, request = site.decoding.setting.scheme, site.request
         self._request_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._job: Job | None = None
+        self._batch = 0
+        """Jobs in the last pass of the last job."""
         self._replies: dict[int, Message] = {}
         self._heard: Message | None = None
         """The last reply that the device has got."""
@@ -178,9 +180,9 @@ class CloudHandler(ABC):
         )
         self._site.network.cloud.submit(self._job)
 
-    def reply(self, round_: OpenRound, verified: Verified) -> None:
-        """Puts the reply on the downlink; the device gets its bytes."""
-        message = Message((*self._key, round_.number), (verified.reply,), self._delivered, self._reply_does)
+    def reply(self, round_: OpenRound, verified: Verified, status: bytes = b"") -> None:
+        """Puts the reply on the downlink, with how the cloud is at its end; the device gets its bytes."""
+        message = Message((*self._key, round_.number), (verified.reply + status,), self._delivered, self._reply_does)
         round_.verified, round_.reply = verified, message
         self._replies[round_.number] = message
         self._site.network.downlink.put(message)
@@ -195,7 +197,8 @@ class CloudHandler(ABC):
         self.job_does(self.serve_state if state == "serve" else JOB_STATES[state])
 
     def _ended(self) -> None:
-        self._job = None
+        assert self._job is not None
+        self._batch, self._job = self._job.batch, None
         self.job_done()
 
     def _reply_does(self, message: Message, state: str) -> None:

@@ -1,16 +1,46 @@
-"""Speculate: the edge drafts a round and sends it, the cloud verifies it and replies, and so on to the last token."""
+"""Speculate: the edge drafts a round and sends it, the cloud verifies it and replies, and so on to the last token.
+
+In between the edge may let the cloud decode by itself: a count goes up, and a reply comes down for each token, a round
+of its own. Which of the two a message from the edge is, count or drafts, is told by its header, as its round is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import accumulate
+from typing import NamedTuple
 
-from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Parts
+from channels.codec.control import MOST_COUNT, STATUS_BYTES, decode_status, encode_count
+from kinds.arrays import Floats
+from simulator.decoding.nodes import Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
-from simulator.schemes.policy import DraftOne, EdgeView, SeenDraft, SeenVerdict, Send, most_drafts
+from simulator.schemes.policy import (
+    Action,
+    CloudDecodes,
+    DraftOne,
+    DraftRound,
+    EdgeView,
+    SeenCloud,
+    SeenDraft,
+    SeenVerdict,
+    Send,
+    Wait,
+    most_drafts,
+)
 from simulator.timing.device import EdgeState, Process
 from simulator.timing.later import delay_until
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import UPLINK_STATES, CloudHandler, Site, bytes_tokens, passes_s, send_prompt
+from simulator.timing.protocols.site import UPLINK_STATES, Site, passes_s, send_prompt
+from simulator.timing.protocols.speculate_cloud import SpeculateCloud
+
+
+class _Asked(NamedTuple):
+    """What a policy is asked about: the open round, and the law of its next draft where that was looked at."""
+
+    node: EdgeNode
+    most: int
+    remaining_tokens: int
+    law: Floats | None = None
 
 
 class Speculate:
@@ -19,6 +49,7 @@ class Speculate:
     def __init__(self, site: Site) -> None:
         scheme = site.decoding.draft_setting.scheme
         self._site = site
+        self._scheme = scheme
         self._session = site.decoding.edge()
         self._policy = scheme.families.policy
         self._policy_state = self._policy.entry(None if site.kept is None else site.kept.policy)
@@ -27,6 +58,13 @@ class Speculate:
         self._cloud = SpeculateCloud(site, self._hear)
         self._uplinked: list[Message] = []
         self._verdicts: tuple[SeenVerdict, ...] = ()
+        self._seen_cloud = SeenCloud()
+        self._rung = 0
+        """Of the open round."""
+        self._arrived: dict[int, bytes] = {}
+        """Replies, by their round, that were not read yet: one may overtake another."""
+        self._awaited = 0
+        """Replies still to come."""
         self._answer = site.network.env.event()
 
     def serve(self) -> Process[EdgeState]:
@@ -40,16 +78,17 @@ class Speculate:
             most = most_drafts(self._max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
             if plan is None:
-                node = yield from self._ask(node, round_, most, remaining_tokens)
+                asked = yield from self._ask(_Asked(node, most, remaining_tokens), round_)
             else:
-                node = yield from self._draft(node, round_, plan)
-            self._send(node, round_)
-            reply: bytes = yield self._answer
-            node, tokens = session.resolve(node, reply)
+                asked = yield from self._draft(node, round_, plan)
+            if isinstance(asked, CloudDecodes):
+                node = yield from self._let_cloud_decode(node, round_, min(asked.tokens, MOST_COUNT))
+                continue
+            self._send_drafts(asked, round_)
+            node, accepted = yield from self._resolve(asked)
             if plan is None:
-                self._learn(round_, len(tokens) - 1)
-            assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
-            request.close_round(round_.number, tokens, env.now)
+                sent = round_.payload
+                self._learn(SeenVerdict(round_.drafted, accepted, sent.bits, sent.put_s, env.now, self._rung))
         return EdgeState(node.state, self._policy_state)
 
     def close(self) -> None:
@@ -78,47 +117,107 @@ class Speculate:
         yield env.timeout(delay_until(start_s, end_s))
         return drafted
 
-    def _ask(self, node: EdgeNode, round_: OpenRound, most: int, remaining_tokens: int) -> Process[EdgeNode]:
-        """A round that the policy decides step by step, as time goes by."""
-        site, ledger = self._site, self._site.request.ledger
-        env, device = site.network.env, site.device
-        while len(node.drafts) < most and not node.full:
-            view = EdgeView(
-                env.now,
-                tuple(_seen(drafted) for drafted in node.drafts),
-                most,
-                remaining_tokens,
-                self._verdicts,
-                site.network.uplink.seen_by(site.request.device),
-            )
-            action, self._policy_state = self._policy.next(view, self._policy_state)
+    def _ask(self, asked: _Asked, round_: OpenRound) -> Process[EdgeNode | CloudDecodes]:
+        """A round that the policy decides step by step, as time goes by; or that it leaves to the cloud."""
+        env, ledger, session = self._site.network.env, self._site.request.ledger, self._session
+        self._rung = 0
+        while len(asked.node.drafts) < asked.most and not asked.node.full:
+            action = self._next(asked)
+            if isinstance(action, CloudDecodes):
+                return action
+            if isinstance(action, DraftRound):
+                whole = yield from self._draft(self._on_rung(asked.node, action.rung), round_, action.length)
+                return whole
             if isinstance(action, Send):
+                asked = asked if asked.law is None else asked._replace(node=session.stop(asked.node), law=None)
                 break
-            if isinstance(action, DraftOne):
-                ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
-                (pass_s,) = self._passes_s(node.length - node.cached, node.cached, 1)
-                node, _ = self._session.draft(node)
-                device.work(env.now + pass_s)
-                yield env.timeout(pass_s)
-                round_.edge_passes += 1
-            else:
+            if isinstance(action, Wait):
                 ledger.enter(round_.number, "edge_queue_s")
                 yield env.timeout(action.until_s - env.now)
-        encode_s = site.network.edge.encode_s_per_draft * len(node.drafts)
+            elif asked.law is not None:
+                asked = asked._replace(node=session.draft(asked.node)[0], law=None)
+            else:
+                asked = yield from self._draft_one(asked, round_, action)
+        encode_s = self._site.network.edge.encode_s_per_draft * len(asked.node.drafts)
         ledger.enter(round_.number, "encode_s")
-        device.work(env.now + encode_s)
+        self._site.device.work(env.now + encode_s)
         yield env.timeout(encode_s)
+        return asked.node
+
+    def _next(self, asked: _Asked) -> Action:
+        env, site = self._site.network.env, self._site
+        view = EdgeView(
+            env.now,
+            tuple(_seen(drafted) for drafted in asked.node.drafts),
+            asked.most,
+            asked.remaining_tokens,
+            self._verdicts,
+            site.network.uplink.seen_by(site.request.device),
+            asked.law,
+            self._seen_cloud,
+            self._rung,
+            self._scheme.rungs,
+        )
+        action, self._policy_state = self._policy.next(view, self._policy_state)
+        return action
+
+    def _draft_one(self, asked: _Asked, round_: OpenRound, action: DraftOne) -> Process[_Asked]:
+        """A pass, and the draw from it, unless the policy is to see the law first."""
+        env, ledger, node = self._site.network.env, self._site.request.ledger, asked.node
+        ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
+        (pass_s,) = self._passes_s(node.length - node.cached, node.cached, 1)
+        self._site.device.work(env.now + pass_s)
+        if not node.drafts:
+            node = self._on_rung(node, action.rung)
+        yield env.timeout(pass_s)
+        round_.edge_passes += 1
+        if self._policy.looks_at_law and node.drafts:
+            return asked._replace(law=self._session.look(node))
+        return asked._replace(node=self._session.draft(node)[0])
+
+    def _on_rung(self, node: EdgeNode, rung: int) -> EdgeNode:
+        self._rung = rung
+        return self._session.on_rung(node, rung)
+
+    def _let_cloud_decode(self, node: EdgeNode, round_: OpenRound, tokens: int) -> Process[EdgeNode]:
+        """The cloud is asked for so many tokens, and each is taken as its turn comes."""
+        request, last = self._site.request, node.round + tokens
+        self._send(round_, (encode_count(tokens),), self._cloud.count_arrived, tokens)
+        bits, since_s = round_.payload.bits, round_.payload.put_s
+        while node.round < last and request.remaining_tokens:
+            node, _ = yield from self._resolve(node)
+            self._learn(SeenVerdict(0, 0, bits, since_s, self._site.network.env.now))
+            bits, since_s = 0, self._site.network.env.now
         return node
 
-    def _send(self, node: EdgeNode, round_: OpenRound) -> None:
-        payload, request = self._session.seal(node), self._site.request
+    def _send_drafts(self, node: EdgeNode, round_: OpenRound) -> None:
+        payload = self._session.seal(node)
         round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node
+        self._send(round_, payload.parts, self._cloud.payload_arrived, 1)
+
+    def _send(self, round_: OpenRound, parts: Parts, to: Callable[[Message], None], replies: int) -> None:
+        site, request = self._site, self._site.request
         index = (request.device, request.number, round_.number)
-        round_.payload = message = Message(index, payload.parts, self._cloud.payload_arrived, self._payload_does)
+        round_.payload = message = Message(index, parts, to, self._payload_does)
         self._uplinked.append(message)
-        self._answer = self._site.network.env.event()
-        self._site.network.uplink.put(message)
-        self._site.awaits_answer(message)
+        self._awaited = replies
+        site.network.uplink.put(message)
+        site.awaits_answer(message)
+
+    def _resolve(self, node: EdgeNode) -> Process[tuple[EdgeNode, int]]:
+        """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts stood."""
+        request, number = self._site.request, node.round
+        while number not in self._arrived:
+            self._answer = self._site.network.env.event()
+            yield self._answer
+        reply = self._arrived.pop(number)
+        if self._policy.hears_cloud:
+            self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
+            reply = reply[:-STATUS_BYTES]
+        node, tokens = self._session.resolve(node, reply)
+        assert len(tokens) == request.open[number].verified.tokens, "I9: edge and cloud differ"
+        request.close_round(number, tokens, self._site.network.env.now)
+        return node, len(tokens) - 1
 
     def _payload_does(self, message: Message, state: str) -> None:
         self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
@@ -126,77 +225,17 @@ class Speculate:
     def _hear(self, message: Message) -> None:
         self._site.network.uplink.acknowledge(*self._uplinked)
         self._uplinked.clear()
-        self._site.has_answer()
-        self._answer.succeed(message.arrived[0])
+        self._arrived[message.index[2]] = message.arrived[0]
+        self._awaited -= 1
+        if not self._awaited:
+            self._site.has_answer()
+        if not self._answer.triggered:
+            self._answer.succeed()
 
-    def _learn(self, round_: OpenRound, accepted: int) -> None:
-        sent, now_s = round_.payload, self._site.network.env.now
-        verdict = SeenVerdict(round_.drafted, accepted, sent.bits, sent.put_s, now_s)
+    def _learn(self, verdict: SeenVerdict) -> None:
         self._policy_state = self._policy.learn(verdict, self._policy_state)
         self._verdicts += (verdict,)
 
 
 def _seen(drafted: Drafted) -> SeenDraft:
     return SeenDraft(drafted.draft, drafted.confidence, drafted.dropped_mass)
-
-
-class SpeculateCloud(CloudHandler):
-    """The cloud's end: reads the prompt into the cache once, then judges one payload at a time, by its bytes."""
-
-    serve_state = "verify_s"
-    _node: CloudNode | None = None
-    _ready: bool = False
-    _prefill_state: str = "prompt_uplink_s"
-    _waiting: tuple[int, Parts] | None = None
-    """The round whose payload is here and not judged yet, and the parts of it that came."""
-
-    def prompt_arrived(self, prompt: bytes) -> None:
-        self._session = self._site.decoding.cloud()
-        self._node = self._session.start(bytes_tokens(prompt, self._site.decoding.format))
-        tokens = len(self._node.committed) - 1
-        if tokens:
-            self.submit(tokens, read_tokens=tokens)
-        else:
-            self._prefilled()
-
-    def payload_arrived(self, message: Message) -> None:
-        """The payload waits here for the prompt and its prefill; it was drafted on the reply before it."""
-        self.answered()
-        number = message.index[2]
-        self._waiting = number, message.arrived
-        if self._ready:
-            self._submit_round(message.arrived)
-        else:
-            self._ledger.enter(number, self._prefill_state)
-
-    def _submit_round(self, parts: Parts) -> None:
-        assert self._node is not None
-        drafts = self._session.receive(self._node, parts)
-        self.submit(len(self._node.committed) + drafts, read_tokens=self._node.cached)
-
-    def job_does(self, state: str) -> None:
-        if not self._ready:
-            self._prefill_state = state
-        if self._waiting is not None:
-            self._ledger.enter(self._waiting[0], state)
-
-    def job_done(self) -> None:
-        if self._ready:
-            self._judge()
-        else:
-            self._prefilled()
-
-    def _prefilled(self) -> None:
-        assert self._node is not None
-        self._node = self._session.prefill(self._node)
-        self._ready = True
-        if self._waiting is not None:
-            self._submit_round(self._waiting[1])
-
-    def _judge(self) -> None:
-        assert self._node is not None and self._waiting is not None
-        (number, parts), self._waiting = self._waiting, None
-        assert number == self._node.round, "I3: a protocol without drafting ahead sends one round at a time, in order"
-        self._node, verified = self._session.verify(self._node, parts)
-        self._site.network.cloud.crop(self._key, self._node.cached)
-        self.reply(self._site.request.open[number], verified)
