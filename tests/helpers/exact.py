@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +23,19 @@ from simulator.decoding.nodes import Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import RequestUniforms
-from simulator.schemes.policy import EdgeView, PolicyState, SeenDraft, SeenLink, Send, most_drafts
+from simulator.schemes.policy import (
+    Action,
+    CloudDecodes,
+    DraftOne,
+    DraftRound,
+    EdgeView,
+    PolicyState,
+    SeenDraft,
+    SeenLink,
+    SeenVerdict,
+    Send,
+    most_drafts,
+)
 
 V = 4
 P = np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.25, 0.25, 0.3, 0.2], [0.05, 0.15, 0.3, 0.5]])
@@ -72,6 +84,12 @@ class Enumeration:
     rounds: int = 0
     parts: int = 0
     cut: int = 0
+    stopped: int = 0
+    """Rounds sent without the draft whose law the policy had looked at."""
+    alone: int = 0
+    """Times that the cloud was left to decode by itself."""
+    rungs: set[int] = field(default_factory=set)
+    """Those that rounds were under."""
 
     def law(self) -> Law:
         """Committed continuation -> probability."""
@@ -101,7 +119,21 @@ class Enumeration:
         self, committed: tuple[int, ...], state: State, policy_state: PolicyState
     ) -> Iterator[tuple[State, PolicyState, tuple[int, ...], float]]:
         node = EdgeNode(1, (*self.prompt, *committed), state)
-        for drafted, asked, weight in self._drafts(node, policy_state, self.tokens - len(committed)):
+        remaining = self.tokens - len(committed)
+        most = most_drafts(self.scheme.max_drafts, remaining)
+        plan = self.scheme.families.policy.plan(most)
+        action: Action = DraftRound(most if plan is None else plan)
+        if plan is None:
+            action, policy_state = self._ask(node, policy_state, remaining, 0)
+        if isinstance(action, CloudDecodes):
+            self.alone += 1
+            yield from self._alone(node, policy_state, action.tokens)
+            return
+        assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
+        self.rungs.add(action.rung)
+        node = self._edge.on_rung(node, action.rung)
+        planned = action.length if isinstance(action, DraftRound) else None
+        for drafted, asked, weight in self._drafts(node, policy_state, remaining, action.rung, planned):
             payload = self._edge.seal(drafted)
             arrived = self.heard(payload.parts_bits)
             self.cut += arrived < len(payload.parts)
@@ -114,13 +146,37 @@ class Enumeration:
                 _, verified = self._cloud.verify(view, parts)
                 after, tokens = self._edge.resolve(drafted, verified.reply)
                 assert tokens == verified.committed
-                yield after.state, asked, tokens, weight * share
+                seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, 1.0, action.rung)
+                learnt = self.scheme.families.policy.learn(seen, asked)
+                yield after.state, learnt, tokens, weight * share
+
+    def _alone(
+        self, node: EdgeNode, policy_state: PolicyState, tokens: int
+    ) -> Iterator[tuple[State, PolicyState, tuple[int, ...], float]]:
+        """The cloud decodes by itself, a round each token."""
+        if not tokens:
+            yield node.state, policy_state, (), 1.0
+            return
+        for u, share in intervals(np.cumsum(P[node.committed[-1]])):
+            view = self._cloud.start(node.committed)
+            assert self._cloud.receive(view, ()) == 0
+            self._verdict.tell([u])
+            _, verified = self._cloud.verify(view, ())
+            after, said = self._edge.resolve(node, verified.reply)
+            learnt = self.scheme.families.policy.learn(SeenVerdict(0, 0, 16, 0.0, 1.0), policy_state)
+            following = EdgeNode(1, after.committed, after.state)
+            for state, last, more, rest in self._alone(following, learnt, tokens - 1):
+                yield state, last, (*said, *more), share * rest
 
     def _drafts(
-        self, node: EdgeNode, policy_state: PolicyState, remaining: int
+        self, node: EdgeNode, policy_state: PolicyState, remaining: int, rung: int, planned: int | None
     ) -> Iterator[tuple[EdgeNode, PolicyState, float]]:
-        asked = self._asked(node, policy_state, remaining)
-        if asked is None:
+        """Every round that may come of it: the first draft is drawn, the others where the policy says so."""
+        most = most_drafts(self.scheme.max_drafts, remaining) if planned is None else planned
+        sent = node.full or len(node.drafts) >= most
+        if not sent and node.drafts and planned is None:
+            node, policy_state, sent = self._decide(node, policy_state, remaining, rung)
+        if sent:
             yield node, policy_state, 1.0
             return
         q = Q[node.context()[-1]]
@@ -129,24 +185,31 @@ class Enumeration:
             self._draft.tell(u)
             after, outcome = self._edge.draft(node)
             if isinstance(outcome, Drafted) and node.drafts and self.drop(node, after):
-                yield node, asked, share
+                yield node, policy_state, share
                 continue
             self.second_drafts += len(node.drafts) == 1
             self.full += isinstance(outcome, Full)
-            for sealed, last, rest in self._drafts(after, asked, remaining):
+            for sealed, last, rest in self._drafts(after, policy_state, remaining, rung, planned):
                 yield sealed, last, share * rest
 
-    def _asked(self, node: EdgeNode, policy_state: PolicyState, remaining: int) -> PolicyState | None:
-        """The policy's state after it has asked for one more draft; None where the round is sent."""
-        policy, most = self.scheme.families.policy, most_drafts(self.scheme.max_drafts, remaining)
-        plan = policy.plan(most)
-        if node.full or len(node.drafts) >= (most if plan is None else plan):
-            return None
-        if plan is not None:
-            return policy_state
+    def _decide(
+        self, node: EdgeNode, policy_state: PolicyState, remaining: int, rung: int
+    ) -> tuple[EdgeNode, PolicyState, bool]:
+        """The round as the policy leaves it before one more draw, its state, and whether the round is sent."""
+        action, asked = self._ask(node, policy_state, remaining, rung)
+        if self.scheme.families.policy.looks_at_law and not isinstance(action, Send):
+            action, asked = self._ask(node, asked, remaining, rung, self._edge.look(node))
+            self.stopped += isinstance(action, Send)
+            node = self._edge.stop(node) if isinstance(action, Send) else node
+        return node, asked, isinstance(action, Send)
+
+    def _ask(
+        self, node: EdgeNode, policy_state: PolicyState, remaining: int, rung: int, law: np.ndarray | None = None
+    ) -> tuple[Action, PolicyState]:
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
-        action, after = policy.next(EdgeView(0.0, seen, most, remaining, (), SeenLink()), policy_state)
-        return None if isinstance(action, Send) else after
+        most = most_drafts(self.scheme.max_drafts, remaining)
+        view = EdgeView(0.0, seen, most, remaining, (), SeenLink(), law, rung=rung, rungs=self.scheme.rungs)
+        return self.scheme.families.policy.next(view, policy_state)
 
     def _weights(self, node: EdgeNode, q: np.ndarray) -> np.ndarray:
         """What draft n is drawn by, in id order, as the shipped edge proposes it."""
