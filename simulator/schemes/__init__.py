@@ -21,7 +21,11 @@ from simulator.schemes.hosted import CloudOnly as CloudOnly
 from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.k_sqs import KSqs as KSqs
+from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
+from simulator.schemes.policies import QsHeuristic as QsHeuristic
+from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
 from simulator.schemes.policy import Policy as Policy
 from simulator.schemes.quantizer import Quantizer as Quantizer
+from simulator.schemes.rungs import Rungs as Rungs
 from simulator.schemes.s_q import SQ as SQ
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier

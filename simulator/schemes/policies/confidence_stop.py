@@ -1,0 +1,44 @@
+"""Stop where the drafter is unsure: after a pass, before the draw from it.
+
+The papers stop on the probability of the token that was drawn (assisted generation's confidence threshold, with DISCO,
+arXiv 2405.04304; Kangaroo, arXiv 2404.18911). That bends the output law where the token drawn last is dropped; so the
+law itself is judged here: by its largest probability, or by its entropy as in SVIP (arXiv 2411.18462).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from kinds.arrays import Floats
+from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
+
+
+class ConfidenceStop(Policy):
+    """The round is sent before a draft whose law is too flat; the pass that told it was made for nothing."""
+
+    looks_at_law: ClassVar[bool] = True
+    kind: Literal["confidence_stop"] = "confidence_stop"
+    measure: Literal["probability", "entropy_bits"] = Field(
+        "probability", description="what a law is judged by: its largest probability, or its entropy in bits"
+    )
+    threshold: float = Field(
+        0.4, ge=0, allow_inf_nan=False, description="the least probability, or the most entropy, to draw by"
+    )
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        if view.law is None:
+            return DRAFT, state
+        if self.measure == "probability":
+            sure = bool(view.law.max() >= self.threshold)
+        else:
+            sure = entropy_bits(view.law) <= self.threshold
+        return (DRAFT if sure else SEND), state
+
+
+def entropy_bits(law: Floats) -> float:
+    """Of a law [V]."""
+    positive = law[law > 0]
+    return float(-(positive * np.log2(positive)).sum())

@@ -1,0 +1,62 @@
+"""Draft length by delay and running acceptance: the length that yields most tokens a second, as the edge estimates it.
+
+A round of g drafts commits (1 - a^{g+1}) / (1 - a) tokens where each draft that is judged stands with probability a
+(Leviathan et al. 2023), and takes g passes of the drafter and the time it is away, which grows with its bits:
+g t_d + g b / R + RTT + T_v. What lengthens delay lengthens the drafts; what lowers acceptance or rate shortens them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, PolicyState, SeenVerdict
+
+_PLACES = len(Estimates())
+"""Of the state: the estimates; then when the round began, or -1 where it tells nothing; then t_d, and its weight."""
+
+
+class RunningAcceptance(Policy):
+    """Decides at the start of a round; all that it knows it has seen itself. Its state lives on between requests."""
+
+    kind: Literal["running_acceptance"] = "running_acceptance"
+    first_length: int = Field(4, ge=1, le=1024, description="drafts of the first round, before anything is known")
+    memory_rounds: float = Field(
+        20.0, ge=1, allow_inf_nan=False, description="rounds after which one weighs 1/e of what the last one does"
+    )
+    prior_acceptance: float = Field(
+        0.7, ge=0, lt=1, description="acceptance that counts as much as one judged draft of the past"
+    )
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return (*Estimates(), -1.0, 0.0, 0.0) if last is None else last
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        known, (_, pass_s, weight) = Estimates(*state[:_PLACES]), state[_PLACES:]
+        begun_s = view.now_s if view.verdicts else -1.0  # a request's first round has the prompt before it
+        length = self.best_length(known, pass_s, view.most_drafts)
+        return DraftRound(length), (*known, begun_s, pass_s, weight)
+
+    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+        if not verdict.drafted:
+            return state
+        keep = 1.0 - 1.0 / self.memory_rounds
+        known, (begun_s, pass_s, weight) = Estimates(*state[:_PLACES]), state[_PLACES:]
+        if begun_s >= 0:
+            known, weight = known.time(verdict, keep), keep * weight + 1.0
+            pass_s += ((verdict.sent_s - begun_s) / verdict.drafted - pass_s) / weight
+        return (*known.judge(verdict, keep), -1.0, pass_s, weight)
+
+    def best_length(self, known: Estimates, pass_s: float, most: int) -> int:
+        """1..most, the shortest of equals."""
+        if not known.rounds:
+            return min(self.first_length, most)
+        a, bits = known.acceptance(self.prior_acceptance), known.bits_per_draft
+
+        def tokens_per_s(length: int) -> float:
+            tokens = sum(a**n for n in range(length + 1))
+            return tokens / max(1e-9, length * pass_s + known.away_s(length * bits))
+
+        return max(range(1, most + 1), key=tokens_per_s)
