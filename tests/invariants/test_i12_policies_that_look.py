@@ -120,7 +120,7 @@ def test_the_enumerations_above_are_not_empty(enumerated: dict[str, tuple[Enumer
 
 
 class Experienced(RunningAcceptance):
-    """Has seen rounds of three passes' time each, and two drafts judged: length 2 pays where acceptance is above .64."""
+    """Has seen rounds of three passes' time, and two drafts judged: length 2 pays where acceptance is above .64."""
 
     kind: Literal["experienced_in_tests"] = "experienced_in_tests"  # type: ignore[assignment]
 
