@@ -80,12 +80,6 @@ class DraftScheme(Scheme):
         0, ge=0, le=16, description="D, rounds drafted ahead of the oldest whose verdict is out; 0: draft, send, wait"
     )
 
-    @model_validator(mode="after")
-    def _rounds_ahead_are_whole(self) -> Self:
-        if self.depth and self.partial:
-            raise ValueError("partial = True: must be False with rounds ahead (depth), which build on whole rounds")
-        return self
-
     @abstractmethod
     def made_of(self) -> Families:
         """Its parts."""
@@ -125,10 +119,8 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
-        policy = families.policy
-        if self.depth and type(policy).plan is Policy.plan:
-            told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
-            raise ValueError(f"depth = {self.depth}: {told}")
+        if self.depth:
+            self._check_ahead(families.policy)
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
@@ -136,6 +128,14 @@ class DraftScheme(Scheme):
             vocabulary, self.max_drafts, families.sparsifier, families.quantizer, self.partial, self.budget_bits
         )
         return families.code.packets(load)
+
+    def _check_ahead(self, policy: Policy) -> None:
+        """Raises ValueError where rounds cannot be drafted ahead."""
+        if self.partial:
+            raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
+        if type(policy).plan is Policy.plan:
+            told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
+            raise ValueError(f"depth = {self.depth}: {told}")
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
