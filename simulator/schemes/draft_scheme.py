@@ -64,7 +64,6 @@ class DraftScheme(Scheme):
         "quantize": answers.numerators,
         **answers.STATES,
     }
-    protocol: ClassVar[ProtocolName] = "speculate"
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
 
@@ -77,6 +76,9 @@ class DraftScheme(Scheme):
         False,
         description="each packet carries whole drafts; where a later one is lost the cloud judges those before it",
     )
+    depth: int = Field(
+        0, ge=0, le=16, description="D, rounds drafted ahead of the oldest whose verdict is out; 0: draft, send, wait"
+    )
 
     @abstractmethod
     def made_of(self) -> Families:
@@ -86,6 +88,10 @@ class DraftScheme(Scheme):
     def families(self) -> Families:
         """Its parts, made once."""
         return self.made_of()
+
+    @property
+    def protocol(self) -> ProtocolName:
+        return "ahead" if self.depth else "speculate"
 
     @property
     def drafts(self) -> int:
@@ -118,6 +124,8 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
+        if self.depth:
+            self._check_ahead(families.policy)
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
@@ -133,6 +141,14 @@ class DraftScheme(Scheme):
     def packets_on(self, packets: Packets, state: State) -> Packets:
         """Of a session's packets, those of the round that began in this state."""
         return packets
+
+    def _check_ahead(self, policy: Policy) -> None:
+        """Raises ValueError where rounds cannot be drafted ahead."""
+        if self.partial:
+            raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
+        if type(policy).plan is Policy.plan:
+            told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
+            raise ValueError(f"depth = {self.depth}: {told}")
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
@@ -229,6 +245,10 @@ class DraftScheme(Scheme):
     def encode_reply(self, verdict: Verdict, packets: Packets) -> bytes:
         """What goes back: how many drafts stand, and the correction or bonus token."""
         return wire.encode_feedback(verdict.accepted, verdict.token, packets.format)
+
+    def encode_stood(self, drafts: int, packets: Packets) -> bytes:
+        """What goes back where all drafts of a round stand and the next round, drafted on them, is on its way."""
+        return wire.encode_count(drafts, packets.format)
 
     def decode_reply(self, reply: bytes, packets: Packets) -> Verdict:
         """What the edge reads from the reply. Raises CodecError."""

@@ -7,7 +7,6 @@ of its own. Which of the two a message from the edge is, count or drafts, is tol
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate
 from typing import NamedTuple
 
 from channels.codec.control import MOST_COUNT, STATUS_BYTES, decode_status, encode_count
@@ -30,7 +29,8 @@ from simulator.schemes.policy import (
 from simulator.timing.device import EdgeState, Process
 from simulator.timing.later import delay_until
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import UPLINK_STATES, Site, passes_s, send_prompt
+from simulator.timing.protocols.edge_rounds import note_payload, round_message, time_round
+from simulator.timing.protocols.site import Site, passes_s, send_prompt
 from simulator.timing.protocols.speculate_cloud import SpeculateCloud
 
 
@@ -100,21 +100,9 @@ class Speculate:
 
     def _draft(self, node: EdgeNode, round_: OpenRound, plan: int) -> Process[EdgeNode]:
         """A round whose length is known: drafted at once, in time afterwards, since nobody looks in between."""
-        site, drafted = self._site, self._session.compose(node, plan)
-        env, ledger = site.network.env, site.request.ledger
-        start_s, number = env.now, round_.number
-        durations_s = self._passes_s(node.length - node.cached, node.cached, drafted.passes)
-        _, *ends_s = accumulate(durations_s, initial=start_s)
-        if node.cached:
-            ledger.enter(number, "draft_s", start_s)
-        else:
-            ledger.enter(number, "prefill_s", start_s)
-            ledger.enter(number, "draft_s", ends_s[0])
-        ledger.enter(number, "encode_s", ends_s[-1])
-        end_s = ends_s[-1] + site.network.edge.encode_s_per_draft * len(drafted.drafts)
-        site.device.work(end_s)
-        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
-        yield env.timeout(delay_until(start_s, end_s))
+        env, drafted = self._site.network.env, self._session.compose(node, plan)
+        end_s = time_round(self._site, round_, node, drafted)
+        yield env.timeout(delay_until(env.now, end_s))
         return drafted
 
     def _ask(self, asked: _Asked, round_: OpenRound) -> Process[EdgeNode | CloudDecodes]:
@@ -191,14 +179,10 @@ class Speculate:
         return node
 
     def _send_drafts(self, node: EdgeNode, round_: OpenRound) -> None:
-        payload = self._session.seal(node)
-        round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node
-        self._send(round_, payload.parts, self._cloud.payload_arrived, 1)
+        self._send(round_, note_payload(round_, node, self._session), self._cloud.payload_arrived, 1)
 
     def _send(self, round_: OpenRound, parts: Parts, to: Callable[[Message], None], replies: int) -> None:
-        site, request = self._site, self._site.request
-        index = (request.device, request.number, round_.number)
-        round_.payload = message = Message(index, parts, to, self._payload_does)
+        site, message = self._site, round_message(self._site, round_, parts, to)
         self._uplinked.append(message)
         self._awaited = replies
         site.network.uplink.put(message)
@@ -218,9 +202,6 @@ class Speculate:
         assert len(tokens) == request.open[number].verified.tokens, "I9: edge and cloud differ"
         request.close_round(number, tokens, self._site.network.env.now)
         return node, len(tokens) - 1
-
-    def _payload_does(self, message: Message, state: str) -> None:
-        self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
 
     def _hear(self, message: Message) -> None:
         self._site.network.uplink.acknowledge(*self._uplinked)

@@ -1,0 +1,221 @@
+"""Rounds drafted ahead, in time: what overlaps, what a rejection voids, and what no network may change."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+from cells import cell, link
+from plants import ran
+
+from kinds import ConfigError
+from simulator import Cell, simulate
+from simulator.decoding.lookahead import Lookahead
+from simulator.decoding.memory import Memory
+from simulator.results.requests import Request
+from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState
+
+Text = tuple[tuple[int, ...], tuple[tuple[float, ...], ...]]
+ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
+SCHEMES: dict[str, dict[str, Any]] = {
+    "k_sqs": {"kind": "k_sqs", "k": 4, "max_drafts": 3},
+    "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True},
+    "half_top_k": {"kind": "half_top_k", "max_drafts": 3},
+    "coupled": {"kind": "coupled", "max_drafts": 3},
+}
+MEMORY = Memory()
+
+
+def text(request: Request) -> Text:
+    """The tokens of an answer, and all that was judged on the way to it."""
+    judged = [each for each in request.rounds if not each.flushed]
+    return tuple(request.tokens), tuple(
+        (each.round, each.drafted, each.accepted, each.committed, each.payload_bits, each.nll) for each in judged
+    )
+
+
+@cache
+def quiet(scheme: str, depth: int) -> dict[tuple[int, int], Text]:
+    """What each request says when nothing goes wrong."""
+    requests = ran(cell(SCHEMES[scheme] | {"depth": depth}, workload=ASKED), MEMORY).requests
+    assert all(each.outcome == "answered" for each in requests)
+    return {(each.device, each.number): text(each) for each in requests}
+
+
+def faulty_link(rng: np.random.Generator) -> dict[str, Any]:
+    pick = rng.choice
+    delay = {"kind": "jitter", "delay_s": 0.01, "jitter_s": 0.03, "reorder": True}
+    return {
+        "rate": {"kind": "constant", "bps": float(pick([5e3, 3e4, 1e6, np.inf]))},
+        "loss": {"kind": "bernoulli", "probability": float(pick([0.0, 0.0, 0.3, 0.5]))},
+        "delay": delay if rng.random() < 0.3 else {"kind": "constant", "delay_s": float(pick([0.0, 0.02]))},
+        "arq": {
+            "kind": str(pick(["stop_and_wait", "selective_repeat"])),
+            "timeout_s": 0.1,
+            "max_attempts": [None, 1, 3][rng.integers(3)],
+            "ack_loss": {"kind": "bernoulli", "probability": float(pick([0.0, 0.3]))},
+            "ack_bits": int(pick([0, 0, 112])),
+        },
+        "mtu_bits": [None, 400][rng.integers(2)],
+        "sharing": str(pick(["fifo", "round_robin", "own"])),
+        "access_s": float(pick([0.0, 0.01])),
+    }
+
+
+def faulty(number: int) -> tuple[str, int, Cell]:
+    """Random cell `number`: its scheme, its depth, and all that may go wrong."""
+    rng = np.random.default_rng((13, number))
+    scheme, depth, servers = list(SCHEMES)[number % len(SCHEMES)], int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    down = {"kind": "random", "mean_there_s": 1.0, "mean_away_s": 0.2}
+    workload = ASKED | {
+        "deadline_s": [None, None, 0.6, 2.0][rng.integers(4)],
+        "absences": ["none", "none", down][rng.integers(3)],
+        "horizon_s": [1.0, 3e3, 3e3][rng.integers(3)],
+        "think_s": 0.05,
+    }
+    cloud = {
+        "servers": servers,
+        "routing": str(rng.choice(["shared", "round_robin", "affinity"])),
+        "batching": ["none", "waiting", "continuous"][rng.integers(3)],
+        "kv_tokens": [None, 40][rng.integers(2)],
+        "admission": str(rng.choice(["evict", "whole_request"])),
+        "failures": ["none", down][rng.integers(2)],
+        "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001},
+    }
+    uplink, downlink = faulty_link(rng), faulty_link(rng)
+    medium = [None, None, "device", "medium"][rng.integers(4)]
+    uplink["half_duplex"] = downlink["half_duplex"] = medium
+    if medium is None and rng.random() < 0.25:
+        lossy = {"kind": "bernoulli", "probability": float(rng.choice([0.0, 0.3]))}
+        uplink = link(2e4, loss=lossy, sharing="own") | {"arq": uplink["arq"] | {"timeout_s": 1.0, "ack_bits": 0}}
+        downlink = link(2e4, loss=lossy, listens={"kind": "after_sending", "delays_s": (0.06, 0.12)})
+    fields = {"workload": workload, "cloud": cloud, "uplink": uplink, "downlink": downlink}
+    edge = {"latency": {"kind": "constant", "per_pass_s": float(rng.choice([0.0, 0.004, 0.02]))}}
+    return scheme, depth, cell(SCHEMES[scheme] | {"depth": depth}, edge=edge, **fields)
+
+
+def same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    return one.to_csv(index=False) == other.to_csv(index=False)
+
+
+def check_faulty(number: int) -> pd.DataFrame:
+    """Whatever happens: the run's own checks hold, tokens are those of the quiet run, remembered is as live."""
+    scheme, depth, made = faulty(number)
+    live, remembered = ran(made, Memory()), ran(made, MEMORY)
+    for run in (live, remembered):
+        for request in run.requests:
+            tokens, judged = quiet(scheme, depth)[request.device, request.number]
+            carried = SCHEMES[scheme].get("carry") and request.number
+            if request.outcome == "answered" and not carried:  # what a cut request leaves behind is not the quiet run's
+                assert text(request) == (tokens, judged)
+    assert same_tables(live.result.rounds, remembered.result.rounds)
+    assert same_tables(live.result.requests, remembered.result.requests)
+    return live.result.rounds
+
+
+def test_tokens_are_those_of_the_quiet_run_whatever_goes_wrong() -> None:
+    rounds = pd.concat([check_faulty(number) for number in range(8)])
+    assert rounds["flushed"].any() and rounds["stale"].any(), "else nothing of note has happened"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(8, 208))
+def test_tokens_are_those_of_the_quiet_run_in_many_more_cells(number: int) -> None:
+    check_faulty(number)
+
+
+def test_a_successor_is_promised_if_the_answer_goes_on_by_two_tokens() -> None:
+    """One token more is the bonus token's; none, and there is nothing to draft."""
+    ends = Lookahead(depth=2, text_tokens=10, end_token=7)
+    promised = {left: ends.promises((0,) * 4, (1,) * (6 - left)) for left in range(6)}
+    assert promised == {0: False, 1: False, 2: True, 3: True, 4: True, 5: True}
+    assert not ends.promises((0,) * 4, (1, 7)), "behind the end of the answer nothing is drafted"
+    assert not Lookahead(depth=0, text_tokens=10).promises((0,) * 4, (1,))
+
+
+@pytest.mark.parametrize("output_tokens", range(1, 7))
+@pytest.mark.parametrize("max_drafts", [1, 3])
+def test_short_answers_come_to_their_end(output_tokens: int, max_drafts: int) -> None:
+    asked = ASKED | {"output_tokens": output_tokens}
+    made = cell({"kind": "k_sqs", "k": 4, "max_drafts": max_drafts, "depth": 3}, workload=asked)
+    requests = ran(made, MEMORY).requests
+    assert [(each.outcome, len(each.tokens)) for each in requests] == [("answered", output_tokens)] * 6
+
+
+def test_a_coupled_answer_is_the_verifiers_own_race_however_far_ahead_it_is_drafted() -> None:
+    answers = []
+    for depth in range(4):
+        made = cell({"kind": "coupled", "max_drafts": 3, "depth": depth}, workload=ASKED)
+        answers.append({(each.device, each.number): each.tokens for each in ran(made, MEMORY).requests})
+    assert all(each == answers[0] for each in answers)
+
+
+def test_of_rounds_that_stand_only_the_last_has_a_token_of_the_clouds() -> None:
+    """I9: a round commits its accepted drafts, and one token more unless all stand and the next was promised."""
+    rounds = simulate(cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=ASKED), memory=MEMORY).rounds
+    judged = rounds[~rounds["flushed"]].reset_index()
+    step = judged.groupby(["device", "request"])["round"].shift(-1) - judged["round"]
+    alone = judged["committed"] == judged["accepted"]
+    assert alone.any() and (judged["committed"] - judged["accepted"]).isin([0, 1]).all()
+    assert (judged["accepted"] == judged["drafted"])[alone].all()
+    assert (step[alone] == 1).all() and (step[~alone].dropna() == 3).all()
+    header = judged["reply_bits"]
+    assert ((header[alone] == 8).all() and (header[~alone] > 8).any()) or (header == 8).all()
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_no_more_rounds_are_under_way_than_the_depth_allows(depth: int) -> None:
+    """When a round is begun, all but the D rounds before it are answered; and on a long way, no more than these."""
+    far = link(1e6, 0.3) | {"arq": {"kind": "selective_repeat", "timeout_s": 1.0}}
+    asked = ASKED | {"devices": 1, "requests": 1, "output_tokens": 30}
+    made = cell(SCHEMES["k_sqs"] | {"depth": depth}, workload=asked, uplink=far, downlink=far)
+    rounds = list(simulate(made, memory=MEMORY).rounds.itertuples())
+    judged = [each for each in rounds if not each.flushed]
+    late = [
+        each.round - older.round
+        for each in rounds
+        for older in judged
+        if older.round < each.round and older.answered_s > each.started_s
+    ]
+    assert max(late) == depth
+
+
+def test_a_flushed_round_frees_the_processor_and_the_uplink() -> None:
+    """What is cut is not worked on: busy time is that of whole rounds and of the parts before the cuts."""
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.02}}
+    asked = ASKED | {"devices": 1, "requests": 1, "output_tokens": 40}
+    made = cell(SCHEMES["k_sqs"] | {"depth": 3}, workload=asked, edge=edge)
+    summary = (run := ran(made, Memory())).result.summary
+    (request,) = run.requests
+    assert summary["flushed_rounds_per_token"] > 0
+    assert any(each.flushed and each.sent_s != each.sent_s for each in request.rounds), "none was cut while drafted"
+    passes_s = 0.02 * sum(each.edge_passes for each in request.rounds)
+    cut = sum(each.flushed and each.sent_s != each.sent_s for each in request.rounds)
+    busy_s = summary["edge_busy"] * request.finish_s
+    assert passes_s - 1e-9 <= busy_s <= passes_s + 0.02 * cut
+    assert request.hidden_draft_s < busy_s
+
+
+@pytest.mark.parametrize(
+    ("scheme", "message"),
+    [
+        ({"kind": "k_sqs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
+        ({"kind": "k_sqs", "depth": 17}, "depth = 17: "),
+        ({"kind": "composed", "depth": 2, "policy": "asked_in_tests"}, "depth = 2: must be 0 with policy 'asked_in"),
+    ],
+)
+def test_what_does_not_go_with_rounds_ahead_is_told_in_one_line(scheme: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match="^scheme\\." + message):
+        cell(scheme)
+
+
+class AskedInTests(Policy):
+    """Decides draft by draft."""
+
+    kind: Literal["asked_in_tests"] = "asked_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return DRAFT, state
