@@ -21,6 +21,7 @@ from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.policy import most_drafts
 
 Chain = tuple[EdgeNode, ...]
 Ended = tuple[Tokens, State, float]
@@ -72,7 +73,8 @@ class AheadEnumeration(Enumeration):
             yield from self._judged(chain, start, view)
             return
         remaining = len(self.prompt) + self.tokens - len(start.committed)
-        for drafted, _, weight in self._drafts(start, (), remaining):
+        planned = self.scheme.families.policy.plan(most_drafts(self.scheme.max_drafts, remaining))
+        for drafted, _, weight in self._drafts(start, ((), ()), remaining, 0, planned):
             for text, state, share in self._ahead((*chain, drafted), self._edge.successor(drafted), view):
                 yield text, state, weight * share
 

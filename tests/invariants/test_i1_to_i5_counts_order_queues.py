@@ -72,8 +72,8 @@ def test_i3_rounds_happen_in_order(scheme: str) -> None:
 def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     reply = CloudHandler.reply
 
-    def late(self: CloudHandler, round_: OpenRound, verified: Verified) -> None:
-        reply(self, round_, verified)
+    def late(self: CloudHandler, round_: OpenRound, verified: Verified, status: bytes = b"") -> None:
+        reply(self, round_, verified, status)
         round_.reply.put_s += 100.0
 
     monkeypatch.setattr(CloudHandler, "reply", late)
