@@ -51,3 +51,9 @@ def test_any_bytes_are_refused_or_encode_to_themselves(content):
         except CodecError:
             continue
         assert encode(meant) == content
+
+
+def test_the_bytes_stay_what_they_are():
+    assert encode_count(300) == bytes([1, 44])
+    assert encode_status(Status(0.0, 0.02, 3)) == bytes([0, 56, 3])  # 1 + 254 ln(20) / ln(10^6) = 56.08
+    assert encode_status(Status(1e-3, 1e3, 1)) == bytes([1, 255, 1])

@@ -24,11 +24,14 @@ from simulator.schemes.policy import (
     EdgeView,
     Policy,
     PolicyState,
+    SeenCloud,
     SeenVerdict,
 )
 
 ONE: dict[str, Any] = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 VERDICTS: list[SeenVerdict] = []
+HEARD: list[tuple[float, SeenCloud]] = []
+"""What views told of the cloud at the time that a round began, when the last one was answered."""
 
 
 class CloudAlone(Policy):
@@ -56,6 +59,8 @@ class Alternating(Policy):
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         turn = int(state[0]) if state else 0
+        if view.verdicts and not view.drafts:
+            HEARD.append((view.verdicts[-1].answered_s, view.cloud))
         if view.law is not None:
             return (DRAFT if view.law.max() > self.least else SEND), state
         if view.drafts:
@@ -138,6 +143,26 @@ def test_a_reply_that_tells_of_the_cloud_is_three_bytes_longer() -> None:
     )
     assert told["reply_bits"].eq(plain["reply_bits"] + 24).all()
     assert told["downlink_bits"].eq(plain["downlink_bits"] + 24).all()
+
+
+def test_what_a_reply_tells_is_how_long_the_cloud_had_the_round() -> None:
+    """Beside the table's own times, of three devices before one server: within half a step of the scale."""
+    HEARD.clear()
+    rounds = simulate(busy({"kind": "composed", "policy": "alternating_in_tests"}), memory=Memory()).rounds
+    had_s = {row.answered_s: row.verified_s - row.received_s for row in rounds.itertuples() if row.round > 1}
+    pairs = [(cloud, had_s[at]) for at, cloud in HEARD if at in had_s]
+    assert len(pairs) > 10 and any(cloud.queue_s > 0.005 for cloud, _ in pairs)
+    for cloud, expected_s in pairs:
+        assert cloud.queue_s + cloud.serve_s == pytest.approx(expected_s, rel=0.028, abs=1e-3)
+        assert cloud.batch == 1
+
+
+def test_it_works_for_devices_that_hear_only_after_sending() -> None:
+    listening = {"listens": "after_sending"}
+    down = link(1e5, arq={"kind": "stop_and_wait", "timeout_s": 9.0}, **listening)
+    up = link(2e4, arq={"kind": "stop_and_wait", "timeout_s": 9.0})
+    deaf = ran(made("cloud_alone_in_tests", downlink=down, uplink=up))
+    assert texts(deaf) == texts(ran(made("cloud_alone_in_tests")))
 
 
 @pytest.mark.parametrize("scheme", ["composed", "rungs"])
