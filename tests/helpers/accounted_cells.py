@@ -116,8 +116,8 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         "workload": asked(2, prompt_at_cloud=True, output_tokens=19, requests=3),
         "scheme": {"kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3,
                    "depth": 2},
-        "uplink": link(2e4, 0.0331, 0.0713, 0.2, **many(0.0713)),
-        "downlink": link(5e4, 0.0373, 0.0731, 0.2, **many(0.0731)),
+        "uplink": link(2e4, 0.0131, 0.0713, 0.2, **many(0.0713)),
+        "downlink": link(5e4, 0.0173, 0.0731, 0.2, **many(0.0731)),
     },
 }  # fmt: skip
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
-from plants import ran
+from plants import Watch, ran
 
 from kinds import ConfigError
 from simulator import Cell, simulate
 from simulator.decoding.lookahead import Lookahead
 from simulator.decoding.memory import Memory
+from simulator.results.observer import Airing
 from simulator.results.requests import Request
 from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState
 
@@ -27,6 +28,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "coupled": {"kind": "coupled", "max_drafts": 3},
 }
 MEMORY = Memory()
+LOST = {"kind": "bernoulli", "probability": 0.97}
 
 
 def text(request: Request) -> Text:
@@ -197,6 +199,46 @@ def test_a_flushed_round_frees_the_processor_and_the_uplink() -> None:
     busy_s = summary["edge_busy"] * request.finish_s
     assert passes_s - 1e-9 <= busy_s <= passes_s + 0.02 * cut
     assert request.hidden_draft_s < busy_s
+
+
+def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed() -> None:
+    """Of those flushed, the bits that went out by then, in packets whose turn had come."""
+    asked = ASKED | {"prompt_at_cloud": True}
+    window = {"arq": {"kind": "selective_repeat", "timeout_s": 1.0}, "mtu_bits": 400}
+    made = cell(SCHEMES["k_sqs"] | {"depth": 3}, workload=asked, uplink=link(3e4) | window)
+    result = simulate(made, memory=MEMORY)
+    rounds, judged = result.rounds, result.rounds[~result.rounds["flushed"]]
+    assert 0 < rounds["flushed_bits"].sum() < 8 * judged["uplink_bits"].sum() and not judged["flushed_bits"].any()
+    on_air_bits = result.summary["uplink_bits_per_token"] * result.requests["output_tokens"].sum()
+    assert rounds["uplink_bits"].sum() + rounds["flushed_bits"].sum() == pytest.approx(on_air_bits, rel=1e-12)
+
+
+class Downlinked(Watch):
+    """When each attempt of a reply began, and its round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts: list[tuple[int, float]] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        if airing.link == "downlink":
+            self.attempts.append((airing.address[2], airing.began_s))
+
+
+def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() -> None:
+    """Nearly all acknowledgements are lost: replies are sent again until a payload tells that they have been heard."""
+    deaf = link(1e6, 0.005) | {"arq": {"kind": "selective_repeat", "timeout_s": 0.06, "ack_loss": LOST}}
+    asked = ASKED | {"devices": 1, "requests": 1, "output_tokens": 40}
+    made = cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=asked, downlink=deaf)
+    run = ran(made, MEMORY, watch := Downlinked())
+    (request,) = run.requests
+    received = [(each.round, each.received_s) for each in request.rounds if each.received_s > 0]
+
+    def known_s(number: int) -> float:
+        return min((at_s for later, at_s in received if later > number + 2), default=np.inf)
+
+    assert all(began_s <= known_s(number) for number, began_s in watch.attempts)
+    assert len(watch.attempts) > len({number for number, _ in watch.attempts}), "none was sent again"
 
 
 @pytest.mark.parametrize(
