@@ -43,7 +43,7 @@ _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)
 class OfAcceptance(Pair):
     """A drafter and a verifier made from what is known of their acceptance."""
 
-    prompts: int = Field(default=24, ge=1, le=10_000, description="how many prompts, of ids drawn evenly")
+    prompts: int = Field(default=256, ge=1, le=10_000, description="how many prompts, of ids drawn evenly")
     prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
     context: int = Field(default=8192, ge=2, description="longest text, in tokens")
     stretch_tokens: int = Field(default=64, ge=2, description="for how many tokens of a text an acceptance stays")
@@ -102,7 +102,7 @@ class Published(OfAcceptance):
     kind: Literal["published"] = "published"
     name: PresetName = Field(default="llama_1b_70b", description="which pair; models/published_figures.py has sources")
     size: int | None = Field(
-        default=None, ge=64, le=1 << 20, description="V, number of token ids; null: the pair's own"
+        default=None, ge=256, le=1 << 20, description="V, number of token ids; null: the pair's own"
     )
 
     @property
@@ -143,7 +143,7 @@ class Acceptance(OfAcceptance):
     concentration: float = Field(
         default=CONCENTRATION, ge=0.1, le=1000, description="alpha + beta of the Beta law about AL or share: spread"
     )
-    size: int = Field(default=32_000, ge=64, le=1 << 20, description="V, number of token ids")
+    size: int = Field(default=32_000, ge=256, le=1 << 20, description="V, number of token ids")
 
     @model_validator(mode="before")
     @classmethod
