@@ -34,6 +34,8 @@ from models.published_figures import Figures, PresetName
 
 _TOLERATED = 0.03
 """A survival that every layout misses by more is refused."""
+_GEOMETRIC = tuple(0.8**drafts for drafts in range(1, 9))
+"""Of a pair of which nothing is given: acceptance .8 everywhere."""
 _GOLDEN = (5**0.5 - 1) / 2
 """From one prompt to the next, the quantile at which its text starts moves on by this, modulo 1."""
 _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)
@@ -100,7 +102,9 @@ class Published(OfAcceptance):
     summary: ClassVar[str] = "their acceptance as published, over laws of the shape of a smaller verifier's, no network"
 
     kind: Literal["published"] = "published"
-    name: PresetName = Field(default="llama_1b_70b", description="which pair; models/published_figures.py has sources")
+    name: PresetName = Field(
+        default="llama_1b_70b", description="which pair; models/published_figures.py has its source"
+    )
     size: int | None = Field(
         default=None, ge=256, le=1 << 20, description="V, number of token ids; null: the pair's own"
     )
@@ -145,44 +149,42 @@ class Acceptance(OfAcceptance):
     )
     size: int = Field(default=32_000, ge=256, le=1 << 20, description="V, number of token ids")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_figure(cls, fields: object) -> object:
-        """Where none is given, survival is that of a = 0.8, i.i.d., at 8 drafts."""
-        if isinstance(fields, dict):
-            given = [name for name in ("survival", "accepted_length", "share") if fields.get(name) is not None]
-            if len(given) > 1:
-                raise ValueError(f"one of survival, accepted_length and share allowed, not {' and '.join(given)}")
-            if not given:
-                fields = fields | {"survival": tuple(round(0.8**n, 4) for n in range(1, 9))}
-        return fields
-
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         """Before what is fitted to them."""
-        figures = self.figures
-        if self.survival is None:
-            least, most = _bounds(figures.drafts)
-            if not least <= figures.accepted_length <= most:
-                name, scale, base = ("share", figures.drafts, 1) if self.share else ("accepted_length", 1, 0)
-                low, high = (least - base) / scale, (most - base) / scale
-                raise ValueError(f"{name} within {low:.4g} and {high:.4g} of {figures.drafts} drafts allowed")
-            return self
-        falls = all(0 < b <= a <= 1 for a, b in zip((1.0, *self.survival), self.survival, strict=False))
+        given = [name for name in ("survival", "accepted_length", "share") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"one of survival, accepted_length and share allowed, not {' and '.join(given)}")
+        if self.accepted_length is None and self.share is None:
+            self._check_survival(self.figures.survival)
+        else:
+            self._check_length()
+        return self
+
+    def _check_survival(self, survival: tuple[float, ...]) -> None:
+        falls = all(0 < after <= before <= 1 for before, after in zip((1.0, *survival), survival, strict=False))
         if not falls:
             raise ValueError("survival of falling numbers within 0 and 1 allowed")
-        if self.stretch_tokens > figures.drafts and missed(self.along, np.array(self.survival)) > _TOLERATED:
-            nearest = ", ".join(f"{each:.3f}" for each in self.along.survival(figures.drafts))
+        if missed(self.along, np.array(survival)) > _TOLERATED:
+            nearest = ", ".join(f"{each:.3f}" for each in self.along.survival(len(survival)))
             raise ValueError(f"survival that some text can have allowed: the nearest found is {nearest}")
-        return self
+
+    def _check_length(self) -> None:
+        least, most = 1.02, 1 + 0.98 * self.drafts  # that a fit can reach
+        if least <= self.figures.accepted_length <= most:
+            return
+        if self.share is None:
+            raise ValueError(f"accepted_length within {least:g} and {most:g} of {self.drafts} drafts allowed")
+        raise ValueError(f"share within {(least - 1) / self.drafts:.4g} and {(most - 1) / self.drafts:.4g} allowed")
 
     @property
     def figures(self) -> Figures:
-        if self.survival is not None:
-            return Figures("", "", self.size, len(self.survival), self.survival)
-        length = self.accepted_length if self.share is None else 1 + self.share * self.drafts
-        assert length is not None
-        return Figures("", "", self.size, self.drafts, (), length, self.concentration)
+        if self.share is not None:
+            return Figures("", "", self.size, self.drafts, (), 1 + self.share * self.drafts, self.concentration)
+        if self.accepted_length is not None:
+            return Figures("", "", self.size, self.drafts, (), self.accepted_length, self.concentration)
+        survival = self.survival or _GEOMETRIC
+        return Figures("", "", self.size, len(survival), survival)
 
     @cached_property
     def vocabulary(self) -> int:
@@ -247,11 +249,6 @@ class TextLaws:
         digest = hashlib.blake2b(struct.pack(f"<{2 + len(last)}q", self._seed, end, *last), digest_size=24).digest()
         certainty, level, shift = struct.unpack("<3Q", digest)
         return (certainty >> 11) * 2.0**-53, (level >> 11) * 2.0**-53, shift % self._vocabulary
-
-
-def _bounds(drafts: int) -> tuple[float, float]:
-    """The AL that a fit can reach."""
-    return 1.02, 1 + 0.98 * drafts
 
 
 def _stream(seed: int, purpose: int, index: int = 0) -> np.random.Generator:

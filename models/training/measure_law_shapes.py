@@ -91,7 +91,8 @@ def _sharpened(logs: Floats, ranks: Ints, bits: float) -> Floats:
         return weights / weights.sum()
 
     power = float(brentq(lambda power: entropy_bits(law(power)) - bits, 0.3, 3.0))
-    return np.log(np.maximum(law(power)[ranks - 1], 1e-300))
+    found: Floats = np.log(np.maximum(law(power)[ranks - 1], 1e-300))
+    return found
 
 
 def _by_acceptance(acceptances: Floats, shape_of: Ints) -> list[list[int]]:

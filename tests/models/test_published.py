@@ -114,7 +114,7 @@ def test_the_drafter_keeps_entropy_and_tail():
         ({"kind": "acceptance", "survival": [0.5, 0.6]}, "survival of falling numbers within 0 and 1"),
         ({"kind": "acceptance", "survival": [0.9, 0.1, 0.1]}, "survival that some text can have allowed: the nearest"),
         ({"kind": "acceptance", "accepted_length": 9.0}, "accepted_length within 1.02 and 8.84 of 8 drafts"),
-        ({"kind": "acceptance", "share": 0.99}, "share within 0.0025 and 0.98 of 8 drafts"),
+        ({"kind": "acceptance", "share": 0.99}, "share within 0.0025 and 0.98 allowed"),
         ({"kind": "acceptance", "share": 0.5, "survival": [0.5]}, "one of survival, accepted_length and share allowed"),
     ],
 )
