@@ -88,7 +88,8 @@ def _sharpened(logs: Floats, ranks: Ints, bits: float) -> Floats:
 
     def law(power: float) -> Floats:
         weights: Floats = np.exp(power * (everywhere - everywhere[0]))
-        return weights / weights.sum()
+        weights /= weights.sum()
+        return weights
 
     power = float(brentq(lambda power: entropy_bits(law(power)) - bits, 0.3, 3.0))
     found: Floats = np.log(np.maximum(law(power)[ranks - 1], 1e-300))
