@@ -13,7 +13,6 @@ import numpy as np
 
 from kinds.arrays import Floats, Ints
 
-
 _BLOCK = 128
 """Entries of a law of which the largest is found at once."""
 
