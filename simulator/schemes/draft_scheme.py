@@ -107,6 +107,10 @@ class DraftScheme(Scheme):
         return 1
 
     @property
+    def sends_laws(self) -> bool:
+        return self.families.code.carries_law
+
+    @property
     def sends_parts(self) -> bool:
         return self.partial
 

@@ -24,6 +24,15 @@ def test_top_k_keeps_the_most_probable_and_the_lowest_ids_among_equals(q, data):
     assert support.tolist() == sorted(ranked(q)[:k])
 
 
+@given(st.integers(1, 12), st.integers(1, 4000), st.integers(1, 40), st.integers(0, 1000))
+def test_top_k_of_a_large_law_is_the_first_k_of_all_sorted(k, size, levels, seed):
+    """Where the largest are sought in blocks, with many ties and zeros among them."""
+    drawn = np.random.default_rng(seed).random(max(size, k))
+    q = np.floor(drawn**4 * levels) / levels
+    expected = np.sort(np.argsort(-q, kind="stable")[:k])
+    np.testing.assert_array_equal(TopK(k).support(q), expected)
+
+
 @given(laws(), st.floats(-0.5, 1.0))
 def test_threshold_keeps_what_reaches_it_and_never_nothing(q, beta):
     kept = [x for x in range(q.size) if q[x] >= beta]
