@@ -18,7 +18,7 @@ from typing import NoReturn
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
 from scenarios.command import codec_options, compare, report
-from scenarios.command.registry import NAMES, scenario, told
+from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
@@ -99,7 +99,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
-    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices` or `models` for clocks")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices`, `models`, `clocks`")
     run = commands.add_parser("run", help="run a scenario, or one cell from a file")
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
@@ -149,10 +149,10 @@ def _run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    if options.name in ("devices", "models"):
+    if options.name in LISTS:
         from scenarios.command import catalogue
 
-        print(catalogue.devices() if options.name == "devices" else catalogue.models())
+        print(catalogue.LISTS[options.name]())
         return
     if options.name is not None:
         from scenarios.command.scenario_page import page
