@@ -48,7 +48,7 @@ def clocks() -> str:
     heading = ("clock", "for", "cited ms", "of one new token, then at so many; what was measured, and by whom")
     return _table(heading, rows) + (
         "\n\nOnly the cited passes were measured (`cited` in a table); the rest are `derived`: the roofline of that "
-        "device\nand model, scaled to go through them. A name, or a table of your own, as `sqsim calibrate` writes it:\n"
+        "device\nand model, scaled to go through them. A name, or a table that `sqsim calibrate` wrote:\n"
         "--set 'edge.latency={kind: profile, name: NAME}', --set 'cloud.latency={kind: profile, file: FILE.csv}'"
     )
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import codec_options, compare, report
+from scenarios.command import calibrate, codec_options, compare, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -110,6 +110,9 @@ def _parser() -> Parser:
     codec_options.add_options(
         commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
     )
+    calibrate.add_options(
+        commands.add_parser("calibrate", help="measure a pair's passes on this machine into tables for clocks")
+    )
     completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
@@ -192,6 +195,10 @@ def _run(options: argparse.Namespace) -> None:
     print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
 
 
+def _calibrate(options: argparse.Namespace) -> None:
+    print(calibrate.run(options))
+
+
 def _completion(options: argparse.Namespace) -> None:
     from scenarios.command.completion import code
 
@@ -259,5 +266,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "compare": _compare,
     "report": _report,
     "codec": codec_options.run,
+    "calibrate": _calibrate,
     "completion": _completion,
 }
