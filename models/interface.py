@@ -107,6 +107,8 @@ class Pair(Choice, family=True):
 
     summary: ClassVar[str]
     """One line for a person: what runs."""
+    has_laws: ClassVar[bool] = True
+    """Whether its laws say more than which token it is: schemes that send the drafter's laws need them."""
 
     @property
     def at_hand(self) -> bool:

@@ -18,7 +18,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinds.arrays import Floats
-from models.interface import CachedText, LoadedPair, Pair, Prompt, require_text
+from models.interface import CachedText, LoadedPair, Pair, Prompt
+from models.law_text import LawText
 from models.verification import entropy_bits, inverse_cdf, total_variation
 
 _PROMPT_STREAM = 1 << 62
@@ -128,7 +129,10 @@ class MarkovModel:
         return cls(len(table), lambda state: table[state], fingerprint=digest)
 
     def open(self, temperature: float) -> CachedText:
-        return MarkovText(self, temperature)
+        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
+            out[:] = self.row(tokens[max(0, end - 2) : end], temperature)
+
+        return LawText(write, self.vocabulary, self.context_tokens)
 
     def row(self, tokens: tuple[int, ...], temperature: float) -> Floats:
         """The law [V] of the token after a text that ends in `tokens`."""
@@ -140,32 +144,6 @@ class MarkovModel:
             row = self._rows[key] = _at_temperature(self._row_of(key[1]), temperature)
             row.setflags(write=False)
         return row
-
-
-class MarkovText:
-    """A text of a `MarkovModel`. Nothing costs time, but `cached` is tracked as a real cache would hold it."""
-
-    def __init__(self, model: MarkovModel, temperature: float) -> None:
-        self._model = model
-        self._temperature = temperature
-        self._cached: tuple[int, ...] = ()
-
-    @property
-    def cached(self) -> tuple[int, ...]:
-        return self._cached
-
-    def laws(self, tokens: tuple[int, ...], last: int) -> Floats:
-        """See `CachedText.laws`: [last, V], row i after tokens[: len(tokens) - last + 1 + i]."""
-        require_text(tokens, last, self._model.context_tokens)
-        laws = np.empty((last, self._model.vocabulary))
-        for i in range(last):
-            end = len(tokens) - last + 1 + i
-            laws[i] = self._model.row(tokens[max(0, end - 2) : end], self._temperature)
-        self._cached = tokens
-        return laws
-
-    def crop(self, length: int) -> None:
-        self._cached = self._cached[:length]
 
 
 def _with_entropy(logits: Floats, bits: float) -> Floats:

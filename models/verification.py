@@ -109,7 +109,8 @@ def race(law: Floats | Ints, exponentials: Floats) -> int:
 
 def total_variation(p: Floats, q: Floats) -> Floats:
     """TV(p, q) = sum |p - q| / 2 along the last axis: [..., V] and [..., V] give [...]."""
-    distance: Floats = 0.5 * np.abs(p - q).sum(axis=-1)
+    apart = np.asarray(p - q)
+    distance: Floats = 0.5 * np.abs(apart, out=apart).sum(axis=-1)
     return distance
 
 

@@ -15,7 +15,9 @@ from pydantic import AfterValidator, Field
 
 from kinds import ConfigError, first_line
 from kinds.files import sha256, sha256_once
-from models import synthetic as synthetic  # registers its kind, as those of `bundled` do
+from models import published as published  # registers its kinds, as the others do theirs
+from models import replay as replay
+from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import fingerprint

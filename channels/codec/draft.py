@@ -99,6 +99,10 @@ class Draft:
 
 def refill(support: Ints, counts: Ints, size: int, vocabulary: int) -> tuple[Ints, Ints]:
     """Support and counts, both int64 [size], with the lowest unused ids at count zero."""
+    if size == vocabulary:
+        everything = np.zeros(size, dtype=np.int64)
+        everything[support] = counts
+        return np.arange(size), everything
     unused = np.ones(min(vocabulary, size), dtype=bool)  # the lowest unused ids are among the `size` lowest
     unused[support[support < unused.size]] = False
     added = np.flatnonzero(unused)[: size - support.size]

@@ -21,6 +21,9 @@ from kinds.arrays import Floats, Ints
 
 UNIT_BITS = 24
 """The smallest positive half is 2^-24."""
+EVEN_UNITS = 2048
+"""Up to so many units halves are one unit apart, and a half's bits are its units: over a vocabulary nearly all are, and
+numpy's conversions of such small numbers cost microseconds each on some machines."""
 
 
 def quantize(probabilities: Floats) -> Ints:
@@ -31,7 +34,10 @@ def quantize(probabilities: Floats) -> Ints:
     total_mass(probabilities)
     if probabilities.max() > 1:
         raise ValueError(f"probabilities: hold {probabilities.max()}, must be at most 1")
-    units = np.ldexp(probabilities.astype(np.float16).astype(np.float64), UNIT_BITS).astype(np.int64)
+    scaled = np.ldexp(probabilities, UNIT_BITS)
+    units: Ints = np.rint(scaled).astype(np.int64)
+    coarse = np.flatnonzero(scaled > EVEN_UNITS)
+    units[coarse] = _spread(probabilities[coarse].astype(np.float16))
     if not units.any():
         units[probabilities.argmax()] = 1
     return units
@@ -83,7 +89,9 @@ def encode(drafts: Sequence[Draft], form: Fp16Format) -> bytes:
             raise CodecError(f"support of {draft.support.size} ids to {draft.support[-1]}: does not fit {form}")
         support, counts = refill(draft.support, draft.counts, form.support_size, form.vocabulary)
         ids += [draft.token, *(support.tolist() if form.ids > 1 else ())]
-        row[:] = np.ldexp(counts.astype(np.float64), -UNIT_BITS)
+        row.view(">u2")[:] = np.minimum(counts, EVEN_UNITS)
+        coarse = np.flatnonzero(counts > EVEN_UNITS)
+        row[coarse] = np.ldexp(counts[coarse].astype(np.float64), -UNIT_BITS)
         if not np.array_equal(_units(row), counts):
             raise CodecError("counts: not all are halves in units of 2^-24")
     return np.packbits(to_bits(ids, form.id_bits)).tobytes() + halves.tobytes()
@@ -111,4 +119,12 @@ def decode(payload: bytes, form: Fp16Format) -> tuple[Draft, ...]:
 
 
 def _units(halves: npt.NDArray[np.float16]) -> Ints:
+    """Of non-negative halves, most significant byte first."""
+    units: Ints = halves.view(">u2").astype(np.int64)
+    coarse = np.flatnonzero(units > EVEN_UNITS)
+    units[coarse] = _spread(halves[coarse])
+    return units
+
+
+def _spread(halves: npt.NDArray[np.float16]) -> Ints:
     return np.ldexp(halves.astype(np.float64), UNIT_BITS).astype(np.int64)

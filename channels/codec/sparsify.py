@@ -14,6 +14,10 @@ import numpy as np
 from kinds.arrays import Floats, Ints
 
 
+_BLOCK = 128
+"""Entries of a law of which the largest is found at once."""
+
+
 @dataclass(frozen=True)
 class TopK:
     """Keeps the k most probable tokens (K-SQS)."""
@@ -122,6 +126,16 @@ def most_probable(q: Floats, k: int) -> Ints:
 
 
 def _largest(q: Floats, k: int) -> Ints:
+    blocks = q.size // _BLOCK
+    if k <= blocks // 2:
+        # k entries at least are as large as the k-th largest of the blocks' maxima: the rest need no partition
+        maxima = q[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
+        within = np.flatnonzero(q >= np.partition(maxima, blocks - k)[blocks - k])
+        return within[_largest_of(q[within], k)]
+    return _largest_of(q, k)
+
+
+def _largest_of(q: Floats, k: int) -> Ints:
     least = np.partition(q, q.size - k)[q.size - k]
     kept = np.flatnonzero(q >= least)
     if kept.size == k:

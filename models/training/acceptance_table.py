@@ -10,6 +10,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from kinds.arrays import Floats
 from models.interface import LoadedPair
 from models.verification import inverse_cdf, total_variation
 
@@ -50,17 +51,19 @@ def acceptance_table(pair: LoadedPair, prompt_tokens: int = 64, new_tokens: int 
     )
 
 
-def _on_own_text(
-    pair: LoadedPair,
-    prompt: tuple[int, ...],
-    temperature: float,
-    uniforms: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> float:
+def _on_own_text(pair: LoadedPair, prompt: tuple[int, ...], temperature: float, uniforms: Floats) -> float:
     """Mean of 1 - TV(p, q) along one continuation drawn from the verifier."""
+    p, q = laws_on_own_text(pair, prompt, temperature, uniforms)
+    return float(1 - total_variation(p, q).mean())
+
+
+def laws_on_own_text(
+    pair: LoadedPair, prompt: tuple[int, ...], temperature: float, uniforms: Floats
+) -> tuple[Floats, Floats]:
+    """p and q, [n, V] each, along the continuation that the n uniforms draw from the verifier."""
     text, laws = prompt, []
     opened = pair.verifier.open(temperature)
     for u in uniforms:
         laws.append(opened.laws(text, 1)[0])
         text += (inverse_cdf(laws[-1], float(u)),)
-    q = pair.drafter.open(temperature).laws(text[:-1], len(uniforms))
-    return float(1 - total_variation(np.array(laws), q).mean())
+    return np.array(laws), pair.drafter.open(temperature).laws(text[:-1], len(uniforms))

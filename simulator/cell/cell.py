@@ -122,6 +122,9 @@ class Cell(Part):
             )
         for each in self.classes:
             each.check_scheme(pair.vocabulary)
+            if each.scheme.sends_laws and not pair.has_laws:
+                told = f"must be one that sends no laws of the drafter's, as coupled: the pair {pair.kind} has none"
+                raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {told}")
 
     def check_served(self) -> None:
         """Raises ConfigError where a link carries nothing for ever that a scheme needs: nothing would be answered."""

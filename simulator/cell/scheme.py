@@ -33,6 +33,11 @@ class Scheme(Choice, family=True):
         return self.protocol == "stream" and self.drafts > 0
 
     @property
+    def sends_laws(self) -> bool:
+        """Whether the drafter's laws, or some of them, cross the air."""
+        return False
+
+    @property
     def sends_parts(self) -> bool:
         """Whether a round crosses the air in parts, of which the later ones may stay behind."""
         return False

@@ -96,6 +96,10 @@ class DraftScheme(Scheme):
         return self.families.draw.lossless and self.families.acceptance.lossless
 
     @property
+    def sends_laws(self) -> bool:
+        return self.families.code.carries_law
+
+    @property
     def sends_parts(self) -> bool:
         return self.partial
 

@@ -33,7 +33,7 @@ def copied(tmp_path, monkeypatch):
 def test_describing_pairs_imports_no_network_library():
     script = (
         "import sys; from models.interface import Pair; import models.zoo\n"
-        "pairs = [kind() for name, kind in Pair.kinds.items() if name not in ('huggingface', 'smollm2')]\n"
+        "pairs = [kind() for name, kind in Pair.kinds.items() if name not in ('huggingface', 'replay', 'smollm2')]\n"
         "assert Pair.of('sotu').vocabulary == 1024 and Pair.of('sotu').context_tokens == 1024\n"
         "assert len(Pair.of('sotu').fingerprint) == 64\n"
         "print([name for name in ('torch', 'transformers', 'tokenizers') if name in sys.modules])"

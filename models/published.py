@@ -1,0 +1,258 @@
+"""Pairs of which only acceptance is known: published ones by name, and any whose figures a user gives.
+
+No network runs. Where a text is, an acceptance a is laid out along it (`acceptance_mix`), fitted so that the rounds of
+the source's draft length L survive as published, or commit as many tokens. The verifier's law p has a shape measured on
+a real verifier where a real pair had about that acceptance (`law_shapes`); the drafter's law q is at TV(p, q) = 1 - a
+exactly, so that a draft drawn from q itself stands with probability a. What a scheme keeps of q then decides what it
+loses, as with a real pair.
+
+The layout holds at every temperature: temperature sharpens the shapes and leaves a as it is; at 0, where laws are
+one-hot, drafter and verifier prefer the same id with probability a. So figures measured at temperature 0 stand here for
+laws at temperature 1 too. At another draft length than L the same text is met otherwise, as it would be of the real
+pair: Llama-3.3-70B with Llama-3.2-1B, fitted to its survival at 8 drafts, gives AL 3.36 and 4.49 at 3 and 5, published
+are 3.38 and 4.52.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from abc import abstractmethod
+from functools import cached_property, lru_cache
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from kinds.arrays import Floats, Ints
+from models.acceptance_mix import CONCENTRATION, AlongText, fit_accepted_length, fit_survival, missed
+from models.interface import LoadedPair, Pair, Prompt
+from models.law_shapes import TABLE, ShapedLaws, ShapeTable
+from models.law_text import LawModel, WriteLaw
+from models.published_figures import PRESETS as PRESETS
+from models.published_figures import Figures, PresetName
+
+_TOLERATED = 0.03
+"""A survival that every layout misses by more is refused."""
+_GOLDEN = (5**0.5 - 1) / 2
+"""From one prompt to the next, the quantile at which its text starts moves on by this, modulo 1."""
+_ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)
+"""Philox counters."""
+
+
+class OfAcceptance(Pair):
+    """A drafter and a verifier made from what is known of their acceptance."""
+
+    prompts: int = Field(default=256, ge=1, le=10_000, description="how many prompts, of ids drawn evenly")
+    prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
+    context: int = Field(default=8192, ge=2, description="longest text, in tokens")
+    stretch_tokens: int = Field(default=64, ge=2, description="for how many tokens of a text an acceptance stays")
+    seed: int = Field(default=0, ge=0, lt=1 << 60, description="decides the laws, the prompts and where texts start")
+
+    @property
+    @abstractmethod
+    def figures(self) -> Figures:
+        """What is known of it."""
+
+    @cached_property
+    def along(self) -> AlongText:
+        """Which acceptance is where: fitted to the figures, at the draft length that they were measured at."""
+        figures = self.figures
+        if figures.survival:
+            return fit_survival(figures.survival, self.stretch_tokens)
+        return fit_accepted_length(figures.accepted_length, figures.drafts, figures.concentration, self.stretch_tokens)
+
+    @model_validator(mode="after")
+    def _feasible(self) -> Self:
+        if self.prompts > self.vocabulary:
+            raise ValueError(f"prompts at most size = {self.vocabulary} allowed: each starts with an id of its own")
+        if self.prompt_tokens > self.context:
+            raise ValueError(f"prompt_tokens at most context = {self.context} allowed")
+        if self.stretch_tokens <= self.figures.drafts:
+            raise ValueError(f"stretch_tokens above the drafts of a round, {self.figures.drafts}, allowed")
+        return self
+
+    @cached_property
+    def context_tokens(self) -> int:
+        return self.context
+
+    @cached_property
+    def fingerprint(self) -> str:
+        described = f"{self.kind}/1 numpy {np.__version__} {self.figures} {TABLE.read_text()} {self.model_dump_json()}"
+        return hashlib.sha256(described.encode()).hexdigest()
+
+    def load(self) -> LoadedPair:
+        """Fits the layout and makes both models. Their laws are made when first asked for."""
+        texts = TextLaws(self.vocabulary, self.along, self.seed)
+        drafter = LawModel(texts.drafter_at, self.vocabulary, self.context, self.fingerprint + "/drafter")
+        verifier = LawModel(texts.verifier_at, self.vocabulary, self.context, self.fingerprint + "/verifier")
+        return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))))
+
+    def _prompt(self, index: int) -> Prompt:
+        """Its first id tells which prompt a text comes from."""
+        ids = _stream(self.seed, int(_PROMPTS), index).integers(self.vocabulary, size=self.prompt_tokens)
+        return Prompt(f"{self.kind}-{index}", self.kind, (index, *ids[1:].tolist()))
+
+
+class Published(OfAcceptance):
+    """A pair of which measurements were published; `PRESETS` has them, with their source."""
+
+    summary: ClassVar[str] = "their acceptance as published, over laws of the shape of a smaller verifier's, no network"
+
+    kind: Literal["published"] = "published"
+    name: PresetName = Field(default="llama_1b_70b", description="which pair; models/published_figures.py has sources")
+    size: int | None = Field(
+        default=None, ge=256, le=1 << 20, description="V, number of token ids; null: the pair's own"
+    )
+
+    @property
+    def figures(self) -> Figures:
+        return PRESETS[self.name]
+
+    @property
+    def verifier(self) -> str:
+        """Its name on the hub; no file of it is read."""
+        return self.figures.verifier
+
+    @property
+    def drafter(self) -> str:
+        """Its name on the hub; no file of it is read."""
+        return self.figures.drafter
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return self.size or self.figures.vocabulary
+
+
+class Acceptance(OfAcceptance):
+    """A pair by figures of one's own: survival by position, or a mean accepted length, or a mean share of drafts."""
+
+    summary: ClassVar[str] = "laws of a real shape at an acceptance of one's own measurement, no network"
+
+    kind: Literal["acceptance"] = "acceptance"
+    survival: tuple[float, ...] | None = Field(
+        default=None, min_length=1, max_length=32, description="P(the first 1, 2, ... drafts of a round all stand)"
+    )
+    accepted_length: float | None = Field(
+        default=None,
+        gt=1,
+        description="AL, tokens that a round commits, with its correction or bonus; needs drafts",
+    )
+    share: float | None = Field(default=None, gt=0, lt=1, description="mean share of drafts that stand; needs drafts")
+    drafts: int = Field(default=8, ge=1, le=32, description="L, drafts of a round where AL or the share was measured")
+    concentration: float = Field(
+        default=CONCENTRATION, ge=0.1, le=1000, description="alpha + beta of the Beta law about AL or share: spread"
+    )
+    size: int = Field(default=32_000, ge=256, le=1 << 20, description="V, number of token ids")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_figure(cls, fields: object) -> object:
+        """Where none is given, survival is that of a = 0.8, i.i.d., at 8 drafts."""
+        if isinstance(fields, dict):
+            given = [name for name in ("survival", "accepted_length", "share") if fields.get(name) is not None]
+            if len(given) > 1:
+                raise ValueError(f"one of survival, accepted_length and share allowed, not {' and '.join(given)}")
+            if not given:
+                fields = fields | {"survival": tuple(round(0.8**n, 4) for n in range(1, 9))}
+        return fields
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        """Before what is fitted to them."""
+        figures = self.figures
+        if self.survival is None:
+            least, most = _bounds(figures.drafts)
+            if not least <= figures.accepted_length <= most:
+                name, scale, base = ("share", figures.drafts, 1) if self.share else ("accepted_length", 1, 0)
+                low, high = (least - base) / scale, (most - base) / scale
+                raise ValueError(f"{name} within {low:.4g} and {high:.4g} of {figures.drafts} drafts allowed")
+            return self
+        falls = all(0 < b <= a <= 1 for a, b in zip((1.0, *self.survival), self.survival, strict=False))
+        if not falls:
+            raise ValueError("survival of falling numbers within 0 and 1 allowed")
+        if self.stretch_tokens > figures.drafts and missed(self.along, np.array(self.survival)) > _TOLERATED:
+            nearest = ", ".join(f"{each:.3f}" for each in self.along.survival(figures.drafts))
+            raise ValueError(f"survival that some text can have allowed: the nearest found is {nearest}")
+        return self
+
+    @property
+    def figures(self) -> Figures:
+        if self.survival is not None:
+            return Figures("", "", self.size, len(self.survival), self.survival)
+        length = self.accepted_length if self.share is None else 1 + self.share * self.drafts
+        assert length is not None
+        return Figures("", "", self.size, self.drafts, (), length, self.concentration)
+
+    @cached_property
+    def vocabulary(self) -> int:
+        return self.size
+
+
+class TextLaws:
+    """Both laws after a text, functions of its first id, its last two, and its length."""
+
+    def __init__(self, vocabulary: int, along: AlongText, seed: int) -> None:
+        self._vocabulary = vocabulary
+        self._along = along
+        self._seed = seed
+        self._start = float(_stream(seed, int(_START)).random())
+        self._order: Ints = _stream(seed, int(_ORDER)).permutation(vocabulary)
+        self._shaped = lru_cache(maxsize=2)(lambda temperature: ShapedLaws(vocabulary, temperature, self._order))
+        self._table = ShapeTable.read()
+
+    def acceptance(self, tokens: tuple[int, ...], end: int) -> float:
+        """Of a draft that follows tokens[:end]."""
+        start = (self._start + tokens[0] * _GOLDEN) % 1.0 if tokens else self._start
+        return self._along.acceptance(start, end)
+
+    def verifier_at(self, temperature: float) -> WriteLaw:
+        """p, as `LawText` asks for it."""
+        return self._one_hot(drafter=False) if temperature == 0 else self._shaped_verifier(self._shaped(temperature))
+
+    def drafter_at(self, temperature: float) -> WriteLaw:
+        """q, as `LawText` asks for it."""
+        return self._one_hot(drafter=True) if temperature == 0 else self._shaped_drafter(self._shaped(temperature))
+
+    def _shaped_verifier(self, laws: ShapedLaws) -> WriteLaw:
+        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
+            laws.write_verifier(out, *self._place(tokens, end, self.acceptance(tokens, end)))
+
+        return write
+
+    def _shaped_drafter(self, laws: ShapedLaws) -> WriteLaw:
+        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
+            acceptance = self.acceptance(tokens, end)
+            laws.write_drafter(out, *self._place(tokens, end, acceptance), 1 - acceptance)
+
+        return write
+
+    def _one_hot(self, *, drafter: bool) -> WriteLaw:
+        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
+            coin, _, shift = self._numbers(tokens, end)
+            differs = drafter and coin >= self.acceptance(tokens, end)
+            out[:] = 0.0
+            out[(self._order[int(differs)] + shift) % self._vocabulary] = 1.0
+
+        return write
+
+    def _place(self, tokens: tuple[int, ...], end: int, acceptance: float) -> tuple[int, int]:
+        """Shape and shift."""
+        certainty, level, shift = self._numbers(tokens, end)
+        return self._table.shape_at(acceptance, certainty, level), shift
+
+    def _numbers(self, tokens: tuple[int, ...], end: int) -> tuple[float, float, int]:
+        """Two uniforms and a shift below V, by seed, position and the last two ids."""
+        last = tokens[max(0, end - 2) : end]
+        digest = hashlib.blake2b(struct.pack(f"<{2 + len(last)}q", self._seed, end, *last), digest_size=24).digest()
+        certainty, level, shift = struct.unpack("<3Q", digest)
+        return (certainty >> 11) * 2.0**-53, (level >> 11) * 2.0**-53, shift % self._vocabulary
+
+
+def _bounds(drafts: int) -> tuple[float, float]:
+    """The AL that a fit can reach."""
+    return 1.02, 1 + 0.98 * drafts
+
+
+def _stream(seed: int, purpose: int, index: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=np.array([seed, purpose + (index << 3)], dtype=np.uint64)))

@@ -1,0 +1,171 @@
+"""Pairs of which acceptance is known: it is what their laws have, exactly, and the laws are of the measured shape."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from kinds import one_line
+from models.interface import Pair
+from models.law_shapes import ShapedLaws, ShapeTable
+from models.published import PRESETS, Acceptance, Published, TextLaws
+from models.verification import entropy_bits, total_variation
+from simulator import Cell, simulate
+
+TEXTS = [(index, *range(7 * index, 7 * index + 70)) for index in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "temperature"), [("llama_1b_70b", 1.0), ("eagle3_qwen3_8b", 0.4), ("vicuna_68m_33b", 1.5)]
+)
+def test_distance_is_one_minus_acceptance_in_every_context(name, temperature):
+    pair = Published(name=name, size=3000)
+    loaded, laws = pair.load(), TextLaws(3000, pair.along, pair.seed)
+    drafter, verifier = loaded.drafter.open(temperature), loaded.verifier.open(temperature)
+    for text in TEXTS:
+        p, q = verifier.laws(text, 40), drafter.laws(text, 40)
+        told = [1 - laws.acceptance(text, len(text) - 39 + n) for n in range(40)]
+        np.testing.assert_allclose(total_variation(p, q), told, atol=1e-12)
+        np.testing.assert_allclose([p.sum(axis=1), q.sum(axis=1)], 1, atol=1e-12)
+        assert p.min() > 0 and q.min() >= 0
+
+
+def test_distance_is_exact_over_a_real_vocabulary():
+    pair = Published(name="qwen3_1_7b_32b").load()
+    assert pair.vocabulary == 151_936
+    p, q = (model.open(1.0).laws(pair.prompts[3].tokens, 2) for model in (pair.verifier, pair.drafter))
+    laws = TextLaws(151_936, Published(name="qwen3_1_7b_32b").along, 0)
+    told = [1 - laws.acceptance(pair.prompts[3].tokens, end) for end in (63, 64)]
+    np.testing.assert_allclose(total_variation(p, q), told, atol=1e-12)
+
+
+def test_one_hot_laws_agree_as_often_as_published():
+    """At temperature 0: the share of positions along texts is the mean acceptance of the layout."""
+    pair = Published(name="vicuna_68m_7b", size=256)
+    loaded, laws = pair.load(), TextLaws(256, pair.along, pair.seed)
+    agree, told = [], []
+    for text in [(index, *range(1, 60)) * 5 for index in range(12)]:
+        p, q = (model.open(0.0).laws(text, 256) for model in (loaded.verifier, loaded.drafter))
+        assert set(np.unique(p)) == set(np.unique(q)) == {0.0, 1.0}
+        agree += (p * q).sum(axis=1).tolist()
+        told += [laws.acceptance(text, len(text) - 255 + n) for n in range(256)]
+    assert abs(np.mean(agree) - np.mean(told)) < 5 * np.sqrt(0.25 / len(told))
+
+
+def test_a_law_is_a_function_of_the_text_whoever_asks_and_when():
+    first, again = (Acceptance(size=256).load().drafter for _ in range(2))
+    text = TEXTS[2]
+    together = first.open(1.0).laws(text, 30)
+    opened = again.open(1.0)
+    for n in reversed(range(30)):
+        np.testing.assert_array_equal(opened.laws(text[: len(text) - 29 + n], 1)[0], together[n])
+    other = Acceptance(size=256, seed=1).load().drafter
+    assert total_variation(together, other.open(1.0).laws(text, 30)).max() > 0.1
+
+
+def test_an_acceptance_stays_for_a_stretch_and_texts_differ():
+    laws = TextLaws(1024, Published().along, 0)
+    along = [[laws.acceptance((text,), end) for end in range(128)] for text in range(128)]
+    for row in along:
+        assert all(len(set(row[start : start + 64])) == 1 for start in range(0, 128, 64))
+    assert len({row[0] for row in along}) > 8
+    mean = np.dot(Published().along.shares, Published().along.acceptances)
+    assert np.mean(along) == pytest.approx(mean, abs=0.005)  # 128 texts see nearly the whole mix
+
+
+def test_shapes_have_the_measured_entropy_and_head_and_a_tail_over_any_vocabulary():
+    table = ShapeTable.read()
+    for shape in range(0, 64, 9):
+        law = table.by_rank(shape, table.vocabulary, 1.0)
+        assert entropy_bits(law) == pytest.approx(table.entropy_bits[shape], abs=0.02)
+        np.testing.assert_allclose(np.log(law[table.ranks - 1]), table.log_probability[shape], atol=0.02)
+        for vocabulary in (32_000, 151_936):
+            other = table.by_rank(shape, vocabulary, 1.0)
+            assert np.all(np.diff(other) <= 0) and other.sum() == pytest.approx(1.0)
+            np.testing.assert_allclose(other[:1024] / other[0], law[:1024] / law[0], rtol=1e-9)
+            assert other[-1] / other[0] == pytest.approx(law[-1] / law[0])
+            assert abs(entropy_bits(other) - entropy_bits(law)) < 1.2
+
+
+def test_where_acceptance_is_high_laws_are_certain():
+    """As measured: the mean entropy of contexts falls from acceptance .45 on."""
+    table, levels = ShapeTable.read(), (0.45, 0.65, 0.85, 0.97)
+    grid = (np.arange(16) + 0.5) / 16
+    means = [np.mean([table.entropy_bits[table.shape_at(a, u, v)] for u in grid for v in grid]) for a in levels]
+    assert means == sorted(means, reverse=True) and means[0] > 5 and means[-1] < 1
+
+
+def test_the_drafter_keeps_entropy_and_tail():
+    laws = ShapedLaws(32_000, 1.0, np.arange(32_000))
+    p, q = np.empty(32_000), np.empty(32_000)
+    for shape, distance in [(4, 0.1), (20, 0.3), (32, 0.5), (50, 0.8)]:
+        laws.write_verifier(p, shape, 17)
+        laws.write_drafter(q, shape, 17, distance)
+        assert -0.1 < entropy_bits(q) - entropy_bits(p) < 1.5
+        assert np.sort(q)[:16_000].sum() == pytest.approx(np.sort(p)[:16_000].sum(), rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "published", "name": "gpt_5"}, "name"),
+        ({"kind": "published", "stretch_tokens": 8}, "stretch_tokens above the drafts of a round, 8, allowed"),
+        ({"kind": "published", "prompts": 300, "size": 256}, "prompts at most size = 256"),
+        ({"kind": "acceptance", "context": 8}, "prompt_tokens at most context = 8"),
+        ({"kind": "acceptance", "survival": [0.5, 0.6]}, "survival of falling numbers within 0 and 1"),
+        ({"kind": "acceptance", "survival": [0.9, 0.1, 0.1]}, "survival that some text can have allowed: the nearest"),
+        ({"kind": "acceptance", "accepted_length": 9.0}, "accepted_length within 1.02 and 8.84 of 8 drafts"),
+        ({"kind": "acceptance", "share": 0.99}, "share within 0.0025 and 0.98 of 8 drafts"),
+        ({"kind": "acceptance", "share": 0.5, "survival": [0.5]}, "one of survival, accepted_length and share allowed"),
+    ],
+)
+def test_impossible_figures_are_told_on_one_line(fields, words):
+    kind = Pair.kinds[fields["kind"]]
+    with pytest.raises(ValidationError) as error:
+        kind.model_validate(fields)
+    message = str(one_line(error.value))
+    assert words in message and "\n" not in message
+
+
+def test_every_preset_names_its_source_and_its_vocabulary():
+    assert len(PRESETS) == 11
+    for name, figures in PRESETS.items():
+        assert figures.source and figures.task and "/" in figures.verifier and "/" in figures.drafter
+        assert Published(name=name).vocabulary == figures.vocabulary in (32_000, 128_256, 151_936)
+        assert bool(figures.survival) != bool(figures.accepted_length)
+    assert Published(name="vicuna_68m_7b").fingerprint != Published(name="vicuna_68m_13b").fingerprint
+
+
+def simulated(scheme, requests, output_tokens, **pair):
+    return simulate(
+        Cell.from_fields(
+            {
+                "models": {"pair": {"kind": "published", **pair}},
+                "workload": {
+                    "kind": "closed", "requests": requests, "prompt_tokens": 64, "output_tokens": output_tokens,
+                },
+                "scheme": {"kind": scheme, "max_drafts": 8},
+            }
+        )
+    )  # fmt: skip
+
+
+def test_drafts_of_the_simulators_rounds_stand_with_the_acceptance_of_their_text():
+    """Unquantized: rejections minus the sum of TV(q, p) over judged drafts have mean 0."""
+    found = simulated("colocated", 4, 96, name="vicuna_68m_7b", size=256)
+    rejected = (found.rounds["accepted"] < found.rounds["drafted"]).sum()
+    expected = found.rounds["tv_mismatch"].sum()
+    assert found.summary["tv_output"] == 0.0
+    assert abs(rejected - expected) < 5 * np.sqrt(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["colocated", "half_dense"])
+def test_lossless_unsparsified_rounds_in_the_simulator_commit_as_published(scheme):
+    """Rounds cut at the output limit left out."""
+    found = simulated(scheme, 128, 256, name="llama_1b_70b", size=512)
+    whole = found.rounds[found.rounds["drafted"] == 8]
+    assert found.summary["tv_output"] == 0.0
+    assert whole["accepted"].mean() + 1 == pytest.approx(5.73, rel=0.02)
+    told = np.array(PRESETS["llama_1b_70b"].survival)
+    survived = np.array([(whole["accepted"] >= drafts).mean() for drafts in range(1, 9)])
+    assert np.all(np.abs(survived - told) < 4 * np.sqrt(told * (1 - told) / len(whole)) + 0.005)
