@@ -50,7 +50,7 @@ class PassTimer(Protocol):
         ...
 
     def pass_s(self, batch: int, new_tokens: int, cached_tokens: int) -> float:
-        """Wall seconds of one pass over so many equal sequences, their caches filled before."""
+        """Seconds of one pass over so many equal sequences, their caches filled before."""
         ...
 
 

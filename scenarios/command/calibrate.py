@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Role = Literal["drafter", "verifier"]
 PLACES: dict[Role, str] = {"drafter": "edge", "verifier": "cloud"}
 NEW, CACHED = (1, 2, 4, 8, 16, 32, 64, 128), (0, 64, 256, 1024)
-QUICK_NEW, QUICK_CACHED = (1, 4, 16, 64), (0, 64, 256)
+QUICK_NEW, QUICK_CACHED = (1, 2, 4, 8, 16, 64), (0, 64, 256)
 BATCHES: dict[tuple[Role, bool], tuple[int, ...]] = {
     ("drafter", False): (1,),
     ("drafter", True): (1,),
