@@ -176,9 +176,9 @@ CITED: dict[str, CitedProfile] = {
         Roofline(size="llama_3.1_70b", device="a100_80gb_sxm", gpus=2),
         _decoding({1: 43.31, 16: 50.70, 64: 57.22}, 256),
         f"{VLLM_SCRIPTS}. The logs do not name the GPUs, and say that they have no peer-to-peer, so that their sums "
-        "are slow; by their arithmetic they may be H100. Median gaps between tokens at that many users; the means, 52.9 "
-        "and 68.3, hold what others' prompts cost. 128 tokens and more: rounds of three and eight drafts, less the "
-        "drafts and the prompts", NONE_STATED,
+        "are slow; by their arithmetic they may be H100. Median gaps between tokens at that many users; the means, "
+        "52.9 and 68.3, hold what others' prompts cost. 128 tokens and more: rounds of three and eight drafts, less "
+        "the drafts and the prompts", NONE_STATED,
         worked_out=(
             CitedPass(32, 4, 256, 0.070), CitedPass(64, 4, 256, 0.0906), CitedPass(64, 9, 256, 0.150),
         ),
