@@ -9,6 +9,7 @@ from cells import cell
 
 from kinds import ConfigError
 from models.clocks.affine import Affine
+from scenarios.command.printed_tables import stands_for
 from simulator import Cell, simulate
 
 EDGE = Affine(base_s=0.004, per_token_s=1e-4, per_cached_token_s=1e-6)
@@ -75,3 +76,11 @@ def test_only_clocks_that_a_scheme_uses_must_reach(tmp_path: Path) -> None:
 def test_a_named_server_has_its_memory_left_for_caches(name: str, tokens: int) -> None:
     """(.9 x device - weights) / (2 numbers of 2 bytes a layer and key): (288e9 - 137.95e9) / 327,680 on four A100."""
     assert abs(cell(cloud={"latency": {"kind": "profile", "name": name}}).kv_tokens - tokens) <= 1
+
+
+def test_a_table_of_results_says_what_was_measured(tmp_path: Path) -> None:
+    named = {"kind": "profile", "name": "h100_32b"}
+    told = stands_for([on({"kind": "profile", "file": measured(tmp_path / "t", EDGE)}, named, "k_sqs")])
+    assert (
+        f"drafting as {tmp_path / 't'} (profile); verifying as Qwen3-32B, BF16, H100, vLLM (profile h100_32b)" in told
+    )
