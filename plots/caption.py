@@ -79,15 +79,17 @@ def _computes(summary: pd.DataFrame, part: str, page: Page) -> str:
     prefix = f"{part}.latency."
     if f"{prefix}kind" not in summary.columns:
         return ""
-    names = [f"{prefix}size.name", f"{prefix}device.name", f"{prefix}gpus"]
+    names = [f"{prefix}{field}" for field in ("size.name", "device.name", "gpus", "name", "file")]
     rows = summary[[name for name in (f"{prefix}kind", *names) if name in summary.columns]].drop_duplicates()
     if len(rows) > _MANY:
         return f"{len(rows)} clocks"
     told = []
     for _, row in rows.iterrows():
-        size, device, gpus = (row.get(name) for name in names)
+        size, device, gpus, *tables = (row.get(name) for name in names)
         on = "on" if gpus is None or pd.isna(gpus) or gpus == 1 else f"on {int(gpus)}"
-        told.append(page.word(row.iloc[0]) if pd.isna(size) else f"{page.word(size)} {on} {page.word(device)}")
+        table = [str(name) for name in tables if not pd.isna(name)]
+        kind = " ".join([page.word(row.iloc[0]), *table])
+        told.append(kind if pd.isna(size) else f"{page.word(size)} {on} {page.word(device)}")
     return " or ".join(told)
 
 
