@@ -1,12 +1,15 @@
-"""The devices and models that go by a name, as `sqsim list devices` and `sqsim list models` show them."""
+"""The devices, models and figures of power and price that go by a name, as `sqsim list devices` and its like show
+them."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
 
+from channels.link.radio_power import RADIOS
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
+from models.power import POWER_NEEDED, POWERS, PRICES
 
 _WIDTH = 100
 
@@ -35,6 +38,22 @@ def models() -> str:
     ]
     heading = ("model", "1e9 parameters", "layers", "d", "KV", "what a clock stands for; tokens come from models.pair")
     return _table(heading, rows) + _how("edge.latency.size", "cloud.latency.size", SIZE_NEEDED)
+
+
+def powers() -> str:
+    """A line a processor, a radio and a price with its figures, and where they are from."""
+    processors = [(name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.source) for name, each in POWERS.items()]
+    radios = [(name, f"{each.transmit_w:g}", f"{each.receive_w:g}", each.source) for name, each in RADIOS.items()]
+    prices = [(name, f"{each.usd:.2f}", each.source) for name, each in PRICES.items()]
+    tables = (
+        _table(("processor", "busy W", "idle W", "of one; idle 0: no figure"), processors)
+        + _how("edge.power", "cloud.power", POWER_NEEDED),
+        _table(("radio", "sends W", "receives W", "while a packet is on the air"), radios)
+        + "\n\nA name or watts: --set uplink.power_w=NAME, --set downlink.power_w=NAME",
+        _table(("price", "USD", "of one GPU for an hour, on demand"), prices)
+        + "\n\nA name or dollars: --set cloud.usd_per_gpu_hour=NAME",
+    )
+    return "\n\n".join(tables)
 
 
 def _how(edge: str, cloud: str, needed: str) -> str:

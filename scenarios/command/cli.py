@@ -149,10 +149,10 @@ def _run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    if options.name in ("devices", "models"):
+    if options.name in ("devices", "models", "powers"):
         from scenarios.command import catalogue
 
-        print(catalogue.devices() if options.name == "devices" else catalogue.models())
+        print(getattr(catalogue, options.name)())
         return
     if options.name is not None:
         from scenarios.command.scenario_page import page

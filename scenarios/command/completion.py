@@ -16,7 +16,7 @@ from argcomplete.shell_integration import shellcode
 from scenarios.command.registry import NAMES
 
 SHELLS = ("bash", "zsh", "fish")
-LISTS = ("devices", "models")
+LISTS = ("devices", "models", "powers")
 
 
 def code(shell: str) -> str:

@@ -107,6 +107,7 @@ class Cell(Part):
             each.check_links()
         drafts = max(each.scheme.drafts for each in self.classes)
         self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
+        self.cloud.check_gpus()
         return self
 
     def check_pair(self) -> None:
