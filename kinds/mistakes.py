@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import getsourcelines, isclass, isfunction, unwrap
+from math import inf
 from numbers import Real
 from os.path import realpath, relpath
 from typing import TypeGuard
@@ -52,6 +53,13 @@ def broken_rule(method: Callable[..., object], what: object) -> ConfigError:
     code = getattr(function, "__code__", None)
     place = "" if code is None else f"{_place(code.co_filename, code.co_firstlineno)}: "
     return ConfigError(f"{place}{getattr(function, '__qualname__', function)} {what}")
+
+
+def not_negative(value: object) -> object:
+    """The value, of a field that also takes words. Raises ValueError for a number that is negative or not finite."""
+    if is_number(value) and not 0 <= value < inf:
+        raise ValueError("must be a finite number from 0")
+    return value
 
 
 def is_number(value: object) -> TypeGuard[float]:

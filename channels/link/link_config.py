@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, inf
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
 from channels.link.overhead import WithOverhead
+from channels.link.radio_power import RADIOS, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant
+from kinds.mistakes import not_negative
 
 
 def _is_none(value: object) -> bool:
@@ -85,6 +87,12 @@ class LinkConfig(Part):
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
     )
     sharing: Sharing = Field(Fifo(), description="How the devices share the link.")
+    power_w: Annotated[float | RadioName | None, AfterValidator(not_negative)] = Field(
+        None,
+        exclude_if=_is_none,
+        description="What a device's radio draws while a packet is on the air: of an uplink sending, of a downlink "
+        "receiving; a number or a name of `sqsim list powers`; null: no figure.",
+    )
     label: str | None = Field(
         None,
         exclude_if=_is_none,
@@ -186,6 +194,13 @@ class LinkConfig(Part):
     def reassembly_wait_s(self) -> float:
         """`reassembly_s`, or what stands for it."""
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
+
+    def radio_w(self, sends: bool) -> float | None:
+        """`power_w` as a number: of a device that sends on this link, or receives."""
+        if not isinstance(self.power_w, str):
+            return self.power_w
+        radio = RADIOS[self.power_w]
+        return radio.transmit_w if sends else radio.receive_w
 
     @property
     def room_bits(self) -> int | None:

@@ -1,14 +1,17 @@
-"""The devices, models and measured clocks that go by a name, as `sqsim list devices` and so on show them."""
+"""The devices, models, measured clocks, and figures of power and price that go by a name, as `sqsim list devices` and its
+like show them."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
 
+from channels.link.radio_power import RADIOS
 from models.clocks.cited_passes import CitedProfile
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.profile import PROFILES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
+from models.power import POWER_NEEDED, POWERS, PRICES
 
 _WIDTH = 100
 
@@ -62,7 +65,23 @@ def _passes(profile: CitedProfile) -> str:
     return " ".join([*told, *(["..."] if len(others) > 2 else [])])
 
 
-LISTS = {"devices": devices, "models": models, "clocks": clocks}
+def powers() -> str:
+    """A line a processor, a radio and a price with its figures, and where they are from."""
+    processors = [(name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.source) for name, each in POWERS.items()]
+    radios = [(name, f"{each.transmit_w:g}", f"{each.receive_w:g}", each.source) for name, each in RADIOS.items()]
+    prices = [(name, f"{each.usd:.2f}", each.source) for name, each in PRICES.items()]
+    tables = (
+        _table(("processor", "busy W", "idle W", "of one; idle 0: no figure"), processors)
+        + _how("edge.power", "cloud.power", POWER_NEEDED),
+        _table(("radio", "sends W", "receives W", "while a packet is on the air"), radios)
+        + "\n\nA name or watts: --set uplink.power_w=NAME, --set downlink.power_w=NAME",
+        _table(("price", "USD", "of one GPU for an hour, on demand"), prices)
+        + "\n\nA name or dollars: --set cloud.usd_per_gpu_hour=NAME",
+    )
+    return "\n\n".join(tables)
+
+
+LISTS = {"devices": devices, "models": models, "clocks": clocks, "powers": powers}
 """By the name that `sqsim list` takes; `registry.LISTS` has those names."""
 
 

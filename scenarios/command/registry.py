@@ -31,7 +31,7 @@ NAMES: tuple[str, ...] = (
     "outage",
     "capacity",
 )
-LISTS = ("devices", "models", "clocks")
+LISTS = ("devices", "models", "clocks", "powers")
 """What `sqsim list` shows beside the scenarios; `catalogue` has the text."""
 
 

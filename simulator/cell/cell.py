@@ -110,6 +110,7 @@ class Cell(Part):
         for each in self.classes:
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.workload.devices, prompt, output)
+        self.cloud.check_gpus()
         return self
 
     def check_pair(self) -> None:

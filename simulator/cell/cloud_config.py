@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from math import inf
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from kinds import Choice, ConfigError, Part
-from kinds.mistakes import is_number
-from models.clocks.datasheets import DEVICES, SIZES
+from kinds.mistakes import is_number, not_negative
+from models.clocks.datasheets import DEVICES, SIZES, named
 from models.clocks.latency import Latency
 from models.clocks.memory import footprint
 from models.clocks.roofline import Roofline
+from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
 
@@ -188,6 +189,47 @@ class CloudConfig(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a drafter pass in the cloud, for schemes that draft there",
     )
+    gpus: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        exclude_if=lambda gpus: gpus is None,
+        description="of a server, for power and price; null: those of `latency`, 1 where it has none",
+    )
+    power: Annotated[Power | None, named(POWERS, "power", POWER_NEEDED)] = Field(
+        None,
+        exclude_if=lambda power: power is None,
+        description="what a GPU draws, all of a server alike: a name of `sqsim list powers`, or watts; null: no figure",
+    )
+    usd_per_gpu_hour: Annotated[float | PriceName | None, AfterValidator(not_negative)] = Field(
+        None,
+        exclude_if=lambda usd: usd is None,
+        description="price of a GPU for an hour: US dollars, or a name of `sqsim list powers`; null: no figure",
+    )
+    charged: Literal["busy", "held"] = Field(
+        "busy",
+        exclude_if=lambda charged: charged == "busy",
+        description="GPU time that is charged for: passes alone, the rest being others'; or all of it from the first "
+        "arrival to the end of the last request",
+    )
+
+    @property
+    def server_gpus(self) -> int:
+        """GPUs of a server."""
+        timed: int = getattr(self.latency, "gpus", 1)
+        return timed if self.gpus is None else self.gpus
+
+    def check_gpus(self) -> None:
+        """Raises ValueError where the clock has other GPUs than power and price."""
+        timed = getattr(self.latency, "gpus", self.gpus)
+        if self.gpus not in (None, timed):
+            raise ValueError(f"cloud.gpus = {self.gpus}: must be null or cloud.latency.gpus, {timed}")
+
+    @property
+    def server_usd_per_hour(self) -> float | None:
+        """Price of a server."""
+        usd = self.usd_per_gpu_hour
+        return None if usd is None else self.server_gpus * (PRICES[usd].usd if isinstance(usd, str) else usd)
 
     @model_validator(mode="after")
     def _failures_of_servers(self) -> Self:

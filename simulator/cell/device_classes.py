@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
 from channels.link.link_config import LinkConfig, check_both_ways
 from kinds import ConfigError, Part
-from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.datasheets import DEVICES, SIZES, named
 from models.clocks.latency import Latency
 from models.clocks.roofline import Roofline
+from models.power import POWER_NEEDED, POWERS, Power
 from simulator.cell.scheme import Scheme
 
 
@@ -23,6 +25,11 @@ class Edge(Part):
     )
     encode_s_per_draft: float = Field(
         1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
+    )
+    power: Annotated[Power | None, named(POWERS, "power", POWER_NEEDED)] = Field(
+        None,
+        exclude_if=lambda power: power is None,
+        description="what its processor draws: a name of `sqsim list powers`, or watts; null: no figure",
     )
 
 

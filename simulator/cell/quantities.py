@@ -56,6 +56,7 @@ UNITS: Final[Mapping[str, Unit]] = {
     "byte/s": _with_prefixes(_BYTE_RATES, _SIZES, _LARGE, "68G or 68 GB/s"),
     "FLOP/s": _with_prefixes({"FLOPS": 1, "FLOP/s": 1, "flops": 1}, _LARGE, _LARGE, "10T or 10 TFLOPS"),
     "Hz": _with_prefixes({"Hz": 1}, _LARGE, _LARGE, "15 kHz"),
+    "W": _with_prefixes({"W": 1, "mW": Fraction(1, 1000)}, {"k": 1000}, (), "15 W or 500 mW"),
     "dB": _with_prefixes({"dB": 1, "db": 1}, {}, (), "3 dB"),
     "tokens": _with_prefixes({"tokens": 1, "token": 1}, {}, ("k", "K", "M"), "10k"),
     "1/s": _with_prefixes({"/s": 1, "1/s": 1, "/min": Fraction(1, 60), "/h": Fraction(1, 3600)}, {}, (), "2/min"),

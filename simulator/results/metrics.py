@@ -16,6 +16,7 @@ import numpy as np
 
 from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN, OVERLOAD, ROUND_COLUMNS
+from simulator.results.energy import PER_TOKEN, Figures
 from simulator.results.station import Station
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Way:
     bits_sent: int
     devices: Sequence[int]
     """How many share each link."""
+    air_s: Sequence[float]
+    """How long each had a packet on the air."""
+    power_w: Sequence[float | None]
 
     def busy(self, over_s: float) -> float:
         """The share of the time that a link is taken, mean over the links."""
@@ -55,6 +59,7 @@ class PlantTotals:
     cloud_evictions: int
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
+    figures: Figures
 
 
 @dataclass(frozen=True)
@@ -262,6 +267,7 @@ _DECLARED: Final = (
         "cloud_s_per_token", "seconds of cloud service, prefill included / output tokens",
         lambda run: ratio(run.plant.cloud_service_s, run.tokens),
     ),
+    *(Metric(each.name, each.meaning, each.value) for each in PER_TOKEN),
     Metric(
         "edge_busy", "share of the time a device's processor is at work, mean over devices",
         lambda run: mean([station.busy_fraction(run.plant.over_s) for station in run.plant.edges]),

@@ -153,12 +153,16 @@ class Station:
         here_s = [min(now_s, left_s) - arrived_s for arrived_s, _, left_s in self._booked]
         return self._area + self._stayed_s + sum(here_s)
 
-    def busy_fraction(self, horizon_s: float) -> float:
-        """Mean share of the servers in service over `horizon_s`; 0 for an empty horizon."""
+    @property
+    def busy_s(self) -> float:
+        """Time that its servers have been in service so far, all together."""
         now_s = self._advance()
         served_s = [max(0.0, min(now_s, left_s) - began_s) for _, began_s, left_s in self._booked]
-        busy_s = self._busy_area + self._stayed_s - self._waited_s + sum(served_s)
-        return busy_s / (self.servers * horizon_s) if horizon_s > 0 else 0.0
+        return self._busy_area + self._stayed_s - self._waited_s + sum(served_s)
+
+    def busy_fraction(self, horizon_s: float) -> float:
+        """Mean share of the servers in service over `horizon_s`; 0 for an empty horizon."""
+        return self.busy_s / (self.servers * horizon_s) if horizon_s > 0 else 0.0
 
     def mean_present(self, horizon_s: float) -> float:
         """Mean number present over `horizon_s`; 0 for an empty horizon."""

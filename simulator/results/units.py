@@ -8,10 +8,12 @@ from pathlib import PurePath
 
 _UNITS = {
     "s": "s", "bits": "bit", "bps": "bit/s", "tokens": "tokens", "db": "dB", "hz": "Hz", "bytes": "byte", "ratio": "",
-    "per_s": "1/s",
+    "per_s": "1/s", "j": "J", "w": "W", "usd": "USD",
 }  # fmt: skip
-PREFIXED = ("s", "bit/s", "Hz")
+PREFIXED = ("s", "bit/s", "Hz", "J", "W")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
+_TWO_WORDS = ("per_million_tokens", "per_gpu_hour")
+"""What a number may be for, in more than one word."""
 _SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
 _FILES = ("path", "prompts")
@@ -23,7 +25,10 @@ _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, 
 
 def unit(name: str) -> str:
     """The unit of a column or field (`latency_per_token_s` -> `s`); empty for a plain number."""
-    words = name.rsplit(".", 1)[-1].split("_")
+    name = name.rsplit(".", 1)[-1]
+    for ending in _TWO_WORDS:
+        name = name.replace(ending, "per_one")
+    words = name.split("_")
     if len(words) < 2 and words[0] != "bps":
         return ""
     if words[-2:] == ["per", "s"]:

@@ -53,6 +53,10 @@ class Lanes:
         """Packets queued or on the air."""
         return sum(lane.server.present for lane in self._lanes.values())
 
+    def air_s(self, now_s: float) -> float:
+        """For how long each lane has had a packet on the air, all together."""
+        return sum(lane.air_s(now_s) for lane in self._lanes.values())
+
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
         port = self.ports.get(device)

@@ -85,6 +85,11 @@ class Link:
         return self._bits_sent
 
     @property
+    def air_s(self) -> float:
+        """How long packets have been on the air so far, first bit to last; what a lane sends at once counts once."""
+        return self._lanes.air_s(self.env.now)
+
+    @property
     def acked_bits(self) -> int:
         """Of packets that were acknowledged, headers included."""
         return sum(port.acked_bits for port in self._lanes.ports.values())
@@ -188,6 +193,7 @@ class Link:
         message.sent_bits += bits
         message.attempts += 1
         self._bits_sent += bits
+        packet.port.lane.take_air(self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
     def _depart(self, lane: Lane, version: int, _: simpy.Event) -> None:
@@ -196,6 +202,7 @@ class Link:
             return
         now_s = self.env.now
         packet = lane.server.leave(now_s)
+        lane.free_air(now_s)
         self._end_visit(packet)
         self._launch(lane, packet, now_s)
         if not self.config.sharing.first_come:

@@ -164,6 +164,28 @@ class Lane:
     """After the last attempt in a row."""
     planned: int = 0
     """The server's version that the next departure was set for."""
+    on_air: int = 0
+    """Packets between their first bit and their last."""
+    on_air_since_s: float = 0.0
+    """When the first of them began."""
+    was_on_air_s: float = 0.0
+    """For how long there had been one before."""
+
+    def take_air(self, now_s: float) -> None:
+        """A packet's first bit goes out."""
+        if not self.on_air:
+            self.on_air_since_s = now_s
+        self.on_air += 1
+
+    def free_air(self, now_s: float) -> None:
+        """A packet's last bit has left."""
+        self.on_air -= 1
+        if not self.on_air:
+            self.was_on_air_s += now_s - self.on_air_since_s
+
+    def air_s(self, now_s: float) -> float:
+        """For how long there has been a packet on the air; several at once, which share it, count once."""
+        return self.was_on_air_s + (now_s - self.on_air_since_s if self.on_air else 0.0)
 
 
 @dataclass(slots=True, eq=False)

@@ -63,6 +63,7 @@ class PlannedLink(Link):
         self._ports: dict[int, PlannedPort] = {}
         self._under_way: dict[Message, list[Leg]] = {}
         """Of the messages that are not in yet."""
+        self._air_s = 0.0
         self._unheard: list[Leg] = []
         """Of those withdrawn, what had begun by then."""
 
@@ -75,6 +76,11 @@ class PlannedLink(Link):
     def bits_sent(self) -> int:
         """Of the packets whose first bit has gone out, headers included."""
         return self._bits_sent - sum(leg.bits for leg in self._legs() if leg.begin_s > self.env.now)
+
+    @property
+    def air_s(self) -> float:
+        """How long packets have been on the air so far, first bit to last."""
+        return self._air_s + sum(max(0.0, min(self.env.now, leg.left_s) - leg.begin_s) for leg in self._legs())
 
     @property
     def acked_bits(self) -> int:
@@ -178,6 +184,7 @@ class PlannedLink(Link):
         message.arrival = None  # or it and the event would hold each other
         legs = self._under_way.pop(message)
         self.delivered += len(legs)
+        self._air_s += sum(leg.left_s - leg.begin_s for leg in legs)
         message.arrived = message.content
         message.delivered_s = self.env.now
         message.delivered_bits = legs[0].bits if len(legs) == 1 else sum(leg.bits for leg in legs)
@@ -275,6 +282,7 @@ class PlannedLink(Link):
     def _go_unheard(self, event: simpy.Event) -> None:
         assert isinstance(event.value, Leg)
         self._unheard.remove(event.value)
+        self._air_s += event.value.left_s - event.value.begin_s
         self.delivered += 1
 
     def _drop_waiting(self, lane: PlannedLane, gone: Sequence[Leg]) -> None:

@@ -11,9 +11,11 @@ import simpy
 
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
+from models.power import Power
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.results.energy import Figures, Watts
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
@@ -43,6 +45,8 @@ class Plant:
     users: Users
     sharers: Mapping[Link, int]
     """How many devices share each link; 1 where each has a lane of its own."""
+    figures: Figures
+    """What power and price the cell states."""
 
     @property
     def links(self) -> list[Link]:
@@ -68,6 +72,8 @@ class Plant:
                 [link.station for link in links],
                 sum(link.bits_sent for link in links),
                 [self.sharers[link] for link in links],
+                [link.air_s for link in links],
+                [link.config.radio_w(sends=links is self.uplinks) for link in links],
             )
             for links in (self.uplinks, self.downlinks)
         ]
@@ -81,6 +87,7 @@ class Plant:
             dropped_packets=sum(link.dropped for link in self.links),
             cloud_evictions=self.cloud.evictions,
             open=self.users.open,
+            figures=self.figures,
         )
 
 
@@ -112,7 +119,18 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     share_media(env, ways)
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers)
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, _figures(cell))
+
+
+def _figures(cell: Cell) -> Figures:
+    """What the cell states of power and price."""
+    edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
+    server = _watts(cell.cloud.power, cell.cloud.server_gpus)
+    return Figures(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
+
+
+def _watts(power: Power | None, times: int = 1) -> Watts | None:
+    return None if power is None else Watts(times * power.busy_w, times * power.idle_w)
 
 
 def _open_exchange(

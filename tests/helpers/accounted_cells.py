@@ -18,6 +18,7 @@ def link(bps: float, delay_s: float, timeout_s: float, loss: float = 0.0, **fiel
         "loss": {"kind": "bernoulli", "probability": loss},
         "arq": {"kind": "stop_and_wait", "timeout_s": timeout_s, "timer_jitter": 0},
         "header_bits": 104,
+        "power_w": 50 * delay_s,  # whatever tells the links apart
         **fields,
     }
 
@@ -34,13 +35,23 @@ def many(timeout_s: float) -> dict[str, Any]:
     return {"arq": {"kind": "selective_repeat", "timeout_s": timeout_s, "timer_jitter": 0}}
 
 
-ONE_BY_ONE: Final = {"batching": "none", "latency": clock(0.0217, 0.00113, 0.000071)}
+ONE_BY_ONE: Final = {
+    "batching": "none",
+    "latency": clock(0.0217, 0.00113, 0.000071),
+    "power": {"busy_w": 411, "idle_w": 57},
+    "usd_per_gpu_hour": 2.9,
+}
 K_SQS: Final = {"kind": "k_sqs", "k": 4, "resolution": 5, "max_drafts": 4}
+EDGE: Final = {
+    "latency": clock(0.0051, 0.00037, 0.000013),
+    "encode_s_per_draft": 0.00123,
+    "power": {"busy_w": 7.3, "idle_w": 2.1},
+}
 BASE: Final[dict[str, Any]] = {
     "models": {"pair": Tables(), "temperature": 0.8},
     "workload": {"kind": "closed", "requests": 2, "prompt_tokens": 7, "output_tokens": 15},
     "scheme": K_SQS,
-    "edge": {"latency": clock(0.0051, 0.00037, 0.000013), "encode_s_per_draft": 0.00123},
+    "edge": EDGE,
     "uplink": link(9e3, 0.0131, 0.0613),
     "downlink": link(5e4, 0.0173, 0.0531, **many(0.0531)),
     "cloud": ONE_BY_ONE,
@@ -89,6 +100,8 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         "cloud": {
             **ONE_BY_ONE,
             "servers": 2,
+            "gpus": 3,
+            "charged": "held",
             "failures": away((0, 0.2007, 0.3811), (0, 0.6103, 0.7009)),
         },
     },
@@ -105,7 +118,10 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         "fleet": [
             {"name": "tight", "count": 1, "scheme": {**K_SQS, "budget_bits": 5, "code": "enumerative"}},
             {"name": "roomy", "count": 1, "scheme": {**K_SQS, "budget_bits": 40}},
-            {"name": "far", "count": 1, "uplink": link(0.25e3, 0.0311, 0.0933, 0.1)},
+            {
+                "name": "far", "count": 1, "uplink": link(0.25e3, 0.0311, 0.0933, 0.1),
+                "edge": EDGE | {"power": {"busy_w": 3.9}},
+            },
         ],
     },
     "s_q": {"scheme": {"kind": "s_q", "k": 5, "resolution": 4, "max_drafts": 3}},

@@ -22,6 +22,7 @@ from simulator.cell.quantities import UNITS, number, unit_of
         ("flops_per_s", "42.5 TFLOPS", 42_500_000_000_000), ("bandwidth_hz", "15 kHz", 15_000),
         ("mean_snr_db", "-3 dB", -3), ("mean_snr_db", "3 dBm", None), ("rate_per_s", "3/min", 0.05),
         ("kv_tokens", "100k", 100_000), ("devices", "10k", 10_000), ("probability", "10%", 0.1),
+        ("power_w", "80 mW", 0.08), ("busy_w", "1.5 kW", 1_500), ("busy_w", "5 J", None),
     ],
 )  # fmt: skip
 def test_a_quantity_is_worth_its_number_in_the_fields_unit_or_is_refused(
@@ -47,7 +48,8 @@ def test_a_number_in_milliseconds_is_the_nearest_float_to_its_thousandth(value: 
 
 def test_every_unit_reads_its_own_examples() -> None:
     fields = {"s": "x_s", "bit": "x_bits", "byte": "x_bytes", "bit/s": "x_bps", "byte/s": "x_bytes_per_s", "Hz": "x_hz",
-              "FLOP/s": "x_flops_per_s", "dB": "x_db", "tokens": "x_tokens", "1/s": "x_per_s", "": "x"}  # fmt: skip
+              "FLOP/s": "x_flops_per_s", "W": "x_w", "dB": "x_db", "tokens": "x_tokens", "1/s": "x_per_s",
+              "": "x"}  # fmt: skip
     assert fields.keys() == UNITS.keys()
     for symbol, field in fields.items():
         assert unit_of(field) == symbol

@@ -169,6 +169,46 @@ def evictions(run: Account) -> int:
     return lost
 
 
+def edges_j(run: Account) -> float:
+    """nan where a device has no figure."""
+    joules = 0.0
+    for device, config in enumerate(run.devices):
+        own = [request for request in run.requests if request.device == device]
+        busy_s = math.fsum(request.busy_s for request in own)
+        open_s, until_s = 0.0, 0.0
+        for request in sorted(own, key=lambda request: request.arrival_s):
+            open_s += max(0.0, request.finish_s - max(until_s, request.arrival_s))
+            until_s = max(until_s, request.finish_s)
+        power = config.edge.power
+        joules += math.nan if power is None else power.busy_w * busy_s + power.idle_w * (open_s - busy_s)
+    return joules
+
+
+def radios_j(run: Account) -> float:
+    def watts(way: str, device: int) -> float:
+        power_w = getattr(run.devices[device], way).power_w
+        return power_w if isinstance(power_w, float) else math.nan
+
+    ways = ((each, "uplink" if each.link.endswith("uplink") else "downlink") for each in run.witness.airings)
+    return math.fsum((each.left_s - each.began_s) * watts(way, each.address[0]) for each, way in ways)
+
+
+def charged_s(run: Account) -> float:
+    return run.cell.cloud.servers * span_s(run) if run.cell.cloud.charged == "held" else cloud_s(run)
+
+
+def cloud_j(run: Account) -> float:
+    power, gpus = run.cell.cloud.power, run.cell.cloud.gpus or 1
+    if power is None:
+        return math.nan
+    return gpus * (power.busy_w * cloud_s(run) + power.idle_w * (charged_s(run) - cloud_s(run)))
+
+
+def usd(run: Account) -> float:
+    price = run.cell.cloud.usd_per_gpu_hour
+    return (run.cell.cloud.gpus or 1) * charged_s(run) / 3600 * price if isinstance(price, float) else math.nan
+
+
 def share(outcome: str) -> Value:
     return lambda run: mean(request.outcome == outcome for request in run.requests)
 
@@ -228,6 +268,10 @@ EXPECTED: Final[dict[str, Value]] = {
     "flushed_bits_per_token": lambda run: over(sum(each.flushed_bits for each in void(run)), tokens(run)),
     "hidden_draft_s_per_token": lambda run: over(sum(each.hidden_s for each in run.answered), answered_tokens(run)),
     "cloud_s_per_token": lambda run: over(cloud_s(run), tokens(run)),
+    "edge_j_per_token": lambda run: over(edges_j(run), tokens(run)),
+    "radio_j_per_token": lambda run: over(radios_j(run), tokens(run)),
+    "cloud_j_per_token": lambda run: over(cloud_j(run), tokens(run)),
+    "usd_per_million_tokens": lambda run: over(1e6 * usd(run), tokens(run)),
     "edge_busy": lambda run: mean(
         sum(each.busy_s for each in run.requests if each.device == device) / run.over_s
         for device in range(len(run.devices))

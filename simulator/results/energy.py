@@ -1,0 +1,145 @@
+"""Joules and money of a run, from what its stations saw at work and what the cell says that this draws and costs.
+
+Only time is the simulator's; each sum here is of busy seconds and watts. A device draws `busy_w` while its processor
+works and `idle_w` for the rest of the time in which a request is open there; a radio draws while a packet is on the
+air; a server while it runs a pass and, where all its time is charged for, `idle_w` beside. nan where a figure is needed
+and none is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from kinds.arrays import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simulator.results.metrics import Run
+
+HOUR_S: Final = 3600.0
+
+
+class Watts(NamedTuple):
+    """What something draws at work, and while it waits."""
+
+    busy_w: float
+    idle_w: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a cell says of power and price; None where it says nothing."""
+
+    edges: Sequence[Watts | None] = ()
+    """Of each device."""
+    server: Watts | None = None
+    """All GPUs of one."""
+    server_usd_per_hour: float | None = None
+    held: bool = False
+    """Whether servers cost from the first arrival to the end of the last request, and not only while they work."""
+
+
+def edges_j(run: Run) -> float:
+    """Of the processors of all devices."""
+    watts = [each for each in run.plant.figures.edges if each is not None]
+    if not watts or len(watts) < len(run.plant.edges):
+        return np.nan
+    open_by_device_s = open_s(run.requests, run.plant.over_s)
+    joules = 0.0
+    for device, (each, station) in enumerate(zip(watts, run.plant.edges, strict=True)):
+        busy_s = station.busy_s
+        joules += each.busy_w * busy_s + each.idle_w * max(0.0, open_by_device_s.get(device, 0.0) - busy_s)
+    return joules
+
+
+def radios_j(run: Run) -> float:
+    """Of the devices' radios: sending on the uplinks, receiving on the downlinks."""
+    links = [
+        each for way in (run.plant.uplink, run.plant.downlink) for each in zip(way.air_s, way.power_w, strict=True)
+    ]
+    return sum(np.nan if power_w is None else power_w * air_s for air_s, power_w in links) if links else np.nan
+
+
+def cloud_j(run: Run) -> float:
+    """Of all servers."""
+    watts, busy_s = run.plant.figures.server, run.plant.cloud_service_s
+    if watts is None:
+        return np.nan
+    return watts.busy_w * busy_s + watts.idle_w * max(0.0, charged_s(run) - busy_s)
+
+
+def charged_s(run: Run) -> float:
+    """Server-seconds that cost."""
+    held_s = run.plant.cloud.servers * run.span_s()
+    return held_s if run.plant.figures.held else run.plant.cloud_service_s
+
+
+def usd(run: Run) -> float:
+    """Of all servers."""
+    usd_per_hour = run.plant.figures.server_usd_per_hour
+    return np.nan if usd_per_hour is None else usd_per_hour / HOUR_S * charged_s(run)
+
+
+def open_s(requests: pd.DataFrame, over_s: float) -> dict[int, float]:
+    """By device, how long one of its requests was open there, waiting for another of them or being served."""
+    ordered = requests.sort_values(["device", "arrival_s"], kind="stable")
+    devices, arrived_s = ordered["device"].to_numpy(), ordered["arrival_s"].to_numpy(float)
+    ended_s = ordered["finish_s"].fillna(over_s).to_numpy(float)
+    spans: dict[int, float] = {}
+    for device in np.unique(devices).tolist():
+        own = devices == device
+        spans[device] = _union_s(arrived_s[own], ended_s[own])
+    return spans
+
+
+def _union_s(from_s: Floats, to_s: Floats) -> float:
+    """Length of the union of intervals in the order of their beginnings."""
+    latest_s = np.maximum.accumulate(to_s)
+    begins_s = np.maximum(from_s, np.concatenate([from_s[:1], latest_s[:-1]]))
+    return float(np.maximum(0.0, to_s - begins_s).sum())
+
+
+class PerToken(NamedTuple):
+    """A metric: a total of the run / output tokens at their devices, those of requests never answered included."""
+
+    name: str
+    meaning: str
+    total: Callable[[Run], float]
+
+    def value(self, run: Run) -> float:
+        """Of a run; nan without a figure or tokens, and that one nan, so that equal summaries are equal."""
+        total = self.total(run)
+        return np.nan if np.isnan(total) or not run.tokens else total / run.tokens
+
+
+PER_TOKEN: Final = (
+    PerToken(
+        "edge_j_per_token",
+        "joules of the devices' processors: edge.power.busy_w at work, idle_w for the rest of the time in which a "
+        "request is open at the device / output tokens; nan where a device has no edge.power",
+        edges_j,
+    ),
+    PerToken(
+        "radio_j_per_token",
+        "joules of the devices' radios: uplink.power_w while a packet is on the uplink, downlink.power_w while one is "
+        "on the downlink, each attempt with its header and overhead / output tokens; nan where a link has no power_w",
+        radios_j,
+    ),
+    PerToken(
+        "cloud_j_per_token",
+        "joules of the cloud's GPUs: cloud.power.busy_w in passes and, where cloud.charged is held, idle_w for the "
+        "rest from the first arrival to the end of the last request / output tokens; nan without cloud.power",
+        cloud_j,
+    ),
+    PerToken(
+        "usd_per_million_tokens",
+        "price of the cloud's GPUs: cloud.usd_per_gpu_hour for passes, or, where cloud.charged is held, from the first "
+        "arrival to the end of the last request / a million output tokens; nan without a price",
+        lambda run: 1e6 * usd(run),
+    ),
+)

@@ -1,0 +1,244 @@
+"""Joules and money: what stations add up is what an observer adds up, and a cited device comes out as cited."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pytest
+from cells import PAIR, cell, link
+from plants import Watch
+
+from channels.link.radio_power import RADIOS
+from models.power import POWERS, PRICES
+from simulator import Cell, ConfigError, simulate
+from simulator.decoding.memory import Memory
+from simulator.results import METRICS
+from simulator.results.energy import PER_TOKEN, open_s
+from simulator.results.intervals import summarise as summary_of
+from simulator.results.observer import Airing, ServerPass
+
+MEMORY: Final = Memory()
+NAMES: Final = tuple(each.name for each in PER_TOKEN)
+LATER_S: Final = 600.0
+"""What was on the air or in a pass when a run ended is over by then."""
+LOSSY: Final = {"kind": "bernoulli", "probability": 0.3}
+WINDOW: Final = {"kind": "selective_repeat", "timeout_s": 0.3}
+LINKS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
+    "planned": (link(2e4, mtu_bits=600), link(5e4, arq=WINDOW, sharing="own")),
+    "own lanes": (link(2e4, sharing="own"), link(5e3, sharing="own", arq=WINDOW)),
+    "lossy": (link(2e4, loss=LOSSY, mtu_bits=600), link(3e4, loss=LOSSY, arq=WINDOW)),
+    "in turn": (link(1e4, loss=LOSSY, sharing="round_robin", overhead_s=0.004), link(2e4)),
+    "all at once": (link(4e4, loss=LOSSY, sharing="processor"), link(3e4, sharing="processor", arq=WINDOW)),
+    "half duplex": (
+        link(1e4, half_duplex="device", arq=WINDOW | {"ack_bits": 40}, sharing="own"),
+        link(1e4, half_duplex="device", loss=LOSSY, arq=WINDOW | {"ack_bits": 40}, sharing="own"),
+    ),
+    "duty": (link(1e4, rate={"kind": "duty_cycle", "bps": 1e5, "duty": 0.1}), link(2e4)),
+    "outages": (
+        link(
+            1e4,
+            rate={
+                "kind": "random_outages",
+                "rate": {"kind": "constant", "bps": 1e4},
+                "mean_up_s": 0.3,
+                "mean_out_s": 0.2,
+            },
+        ),
+        link(2e4),
+    ),
+    "small buffer": (link(6e3, buffer_packets=1, arq=WINDOW), link(2e4, buffer_packets=1)),
+}
+
+
+class Heard(Watch):
+    """What an observer sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.airings: list[Airing] = []
+        self.passes: list[ServerPass] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        self.airings.append(airing)
+
+    def on_pass(self, served: ServerPass) -> None:
+        self.passes.append(served)
+
+
+def random_cell(links: str, number: int) -> Cell:
+    """Devices that hurry: deadlines withdraw messages, servers crash, some devices leave."""
+    luck = np.random.default_rng([number, len(links)])
+    up, down = LINKS[links]
+    deadline_s = float(luck.choice([0.6, 1.5]))
+    asked = {"kind": "closed", "requests": 3, "devices": 3, "prompt_tokens": 8, "output_tokens": 12}
+    asked |= {"deadline_s": deadline_s, "absences": {"kind": "scheduled", "away": [[1, 0.7, 0.9]]}}
+    crashes = {"kind": "scheduled", "away": [[0, 0.2 * luck.random(), 0.25], [1, 0.4, 0.4 + luck.random()]]}
+    clock = {"kind": "constant", "per_pass_s": 0.03 * luck.random()}
+    cloud = {"batching": "none", "latency": clock, "servers": 2, "failures": crashes, "gpus": 2}
+    cloud |= {"power": {"busy_w": 100 + luck.random(), "idle_w": 30}, "usd_per_gpu_hour": 1 + luck.random()}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.5, "idle_w": luck.random()}}
+    links_ = {"uplink": up | {"power_w": luck.random()}, "downlink": down | {"power_w": luck.random()}}
+    cloud["charged"] = str(luck.choice(["busy", "held"]))
+    scheme = str(luck.choice(["k_sqs", "cloud_only"]))
+    return cell(scheme, seed=number, workload=asked, edge=edge, cloud=cloud, **links_)
+
+
+def union_s(spans: list[tuple[float, float]]) -> float:
+    """Length of what some intervals cover."""
+    covered, until = [], -math.inf
+    for from_s, to_s in sorted(spans):
+        covered.append(max(0.0, to_s - max(from_s, until)))
+        until = max(until, to_s)
+    return math.fsum(covered)
+
+
+@pytest.mark.parametrize("links", LINKS)
+@pytest.mark.parametrize("number", range(4))
+def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(links: str, number: int) -> None:
+    """The observer listens on after the end of the run, to hear how what was under way then went on."""
+    of, heard = random_cell(links, number), Heard()
+    result = simulate(of, heard, memory=MEMORY)
+    plant, over_s = heard.plant, heard.plant.env.now
+    plant.env.run(until=over_s + LATER_S)
+    air: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+    for each in heard.airings:
+        if each.began_s < over_s:
+            lane = each.address[0] if getattr(of, each.link).sharing.lane_per_device else -1
+            air[each.link, lane].append((each.began_s, min(over_s, each.left_s)))
+    watts = {"uplink": of.uplink.power_w, "downlink": of.downlink.power_w}
+    radios_j = math.fsum(float(watts[way] or 0) * union_s(spans) for (way, _), spans in air.items())
+    passes = [min(over_s, each.ended_s) - each.began_s for each in heard.passes if each.began_s < over_s]
+    tokens, requests = result.requests["output_tokens"].sum(), result.requests
+    span_s = requests["finish_s"].max() - requests["arrival_s"].min()
+    charged_s = 2 * span_s if of.cloud.charged == "held" else math.fsum(passes)
+    power, price = of.cloud.power, of.cloud.usd_per_gpu_hour
+    assert power is not None and isinstance(price, float)
+    cloud_j = 2 * (power.busy_w * math.fsum(passes) + power.idle_w * (charged_s - math.fsum(passes)))
+    told = {name: result.summary[name] * tokens for name in NAMES}
+    assert told["radio_j_per_token"] == pytest.approx(radios_j, rel=1e-9)
+    assert told["cloud_j_per_token"] == pytest.approx(cloud_j, rel=1e-9)
+    assert told["usd_per_million_tokens"] == pytest.approx(1e6 * 2 * price * charged_s / 3600, rel=1e-9)
+
+
+def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link() -> None:
+    met: dict[str, int] = defaultdict(int)
+    for links in LINKS:
+        heard = Heard()
+        result = simulate(random_cell(links, 0), heard, memory=MEMORY)
+        for each in heard.plant.links:
+            met[type(each).__name__] += 1
+            met["lost"] += each.lost
+            met["dropped"] += each.dropped
+        met["crashes"] += heard.plant.cloud.crashes
+        met["late"] += int((result.requests["outcome"] == "timed_out").sum())
+    assert all(met[name] for name in ("Link", "PlannedLink", "lost", "dropped", "crashes", "late"))
+
+
+def test_a_device_idles_while_a_request_is_open_there_and_no_longer() -> None:
+    """By hand: one request from 1 to 4 s; one from 3 to 6 and one from 9 on, the run being over at 10."""
+    rows = [(0, 1.0, 4.0), (1, 9.0, math.nan), (0, 3.0, 6.0), (1, 2.0, 2.0)]
+    requests = pd.DataFrame(rows, columns=["device", "arrival_s", "finish_s"])
+    assert open_s(requests, 10.0) == {0: 5.0, 1: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ({}, 0),
+        ({"edge.power": "raspberry_pi_5"}, 1),
+        ({"uplink.power_w": "nb_iot"}, 0),
+        ({"uplink.power_w": "nb_iot", "downlink.power_w": "80 mW"}, 1),
+        ({"cloud.power": "h100_80gb_sxm"}, 1),
+        ({"cloud.usd_per_gpu_hour": "h100_specialist_2026"}, 1),
+    ],
+)
+def test_without_a_figure_there_is_no_number(given: dict[str, object], number: int) -> None:
+    """Of a link both ways have one or the metric has none."""
+    summary = simulate(cell().with_(given), memory=MEMORY).summary
+    assert sum(not math.isnan(summary[name]) for name in NAMES) == number
+    assert all(not math.isnan(summary[name]) for name in METRICS if name not in (*NAMES, "tpot_p95_s"))
+
+
+def test_figures_of_power_change_nothing_but_what_they_are_for() -> None:
+    given = {"edge.power": "raspberry_pi_5", "cloud.power": "l4", "cloud.usd_per_gpu_hour": 1, "uplink.power_w": 1}
+    plain, priced = (simulate(each, memory=MEMORY).summary for each in (cell(), cell().with_(given)))
+    assert {name for name in plain if plain[name] != priced[name]} - {*NAMES} == set()
+    assert "power" not in Cell().to_yaml() and "usd" not in Cell().to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("size", "bytes_per_parameter", "tokens_per_s", "peak_w"),
+    [("llama_3.2_3b", 0.625, 4.88, 11.9), ("llama_3.1_8b", 0.613, 2.17, 11.6)],
+)
+def test_a_raspberry_pi_spends_the_joules_a_token_that_were_measured(
+    size: str, bytes_per_parameter: float, tokens_per_s: float, peak_w: float
+) -> None:
+    """2.44 and 5.35 J a token: power over speed of github.com/geerlingguy/ai-benchmarks, issue 7 (Raspberry Pi 5, 16
+    GB, Ollama, Q4_K_M files of 2.01 and 4.92 GB). The clock is the roofline at .6 of the board's bandwidth, one share
+    for both; the source has no joules of its own."""
+    clock = {"kind": "roofline", "device": "raspberry_pi_5", "size": size, "memory_efficiency": 0.6}
+    edge = {"latency": clock | {"bytes_per_parameter": bytes_per_parameter}, "power": "raspberry_pi_5"}
+    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 1, "output_tokens": 64}
+    of = cell("edge_only", models={"pair": PAIR}, edge=edge, workload=asked)
+    told = simulate(of, memory=MEMORY).summary["edge_j_per_token"]
+    assert told == pytest.approx(peak_w / tokens_per_s, rel=0.1)
+
+
+def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
+    """By hand: a pass of 20 ms a token, at 400 W and 3.6 USD an hour, which is .1 cents a second."""
+    given: dict[str, object] = {"cloud.power": {"busy_w": 400}, "cloud.usd_per_gpu_hour": 3.6}
+    one, four = (
+        simulate(cell("cloud_only").with_(given | {"cloud.gpus": gpus}), memory=MEMORY).summary for gpus in (1, 4)
+    )
+    assert one["cloud_j_per_token"] == pytest.approx(400 * one["cloud_s_per_token"])
+    assert one["usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 * one["cloud_s_per_token"])
+    assert [four[name] / one[name] for name in NAMES[2:]] == pytest.approx([4, 4])
+    clocked = Cell().with_({"cloud.latency": {"kind": "roofline", "gpus": 4, "size": "llama_3.1_70b"}})
+    assert clocked.cloud.server_gpus == 4 and Cell().cloud.server_gpus == 1
+    with pytest.raises(ConfigError, match=r"^cloud.gpus = 2: must be null or cloud.latency.gpus, 4"):
+        clocked.with_({"cloud.gpus": 2})
+
+
+def test_a_server_that_is_held_costs_while_it_idles() -> None:
+    given: dict[str, object] = {"cloud.power": {"busy_w": 400, "idle_w": 400}, "cloud.usd_per_gpu_hour": 3.6}
+    held = simulate(cell().with_(given | {"cloud.charged": "held"}), memory=MEMORY).summary
+    assert held["cloud_j_per_token"] == pytest.approx(400 / held["tokens_per_s"])
+    assert held["usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 / held["tokens_per_s"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"edge.power": "raspbery_pi_5"}, "did you mean raspberry_pi_5? `sqsim list powers` has them all; or write"),
+        ({"edge.power": {"busy_w": -1}}, "edge.power.busy_w = -1"),
+        ({"edge.power": {"idle_w": 1}}, "edge.power.busy_w"),
+        ({"cloud.power": {"busy_w": math.inf}}, "cloud.power.busy_w = inf"),
+        ({"cloud.usd_per_gpu_hour": -1}, "cloud.usd_per_gpu_hour"),
+        ({"cloud.gpus": 0}, "cloud.gpus = 0"),
+        ({"cloud.charged": "all"}, "cloud.charged = 'all'"),
+        ({"uplink.power_w": "nb_iott"}, "uplink.power_w = 'nb_iott': must be a number of W, such as 15 W or 500 mW"),
+        ({"uplink.power_w": -1}, "uplink.power_w"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line_that_names_the_field(fields: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Cell.from_fields(fields)
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_named_figures_are_cited_and_radios_send_and_receive() -> None:
+    assert all("(U" in each.source or "(P" in each.source for each in (*POWERS.values(), *RADIOS.values()))
+    assert all("(P" in each.source and each.usd > 0 for each in PRICES.values())
+    nb_iot = Cell().with_({"uplink.power_w": "nb_iot"}).uplink
+    assert (nb_iot.radio_w(sends=True), nb_iot.radio_w(sends=False)) == (0.5, 0.08)
+
+
+def test_a_summary_leaves_seeds_without_a_figure_out() -> None:
+    rows = [{"scheme": "k_sqs", "seed": seed, "edge_j_per_token": value} for seed, value in enumerate((1.0, 3.0))]
+    rows += [{"scheme": "dense", "seed": seed, "edge_j_per_token": math.nan} for seed in range(2)]
+    told = summary_of(pd.DataFrame(rows)).set_index("scheme")["edge_j_per_token"]
+    assert told["k_sqs"] == 2.0 and math.isnan(told["dense"])
