@@ -166,7 +166,7 @@ class Budget:
     def cells(self) -> float:
         """How many more fit."""
         left_s = 60 * self.minutes - (self.clock() - self._started_s)
-        return math.inf if math.isnan(self.cost_s) else max(0.0, left_s / self.cost_s - self.reserved)
+        return max(0.0, left_s / self.cost_s - self.reserved) if self.cost_s > 0 else math.inf
 
     def timed(self, trying: Try, missing: Callable[[Sequence[Cell]], int]) -> Try:
         """`trying`, with an eye on the clock; `missing`: how many of some cells are still to be simulated."""

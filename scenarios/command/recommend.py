@@ -86,7 +86,7 @@ def wish(options: argparse.Namespace) -> Wish:
     from scenarios.command.typed_settings import parse_axes, parse_settings
     from simulator.cell.cell import load_imports
 
-    seeds = options.seeds or (8 if options.quick else 24)
+    seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
     _check(options, seeds, minutes)
     load_imports(options.imports)

@@ -158,7 +158,8 @@ class Recommendation:
         each = "" if work.distinct is None else f", of {work.distinct} texts"
         return (
             f"Assumed: {devices}, {work.kind} workload, {work.total} request{'s' if work.total > 1 else ''} a "
-            f"seed{each}, prompts of {prompt} tokens, answers of {output}; temperature {self.best.models.temperature:g}."
+            f"seed{each}, prompts of {prompt} tokens, answers of {output}; "
+            f"temperature {self.best.models.temperature:g}."
         )
 
     def _printed(self) -> str:
@@ -235,17 +236,16 @@ class Recommendation:
         return f"Lossy, apart: {self._spoken(name)}, {percent(less)} than that; its text is {tv:.2g} off in TV"
 
     def _alike(self, heat: Heat) -> str:
-        """The settings that the race has left beside the best."""
-        left = [self.names[heat.settings[place].id] for place in heat.racing if heat.settings[place] is not self.best]
+        """The settings that neither the race nor the seeds shown, where it is among those, tell from the best."""
+        others = [self.names[heat.settings[place].id] for place in heat.racing if heat.settings[place] is not self.best]
+        shown = set(self.summary[CURVE])
+        left = [name for name in others if name not in shown or not self._against(name).separable]
         if not left:
             return ""
         kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
-        told = (
-            joined([self._spoken(name) for name in left], "or")
-            if len(left) <= MANY
-            else f"{len(left)} others ({kinds})"
-        )
-        return f". The race does not tell it apart from {told}"
+        told = [self._spoken(name) for name in left]
+        said = joined(told, "or") if len(left) <= MANY else f"{len(left)} others ({kinds})"
+        return f". It is not told apart from {said}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""
