@@ -37,12 +37,13 @@ FIGURES: dict[str, str] = {
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
+    "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto")
+OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "recommendation")
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import calibrate, codec_options, compare, report
+from scenarios.command import calibrate, codec_options, compare, recommend, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -104,6 +104,9 @@ def _parser() -> Parser:
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
     _run_options(run)
+    recommend.add_options(
+        commands.add_parser("recommend", help="the best scheme and parameters for a link, pair, hardware and load")
+    )
     compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
@@ -199,6 +202,10 @@ def _calibrate(options: argparse.Namespace) -> None:
     print(calibrate.run(options))
 
 
+def _recommend(options: argparse.Namespace) -> None:
+    print(recommend.run(options, options.workers or _cores()))
+
+
 def _completion(options: argparse.Namespace) -> None:
     from scenarios.command.completion import code
 
@@ -262,6 +269,7 @@ def _report(options: argparse.Namespace) -> None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "list": _list,
     "run": _run,
+    "recommend": _recommend,
     "plot": _plot,
     "compare": _compare,
     "report": _report,

@@ -1,0 +1,67 @@
+"""The best setting of each kind of scheme: what it reaches, and by what share it is off the best, a row a kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from kinds.arrays import Floats
+from plots.axes import level, spans_far
+from plots.caption import Better, caption, marks
+from plots.error_bars import whiskers
+from plots.layout import Told, finish
+from plots.page import Page
+from plots.style import looks
+from simulator.results.columns import CI_SUFFIX, CURVE
+
+BY, BETTER, MARGIN = "metric", "better", "margin"
+"""Columns: the metric aimed at, which way is better, and a setting's share over the best."""
+TICKS = 5
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The recommended at the top. None of a table that no recommendation has made."""
+    if not {BY, BETTER, MARGIN} <= set(summary.columns) or summary.empty:
+        return None
+    metric = str(summary[BY].iloc[0])
+    panels = page.across(2, 2)
+    figure = page.figure(8.6, 2 / panels * (0.8 + 0.26 * len(summary)))
+    reached, margin = figure.subplots(2 // panels, panels, sharey=True).ravel()
+    values, halves = _columns(summary, metric)
+    far = spans_far(values)
+    arms = np.nan_to_num(whiskers(values, halves, far))
+    _points(reached, summary, values, arms)
+    level(reached, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
+    reached.set_xlabel(page.axis(metric))
+    shares, halves = _columns(summary, MARGIN)
+    _points(margin, summary, shares, np.nan_to_num(np.stack([halves, halves])))
+    margin.axvline(0.0, color="black", linewidth=0.8)
+    margin.xaxis.set_major_locator(MaxNLocator(TICKS))
+    margin.xaxis.set_major_formatter(PercentFormatter(1.0))
+    margin.set_xlabel("more than the recommended")
+    reached.set_yticks(range(len(summary)), [page.curve(str(curve)) for curve in summary[CURVE]])
+    reached.set_ylim(len(summary) - 0.5, -0.5)
+    better: Better = "higher" if summary[BETTER].iloc[0] == "higher" else "lower"
+    notes = ["The best setting of each kind, the recommended at the top; shares are paired by seed.", *marks(summary)]
+    told = caption(summary, page, better, notes)
+    finish(figure, page, Told("The recommended setting beside the best of other kinds", told))
+    return figure
+
+
+def _columns(summary: pd.DataFrame, name: str) -> tuple[Floats, Floats]:
+    """A column and its half-widths."""
+    return summary[name].to_numpy(dtype=np.float64), summary[name + CI_SUFFIX].to_numpy(dtype=np.float64)
+
+
+def _points(ax: Axes, summary: pd.DataFrame, values: Floats, arms: Floats) -> None:
+    """A point a row, `arms` [2, n] below and above it."""
+    styles = looks(summary)
+    for place, (curve, value) in enumerate(zip(summary[CURVE].astype(str), values, strict=True)):
+        look = styles[curve]
+        ax.errorbar(
+            value, place, xerr=arms[:, place : place + 1], color=look.colour, marker=look.marker,
+            markerfacecolor=look.face, linestyle="",
+        )  # fmt: skip

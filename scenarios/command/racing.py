@@ -1,0 +1,218 @@
+"""The race of `sqsim recommend`: seeds are added to the settings that may still be the best, until the best is known
+well enough, seeds run out, or time does.
+
+Lossless and lossy settings race apart. All seeds here are others than those that the answer is shown on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from kinds import ConfigError
+from scenarios.command.candidates import thinned
+from scenarios.command.choosing import FIRST_SEED
+from simulator.cell.settings import expand
+from simulator.results.columns import LOSSLESS_TV
+from simulator.results.race import Race, Standing
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+
+LOOKS: Final = (6, 12, 24, 48)
+"""Seeds at each look. Fewer at the first would tell next to nothing worse: t at 1e-4 of a tail is 37 with 3 seeds less
+one, 8 with 6."""
+LEAST_SEEDS: Final = 3
+"""Of the first look, be time as short as it may."""
+STEADY: Final = 0.8
+"""Of what a cell took before: where it takes no less, that is what a cell takes."""
+WORSE, UNANSWERED, LOSSY, NO_NUMBER = "clearly worse", "leaves requests unanswered", "text departs", "no number"
+"""Why a setting was stopped."""
+Row = Mapping[str, float]
+Try = Callable[[Sequence["Cell"], str], Mapping[str, Row]]
+"""Simulates cells for what is said, in silence for ""; what each gave by its id, of those and of all before."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is best: the least `metric`, or the most where `higher`; it is known well enough `within` a share."""
+
+    metric: str
+    higher: bool
+    within: float
+    confidence: float = 0.95
+
+    def cost(self, row: Row) -> float:
+        """A positive number, less is better; nan where there is none."""
+        value = row[self.metric]
+        return (1 / value if self.higher else value) if value > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Why a setting left the race, after how many seeds, and as worse than which other."""
+
+    seeds: int
+    why: str
+    than: int | None = None
+
+
+@dataclass
+class Heat:
+    """Settings that are ranked with each other. `ended` says why the race is over, `behind` how much more than the best
+    of them the leader costs at most (`results.race`)."""
+
+    settings: Sequence[Cell]
+    aim: Aim
+    seeds: int = 0
+    leader: int = 0
+    behind: float = math.inf
+    ended: str = ""
+    stopped: dict[int, Stopped] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._race = Race(len(self.settings), len(LOOKS), self.aim.confidence)
+        self._cells = [dict[int, "Cell"]() for _ in self.settings]
+
+    @property
+    def racing(self) -> list[int]:
+        """The places of those that are still in."""
+        return [place for place in range(len(self.settings)) if place not in self.stopped]
+
+    def at(self, place: int, seeds: int) -> list[Cell]:
+        """A setting on its first seeds."""
+        known = self._cells[place]
+        for seed in range(len(known), seeds):
+            (known[seed],) = expand(self.settings[place], {}, {"seed": FIRST_SEED + seed})
+        return [known[seed] for seed in range(seeds)]
+
+    def cells(self, seeds: int) -> list[Cell]:
+        """Of all that are still in."""
+        return [cell for place in self.racing for cell in self.at(place, seeds)]
+
+    def costs(self, place: int, rows: Mapping[str, Row]) -> list[float]:
+        """On each seed that the setting was tried on by the looks."""
+        seeds = self.stopped[place].seeds if place in self.stopped else self.seeds
+        return [self.aim.cost(rows[cell.id]) for cell in self.at(place, seeds)]
+
+    def look(self, rows: Mapping[str, Row], seeds: int) -> None:
+        """Stops who is clearly worse, or cannot be ranked. Raises ConfigError where nobody can."""
+        self.seeds = seeds
+        unfit = {place: why for place in self.racing if (why := self._unfit(place, rows))}
+        if len(unfit) == len(self.racing):
+            reason = next(iter(unfit.values()))
+            raise ConfigError(f"metric = {self.aim.metric}: of no setting here, each is out: {reason}")
+        self.stopped |= {place: Stopped(seeds, why) for place, why in unfit.items()}
+        racing = self.racing
+        standing = self._race.look(np.array([self.costs(place, rows) for place in racing]))
+        self._note(standing, racing)
+
+    def _note(self, standing: Standing, racing: Sequence[int]) -> None:
+        for near, place in enumerate(racing):
+            if standing.worse[near]:
+                self.stopped[place] = Stopped(self.seeds, WORSE, racing[standing.than[near]])
+        self.leader, self.behind = racing[standing.leader], standing.behind
+        if len(self.racing) == 1:
+            self.ended = "one is left"
+        elif self.behind <= self.aim.within:
+            self.ended = f"the leader is within {self.aim.within:.2g} of the best"
+        elif self.seeds >= LOOKS[-1]:
+            self.ended = f"{self.seeds} seeds are the most"
+
+    def _unfit(self, place: int, rows: Mapping[str, Row]) -> str:
+        found = [rows[cell.id] for cell in self.at(place, self.seeds)]
+        if any(row["answered"] < 1 for row in found):
+            return UNANSWERED
+        if any(math.isnan(self.aim.cost(row)) for row in found):
+            return NO_NUMBER
+        meant = self.settings[place].scheme.lossless
+        return LOSSY if meant and any(row["tv_output"] > LOSSLESS_TV for row in found) else ""
+
+    def best_of_kinds(self, rows: Mapping[str, Row]) -> list[int]:
+        """The leader, then of each other kind of scheme the best: of those that raced longest the least mean."""
+        kinds: dict[str, int] = {self.settings[self.leader].scheme.kind: self.leader}
+        ranked = [place for place in range(len(self.settings)) if self._ranks(place)]
+        for place in sorted(ranked, key=lambda place: self._rank(place, rows)):
+            kinds.setdefault(self.settings[place].scheme.kind, place)
+        return list(kinds.values())
+
+    def _ranks(self, place: int) -> bool:
+        return place not in self.stopped or self.stopped[place].why == WORSE
+
+    def _rank(self, place: int, rows: Mapping[str, Row]) -> tuple[int, float]:
+        costs = self.costs(place, rows)
+        return -len(costs), float(np.log(costs).mean())
+
+
+@dataclass
+class Budget:
+    """Wall time for the race: `minutes` in all, of which `reserved` cells at the end take theirs."""
+
+    minutes: float
+    reserved: int
+    clock: Callable[[], float] = time.monotonic
+    cost_s: float = math.nan
+    """What a cell took, of the last that were timed."""
+
+    def __post_init__(self) -> None:
+        self._started_s = self.clock()
+
+    @property
+    def cells(self) -> float:
+        """How many more fit."""
+        left_s = 60 * self.minutes - (self.clock() - self._started_s)
+        return max(0.0, left_s / self.cost_s - self.reserved) if self.cost_s > 0 else math.inf
+
+    def timed(self, trying: Try, missing: Callable[[Sequence[Cell]], int]) -> Try:
+        """`trying`, with an eye on the clock; `missing`: how many of some cells are still to be simulated."""
+
+        def told(cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+            new, before_s = missing(cells), self.clock()
+            rows = trying(cells, what)
+            self.cost_s = (self.clock() - before_s) / new if new else self.cost_s
+            return rows
+
+        return told
+
+
+def race(settings: Sequence[Cell], aim: Aim, trying: Try, budget: Budget) -> list[Heat]:
+    """The finished heats, lossless settings first. Raises ConfigError where a heat has nobody who can be ranked."""
+    fewer = _that_fit(settings, trying, budget)
+    apart = ([cell for cell in fewer if cell.scheme.lossless is lossless] for lossless in (True, False))
+    heats = [Heat(cells, aim) for cells in apart if cells]
+    had = 0
+    for number, most in enumerate(LOOKS, 1):
+        racing = [heat for heat in heats if not heat.ended]
+        if not racing:
+            break
+        least = LEAST_SEEDS if number == 1 else had + 2  # one more would be no look of its own
+        affordable = had + budget.cells / sum(len(heat.racing) for heat in racing)
+        seeds = most if affordable >= most else max(int(affordable), LEAST_SEEDS)
+        if seeds >= least:
+            cells = [cell for heat in racing for cell in heat.cells(seeds)]
+            rows = trying(cells, f"look {number} of at most {len(LOOKS)}")
+            for heat in racing:
+                heat.look(rows, seeds)
+            had = seeds
+        for heat in racing:
+            heat.ended = heat.ended or ("time is up" if seeds < most else "")
+    return heats
+
+
+def _that_fit(settings: Sequence[Cell], trying: Try, budget: Budget) -> Sequence[Cell]:
+    """As many of the settings as time allows a first look of. One of each kind tells how long a cell takes, again and
+    again while it takes ever less: at first workers start, models are loaded, code is compiled."""
+    few = Heat(thinned(settings, 1), Aim("", False, 0.0))
+    before_s = math.inf
+    for seeds in range(1, LOOKS[0] + 1):
+        trying(few.cells(seeds), "")
+        if budget.cost_s > STEADY * before_s:
+            break
+        before_s = budget.cost_s
+    most = budget.cells / LOOKS[0]
+    return settings if most >= len(settings) else thinned(settings, int(most))

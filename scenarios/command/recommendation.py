@@ -1,0 +1,280 @@
+"""What a finished race says: the best of each kind with its margin, the answer, how it went, how far to trust it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from plots.display_names import curve_of, words_of
+from scenarios.command import findings_file
+from scenarios.command.aligned_columns import WIDTH, aligned, number
+from scenarios.command.answers import PREFIX
+from scenarios.command.candidates import FIELDS, at_an_end
+from scenarios.command.findings_file import Answered
+from scenarios.command.printed_tables import overloads, stands_for
+from scenarios.command.racing import Heat, Row
+from simulator.cell.dotted_names import flatten
+from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
+from simulator.results.compared import Plain
+from simulator.results.findings import joined, percent, with_interval
+from simulator.results.intervals import Interval, interval, paired, summarise, varying, with_curves
+from simulator.results.lossy import MARK
+from simulator.results.units import prefix_of_all, symbol, title, unit
+
+if TYPE_CHECKING:
+    from scenarios.command.recommend import Wish
+    from simulator.cell.cell import Cell
+
+MARGIN = "margin"
+"""The column of a setting's metric over that of the best, less 1; with its `_ci95`."""
+BY, BETTER = "metric", "better"
+"""The columns that name the metric, and which way is better."""
+MANY = 6
+"""More settings than these are counted, not named."""
+TRUST = (
+    "Trust: of the settings tried, on this pair, clock and workload. Margins are paired 95% intervals on seeds that "
+    "chose nothing. A kind that is far behind was not tuned further once that was clear."
+)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The heats of a race, what their cells gave, the best of each kind, and the table of those on the seeds shown."""
+
+    wish: Wish
+    heats: Sequence[Heat]
+    rows: Mapping[str, Row]
+    finalists: Sequence[Sequence[Cell]]
+    table: pd.DataFrame
+
+    @property
+    def best(self) -> Cell:
+        """The setting recommended."""
+        return self.finalists[0][0]
+
+    @property
+    def fields(self) -> list[str]:
+        """The columns that each name tells."""
+        return [f"scheme.{field}" for field in FIELDS]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """By the id of a setting, what it is called: its scheme, and in what the settings tried differ."""
+        settings = [cell for heat in self.heats for cell in heat.settings]
+        plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
+        named = with_curves(plain, None, told=[name for name in self.fields if name in varying(plain)])
+        return dict(zip(named["cell"], named[CURVE], strict=True))
+
+    @cached_property
+    def shown(self) -> pd.DataFrame:
+        """The cells of the best of each kind, a row a seed, under their names."""
+        names = [self.names[cell.id] for each in self.finalists for cell in each]
+        shown = self.table.copy()
+        shown[CURVE], shown[SETTING] = np.repeat(names, self.wish.seeds), BEST
+        return shown
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row for the best of each kind: the recommended first, then by the metric, lossy ones last."""
+        metric, called = self.wish.aim.metric, "shown as"
+        summary = summarise(self.shown.rename(columns={CURVE: called})).rename(columns={called: CURVE}).copy()
+        margins = [self._margin(str(curve)) for curve in summary[CURVE]]
+        summary[BY], summary[BETTER] = metric, "higher" if self.wish.aim.higher else "lower"
+        summary[MARGIN] = [each.mean for each in margins]
+        summary[MARGIN + CI_SUFFIX] = [each.half_width for each in margins]
+        order = summary[MARGIN] * (-1 if self.wish.aim.higher else 1)
+        first = (summary[CURVE] != self.names[self.best.id]) + 2 * self._lossy(summary)
+        return summary.assign(order=order, first=first).sort_values(["first", "order"], ignore_index=True).drop(
+            columns=["order", "first"]
+        )  # fmt: skip
+
+    @cached_property
+    def tried(self) -> pd.DataFrame:
+        """A row a setting: its seeds in the race, their mean metric, when and why it was stopped."""
+        metric = self.wish.aim.metric
+        plain = [flatten(cell) for heat in self.heats for cell in heat.settings]
+        varied = varying(pd.DataFrame(plain))
+        told = iter(plain)
+        found = []
+        for heat in self.heats:
+            for place, cell in enumerate(heat.settings):
+                fields = {name: value for name, value in next(told).items() if name in varied}
+                stop = heat.stopped.get(place)
+                seeds = heat.seeds if stop is None else stop.seeds
+                mean = interval([self.rows[each.id][metric] for each in heat.at(place, seeds)])
+                than = "" if stop is None or stop.than is None else self.names[heat.settings[stop.than].id]
+                found.append({
+                    CURVE: self.names[cell.id], **fields, "lossless": cell.scheme.lossless, "seeds": seeds,
+                    metric: mean.mean, metric + CI_SUFFIX: mean.half_width, "stopped": "" if stop is None else stop.why,
+                    "than": than,
+                })  # fmt: skip
+        return pd.DataFrame(found)
+
+    def findings(self) -> list[Answered]:
+        """The answer, with the comparisons that it is made of; likewise of the lossy, if they raced."""
+        metric = self.wish.aim.metric
+        said = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
+        return [each for asked, line in said for each in findings_file.heard(asked, metric, self.shown, None, line)]
+
+    def about(self) -> dict[str, Plain]:
+        """What stands before the findings in their file."""
+        question = f"Which setting has the {self._least} {title(self.wish.aim.metric)}?"
+        return {"scenario": "recommend", "question": question, "axis": None, "seeds": self.wish.seeds,
+                "remarks": [*self._course(), *self._remarks()]}  # fmt: skip
+
+    def text(self) -> list[str]:
+        """All there is to say, as lines of a terminal."""
+        wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
+        tokens, *clock = stands_for([self.best]).splitlines()
+        lines = [self._printed(), "", *map(wrapped, self._course()), ""]
+        lines += [*(wrapped(each.line) for each in self.findings()), "", *map(wrapped, self._remarks()[:-2])]
+        return [*lines, wrapped(tokens), *clock, wrapped(TRUST)]
+
+    @property
+    def _least(self) -> str:
+        return "most" if self.wish.aim.higher else "least"
+
+    def _remarks(self) -> list[str]:
+        """What is overloaded, at an end of what was tried, and assumed; models and clocks last."""
+        ends = at_an_end(self.heats[0].settings, self.best)
+        told = [
+            f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
+            for name, value in ends
+        ]
+        return [*overloads(self.summary, None), *([f"Note: {'; '.join(told)}"] if told else []), self._workload(),
+                *stands_for([self.best]).splitlines()]  # fmt: skip
+
+    def _workload(self) -> str:
+        work = self.best.workload
+        prompt, output = work.longest
+        devices = f"{work.devices} device{'s' if work.devices > 1 else ''}"
+        each = "" if work.distinct is None else f", of {work.distinct} texts"
+        return (
+            f"Assumed: {devices}, {work.kind} workload, {work.total} request{'s' if work.total > 1 else ''} a "
+            f"seed{each}, prompts of {prompt} tokens, answers of {output}; "
+            f"temperature {self.best.models.temperature:g}."
+        )
+
+    def _printed(self) -> str:
+        """A row for the best of each kind."""
+        metric = self.wish.aim.metric
+        factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
+        in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
+        factor = factor if unit(metric) in ("s", "bit/s") else 1.0
+        in_unit = in_unit if factor != 1.0 or not prefix else f" ({unit(metric)})"
+        counts = Counter(cell.scheme.kind for heat in self.heats for cell in heat.settings)
+        body = [
+            [
+                self._short(str(row[CURVE])) + (MARK if lossy else ""),
+                number(row[metric] / factor, row[metric + CI_SUFFIX] / factor),
+                "best"
+                if str(row[CURVE]) == self.names[self.best.id]
+                else _signed(row[MARGIN], row[MARGIN + CI_SUFFIX]),
+                number(row["payload_bits_per_token"]),
+                str(counts[str(row["scheme.kind"])]),
+            ]
+            for (_, row), lossy in zip(self.summary.iterrows(), self._lossy(self.summary), strict=True)
+        ]
+        heading = (
+            f"The best of each kind on {self.wish.seeds} other seeds; margin to the best, paired by seed; payload bits"
+        )
+        header = ["", f"{title(metric)}{in_unit}", "margin", "bits/token", "tried"]
+        return f"{heading}\n\n{aligned(header, body)}"
+
+    def _course(self) -> list[str]:
+        """How each heat went: what was stopped when and why, why it ended, what that is worth."""
+        told = []
+        for heat in self.heats:
+            apart = "" if heat.settings[0].scheme.lossless else " of lossy schemes"
+            stops = Counter((stop.seeds, stop.why) for stop in heat.stopped.values())
+            said = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
+            share = f"{100 * heat.behind:.2g}%" if np.isfinite(heat.behind) else "any share"
+            sure = (
+                f"with {heat.aim.confidence:.0%} confidence none of them is better than the first by more than {share}"
+            )
+            sure = sure if len(heat.racing) > 1 else f"with {heat.aim.confidence:.0%} confidence it is the best of them"
+            told.append(
+                f"Race{apart}: {len(heat.settings)} settings, stopped: {', '.join(said) or 'none'}; {len(heat.racing)} "
+                f"left after {heat.seeds} seeds ({heat.ended}); {sure}"
+            )
+        whole = len(self.wish.settings)
+        if (raced := sum(len(heat.settings) for heat in self.heats)) < whole:
+            told.append(f"Note: {raced} of {whole} settings raced, evenly of each kind: no more fit into --minutes")
+        return told
+
+    def _answer(self) -> str:
+        heat, metric = self.heats[0], self.wish.aim.metric
+        name = self.names[self.best.id]
+        reached = interval(self.shown.loc[self.shown[CURVE] == name, metric].to_numpy())
+        said = f"{PREFIX}use {self._spoken(name)}: {title(metric)} {with_interval(reached, metric)}"
+        apart = self._lossy(self.summary)
+        rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)]
+        if len(rivals):
+            rival = str(rivals[CURVE].iloc[0])
+            less = self._against(rival)
+            said += f", {percent(less)} than {self._spoken(rival)}, the next kind" if less.separable else (
+                f"; not told apart from {self._spoken(rival)}, the next kind: {percent(less)}"
+            )  # fmt: skip
+        return said + self._alike(heat)
+
+    def _lossy_answer(self) -> str:
+        lossy = self.summary[self._lossy(self.summary)]
+        if lossy.empty or not self.best.scheme.lossless:
+            return ""
+        name = str(lossy[CURVE].iloc[0])
+        less = paired(
+            self.shown, self.wish.aim.metric, self._is(name), self._is(self.names[self.best.id]), relative=True
+        )
+        tv = float(lossy["tv_output"].iloc[0])
+        return f"Lossy, apart: {self._spoken(name)}, {percent(less)} than that; its text is {tv:.2g} off in TV"
+
+    def _alike(self, heat: Heat) -> str:
+        """The settings that neither the race nor the seeds shown, where it is among those, tell from the best."""
+        others = [self.names[heat.settings[place].id] for place in heat.racing if heat.settings[place] is not self.best]
+        shown = set(self.summary[CURVE])
+        left = [name for name in others if name not in shown or not self._against(name).separable]
+        if not left:
+            return ""
+        kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
+        told = [self._spoken(name) for name in left]
+        said = joined(told, "or") if len(left) <= MANY else f"{len(left)} others ({kinds})"
+        return f". It is not told apart from {said}"
+
+    def _spoken(self, name: str) -> str:
+        """`k_sqs with K = 8, ell = 100, L = 3`."""
+        scheme, fields = words_of(name)
+        told = ", ".join(f"{symbol(field)} = {value}" for field, value in fields.items())
+        return f"{scheme} with {told}" if told else scheme
+
+    def _short(self, name: str) -> str:
+        """`k_sqs K=8 ell=100 L=3`."""
+        scheme, fields = words_of(name)
+        return curve_of(scheme, {symbol(field): value for field, value in fields.items()})
+
+    def _against(self, rival: str) -> Interval:
+        """The best less a rival, over the rival's, paired."""
+        best = self._is(self.names[self.best.id])
+        return paired(self.shown, self.wish.aim.metric, best, self._is(rival), relative=True)
+
+    def _margin(self, curve: str) -> Interval:
+        best = self._is(self.names[self.best.id])
+        return paired(self.shown, self.wish.aim.metric, self._is(curve), best, relative=True)
+
+    def _is(self, curve: str) -> pd.Series[bool]:
+        return self.shown[CURVE] == curve
+
+    def _lossy(self, summary: pd.DataFrame) -> pd.Series[bool]:
+        return summary["lossy"].astype(bool)
+
+
+def _signed(share: float, half: float) -> str:
+    """`+14.2% ±3.1%`."""
+    digits = 0 if abs(share) >= 1 else 1
+    return f"{100 * share:+,.{digits}f}%" + ("" if np.isnan(half) else f" ±{100 * half:,.{digits}f}%")

@@ -1,0 +1,130 @@
+"""From the settings to try to a recommendation: the race, the best of each kind measured on other seeds, the files.
+
+The race keeps what it has simulated in `search.json`: the same command, with more minutes too, goes on from there. The
+best of each kind are an ordinary sweep in the same directory, which `plot`, `report` and `compare` read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kinds.files import atomically, read_note
+from scenarios.command import findings_file
+from scenarios.command.drawing import BESIDE, Note, draw_all
+from scenarios.command.progress import Progress
+from scenarios.command.racing import Budget, Row, race
+from scenarios.command.recommend import Wish
+from scenarios.command.recommendation import Recommendation
+from simulator.cell.cell import prepare_pairs
+from simulator.cell.settings import expand
+from simulator.results.lossy import with_lossy
+from simulator.sweeps.lock import only_writer
+from simulator.sweeps.store import SEARCH, identity, make_way
+
+if TYPE_CHECKING:
+    from scenarios.command.running import Means
+    from simulator.cell.cell import Cell
+
+KEPT = ("answered", "tv_output")
+"""Beside the metric, what is kept of each cell of the race."""
+TRIED, RECOMMENDED = "tried.csv", "recommended.yaml"
+FIGURE = "recommendation"
+
+
+@dataclass
+class Trials:
+    """What each cell of the race gave, by its id; kept in `out` under the name of all that it depends on."""
+
+    wish: Wish
+    means: Means
+    progress: Progress
+    rows: dict[str, Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._names = [self.wish.aim.metric, *KEPT]
+        self._identity = identity(self.wish.settings, f"recommend {self.wish.aim.metric}")
+
+    def open(self) -> None:
+        """Reads what there is. Raises ConfigError where `out` holds something else."""
+        note = read_note(self.means.out / SEARCH)
+        if note.get("identity") == self._identity and isinstance(note.get("tried"), dict):
+            self.rows = {cell: dict(zip(self._names, row, strict=True)) for cell, row in note["tried"].items()}
+        else:
+            make_way(self.means.out, self.means.overwrite)
+
+    def missing(self, cells: Sequence[Cell]) -> int:
+        """How many of the cells are still to be simulated."""
+        return sum(cell.id not in self.rows for cell in cells)
+
+    def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+        """Simulates those of the cells that are missing; all rows so far."""
+        from simulator import sweep
+
+        new = [cell for cell in cells if cell.id not in self.rows]
+        if new:
+            told = self.progress.part(what) if what else None
+            table = sweep(new, None, self.means.workers, self.means.cluster, progress=told)
+            found = table[self._names].astype(float).to_dict("records")
+            self.rows |= dict(zip(table["cell"], found, strict=True))
+            self._keep()
+        return self.rows
+
+    def _keep(self) -> None:
+        tried = {cell: [row[name] for name in self._names] for cell, row in self.rows.items()}
+        note = json.dumps({"identity": self._identity, "tried": tried})
+        atomically(self.means.out / SEARCH, lambda path: path.write_text(note + "\n"))
+
+
+def recommended(wish: Wish, means: Means) -> str:
+    """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
+    in which nothing has been simulated."""
+    with only_writer(means.out), Progress(means.quiet) as progress:
+        prepare_pairs(wish.settings)
+        trials = Trials(wish, means, progress)
+        trials.open()
+        kinds = len({cell.scheme.kind for cell in wish.settings})
+        budget = Budget(wish.minutes, kinds * wish.seeds)
+        heats = race(wish.settings, wish.aim, budget.timed(trials, trials.missing), budget)
+        finalists = [[heat.settings[place] for place in heat.best_of_kinds(trials.rows)] for heat in heats]
+        table = _measured([cell for each in finalists for cell in each], wish, means, progress)
+    told = Recommendation(wish, heats, trials.rows, finalists, table)
+    return _written(told, means.out)
+
+
+def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Progress) -> pd.DataFrame:
+    """The best of each kind on the seeds that are shown."""
+    from simulator import sweep
+
+    cells = [
+        each
+        for cell in finalists
+        for each in expand(cell, {"seed": [cell.seed + place for place in range(wish.seeds)]})
+    ]
+    # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
+    table = sweep(
+        cells, means.out, means.workers, means.cluster, overwrite=True, keep=(SEARCH,),
+        progress=progress.part("best of each kind"),
+    )  # fmt: skip
+    return with_lossy(table, [cell.id for cell in cells if not cell.scheme.lossless])
+
+
+def _written(told: Recommendation, out: Path) -> str:
+    """Leaves everything in `out`; returns what there is to say, and where it is."""
+    atomically(out / TRIED, partial(told.tried.to_csv, index=False))
+    atomically(out / BESIDE, partial(told.summary.to_csv, index=False))
+    atomically(out / RECOMMENDED, partial(Path.write_text, data=told.best.to_yaml(), encoding="utf-8"))
+    found = told.findings()
+    findings_file.write(out, told.about(), found)
+    Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=told.fields).write(out)
+    figures = list(draw_all(told.summary, None, (FIGURE,), out / "figures"))
+    drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
+    places = [f"Its cell: {out / RECOMMENDED}, for sqsim run --config", f"All tried: {out / TRIED}"]
+    places += [f"Results: {out}/{BESIDE}, cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml"]
+    return "\n".join([*told.text(), "", *places, *([drawn] if drawn else [])])

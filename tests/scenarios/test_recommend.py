@@ -1,0 +1,232 @@
+"""`sqsim recommend`: what is tried, how the race goes, what it leaves and says, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typed_command import Typed
+
+import simulator
+from kinds import ConfigError
+from scenarios.command import racing, recommending
+from scenarios.command.candidates import BASE, FIELDS, LOSSY, SCHEMES, at_an_end, candidates, thinned, without
+from scenarios.command.choosing import FIRST_SEED
+from scenarios.command.racing import LOOKS, UNANSWERED, WORSE, Aim, Budget, Row, race
+from scenarios.command.racing import LOSSY as DEPARTS
+from simulator.cell.cell import Cell
+from simulator.cell.settings import changed
+
+AIM = Aim("latency_per_token_s", higher=False, within=0.02)
+TINY = (
+    "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
+    "--set=workload.output_tokens=6",
+    "--set=workload.prompt_tokens=4",
+    "--grid=scheme=[cloud_only, {kind: k_sqs, k: 4, resolution: 25}]",
+    "--grid=scheme.max_drafts=1,4",
+    "--workers=1",
+    "--seeds=3",
+)
+
+
+def tried(
+    settings: Mapping[str, object] | None = None, axes: Mapping[str, Sequence[object]] | None = None
+) -> list[Cell]:
+    return candidates(changed(Cell, BASE), settings or {}, axes or {}, lossy=False)
+
+
+def test_each_scheme_is_tried_with_every_combination_of_the_values_of_its_fields() -> None:
+    counts = Counter(cell.scheme.kind for cell in tried())
+    sizes = {name: len(values) for name, values in FIELDS.items()}
+    k_sqs = sizes["k"] * sizes["resolution"] * sizes["max_drafts"]
+    assert counts["cloud_only"] == 1 and counts["k_sqs"] == k_sqs and 200 <= counts.total() <= 250
+    assert counts["c_sqs"] == k_sqs // sizes["k"] * sizes["initial"] and counts["coupled"] == sizes["max_drafts"]
+    assert set(counts) == {str(scheme["kind"]) for scheme in SCHEMES}
+    assert not {str(scheme["kind"]) for scheme in LOSSY} & set(counts)
+    assert all(cell.scheme.lossless for cell in tried())
+
+
+def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_its_values() -> None:
+    cells = tried({"scheme.k": 7}, {"scheme.max_drafts": [2, 6]})
+    assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {7}
+    assert {cell.scheme.drafts for cell in cells} == {0, 2, 6}
+    given = tried(axes={"scheme": [{"kind": "k_sqs", "k": 3}, "cloud_only"]})
+    assert Counter(cell.scheme.kind for cell in given) == {"k_sqs": 15, "cloud_only": 1}
+    with pytest.raises(ConfigError, match=r"scheme\.kk"):
+        tried({"scheme.kk": 1})
+
+
+def test_no_more_tokens_are_kept_than_there_are() -> None:
+    cells = tried({"models.pair": {"kind": "synthetic", "size": 20}})
+    assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {2, 4, 8, 16}
+
+
+def test_fewer_settings_are_still_of_every_kind() -> None:
+    cells = tried()
+    few = thinned(cells, 60)
+    assert 50 <= len(few) <= 60 and {cell.scheme.kind for cell in few} == {cell.scheme.kind for cell in cells}
+    assert len({cell.id for cell in few}) == len(few) and thinned(cells, len(cells)) == cells
+    assert [cell.scheme.kind for cell in without(few, ["dense"]) if cell.scheme.kind == "dense"] == []
+
+
+def test_a_best_at_an_end_of_what_was_tried_is_told_unless_there_is_nothing_beyond() -> None:
+    cells = tried(axes={"scheme": ["k_sqs"]})
+    best = next(c for c in cells if (c.scheme.k, c.scheme.resolution, c.scheme.max_drafts) == (64, 100, 1))
+    assert at_an_end(cells, best) == [("scheme.k", 64)]
+
+
+class Table:
+    """In place of a simulator: each setting's cost by a rule, a little noise by its seed; what is asked is counted."""
+
+    def __init__(self, settings: Sequence[Cell], costs: Sequence[float], **also: Mapping[int, float]) -> None:
+        self._at = {cell.scheme.model_dump_json(): place for place, cell in enumerate(settings)}
+        self._costs, self._also = costs, also
+        self.asked: set[tuple[int, int]] = set()
+
+    def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+        return {cell.id: self._row(cell) for cell in cells}
+
+    def _row(self, cell: Cell) -> Row:
+        place = self._at[cell.scheme.model_dump_json()]
+        self.asked.add((place, cell.seed - FIRST_SEED))
+        noise = np.random.default_rng([place, cell.seed]).standard_normal()
+        row = {"latency_per_token_s": self._costs[place] * math.exp(0.01 * noise), "answered": 1.0, "tv_output": 0.0}
+        return row | {name: values[place] for name, values in self._also.items() if place in values}
+
+
+def few(number: int) -> list[Cell]:
+    return tried(axes={"scheme": ["k_sqs"], "scheme.k": range(2, 2 + number), "scheme.max_drafts": [2],
+                       "scheme.resolution": [100]})  # fmt: skip
+
+
+def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() -> None:
+    settings = few(6)
+    table = Table(settings, [1.0, 1.001, 2.0, 3.0, 4.0, 5.0])
+    (heat,) = race(settings, AIM, table, Budget(1.0, 0))
+    assert heat.racing == [0, 1] and heat.behind <= AIM.within and "within 0.02" in heat.ended
+    assert {heat.stopped[place].why for place in range(2, 6)} == {WORSE}
+    assert all(heat.stopped[place].seeds == LOOKS[0] for place in range(2, 6))
+    assert max(seed for place, seed in table.asked if place > 1) == LOOKS[0] - 1
+    every = {cell.id: table._row(cell) for place in range(6) for cell in heat.at(place, heat.seeds)}
+    assert heat.best_of_kinds(every) == [heat.leader]
+
+
+def test_the_seeds_of_a_race_are_not_those_that_are_shown() -> None:
+    settings = few(2)
+    table = Table(settings, [1.0, 2.0])
+    race(settings, AIM, table, Budget(1.0, 0))
+    assert min(seed for _, seed in table.asked) == 0  # above FIRST_SEED
+
+
+def test_who_leaves_requests_unanswered_or_departs_in_law_is_out_and_nobody_at_all_is_an_error() -> None:
+    settings = few(3)
+    table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
+    (heat,) = race(settings, AIM, table, Budget(1.0, 0))
+    assert heat.leader == 0 and [heat.stopped[place].why for place in (1, 2)] == [UNANSWERED, DEPARTS]
+    with pytest.raises(ConfigError, match="of no setting here"):
+        race(settings, AIM, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), Budget(1.0, 0))
+
+
+def test_more_is_better_where_the_metric_says_so() -> None:
+    settings = few(3)
+    (heat,) = race(settings, Aim(AIM.metric, higher=True, within=0.02), Table(settings, [1, 2, 4]), Budget(1.0, 0))
+    assert heat.leader == 2
+
+
+@pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 3, 8), (1, 1, 3)])
+def test_a_race_keeps_to_its_time(monkeypatch: pytest.MonkeyPatch, cells: int, raced: int, seeds: int) -> None:
+    """6 settings that differ by nothing would race to the last seed, had they the time for so many cells."""
+    monkeypatch.setattr(racing, "LOOKS", (6, 12))
+    settings, now = few(6), [0.0]
+    table = Table(settings, [1.0] * 6)
+    done: set[str] = set()
+
+    def trying(asked: Sequence[Cell], what: str) -> Mapping[str, Row]:
+        now[0] += len({cell.id for cell in asked} - done)
+        done.update(cell.id for cell in asked)
+        return table(asked, what)
+
+    budget = Budget(cells / 60, 0, clock=lambda: now[0])
+    timed = budget.timed(trying, lambda asked: len({cell.id for cell in asked} - done))
+    (heat,) = race(settings, Aim(AIM.metric, False, 0.0), timed, budget)
+    assert (len(heat.settings), heat.seeds) == (raced, seeds)
+    assert ("time is up" in heat.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
+
+
+def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(racing, "LOOKS", (3, 5))
+    status, said, told = typed("recommend", *TINY)
+    assert status == 0, told
+    out = Path("results/recommend")
+    assert "Answer: use " in said and "Race: 3 settings" in said and "Trust: " in said and "Assumed: 1 device" in said
+    assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
+    table = pd.read_csv(out / "tried.csv")
+    assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
+    shown = pd.read_csv(out / "best_and_fixed.csv")
+    assert list(shown["n"]) == [3] * 2 and shown["margin"].iloc[0] == 0.0
+    best = Cell.from_yaml(out / "recommended.yaml")
+    assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0
+    found = json.loads((out / "findings.json").read_text())["findings"][0]
+    assert found["line"].startswith("Answer: use ") and found["comparisons"][0]["n"] == 3
+    monkeypatch.setattr(simulator.sweeps.sweep, "_group", None)  # nothing is simulated again
+    monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
+    status, again, told = typed("recommend", *TINY)
+    assert status == 0 and said.startswith(again.strip()), told
+    refused = typed("recommend", *TINY, "--metric=tokens_per_s")
+    assert refused[0] == 2 and "holds other results" in refused[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--link=wif"], "link = 'wif': must be one of"),
+        (["--link=wifi", "--set=uplink=wifi.uplink"], "uplink: both --link and --set"),
+        (["--metric=speed"], "metric = 'speed': must be one of latency_per_token_s"),
+        (["--minutes=0"], "minutes = 0: must be above 0"),
+        (["--seeds=0"], "seeds = 0: should be"),
+        (["--precision=100%"], "precision = 1: must be"),
+        (["--devices=0"], "workload.devices = 0: should be"),
+        (["--devices=2", "--set=workload.devices=2"], "workload.devices: both"),
+        (["--grid=scheme=cloud_only"], "scheme: 1 setting to try is no choice"),
+        (["--without=kk"], "without = 'kk': is not tried"),
+        (["--set=seed=1"], "seed: a race has many"),
+        (["--set=uplink.rate.bps=0"], "uplink.rate.bps = 0: must be above 0"),
+        (["--config=none.yaml"], "none.yaml: cannot be read"),
+        (["--set=fleet=[{count: 1, scheme: k_sqs}]"], "fleet: a class of devices has a scheme of its own"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_and_nothing_is_left(typed: Typed, options: list[str], told: str) -> None:
+    status, said, error = typed("recommend", *options)
+    assert status == 2 and not said and error.count("\n") == 1 and told in error
+    assert not Path("results").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [["cloud_only", "coupled", "k_sqs", "dense"], ["k_sqs", "c_sqs"]])
+def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) -> None:
+    """Every cell simulated, once: the leader is the exhaustive best, or as near to it as the race says."""
+    axes = {"scheme": kinds, "scheme.k": [4, 16], "scheme.resolution": [25, 100], "scheme.max_drafts": [2, 5]}
+    settings = tried({"models.pair": "synthetic", "workload.output_tokens": 24}, axes)
+    every = simulator.sweep(
+        [cell for each in settings for cell in each.grid({"seed": range(FIRST_SEED, FIRST_SEED + LOOKS[-1])})]
+    ).set_index("cell")
+    rows = every[["latency_per_token_s", "answered", "tv_output"]].to_dict("index")
+    asked: set[str] = set()
+
+    def trying(cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+        asked.update(cell.id for cell in cells)
+        return rows
+
+    (heat,) = race(settings, AIM, trying, Budget(60.0, 0))
+    logs = np.log(every["latency_per_token_s"].to_numpy().reshape(len(settings), LOOKS[-1]))
+    best = int(logs.mean(axis=1).argmin())
+    assert best in heat.racing and len(asked) < len(rows)
+    assert np.expm1(logs[heat.leader].mean() - logs[best].mean()) <= heat.behind
