@@ -20,10 +20,10 @@ t_d as well while its pass is still to be made. So: go on while S_n a > g* (cost
 that does not pay ends the round, and with nothing to look at this stops where E[N] / E[T] is largest. It depends on
 d_1..d_n and q_1..q_{n+1}, never on d_{n+1}: the text still follows the verifier (I12).
 
-How long a stretch. All that remains, unless the link fades and drafting would win on a better one (w a standard
-deviation below its mean): the edge must then ask again to find out, for s seconds each time. Asked every t seconds it
-loses s / t to asking; it notices a change 3 t / 2 late (half a stretch, and the one that its finding comes down with),
-once in two coherence times 2 tau, and misses a share m of the goodput meanwhile: t = sqrt(4 s tau / (3 m)).
+How long a stretch. All that remains, unless the link fades and drafting would win at the least w seen lately: the
+edge must then ask again to find out, for s seconds each time. Asked every t seconds it loses s / t to asking; it
+notices a change 3 t / 2 late (half a stretch, and the one that its finding comes down with), once in two coherence
+times 2 tau, and misses a share m of the goodput meanwhile: t = sqrt(4 s tau / (3 m)), if that is less than 2 tau.
 
 What it does to learn. The first `learning_rounds` rounds of each rung, in turn and with lengths L, L / 2, L, 1 whatever
 comes back, then two stretches of eight tokens. After that now and then what was decided on least recently, if it is

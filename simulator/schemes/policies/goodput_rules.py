@@ -99,12 +99,12 @@ def cycles(now: Now) -> list[Cycle]:
 def stretch_tokens(now: Now) -> int:
     """How many tokens to leave to the cloud: all, or as many as come before it is worth asking how the link is."""
     link, decode_s = now.learned.link, now.learned.cloud.decode_s
-    better = now._replace(per_bit_s=max(0.0, min(link.mean, now.per_bit_s) - link.spread), foreseen=None)
+    better = now._replace(per_bit_s=min(link.best, now.per_bit_s), foreseen=None)
     reached = max(best_round(better, rung).goodput for rung in range(now.learned.rungs))
     missed = 1.0 - 1.0 / (reached * decode_s) if reached * decode_s > 1 else 0.0
-    if not link.coherence_s * missed:
+    again_s = sqrt(4 * start_s(now) * link.coherence_s / (3 * missed)) if missed else 0.0
+    if not 0.0 < again_s < 2 * link.coherence_s:
         return now.view.remaining_tokens
-    again_s = sqrt(4 * start_s(now) * link.coherence_s / (3 * missed))
     return min(now.view.remaining_tokens, max(STRETCH_TOKENS, round(again_s / decode_s)))
 
 
@@ -127,7 +127,7 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
         if now.foreseen is not None:
             learned.bins, learned.survival = [NO_LAW], now.foreseen[chosen.rung]
         return DraftOne(chosen.rung)
-    learned.row_from, learned.row_is_new = float(len(view.verdicts)), 1.0
+    learned.row_asked_s, learned.row_is_new = view.now_s, 1.0
     return CloudDecodes(min(int(learned.target) or stretch_tokens(now), view.remaining_tokens))
 
 

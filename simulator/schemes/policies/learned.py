@@ -20,7 +20,7 @@ FIRST_HEADER_BITS: Final = 320.0
 PASS_MEMORY: Final = 64.0
 _SCALARS: Final = (
     "decisions", "price", "survival", "rung", "target", "scheduled", "trial_s", "asked_s", "timed_s", "acked_bits",
-    "row_from", "row_is_new",
+    "row_asked_s", "row_is_new",
 )  # fmt: skip
 
 
@@ -58,8 +58,8 @@ class Learned:
     timed_s: float = nan
     """Up to when answers have been read for their times."""
     acked_bits: float = 0.0
-    row_from: float = -1.0
-    """Place, among the request's verdicts, of the first token of the cloud's last stretch."""
+    row_asked_s: float = nan
+    """When the cloud's last stretch was asked for, until its request is seen to have been acknowledged."""
     row_is_new: float = 0.0
     """Whether the first token of a stretch is still to come."""
     bins: list[float] = field(default_factory=list)
@@ -131,31 +131,28 @@ class Learned:
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
             self.bins.append(NO_LAW)
-        if not view.verdicts:
-            self.acked_bits = view.link.acked_bits
-        elif not view.verdicts[-1].answered_s <= self.timed_s:
+        answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
+        if not isnan(self.row_asked_s) or answered_s != self.timed_s:
             self._time(view)
-            self.timed_s = view.verdicts[-1].answered_s
+            self.timed_s, self.row_asked_s = answered_s, nan
 
     def _time(self, view: EdgeView) -> None:
-        """From the last answer. The first of a request waited for the prompt and its prefill too: of a stretch, whose
-        request went out with the prompt, the acknowledgement tells of the link what the answer does not; of a round,
-        nothing does."""
-        last = view.verdicts[-1]
-        on_air, self.acked_bits = view.link.acked_bits - self.acked_bits, view.link.acked_bits
-        place = len(view.verdicts) - 1 if last.drafted else max(0, int(self.row_from))
-        timed = view.verdicts[place]
-        served_s = view.cloud.queue_s + view.cloud.serve_s if last.drafted else self.cloud.decode_s
-        if last.drafted and not isnan(served_s):
-            self.cloud.hear_judge(served_s)
-        if on_air <= 0:
-            return
-        if place:
-            self.header.hear(max(0.0, on_air - timed.payload_bits), PASS_MEMORY)
-            network_s = timed.answered_s - timed.sent_s - (0.0 if isnan(served_s) else served_s)
-            self.link.hear(timed.sent_s, on_air, network_s, bool(self.scheduled))
-        elif not last.drafted and not isnan(view.link.round_trip_s):
-            self.link.hear(timed.sent_s, on_air, view.link.round_trip_s, False)
+        """From the last answer, what it took. Of a stretch the acknowledgement of its request tells of the link, even
+        where that went out behind the prompt; of a round the answer does, but of a request's first, which has waited
+        for the prompt and its prefill."""
+        on_air, self.acked_bits = view.link.acked_bits - self.acked_bits, float(view.link.acked_bits)
+        last = view.verdicts[-1] if view.verdicts else None
+        if not isnan(self.row_asked_s):
+            if on_air > 0 and not isnan(view.link.round_trip_s):
+                self.link.hear(self.row_asked_s, on_air, view.link.round_trip_s, bool(self.scheduled))
+        elif last is not None and last.drafted:
+            served_s = view.cloud.queue_s + view.cloud.serve_s
+            if not isnan(served_s):
+                self.cloud.hear_judge(served_s)
+            if len(view.verdicts) > 1 and on_air > 0:
+                self.header.hear(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
+                network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
+                self.link.hear(last.sent_s, on_air, network_s, bool(self.scheduled))
 
     def judge(self, verdict: SeenVerdict) -> None:
         """Takes what a verdict says of acceptance, bits and the time between two tokens of the cloud's."""

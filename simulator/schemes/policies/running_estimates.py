@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
-from math import exp, log, nan, sqrt
+from math import exp, log, nan
 from typing import Final, Self
 
 from kinds.arrays import Floats
@@ -20,6 +20,8 @@ PRIOR_ACCEPTANCE: Final = 0.8
 """Before any verdict."""
 PRIOR_DRAFTS: Final = 6.0
 """Drafts for which a coarser estimate counts in a finer one."""
+PRIOR_OF_POSITION: Final = 20.0
+"""Those for which the rung's counts at each position."""
 MOST_ACCEPTANCE: Final = 0.999
 DRAFT_MEMORY: Final = 400.0
 """Drafts over which acceptance is remembered, at one position of one rung."""
@@ -29,6 +31,7 @@ CLOUD_MEMORY: Final = 24.0
 """Answers over which what the cloud takes is remembered."""
 WARM: Final = 6.0
 """Scheduled rounds before what a bit takes is remembered: the delay must be known first."""
+BEST_FADES: Final = 0.005
 RELAXED: Final = 1.002
 """By which the least time ever seen is raised a round, so that a delay that grows is found out."""
 
@@ -92,7 +95,7 @@ class Acceptance:
         overall = _shrunk(sum(map(sum, self.accepted)), sum(map(sum, self.reached)), PRIOR_ACCEPTANCE)
         own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), overall)
         place = min(position, self.positions - 1)
-        return _shrunk(self.accepted[rung][place], self.reached[rung][place], own)
+        return _shrunk(self.accepted[rung][place], self.reached[rung][place], own, PRIOR_OF_POSITION)
 
     def curve(self, rung: int, length: int) -> list[float]:
         """a(rung, 0..length - 1)."""
@@ -156,8 +159,8 @@ class Acceptance:
         return 2 * rungs * positions + 3 * LAW_BINS
 
 
-def _shrunk(accepted: float, reached: float, coarser: float) -> float:
-    return min(MOST_ACCEPTANCE, (accepted + PRIOR_DRAFTS * coarser) / (reached + PRIOR_DRAFTS))
+def _shrunk(accepted: float, reached: float, coarser: float, prior: float = PRIOR_DRAFTS) -> float:
+    return min(MOST_ACCEPTANCE, (accepted + prior * coarser) / (reached + prior))
 
 
 @dataclass(slots=True)
@@ -186,6 +189,8 @@ class LinkTimes:
     variance: float = 0.0
     step: float = 0.0
     """Mean of (w - last)^2."""
+    best: float = 0.0
+    """The least w, drawn towards the mean by BEST_FADES a round."""
     gap_s: float = 0.0
     """Mean time from one observation to the next."""
     last: float = 0.0
@@ -207,7 +212,8 @@ class LinkTimes:
     def _follow(self, sent_s: float, w: float) -> None:
         self.heard = 1.0 if self.count < WARM else min(self.heard + 1.0, LINK_MEMORY)
         if self.heard == 1.0:
-            self.mean, self.variance, self.total_s = w, 0.0, 0.0
+            self.mean = self.best = w
+            self.variance = self.total_s = 0.0
         else:
             gap_s, steps = sent_s - self.last_s, self.heard - 1.0
             self.gap_s += (gap_s - self.gap_s) / steps
@@ -217,6 +223,7 @@ class LinkTimes:
             off = w - self.mean
             self.mean += share * off
             self.variance = (1.0 - share) * (self.variance + share * off * off)
+            self.best = min(w, self.best + BEST_FADES * (self.mean - self.best))
         self.last, self.last_s = w, sent_s
 
     @property
@@ -237,11 +244,6 @@ class LinkTimes:
         """tau; 0 where one round says nothing of the next."""
         kept = 1.0 - self.step / (2.0 * self.variance) if self.variance > 0 else 0.0
         return self.gap_s / -log(min(kept, 1.0 - 1e-9)) if kept > 0 else 0.0
-
-    @property
-    def spread(self) -> float:
-        """The standard deviation of w."""
-        return sqrt(max(0.0, self.variance))
 
     def per_bit_s(self, now_s: float) -> float:
         """The forecast of w."""
