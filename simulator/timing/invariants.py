@@ -12,7 +12,8 @@ I7   Bits charged to a link are 8 * len(bytes really encoded), plus headers, bot
 I8   decode(encode(x)) == x, and encode(decode(b)) == b. In `DivergenceMeter`: what was received is what was sent.
 I9   A round commits accepted + 1 tokens; a tail cut at the output limit is counted. Here: `check_request`; that both
      ends agree, in `Speculate`.
-I10  Caches hold a prefix of the committed sequence, at most two tokens short, and nothing else. By tests.
+I10  Caches hold a prefix of the committed sequence, at most two tokens short, the edge's also of what the cloud decoded
+     by itself since its last pass, and nothing else. By tests.
 I11  The parts of a request's latency sum to it. Here: `check_request`; no gap, in `Ledger`.
 I12  The output law is the verifier's: whatever decides that draft n is sent, heard or judged may depend on
      d_1..d_{n-1}, never on d_n. By exact enumeration in tests; what is judged was verified, in `CloudSession`.

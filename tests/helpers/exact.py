@@ -43,6 +43,8 @@ Q = np.array([[0.3, 0.4, 0.2, 0.1], [0.2, 0.35, 0.3, 0.15], [0.55, 0.15, 0.2, 0.
 PAIR = LoadedPair(MarkovModel.from_table(Q), MarkovModel.from_table(P), ())
 GRID = [k / 3 for k in range(4)]
 Law = dict[tuple[int, ...], float]
+Told = tuple[PolicyState, tuple[SeenVerdict, ...]]
+"""What a policy remembers, and the verdicts that it sees."""
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...]], int]
 
@@ -90,6 +92,8 @@ class Enumeration:
     """Times that the cloud was left to decode by itself."""
     rungs: set[int] = field(default_factory=set)
     """Those that rounds were under."""
+    lengths: set[int] = field(default_factory=set)
+    """Drafts that a policy decided on at once, of rounds that could have had two or more."""
 
     def law(self) -> Law:
         """Committed continuation -> probability."""
@@ -99,14 +103,14 @@ class Enumeration:
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, remember=False)  # every path runs live
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
         policy = self.scheme.families.policy
-        start = (), self.scheme.entry(None), policy.entry(None)
-        open_states: dict[tuple[tuple[int, ...], State, PolicyState], float] = {start: 1.0}
+        told: Told = policy.entry(None), ()
+        open_states: dict[tuple[tuple[int, ...], State, Told], float] = {((), self.scheme.entry(None), told): 1.0}
         law: Law = defaultdict(float)
         while open_states:
             self.rounds += 1
-            following: dict[tuple[tuple[int, ...], State, PolicyState], float] = defaultdict(float)
-            for (committed, state, policy_state), weight in open_states.items():
-                for after, asked, tokens, share in self._round(committed, state, policy_state):
+            following: dict[tuple[tuple[int, ...], State, Told], float] = defaultdict(float)
+            for (committed, state, told), weight in open_states.items():
+                for after, asked, tokens, share in self._round(committed, state, told):
                     text = (*committed, *tokens)[: self.tokens]
                     if len(text) == self.tokens:
                         law[text] += weight * share
@@ -116,24 +120,26 @@ class Enumeration:
         return law
 
     def _round(
-        self, committed: tuple[int, ...], state: State, policy_state: PolicyState
-    ) -> Iterator[tuple[State, PolicyState, tuple[int, ...], float]]:
+        self, committed: tuple[int, ...], state: State, told: Told
+    ) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
         node = EdgeNode(1, (*self.prompt, *committed), state)
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
         plan = self.scheme.families.policy.plan(most)
         action: Action = DraftRound(most if plan is None else plan)
         if plan is None:
-            action, policy_state = self._ask(node, policy_state, remaining, 0)
+            action, told = self._ask(node, told, remaining, 0)
         if isinstance(action, CloudDecodes):
             self.alone += 1
-            yield from self._alone(node, policy_state, action.tokens)
+            yield from self._alone(node, told, action.tokens)
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
         node = self._edge.on_rung(node, action.rung)
         planned = action.length if isinstance(action, DraftRound) else None
-        for drafted, asked, weight in self._drafts(node, policy_state, remaining, action.rung, planned):
+        if planned is not None and most > 1:
+            self.lengths.add(planned)
+        for drafted, asked, weight in self._drafts(node, told, remaining, action.rung, planned):
             payload = self._edge.seal(drafted)
             arrived = self.heard(payload.parts_bits)
             self.cut += arrived < len(payload.parts)
@@ -147,15 +153,13 @@ class Enumeration:
                 after, tokens = self._edge.resolve(drafted, verified.reply)
                 assert tokens == verified.committed
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, 1.0, action.rung)
-                learnt = self.scheme.families.policy.learn(seen, asked)
+                learnt = self._learnt(seen, asked)
                 yield after.state, learnt, tokens, weight * share
 
-    def _alone(
-        self, node: EdgeNode, policy_state: PolicyState, tokens: int
-    ) -> Iterator[tuple[State, PolicyState, tuple[int, ...], float]]:
+    def _alone(self, node: EdgeNode, told: Told, tokens: int) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
         """The cloud decodes by itself, a round each token."""
         if not tokens:
-            yield node.state, policy_state, (), 1.0
+            yield node.state, told, (), 1.0
             return
         for u, share in intervals(np.cumsum(P[node.committed[-1]])):
             view = self._cloud.start(node.committed)
@@ -163,21 +167,21 @@ class Enumeration:
             self._verdict.tell([u])
             _, verified = self._cloud.verify(view, ())
             after, said = self._edge.resolve(node, verified.reply)
-            learnt = self.scheme.families.policy.learn(SeenVerdict(0, 0, 16, 0.0, 1.0), policy_state)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, 1.0), told)
             following = EdgeNode(1, after.committed, after.state)
             for state, last, more, rest in self._alone(following, learnt, tokens - 1):
                 yield state, last, (*said, *more), share * rest
 
     def _drafts(
-        self, node: EdgeNode, policy_state: PolicyState, remaining: int, rung: int, planned: int | None
-    ) -> Iterator[tuple[EdgeNode, PolicyState, float]]:
+        self, node: EdgeNode, told: Told, remaining: int, rung: int, planned: int | None
+    ) -> Iterator[tuple[EdgeNode, Told, float]]:
         """Every round that may come of it: the first draft is drawn, the others where the policy says so."""
         most = most_drafts(self.scheme.max_drafts, remaining) if planned is None else planned
         sent = node.full or len(node.drafts) >= most
         if not sent and node.drafts and planned is None:
-            node, policy_state, sent = self._decide(node, policy_state, remaining, rung)
+            node, told, sent = self._decide(node, told, remaining, rung)
         if sent:
-            yield node, policy_state, 1.0
+            yield node, told, 1.0
             return
         q = Q[node.context()[-1]]
         weights = self._weights(node, q)
@@ -185,18 +189,16 @@ class Enumeration:
             self._draft.tell(u)
             after, outcome = self._edge.draft(node)
             if isinstance(outcome, Drafted) and node.drafts and self.drop(node, after):
-                yield node, policy_state, share
+                yield node, told, share
                 continue
             self.second_drafts += len(node.drafts) == 1
             self.full += isinstance(outcome, Full)
-            for sealed, last, rest in self._drafts(after, policy_state, remaining, rung, planned):
+            for sealed, last, rest in self._drafts(after, told, remaining, rung, planned):
                 yield sealed, last, share * rest
 
-    def _decide(
-        self, node: EdgeNode, policy_state: PolicyState, remaining: int, rung: int
-    ) -> tuple[EdgeNode, PolicyState, bool]:
+    def _decide(self, node: EdgeNode, told: Told, remaining: int, rung: int) -> tuple[EdgeNode, Told, bool]:
         """The round as the policy leaves it before one more draw, its state, and whether the round is sent."""
-        action, asked = self._ask(node, policy_state, remaining, rung)
+        action, asked = self._ask(node, told, remaining, rung)
         if self.scheme.families.policy.looks_at_law and not isinstance(action, Send):
             action, asked = self._ask(node, asked, remaining, rung, self._edge.look(node))
             self.stopped += isinstance(action, Send)
@@ -204,12 +206,16 @@ class Enumeration:
         return node, asked, isinstance(action, Send)
 
     def _ask(
-        self, node: EdgeNode, policy_state: PolicyState, remaining: int, rung: int, law: np.ndarray | None = None
-    ) -> tuple[Action, PolicyState]:
+        self, node: EdgeNode, told: Told, remaining: int, rung: int, law: np.ndarray | None = None
+    ) -> tuple[Action, Told]:
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
         most = most_drafts(self.scheme.max_drafts, remaining)
-        view = EdgeView(0.0, seen, most, remaining, (), SeenLink(), law, rung=rung, rungs=self.scheme.rungs)
-        return self.scheme.families.policy.next(view, policy_state)
+        view = EdgeView(0.0, seen, most, remaining, told[1], SeenLink(), law, rung=rung, rungs=self.scheme.rungs)
+        action, after = self.scheme.families.policy.next(view, told[0])
+        return action, (after, told[1])
+
+    def _learnt(self, seen: SeenVerdict, told: Told) -> Told:
+        return self.scheme.families.policy.learn(seen, told[0]), (*told[1], seen)
 
     def _weights(self, node: EdgeNode, q: np.ndarray) -> np.ndarray:
         """What draft n is drawn by, in id order, as the shipped edge proposes it."""

@@ -11,7 +11,9 @@ from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding, load
+from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Tree
+from simulator.decoding.nodes import EdgeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
@@ -74,10 +76,18 @@ class Bench:
         return Tree(self.prompt, self.scheme.entry(None))
 
     def run(
-        self, tree: Tree, tokens: int, rounds: int, *, stepwise: bool = False, remember: bool = True
+        self,
+        tree: Tree,
+        tokens: int,
+        rounds: int,
+        *,
+        stepwise: bool = False,
+        least: float | None = None,
+        remember: bool = True,
     ) -> tuple[list[object], Calls, Calls]:
         """What a decoding over the tree commits, and what was asked of drafter and verifier by its end. `stepwise`: it
-        drafts one by one, as for a policy that is asked, and not a round at once."""
+        drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each law after a
+        round's first, and stops where none of its probabilities reaches that; the cloud then decodes a token."""
         drafter, verifier = Calls(), Calls()
         pair = LoadedPair(
             Watching(self.pair.drafter, drafter),  # type: ignore[arg-type]
@@ -87,11 +97,13 @@ class Bench:
         uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
         setting = DraftSetting(lambda: pair, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         decoding = RequestDecoding(setting, tree, uniforms, remember=remember)
-        said = self._play(decoding, tokens, rounds, stepwise)
+        said = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
         assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped
         return said, drafter, verifier
 
-    def _play(self, decoding: RequestDecoding, tokens: int, rounds: int, stepwise: bool) -> list[object]:
+    def _play(
+        self, decoding: RequestDecoding, tokens: int, rounds: int, stepwise: bool, least: float | None
+    ) -> list[object]:
         said: list[object] = []
         edge, cloud = decoding.edge(), decoding.cloud()
         node, view = edge.start, cloud.prefill(cloud.start(self.prompt))
@@ -99,7 +111,7 @@ class Bench:
             most = most_drafts(self.scheme.max_drafts, tokens)
             composed = node if stepwise else edge.compose(node, most)
             while stepwise and len(composed.drafts) < most and not composed.full:
-                composed, _ = edge.draft(composed)
+                composed = one_more(edge, composed, least)
             parts = edge.seal(composed).parts
             if self.room_bits is not None:
                 parts = parts[: random.Random(node.round).randint(1, len(parts))]
@@ -108,7 +120,20 @@ class Bench:
             node, committed = edge.resolve(composed, verified.reply)
             tokens -= len(committed)
             said.append((len(composed.drafts), committed))
+            if least is not None and tokens > 0 and composed.full:
+                cloud.receive(view, ())
+                view, verified = cloud.verify(view, ())
+                node, committed = edge.resolve(node, verified.reply)
+                tokens -= 1
+                said.append((0, committed))
         return said
+
+
+def one_more(edge: EdgeSession, node: EdgeNode, least: float | None) -> EdgeNode:
+    """A draft, or a stop before it."""
+    if least is not None and node.drafts and edge.look(node).max() < least:
+        return edge.stop(node)
+    return edge.draft(node)[0]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -135,3 +160,17 @@ def test_what_was_drafted_at_once_is_remembered_one_by_one_and_the_other_way_rou
         tree = bench.tree()
         bench.run(tree, TOKENS, rounds, stepwise=stepwise)
         assert bench.run(tree, TOKENS, 99, stepwise=not stepwise) == live
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_law_that_is_looked_at_is_one_pass_whatever_is_remembered_of_its_draw(scheme: str) -> None:
+    """Over trees that were filled without looking, by stops elsewhere, or by itself: the calls of a live run."""
+    bench = Bench(SCHEMES[scheme])
+    live = bench.run(bench.tree(), TOKENS, 99, least=0.3, remember=False)
+    others: list[dict[str, Any]] = [{}, {"stepwise": True}, {"least": 0.5}, {"least": 0.3}]
+    assert len({str(bench.run(bench.tree(), TOKENS, 99, **each)[0]) for each in others}) > 1
+    for rounds in (1, 2, 99):
+        for other in others:
+            tree = bench.tree()
+            bench.run(tree, TOKENS, rounds, **other)
+            assert bench.run(tree, TOKENS, 99, least=0.3) == live, (rounds, other)

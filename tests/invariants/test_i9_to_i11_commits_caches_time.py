@@ -57,7 +57,12 @@ def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str, monkeypatch
     assert caches_behind(scheme, monkeypatch) == {1, 2}
 
 
-def caches_behind(scheme: str, monkeypatch: pytest.MonkeyPatch) -> set[int]:
+def test_i10_holds_where_passes_are_made_that_nothing_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = {"kind": "composed", "policy": {"kind": "confidence_stop", "threshold": 0.2}}
+    assert caches_behind(looking, monkeypatch) == {1, 2}
+
+
+def caches_behind(scheme: object, monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """How many tokens of the committed text the caches lacked, after the rounds of a run. AssertionError (I10) where
     they hold anything else, or the edge's books say otherwise."""
     seen: set[int] = set()

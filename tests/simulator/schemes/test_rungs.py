@@ -1,0 +1,123 @@
+"""Rungs: each round under one of several settings, told by the payload itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from kinds.arrays import Floats
+from simulator import Cell
+from simulator.schemes import Composed, Rungs
+from simulator.schemes.draw import Place, RequestUniforms
+from simulator.schemes.rungs import RungPackets
+
+V = 24
+CONFORMAL = {"kind": "conformal", "initial": 0.05, "step": 0.05, "target": 0.1}
+QUANTILE = {"kind": "running_quantile", "target": 0.2, "window": 2, "initial": 0.1}
+SETTINGS = [
+    {"sparsifier": {"kind": "top_k", "k": 2}, "quantizer": {"kind": "lattice", "resolution": 7}},
+    {"sparsifier": CONFORMAL, "quantizer": {"kind": "lattice", "resolution": 20}},
+    {"sparsifier": QUANTILE, "quantizer": {"kind": "lattice", "resolution": 40}},
+]
+UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
+LAWS = np.random.Generator(np.random.Philox(5)).dirichlet(np.full(V, 0.3), 6)
+
+
+def rungs(**fields: object) -> Rungs:
+    return Rungs.model_validate({"settings": SETTINGS, "max_drafts": 4} | fields)
+
+
+def drafted(scheme: Rungs, rung: int, laws: Floats) -> list[wire.Draft]:
+    state, drafts = scheme.on_rung(scheme.entry(None), rung), []
+    for n, q in enumerate(laws):
+        proposal = scheme.propose(q, state)
+        drafts.append(scheme.draw_token(proposal, q, UNIFORMS, Place(1, n, 8 + n))[0])
+        state = proposal.state
+    return drafts
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("rung", range(len(SETTINGS)))
+def test_a_round_of_any_rung_comes_back_by_its_bytes_alone(rung: int, partial: bool) -> None:
+    scheme = rungs(partial=partial)
+    drafts, packets = drafted(scheme, rung, LAWS[:3]), scheme.packets(V)
+    written = scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), rung))
+    parts = scheme.encode_parts(drafts, written, (1, 2))
+    assert all(part[0] == rung for part in parts)
+    heard = scheme.decode_parts(parts, packets, (1, 2))
+    assert heard.drafts.tolist() == [draft.token for draft in drafts]
+    for law, draft in zip(heard.qhat, drafts, strict=True):
+        assert np.array_equal(law[draft.support], draft.counts / draft.counts.sum())
+    if not partial:
+        assert len(parts[0]) == -(-written.length_bits(drafts, (1, 2)) // 8)
+
+
+def test_one_rung_is_the_plain_scheme_byte_for_byte() -> None:
+    one, plain = rungs(settings=SETTINGS[1:2]), Composed.model_validate(SETTINGS[1] | {"max_drafts": 4})
+    drafts = drafted(one, 0, LAWS[:4])
+    packets = one.packets_on(one.packets(V), one.entry(None))
+    assert one.encode_parts(drafts, packets, (1,)) == plain.encode_parts(drafts, plain.packets(V), (1,))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=12))
+def test_any_payload_is_refused_or_encodes_to_itself(payload: bytes) -> None:
+    packets = rungs().packets(V)
+    assert isinstance(packets, RungPackets)
+    try:
+        drafts = packets.decode(payload, (1, 2))
+    except wire.CodecError:
+        return
+    scheme = rungs()
+    written = scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), payload[0]))
+    assert written.encode(drafts, (1, 2)) == payload
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x03", b"\xff\x00\x00"])
+def test_a_rung_that_is_not_there_is_refused(payload: bytes) -> None:
+    with pytest.raises(wire.CodecError, match="rung"):
+        rungs().packets(V).decode(payload, ())
+
+
+def test_parts_of_two_rungs_are_no_round() -> None:
+    scheme = rungs(partial=True)
+    packets = scheme.packets(V)
+    parts = [
+        scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), rung)).encode(drafted(scheme, rung, LAWS[:1]), ())
+        for rung in (0, 1)
+    ]
+    with pytest.raises(wire.CodecError, match="several rungs"):
+        scheme.decode_parts(parts, packets, ())
+
+
+def test_a_threshold_moves_in_the_rounds_of_its_own_rung_only() -> None:
+    """Against a scheme of that rung alone that sees only those rounds; the windows are of any length."""
+    scheme = rungs()
+    alone = [Composed.model_validate(each | {"max_drafts": 4}) for each in SETTINGS]
+    whole, own = scheme.entry(None), [each.entry(None) for each in alone]
+    for round_number, rung in enumerate((1, 2, 0, 2, 1, 2)):
+        chain, mine = [scheme.on_rung(whole, rung)], [own[rung]]
+        for q in LAWS[round_number : round_number + 3]:
+            proposal, expected = scheme.propose(q, chain[-1]), alone[rung].propose(q, mine[-1])
+            assert np.array_equal(proposal.ids, expected.ids) and np.array_equal(proposal.counts, expected.counts)
+            chain.append(proposal.state)
+            mine.append(expected.state)
+        accepted = round_number % len(chain)
+        whole, own[rung] = scheme.settle(chain, accepted), alone[rung].settle(mine, accepted)
+    assert whole == (0.0, *(x for state in own for x in (float(len(state)), *state)))
+
+
+def test_a_rung_that_keeps_more_than_there_is_is_told_by_its_place() -> None:
+    kept = {"sparsifier": {"kind": "top_k", "k": 65}}
+    with pytest.raises(ConfigError, match=r"settings\.1\.sparsifier\.k = 65"):
+        Cell.from_fields(
+            {
+                "models": {"pair": {"kind": "synthetic", "size": 64}},
+                "scheme": {"kind": "rungs", "settings": [{}, kept]},
+            }
+        )
