@@ -26,6 +26,8 @@ NAMES: Final[dict[str, str]] = {
     "edge_only": "edge only",
     "colocated": "both in the cloud",
     "composed": "composed",
+    "rungs": "rungs",
+    "oracle": "oracle (knows what no edge can)",
     # sparsifiers, quantizers, codes
     "all": "all of V",
     "top_k": "top-K",

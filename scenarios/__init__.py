@@ -3,6 +3,7 @@
 All that a scenario of your own needs is here.
 """
 
+from scenarios.command.adaptive_questions import AgainstBetter, AgainstLimit
 from scenarios.command.answers import Answer, BearsMost, Costs, Instead, LimitMetFirst, Lowest, Ranges, Swaps
 from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
@@ -13,7 +14,8 @@ from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOv
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
-    "AgainstOthers", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best", "BestMoves", "Costs",
+    "AgainstBetter", "AgainstLimit", "AgainstOthers", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best",
+    "BestMoves", "Costs",
     "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead",
     "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting",
     "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "Shares", "Swaps", "Variance", "Versus",

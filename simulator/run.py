@@ -61,7 +61,8 @@ def simulate(
     place of the result's table.
     """
     prepare_pairs([cell])
-    recorder = Recorder(cell.id, rounds_to)
+    learning = cell.workload.learning_requests
+    recorder = Recorder(cell.id, rounds_to, learning)
     plant = build(cell, MEMORY if memory is None else memory, recorder, observer)
     if observer is not None:
         observer.on_start(plant)
@@ -69,7 +70,7 @@ def simulate(
     plant.users.close()
     plant.check()
     requests, rounds = recorder.close()
-    return CellResult(summarise(Run(requests, recorder.sums, plant.totals())), requests, rounds)
+    return CellResult(summarise(Run(requests, recorder.sums, plant.totals(), learning)), requests, rounds)
 
 
 def run(plant: Plant, horizon_s: float) -> None:

@@ -108,6 +108,11 @@ class Rate(Choice, family=True):
         return None
 
     @property
+    def mean_bps(self) -> float | None:
+        """The mean in time, bits per second; None where the kind does not say."""
+        return None
+
+    @property
     def fading(self) -> bool:
         """Whether its curve tells the `fades` behind the rate, for a loss to follow."""
         return False
@@ -176,6 +181,10 @@ class ConstantRate(Rate):
 
     @property
     def fastest_bps(self) -> float:
+        return self.bps
+
+    @property
+    def mean_bps(self) -> float:
         return self.bps
 
     def curve(self, uniforms: Uniforms) -> Curve:

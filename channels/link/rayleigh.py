@@ -39,6 +39,15 @@ class Rayleigh(Rate):
     def fading(self) -> bool:
         return True
 
+    @property
+    def mean_bps(self) -> float:
+        """s W e^x E1(x) / ln 2 at x = 1 / SNR, the ergodic capacity; far out by its expansion."""
+        from scipy.special import exp1  # here: it costs a quarter of a second that a plain `--help` should not pay
+
+        x = 10 ** (-self.mean_snr_db / 10)
+        scaled = math.exp(x) * float(exp1(x)) if x < 500 else (1 - 1 / x + 2 / x**2) / x
+        return self.capacity_share * self.bandwidth_hz * scaled / math.log(2)
+
     def curve(self, uniforms: Uniforms) -> Curve:
         return _RayleighCurve(self, uniforms)
 

@@ -107,6 +107,8 @@ class Choosing:
 
     def _tried(self, cell: Cell) -> list[Trial]:
         """Every choice of a setting; [] where its scheme has none of the fields."""
+        if self.best.of and cell.scheme.kind not in self.best.of:
+            return []
         known = set(names(type(cell), cell.model_dump()))
         over = {path: values for path, values in self.best.over.items() if path in known}
         seeds = list(range(FIRST_SEED, FIRST_SEED + self.best.seeds))

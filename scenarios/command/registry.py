@@ -26,6 +26,7 @@ NAMES: tuple[str, ...] = (
     "codes",
     "lossy_uplink",
     "fading",
+    "adaptive",
     "traces",
     "batching",
     "outage",

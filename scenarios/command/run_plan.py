@@ -81,7 +81,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
     cells, notes = _spread(base, grid, quick.seeds, meant)
     notes = [*named.notes, *notes]
-    warnings += [*lacking, *_registers_nothing(changes.imports), *_unused(cells)]
+    warnings += [*lacking, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     best = _open_choices(quick.best or scenario.best, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
@@ -107,6 +107,20 @@ def _unused(cells: Sequence[Cell]) -> list[str]:
     """The fields of schemes that something else decides, a line each."""
     told = (f"{each.name}scheme.{line}" for cell in cells for each in cell.classes for line in each.scheme.overruled)
     return list(dict.fromkeys(told))
+
+
+def _told_apart(cells: Sequence[Cell]) -> list[str]:
+    """What is not counted, and who knows more than can be known, a line each."""
+    from simulator.schemes.foreseeing import Foreseeing
+
+    learning = sorted({cell.workload.learning_requests for cell in cells} - {0})
+    told = [
+        f"workload.learning_requests = {', '.join(map(str, learning))}: so many first requests of each device are "
+        "served and not counted"
+    ]
+    knows = any(isinstance(each.scheme, Foreseeing) for cell in cells for each in cell.classes)
+    limit = "scheme oracle: knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
+    return [*(told if learning else []), *([limit] if knows else [])]
 
 
 def _open_choices(best: Best | None, changes: Changes, cells: Sequence[Cell]) -> Best | None:
@@ -203,7 +217,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
 
     load_imports(changes.imports)
     cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
-    warnings = [*_registers_nothing(changes.imports), *_unused(cells)]
+    warnings = [*_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)

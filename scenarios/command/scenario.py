@@ -25,6 +25,8 @@ class Best:
     seeds: int = 2
     base: Mapping[str, object] = field(default_factory=dict)
     metric: str = "latency_per_token_s"
+    of: Sequence[str] = ()
+    """The kinds of scheme that choose; (): all."""
 
 
 @dataclass(frozen=True)

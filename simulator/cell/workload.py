@@ -57,9 +57,20 @@ class Workload(Choice, family=True):
         "these; null: each its own",
     )
 
+    learning_requests: int = Field(
+        0, ge=0, le=1_000_000, description="first requests of each device that are served and not counted in metrics"
+    )
+
     @model_validator(mode="after")
     def _absences_of_devices(self) -> Self:
         self.absences.check_numbers("absences", "device", self.devices)
+        return self
+
+    @model_validator(mode="after")
+    def _some_are_counted(self) -> Self:
+        if self.learning_requests and self.learning_requests >= self.total // self.devices:
+            most = self.total // self.devices - 1
+            raise ValueError(f"learning_requests = {self.learning_requests}: must leave some to count, at most {most}")
         return self
 
     @abstractmethod

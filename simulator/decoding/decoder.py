@@ -15,6 +15,7 @@ from simulator.cell.workload import Ask
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.edge_session import EdgeSession
+from simulator.decoding.foresight import Foresight
 from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
@@ -99,6 +100,10 @@ class RequestDecoding:
             lookahead=self._lookahead,
             remember=self._remember,
         )
+
+    def foresight(self) -> Foresight:
+        """What an oracle is told, and nobody else."""
+        return Foresight(self.draft_setting)
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
@@ -190,7 +195,7 @@ def _description(cell: Cell, setting: Setting) -> str:
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(mode="json", exclude={"policy"}),
+        "scheme": setting.scheme.model_dump(mode="json", exclude={"policy", "oracle"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }

@@ -64,11 +64,22 @@ class PlantTotals:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run left. `sums`: of each numeric column of its rounds; `speculative`: rounds with drafts."""
+    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts.
 
-    requests: pd.DataFrame
+    The first `learning_requests` requests of each device are not counted; stations and bits on the air know no such
+    difference, and go by the tokens of all.
+    """
+
+    served: pd.DataFrame
+    """All requests."""
     sums: Mapping[str, float]
     plant: PlantTotals
+    learning_requests: int = 0
+
+    @cached_property
+    def requests(self) -> pd.DataFrame:
+        """Those that are counted."""
+        return self.served[self.served["request"] >= self.learning_requests] if self.learning_requests else self.served
 
     @cached_property
     def answered(self) -> pd.DataFrame:
@@ -77,8 +88,13 @@ class Run:
 
     @cached_property
     def tokens(self) -> float:
-        """Output tokens that have reached their device, of all requests."""
+        """Output tokens that have reached their device, of all counted requests."""
         return float(self.requests["output_tokens"].sum())
+
+    @cached_property
+    def served_tokens(self) -> float:
+        """Likewise of all requests."""
+        return float(self.served["output_tokens"].sum())
 
     @cached_property
     def answered_tokens(self) -> float:
@@ -207,12 +223,12 @@ _DECLARED: Final = (
     Metric(
         "uplink_bits_per_token",
         "all bits put on the uplink: prompt, payloads, headers, retransmissions / output tokens",
-        lambda run: ratio(run.plant.uplink.bits_sent, run.tokens),
+        lambda run: ratio(run.plant.uplink.bits_sent, run.served_tokens),
     ),
     Metric(
         "downlink_bits_per_token",
         "all bits put on the downlink, headers and retransmissions included / output tokens",
-        lambda run: ratio(run.plant.downlink.bits_sent, run.tokens),
+        lambda run: ratio(run.plant.downlink.bits_sent, run.served_tokens),
     ),
     Metric(
         "payload_bits_per_draft", "8 * len(payload) of every round / drafts sent", _average("payload_bits", "drafted")
@@ -265,7 +281,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "cloud_s_per_token", "seconds of cloud service, prefill included / output tokens",
-        lambda run: ratio(run.plant.cloud_service_s, run.tokens),
+        lambda run: ratio(run.plant.cloud_service_s, run.served_tokens),
     ),
     *(Metric(each.name, each.meaning, each.value) for each in PER_TOKEN),
     Metric(

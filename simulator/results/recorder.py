@@ -61,13 +61,14 @@ class Recorder:
 
     A row of the rounds' table takes no part in anything after its request has ended, so with a file the memory of a
     run grows by its requests only, some 300 bytes each. `sums` adds up each numeric column of all rounds, and
-    `speculative`, those with drafts.
+    `speculative`, those with drafts; the rounds of a device's first `learning_requests` requests are left out there.
     """
 
-    def __init__(self, cell: str, rounds_to: Path | None = None) -> None:
+    def __init__(self, cell: str, rounds_to: Path | None = None, learning_requests: int = 0) -> None:
         self.sums: dict[str, float] = dict.fromkeys([column.name for column in ROUND_COLUMNS[1:]], 0.0)
         self.sums["speculative"] = 0.0
         self._cell = cell
+        self._learning_requests = learning_requests
         self._path = rounds_to
         self._writer: pq.ParquetWriter | None = None
         self._texts: list[tuple[int, int, str, str]] = []
@@ -98,9 +99,10 @@ class Recorder:
         if not self._rounds and (self._writer is not None or self._pieces):
             return
         columns = self._rounds.take()
+        counted = np.asarray(columns["request"], dtype=np.int64) >= self._learning_requests
         for column in ROUND_COLUMNS[1:]:
-            self.sums[column.name] += float(columns[column.name].sum())
-        self.sums["speculative"] += int(np.count_nonzero(columns["drafted"]))
+            self.sums[column.name] += float(columns[column.name][counted].sum())
+        self.sums["speculative"] += int(np.count_nonzero(columns["drafted"][counted]))
         cell = [self._cell] * len(columns["round"])
         if self._path is None:
             self._pieces.append(pd.DataFrame({KEYS[0]: pd.Series(cell, dtype="str")} | columns))

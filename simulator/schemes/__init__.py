@@ -15,13 +15,16 @@ from simulator.schemes.draft_scheme import DraftScheme as DraftScheme
 from simulator.schemes.draft_scheme import Families as Families
 from simulator.schemes.draft_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.draw import Draw as Draw
+from simulator.schemes.foreseeing import Foreseeing as Foreseeing
 from simulator.schemes.half_precision import HalfDense as HalfDense
 from simulator.schemes.half_precision import HalfTopK as HalfTopK
 from simulator.schemes.hosted import CloudOnly as CloudOnly
 from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.k_sqs import KSqs as KSqs
+from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
+from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
 from simulator.schemes.policy import Policy as Policy

@@ -29,6 +29,7 @@ from simulator.schemes import answers
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
 from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
+from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import Sparsifier, State
@@ -44,7 +45,7 @@ class Families:
     quantizer: Quantizer
     code: Code
     draw: Draw = field(default_factory=FromCounts)
-    policy: Policy = field(default_factory=FixedLength)
+    policy: Policy | Oracle = field(default_factory=FixedLength)
     acceptance: Acceptance = field(default_factory=Rejection)
 
     def check(self) -> None:

@@ -152,7 +152,7 @@ class Policy(Choice, family=True):
 
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "plan": lambda length, most_drafts: _length(length, most_drafts),
-        "next": lambda answer, view, _: _action(answer, view),
+        "next": lambda answer, view, _: checked_action(answer, view),
         "entry": answers.state,
         "learn": answers.state,
     }
@@ -184,7 +184,8 @@ def _length(answer: object, most_drafts: int) -> object:
     return answer
 
 
-def _action(answer: object, view: EdgeView) -> object:
+def checked_action(answer: object, view: EdgeView) -> object:
+    """What `next` answers. Raises ValueError where it may not be done now."""
     if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], tuple)):
         raise ValueError(f"must return an action and a state (a tuple of numbers), got {answer!r}")
     action = answer[0]

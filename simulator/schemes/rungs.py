@@ -25,6 +25,7 @@ from simulator.schemes.code import Code, Packets, Recoded, Tokens
 from simulator.schemes.composed import Composed
 from simulator.schemes.draft_scheme import DraftScheme, Families
 from simulator.schemes.draw import Draw, FromCounts, Proposal
+from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier, State
@@ -49,22 +50,20 @@ COARSE_TO_FINE = (
 )
 
 
-class Rungs(DraftScheme):
-    """Sparsity and resolution by the round: the policy says under which of these settings each is drafted."""
+class RungScheme(DraftScheme):
+    """Sparsity and resolution by the round, whoever decides under which of these settings each is drafted."""
 
-    kind: Literal["rungs"] = "rungs"
     settings: tuple[Rung, ...] = Field(
         COARSE_TO_FINE, min_length=1, max_length=16, description="the rungs: pairs of sparsifier and quantizer"
     )
     code: Code = Field(Recoded(), description="how drafts become bits")
     draw: Draw = Field(FromCounts(), description="what the drafted token is drawn from")
-    policy: Policy = Field(FixedLength(), description="when to draft, send or wait, and under which rung")
     acceptance: Acceptance = Field(Rejection(), description="how the cloud judges")
 
-    def made_of(self) -> Families:
-        """Of the first rung."""
+    def parts(self, decider: Policy | Oracle) -> Families:
+        """Those of the first rung."""
         first = self.settings[0]
-        return Families(first.sparsifier, first.quantizer, self.code, self.draw, self.policy, self.acceptance)
+        return Families(first.sparsifier, first.quantizer, self.code, self.draw, decider, self.acceptance)
 
     @cached_property
     def composed(self) -> tuple[Composed, ...]:
@@ -138,6 +137,16 @@ class Rungs(DraftScheme):
 
     def _on(self, state: State) -> Composed:
         return self.composed[int(state[0])]
+
+
+class Rungs(RungScheme):
+    """Sparsity and resolution by the round: the policy says under which of these settings each is drafted."""
+
+    kind: Literal["rungs"] = "rungs"
+    policy: Policy = Field(FixedLength(), description="when to draft, send or wait, and under which rung")
+
+    def made_of(self) -> Families:
+        return self.parts(self.policy)
 
 
 @dataclass(frozen=True)

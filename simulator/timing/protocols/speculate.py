@@ -13,6 +13,7 @@ from channels.codec.control import MOST_COUNT, STATUS_BYTES, decode_status, enco
 from kinds.arrays import Floats
 from simulator.decoding.nodes import Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
+from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
     Action,
     CloudDecodes,
@@ -51,6 +52,7 @@ class Speculate:
         self._site = site
         self._scheme = scheme
         self._session = site.decoding.edge()
+        self._foresight = site.decoding.foresight()
         self._policy = scheme.families.policy
         self._policy_state = self._policy.entry(None if site.kept is None else site.kept.policy)
         self._max_drafts = scheme.max_drafts
@@ -146,7 +148,11 @@ class Speculate:
             self._rung,
             self._scheme.rungs,
         )
-        action, self._policy_state = self._policy.next(view, self._policy_state)
+        if isinstance(self._policy, Oracle):
+            rejected = self._foresight.rejected(asked.node, self._rung)
+            action, self._policy_state = self._policy.next(view, rejected, self._policy_state)
+        else:
+            action, self._policy_state = self._policy.next(view, self._policy_state)
         return action
 
     def _draft_one(self, asked: _Asked, round_: OpenRound, action: DraftOne) -> Process[_Asked]:

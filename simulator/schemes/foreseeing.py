@@ -1,0 +1,48 @@
+"""The upper limit of drafting by looking: rounds that an oracle decides, told the acceptance of every draft."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from simulator.schemes.draft_scheme import Families
+from simulator.schemes.oracle import Oracle
+from simulator.schemes.policies.goodput_rules import Exploring, Now, draft_on, open_cycle
+from simulator.schemes.policies.learned import Learned
+from simulator.schemes.policy import Action, EdgeView, PolicyState, SeenVerdict
+from simulator.schemes.rungs import RungScheme
+
+
+class GoodputTold(Oracle):
+    """As the policy `goodput`, with the true chance of acceptance in place of its estimate for the next draft; those
+    after it, the link and the cloud it has to learn likewise."""
+
+    kind: Literal["goodput_told"] = "goodput_told"
+    learning_rounds: int = Field(
+        16, ge=1, le=10_000, description="a device's first rounds under each rung, their lengths fixed beforehand"
+    )
+    trial_every: int = Field(
+        40,
+        ge=0,
+        le=1_000_000,
+        description="what was decided on least recently is tried, once in so many times as it takes; 0 for never",
+    )
+
+    def next(self, view: EdgeView, rejected: tuple[float, ...], state: PolicyState) -> tuple[Action, PolicyState]:
+        now = Now.of(view, Learned.at(view, state), tuple(1.0 - each for each in rejected))
+        action = draft_on(now) if view.drafts else open_cycle(now, Exploring(self.learning_rounds, self.trial_every))
+        return action, now.learned.floats()
+
+    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+        return Learned.after(verdict, state).floats()
+
+
+class Foreseeing(RungScheme):
+    """As `rungs`, but decided by an oracle that knows what no edge can: a limit, no scheme that could be built."""
+
+    kind: Literal["oracle"] = "oracle"
+    oracle: Oracle = Field(GoodputTold(), description="what decides; it knows how likely the next draft is rejected")
+
+    def made_of(self) -> Families:
+        return self.parts(self.oracle)

@@ -1,0 +1,183 @@
+"""What `goodput` decides, and the oracle beside it: which cycle comes next, and whether a round gets one more draft.
+
+The argument is in `goodput`. Here are its formulas, over what was learned (`learned`); `foreseen`, of an oracle alone,
+holds the true chance that the next draft is accepted, by rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, sqrt
+from typing import Final, NamedTuple
+
+from simulator.schemes.policies.learned import NO_LAW, Learned
+from simulator.schemes.policies.running_estimates import law_bin
+from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView
+
+REQUEST_BITS: Final = 16.0
+"""Of what asks the cloud to decode by itself."""
+LEARNING_STRETCHES: Final = 2
+STRETCH_TOKENS: Final = 8
+"""Of a stretch that is there to learn from, and the least of one that asks again."""
+TRIED_SHARE: Final = 0.7
+"""Of the best goodput, what a trial must promise."""
+LENGTHS: Final = (1.0, 0.5, 1.0, 0.0)
+"""Of rounds to learn from, as shares of the longest."""
+
+
+class Exploring(NamedTuple):
+    """How much is done to learn from it."""
+
+    learning_rounds: int
+    """Of each rung."""
+    trial_every: int
+
+
+class Cycle(NamedTuple):
+    """A decision, and what it is expected to lead to."""
+
+    rung: int
+    """The number of rungs, where the cloud decodes by itself."""
+    length: int
+    tokens: float
+    seconds: float
+
+    @property
+    def goodput(self) -> float:
+        """Tokens a second."""
+        return self.tokens / self.seconds if self.seconds > 0 else inf
+
+
+class Now(NamedTuple):
+    """What a decision is made on."""
+
+    view: EdgeView
+    learned: Learned
+    per_bit_s: float
+    """The link's forecast."""
+    foreseen: Sequence[float] | None = None
+
+    @classmethod
+    def of(cls, view: EdgeView, learned: Learned, foreseen: Sequence[float] | None = None) -> Now:
+        """At this view."""
+        return cls(view, learned, learned.link.per_bit_s(view.now_s), foreseen)
+
+
+def best_round(now: Now, rung: int) -> Cycle:
+    """The length with the largest goodput under this rung, of those that the round may have; the shortest of equals."""
+    learned, link = now.learned, now.learned.link
+    seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.judge_s
+    draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
+    tokens, survival, best = 1.0, 1.0, None
+    for length in range(1, now.view.most_drafts + 1):
+        told = None if now.foreseen is None or length > 1 else now.foreseen[rung]
+        survival *= learned.acceptance.of_position(rung, length - 1) if told is None else told
+        tokens, seconds = tokens + survival, seconds + draft_s
+        made = Cycle(rung, length, tokens, seconds)
+        if best is None or made.goodput > best.goodput * (1 + 1e-12):
+            best = made
+    assert best is not None
+    return best
+
+
+def stretch(now: Now, tokens: int) -> Cycle:
+    """So many tokens of the cloud by itself."""
+    return Cycle(now.learned.rungs, tokens, float(tokens), start_s(now) + tokens * now.learned.cloud.decode_s)
+
+
+def start_s(now: Now) -> float:
+    """What a stretch takes beside its tokens."""
+    return (now.learned.header_bits + REQUEST_BITS) * now.per_bit_s + now.learned.link.delay_s
+
+
+def cycles(now: Now) -> list[Cycle]:
+    """The best round of each rung, then the cloud by itself, where that was ever tried."""
+    rounds = [best_round(now, rung) for rung in range(now.learned.rungs)]
+    return [*rounds, stretch(now, now.view.remaining_tokens)] if now.learned.cloud.decode.weight else rounds
+
+
+def stretch_tokens(now: Now) -> int:
+    """How many tokens to leave to the cloud: all, or as many as come before it is worth asking how the link is."""
+    link, decode_s = now.learned.link, now.learned.cloud.decode_s
+    better = now._replace(per_bit_s=min(link.best, now.per_bit_s), foreseen=None)
+    reached = max(best_round(better, rung).goodput for rung in range(now.learned.rungs))
+    missed = 1.0 - 1.0 / (reached * decode_s) if reached * decode_s > 1 else 0.0
+    again_s = sqrt(4 * start_s(now) * link.coherence_s / (3 * missed)) if missed else 0.0
+    if not 0.0 < again_s < 2 * link.coherence_s:
+        return now.view.remaining_tokens
+    return min(now.view.remaining_tokens, max(STRETCH_TOKENS, round(again_s / decode_s)))
+
+
+def open_cycle(now: Now, exploring: Exploring) -> Action:
+    """What comes next: a round's first draft, or the cloud by itself."""
+    view, learned = now.view, now.learned
+    turn, learned.decisions = int(learned.decisions), learned.decisions + 1
+    found = cycles(now)
+    best = max(found, key=lambda each: each.goodput)
+    learned.price, learned.target, learned.scheduled = best.goodput, 0.0, 0.0
+    if turn < exploring.learning_rounds * learned.rungs + LEARNING_STRETCHES:
+        chosen = _scheduled(now, exploring, turn)
+        learned.target, learned.scheduled, learned.trial_s = float(chosen.length), 1.0, view.now_s
+    else:
+        chosen = _tried(now, exploring, found, best)
+    learned.tried[chosen.rung] = learned.decisions
+    learned.bins, learned.survival = [], 1.0
+    if chosen.rung < learned.rungs:
+        learned.rung = float(chosen.rung)
+        if now.foreseen is not None:
+            learned.bins, learned.survival = [NO_LAW], now.foreseen[chosen.rung]
+        return DraftOne(chosen.rung)
+    learned.row_asked_s, learned.row_is_new = view.now_s, 1.0
+    return CloudDecodes(min(int(learned.target) or stretch_tokens(now), view.remaining_tokens))
+
+
+def _scheduled(now: Now, exploring: Exploring, turn: int) -> Cycle:
+    """Of the learning run, whatever came back so far."""
+    lap, rung = divmod(turn, now.learned.rungs)
+    if lap >= exploring.learning_rounds:
+        return Cycle(now.learned.rungs, STRETCH_TOKENS, 0.0, 0.0)
+    share = LENGTHS[lap % len(LENGTHS)]
+    return Cycle(rung, max(1, round(share * now.view.most_drafts)), 0.0, 0.0)
+
+
+def _tried(now: Now, exploring: Exploring, found: Sequence[Cycle], best: Cycle) -> Cycle:
+    """The best, or now and then what was decided on least recently."""
+    learned, now_s = now.learned, now.view.now_s
+    trial = min(found, key=lambda each: learned.tried[each.rung])
+    alone = trial.rung == learned.rungs
+    if alone:
+        trial = stretch(now, min(STRETCH_TOKENS, now.view.remaining_tokens))
+    early = now_s < learned.trial_s + exploring.trial_every * trial.seconds
+    if not exploring.trial_every or early or trial.goodput < TRIED_SHARE * best.goodput:
+        return best
+    learned.trial_s, learned.target = now_s, float(trial.length if alone else 0)
+    return trial
+
+
+def draft_on(now: Now) -> Action:
+    """Whether the round gets one more draft: before its pass, and again once its law is there."""
+    view, learned = now.view, now.learned
+    position, rung = len(view.drafts), int(learned.rung)
+    bin_ = None if view.law is None else law_bin(view.law)
+    if bin_ is not None:
+        learned.acceptance.look(bin_)
+    told = None if now.foreseen is None else now.foreseen[rung]
+    accepted = learned.acceptance.estimate(rung, position, bin_) if told is None else told
+    wanted = position < learned.target if learned.target else goes_on(now, accepted)
+    if not wanted:
+        return SEND
+    if bin_ is None:
+        learned.asked_s = view.now_s
+    if bin_ is not None or told is not None:
+        learned.bins.append(NO_LAW if bin_ is None else float(bin_))
+        learned.survival *= accepted
+    return DraftOne(rung)
+
+
+def goes_on(now: Now, accepted: float) -> bool:
+    """Whether one more draft with this chance of acceptance gains more tokens than its seconds are worth; a pass that
+    was made costs nothing any more."""
+    learned = now.learned
+    seconds = learned.draft_bits(int(learned.rung)) * now.per_bit_s
+    seconds += learned.pass_s.known(0.0) if now.view.law is None else 0.0
+    return learned.survival * accepted > learned.price * seconds

@@ -1,0 +1,183 @@
+"""All that a policy which maximises goodput carries in its state, and what it reads off a view and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isnan, nan
+from typing import Final, Self
+
+from simulator.schemes.policies.running_estimates import Acceptance, CloudTimes, LinkTimes, Mean
+from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
+
+POSITIONS: Final = 8
+"""Draft positions with an acceptance of their own."""
+NO_LAW: Final = -1.0
+"""In place of a bin."""
+FIRST_BITS: Final = 100.0
+"""A draft's bits before any was sent."""
+FIRST_HEADER_BITS: Final = 320.0
+PASS_MEMORY: Final = 64.0
+_SCALARS: Final = (
+    "decisions", "price", "survival", "rung", "target", "scheduled", "trial_s", "asked_s", "timed_s", "acked_bits",
+    "row_asked_s", "row_is_new",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Learned:
+    """What is known of the link, the cloud, the pair and the round under way; `floats` and `of` make it a state."""
+
+    rungs: int
+    acceptance: Acceptance
+    bits: list[Mean]
+    """[rung]: payload bits of a draft."""
+    tried: list[float]
+    """[rung, then the cloud]: at which decision it was last chosen."""
+    link: LinkTimes = field(default_factory=LinkTimes)
+    cloud: CloudTimes = field(default_factory=CloudTimes)
+    header: Mean = field(default_factory=Mean)
+    """Bits on the air beside a round's payload."""
+    pass_s: Mean = field(default_factory=Mean)
+    """Of the drafter."""
+    decisions: float = 0.0
+    """How many rounds, or stretches of the cloud's own, were decided on."""
+    price: float = 0.0
+    """Tokens that a second was worth when the round was opened: the best goodput to be had."""
+    survival: float = 1.0
+    """The chance that all drafts of the open round are accepted."""
+    rung: float = 0.0
+    target: float = 0.0
+    """The length of a round that is there to learn from; 0 where the gain decides."""
+    scheduled: float = 0.0
+    """Whether the last decision was made whatever the link showed."""
+    trial_s: float = 0.0
+    """When something was last done to learn from."""
+    asked_s: float = nan
+    """When a pass was asked for."""
+    timed_s: float = nan
+    """Up to when answers have been read for their times."""
+    acked_bits: float = 0.0
+    row_asked_s: float = nan
+    """When the cloud's last stretch was asked for, until its request is seen to have been acknowledged."""
+    row_is_new: float = 0.0
+    """Whether the first token of a stretch is still to come."""
+    bins: list[float] = field(default_factory=list)
+    """[draft of the open round]: the bin of its law, or NO_LAW."""
+
+    @classmethod
+    def empty(cls, rungs: int) -> Self:
+        """Before anything was seen."""
+        made = [Mean() for _ in range(rungs)]
+        return cls(rungs, Acceptance.empty(rungs, POSITIONS), made, [-1.0] * (rungs + 1))
+
+    @classmethod
+    def at(cls, view: EdgeView, state: PolicyState) -> Self:
+        """What a state holds, and what is new in a view."""
+        learned = cls.of(state, view.rungs)
+        learned.see(view)
+        return learned
+
+    @classmethod
+    def after(cls, verdict: SeenVerdict, state: PolicyState) -> Self:
+        """What a state holds, and what a verdict says."""
+        learned = cls.of(state, int(state[0]))
+        learned.judge(verdict)
+        return learned
+
+    def floats(self) -> PolicyState:
+        means = [*self.bits, self.header, self.pass_s, self.cloud.judge, self.cloud.decode]
+        return (
+            float(self.rungs),
+            *(getattr(self, name) for name in _SCALARS),
+            *(value for mean in means for value in (mean.weight, mean.value)),
+            *self.tried,
+            *self.link.floats(),
+            *self.acceptance.floats(),
+            *self.bins,
+        )
+
+    @classmethod
+    def of(cls, state: PolicyState, rungs: int) -> Self:
+        """The inverse of `floats`; `empty` of no state, or of one that was left under another number of rungs."""
+        if not state or int(state[0]) != rungs:
+            return cls.empty(rungs)
+        take = _Taking(state[1:])
+        scalars = take(len(_SCALARS))
+        means = [Mean(*take(2)) for _ in range(rungs + 4)]
+        tried, link = list(take(rungs + 1)), LinkTimes.of(take(len(LinkTimes.__slots__)))
+        acceptance = Acceptance.of(take(Acceptance.size(rungs, POSITIONS)), rungs, POSITIONS)
+        header, pass_s, judge, decode = means[rungs:]
+        found = cls(rungs, acceptance, means[:rungs], tried, link, CloudTimes(judge, decode), header, pass_s)
+        for name, value in zip(_SCALARS, scalars, strict=True):
+            setattr(found, name, value)
+        found.bins = list(take.rest())
+        return found
+
+    def draft_bits(self, rung: int) -> float:
+        """Payload bits of one more draft."""
+        return self.bits[rung].known(FIRST_BITS)
+
+    @property
+    def header_bits(self) -> float:
+        """On the air with every message."""
+        return self.header.known(FIRST_HEADER_BITS)
+
+    def see(self, view: EdgeView) -> None:
+        """Takes from a view what is new in it: a pass that has ended, a round or a stretch that was answered."""
+        if not isnan(self.asked_s):
+            self.pass_s.hear(view.now_s - self.asked_s, PASS_MEMORY)
+            self.asked_s = nan
+        while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
+            self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
+            self.bins.append(NO_LAW)
+        answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
+        if not isnan(self.row_asked_s) or answered_s != self.timed_s:
+            self._time(view)
+            self.timed_s, self.row_asked_s = answered_s, nan
+
+    def _time(self, view: EdgeView) -> None:
+        """From the last answer, what it took. Of a stretch the acknowledgement of its request tells of the link, even
+        where that went out behind the prompt; of a round the answer does, but of a request's first, which has waited
+        for the prompt and its prefill."""
+        on_air, self.acked_bits = view.link.acked_bits - self.acked_bits, float(view.link.acked_bits)
+        last = view.verdicts[-1] if view.verdicts else None
+        if not isnan(self.row_asked_s):
+            if on_air > 0 and not isnan(view.link.round_trip_s):
+                self.link.hear(self.row_asked_s, on_air, view.link.round_trip_s, bool(self.scheduled))
+        elif last is not None and last.drafted:
+            served_s = view.cloud.queue_s + view.cloud.serve_s
+            if not isnan(served_s):
+                self.cloud.hear_judge(served_s)
+            if len(view.verdicts) > 1 and on_air > 0:
+                self.header.hear(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
+                network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
+                self.link.hear(last.sent_s, on_air, network_s, bool(self.scheduled))
+
+    def judge(self, verdict: SeenVerdict) -> None:
+        """Takes what a verdict says of acceptance, bits and the time between two tokens of the cloud's."""
+        if verdict.drafted:
+            bins = [None if bin_ == NO_LAW else int(bin_) for bin_ in self.bins]
+            self.acceptance.judge(verdict.rung, bins, verdict.drafted, verdict.accepted)
+            self.bits[verdict.rung].hear(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
+        elif self.row_is_new:
+            self.row_is_new = 0.0
+        else:
+            self.cloud.hear_decode(verdict.answered_s - verdict.sent_s)
+        self.bins = []
+        self.survival = 1.0
+        self.asked_s = nan
+
+
+class _Taking:
+    """Hands out a sequence piece by piece."""
+
+    def __init__(self, floats: Sequence[float]) -> None:
+        self._floats, self._at = floats, 0
+
+    def __call__(self, count: int) -> Sequence[float]:
+        self._at += count
+        return self._floats[self._at - count : self._at]
+
+    def rest(self) -> Sequence[float]:
+        return self._floats[self._at :]

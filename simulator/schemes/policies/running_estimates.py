@@ -1,0 +1,295 @@
+"""What an edge learns as it goes: how many drafts are accepted, how long bits travel, what the cloud takes.
+
+Each estimator is a few floats that a policy carries in its state (`floats`, `of`), is told one observation at a time,
+and forgets slowly: a mean is plain over its first `memory` observations and exponential from there on, so that it
+converges on what stays and follows what changes. None of them sees p, the future, or a draft before it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from math import exp, log, nan
+from typing import Final, Self
+
+from kinds.arrays import Floats
+
+LAW_BINS: Final = 8
+"""Bins of the collision probability of a law."""
+PRIOR_ACCEPTANCE: Final = 0.8
+"""Before any verdict."""
+PRIOR_DRAFTS: Final = 6.0
+"""Drafts for which a coarser estimate counts in a finer one."""
+PRIOR_OF_POSITION: Final = 20.0
+"""Those for which the rung's counts at each position."""
+MOST_ACCEPTANCE: Final = 0.999
+DRAFT_MEMORY: Final = 400.0
+"""Drafts over which acceptance is remembered, at one position of one rung."""
+LINK_MEMORY: Final = 200.0
+"""Rounds over which what a bit takes is remembered."""
+CLOUD_MEMORY: Final = 24.0
+"""Answers over which what the cloud takes is remembered."""
+WARM: Final = 6.0
+"""Scheduled rounds before what a bit takes is remembered: the delay must be known first."""
+BEST_FADES: Final = 0.005
+RELAXED: Final = 1.002
+"""By which the least time ever seen is raised a round, so that a delay that grows is found out."""
+
+
+@dataclass(slots=True)
+class Mean:
+    """A mean that forgets; nan of nothing."""
+
+    weight: float = 0.0
+    value: float = nan
+
+    def hear(self, value: float, memory: float) -> None:
+        """One more observation."""
+        self.weight = min(self.weight + 1.0, memory)
+        self.value = value if self.weight == 1.0 else self.value + (value - self.value) / self.weight
+
+    def scale(self, factor: float) -> None:
+        """What it is the mean of has changed by this factor."""
+        self.value *= factor
+
+    def known(self, otherwise: float) -> float:
+        """The mean, or what stands in for it."""
+        return self.value if self.weight else otherwise
+
+
+def law_bin(q: Floats) -> int:
+    """0..LAW_BINS - 1 by sum q(x)^2 of q [V]: how probable the draft is expected to be, of a draft drawn from q."""
+    return min(LAW_BINS - 1, int(LAW_BINS * float(q @ q)))
+
+
+@dataclass(slots=True)
+class Acceptance:
+    """The chance that a draft is accepted once all before it were: of its rung and position, times that of its law.
+
+    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs',
+    so survival need not be geometric. m(bin) is drafts accepted with such a law / drafts expected to be, and averages 1
+    over the laws that were looked at; `reached` counts a draft as m(bin), so that drawing only from promising laws does
+    not make a position look better than it is.
+    """
+
+    reached: list[list[float]]
+    """[rung][position]: drafts judged, each weighted by what its law promised."""
+    accepted: list[list[float]]
+    expected: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
+    """[bin]: by rung and position alone."""
+    observed: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
+    looked: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
+    """[bin]: laws seen, whether or not anything was drawn from them."""
+
+    @classmethod
+    def empty(cls, rungs: int, positions: int) -> Self:
+        """Of that many rungs and draft positions; later positions are taken for the last."""
+        return cls([[0.0] * positions for _ in range(rungs)], [[0.0] * positions for _ in range(rungs)])
+
+    @property
+    def positions(self) -> int:
+        return len(self.reached[0])
+
+    def of_position(self, rung: int, position: int) -> float:
+        """a(rung, position), positions from 0, whatever its law."""
+        overall = _shrunk(sum(map(sum, self.accepted)), sum(map(sum, self.reached)), PRIOR_ACCEPTANCE)
+        own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), overall)
+        place = min(position, self.positions - 1)
+        return _shrunk(self.accepted[rung][place], self.reached[rung][place], own, PRIOR_OF_POSITION)
+
+    def curve(self, rung: int, length: int) -> list[float]:
+        """a(rung, 0..length - 1)."""
+        return [self.of_position(rung, position) for position in range(length)]
+
+    def of_law(self, bin_: int) -> float:
+        """m(bin)."""
+        return self._raw(bin_) / self._average()
+
+    def estimate(self, rung: int, position: int, bin_: int | None) -> float:
+        """a(rung, position) m(bin); without m where the law is not known."""
+        found = self.of_position(rung, position) * (1.0 if bin_ is None else self.of_law(bin_))
+        return min(found, MOST_ACCEPTANCE)
+
+    def look(self, bin_: int) -> None:
+        """A law has been seen."""
+        self.looked[bin_] += 1.0
+
+    def judge(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
+        """A round was judged; `bins[n]` is that of the law of draft n, None where it was not looked at."""
+        for n in range(min(accepted + 1, drafted)):
+            place, bin_ = min(n, self.positions - 1), bins[n] if n < len(bins) else None
+            hit = float(n < accepted)
+            base = self.of_position(rung, n)
+            promised = 1.0 if bin_ is None else self.of_law(bin_)
+            if bin_ is not None:
+                keep = min(1.0, DRAFT_MEMORY / (self.expected[bin_] + 1.0))
+                self.expected[bin_] = self.expected[bin_] * keep + base
+                self.observed[bin_] = self.observed[bin_] * keep + hit
+            keep = min(1.0, DRAFT_MEMORY / (self.reached[rung][place] + 1.0))
+            self.reached[rung][place] = self.reached[rung][place] * keep + promised
+            self.accepted[rung][place] = self.accepted[rung][place] * keep + hit
+
+    def _raw(self, bin_: int) -> float:
+        return (self.observed[bin_] + PRIOR_DRAFTS) / (self.expected[bin_] + PRIOR_DRAFTS)
+
+    def _average(self) -> float:
+        seen = sum(self.looked)
+        if not seen:
+            return 1.0
+        return sum(looked * self._raw(bin_) for bin_, looked in enumerate(self.looked)) / seen
+
+    def floats(self) -> list[float]:
+        rows = [value for table in (self.reached, self.accepted) for row in table for value in row]
+        return [*rows, *self.expected, *self.observed, *self.looked]
+
+    @classmethod
+    def of(cls, floats: Sequence[float], rungs: int, positions: int) -> Self:
+        """The inverse of `floats`."""
+        cut = rungs * positions
+        tables = [
+            [list(floats[at + rung * positions : at + (rung + 1) * positions]) for rung in range(rungs)]
+            for at in (0, cut)
+        ]
+        rows = [list(floats[at : at + LAW_BINS]) for at in range(2 * cut, 2 * cut + 3 * LAW_BINS, LAW_BINS)]
+        return cls(tables[0], tables[1], *rows)
+
+    @staticmethod
+    def size(rungs: int, positions: int) -> int:
+        """How many floats."""
+        return 2 * rungs * positions + 3 * LAW_BINS
+
+
+def _shrunk(accepted: float, reached: float, coarser: float, prior: float = PRIOR_DRAFTS) -> float:
+    return min(MOST_ACCEPTANCE, (accepted + prior * coarser) / (reached + prior))
+
+
+@dataclass(slots=True)
+class LinkTimes:
+    """What the network takes of a round: y = D + x w, x the bits on the air, w = 1 / rate, which may fade.
+
+    D: y / x on 1 / x by least squares, over rounds whose length was not chosen by what the link showed (of the others
+    short ones go with slow links, and the slope would say so), as far as that explains y / x; for the rest the least y.
+    w: what is left of y: its mean and variance in time, and its mean squared step from one round to the next, which for
+    a departure that dies off over the coherence time tau is 2 variance (1 - exp(-gap / tau)). The best linear forecast
+    then is mean + exp(-age / tau) (last - mean).
+    """
+
+    count: float = 0.0
+    sum_u: float = 0.0
+    sum_z: float = 0.0
+    sum_uu: float = 0.0
+    sum_uz: float = 0.0
+    sum_zz: float = 0.0
+    """Of u = 1 / x and z = y / x."""
+    least_s: float = nan
+    heard: float = 0.0
+    total_s: float = 0.0
+    """Time over which mean and variance are taken."""
+    mean: float = 0.0
+    variance: float = 0.0
+    step: float = 0.0
+    """Mean of (w - last)^2."""
+    best: float = 0.0
+    """The least w, drawn towards the mean by BEST_FADES a round."""
+    gap_s: float = 0.0
+    """Mean time from one observation to the next."""
+    last: float = 0.0
+    last_s: float = nan
+    """When `last` was sent."""
+
+    def hear(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
+        """A round sent then with so many bits on the air was so long in the network."""
+        y = max(0.0, network_s)
+        self.least_s = y if not self.heard else min(y, self.least_s * RELAXED)
+        if scheduled:
+            u, z = 1.0 / bits, y / bits
+            keep = min(1.0, LINK_MEMORY / (self.count + 1.0))
+            for name, value in (("count", 1.0), ("sum_u", u), ("sum_z", z), ("sum_uu", u * u), ("sum_uz", u * z)):
+                setattr(self, name, getattr(self, name) * keep + value)
+            self.sum_zz = self.sum_zz * keep + z * z
+        self._follow(sent_s, max(0.0, y - self.delay_s) / bits)
+
+    def _follow(self, sent_s: float, w: float) -> None:
+        self.heard = 1.0 if self.count < WARM else min(self.heard + 1.0, LINK_MEMORY)
+        if self.heard == 1.0:
+            self.mean = self.best = w
+            self.variance = self.total_s = 0.0
+        else:
+            gap_s, steps = sent_s - self.last_s, self.heard - 1.0
+            self.gap_s += (gap_s - self.gap_s) / steps
+            self.step += ((w - self.last) ** 2 - self.step) / steps
+            self.total_s = min(self.total_s + gap_s, LINK_MEMORY * self.gap_s)
+            share = gap_s / self.total_s if self.total_s > 0 else 1.0
+            off = w - self.mean
+            self.mean += share * off
+            self.variance = (1.0 - share) * (self.variance + share * off * off)
+            self.best = min(w, self.best + BEST_FADES * (self.mean - self.best))
+        self.last, self.last_s = w, sent_s
+
+    @property
+    def delay_s(self) -> float:
+        """D."""
+        if not self.heard and not self.count:
+            return 0.0
+        n = max(self.count, 1.0)
+        var_u, var_z = self.sum_uu / n - (self.sum_u / n) ** 2, self.sum_zz / n - (self.sum_z / n) ** 2
+        if self.count < 3 or var_u <= 1e-9 * self.sum_uu / n or var_z <= 0:
+            return self.least_s
+        both = self.sum_uz / n - self.sum_u / n * self.sum_z / n
+        explained = min(1.0, both * both / (var_u * var_z))
+        return min(self.least_s, max(0.0, explained * both / var_u + (1.0 - explained) * self.least_s))
+
+    @property
+    def coherence_s(self) -> float:
+        """tau; 0 where one round says nothing of the next."""
+        kept = 1.0 - self.step / (2.0 * self.variance) if self.variance > 0 else 0.0
+        return self.gap_s / -log(min(kept, 1.0 - 1e-9)) if kept > 0 else 0.0
+
+    def per_bit_s(self, now_s: float) -> float:
+        """The forecast of w."""
+        if not self.heard:
+            return 0.0
+        kept = exp((self.last_s - now_s) / self.coherence_s) if self.coherence_s else 0.0
+        return max(0.0, self.mean + kept * (self.last - self.mean))
+
+    def floats(self) -> list[float]:
+        return list(astuple(self))
+
+    @classmethod
+    def of(cls, floats: Sequence[float]) -> Self:
+        return cls(*floats)
+
+
+@dataclass(slots=True)
+class CloudTimes:
+    """What the cloud takes, queueing included: to judge a round, and to decode a token by itself.
+
+    Where only one of the two is done for a while, the other is taken to have changed by the same factor: both wait in
+    the same queue for the same passes.
+    """
+
+    judge: Mean = field(default_factory=Mean)
+    decode: Mean = field(default_factory=Mean)
+
+    def hear_judge(self, seconds: float) -> None:
+        """A round was queued and served for so long."""
+        before = self.judge.value
+        self.judge.hear(seconds, CLOUD_MEMORY)
+        if self.decode.weight and before > 0:
+            self.decode.scale(self.judge.value / before)
+
+    def hear_decode(self, seconds: float) -> None:
+        """One token came so long after the one before it."""
+        before = self.decode.value
+        self.decode.hear(seconds, CLOUD_MEMORY)
+        if self.judge.weight and before > 0:
+            self.judge.scale(self.decode.value / before)
+
+    @property
+    def judge_s(self) -> float:
+        return self.judge.known(0.0)
+
+    @property
+    def decode_s(self) -> float:
+        """nan where it never did."""
+        return self.decode.value
