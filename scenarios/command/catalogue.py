@@ -1,5 +1,4 @@
-"""The devices, models, measured clocks, and figures of power and price that go by a name, as `sqsim list devices` and its
-like show them."""
+"""What goes by a name, as `sqsim list devices` and its like show it: devices, models, measured clocks, power and prices."""
 
 from __future__ import annotations
 

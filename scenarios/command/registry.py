@@ -12,6 +12,7 @@ from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
     "latency_vs_bandwidth",
+    "latency_at_70b",
     "paper",
     "bandwidth_by_temperature",
     "resampling",
@@ -31,6 +32,7 @@ NAMES: tuple[str, ...] = (
     "batching",
     "outage",
     "capacity",
+    "capacity_at_70b",
 )
 LISTS = ("devices", "models", "clocks", "powers")
 """What `sqsim list` shows beside the scenarios; `catalogue` has the text."""

@@ -147,11 +147,11 @@ class DraftScheme(Scheme):
         """Of a session's packets, those of the round that began in this state."""
         return packets
 
-    def _check_ahead(self, policy: Policy) -> None:
+    def _check_ahead(self, policy: Policy | Oracle) -> None:
         """Raises ValueError where rounds cannot be drafted ahead."""
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
-        if type(policy).plan is Policy.plan:
+        if type(policy).plan in (Policy.plan, Oracle.plan):
             told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
             raise ValueError(f"depth = {self.depth}: {told}")
 

@@ -1,4 +1,4 @@
-"""A world of known numbers for a policy that learns them: acceptance by law, a link of some rate, a cloud of some pace."""
+"""A world of known numbers for a learning policy: acceptance by law, a link of some rate, a cloud of some pace."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""Latency per token over uplink rate where the question is open: a phone's 1B model drafts for a 70B in a near cloud.
+
+sqsim run latency_at_70b            or            python -m scenarios.latency_at_70b
+
+`latency_vs_bandwidth` with another pair, other clocks and a nearer cloud: Llama-3.2-1B on a OnePlus 12 (19.9 ms a
+token) drafts for Llama-3.3-70B on two A100s (43 ms), 10 ms away each way. Acceptance is as published for that pair,
+over synthetic laws of its vocabulary. Drafting pays where A > x (`break_even`): here from some rate on.
+"""
+
+from __future__ import annotations
+
+from scenarios import Answer, Below, Best, Finding, Lowest, PaysFirst, Quick, Scenario, script
+
+KBPS = 1e3
+RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)]
+FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
+NEAR = {"kind": "constant", "delay_s": 0.01}
+DRAFTS = {"max_drafts": 4}
+PAPER = {**DRAFTS, "code": "enumerative", "token": "flat"}  # as the paper counts; scenario `codes` has the shorter code
+
+SCENARIO = Scenario(
+    name="latency_at_70b",
+    summary="From which uplink rate on does a phone's 1B drafter beat a streaming 70B, 20 ms there and back?",
+    minutes=5,
+    base={
+        "models.pair": {"kind": "published", "name": "llama_1b_70b"},
+        "workload.requests": 3,
+        "workload.output_tokens": 64,
+        "uplink.arq": "selective_repeat",
+        "downlink.arq": "selective_repeat",
+        "uplink.delay": NEAR,
+        "downlink.delay": NEAR,
+        "edge.latency": {"kind": "profile", "name": "oneplus12_llama_1b"},
+        "cloud.latency": {"kind": "profile", "name": "a100x2_70b"},
+    },
+    grid={
+        "scheme": [
+            "cloud_only",
+            {"kind": "half_top_k", "k": 8, **DRAFTS},
+            {"kind": "dense", **PAPER},
+            {"kind": "k_sqs", "k": 8, **PAPER},
+            {"kind": "c_sqs", **PAPER},
+            {"kind": "coupled", **DRAFTS},
+        ],
+        "uplink.rate.bps": RATES_BPS,
+    },
+    axis="uplink.rate.bps",
+    seeds=10,
+    best=Best({"scheme.max_drafts": [1, 2, 3, 4, 6], "scheme.k": [2, 8, 32]}, base={"workload.requests": 2}),
+    quick=Quick(
+        base={"workload.requests": 1, "workload.output_tokens": 32},
+        grid={"uplink.rate.bps": RATES_BPS[::3]},
+        seeds=3,
+        best=Best({"scheme.max_drafts": [2, 4]}, seeds=1),
+    ),
+    figures=("latency", "breakdown", "bits", "resampling"),
+    findings=(
+        Finding(),
+        Below(("k_sqs",), ("cloud_only",), at=FEW_BPS),
+        Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS),
+        Answer([Lowest("fastest of all"), PaysFirst(("k_sqs", "c_sqs", "dense", "coupled"), "cloud_only")]),
+    ),
+)
+
+if __name__ == "__main__":
+    script(SCENARIO)
