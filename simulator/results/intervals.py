@@ -69,13 +69,16 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     which a request was answered; where none is asked, all."""
     metrics = metrics_of(cells)
     settings = settings_of(cells)
+    given = {name: cells[name] for name in settings}
+    values = {name: cells[name].to_numpy(dtype=np.float64) for name in metrics}
+    lossy = departs(cells).to_numpy(dtype=bool)
     rows = []
-    for group in _groups(cells, settings):
-        row: dict[str, object] = {name: group[name].iloc[0] for name in settings}
-        seeds = int((group["answered"] > 0).sum()) if "answered" in metrics else len(group)
-        row |= {"n": seeds, LOSSY: bool(departs(group).any())}
+    for places in _groups(cells, settings):
+        row: dict[str, object] = {name: column.iloc[places[0]] for name, column in given.items()}
+        seeds = int((values["answered"][places] > 0).sum()) if "answered" in metrics else len(places)
+        row |= {"n": seeds, LOSSY: bool(lossy[places].any())}
         for name in metrics:
-            found = interval(group[name].to_numpy(dtype=np.float64))
+            found = interval(values[name][places])
             row |= {name: found.mean, name + CI_SUFFIX: found.half_width}
             row |= {name + N_SUFFIX: found.n} if 0 < found.n < seeds else {}
         rows.append(row)
@@ -204,13 +207,13 @@ def _quantile(degrees: int) -> float:
     return float(stdtrit(degrees, 0.975))
 
 
-def _groups(cells: pd.DataFrame, settings: Sequence[str]) -> list[pd.DataFrame]:
-    """The rows of each setting; equal settings meet even where a field is missing (nan)."""
+def _groups(cells: pd.DataFrame, settings: Sequence[str]) -> list[list[int]]:
+    """The places of each setting's rows; equal settings meet even where a field is missing (nan)."""
     keys = [tuple(_key(value) for value in row) for row in cells[list(settings)].itertuples(index=False)]
     places: dict[tuple[Hashable, ...], list[int]] = {}
     for place, key in enumerate(keys):
         places.setdefault(key, []).append(place)
-    return [cells.iloc[rows] for rows in places.values()]
+    return list(places.values())
 
 
 def _key(value: object) -> Hashable:

@@ -120,7 +120,11 @@ class Store:
         """Writes the tables and the cells' files from all parts, and drops the parts. `cells`: those opened for, and
         those that were added."""
         self._cells = cells
-        places = {cell: folder for folder in self._parts.iterdir() for cell in pd.read_parquet(folder / CELLS)["cell"]}
+        places = {
+            cell: folder
+            for folder in self._parts.iterdir()
+            for cell in pd.read_parquet(folder / CELLS, columns=["cell"])["cell"]
+        }
         folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
         if all((folder / REQUESTS).is_file() for folder in folders):
             self._finish_requests(places, folders)

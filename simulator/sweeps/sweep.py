@@ -115,7 +115,8 @@ def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFra
     order = {cell.id: place for place, cell in enumerate(cells)}
     parts = sorted(parts, key=lambda part: min(order[cell] for cell in part["cell"]))
     frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    for name in frame.columns[frame.dtypes == "float64"]:
+    whole = {name for part in parts for name in part.columns[part.dtypes == "int64"]}
+    for name in frame.columns[(frame.dtypes == "float64") & frame.columns.isin(whole)]:
         given = [part[name] for part in parts if name in part and part[name].notna().any()]
         if given and all(column.dtype == "int64" for column in given):
             frame[name] = frame[name].astype("Int64")

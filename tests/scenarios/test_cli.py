@@ -19,6 +19,8 @@ from scenarios.command.registry import NAMES, scenario
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 TWO_RATES = "--grid=uplink.rate.bps=1e4,1e6"
+TWO_SCHEMES = "--grid=scheme=dense,k_sqs"
+"""Where what is tested does not depend on how many cells there are."""
 
 MINE = """
 from typing import Literal
@@ -91,19 +93,21 @@ def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_over
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenarios.command.running, "draw_all", lambda *_: iter(()))
-    first = typed(*RUN, *small, TWO_RATES, "--seeds=1", "--out=here", "--quiet")
+    run = (*RUN, *small, TWO_RATES, TWO_SCHEMES, "--out=here", "--quiet")
+    first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
     kept = (tmp_path / "here" / "cells.csv").read_bytes()
-    assert typed(*RUN, *small, TWO_RATES, "--seeds=1", "--out=here", "--quiet") == first
-    status, out, err = typed(*RUN, *small, TWO_RATES, "--seeds=2", "--out=here", "--quiet")
+    assert typed(*run, "--seeds=1") == first
+    status, out, err = typed(*run, "--seeds=2")
     assert (status, out) == (2, "") and "--overwrite" in err and err.count("\n") == 1
     assert (tmp_path / "here" / "cells.csv").read_bytes() == kept
-    assert typed(*RUN, *small, TWO_RATES, "--seeds=2", "--out=here", "--overwrite")[0] == 0
+    assert typed(*run, "--seeds=2", "--overwrite")[0] == 0
     assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
 
 
 def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
-    status, out, _ = typed(*RUN, *small, "--set=uplink.rate.bps=5e4", "--seeds=1", "--quiet", "--out=pinned")
+    pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
+    status, out, _ = typed(*RUN, *small, *pinned)
     assert status == 0 and "--set pins the axis uplink.rate.bps" in out
     assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
     assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
@@ -172,8 +176,8 @@ def test_answers_that_need_no_model_never_import_torch(arguments: list[str]) -> 
 
 
 def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scenarios.latency_vs_bandwidth", "--quick", *small, TWO_RATES, "--seeds=1"]
-    done = subprocess.run([*command, "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "scenarios.latency_vs_bandwidth", "--quick", *small, TWO_RATES, TWO_SCHEMES]
+    done = subprocess.run([*command, "--seeds=1", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "latency per token" in done.stdout
     assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from simulator.results.changes import LEVEL, Change, beyond_noise, changes
+from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes
 from simulator.results.intervals import Interval
 from simulator.results.same_settings import same_settings
 
@@ -72,16 +73,39 @@ def test_a_metric_that_has_no_value_any_more_is_told_apart() -> None:
     assert (found.differing, found.gone, found.came) == ([], [], ["latency_s"])
 
 
-@pytest.mark.parametrize(("control", "method"), [("bh", "fdr_bh"), ("holm", "holm")])
-def test_false_alarms_are_held_down_as_the_textbooks_say(control: str, method: str) -> None:
+def step_down(p: np.ndarray) -> list[bool]:
+    """Holm's: the least of those left is told while it is at most LEVEL over their number."""
+    left, told = list(range(len(p))), [False] * len(p)
+    while left and p[least := min(left, key=lambda each: p[each])] <= LEVEL / len(left):
+        told[least] = True
+        left.remove(least)
+    return told
+
+
+def step_up(p: np.ndarray) -> list[bool]:
+    """Benjamini and Hochberg's: all up to the last that is at most LEVEL times its place over their number."""
+    ordered = sorted(p)
+    below = [each for place, each in enumerate(ordered, 1) if each <= LEVEL * place / len(p)]
+    return [bool(below) and each <= below[-1] for each in p]
+
+
+@pytest.mark.parametrize(
+    ("control", "method", "textbook"), [("bh", "fdr_bh", step_up), ("holm", "holm", step_down)], ids=["bh", "holm"]
+)
+def test_false_alarms_are_held_down_as_the_textbooks_say(
+    control: Control, method: str, textbook: Callable[[np.ndarray], list[bool]]
+) -> None:
+    """statsmodels is asked once for each size: its Holm takes a fifth of a second."""
     generator = np.random.default_rng(3)
     for m in (1, 2, 7, 40):
-        for _ in range(20):
+        for draw in range(20):
             p = generator.uniform(size=m) ** generator.integers(1, 6)
             made = [Change("latency_s", 1.0, 2.0, Interval(1.0, 0.5, 3), float(each), True) for each in p]
-            told = beyond_noise(made, control)  # type: ignore[arg-type]
-            assert told == list(multipletests(p, LEVEL, method)[0])
-    assert beyond_noise([], "bh") == []
+            told = beyond_noise(made, control)
+            assert told == textbook(p)
+            if not draw:
+                assert told == list(multipletests(p, LEVEL, method)[0])
+    assert beyond_noise([], control) == []
 
 
 def table(**columns: object) -> pd.DataFrame:
