@@ -1,4 +1,4 @@
-"""What goes by a name, as `sqsim list devices` and its like show it: devices, models, measured clocks, power and prices."""
+"""What goes by a name, as `sqsim list devices` and its like show it: devices, models, clocks, power and prices."""
 
 from __future__ import annotations
 

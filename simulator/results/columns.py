@@ -67,7 +67,8 @@ class Row(tuple[float, ...]):
 class RoundColumn(NamedTuple):
     """A column of `rounds.parquet`. With `over` it has a metric: the sums over all rounds of it and of `over`, divided.
 
-    `over` is another column, or `speculative`, the rounds with drafts. The metric's name is the column's unless given.
+    `over` is another column, `speculative`, the rounds with drafts, or `tokens`, the output tokens. The metric's name
+    is the column's unless given.
     """
 
     name: str
@@ -138,10 +139,22 @@ ROUND_COLUMNS: Final = (
         "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
-    RoundColumn("flushed", "bool", "flushed"),
-    RoundColumn("stale", "bool", "stale"),
-    RoundColumn("flushed_drafts", "int64", "flushed_drafts"),
-    RoundColumn("flushed_bits", "int64", "flushed_bits"),
+    RoundColumn(
+        "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
+        "rounds drafted ahead on drafts that did not stand / output tokens",
+    ),
+    RoundColumn(
+        "stale", "bool", "stale", "tokens", "stale_rounds_per_token",
+        "flushed rounds whose payload had come to the cloud, which dropped it undecoded / output tokens",
+    ),
+    RoundColumn(
+        "flushed_drafts", "int64", "flushed_drafts", "tokens", "flushed_drafts_per_token",
+        "drafts of flushed rounds, made in vain / output tokens",
+    ),
+    RoundColumn(
+        "flushed_bits", "int64", "flushed_bits", "tokens", "flushed_bits_per_token",
+        "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
+    ),
 )  # fmt: skip
 """Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens.
 

@@ -158,7 +158,7 @@ class Metric(NamedTuple):
 
 
 def _average(column: str, over: str) -> Callable[[Run], float]:
-    return lambda run: ratio(run.sums[column], run.sums[over])
+    return lambda run: ratio(run.sums[column], run.tokens if over == "tokens" else run.sums[over])
 
 
 def ratio(numerator: float, denominator: float) -> float:
@@ -254,24 +254,6 @@ _DECLARED: Final = (
     Metric(
         "tail_tokens", "committed tokens cut at the end of the answer, per request",
         lambda run: float(run.requests["tail_tokens"].mean()),
-    ),
-    Metric(
-        "flushed_rounds_per_token", "rounds drafted ahead on drafts that did not stand / output tokens",
-        lambda run: ratio(run.sums["flushed"], run.tokens),
-    ),
-    Metric(
-        "stale_rounds_per_token",
-        "those of the flushed rounds whose payload had come to the cloud, which dropped it undecoded / output tokens",
-        lambda run: ratio(run.sums["stale"], run.tokens),
-    ),
-    Metric(
-        "flushed_drafts_per_token", "drafts of flushed rounds, made in vain / output tokens",
-        lambda run: ratio(run.sums["flushed_drafts"], run.tokens),
-    ),
-    Metric(
-        "flushed_bits_per_token",
-        "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
-        lambda run: ratio(run.sums["flushed_bits"], run.tokens),
     ),
     Metric(
         "hidden_draft_s_per_token",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import inf, log1p
 
 from plants import Watch
+from seen_ahead import FollowingAhead
 from seen_requests import Following, RequestSeen, RoundSeen
 from slow_times import Passage
 from tables_pair import END
@@ -92,7 +93,8 @@ class Account:
             limits = [(arrival_s + (work.deadline_s or inf), "timed_out")]
             limits += [(from_s, "abandoned") for from_s, _ in away if from_s > arrival_s]
             saw = self.witness.airings, self.witness.passes, self.crashes_s
-            Following(self.cell, self.devices[device], *saw, seen).follow(max(free_s, arrival_s))
+            following = FollowingAhead if self.devices[device].scheme.protocol == "ahead" else Following
+            following(self.cell, self.devices[device], *saw, seen).follow(max(free_s, arrival_s))
             end_s, outcome = min(limits)
             if end_s < seen.finish_s or not seen.finish_s < inf:
                 seen.cut(end_s, outcome)

@@ -9,6 +9,7 @@ from channels.codec.wire import (
     Format,
     decode_feedback,
     decode_tokens,
+    encode_count,
     encode_feedback,
     encode_tokens,
     feedback_bits,
@@ -40,6 +41,16 @@ def test_every_feedback_of_a_small_format_is_told_apart_and_the_rest_refused():
             assert encode_feedback(*answer, format) == number.to_bytes(size, "big")
             found.add(answer)
     assert found == {(accepted, token) for accepted in range(7) for token in range(50)}
+
+
+@given(FORMATS)
+def test_a_count_alone_is_told_apart_from_all_others_and_never_longer_than_feedback(format):
+    counts = {encode_count(accepted, format) for accepted in range(format.max_drafts + 1)}
+    assert len(counts) == format.max_drafts + 1
+    assert {len(each) for each in counts} == {1} and feedback_bits(format) > 0
+    for accepted in (-1, format.max_drafts + 1):
+        with pytest.raises(CodecError, match="accepted = "):
+            encode_count(accepted, format)
 
 
 @given(FORMATS, st.data())
