@@ -23,6 +23,7 @@ from simulator.decoding.nodes import Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
     Action,
     CloudDecodes,
@@ -102,6 +103,7 @@ class Enumeration:
         uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, remember=False)  # every path runs live
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
+        self._foresight = decoding.foresight()
         policy = self.scheme.families.policy
         told: Told = policy.entry(None), ()
         open_states: dict[tuple[tuple[int, ...], State, Told], float] = {((), self.scheme.entry(None), told): 1.0}
@@ -211,7 +213,11 @@ class Enumeration:
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
         most = most_drafts(self.scheme.max_drafts, remaining)
         view = EdgeView(0.0, seen, most, remaining, told[1], SeenLink(), law, rung=rung, rungs=self.scheme.rungs)
-        action, after = self.scheme.families.policy.next(view, told[0])
+        policy = self.scheme.families.policy
+        if isinstance(policy, Oracle):
+            action, after = policy.next(view, self._foresight.rejected(node, rung), told[0])
+        else:
+            action, after = policy.next(view, told[0])
         return action, (after, told[1])
 
     def _learnt(self, seen: SeenVerdict, told: Told) -> Told:

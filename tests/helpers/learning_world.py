@@ -1,4 +1,4 @@
-"""A world of known numbers for a learning policy: acceptance by law, a link of some rate, a cloud of some pace."""
+"""A world of known numbers for a policy that learns them: acceptance by law, a link of some rate, a cloud's pace."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from simulator.schemes.policy import (
 )
 
 DRAFT = SeenDraft(wire.Draft(0, np.array([0]), np.array([1])), 0.5, 0.0)
+LAST = 3
+"""Verdicts that a view shows: the policies here look at the last, and whether there were others."""
 SURE, UNSURE = np.array([0.95, 0.05]), np.array([0.5, 0.5])
 
 
@@ -50,7 +52,7 @@ class World:
     now_s: float = 0.0
     acked: int = 0
     round_trip_s: float = float("nan")
-    told: SeenCloud = SeenCloud()
+    told: SeenCloud = field(default_factory=SeenCloud)
     deeds: list[tuple[int, int]] = field(default_factory=list)
     spent_s: list[float] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
@@ -136,7 +138,7 @@ class World:
         rung: int,
     ) -> EdgeView:
         link = SeenLink(self.acked, round_trip_s=self.round_trip_s)
-        return EdgeView(self.now_s, drafts, most, left, tuple(seen), link, law, self.told, rung, len(self.bits))
+        return EdgeView(self.now_s, drafts, most, left, tuple(seen[-LAST:]), link, law, self.told, rung, len(self.bits))
 
     def _uniform(self, purpose: int) -> float:
         self._asked = getattr(self, "_asked", 0) + 1
