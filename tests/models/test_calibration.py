@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from tiny import CONTEXT, network
+from tests.models.tiny import CONTEXT, network
 
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
 from models.clocks.affine import Affine
