@@ -37,11 +37,13 @@ class Speculate:
         while remaining_tokens := request.remaining_tokens:
             round_ = request.begin_round(node.round, env.now)
             most = most_drafts(self._max_drafts, remaining_tokens)
+            yield from site.device.turn(request, round_.number)
             plan = self._policy.plan(most)
             if plan is None:
                 node = yield from self._ask(node, round_, most, remaining_tokens)
             else:
                 node = yield from self._draft(node, round_, plan)
+            site.device.rest(request)
             self._send(node, round_)
             reply: bytes = yield self._answer
             node, tokens = session.resolve(node, reply)
