@@ -105,6 +105,7 @@ class Cell(Part):
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
             each.check_links()
+            each.check_concurrency()
         drafts = max(each.scheme.drafts for each in self.classes)
         self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
         for each in self.classes:

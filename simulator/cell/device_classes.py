@@ -23,6 +23,9 @@ class Edge(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
         description="time of a drafter pass",
     )
+    concurrency: int = Field(
+        1, ge=1, le=64, description="requests served side by side; they take turns at the processor, round by round"
+    )
     encode_s_per_draft: float = Field(
         1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
     )
@@ -77,6 +80,16 @@ class Equipped:
                 self.edge.latency.check_range((1, prompt, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
+
+    def check_concurrency(self) -> None:
+        """Raises ConfigError where requests cannot be served side by side."""
+        told = None
+        if self.scheme.protocol == "ahead":
+            told = "where rounds are drafted ahead (scheme.depth)"
+        elif self.downlink.listens.windows_s:
+            told = f"where a device hears only after sending ({self.name}downlink.listens)"
+        if told and self.edge.concurrency > 1:
+            raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {told}")
 
     def check_links(self) -> None:
         """Raises ConfigError where its two ways do not fit."""

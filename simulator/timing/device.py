@@ -1,9 +1,15 @@
-"""A device in time: it takes its requests one after the other, on a processor of its own. How one is served is a
-protocol's affair; the device's are the queue, the processor, and the end of a request, whatever it is."""
+"""A device in time: it takes its requests in order, one at a time or a few side by side, on one processor. How one is
+served is a protocol's affair; the device's are the queue, the processor, and the end of a request, whatever it is.
+
+Where requests are served side by side, the processor is taken for a round, or a pass of a model alone, first come
+first served: while one request waits for its verdict, another drafts. A request begins with what was kept of the one
+that was answered last.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import simpy
@@ -11,6 +17,8 @@ import simpy
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
 
+ROUNDING_S = 1e-9
+"""By which work may begin before the one before it has ended."""
 T = TypeVar("T")
 Process = Generator[simpy.Event, Any, T]
 """A SimPy process that ends with a T."""
@@ -35,8 +43,17 @@ class Exchange(Protocol):
         ...
 
 
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where one request at a time is served."""
+
+    wake: simpy.Event
+    process: simpy.Process | None = None
+    current: Request | None = None
+
+
 class Device:
-    """One edge device.
+    """One edge device, with `places` requests served side by side.
 
     `open_exchange` begins the serving of a request; `on_end` hears of each request that has ended, however it did.
     """
@@ -47,6 +64,7 @@ class Device:
         env: simpy.Environment,
         open_exchange: Callable[[Device, Request, EdgeState | None], Exchange],
         on_end: Callable[[Device, Request], None],
+        places: int = 1,
     ) -> None:
         self.number = number
         self.away = False
@@ -55,10 +73,15 @@ class Device:
         self._open_exchange = open_exchange
         self._on_end = on_end
         self._queue: list[Request] = []
-        self._current: Request | None = None
+        self._kept: EdgeState | None = None
         self._working: Visit | None = None
-        self._wake = env.event()
-        self._process = env.process(self._run())
+        self._holder: Request | None = None
+        """Who has the processor."""
+        self._waiting: list[tuple[Request, simpy.Event]] = []
+        """For it."""
+        self._places = [_Place(env.event()) for _ in range(places)]
+        for place in self._places:
+            place.process = env.process(self._run(place))
 
     def submit(self, request: Request) -> None:
         """A request comes; on a device that is away it is abandoned at once."""
@@ -66,30 +89,51 @@ class Device:
         self._queue.append(request)
         if self.away:
             self.abort(request, "abandoned")
-        elif not self._wake.triggered:
-            self._wake.succeed()
+        elif (free := next((place for place in self._places if not place.wake.triggered), None)) is not None:
+            free.wake.succeed()
 
     def abort(self, request: Request, outcome: str) -> None:
         """The request ends without an answer, if it has not ended yet."""
         if request in self._queue:
             self._queue.remove(request)
             self._end(request, outcome)
-        elif request is self._current:
-            self._process.interrupt(outcome)
+        elif (place := next((place for place in self._places if place.current is request), None)) is not None:
+            assert place.process is not None
+            place.process.interrupt(outcome)
 
     def leave(self) -> None:
         """The device is away from now on: what it was asked is abandoned."""
         self.away = True
-        for request in (*self._queue, *([self._current] if self._current else [])):
+        for request in (*self._queue, *(place.current for place in self._places if place.current)):
             self.abort(request, "abandoned")
 
     def come_back(self) -> None:
         """The device is there again."""
         self.away = False
 
+    def turn(self, request: Request, round_number: int) -> Process[None]:
+        """Waits until the processor is free for a round of this request, which then has it until `rest`."""
+        if self._holder is None:
+            self._holder = request
+        else:
+            request.ledger.enter(round_number, "edge_queue_s")
+            called = self._env.event()
+            self._waiting.append((request, called))
+            yield called
+
+    def rest(self, request: Request) -> None:
+        """The request does not need the processor, or no more, and waits for it no more."""
+        self._waiting = [each for each in self._waiting if each[0] is not request]
+        if self._holder is request:
+            self._holder, called = self._waiting.pop(0) if self._waiting else (None, None)
+            if called is not None:
+                called.succeed()
+
     def work(self, until_s: float) -> None:
         """The processor is taken from now on until then."""
         now_s = self._env.now
+        at_once = self._working is not None and self._working[2] > now_s + ROUNDING_S
+        assert not at_once, f"I5: {self.station.name} works on two things at once"
         self._working = now_s, now_s, until_s
         self.station.book(self._working)
 
@@ -99,24 +143,25 @@ class Device:
         if working is not None and working[2] > self._env.now:
             self.station.rebook(working, (*working[:2], self._env.now))
 
-    def _run(self) -> Process[None]:
-        state: EdgeState | None = None
+    def _run(self, place: _Place) -> Process[None]:
         while True:
             if not self._queue:
-                self._wake = self._env.event()
-                yield self._wake
+                place.wake = self._env.event()
+                yield place.wake
                 continue
-            request = self._current = self._queue.pop(0)
-            exchange = self._open_exchange(self, request, state)
+            request = place.current = self._queue.pop(0)
+            exchange = self._open_exchange(self, request, self._kept)
             try:
-                state = yield from exchange.serve()
+                self._kept = yield from exchange.serve()
                 outcome = "answered"
             except simpy.Interrupt as interrupt:
                 outcome = str(interrupt.cause)
-                self.end_work()
+                if self._holder is request or len(self._places) == 1:
+                    self.end_work()
+            self.rest(request)
             exchange.close()
             del exchange  # with it go the models' caches, which must not stay until the next request
-            self._current = None
+            place.current = None
             self._end(request, outcome)
 
     def _end(self, request: Request, outcome: str) -> None:

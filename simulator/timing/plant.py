@@ -110,7 +110,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         ways += [(uplink, downlink)] * each.count
         opener = partial(_open_exchange, network, decoder)
         devices += [
-            Device(number, env, opener, users.ended) for number in range(len(devices), len(devices) + each.count)
+            Device(number, env, opener, users.ended, each.edge.concurrency)
+            for number in range(len(devices), len(devices) + each.count)
         ]
     for link in uplinks.built:
         link.way_back.reverse = lambda device: ways[device][1]

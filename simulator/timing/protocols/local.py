@@ -20,10 +20,12 @@ class Local:
         while request.remaining_tokens:
             number = node.round
             round_ = request.begin_round(number, env.now)
+            yield from site.device.turn(request, number)
             ledger.enter(number, "draft_s" if node.cached else "prefill_s")
             (pass_s,) = durations_s(node.length - node.cached, node.cached, 1)
             site.device.work(env.now + pass_s)
             yield env.timeout(pass_s)
+            site.device.rest(request)
             node, verified = session.decode(node)
             round_.payload = round_.reply = At.instant(env.now)
             round_.edge_passes, round_.verified = 1, verified

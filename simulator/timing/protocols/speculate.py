@@ -78,11 +78,13 @@ class Speculate:
         while remaining_tokens := request.remaining_tokens:
             round_ = request.begin_round(node.round, env.now)
             most = most_drafts(self._max_drafts, remaining_tokens)
+            yield from site.device.turn(request, round_.number)
             plan = self._policy.plan(most)
             if plan is None:
                 asked = yield from self._ask(_Asked(node, most, remaining_tokens), round_)
             else:
                 asked = yield from self._draft(node, round_, plan)
+            site.device.rest(request)
             if isinstance(asked, CloudDecodes):
                 node = yield from self._let_cloud_decode(node, round_, min(asked.tokens, MOST_COUNT))
                 continue
