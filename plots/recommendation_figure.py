@@ -14,12 +14,15 @@ from plots.caption import Better, caption, marks
 from plots.error_bars import whiskers
 from plots.layout import Told, finish
 from plots.page import Page
-from plots.style import looks
+from plots.style import looks, lossy_curves
 from simulator.results.columns import CI_SUFFIX, CURVE
+from simulator.results.units import title
 
 BY, BETTER, MARGIN = "metric", "better", "margin"
 """Columns: the metric aimed at, which way is better, and a setting's share over the best."""
 TICKS = 5
+_WORDS = {"tokens_per_s": "throughput"}
+"""Metrics whose name without its unit says nothing."""
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -35,20 +38,27 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     arms = np.nan_to_num(whiskers(values, halves, far))
     _points(reached, summary, values, arms)
     level(reached, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
-    reached.set_xlabel(page.axis(metric))
+    reached.set_xlabel(page.labels.get(metric) or called(metric))
     shares, halves = _columns(summary, MARGIN)
     _points(margin, summary, shares, np.nan_to_num(np.stack([halves, halves])))
     margin.axvline(0.0, color="black", linewidth=0.8)
     margin.xaxis.set_major_locator(MaxNLocator(TICKS))
     margin.xaxis.set_major_formatter(PercentFormatter(1.0))
     margin.set_xlabel("more than the recommended")
-    reached.set_yticks(range(len(summary)), [page.curve(str(curve)) for curve in summary[CURVE]])
+    lossy = lossy_curves(summary)
+    names = [page.curve(curve) + (" (lossy)" if curve in lossy else "") for curve in summary[CURVE].astype(str)]
+    reached.set_yticks(range(len(summary)), names)
     reached.set_ylim(len(summary) - 0.5, -0.5)
     better: Better = "higher" if summary[BETTER].iloc[0] == "higher" else "lower"
     notes = ["The best setting of each kind, the recommended at the top; shares are paired by seed.", *marks(summary)]
     told = caption(summary, page, better, notes)
     finish(figure, page, Told("The recommended setting beside the best of other kinds", told))
     return figure
+
+
+def called(metric: str) -> str:
+    """A metric in words."""
+    return _WORDS.get(metric) or title(metric)
 
 
 def _columns(summary: pd.DataFrame, name: str) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from plots.display_names import curve_of, words_of
+from plots.recommendation_figure import called
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH, aligned, number
 from scenarios.command.answers import PREFIX
@@ -26,7 +27,7 @@ from simulator.results.compared import Plain
 from simulator.results.findings import joined, percent, with_interval
 from simulator.results.intervals import Interval, interval, paired, summarise, varying, with_curves
 from simulator.results.lossy import MARK
-from simulator.results.units import prefix_of_all, symbol, title, unit
+from simulator.results.units import prefix_of_all, symbol, unit
 
 if TYPE_CHECKING:
     from scenarios.command.recommend import Wish
@@ -125,7 +126,7 @@ class Recommendation:
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
-        question = f"Which setting has the {self._least} {title(self.wish.aim.metric)}?"
+        question = f"Which setting has the {self._least} {called(self.wish.aim.metric)}?"
         return {"scenario": "recommend", "question": question, "axis": None, "seeds": self.wish.seeds,
                 "remarks": [*self._course(), *self._remarks()]}  # fmt: skip
 
@@ -185,7 +186,7 @@ class Recommendation:
         heading = (
             f"The best of each kind on {self.wish.seeds} other seeds; margin to the best, paired by seed; payload bits"
         )
-        header = ["", f"{title(metric)}{in_unit}", "margin", "bits/token", "tried"]
+        header = ["", f"{called(metric)}{in_unit}", "margin", "bits/token", "tried"]
         return f"{heading}\n\n{aligned(header, body)}"
 
     def _course(self) -> list[str]:
@@ -213,7 +214,7 @@ class Recommendation:
         heat, metric = self.heats[0], self.wish.aim.metric
         name = self.names[self.best.id]
         reached = interval(self.shown.loc[self.shown[CURVE] == name, metric].to_numpy())
-        said = f"{PREFIX}use {self._spoken(name)}: {title(metric)} {with_interval(reached, metric)}"
+        said = f"{PREFIX}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
         apart = self._lossy(self.summary)
         rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)]
         if len(rivals):
