@@ -3,31 +3,20 @@
 sqsim run adaptive            or            python -m scenarios.adaptive
 
 The pair accepts four drafts of five and the verifier takes 43 ms a pass (70B on two A100), so whether to draft at all
-hangs on the link. A fading uplink has a new rate every 10 s, that of one LTE resource block at a mean of 20 to 160
-kbit/s, and with it another best setting. `oracle` knows before each draw how likely the draft is rejected, which no
-edge can: a limit.
+hangs on the link. A fading one has a new rate every 10 s, of one LTE resource block at a mean of 24 to 155 kbit/s.
+`oracle` knows before each draw how likely the draft is rejected, which no edge can: a limit.
 """
 
 from __future__ import annotations
 
 from scenarios import AgainstBetter, AgainstLimit, Answer, Best, Finding, Quick, Scenario, script
 
-# Policies that know of no rungs keep to the first.
-KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]
+KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
 POLICIES = [{"kind": "confidence_stop", "threshold": 0.1}, "qs_heuristic", "running_acceptance", "goodput"]
-STAYS_BPS = [3e3, 10e3, 30e3, 100e3, 1e6]
-FADES_DB = [-10.0, -5.0, 0.0]
+RATES = [{"kind": "constant", "bps": bps} for bps in (3e3, 10e3, 30e3, 100e3, 1e6)]
+FADES = [{"kind": "rayleigh", "coherence_s": 10.0, "mean_snr_db": db} for db in (-10.0, -5.0, 0.0)]
 PLACE = ("uplink.rate.kind", "workload.devices")
-
-
-def rates(stays_bps: list[float], fades_db: list[float]) -> list[object]:
-    """Rates that stay, then those that fade about a mean signal-to-noise ratio."""
-    fades = {"kind": "rayleigh", "coherence_s": 10.0}
-    return [
-        *({"kind": "constant", "bps": bps} for bps in stays_bps),
-        *({**fades, "mean_snr_db": db} for db in fades_db),
-    ]
-
+BEST = Best({"scheme.k": [8, 32], "scheme.max_drafts": [1, 2, 4, 8]}, base={"workload.requests": 6}, of=("k_sqs",))
 
 SCENARIO = Scenario(
     name="adaptive",
@@ -45,38 +34,25 @@ SCENARIO = Scenario(
         "downlink.arq": "selective_repeat",
     },
     grid={
-        "scheme": [
-            "cloud_only",
-            {"kind": "k_sqs", "k": 32},
-            *({"kind": "rungs", "settings": KEPT, "policy": policy} for policy in POLICIES),
-            {"kind": "oracle", "settings": KEPT},
-        ],
+        "scheme": ["cloud_only", "k_sqs", *({"kind": "rungs", "settings": KEPT, "policy": each} for each in POLICIES),
+                   {"kind": "oracle", "settings": KEPT}],
         "workload.devices": [1, 4],
-        "uplink.rate": rates(STAYS_BPS, FADES_DB),
+        "uplink.rate": [*RATES, *FADES],
     },
     axis="uplink.rate.mean_bps",
     seeds=3,
-    best=Best(
-        {"scheme.k": [8, 32], "scheme.max_drafts": [1, 2, 4, 8]},
-        base={"workload.requests": 4, "workload.learning_requests": 0},
-        of=("k_sqs",),
-    ),
+    best=BEST,
     quick=Quick(
-        base={"workload.requests": 6, "workload.learning_requests": 3, "workload.output_tokens": 64},
-        grid={"workload.devices": [1], "uplink.rate": rates([10e3, 100e3], [-5.0])},
+        base={"workload.requests": 6, "workload.output_tokens": 64},
+        grid={"workload.devices": [1], "uplink.rate": [*RATES[1::2], FADES[1]]},
         seeds=2,
-        best=Best(
-            {"scheme.k": [8, 32], "scheme.max_drafts": [2, 8]}, seeds=1, base={"workload.requests": 4}, of=("k_sqs",)
-        ),
+        best=Best({"scheme.max_drafts": [2, 8]}, seeds=1, of=("k_sqs",)),
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
+    findings=(Finding(without=("oracle",), by="uplink.rate.kind"), AgainstLimit("goodput", by=PLACE),
+              Answer([AgainstBetter("goodput", ("cloud_only", "k_sqs"), by=PLACE)])),
     figures=("latency", "breakdown"),
-    findings=(
-        Finding(without=("oracle",), by="uplink.rate.kind"),
-        AgainstLimit("goodput", by=PLACE),
-        Answer([AgainstBetter("goodput", ("cloud_only", "k_sqs"), by=PLACE)]),
-    ),
-)
+)  # fmt: skip
 
 if __name__ == "__main__":
     script(SCENARIO)
