@@ -5,7 +5,6 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from tests.models.tiny import CONTEXT, network
 
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
 from models.clocks.affine import Affine
@@ -16,6 +15,7 @@ from models.interface import Pair
 from models.pass_times import VERIFIED_TOKENS, size_of_model, timer_of
 from models.transformer import TransformerModel
 from models.zoo import HuggingFace as HuggingFace
+from tests.models.tiny import CONTEXT, network
 
 AXES = Axes((1, 4, 16), (1, 8, 64), (0, 128, 1024))
 
