@@ -10,7 +10,7 @@ from kinds.arrays import Floats
 from simulator.results.race import Race
 
 LOOKS = (4, 8, 16)
-RACES = 600
+RACES = 300
 ALPHA = 0.2
 """Much, so that a few hundred races tell whether it is kept."""
 MOST = int(stats.binom.ppf(1 - 1e-7, RACES, ALPHA))
