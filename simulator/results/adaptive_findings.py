@@ -25,6 +25,7 @@ class Excess(NamedTuple):
 
     where: str
     rival: str
+    """Its kind."""
     found: Interval
 
 
@@ -88,4 +89,5 @@ def _excess(where: str, here: pd.DataFrame, policy: str, rivals: Sequence[str], 
     if means.empty or not mine.any():
         return None
     rival = str(means.idxmin())
-    return Excess(where, rival, paired(here, metric, mine, here[CURVE] == rival, relative=True))
+    kind = str(here.loc[here[CURVE] == rival, "scheme.kind"].iloc[0])
+    return Excess(where, kind, paired(here, metric, mine, here[CURVE] == rival, relative=True))

@@ -8,7 +8,7 @@ converges on what stays and follows what changes. None of them sees p, the futur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from math import exp, log, nan
 from typing import Final, Self
 
@@ -253,7 +253,7 @@ class LinkTimes:
         return max(0.0, self.mean + kept * (self.last - self.mean))
 
     def floats(self) -> list[float]:
-        return list(astuple(self))
+        return [getattr(self, name) for name in self.__slots__]
 
     @classmethod
     def of(cls, floats: Sequence[float]) -> Self:
