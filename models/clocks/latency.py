@@ -23,6 +23,10 @@ class Latency(Choice, family=True):
     def pass_s(self, work: Work) -> float:
         """Seconds for one pass over `work`. Raises ValueError on an empty batch: no pass, no duration."""
 
+    def check_range(self, most: tuple[float, float, float]) -> None:
+        """Raises ValueError where a pass of up to `most` (sequences, new and cached tokens of each) may be one that the
+        clock knows nothing of. Most clocks know them all."""
+
 
 def _seconds(answer: object) -> float:
     if not is_number(answer) or not 0 <= answer < inf:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.clocks.latency import Latency
+from models.clocks.profile import PROFILES, Profile
 from models.clocks.roofline import Roofline
 
 
@@ -22,7 +23,10 @@ class Footprint:
 
 
 def footprint(latency: Latency) -> Footprint | None:
-    """None for a clock that says nothing of its memory: only a roofline on a device with `memory_bytes` does."""
+    """None for a clock that says nothing of its memory: only a roofline on a device with `memory_bytes` does, and a
+    profile by name, of which model and device are known."""
+    if isinstance(latency, Profile) and latency.name is not None:
+        latency = PROFILES[latency.name].clock
     if not isinstance(latency, Roofline) or latency.device.memory_bytes is None:
         return None
     size = latency.size

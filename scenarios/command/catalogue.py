@@ -1,11 +1,13 @@
-"""The devices and models that go by a name, as `sqsim list devices` and `sqsim list models` show them."""
+"""The devices, models and measured clocks that go by a name, as `sqsim list devices` and so on show them."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
 
+from models.clocks.cited_passes import CitedProfile
 from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.profile import PROFILES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
 
 _WIDTH = 100
@@ -35,6 +37,33 @@ def models() -> str:
     ]
     heading = ("model", "1e9 parameters", "layers", "d", "KV", "what a clock stands for; tokens come from models.pair")
     return _table(heading, rows) + _how("edge.latency.size", "cloud.latency.size", SIZE_NEEDED)
+
+
+def clocks() -> str:
+    """A line a profile with its cited passes, and where they are from."""
+    rows = [
+        (name, each.place, _passes(each), f"{each.what}. From {each.source}. Licence: {each.licence}.")
+        for name, each in PROFILES.items()
+    ]
+    heading = ("clock", "for", "cited ms", "of one new token, then at so many; what was measured, and by whom")
+    return _table(heading, rows) + (
+        "\n\nOnly the cited passes were measured (`cited` in a table); the rest are `derived`: the roofline of that "
+        "device\nand model, scaled to go through them. A name, or a table that `sqsim calibrate` wrote:\n"
+        "--set 'edge.latency={kind: profile, name: NAME}', --set 'cloud.latency={kind: profile, file: FILE.csv}'"
+    )
+
+
+def _passes(profile: CitedProfile) -> str:
+    first, *others = profile.cited
+    told = [
+        f"{1e3 * first.seconds:.3g}",
+        *(f"{1e3 * one.seconds:.3g}@{one.batch * one.new_tokens}" for one in others[:2]),
+    ]
+    return " ".join([*told, *(["..."] if len(others) > 2 else [])])
+
+
+LISTS = {"devices": devices, "models": models, "clocks": clocks}
+"""By the name that `sqsim list` takes; `registry.LISTS` has those names."""
 
 
 def _how(edge: str, cloud: str, needed: str) -> str:

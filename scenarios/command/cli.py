@@ -17,8 +17,8 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import codec_options, compare, report
-from scenarios.command.registry import NAMES, scenario, told
+from scenarios.command import calibrate, codec_options, compare, report
+from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
@@ -99,7 +99,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
-    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices` or `models` for clocks")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices`, `models`, `clocks`")
     run = commands.add_parser("run", help="run a scenario, or one cell from a file")
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
@@ -109,6 +109,9 @@ def _parser() -> Parser:
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     codec_options.add_options(
         commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
+    )
+    calibrate.add_options(
+        commands.add_parser("calibrate", help="measure a pair's passes on this machine into tables for clocks")
     )
     completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
@@ -149,10 +152,10 @@ def _run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    if options.name in ("devices", "models"):
+    if options.name in LISTS:
         from scenarios.command import catalogue
 
-        print(catalogue.devices() if options.name == "devices" else catalogue.models())
+        print(catalogue.LISTS[options.name]())
         return
     if options.name is not None:
         from scenarios.command.scenario_page import page
@@ -190,6 +193,10 @@ def _run(options: argparse.Namespace) -> None:
     from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
 
     print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    print(calibrate.run(options))
 
 
 def _completion(options: argparse.Namespace) -> None:
@@ -259,5 +266,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "compare": _compare,
     "report": _report,
     "codec": codec_options.run,
+    "calibrate": _calibrate,
     "completion": _completion,
 }

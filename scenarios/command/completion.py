@@ -13,10 +13,9 @@ from typing import TextIO
 import argcomplete
 from argcomplete.shell_integration import shellcode
 
-from scenarios.command.registry import NAMES
+from scenarios.command.registry import LISTS, NAMES
 
 SHELLS = ("bash", "zsh", "fish")
-LISTS = ("devices", "models")
 
 
 def code(shell: str) -> str:

@@ -31,6 +31,8 @@ NAMES: tuple[str, ...] = (
     "outage",
     "capacity",
 )
+LISTS = ("devices", "models", "clocks")
+"""What `sqsim list` shows beside the scenarios; `catalogue` has the text."""
 
 
 def scenario(name: str) -> Scenario:

@@ -107,6 +107,9 @@ class Cell(Part):
             each.check_links()
         drafts = max(each.scheme.drafts for each in self.classes)
         self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
+        for each in self.classes:
+            each.check_clock(prompt, output)
+            self.cloud.check_clocks(each.scheme, self.workload.devices, prompt, output)
         return self
 
     def check_pair(self) -> None:

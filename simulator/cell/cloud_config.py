@@ -9,13 +9,14 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from kinds import Choice, Part
+from kinds import Choice, ConfigError, Part
 from kinds.mistakes import is_number
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.latency import Latency
 from models.clocks.memory import footprint
 from models.clocks.roofline import Roofline
 from simulator.cell.downtime import Downtime, NoDowntime
+from simulator.cell.scheme import Scheme
 
 
 class Batching(Choice, family=True):
@@ -218,6 +219,18 @@ class CloudConfig(Part):
                 "another device, or null for cloud.kv_tokens"
             )
         return tokens
+
+    def check_clocks(self, scheme: Scheme, devices: int, prompt: int, output: int) -> None:
+        """Raises ConfigError where a pass over the scheme's requests may be one that its clock knows nothing of."""
+        most = (min(self.batching.cap, devices), prompt + scheme.drafts, request_tokens(prompt, output, scheme.drafts))
+        clocks = {"latency": self.latency} if scheme.protocol != "local" else {}
+        if scheme.drafts_in_cloud:
+            clocks["drafter_latency"] = self.drafter_latency
+        for name, clock in clocks.items():
+            try:
+                clock.check_range(most)
+            except ValueError as error:
+                raise ConfigError(f"cloud.{name} = {error}") from None
 
     def check_holds(self, tokens: int, server_tokens: int | None) -> None:
         """Raises ValueError where a request of so many tokens finds no room in an empty server."""

@@ -63,6 +63,14 @@ class Equipped:
         except ValueError as error:
             raise ConfigError(f"{self.name}scheme.{error}") from None
 
+    def check_clock(self, prompt: int, output: int) -> None:
+        """Raises ConfigError where a pass of the device may be one that its clock knows nothing of."""
+        if self.scheme.protocol != "stream":
+            try:
+                self.edge.latency.check_range((1, prompt, prompt + output + self.scheme.drafts))
+            except ValueError as error:
+                raise ConfigError(f"{self.name}edge.latency = {error}") from None
+
     def check_links(self) -> None:
         """Raises ConfigError where its two ways do not fit."""
         check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)

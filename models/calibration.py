@@ -1,0 +1,120 @@
+"""Measures a model's passes into a table that the clock `profile` reads, and fits the other clocks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from statistics import median
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy.optimize import OptimizeResult, least_squares, nnls
+
+from kinds.arrays import Floats
+from models.clocks.affine import Affine
+from models.clocks.datasheets import Accelerator, ModelSize
+from models.clocks.latency import Latency
+from models.clocks.pass_table import Row
+from models.clocks.roofline import Roofline
+
+FLOAT32_BYTES = 4.0
+DAMPING = 1e-3
+"""Of the roofline's fit: keeps a figure that no pass depends on where the search began."""
+
+
+class Axes(NamedTuple):
+    """What is measured: each number of sequences with each of new and of cached tokens."""
+
+    batch: tuple[int, ...]
+    new_tokens: tuple[int, ...]
+    cached_tokens: tuple[int, ...]
+
+    def within(self, context_tokens: int) -> Axes:
+        """The part that fits a context: fewer new tokens first, then what leaves room for the most of them."""
+        new = tuple(each for each in self.new_tokens if each <= context_tokens) or (context_tokens,)
+        room = context_tokens - max(new)
+        return Axes(self.batch, new, tuple(sorted({min(each, room) for each in self.cached_tokens})))
+
+    @property
+    def points(self) -> list[tuple[int, int, int]]:
+        """Sequences, new and cached tokens of each, those with the same caches together."""
+        return [(b, n, c) for b, c, n in product(self.batch, self.cached_tokens, self.new_tokens)]
+
+
+class PassTimer(Protocol):
+    """Runs passes of a model and tells how long they take."""
+
+    @property
+    def most_sequences(self) -> int | None:
+        """The most of one pass, None for no limit."""
+        ...
+
+    def pass_s(self, batch: int, new_tokens: int, cached_tokens: int) -> float:
+        """Wall seconds of one pass over so many equal sequences, their caches filled before."""
+        ...
+
+
+def measure(
+    timer: PassTimer, points: Sequence[tuple[int, int, int]], rounds: int, note: Callable[[int, int], object]
+) -> list[Row]:
+    """The median of `rounds` passes at each point. A round visits every point, so that other work on the machine hits
+    some measurements of many points and not all of a few. `note(done, total)` hears of each pass."""
+    found: dict[tuple[int, int, int], list[float]] = {point: [] for point in points}
+    for number in range(rounds):
+        for place, point in enumerate(points, 1):
+            found[point].append(timer.pass_s(*point))
+            note(number * len(points) + place, rounds * len(points))
+    return [Row(*point, seconds=median(taken_s), provenance="measured") for point, taken_s in sorted(found.items())]
+
+
+def relative_errors(clock: Latency, rows: Sequence[Row]) -> Floats:
+    """Of each row: how far the clock is above what was measured, as a share of that. float64, [rows]."""
+    told_s = [clock.pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
+    errors: Floats = np.array(told_s) / [row.seconds for row in rows] - 1
+    return errors
+
+
+def fitted_affine(rows: Sequence[Row]) -> Affine:
+    """The affine clock of the least sum of squared relative errors; no term is negative."""
+    terms = np.array([(1, row.batch, row.batch * row.new_tokens, row.batch * row.cached_tokens) for row in rows])
+    seconds = np.array([row.seconds for row in rows])
+    found = nnls(terms / seconds[:, None], np.ones(len(rows)))[0]
+    base_s, sequence_s, token_s, cached_s = (float(f"{each:.4g}") for each in found)
+    return Affine(base_s=base_s, per_sequence_s=sequence_s, per_token_s=token_s, per_cached_token_s=cached_s)
+
+
+def fitted_roofline(rows: Sequence[Row], size: ModelSize) -> Roofline:
+    """The roofline of a model in float32 whose arithmetic, bandwidth and overhead have the least squared logarithmic
+    errors. Its device's figures are what passes reached, not a data sheet's."""
+    seconds = np.log([row.seconds for row in rows])
+
+    def clock(figures: Floats) -> Roofline:
+        flops_per_s, bytes_per_s, overhead_s = (float(f"{each:.12g}") for each in np.exp(figures))
+        device = Accelerator(
+            name="measured_here", flops_per_s=flops_per_s, bytes_per_s=bytes_per_s, source="sqsim calibrate"
+        )
+        share = {"compute_efficiency": 1.0, "memory_efficiency": 1.0}
+        width = {"bytes_per_parameter": FLOAT32_BYTES, "bytes_per_kv": FLOAT32_BYTES}
+        return Roofline(size=size, device=device, overhead_s=overhead_s, **share, **width)
+
+    def searched(start: Floats) -> OptimizeResult:
+        def misses(figures: Floats) -> Floats:
+            told = [clock(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
+            return np.concatenate([np.log(told) - seconds, DAMPING * (figures - start)])
+
+        return least_squares(misses, start, diff_step=1e-3)
+
+    fastest, fullest = min(rows, key=lambda row: row.seconds), max(rows, key=lambda row: row.batch * row.new_tokens)
+    flops_per_s = 2 * size.parameters * fullest.batch * fullest.new_tokens / fullest.seconds
+    starts = (
+        np.log(
+            [flops_per_s, FLOAT32_BYTES * size.parameters / ((1 - share) * fastest.seconds), share * fastest.seconds]
+        )
+        for share in (0.1, 0.5, 0.9)  # of the fastest pass, what is overhead
+    )
+    return clock(_rounded(min(map(searched, starts), key=lambda found: float(found.cost)).x))
+
+
+def _rounded(logarithms: Floats) -> Floats:
+    """To four digits, as a person may want to type them."""
+    return np.log([float(f"{each:.4g}") for each in np.exp(logarithms)])

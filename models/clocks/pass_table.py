@@ -1,0 +1,177 @@
+"""Measured passes on a grid of sequences, new and cached tokens, and what lies between them.
+
+A pass is looked up by its sequences and the means over them of new and of cached tokens. Between grid points the time
+is linear in each of the three, which is exact for every clock that is affine in the pass's sequences, new tokens and
+cached tokens, whatever the mix. More tokens never take less time: where a point was measured faster than one of less
+work, both move to the middle, the monotone table nearest to the measured one (Ubhaya 1974, for the largest error).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import product
+from math import inf
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kinds import ConfigError
+from kinds.arrays import Floats
+from kinds.files import read_lines, read_table
+
+COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")
+PROVENANCE = "provenance"
+"""A last column that a file may have; it says of each row where it is from, and decides nothing."""
+AXES = ("sequences", "new tokens a sequence", "cached tokens a sequence")
+LOWEST = (1, 1, 0)
+"""Of each axis the least that a pass can have."""
+MOST_TOKENS = 1 << 30
+Point = tuple[float, float, float]
+"""Sequences, new tokens a sequence, cached tokens a sequence."""
+
+
+class Row(NamedTuple):
+    """One measured pass of `batch` equal sequences; tokens are those of each sequence."""
+
+    batch: int
+    new_tokens: int
+    cached_tokens: int
+    seconds: float
+    provenance: str = ""
+
+
+class PassTable:
+    """Seconds at each point of a grid. `axes`: the values of each axis, ascending; `seconds`: float64, [B, N, C]."""
+
+    def __init__(self, axes: Sequence[Sequence[int]], seconds: Floats) -> None:
+        self.axes = tuple(tuple(axis) for axis in axes)
+        self.seconds = monotone(seconds)
+        self._flat: list[float] = self.seconds.ravel().tolist()
+        _, self._rows, self._columns = self.seconds.shape
+
+    def beyond(self, point: Point) -> int | None:
+        """The first axis on which a point lies outside the grid, None where on none."""
+        for place, (axis, value) in enumerate(zip(self.axes, point, strict=True)):
+            if not axis[0] <= value <= axis[-1]:
+                return place
+        return None
+
+    def at(self, point: Point) -> float:
+        """Seconds at a point; outside the grid at its nearest point."""
+        near = tuple(min(max(value, axis[0]), axis[-1]) for axis, value in zip(self.axes, point, strict=True))
+        return self._linear(near)
+
+    def extended(self, point: Point) -> float:
+        """Seconds at a point; above the grid along its last cell, and no less than at the grid's nearest point. Below
+        it at the nearest point."""
+        raised = tuple(max(value, axis[0]) for axis, value in zip(self.axes, point, strict=True))
+        return max(self._linear(raised), self.at(point))
+
+    def _linear(self, point: Sequence[float]) -> float:
+        (b, to_b), (n, to_n), (c, to_c) = (_cell(axis, value) for axis, value in zip(self.axes, point, strict=True))
+        total = 0.0
+        for i, of_b in ((b, 1 - to_b), (b + 1, to_b)):
+            for j, of_n in ((n, 1 - to_n), (n + 1, to_n)) if of_b else ():
+                for k, of_c in ((c, 1 - to_c), (c + 1, to_c)) if of_n else ():
+                    if of_c:
+                        total += of_b * of_n * of_c * self._flat[(i * self._rows + j) * self._columns + k]
+        return total
+
+
+def monotone(seconds: Floats) -> Floats:
+    """The nearest array that falls along no axis: halfway between the largest before each entry and the least after.
+    An array that never falls is returned as it is."""
+    up, down = seconds, seconds
+    for axis in range(seconds.ndim):
+        up = np.maximum.accumulate(up, axis)
+        down = np.flip(np.minimum.accumulate(np.flip(down, axis), axis), axis)
+    middle: Floats = np.where(up == down, seconds, (up + down) / 2)
+    return middle
+
+
+def read_passes(path: Path) -> PassTable:
+    """The table in a CSV file, read once a process while its size and time stamp stand. Raises ConfigError that names
+    file, line, value and what is allowed."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return table_of(path)  # which tells what is wrong
+    return _read(path, status.st_size, status.st_mtime_ns)
+
+
+def table_of(path: Path) -> PassTable:
+    """As `read_passes`, read anew."""
+    rows = read_rows(path)
+    at: dict[tuple[int, int, int], float] = {}
+    for place, row in rows:
+        if row[:3] in at:
+            raise ConfigError(f"{place}: batch, new_tokens, cached_tokens = {_words(row[:3])}: is there already")
+        at[row.batch, row.new_tokens, row.cached_tokens] = row.seconds
+    if not at:
+        raise ConfigError(f"{path}: holds no pass")
+    return PassTable(*_gridded(path, at))
+
+
+def read_rows(path: Path) -> list[tuple[str, Row]]:
+    """The rows of a file, each behind its place. Raises ConfigError."""
+    first = next(iter(read_lines(path)), ("", ""))[1]
+    named = first.rstrip().endswith(PROVENANCE)
+    columns = (*COLUMNS, PROVENANCE) if named else COLUMNS
+    return [(place, _row(place, row)) for place, row in read_table(path, columns)]
+
+
+def _row(place: str, row: Sequence[str]) -> Row:
+    least = dict(zip(COLUMNS, LOWEST, strict=False))
+    counts = [_count(place, name, text, least[name]) for name, text in zip(COLUMNS[:3], row[:3], strict=True)]
+    try:
+        seconds = float(row[3])
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < inf:
+        raise ConfigError(f"{place}: seconds = {row[3]!r}: must be a number above 0")
+    return Row(counts[0], counts[1], counts[2], seconds, row[4] if len(row) > 4 else "")
+
+
+def _count(place: str, name: str, text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not least <= value <= MOST_TOKENS:
+        raise ConfigError(f"{place}: {name} = {text!r}: must be a whole number from {least} to {MOST_TOKENS}")
+    return value
+
+
+def _gridded(path: Path, at: Mapping[tuple[int, int, int], float]) -> tuple[list[list[int]], Floats]:
+    """Axes and seconds. Raises ConfigError where a combination is missing: between what would it lie?"""
+    axes = [sorted({point[place] for point in at}) for place in range(3)]
+    for point in product(*axes):
+        if point not in at:
+            raise ConfigError(
+                f"{path}: batch, new_tokens, cached_tokens = {_words(point)}: is missing; each value of one must come "
+                "with each of the others"
+            )
+    return axes, np.array([at[b, n, c] for b, n, c in product(*axes)]).reshape([len(axis) for axis in axes])
+
+
+def _cell(axis: Sequence[int], value: float) -> tuple[int, float]:
+    """The grid point at or below a value that has one above it, and how far the value is from there to that one: above
+    1 behind the last. On an axis of one value, that one."""
+    if len(axis) == 1:
+        return 0, 0.0
+    place = min(max(bisect_right(axis, value) - 1, 0), len(axis) - 2)
+    return place, (value - axis[place]) / (axis[place + 1] - axis[place])
+
+
+def _words(point: Sequence[Any]) -> str:
+    return ", ".join(str(value) for value in point)
+
+
+def _cached(read: Callable[[Path], PassTable]) -> Callable[[Path, int, int], PassTable]:
+    return cache(lambda path, size, stamp_ns: read(path))
+
+
+_read = _cached(table_of)
