@@ -1,8 +1,9 @@
 """What else crosses the air: the cloud's answer to a packet, and the prompt. Import the names from `wire`.
 
 Feedback is one integer, accepted + (max_drafts + 1) * token, in ceil(log2((max_drafts + 1) V)) bits, big-endian in the
-fewest bytes that hold them. A prompt is its ids, ceil(log2 V) bits each, most significant bit first, then a single 1
-bit and zeros up to a whole byte; the length needs no header.
+fewest bytes that hold them; where no token goes with it, accepted alone, in ceil(log2(max_drafts + 1)) bits. A prompt
+is its ids, ceil(log2 V) bits each, most significant bit first, then a single 1 bit and zeros up to a whole byte; the
+length needs no header.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ def encode_feedback(accepted: int, token: int, format: Format) -> bytes:
         raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
     _check_token(token, format)
     return (accepted + (format.max_drafts + 1) * token).to_bytes((feedback_bits(format) + 7) // 8, "big")
+
+
+def encode_count(accepted: int, format: Format) -> bytes:
+    """How many drafts stood, 0..max_drafts, where both ends know that no token follows them."""
+    if not 0 <= accepted <= format.max_drafts:
+        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
+    return accepted.to_bytes((format.max_drafts.bit_length() + 7) // 8, "big")
 
 
 def decode_feedback(payload: bytes, format: Format) -> tuple[int, int]:

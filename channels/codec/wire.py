@@ -21,6 +21,7 @@ from channels.codec.codewords import check
 from channels.codec.downlink import (
     decode_feedback,
     decode_tokens,
+    encode_count,
     encode_feedback,
     encode_tokens,
     feedback_bits,
@@ -43,6 +44,7 @@ __all__ = [
     "decode_feedback",
     "decode_tokens",
     "encode",
+    "encode_count",
     "encode_feedback",
     "encode_tokens",
     "feedback_bits",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import Literal
 
 from channels.codec import wire
 from kinds import Choice
 
-ProtocolName = Literal["speculate", "stream", "local"]
+ProtocolName = Literal["speculate", "ahead", "stream", "local"]
 """How a request is served; each is a file in simulator/timing/protocols."""
 
 
 class Scheme(Choice, family=True):
     """How a request's tokens come about."""
 
-    protocol: ClassVar[ProtocolName]
+    @property
+    @abstractmethod
+    def protocol(self) -> ProtocolName:
+        """How its requests are served."""
 
     @property
     def lossless(self) -> bool:

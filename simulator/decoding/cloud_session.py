@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kinds.arrays import Floats
 from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import DraftSetting
@@ -35,6 +36,7 @@ class CloudSession:
         uniforms: RequestUniforms,
         meter: DivergenceMeter,
         *,
+        lookahead: Lookahead = SYNCHRONOUS,
         remember: bool = True,
     ) -> None:
         self._setting = setting
@@ -43,6 +45,7 @@ class CloudSession:
         self._verifier = verifier
         self._uniforms = uniforms
         self._meter = meter
+        self._lookahead = lookahead
         self._remember = remember
         self._here: _Here | None = None
 
@@ -80,23 +83,26 @@ class CloudSession:
             self._verifier.skip(known)
         else:
             assert here.received is not None
-            verified = self._judge(node, here.received)
-            known = node.after(verified.committed), verified
+            known = self._judge(node, here.received)
             if self._remember:
                 node.then_verify += ((parts, known),)
         self._verifier.crop(known[0].cached)
         return known
 
-    def _judge(self, node: CloudNode, received: Received) -> Verified:
+    def _judge(self, node: CloudNode, received: Received) -> tuple[CloudNode, Verified]:
         drafts = tuple(received.drafts.tolist())
         p = self._verifier.laws((*node.committed, *drafts), len(drafts) + 1)
         verdict = self._scheme.families.acceptance.judge(
             along(p, drafts), received, self._uniforms, node.round, len(node.committed)
         )
-        committed = (*drafts[: verdict.accepted], verdict.token)
-        divergences = self._meter.measure(p, received, verdict, committed)
-        reply = self._scheme.encode_reply(verdict, self._setting.packets)
-        return Verified(drafts, verdict.accepted, reply, committed, divergences)
+        if verdict.accepted == len(drafts) and self._lookahead.promises(node.committed, drafts):
+            committed, step = drafts, 1
+            reply = self._scheme.encode_stood(len(drafts), self._setting.packets)
+        else:
+            committed, step = (*drafts[: verdict.accepted], verdict.token), self._lookahead.step
+            reply = self._scheme.encode_reply(verdict, self._setting.packets)
+        divergences = self._meter.measure(node.round, p, received, verdict, committed)
+        return node.after(committed, step), Verified(drafts, verdict.accepted, reply, committed, divergences)
 
 
 def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:

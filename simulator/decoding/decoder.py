@@ -17,6 +17,7 @@ from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.local_session import LocalSession
+from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory, ReplayedText, Root, Tree
 from simulator.decoding.setting import DraftSetting, Setting
 from simulator.schemes.draft_scheme import DraftScheme, State
@@ -58,13 +59,22 @@ class RequestDecoding:
     """One request's decoding, from which a protocol takes the sides that it has. What they share is the models' texts,
     the random numbers, and the observer that sees both."""
 
-    def __init__(self, setting: Setting, tree: Tree, uniforms: RequestUniforms, *, remember: bool = True) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        tree: Tree,
+        uniforms: RequestUniforms,
+        *,
+        lookahead: Lookahead = SYNCHRONOUS,
+        remember: bool = True,
+    ) -> None:
         self.setting = setting
         self.format: wire.Format = setting.format
         self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
         self._tree = tree
         self._uniforms = uniforms
+        self._lookahead = lookahead
         self._remember = remember
 
     @property
@@ -81,13 +91,25 @@ class RequestDecoding:
     def edge(self) -> EdgeSession:
         """The side that drafts."""
         return EdgeSession(
-            self.draft_setting, self._tree.edge, self.drafter, self._uniforms, self.meter, remember=self._remember
+            self.draft_setting,
+            self._tree.edge,
+            self.drafter,
+            self._uniforms,
+            self.meter,
+            lookahead=self._lookahead,
+            remember=self._remember,
         )
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
         return CloudSession(
-            self.draft_setting, self._tree.cloud, self.verifier, self._uniforms, self.meter, remember=self._remember
+            self.draft_setting,
+            self._tree.cloud,
+            self.verifier,
+            self._uniforms,
+            self.meter,
+            lookahead=self._lookahead,
+            remember=self._remember,
         )
 
     def hosted(self) -> HostedSession:
@@ -135,13 +157,20 @@ class Decoder:
         place = self._cell.seed * texts + self._place(device, number)
         return self._prompts[place % len(self._prompts)].first(ask.prompt_tokens)
 
-    def decoding(self, device: int, number: int, prompt: Prompt, state: State | None) -> RequestDecoding:
-        """Of a request to a device whose scheme was left in `state`."""
+    def decoding(
+        self, device: int, number: int, prompt: Prompt, state: State | None, output_tokens: int = 0
+    ) -> RequestDecoding:
+        """Of a request to a device whose scheme was left in `state`. The length of the answer decides tokens where
+        rounds are drafted ahead, and is part of the root then only."""
         (setting, description), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
         root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
         uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
-        return RequestDecoding(setting, self._memory.tree(root), uniforms)
+        lookahead = SYNCHRONOUS
+        if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
+            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_token)
+            root = f"{description} {lookahead}", *root[1:]
+        return RequestDecoding(setting, self._memory.tree(root), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""

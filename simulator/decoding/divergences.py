@@ -29,25 +29,30 @@ class DivergenceMeter:
     def __init__(self, drafter: ReplayedText, scheme: DraftScheme) -> None:
         self._drafter = drafter
         self._scheme = scheme
-        self._sent: EdgeNode | None = None
+        self._sent: dict[int, EdgeNode] = {}
+        """By round: those that may still be judged."""
 
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
-        self._sent = node
+        self._sent[node.round] = node
 
-    def measure(self, p: Floats, received: Received, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
+    def measure(
+        self, round_number: int, p: Floats, received: Received, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Divergences:
         """What was received beside what was sent (I8), and the divergences of the verified drafts; p [L+1, V]."""
-        assert self._sent is not None, "I3: a round is judged that was not sent"
+        assert round_number in self._sent, "I3: a round is judged that was not sent"
+        self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
+        sent = self._sent[round_number]
         self._drafter.catch_up()
-        arrived = self._sent.drafts[: len(received.drafts)]
+        arrived = sent.drafts[: len(received.drafts)]
         acceptance = self._scheme.families.acceptance
         check_received(arrived, received, carries_law=not acceptance.races)
         arrived = arrived[: verdict.accepted + 1]
-        text = self._sent.context()[: len(self._sent.committed) + len(arrived)]
+        text = sent.context()[: len(sent.committed) + len(arrived)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
         if acceptance.races:
-            states = [self._sent.state, *(drafted.state for drafted in arrived)]
+            states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, arrived, strict=False)])
             return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
         qhat = received.qhat[: len(arrived)]
@@ -81,7 +86,7 @@ def diverge(
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
-    positions = np.arange(verdict.accepted + 1)
+    positions = np.arange(len(committed))
     output = None if drawn is None else total_variation(output_law(p[:verified], qhat, drawn), p[:verified])
     return Divergences.of(
         np.array([mismatch, from_qhat, bound, total_variation(q, qhat)]),

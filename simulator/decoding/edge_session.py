@@ -6,11 +6,14 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
+from channels.codec.wire import CodecError
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.drafting import draft_once
+from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import DraftSetting
+from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
 
 
@@ -25,6 +28,7 @@ class EdgeSession:
         uniforms: RequestUniforms,
         meter: DivergenceMeter,
         *,
+        lookahead: Lookahead = SYNCHRONOUS,
         remember: bool = True,
     ) -> None:
         self.start = start
@@ -33,6 +37,7 @@ class EdgeSession:
         self._drafter = drafter
         self._uniforms = uniforms
         self._meter = meter
+        self._lookahead = lookahead
         self._remember = remember
 
     def draft(self, node: EdgeNode) -> tuple[EdgeNode, Drafted | Full]:
@@ -75,18 +80,46 @@ class EdgeSession:
             node.then_seal = payload
         return payload
 
+    def successor(self, node: EdgeNode) -> EdgeNode | None:
+        """The round after this one as it may be drafted now, on all of its drafts; None where it must wait."""
+        if not self._lookahead.promises(node.committed, node.context()[len(node.committed) :]):
+            return None
+        after = node.then_succeed
+        if after is None:
+            text = node.context()
+            state = self._settled(node, len(node.drafts))
+            after = EdgeNode(node.round + 1, text, state, cached=min(node.cached, len(text) - 1))
+            if self._remember:
+                node.then_succeed = after
+        return after
+
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what
-        stood. Raises CodecError."""
+        stood. After a round that stands with its successor promised, that is the successor, and the cache stays as it
+        is. Raises CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
-            verdict = self._scheme.decode_reply(reply, self._setting.packets)
-            stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
-            committed = (*node.committed, *stood, verdict.token)
-            state = self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], verdict.accepted)
-            after = EdgeNode(node.round + 1, committed, state, cached=min(node.cached, len(committed) - 1))
-            known = after, (*stood, verdict.token)
+            known = self._resolved(node, reply)
             if self._remember:
                 node.then_resolve += ((reply, known),)
-        self._drafter.crop(known[0].cached)
+        if known[0].round - node.round < self._lookahead.step:
+            self._drafter.release(len(known[0].committed))
+        else:
+            self._drafter.crop(known[0].cached)
         return known
+
+    def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+        successor = self.successor(node)
+        if successor is not None and reply == self._scheme.encode_stood(len(node.drafts), self._setting.packets):
+            return successor, successor.committed[len(node.committed) :]
+        verdict = self._scheme.decode_reply(reply, self._setting.packets)
+        if successor is not None and verdict.accepted >= len(node.drafts):
+            raise CodecError(f"reply to round {node.round}: has a token, though all drafts stand and a round follows")
+        stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
+        committed = (*node.committed, *stood, verdict.token)
+        state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
+        return EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached), (*stood, verdict.token)
+
+    def _settled(self, node: EdgeNode, accepted: int) -> State:
+        """The scheme's state after the round."""
+        return self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], accepted)

@@ -10,6 +10,7 @@ of a half-remembered request are those of a fresh one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from models.interface import CachedText, Laws
 from simulator.decoding.nodes import CloudNode, EdgeNode, Verified
@@ -48,13 +49,20 @@ Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[tuple[To
 (and the view after it), or any, each by its text and the number of laws asked of it."""
 
 
+@dataclass(frozen=True)
+class Released:
+    """Laws after texts of fewer than so many tokens are asked for no more."""
+
+    tokens: int
+
+
 class ReplayedText:
     """A cached text that lags behind until a law is needed that nobody remembers, then catches up exactly."""
 
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[Skipped | int] = []
+        self._behind: list[Skipped | Released | int] = []
         self._recent: dict[Tokens, Laws] = {}
 
     def skip(self, passes: Skipped) -> None:
@@ -79,6 +87,15 @@ class ReplayedText:
         else:
             self._crop(self._text, length)
 
+    def release(self, tokens: int) -> None:
+        """The first `tokens` tokens stand for good, and so does what is cached behind them: the laws within them may
+        go."""
+        released = Released(tokens)
+        if self._text is None or self._behind:
+            self._behind.append(released)
+        else:
+            self._release(released)
+
     @property
     def cached(self) -> Tokens:
         """What the model really holds, after catching up."""
@@ -91,11 +108,16 @@ class ReplayedText:
         for skipped in self._behind:
             if isinstance(skipped, int):
                 self._crop(self._text, skipped)
+            elif isinstance(skipped, Released):
+                self._release(skipped)
             else:
                 for tokens, last in _passes(skipped):
                     self._recent[tokens] = self._text.laws(tokens, last)
         self._behind.clear()
         return self._text
+
+    def _release(self, released: Released) -> None:
+        self._recent = {text: laws for text, laws in self._recent.items() if len(text) >= released.tokens}
 
     def _crop(self, text: CachedText, length: int) -> None:
         text.crop(length)

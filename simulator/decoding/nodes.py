@@ -70,7 +70,7 @@ class Full:
 @dataclass(slots=True, eq=False)
 class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
-    `context()`."""
+    `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out."""
 
     round: int
     committed: Tokens
@@ -83,6 +83,7 @@ class EdgeNode:
     then_seal: Payload | None = field(default=None, repr=False)
     then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)
     then_decode: tuple[EdgeNode, Verified] | None = field(default=None, repr=False)
+    then_succeed: EdgeNode | None = field(default=None, repr=False)
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
@@ -131,10 +132,11 @@ class CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""
         return self if self.committed == prompt else CloudNode(1, prompt)
 
-    def after(self, committed: Tokens) -> CloudNode:
-        """The node once a round has committed these tokens; the last of them is not in the cache yet."""
+    def after(self, committed: Tokens, step: int = 1) -> CloudNode:
+        """The node once a round has committed these tokens, so many rounds on; the last of them is not in the cache
+        yet, or is fed again, for the law after it."""
         text = (*self.committed, *committed)
-        return CloudNode(self.round + 1, text, len(text) - 1)
+        return CloudNode(self.round + step, text, len(text) - 1)
 
 
 @dataclass(frozen=True, slots=True)

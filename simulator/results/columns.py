@@ -138,8 +138,16 @@ ROUND_COLUMNS: Final = (
         "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
+    RoundColumn("flushed", "bool", "flushed"),
+    RoundColumn("stale", "bool", "stale"),
+    RoundColumn("flushed_drafts", "int64", "flushed_drafts"),
+    RoundColumn("flushed_bits", "int64", "flushed_bits"),
 )  # fmt: skip
-"""Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens."""
+"""Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens.
+
+A round that is `flushed` was drafted ahead on drafts that did not stand. It is never judged: what was made of it is
+told by the `flushed_` columns alone, headers and repeats included in the bits; `stale` tells that its payload had come
+to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 

@@ -2,7 +2,8 @@
 
 Which round? The oldest of those whose reply is not on its way yet: that one is what the answer waits for. Where a cloud
 streams tokens, the reply of token 1 may travel while token 2 is decoded, and the time is decoding time. Only when every
-unresolved round has its reply on the way is the time the oldest reply's.
+unresolved round has its reply on the way is the time the oldest reply's. A round that was drafted ahead on drafts that
+do not stand is waited for no more from that verdict on, though its edge has yet to hear of it.
 
 Who knows what a round will do next says so at once, with the time: such marks wait, and time is charged when a round is
 closed. What is said of a round replaces what was said of it for later.
@@ -51,6 +52,8 @@ class Ledger:
         self._replies: dict[int, str] = {}
         self._places = _PLACES
         """Of the columns that time in a state is charged to."""
+        self._void = range(0)
+        """Rounds that no time belongs to."""
         self._ended = False
 
     @property
@@ -78,6 +81,15 @@ class Ledger:
                 self._marks = [mark for mark in self._marks if mark[1] != round_number]
             self._current = self._deciding()
 
+    def void(self, rounds: range) -> None:
+        """These rounds are waited for no more, whatever is still said of them."""
+        if not self._ended:
+            self._settle()
+            self._void = rounds
+            self._states = {number: state for number, state in self._states.items() if number not in rounds}
+            self._marks = [mark for mark in self._marks if mark[1] not in rounds]
+            self._current = self._deciding()
+
     def end(self) -> None:
         """The request has ended; what happens to its rounds now, or was to happen, is not its time."""
         self._settle()
@@ -99,7 +111,7 @@ class Ledger:
 
     def _mark(self, from_s: float, number: int, state: str, reply: bool) -> None:
         marks = self._marks
-        if self._ended:
+        if self._ended or number in self._void:
             return
         if marks and from_s < marks[-1][0]:
             self._marks = marks = [mark for mark in marks if mark[1] != number or mark[0] <= from_s]

@@ -196,7 +196,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "payload_bits_per_token",
-        "8 * len(payload) of every round, no headers, first transmissions only / output tokens",
+        "8 * len(payload) of every round but flushed ones, no headers, first transmissions only / output tokens",
         lambda run: ratio(run.sums["payload_bits"], run.tokens),
     ),
     Metric(
@@ -233,6 +233,30 @@ _DECLARED: Final = (
     Metric(
         "tail_tokens", "committed tokens cut at the end of the answer, per request",
         lambda run: float(run.requests["tail_tokens"].mean()),
+    ),
+    Metric(
+        "flushed_rounds_per_token", "rounds drafted ahead on drafts that did not stand / output tokens",
+        lambda run: ratio(run.sums["flushed"], run.tokens),
+    ),
+    Metric(
+        "stale_rounds_per_token",
+        "those of the flushed rounds whose payload had come to the cloud, which dropped it undecoded / output tokens",
+        lambda run: ratio(run.sums["stale"], run.tokens),
+    ),
+    Metric(
+        "flushed_drafts_per_token", "drafts of flushed rounds, made in vain / output tokens",
+        lambda run: ratio(run.sums["flushed_drafts"], run.tokens),
+    ),
+    Metric(
+        "flushed_bits_per_token",
+        "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
+        lambda run: ratio(run.sums["flushed_bits"], run.tokens),
+    ),
+    Metric(
+        "hidden_draft_s_per_token",
+        "drafting and encoding at the edge while an older round's verdict was out, flushed rounds included / output "
+        "tokens, both over answered requests",
+        lambda run: ratio(float(run.answered["hidden_draft_s"].sum()), run.answered_tokens),
     ),
     Metric(
         "cloud_s_per_token", "seconds of cloud service, prefill included / output tokens",

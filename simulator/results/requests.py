@@ -38,7 +38,7 @@ class Request:
     first_token_s: float = math.nan
     finish_s: float = math.nan
     hidden_draft_s: float = 0.0
-    """Drafting behind a verdict that was still out; outside the breakdown. No protocol drafts ahead yet."""
+    """Drafting and encoding behind a verdict that was still out; outside the breakdown."""
 
     @property
     def remaining_tokens(self) -> int:
@@ -63,6 +63,14 @@ class Request:
             self.first_token_s = now_s
         self.tokens.extend(kept)
         self.tail_tokens += len(tokens) - len(kept)
+        self.ledger.close(number)
+
+    def flush_round(self, number: int, drafts: int, on_air_bits: int, now_s: float) -> None:
+        """The round was drafted ahead on drafts that did not stand (`OpenRound.flush`)."""
+        notes = self.open[number]
+        notes.stop(now_s)
+        notes.flush(drafts, on_air_bits)
+        self._close(number)
         self.ledger.close(number)
 
     def end(self, outcome: str, now_s: float) -> None:

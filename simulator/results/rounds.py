@@ -172,6 +172,19 @@ class OpenRound:
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""
+    flushed: bool = False
+    """It was drafted ahead on drafts that did not stand."""
+    flushed_drafts: int = 0
+    flushed_bits: int = 0
+    stale: bool = False
+    """Its payload was in the cloud, and was dropped before it was decoded."""
+
+    def flush(self, drafts: int, on_air_bits: int) -> None:
+        """It is void, with so many drafts made and so many bits put on the uplink for it. It is never judged, so what
+        else its columns tell of drafts and payload is nothing."""
+        self.flushed, self.flushed_drafts, self.flushed_bits = True, drafts, on_air_bits
+        self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _UNSENT
+        self.payload = At(self.payload.put_s, self.payload.delivered_s)
 
     def stop(self, now_s: float) -> None:
         """It is cut off now: passes that have not ended do not count."""

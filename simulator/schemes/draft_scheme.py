@@ -64,7 +64,6 @@ class DraftScheme(Scheme):
         "quantize": answers.numerators,
         **answers.STATES,
     }
-    protocol: ClassVar[ProtocolName] = "speculate"
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
 
@@ -77,6 +76,15 @@ class DraftScheme(Scheme):
         False,
         description="each packet carries whole drafts; where a later one is lost the cloud judges those before it",
     )
+    depth: int = Field(
+        0, ge=0, le=16, description="D, rounds drafted ahead of the oldest whose verdict is out; 0: draft, send, wait"
+    )
+
+    @model_validator(mode="after")
+    def _rounds_ahead_are_whole(self) -> Self:
+        if self.depth and self.partial:
+            raise ValueError("partial = True: must be False with rounds ahead (depth), which build on whole rounds")
+        return self
 
     @abstractmethod
     def made_of(self) -> Families:
@@ -86,6 +94,10 @@ class DraftScheme(Scheme):
     def families(self) -> Families:
         """Its parts, made once."""
         return self.made_of()
+
+    @property
+    def protocol(self) -> ProtocolName:
+        return "ahead" if self.depth else "speculate"
 
     @property
     def drafts(self) -> int:
@@ -117,6 +129,10 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
+        policy = families.policy
+        if self.depth and type(policy).plan is Policy.plan:
+            told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
+            raise ValueError(f"depth = {self.depth}: {told}")
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
@@ -220,6 +236,10 @@ class DraftScheme(Scheme):
     def encode_reply(self, verdict: Verdict, packets: Packets) -> bytes:
         """What goes back: how many drafts stand, and the correction or bonus token."""
         return wire.encode_feedback(verdict.accepted, verdict.token, packets.format)
+
+    def encode_stood(self, drafts: int, packets: Packets) -> bytes:
+        """What goes back where all drafts of a round stand and the next round, drafted on them, is on its way."""
+        return wire.encode_count(drafts, packets.format)
 
     def decode_reply(self, reply: bytes, packets: Packets) -> Verdict:
         """What the edge reads from the reply. Raises CodecError."""

@@ -3,7 +3,7 @@ against."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -14,7 +14,9 @@ from simulator.cell.scheme import ProtocolName, Scheme
 class HostedScheme(Scheme):
     """Decoding in the cloud: the prompt goes up, tokens come down as they are decided."""
 
-    protocol: ClassVar[ProtocolName] = "stream"
+    @property
+    def protocol(self) -> ProtocolName:
+        return "stream"
 
     def format(self, vocabulary: int) -> wire.Format:
         return wire.Format(vocabulary, resolution=1, max_drafts=1)  # of prompt and tokens
@@ -41,8 +43,11 @@ class EdgeOnly(Scheme):
     """The drafter alone at the edge: no network, no verifier, and not the verifier's law. `tv_output` says how far off
     it is; the verifier's passes for that are an observer's and take no time."""
 
-    protocol: ClassVar[ProtocolName] = "local"
     kind: Literal["edge_only"] = "edge_only"
+
+    @property
+    def protocol(self) -> ProtocolName:
+        return "local"
 
     @property
     def lossless(self) -> bool:

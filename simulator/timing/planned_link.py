@@ -256,6 +256,7 @@ class PlannedLink(Link):
         self._hear(port, now_s)
         waiting = [leg for leg in legs if leg.before.time_s > now_s]
         for leg in legs[: len(legs) - len(waiting)]:
+            message.sent_bits += leg.bits
             self._goes_on(leg)
         for leg in legs:
             leg.forgotten = True

@@ -119,7 +119,8 @@ def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
 ) -> Exchange:
     """Begins the serving of a request, by the protocol that its scheme names."""
-    decoding = decoder.decoding(device.number, request.number, request.prompt, None if kept is None else kept.scheme)
+    state = None if kept is None else kept.scheme
+    decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
     return PROTOCOLS[decoding.setting.scheme.protocol](Site(network, device, request, decoding, kept))
 
 

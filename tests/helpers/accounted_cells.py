@@ -112,6 +112,13 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
     "halves": {"scheme": {"kind": "half_top_k", "k": 3, "max_drafts": 5}, "workload": asked(2, output_tokens=12)},
     "coupled": {"scheme": {"kind": "coupled", "max_drafts": 3}},
     "edge only": {"scheme": "edge_only"},
+    "ahead": {
+        "workload": asked(2, prompt_at_cloud=True, output_tokens=19, requests=3),
+        "scheme": {"kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3,
+                   "depth": 2},
+        "uplink": link(2e4, 0.0331, 0.0713, 0.2, **many(0.0713)),
+        "downlink": link(5e4, 0.0373, 0.0731, 0.2, **many(0.0731)),
+    },
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, nan
+from math import inf, isnan, nan
 
 from slow_decoding import SlowRequest, SlowRound
 from slow_times import DOWNLINK, UPLINK, Passage, Stretch, Times, Visit, visits
@@ -38,6 +38,27 @@ class RoundSeen:
     up: Passage | None = None
     down: Passage | None = None
     """None of both: nothing crossed the air."""
+    flushed_s: float = nan
+    """When a verdict made it void."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether its payload was, and it is not void."""
+        return not isnan(self.sent_s) and isnan(self.flushed_s)
+
+    @property
+    def flushed_drafts(self) -> int:
+        """Made of a void round."""
+        return min(self.passes_by(inf), len(self.decoded.drafts)) if not isnan(self.flushed_s) else 0
+
+    @property
+    def flushed_bits(self) -> int:
+        """Put on the uplink for a void round."""
+        return self.up.bits(self.flushed_s) if self.up and not isnan(self.flushed_s) else 0
+
+    def passes_by(self, end_s: float) -> int:
+        """Of the drafter, over when the request ended."""
+        return sum(each <= end_s and not each > self.flushed_s for each in self.passes_end_s)
 
 
 @dataclass
@@ -57,6 +78,8 @@ class RequestSeen:
     jobs: list[Visit] = field(default_factory=list)
     work: list[tuple[float, float]] = field(default_factory=list)
     """When the device's processor was at it."""
+    hidden_s: float = 0.0
+    """Of it, while an older round's verdict was out."""
 
     @property
     def answers_s(self) -> list[float]:
@@ -97,6 +120,7 @@ def lines(config: LinkConfig, seen: Iterable[tuple[RequestSeen, Passage]]) -> It
     free_s = 0.0
     for request, passage in seen:
         withdrawn_s = inf if passage.delivered_s <= request.finish_s else request.finish_s
+        withdrawn_s = min(withdrawn_s, passage.withdrawn_s)
         for packet in range(len(passage.sizes)):
             since_s = passage.put_s + config.access_s
             if config.arq.window_packets == 1:
@@ -129,9 +153,10 @@ class Following:
         key = (seen.device, seen.number)
         own = [each for each in self.passes if key in each.sessions]
         self.jobs = visits(own, self.crashes_s)
-        {"speculate": self._speculate, "stream": self._stream, "local": self._local}[self.device.scheme.protocol](
-            start_s
-        )
+        protocols = {
+            "speculate": self._speculate, "ahead": self._ahead, "stream": self._stream, "local": self._local,
+        }  # fmt: skip
+        protocols[self.device.scheme.protocol](start_s)
 
     def _round(self, *stretches: Stretch) -> None:
         self.seen.times.stretches += [each for each in stretches if each.from_s < each.to_s]
@@ -169,21 +194,82 @@ class Following:
             from_s = to_s
         return from_s
 
+    def _sent(self, decoded: SlowRound, start_s: float) -> RoundSeen:
+        """A round drafted, encoded and put on the uplink, from then on."""
+        round_ = RoundSeen(decoded, start_s)
+        self.seen.rounds.append(round_)
+        drafted_s = self._passes_s(round_, start_s)
+        round_.sent_s = drafted_s + self.device.edge.encode_s_per_draft * len(decoded.drafts)
+        self._round(Stretch(decoded.number, "encode_s", drafted_s, round_.sent_s))
+        self.seen.work.append((drafted_s, round_.sent_s))
+        round_.up = self._message("uplink", decoded.number, decoded.payload_bits, round_.sent_s)
+        round_.received_s = round_.up.delivered_s
+        return round_
+
+    def _ahead(self, start_s: float) -> None:
+        """A chain of rounds that stand but for the last, then those drafted on that one in vain, then the next chain.
+        The prompt is in the cloud."""
+        seen, chain = self.seen, list[RoundSeen]()
+        free_s, judged_s, ready_s = start_s, self._job(self._prompt(start_s)).done_s, nan
+        for decoded in self.decoding.rounds():
+            round_ = self._sent(decoded, self._may_begin(chain, free_s))
+            free_s = round_.sent_s
+            self._hide(chain, round_, inf)
+            number, ready_s = decoded.number, max(round_.received_s, judged_s)
+            assert round_.up is not None
+            self._round(*round_.up.stretches(number, UPLINK))
+            self._round(Stretch(number, "cloud_queue_s" if chain else "prefill_s", round_.received_s, ready_s))
+            job = self._job(ready_s)
+            self._round(*job.stretches(number, "verify_s"))
+            judged_s = job.done_s
+            assert self._replied(round_, judged_s), "this cell's requests are all answered"
+            chain.append(round_)
+            if not decoded.stood:
+                self._void(chain, decoded.void, free_s)
+                free_s, chain = round_.answered_s, []
+        seen.finish_s = free_s
+
+    def _may_begin(self, chain: Sequence[RoundSeen], free_s: float) -> float:
+        """When the round after these may be drafted: only so many verdicts may be out."""
+        out = len(chain) - self.device.scheme.depth - 1
+        return max(free_s, chain[out].answered_s) if out >= 0 else free_s
+
+    def _hide(self, chain: Sequence[RoundSeen], round_: RoundSeen, until_s: float) -> None:
+        """The processor's work on a round, until then, is hidden while verdicts on these are out."""
+        if chain:
+            hidden_s = min(round_.sent_s, chain[-1].answered_s, until_s) - round_.started_s
+            self.seen.hidden_s += max(0.0, hidden_s)
+
+    def _void(self, chain: Sequence[RoundSeen], void: Sequence[SlowRound], free_s: float) -> None:
+        """Drafted on the last of these until its verdict comes."""
+        seen, flushed_s, before = self.seen, chain[-1].answered_s, list(chain)
+        stretches, work = list(seen.times.stretches), len(seen.work)
+        for decoded in void:
+            start_s = self._may_begin(before, free_s)
+            if start_s >= flushed_s:
+                break
+            round_ = self._sent(decoded, start_s)
+            self._hide(chain, round_, flushed_s)
+            free_s, round_.flushed_s = round_.sent_s, flushed_s
+            assert round_.up is not None
+            round_.up.withdrawn_s = flushed_s
+            if not round_.received_s <= flushed_s:
+                round_.received_s = nan
+            if not round_.sent_s <= flushed_s:
+                round_.sent_s, round_.up = nan, None
+            before.append(round_)
+        seen.times.stretches = stretches  # nobody waits for them
+        seen.work[work:] = [(from_s, min(to_s, flushed_s)) for from_s, to_s in seen.work[work:] if from_s < flushed_s]
+
     def _speculate(self, start_s: float) -> None:
         seen, prompt_s = self.seen, self._prompt(start_s)
         prefill = self._job(prompt_s)
         now_s = start_s
         for decoded in self.decoding.rounds():
             number = decoded.number
-            round_ = RoundSeen(decoded, now_s)
-            seen.rounds.append(round_)
-            drafted_s = self._passes_s(round_, now_s)
-            round_.sent_s = drafted_s + self.device.edge.encode_s_per_draft * len(decoded.drafts)
-            self._round(Stretch(number, "encode_s", drafted_s, round_.sent_s))
-            seen.work.append((drafted_s, round_.sent_s))
-            up = round_.up = self._message("uplink", number, decoded.payload_bits, round_.sent_s)
-            self._round(*_behind_prompt(up.stretches(number, UPLINK), prompt_s))
-            round_.received_s = up.delivered_s
+            round_ = self._sent(decoded, now_s)
+            assert round_.up is not None
+            self._round(*_behind_prompt(round_.up.stretches(number, UPLINK), prompt_s))
             self._round(Stretch(number, "prompt_uplink_s", round_.received_s, prompt_s))
             early = prefill.stretches(number, "prefill_s")
             self._round(*(each._replace(from_s=max(each.from_s, round_.received_s)) for each in early))

@@ -7,6 +7,7 @@ and verdict is recounted from here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,6 +43,10 @@ class SlowRound:
     reply_bits: int = 0
     unverified: Law | None = None
     """Of a token that nobody verifies: what it was drawn from."""
+    stood: bool = False
+    """All of its drafts stand, and the next round was promised to follow on them."""
+    void: Sequence[SlowRound] = ()
+    """Those that may have been drafted on it in vain."""
 
 
 @dataclass
@@ -82,16 +87,55 @@ class SlowRequest:
 
     def rounds(self) -> Iterator[SlowRound]:
         number = 1
-        one = {"speculate": self._speculated, "stream": self._hosted, "local": self._local}[self.scheme.protocol]
+        one = {
+            "speculate": self._speculated, "ahead": self._ahead, "stream": self._hosted, "local": self._local,
+        }[self.scheme.protocol]  # fmt: skip
         while self.remaining:
             round_ = one(number)
             self.text += round_.committed
             yield round_
-            number += 1
+            number += 1 if round_.stood else 1 + getattr(self.scheme, "depth", 0)
 
     # At the edge.
 
     def _speculated(self, number: int) -> SlowRound:
+        round_, betas = self._sent(number)
+        self._judge(round_, round_.drafts[: self.heard(number, len(round_.drafts))])
+        rollback = getattr(self.scheme, "rollback", "through_rejection")
+        drafts = len(round_.drafts)
+        stood = {"none": drafts, "accepted_only": round_.accepted, "through_rejection": round_.accepted + 1}
+        self.beta = betas[min(stood[rollback], drafts)]
+        self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
+        reply = (self.scheme.max_drafts + 1) * V - 1
+        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8)
+        return round_
+
+    def _ahead(self, number: int) -> SlowRound:
+        before = copy(self)
+        before.text = list(self.text)
+        round_ = self._speculated(number)
+        void = list(before.on_approval(number))
+        if void and round_.accepted == len(round_.drafts):
+            round_.stood, round_.committed, round_.targets = True, round_.committed[:-1], round_.targets[:-1]
+            self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
+            round_.reply_bits = 8 * ((self.scheme.max_drafts.bit_length() + 7) // 8)
+        else:
+            round_.void = void
+        return round_
+
+    def on_approval(self, number: int) -> Iterator[SlowRound]:
+        """The rounds after this one as they are if all drafts stand; the answer must go on by two tokens then."""
+        for ahead in range(self.scheme.depth + 1):
+            round_, betas = self._sent(number + ahead)
+            if ahead:
+                yield round_
+            self.text += [draft.sent.token for draft in round_.drafts]
+            self.beta, self.cached = betas[-1], min(self.cached, len(self.text) - 1)
+            if self.remaining < 2:
+                return
+
+    def _sent(self, number: int) -> tuple[SlowRound, list[float | None]]:
+        """A round up to its payload, and the thresholds before and after each draft."""
         packets, text, drafts, passes = self.scheme.packets(V), list(self.text), list[SlowDraft](), []
         betas = [self.beta]
         most = min(self.scheme.max_drafts, max(1, self.remaining - 1))
@@ -105,15 +149,8 @@ class SlowRequest:
             text.append(draft.sent.token)
             betas.append(self.beta)
         parts = self.scheme.encode_parts([each.sent for each in drafts], packets, self.text)
-        round_ = SlowRound(number, drafts, drafts, passes=passes, payload_bits=sum(8 * len(part) for part in parts))
-        self._judge(round_, drafts[: self.heard(number, len(drafts))])
-        rollback = getattr(self.scheme, "rollback", "through_rejection")
-        stood = {"none": len(drafts), "accepted_only": round_.accepted, "through_rejection": round_.accepted + 1}
-        self.beta = betas[min(stood[rollback], len(drafts))]
-        self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
-        reply = (self.scheme.max_drafts + 1) * V - 1
-        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8)
-        return round_
+        payload_bits = sum(8 * len(part) for part in parts)
+        return SlowRound(number, drafts, drafts, passes=passes, payload_bits=payload_bits), betas
 
     def _drafted(self, number: int, place: int, text: list[int], sent: list[wire.Draft]) -> SlowDraft | None:
         q = self.law(Q, text)

@@ -51,6 +51,8 @@ class Passage:
     airings: Sequence[Airing]
     back_s: float
     """How long an acknowledgement travels."""
+    withdrawn_s: float = inf
+    """When nobody wanted it any more, though its request went on."""
 
     @property
     def sizes(self) -> list[int]:

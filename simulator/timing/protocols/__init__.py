@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from simulator.cell.scheme import ProtocolName
 from simulator.timing.device import Exchange
+from simulator.timing.protocols.ahead import Ahead
 from simulator.timing.protocols.local import Local
 from simulator.timing.protocols.site import Site
 from simulator.timing.protocols.speculate import Speculate
@@ -13,6 +14,7 @@ from simulator.timing.protocols.stream import Stream
 
 PROTOCOLS: Mapping[ProtocolName, Callable[[Site], Exchange]] = {
     "speculate": Speculate,
+    "ahead": Ahead,
     "stream": Stream,
     "local": Local,
 }

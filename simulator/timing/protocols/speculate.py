@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
-
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
 from simulator.schemes.policy import DraftOne, EdgeView, SeenDraft, SeenVerdict, Send, most_drafts
 from simulator.timing.device import EdgeState, Process
 from simulator.timing.later import delay_until
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import UPLINK_STATES, CloudHandler, Site, bytes_tokens, passes_s, send_prompt
+from simulator.timing.protocols.edge_rounds import payload_message, time_round
+from simulator.timing.protocols.site import CloudHandler, Site, bytes_tokens, passes_s, send_prompt
 
 
 class Speculate:
@@ -61,21 +60,9 @@ class Speculate:
 
     def _draft(self, node: EdgeNode, round_: OpenRound, plan: int) -> Process[EdgeNode]:
         """A round whose length is known: drafted at once, in time afterwards, since nobody looks in between."""
-        site, drafted = self._site, self._session.compose(node, plan)
-        env, ledger = site.network.env, site.request.ledger
-        start_s, number = env.now, round_.number
-        durations_s = self._passes_s(node.length - node.cached, node.cached, drafted.passes)
-        _, *ends_s = accumulate(durations_s, initial=start_s)
-        if node.cached:
-            ledger.enter(number, "draft_s", start_s)
-        else:
-            ledger.enter(number, "prefill_s", start_s)
-            ledger.enter(number, "draft_s", ends_s[0])
-        ledger.enter(number, "encode_s", ends_s[-1])
-        end_s = ends_s[-1] + site.network.edge.encode_s_per_draft * len(drafted.drafts)
-        site.device.work(end_s)
-        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
-        yield env.timeout(delay_until(start_s, end_s))
+        env, drafted = self._site.network.env, self._session.compose(node, plan)
+        end_s = time_round(self._site, round_, node, drafted)
+        yield env.timeout(delay_until(env.now, end_s))
         return drafted
 
     def _ask(self, node: EdgeNode, round_: OpenRound, most: int, remaining_tokens: int) -> Process[EdgeNode]:
@@ -111,17 +98,11 @@ class Speculate:
         return node
 
     def _send(self, node: EdgeNode, round_: OpenRound) -> None:
-        payload, request = self._session.seal(node), self._site.request
-        round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node
-        index = (request.device, request.number, round_.number)
-        round_.payload = message = Message(index, payload.parts, self._cloud.payload_arrived, self._payload_does)
+        message = payload_message(self._site, round_, node, self._session, self._cloud.payload_arrived)
         self._uplinked.append(message)
         self._answer = self._site.network.env.event()
         self._site.network.uplink.put(message)
         self._site.awaits_answer(message)
-
-    def _payload_does(self, message: Message, state: str) -> None:
-        self._site.request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
 
     def _hear(self, message: Message) -> None:
         self._site.network.uplink.acknowledge(*self._uplinked)

@@ -10,7 +10,7 @@ import pytest
 from accounted_cells import CELLS, account
 from accounts import Account
 from column_checks import alike, idle, names_differ, same
-from seen_requests import RequestSeen, lines
+from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
 from slow_drafts import Law, SlowDraft, distance
 from slow_times import PARTS
@@ -60,8 +60,12 @@ def per_token_s(run: Account) -> list[float]:
 
 
 def sent(run: Account) -> list[SlowRound]:
-    """The rounds whose payload was sent, or begun in the cloud."""
-    return [round_.decoded for round_ in run.rounds if not math.isnan(round_.sent_s)]
+    """The rounds whose payload was sent, or begun in the cloud; void ones apart."""
+    return [round_.decoded for round_ in run.rounds if round_.sent]
+
+
+def void(run: Account) -> list[RoundSeen]:
+    return [round_ for round_ in run.rounds if not math.isnan(round_.flushed_s)]
 
 
 def judged(run: Account) -> list[SlowRound]:
@@ -218,6 +222,11 @@ EXPECTED: Final[dict[str, Value]] = {
         sum(any(draft.over_budget for draft in each.measured) for each in sent(run)), speculative(run)
     ),
     "tail_tokens": lambda run: mean(len(each.committed) - len(each.tokens) for each in run.requests),
+    "flushed_rounds_per_token": lambda run: over(len(void(run)), tokens(run)),
+    "stale_rounds_per_token": lambda run: over(sum(not math.isnan(each.received_s) for each in void(run)), tokens(run)),
+    "flushed_drafts_per_token": lambda run: over(sum(each.flushed_drafts for each in void(run)), tokens(run)),
+    "flushed_bits_per_token": lambda run: over(sum(each.flushed_bits for each in void(run)), tokens(run)),
+    "hidden_draft_s_per_token": lambda run: over(sum(each.hidden_s for each in run.answered), answered_tokens(run)),
     "cloud_s_per_token": lambda run: over(cloud_s(run), tokens(run)),
     "edge_busy": lambda run: mean(
         sum(each.busy_s for each in run.requests if each.device == device) / run.over_s

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Final
 
 import pytest
@@ -16,12 +15,6 @@ from slow_times import PARTS
 from tables_pair import PROMPTS
 
 from simulator.results.columns import BREAKDOWN, REQUEST_COLUMNS
-from simulator.results.ledger import Ledger
-from simulator.results.recorder import Recorder
-from simulator.results.requests import Request
-
-NO_PROTOCOL_YET: Final = "hidden_draft_s"
-"""Drafting ahead: no protocol does."""
 
 
 def first_token_s(request: RequestSeen) -> float:
@@ -42,7 +35,7 @@ EXPECTED: Final[dict[str, Callable[[RequestSeen], float]]] = {
     "ttft_s": lambda request: first_token_s(request) - request.arrival_s,
     "tpot_s": lambda request: (request.finish_s - first_token_s(request)) / max(1, len(request.tokens) - 1),
     **{state: spent(state) for state in PARTS},
-    NO_PROTOCOL_YET: lambda _: 0.0,
+    "hidden_draft_s": lambda request: request.hidden_s,
     "tail_tokens": lambda request: len(request.committed) - len(request.tokens),
 }
 
@@ -62,16 +55,7 @@ def test_every_column_of_requests_is_expected_to_be_something() -> None:
 def test_no_two_columns_of_requests_could_be_swapped_unnoticed() -> None:
     requests = [request for cell in CELLS for request in account(cell).requests]
     columns = {name: [value(request) for request in requests] for name, value in EXPECTED.items()}
-    assert not alike(columns) and idle(columns) == [NO_PROTOCOL_YET]
-
-
-def test_drafting_behind_a_verdict_has_a_column_of_its_own() -> None:
-    """No protocol fills it; what is noted there is what the table says."""
-    recorder = Recorder("cell")
-    request = Request(0, 0, PROMPTS[0], 4, 0.0, Ledger(SimpleNamespace(now=0.0)), hidden_draft_s=0.375)
-    recorder.add(request)
-    requests, _ = recorder.close()
-    assert requests[NO_PROTOCOL_YET].tolist() == [0.375]
+    assert not alike(columns) and not idle(columns)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -25,7 +25,11 @@ class Seen:
 
     @property
     def sent(self) -> bool:
-        return not math.isnan(self.round.sent_s)
+        return self.round.sent
+
+    @property
+    def flushed(self) -> bool:
+        return not math.isnan(self.round.flushed_s)
 
     @property
     def judged(self) -> bool:
@@ -63,7 +67,7 @@ def nll(seen: Seen) -> float:
 
 def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
     """Of a payload, known once it is in."""
-    return lambda seen: amount(seen.round) if seen.round.up and not math.isnan(seen.round.received_s) else 0
+    return lambda seen: amount(seen.round) if seen.sent and seen.round.up and seen.round.received_s < math.inf else 0
 
 
 def downlink_bits(seen: Seen) -> float:
@@ -72,7 +76,7 @@ def downlink_bits(seen: Seen) -> float:
 
 
 EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
-    "round": lambda seen: seen.request.rounds.index(seen.round) + 1,
+    "round": lambda seen: seen.round.decoded.number,
     "started_s": lambda seen: seen.round.started_s,
     "sent_s": lambda seen: seen.round.sent_s,
     "received_s": lambda seen: seen.round.received_s,
@@ -97,7 +101,11 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "tv_output": tv_output,
     "nll": nll,
     "over_budget": lambda seen: any(draft.over_budget for draft in seen.round.decoded.measured) if seen.sent else 0,
-    "edge_passes": lambda seen: sum(end_s <= seen.request.finish_s for end_s in seen.round.passes_end_s),
+    "edge_passes": lambda seen: seen.round.passes_by(seen.request.finish_s),
+    "flushed": lambda seen: seen.flushed,
+    "stale": lambda seen: seen.flushed and not math.isnan(seen.round.received_s),
+    "flushed_drafts": lambda seen: seen.round.flushed_drafts,
+    "flushed_bits": lambda seen: seen.round.flushed_bits,
 }
 
 

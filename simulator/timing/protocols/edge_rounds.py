@@ -1,0 +1,45 @@
+"""What the edges that draft do the same way: how long a round takes that is drafted at once, and how it goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+
+from simulator.decoding.edge_session import EdgeSession
+from simulator.decoding.nodes import EdgeNode
+from simulator.results.rounds import OpenRound
+from simulator.timing.messages import Message
+from simulator.timing.protocols.site import UPLINK_STATES, Site, passes_s
+
+
+def time_round(site: Site, round_: OpenRound, node: EdgeNode, drafted: EdgeNode) -> float:
+    """The processor drafts and encodes a round from now on, from `node` to `drafted`. Answers when it is done."""
+    edge, ledger = site.network.edge, site.request.ledger
+    start_s, number = site.network.env.now, round_.number
+    durations_s = passes_s(edge.latency)(node.length - node.cached, node.cached, drafted.passes)
+    _, *ends_s = accumulate(durations_s, initial=start_s)
+    if node.cached:
+        ledger.enter(number, "draft_s", start_s)
+    else:
+        ledger.enter(number, "prefill_s", start_s)
+        ledger.enter(number, "draft_s", ends_s[0])
+    ledger.enter(number, "encode_s", ends_s[-1])
+    end_s = ends_s[-1] + edge.encode_s_per_draft * len(drafted.drafts)
+    site.device.work(end_s)
+    round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+    return end_s
+
+
+def payload_message(
+    site: Site, round_: OpenRound, node: EdgeNode, session: EdgeSession, to: Callable[[Message], None]
+) -> Message:
+    """The payload of a drafted round, ready for the uplink; what it does there is the request's time."""
+    payload, request = session.seal(node), site.request
+    round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node
+    index = (request.device, request.number, round_.number)
+
+    def does(message: Message, state: str) -> None:
+        request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
+
+    round_.payload = message = Message(index, payload.parts, to, does)
+    return message
