@@ -36,13 +36,14 @@ FIGURES: dict[str, str] = {
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
+    "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto")
+OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even")
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 

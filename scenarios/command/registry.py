@@ -20,6 +20,7 @@ NAMES: tuple[str, ...] = (
     "thresholds",
     "lattices",
     "scaling",
+    "break_even",
     "low_bandwidth",
     "interactions",
     "languages",
