@@ -3,6 +3,7 @@
 All that a scenario of your own needs is here.
 """
 
+from scenarios.command.ahead_questions import AheadGains, ClosedForm, SharedCell
 from scenarios.command.answers import Answer, BearsMost, Costs, Instead, LimitMetFirst, Lowest, Ranges, Swaps
 from scenarios.command.break_even_questions import BreakEven, CloudTime, SignHolds, WinsBelow, WinsWhere
 from scenarios.command.cli import script
@@ -14,9 +15,9 @@ from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOv
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
-    "AgainstOthers", "Also", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best", "BestMoves", "BreakEven",
-    "CloudTime", "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead",
-    "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting",
-    "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "Shares", "SignHolds", "Swaps", "Variance",
-    "Versus", "WinsBelow", "WinsWhere", "script",
+    "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best", "BestMoves",
+    "BreakEven", "ClosedForm", "CloudTime", "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding",
+    "InEveryGroup", "Instead", "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost",
+    "OfUse", "OneSetting", "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares",
+    "SignHolds", "Swaps", "Variance", "Versus", "WinsBelow", "WinsWhere", "script",
 ]  # fmt: skip

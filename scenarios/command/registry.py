@@ -21,6 +21,7 @@ NAMES: tuple[str, ...] = (
     "lattices",
     "scaling",
     "break_even",
+    "ahead",
     "low_bandwidth",
     "interactions",
     "languages",
