@@ -36,6 +36,8 @@ FIGURES: dict[str, str] = {
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
+    "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
+    "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
@@ -43,7 +45,7 @@ FIGURES: dict[str, str] = {
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "recommendation")
+OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even", "ahead", "recommendation")
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -4,20 +4,21 @@ All that a scenario of your own needs is here.
 """
 
 from scenarios.command.adaptive_questions import AgainstBetter, AgainstLimit
+from scenarios.command.ahead_questions import AheadGains, ClosedForm, SharedCell
 from scenarios.command.answers import Answer, BearsMost, Costs, Instead, LimitMetFirst, Lowest, Ranges, Swaps
+from scenarios.command.break_even_questions import BreakEven, CloudTime, SignHolds, WinsBelow, WinsWhere
 from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
 from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
-from scenarios.command.scenario import Best, Quick, Scenario
+from scenarios.command.scenario import Also, Best, Quick, Scenario
 from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
-    "AgainstBetter", "AgainstLimit", "AgainstOthers", "Answer", "AtEqual", "BearsMost", "Beating", "Below", "Best",
-    "BestMoves", "Costs",
-    "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead",
-    "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting",
-    "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "Shares", "Swaps", "Variance", "Versus",
-    "script",
+    "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost", "Beating",
+    "Below", "Best", "BestMoves", "BreakEven", "ClosedForm", "CloudTime", "Costs", "DenseOvertakes", "Differences",
+    "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest",
+    "MattersMost", "OfUse", "OneSetting", "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario",
+    "SharedCell", "Shares", "SignHolds", "Swaps", "Variance", "Versus", "WinsBelow", "WinsWhere", "script",
 ]  # fmt: skip

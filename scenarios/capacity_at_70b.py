@@ -4,8 +4,8 @@ sqsim run capacity_at_70b            or            python -m scenarios.capacity_
 
 Devices with Llama-3.2-1B in four bits (Jetson AGX Orin, 7 ms a token) share the uplink of a near cloud; acceptance is
 as published for the pair. The cloud alone keeps this pace while its passes are short; a device that drafts needs a
-pass for every few tokens (x_gpu of `break_even`). The order is that at these limits, on average over requests: hard text
-is slow to draft, so a limit for 95 of 100 requests is another question (`--set objective.tpot_p95_s=0.06`).
+pass for every few tokens (x_gpu of `break_even`). The order is that at these limits, on average over requests: hard
+text is slow to draft, so a limit for 95 of 100 requests is another question (`--set objective.tpot_p95_s=0.06`).
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ NAMES: tuple[str, ...] = (
     "thresholds",
     "lattices",
     "scaling",
+    "break_even",
+    "ahead",
     "low_bandwidth",
     "interactions",
     "languages",

@@ -81,7 +81,9 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
     cells, notes = _spread(base, grid, quick.seeds, meant)
     notes = [*named.notes, *notes]
-    warnings += [*lacking, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
+    more, left_out = _also(scenario, {**said, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
+    cells = list({cell.id: cell for cell in (*cells, *more)}.values())
+    warnings += [*lacking, *left_out, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     best = _open_choices(quick.best or scenario.best, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
@@ -188,13 +190,37 @@ def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], li
 
 def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[str, Sequence[object]], list[str]]:
     """The grid without the pairs that cannot run here, and why they cannot, a line each."""
-    if "models.pair" not in grid or _pair_is_typed(changes):
+    axis = next((each for each in grid if each.split(",")[0] == "models.pair"), None)
+    if axis is None or _pair_is_typed(changes):
         return grid, []
-    kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in grid["models.pair"]]
+    pairs = [value[0] if isinstance(value, list | tuple) else value for value in grid[axis]]
+    kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in pairs]
     reasons = [_lack_of(kind) for kind in kinds]
-    kept = [pair for pair, reason in zip(grid["models.pair"], reasons, strict=True) if reason is None]
+    kept = [value for value, reason in zip(grid[axis], reasons, strict=True) if reason is None]
     told = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
-    return {**grid, "models.pair": kept}, told
+    return {**grid, axis: kept}, told
+
+
+def _also(
+    scenario: Scenario, said: Mapping[str, object], quick: bool, seeds: int, changes: Changes
+) -> tuple[list[Cell], list[str]]:
+    """The cells of a scenario's further grids, and why one is left out, a line each."""
+    from simulator.cell.cell import Cell
+    from simulator.cell.settings import changed
+
+    cells: list[Cell] = []
+    told: list[str] = []
+    for each in scenario.also:
+        if quick and each.quick is None:
+            continue
+        grid, lacking = _at_hand({**each.grid, **((each.quick or {}) if quick else {})}, changes)
+        told += lacking
+        try:
+            if all(grid.values()):
+                cells += _spread(changed(Cell, {**said, **each.base}), grid, seeds, changes)[0]
+        except ConfigError as error:
+            told.append(f"the grid over {', '.join(grid)} is left out: {error}")
+    return cells, told
 
 
 def _pair_is_typed(changes: Changes) -> bool:

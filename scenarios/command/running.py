@@ -225,7 +225,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text += [wrapped(each.line) for each in found]
     text += [SEPARABLE] if any("separable" in each.line for each in found) else []
     text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
-    text += map(wrapped, overloads(shown.best, shown.axis))
+    text += map(wrapped, _overloads(plan, shown))
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
     tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     text += [wrapped(tokens), *clock]
@@ -249,10 +249,15 @@ def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
 
 def _about(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> dict[str, Plain]:
     """What stands before the findings in their file."""
-    remarks = [*overloads(shown.best, shown.axis), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
+    remarks = [*_overloads(plan, shown), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
     remarks += stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     seeds = int(shown.table["seed"].nunique())
     return {"scenario": plan.name, "question": plan.question, "axis": shown.axis, "seeds": seeds, "remarks": remarks}
+
+
+def _overloads(plan: RunPlan, shown: Shown) -> list[str]:
+    """Without headlines there are too many curves to name those that are merely busy."""
+    return [line for line in overloads(shown.best, shown.axis) if plan.headlines or line.startswith("Overloaded")]
 
 
 def _tables(plan: RunPlan, shown: Shown) -> Iterator[str]:

@@ -41,6 +41,19 @@ class Quick:
 
 
 @dataclass(frozen=True)
+class Also:
+    """Another cut through the same question: a grid of its own over the scenario's base, changed by `base`.
+
+    Its cells are swept, tabled and asked about with the others. A user's changes hold in it too; it is left out where
+    it cannot take them. `quick` is what `--quick` puts in place of its axes; without, it is left out then.
+    """
+
+    grid: Mapping[str, Sequence[object]]
+    base: Mapping[str, object] = field(default_factory=dict)
+    quick: Mapping[str, Sequence[object]] | None = None
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
 
@@ -75,3 +88,4 @@ class Scenario:
     """What is not known of the set-up and was chosen here; printed where the numbers stand."""
     tables: Sequence[Table] = ()
     """What is printed beside, or in place of, a table per headline, and written beside the results."""
+    also: Sequence[Also] = ()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from scenarios.command.run_plan import Changes, plan_of
-from scenarios.command.scenario import Scenario
+from scenarios.command.scenario import Also, Scenario
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.results.units import quantity
 
@@ -25,6 +25,7 @@ def page(scenario: Scenario) -> str:
         f"About {scenario.minutes:g} minutes on two cores; {len(cells)} cells.",
         f"Base, where it differs from the defaults:\n{base}" if base else "Base: the defaults.",
         "Grid:\n" + "\n".join(_wrapped(_axis(path, values), width) for path, values in scenario.grid.items()),
+        *(_beside(each, width) for each in scenario.also),
         f"  seed = {scenario.seeds} seeds\n",
         *_objective(scenario),
         "Fields (change with --set FIELD=VALUE, sweep with --grid FIELD=V1,V2):\n",
@@ -37,6 +38,13 @@ def _axis(path: str, values: Sequence[object]) -> str:
     parts = (Mapping, list, tuple)
     typed = [_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
     return f"  {path} = {', '.join(typed)}"
+
+
+def _beside(also: Also, width: int) -> str:
+    """A further grid, with what differs from the base."""
+    base = [_wrapped(f"  {path} = {_typed(value)}", width) for path, value in also.base.items()]
+    grid = [_wrapped(_axis(path, values), width) for path, values in also.grid.items()]
+    return "\n".join(["Beside it:", *base, *grid])
 
 
 def _objective(scenario: Scenario) -> list[str]:

@@ -1,0 +1,86 @@
+"""Drafting ahead: time per token over the round-trip time, closed form and measured, and over devices of a shared cell.
+
+A panel an acceptance, a line a depth: the closed form; its dots: what was measured.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from plots.axes import spans_far, swept, upright, x_label
+from plots.caption import caption
+from plots.layout import Told, finish
+from plots.page import Page
+from plots.style import SCHEMES
+from simulator.results.ahead_findings import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
+from simulator.results.break_even import DEVICES, RTT, TIME
+from simulator.results.columns import CI_SUFFIX
+
+NOTE: Final = "Lines: the closed form, from the stages of rounds that wait for their verdicts. Dots: measured."
+SHARED: Final = "In the shared cell lines join what was measured."
+_DASHES: Final = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
+_LOOKS: Final = [*SCHEMES.values()]
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """None where there are no depths beside each other."""
+    rows, many = beside(summary), crowded(summary)
+    if rows.empty or rows[DEPTH].nunique() < 2:
+        return None
+    parts = [*rows.groupby(DISTANCE, sort=True)] if DISTANCE in rows.columns else [("", rows)]
+    panels = len(parts) + (not many.empty)
+    across = page.across(3, panels)
+    down = -(-panels // across)
+    figure = page.figure(3.4 * across + 0.6, (2.4 if page.narrow else 2.8) * down)
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    width_in = float(figure.get_size_inches()[0]) / across - 0.8
+    depths = sorted({*map(float, rows[DEPTH]), *map(float, many[DEPTH])})
+    for ax, (_, part) in zip(axes, parts, strict=False):
+        _panel(ax, part, RTT, depths, width_in, page)
+        ax.set_title(f"acceptance {part[RATE].mean():.2f}", fontsize="small", loc="left")
+    if not many.empty:
+        _panel(axes[len(parts)], many, DEVICES, depths, width_in, page)
+        axes[len(parts)].set_title("a shared cell", fontsize="small", loc="left")
+    for ax in axes[panels:]:
+        ax.set_axis_off()
+    notes = [NOTE, *([SHARED] if not many.empty else [])]
+    told = Told(
+        "Drafting ahead", caption(summary, page, "lower", notes), "", page.metric(TIME, "time per output token")
+    )
+    handles: list[Artist] = [_line(place) for place in range(len(depths))]
+    finish(figure, page, told, handles, [_name(depth) for depth in depths])
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, axis: str, depths: list[float], width_in: float, page: Page) -> None:
+    values = [*rows[TIME], *(rows[EXPECTED] if EXPECTED in rows.columns else [])]
+    for place, depth in enumerate(depths):
+        part = rows[rows[DEPTH] == depth].sort_values(axis)
+        colour, marker = _LOOKS[place % len(_LOOKS)]
+        line, dashes = EXPECTED if EXPECTED in part.columns else TIME, _DASHES[place % len(_DASHES)]
+        ax.plot(part[axis], part[line], color=colour, linestyle=dashes, label=f"line {depth:g}")
+        half = part[TIME + CI_SUFFIX] if TIME + CI_SUFFIX in part.columns else np.zeros(len(part))
+        ax.errorbar(
+            part[axis], part[TIME].to_numpy(), yerr=np.nan_to_num(half), color=colour, marker=marker, linestyle="",
+            elinewidth=1.0, label=f"depth {depth:g}",
+        )  # fmt: skip
+    logarithmic = spans_far(values)
+    swept(ax, axis, rows[axis].tolist(), width_in)
+    upright(ax, TIME, values, values, logarithmic)
+    ax.set_xlabel(x_label(page, axis), fontsize="small")
+
+
+def _line(place: int) -> Line2D:
+    colour, marker = _LOOKS[place % len(_LOOKS)]
+    return Line2D([], [], color=colour, marker=marker, linestyle=_DASHES[place % len(_DASHES)])
+
+
+def _name(depth: float) -> str:
+    return f"{depth:g} ahead" if depth else "waiting"

@@ -1,0 +1,134 @@
+"""What a table says of drafting ahead: its time per token beside a closed form, and where it hurts a shared cell.
+
+With i.i.d. acceptance a, rounds of g drafts and D of them ahead, r = a^g is the share of rounds that stand in full and
+1 / (1 - a) tokens are committed between two rejections. The first round after one takes C, a lone round; each that
+stands in full makes the pipe longer by s, the slowest of the stages edge, uplink and cloud, and every (D + 1)-th of
+them waits for a verdict, by C - (D + 1) s more where that is above 0:
+
+    (1 - a) [C + s r / (1 - r) + max(0, C - (D + 1) s) r^(D + 1) / (1 - r^(D + 1))]    seconds a token.
+
+C and the stages are those measured where nothing is drafted ahead, a is the measured share of verified drafts that are
+accepted. At D = 0 a round that stands in full also commits the verifier's bonus token: C (1 - a) / (1 - a^(g + 1)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from kinds.arrays import Floats
+from simulator.results.break_even import ACCEPTED, DEVICES, RTT, STAGES, TIME, round_trips_s, rounds_per_token
+from simulator.results.columns import CURVE
+from simulator.results.crossings import crossing
+from simulator.results.findings import percent
+from simulator.results.intervals import interval, paired, settings_of
+
+DEPTH: Final = "scheme.depth"
+LENGTH: Final = "scheme.max_drafts"
+RATE: Final = "acceptance_rate"
+DISTANCE: Final = "models.pair.distance"
+EXPECTED: Final = "expected_s"
+"""What `beside` adds: the closed form."""
+EDGE: Final = ("draft_s", "encode_s")
+
+
+def seconds_a_token(a: Floats, drafts: Floats, depth: Floats, lone_s: Floats, slowest_s: Floats) -> Floats:
+    """The closed form above, elementwise: a, g, D, C and s in, seconds a token out; nan where a = 1, of texts too short
+    for a rejection."""
+    a = np.where(a < 1, a, np.nan)
+    stands = a**drafts
+    waits_s = np.maximum(0.0, lone_s - (depth + 1) * slowest_s)
+    turn = stands ** (depth + 1)
+    ahead = (1 - a) * (lone_s + slowest_s * stands / (1 - stands) + waits_s * turn / (1 - turn))
+    found: Floats = np.where(depth == 0, lone_s * (1 - a) / (1 - a ** (drafts + 1)), ahead)
+    return found
+
+
+def beside(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of cells, or of a summary, with EXPECTED and RTT, where there is a row of depth 0, of the
+    same seed, that differs in the depth alone; without `crowded` ones. Empty of a table without depths."""
+    if not {DEPTH, LENGTH, RATE, ACCEPTED, TIME, *STAGES} <= {*table.columns}:
+        return pd.DataFrame()
+    rows = table.drop(index=crowded(table).index)
+    rows = rows[rows[DEPTH].notna()]
+    place = [name for name in settings_of(table) if name not in (DEPTH, "setting")]
+    place += [name for name in ("seed",) if name in table.columns]
+    keys = pd.Series([str(row) for row in rows[place].itertuples(index=False, name=None)], index=rows.index)
+    waiting = rows[DEPTH] == 0
+    stages = rows.loc[waiting, list(STAGES)].div(rounds_per_token(rows[waiting]), axis=0)
+    lone = pd.DataFrame({"lone_s": stages.sum(axis=1), "slowest_s": _slowest(stages), "key": keys[waiting]})
+    lone = lone.drop_duplicates("key").set_index("key")
+    rows = rows[keys.isin(lone.index)]
+    of = lone.reindex(keys[rows.index].to_numpy())
+    a, drafts, depth = (rows[name].to_numpy(dtype=float) for name in (RATE, LENGTH, DEPTH))
+    expected = seconds_a_token(a, drafts, depth, of["lone_s"].to_numpy(), of["slowest_s"].to_numpy())
+    return rows.assign(**{EXPECTED: pd.Series(expected, index=rows.index), RTT: round_trips_s(rows)})
+
+
+def _slowest(stages: pd.DataFrame) -> pd.Series[float]:
+    """Of rounds' stages [n], what holds the processor, the uplink or the cloud for the longest."""
+    held = pd.DataFrame({0: stages[list(EDGE)].sum(axis=1), 1: stages["uplink_transmit_s"], 2: stages["verify_s"]})
+    return held.max(axis=1)
+
+
+def largest_error(table: pd.DataFrame) -> tuple[float, int] | None:
+    """How far the measured time per token, mean over seeds, is from EXPECTED at most, as a share of it, and of how many
+    settings with rounds ahead; None without any."""
+    rows = beside(table)
+    rows = rows[rows[DEPTH] > 0] if len(rows) else rows
+    if rows.empty:
+        return None
+    means = rows.groupby([CURVE, RTT], sort=False, dropna=False)[[TIME, EXPECTED]].mean()
+    return float((means[TIME] / means[EXPECTED] - 1).abs().max()), len(means)
+
+
+def gains(table: pd.DataFrame) -> Iterator[str]:
+    """For each acceptance, by how much the deepest is below depth 0 at the nearest and the farthest cloud."""
+    rows = beside(table)
+    if rows.empty or rows[DEPTH].nunique() < 2:
+        return
+    deepest, trips = rows[DEPTH].max(), sorted(rows[RTT].dropna().unique())
+    for _, part in rows.groupby(DISTANCE if DISTANCE in rows.columns else "scheme.kind", sort=False):
+        found = []
+        for trip in dict.fromkeys((trips[0], trips[-1])):
+            here = part[part[RTT] == trip]
+            found.append(percent(paired(here, TIME, here[DEPTH] == deepest, here[DEPTH] == 0, relative=True)))
+        yield f"a = {part[RATE].mean():.2f} {', '.join(found)}"
+
+
+def shared(table: pd.DataFrame) -> Iterator[str]:
+    """For each depth above 0, up to how many devices of a shared cell it is faster than depth 0, by how much it is
+    slower with all of them, and the share of drafts that are made in vain there."""
+    rows = crowded(table)
+    if rows.empty:
+        return
+    most = rows[DEVICES].max()
+    for depth in sorted(each for each in rows[DEPTH].unique() if each > 0):
+        one = rows[rows[DEPTH].isin((0, depth))].assign(**{CURVE: lambda part: part[DEPTH].map("depth {:g}".format)})
+        found = crossing(one, DEVICES, f"depth {depth:g}", "depth 0", TIME)
+        here = one[one[DEVICES] == most]
+        less = paired(here, TIME, here[DEPTH] == depth, here[DEPTH] == 0, relative=True)
+        wasted = interval(wasted_share(here[here[DEPTH] == depth]).to_numpy(dtype=float)).mean
+        if found is not None:
+            yield (
+                f"depth {depth:g} {found.told(DEVICES)}, {percent(less)} with {most:,.0f}, where {100 * wasted:.0f}% "
+                "of its drafts are flushed"
+            )
+
+
+def crowded(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of settings that were simulated with several numbers of devices, told apart by the scheme's kind."""
+    if not {DEVICES, DEPTH} <= {*table.columns}:
+        return table.iloc[:0]
+    several = table.groupby(["scheme.kind", DEPTH])[DEVICES].transform("nunique") > 1
+    return table[several]
+
+
+def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
+    """Flushed drafts / drafts made; those of flushed rounds are no `drafted` ones."""
+    flushed = rows["flushed_drafts_per_token"]
+    judged = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
+    return flushed / (flushed + judged)
