@@ -102,15 +102,13 @@ class BreakEven:
 
     def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
         """`standings`, with the limit of each row's pair, target, rate and scheme, and the ends of its interval."""
-        from simulator.results.break_even import PAIR, TARGET
-        from simulator.results.break_even_findings import RATE, SCHEME, limits, standings
+        from simulator.results.break_even_findings import limits, standings
 
         found = standings(cells)
         if found.empty:
             return found
-        by_place = {(each.pair, f"{each.target_s:.3g}", each.rate_bps, each.scheme): each for each in limits(cells)}
-        places = zip(found[PAIR], found[TARGET], found[RATE], found[SCHEME], strict=True)
-        mine = [by_place.get((pair, f"{target:.3g}", rate, kind)) for pair, target, rate, kind in places]
+        by_place = _by_place(limits(cells))
+        mine = [by_place.get(_place(row)) for _, row in found.iterrows()]
         at = [float("nan") if each is None else each.at_s for each in mine]
         ends = [(float("nan"),) * 2 if each is None else each.ends_s for each in mine]
         return found.assign(
@@ -129,12 +127,12 @@ class BreakEven:
         if found.empty:
             return ""
         trips = sorted(found[RTT].dropna().unique())
-        below = iter(limits(cells, [self.scheme]))
+        below = _by_place(limits(cells, [self.scheme]))
         body = []
         for (pair, _, rate), part in found.groupby(list(PLACE), sort=False):
             signs = {"yes": ">", "no": "<", "unclear": "~"}
             here = {row[RTT]: f"{row[ACCEPTED]:.2f} {signs[row['faster']]} {row[X]:.2f}" for _, row in part.iterrows()}
-            limit = next(below, None)
+            limit = below.get(_place(part.iloc[0]))
             body.append(
                 [f"{pair}, {quantity(float(part[TARGET].mean()), TARGET)}, {quantity(rate, RATE)}",
                  *(here.get(trip, "-") for trip in trips), "-" if limit is None else limit.told(spread=True)]
@@ -149,3 +147,15 @@ class BreakEven:
 
 def _along_targets(found: list[Limit], pair: str) -> str:
     return " / ".join(limit.told() for limit in found if limit.pair == pair)
+
+
+def _by_place(found: list[Limit]) -> dict[tuple[str, ...], Limit]:
+    return {(each.pair, f"{each.target_s:.3g}", f"{each.rate_bps:g}", each.scheme): each for each in found}
+
+
+def _place(row: pd.Series[float]) -> tuple[str, ...]:
+    """Of a row of `standings`, as in `_by_place`."""
+    from simulator.results.break_even import PAIR, TARGET
+    from simulator.results.break_even_findings import RATE, SCHEME
+
+    return str(row[PAIR]), f"{row[TARGET]:.3g}", f"{row[RATE]:g}", str(row[SCHEME])

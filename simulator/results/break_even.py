@@ -15,7 +15,7 @@ from typing import Final
 
 import pandas as pd
 
-from simulator.results.columns import BREAKDOWN
+from simulator.results.columns import BREAKDOWN, SETTING
 from simulator.results.intervals import settings_of
 from simulator.results.units import quantity
 
@@ -45,9 +45,7 @@ def plane(table: pd.DataFrame) -> pd.DataFrame:
     needed = {"scheme.kind", TIME, ACCEPTED, CLOUD_TIME, *STAGES}
     if not needed <= {*table.columns} or not (table["scheme.kind"] == OPPONENT).any():
         return pd.DataFrame()
-    place = [name for name in settings_of(table) if not name.startswith("scheme.") and name != "setting"]
-    place += [name for name in ("seed",) if name in table.columns]
-    keys = pd.Series([str(row) for row in table[place].itertuples(index=False, name=None)], index=table.index)
+    keys = _places(table)
     alone = table[table["scheme.kind"] == OPPONENT].groupby(keys, sort=False)[[TIME, CLOUD_TIME]].first()
     rows = table[table[ACCEPTED].notna() & keys.isin(alone.index)]
     if rows.empty:
@@ -65,6 +63,13 @@ def plane(table: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def _places(table: pd.DataFrame, without: Sequence[str] = ()) -> pd.Series[str]:
+    """A name for each row, shared by rows that differ in the scheme, or in the columns `without`, alone."""
+    place = [name for name in (*settings_of(table), "seed") if name in table.columns and name not in without]
+    place = [name for name in place if not name.startswith("scheme.") and name != SETTING]
+    return pd.Series([str(row) for row in table[place].itertuples(index=False, name=None)], index=table.index)
+
+
 def rounds_per_token(rows: pd.DataFrame) -> pd.Series[float]:
     """Rounds per output token: a round commits A + 1 tokens, and the answer's end cuts `tail_tokens` of a request."""
     tokens = rows["latency_s"] / rows["latency_per_token_s"]
@@ -78,11 +83,12 @@ def round_trips_s(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def map_and_load(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of clocks of the cloud that serve one number of devices each, and those that serve several."""
+    """The rows of places with one number of devices each, and those of places that were simulated with several."""
     if DEVICES not in table.columns:
         return table, table.iloc[:0]
-    served = table.groupby(clocks(table), sort=False)[DEVICES].transform("nunique")
-    return table[served == 1], table[served > 1]
+    keys = _places(table, (DEVICES, "seed"))
+    several = table.groupby(keys, sort=False)[DEVICES].transform("nunique") > 1
+    return table[~several], table[several]
 
 
 def clocks(table: pd.DataFrame) -> pd.Series[str]:
