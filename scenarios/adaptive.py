@@ -16,7 +16,8 @@ POLICIES = [{"kind": "confidence_stop", "threshold": 0.1}, "qs_heuristic", "runn
 RATES = [{"kind": "constant", "bps": bps} for bps in (3e3, 10e3, 30e3, 100e3, 1e6)]
 FADES = [{"kind": "rayleigh", "coherence_s": 10.0, "mean_snr_db": db} for db in (-10.0, -5.0, 0.0)]
 PLACE = ("uplink.rate.kind", "workload.devices")
-BEST = Best({"scheme.k": [8, 32], "scheme.max_drafts": [1, 2, 4, 8]}, base={"workload.requests": 6}, of=("k_sqs",))
+FIXED = {"workload.requests": 4, "workload.learning_requests": 0}  # who is set has nothing to learn
+BEST = Best({"scheme.k": [8, 32], "scheme.max_drafts": [1, 2, 4, 8]}, base=FIXED, of=("k_sqs",))
 
 SCENARIO = Scenario(
     name="adaptive",
@@ -46,7 +47,7 @@ SCENARIO = Scenario(
         base={"workload.requests": 6, "workload.output_tokens": 64},
         grid={"workload.devices": [1], "uplink.rate": [*RATES[1::2], FADES[1]]},
         seeds=2,
-        best=Best({"scheme.max_drafts": [2, 8]}, seeds=1, of=("k_sqs",)),
+        best=Best({"scheme.max_drafts": [2, 8]}, seeds=1, base=FIXED, of=("k_sqs",)),
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
     findings=(Finding(without=("oracle",), by="uplink.rate.kind"), AgainstLimit("goodput", by=PLACE),
