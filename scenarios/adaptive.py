@@ -9,7 +9,7 @@ hangs on the link. A fading one has a new rate every 10 s, of one LTE resource b
 
 from __future__ import annotations
 
-from scenarios import AgainstBetter, AgainstLimit, Answer, Best, Finding, Quick, Scenario, script
+from scenarios import AgainstBetter, AgainstLimit, Answer, Best, Quick, Scenario, script
 
 KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
 POLICIES = [{"kind": "confidence_stop", "threshold": 0.1}, "qs_heuristic", "running_acceptance", "goodput"]
@@ -50,7 +50,7 @@ SCENARIO = Scenario(
         best=Best({"scheme.max_drafts": [2, 8]}, seeds=1, base=FIXED, of=("k_sqs",)),
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
-    findings=(Finding(without=("oracle",), by="uplink.rate.kind"), AgainstLimit("goodput", by=PLACE),
+    findings=(AgainstLimit("goodput", by=PLACE),
               Answer([AgainstBetter("goodput", ("cloud_only", "k_sqs"), by=PLACE)])),
     figures=("latency", "breakdown"),
 )  # fmt: skip
