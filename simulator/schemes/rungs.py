@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import Literal
 
+import yaml
 from pydantic import Field
 
 from channels.codec import wire
@@ -34,6 +36,11 @@ class Rung(Part):
 
     sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept")
     quantizer: Quantizer = Field(LatticeQuantizer(), description="how their probabilities become counts")
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        typed: str = yaml.safe_dump(self.model_dump(mode="json"), default_flow_style=True, width=inf, sort_keys=False)
+        return typed.strip()
 
 
 COARSE_TO_FINE = (

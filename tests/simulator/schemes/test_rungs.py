@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,13 @@ def test_a_threshold_moves_in_the_rounds_of_its_own_rung_only() -> None:
         accepted = round_number % len(chain)
         whole, own[rung] = scheme.settle(chain, accepted), alone[rung].settle(mine, accepted)
     assert whole == (0.0, *(x for state in own for x in (float(len(state)), *state)))
+
+
+def test_rungs_are_shown_as_they_are_typed() -> None:
+    scheme = rungs()
+    assert Rungs.model_validate({"settings": [yaml.safe_load(str(each)) for each in scheme.settings]}) == Rungs(
+        settings=scheme.settings
+    )
 
 
 def test_a_rung_that_keeps_more_than_there_is_is_told_by_its_place() -> None:
