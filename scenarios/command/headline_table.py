@@ -16,7 +16,7 @@ import pandas as pd
 
 from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
-from simulator.results.lossy import lossy_curves, marked
+from simulator.results.lossy import limit_curves, lossy_curves, marked
 from simulator.results.rejection_findings import BOUND, BOUND_NOTE
 from simulator.results.unanswered import ANSWERED, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
@@ -100,6 +100,7 @@ def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Entry | None]:
     """Of one value of the axis, those of each curve, None where it has none there."""
     lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
+    limits = limit_curves(part)
     found: dict[str, Entry] = {}
     for _, row in part.iterrows():
         lacking = share(row) if of_answered(metric) else 0.0
@@ -111,7 +112,7 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Entr
     rivals = {
         name: each.mean
         for name, each in found.items()
-        if name not in lossy and not each.unanswered and not each.capped and not math.isnan(each.mean)
+        if name not in {*lossy, *limits} and not each.unanswered and not each.capped and not math.isnan(each.mean)
     }
     least = min(rivals.values()) if rivals and len(names) > 1 else math.nan
     stars = {name for name, mean in rivals.items() if mean == least}
@@ -131,7 +132,9 @@ def _said_of(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: 
             " (no ±: the same in each)" if any(entry.same for entry in told) else ""
         )
     if any(entry.lowest for entry in told):
-        said += "; * lowest" + (" of the lossless" if 0 < len(lossy_curves(table)) < len(names) else "")
+        lossless = 0 < len(lossy_curves(table)) < len(names)
+        said += "; * lowest" + (" of the lossless" if lossless else "")
+        said += ", limits apart" if limit_curves(table) else ""
     if metric == BOUND:
         said += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
     if any(entry.unanswered > 0 for row in entries for entry in row if entry is not None):

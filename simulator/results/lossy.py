@@ -15,6 +15,8 @@ from simulator.results.columns import CURVE, LOSSLESS_TV, LOSSY
 
 MARK = " (lossy)"
 """After the name of a curve."""
+LIMITS = ("oracle",)
+"""Kinds of scheme that know what no edge can: limits for the others, ranked with none of them."""
 
 
 def with_lossy(cells: pd.DataFrame, said: Collection[str]) -> pd.DataFrame:
@@ -34,6 +36,13 @@ def lossy_curves(table: pd.DataFrame) -> list[str]:
     return [str(curve) for curve in table.loc[departs(table), CURVE].unique()]
 
 
+def limit_curves(table: pd.DataFrame) -> list[str]:
+    """The names of curves that are limits, in order of appearance."""
+    if "scheme.kind" not in table.columns:
+        return []
+    return [str(curve) for curve in table.loc[table["scheme.kind"].isin(LIMITS), CURVE].unique()]
+
+
 def marked(table: pd.DataFrame) -> pd.DataFrame:
     """The table with MARK after the names of its lossy curves; those that have it keep it."""
     lossy = {curve for curve in lossy_curves(table) if not curve.endswith(MARK)}
@@ -41,6 +50,9 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are ranked with each other: without the lossy curves, unless there are no others."""
+    """The rows that are ranked with each other: without limits, and without the lossy curves, unless there are no
+    others."""
+    if limits := limit_curves(table):
+        table = table[~table[CURVE].isin(limits)]
     lossless = table[~table[CURVE].isin(lossy_curves(table))]
     return table if lossless.empty else lossless

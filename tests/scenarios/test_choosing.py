@@ -46,6 +46,13 @@ def test_a_setting_tries_every_value_of_the_fields_it_has_on_seeds_of_their_own(
     assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2}
 
 
+def test_kinds_of_scheme_that_are_not_to_choose_stay_as_the_grid_has_them() -> None:
+    choosing = Choosing(grid(), Best(OVER, of=("k_sqs",)))
+    assert {cell.scheme.kind for cell in choosing.trials()} == {"k_sqs"}
+    chosen = {each.cells[0].scheme.kind: each.values for each in choosing.choices(table(choosing.trials()))}
+    assert not chosen["dense"] and chosen["k_sqs"]
+
+
 def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_seeds() -> None:
     choosing = Choosing(grid(), Best(OVER, seeds=3))
     choices = choosing.choices(table(choosing.trials()))

@@ -53,6 +53,13 @@ def test_a_pinned_axis_is_said() -> None:
     assert {cell.scheme.kind for cell in plan.cells} == {"c_sqs"} and len(plan.notes) == 1
 
 
+def test_what_is_not_counted_and_who_knows_too_much_is_said() -> None:
+    settings = {"workload.requests": 3, "workload.learning_requests": 2, "scheme": "oracle"}
+    learning, limit = plan_of(SMALL, Changes(settings=settings)).warnings
+    assert learning.startswith("workload.learning_requests = 2: ") and "not counted" in learning
+    assert limit.startswith("scheme oracle: ") and limit.endswith("which no edge can: a limit")
+
+
 def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> None:
     for settings, size in (({"models.pair.kind": "synthetic"}, 32), ({"models.pair": {"kind": "synthetic"}}, 256)):
         plan = plan_of(SMALL, Changes(settings=settings))

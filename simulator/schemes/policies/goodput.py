@@ -26,10 +26,12 @@ notices a change 3 t / 2 late (half a stretch, and the one that its finding come
 times 2 tau, and misses a share m of the goodput meanwhile: t = sqrt(4 s tau / (3 m)), if that is less than 2 tau.
 
 What it does to learn. The first `learning_rounds` rounds of each rung, in turn and with lengths L, L / 2, L, 1 whatever
-comes back, then two stretches of eight tokens. After that now and then what was decided on least recently, if it is
-thought to reach TRIED_SHARE of the best, and not before `trial_every` times as long as it takes has gone by since the
-last such trial: that costs at most (1 / TRIED_SHARE - 1) / trial_every of the time, 1% by default. All else is by
-forgetting: means are exponential (`running_estimates`).
+comes back, then two stretches of eight tokens. From there on cycles are compared with acceptance one standard deviation
+better than estimated, by the drafts judged so far: where drafting may well be best it is done, and soon known; where it
+is not, what that costs is lost once. And now and then comes what was decided on least recently, if it is thought to
+reach TRIED_SHARE of the best, and not before `trial_every` times as long as it takes has gone by since the last such
+trial: that costs at most (1 / TRIED_SHARE - 1) / trial_every of the time, 1% by default. All else is by forgetting:
+means are exponential (`running_estimates`).
 """
 
 from __future__ import annotations

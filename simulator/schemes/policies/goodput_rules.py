@@ -11,7 +11,7 @@ from math import inf, sqrt
 from typing import Final, NamedTuple
 
 from simulator.schemes.policies.learned import NO_LAW, Learned
-from simulator.schemes.policies.running_estimates import law_bin
+from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, law_bin
 from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView
 
 REQUEST_BITS: Final = 16.0
@@ -21,6 +21,8 @@ STRETCH_TOKENS: Final = 8
 """Of a stretch that is there to learn from, and the least of one that asks again."""
 TRIED_SHARE: Final = 0.7
 """Of the best goodput, what a trial must promise."""
+HOPE: Final = 1.0
+"""Standard deviations of acceptance in favour of drafting, which learns, where the cloud by itself teaches nothing."""
 LENGTHS: Final = (1.0, 0.5, 1.0, 0.0)
 """Of rounds to learn from, as shares of the longest."""
 
@@ -63,15 +65,18 @@ class Now(NamedTuple):
         return cls(view, learned, learned.link.per_bit_s(view.now_s), foreseen)
 
 
-def best_round(now: Now, rung: int) -> Cycle:
-    """The length with the largest goodput under this rung, of those that the round may have; the shortest of equals."""
+def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
+    """The length with the largest goodput under this rung, of those that the round may have; the shortest of equals.
+    `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
     learned, link = now.learned, now.learned.link
     seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.judge_s
     draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
-    tokens, survival, best = 1.0, 1.0, None
+    tokens, survival, best, more = 1.0, 1.0, None, hope * learned.acceptance.doubt(rung)
     for length in range(1, now.view.most_drafts + 1):
         told = None if now.foreseen is None or length > 1 else now.foreseen[rung]
-        survival *= learned.acceptance.of_position(rung, length - 1) if told is None else told
+        survival *= (
+            min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more) if told is None else told
+        )
         tokens, seconds = tokens + survival, seconds + draft_s
         made = Cycle(rung, length, tokens, seconds)
         if best is None or made.goodput > best.goodput * (1 + 1e-12):
@@ -91,8 +96,8 @@ def start_s(now: Now) -> float:
 
 
 def cycles(now: Now) -> list[Cycle]:
-    """The best round of each rung, then the cloud by itself, where that was ever tried."""
-    rounds = [best_round(now, rung) for rung in range(now.learned.rungs)]
+    """The best round of each rung, hopefully, then the cloud by itself, where that was ever tried."""
+    rounds = [best_round(now, rung, HOPE) for rung in range(now.learned.rungs)]
     return [*rounds, stretch(now, now.view.remaining_tokens)] if now.learned.cloud.decode.weight else rounds
 
 
@@ -114,7 +119,8 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
     turn, learned.decisions = int(learned.decisions), learned.decisions + 1
     found = cycles(now)
     best = max(found, key=lambda each: each.goodput)
-    learned.price, learned.target, learned.scheduled = best.goodput, 0.0, 0.0
+    likely = best if best.rung == learned.rungs else best_round(now, best.rung)
+    learned.price, learned.target, learned.scheduled = likely.goodput, 0.0, 0.0
     if turn < exploring.learning_rounds * learned.rungs + LEARNING_STRETCHES:
         chosen = _scheduled(now, exploring, turn)
         learned.target, learned.scheduled, learned.trial_s = float(chosen.length), 1.0, view.now_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, log, nan
+from math import exp, log, nan, sqrt
 from typing import Final, Self
 
 from kinds.arrays import Floats
@@ -47,10 +47,6 @@ class Mean:
         """One more observation."""
         self.weight = min(self.weight + 1.0, memory)
         self.value = value if self.weight == 1.0 else self.value + (value - self.value) / self.weight
-
-    def scale(self, factor: float) -> None:
-        """What it is the mean of has changed by this factor."""
-        self.value *= factor
 
     def known(self, otherwise: float) -> float:
         """The mean, or what stands in for it."""
@@ -97,9 +93,10 @@ class Acceptance:
         place = min(position, self.positions - 1)
         return _shrunk(self.accepted[rung][place], self.reached[rung][place], own, PRIOR_OF_POSITION)
 
-    def curve(self, rung: int, length: int) -> list[float]:
-        """a(rung, 0..length - 1)."""
-        return [self.of_position(rung, position) for position in range(length)]
+    def doubt(self, rung: int) -> float:
+        """The standard deviation of the rung's acceptance, by the drafts that were judged."""
+        own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), PRIOR_ACCEPTANCE)
+        return sqrt(own * (1.0 - own) / (sum(self.reached[rung]) + PRIOR_DRAFTS))
 
     def of_law(self, bin_: int) -> float:
         """m(bin)."""
@@ -264,8 +261,8 @@ class LinkTimes:
 class CloudTimes:
     """What the cloud takes, queueing included: to judge a round, and to decode a token by itself.
 
-    Where only one of the two is done for a while, the other is taken to have changed by the same factor: both wait in
-    the same queue for the same passes.
+    The two are not tied to each other: a round that comes amid others' passes waits for one to end, while the tokens of
+    a stretch go from pass to pass, so that company may cost the one much and the other nothing.
     """
 
     judge: Mean = field(default_factory=Mean)
@@ -273,17 +270,11 @@ class CloudTimes:
 
     def hear_judge(self, seconds: float) -> None:
         """A round was queued and served for so long."""
-        before = self.judge.value
         self.judge.hear(seconds, CLOUD_MEMORY)
-        if self.decode.weight and before > 0:
-            self.decode.scale(self.judge.value / before)
 
     def hear_decode(self, seconds: float) -> None:
         """One token came so long after the one before it."""
-        before = self.decode.value
         self.decode.hear(seconds, CLOUD_MEMORY)
-        if self.judge.weight and before > 0:
-            self.judge.scale(self.decode.value / before)
 
     @property
     def judge_s(self) -> float:

@@ -6,9 +6,9 @@ import math
 
 import pandas as pd
 
-from simulator.results.columns import LOSSY
+from simulator.results.columns import CURVE, LOSSY
 from simulator.results.intervals import settings_of, summarise, with_curves
-from simulator.results.lossy import lossy_curves, marked, ranked, with_lossy
+from simulator.results.lossy import limit_curves, lossy_curves, marked, ranked, with_lossy
 from simulator.results.lossy_findings import apart
 
 AXIS = "uplink.rate.bps"
@@ -67,3 +67,8 @@ def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless() -> No
     )
     assert apart(table().query("curve == 'dense'"), AXIS, "latency_per_token_s") == ""
     assert apart(marked(with_lossy(table(), [])), AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")
+
+
+def test_a_scheme_that_knows_what_no_edge_can_is_ranked_with_none() -> None:
+    table = pd.DataFrame({CURVE: ["oracle", "rungs"], "scheme.kind": ["oracle", "rungs"], "tv_output": [0.0, 0.0]})
+    assert limit_curves(table) == ["oracle"] and list(ranked(table)[CURVE]) == ["rungs"]

@@ -93,7 +93,7 @@ def test_a_slower_cloud_moves_work_to_the_edge_and_a_nearer_one_back() -> None:
 
 def test_one_long_request_is_served_as_by_the_best_length_known_beforehand() -> None:
     """Four percent: five sd of the tokens of some 3,000 rounds, and what learning and trials cost."""
-    world = World(answer=12_000)
+    world = World(answer=8_000)
     world.play(Goodput(), (), 1)
     best = max(tokens_per_s(0.8, 1e5, length) for length in range(1, LONGEST + 1))
     assert world.goodput(len(world.tokens)) == pytest.approx(best, rel=0.04)

@@ -88,15 +88,13 @@ def test_lengths_chosen_by_the_link_do_not_bend_the_delay() -> None:
     assert link.delay_s == pytest.approx(0.04)
 
 
-def test_what_the_cloud_takes_for_the_one_moves_what_it_takes_for_the_other() -> None:
+def test_what_the_cloud_takes_is_followed_when_it_changes() -> None:
     cloud = CloudTimes()
     assert math.isnan(cloud.decode_s) and cloud.judge_s == 0
     cloud.hear_decode(0.02)
-    for _ in range(30):
-        cloud.hear_judge(0.04)
-    for _ in range(200):
-        cloud.hear_judge(0.12)
-    assert cloud.judge_s == pytest.approx(0.12, rel=0.01) and cloud.decode_s == pytest.approx(0.06, rel=0.01)
+    for seconds in [0.04] * 30 + [0.12] * 200:
+        cloud.hear_judge(seconds)
+    assert cloud.judge_s == pytest.approx(0.12, rel=0.01) and cloud.decode_s == pytest.approx(0.02)
 
 
 def test_a_state_holds_all_that_was_learned() -> None:
