@@ -27,7 +27,7 @@ SCENARIO = Scenario(
         "models.pair": {"kind": "synthetic", "distance": 0.18},
         "workload.requests": 12,
         "workload.learning_requests": 4,
-        "workload.output_tokens": 96,
+        "workload.output_tokens": 128,
         "edge.latency": {"kind": "constant", "per_pass_s": 0.006},
         "cloud.latency": {"kind": "constant", "per_pass_s": 0.043},
         "uplink.arq": "selective_repeat",
