@@ -24,6 +24,7 @@ OPPONENT: Final = "cloud_only"
 TIME: Final = "tpot_s"
 CLOUD_TIME: Final = "cloud_s_per_token"
 ACCEPTED: Final = "accepted_per_round"
+PAYLOAD: Final = "payload_bits_per_token"
 DEVICES: Final = "workload.devices"
 ONCE: Final = ("prompt_uplink_s", "prefill_s")
 """Stages that no round pays."""
@@ -83,12 +84,18 @@ def round_trips_s(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def map_and_load(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of places with one number of devices each, and those of places that were simulated with several."""
+    """The rows of places with one number of devices each, and those of places that were simulated with several.
+
+    The map is of cloud-only decoding and of schemes that send their drafts: a round in the cloud crosses no air.
+    """
+    on_map = pd.Series(True, index=table.index)
+    if PAYLOAD in table.columns:
+        on_map = (table["scheme.kind"] == OPPONENT) | (table[PAYLOAD] > 0)
     if DEVICES not in table.columns:
-        return table, table.iloc[:0]
+        return table[on_map], table.iloc[:0]
     keys = _places(table, (DEVICES, "seed"))
     several = table.groupby(keys, sort=False)[DEVICES].transform("nunique") > 1
-    return table[~several], table[several]
+    return table[~several & on_map], table[several]
 
 
 def clocks(table: pd.DataFrame) -> pd.Series[str]:

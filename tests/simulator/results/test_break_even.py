@@ -17,6 +17,7 @@ from simulator.results.break_even import (
     DEVICES,
     OPPONENT,
     PAIR,
+    PAYLOAD,
     PREDICTED,
     ROUND,
     RTT,
@@ -142,6 +143,13 @@ def test_clocks_that_serve_several_numbers_of_devices_are_no_part_of_the_map() -
     assert x_gpu == pytest.approx([3 * 0.5 - 1, 3 * 1.0 - 1, 3 * 2.0 - 1])
     (told,) = cloud_time(pd.concat([table(), load], ignore_index=True))
     assert told == "roofline: k_sqs up to 10 (A 2.00 against 0.50 at 1, A 2.00 against 5.00 at 100)"
+
+
+def test_rounds_that_cross_no_air_are_no_part_of_the_map() -> None:
+    sent = table().assign(**{PAYLOAD: 50.0})
+    inside = sent[sent["scheme.kind"] == "k_sqs"].assign(**{"scheme.kind": "colocated", PAYLOAD: 0.0})
+    on_map, shared = map_and_load(pd.concat([sent, inside], ignore_index=True))
+    assert set(on_map["scheme.kind"]) == {OPPONENT, "k_sqs"} and len(on_map) == len(sent) and shared.empty
 
 
 @pytest.mark.parametrize("without", [OPPONENT, "k_sqs"])
