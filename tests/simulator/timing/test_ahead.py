@@ -247,6 +247,9 @@ def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() 
         ({"kind": "k_sqs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
         ({"kind": "k_sqs", "depth": 17}, "depth = 17: "),
         ({"kind": "composed", "depth": 2, "policy": "asked_in_tests"}, "depth = 2: must be 0 with policy 'asked_in"),
+        ({"kind": "rungs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
+        ({"kind": "rungs", "depth": 1, "policy": "goodput"}, "depth = 1: must be 0 with policy 'goodput'"),
+        ({"kind": "oracle", "depth": 1}, "depth = 1: must be 0 with policy 'goodput_told'"),
     ],
 )
 def test_what_does_not_go_with_rounds_ahead_is_told_in_one_line(scheme: dict[str, Any], message: str) -> None:
