@@ -12,7 +12,6 @@ from simulator import CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.energy import PER_TOKEN
 
-
 ASKED = {"kind": "closed", "devices": 2, "requests": 3, "prompt_tokens": 8, "output_tokens": 16}
 MEMORY = Memory()
 
