@@ -155,6 +155,18 @@ def test_a_coupled_answer_is_the_verifiers_own_race_however_far_ahead_it_is_draf
     assert all(each == answers[0] for each in answers)
 
 
+def test_a_round_is_stale_only_if_its_device_has_come_to_know_that_it_is_void() -> None:
+    """A deadline falls between a verdict in the cloud, which drops a payload, and its arrival."""
+    asked = ASKED | {"requests": 3, "output_tokens": 20}
+    scheme, far = {"kind": "k_sqs", "k": 4, "max_drafts": 2, "depth": 3}, link(1e7, 0.15, arq="selective_repeat")
+    short, long = (
+        simulate(cell(scheme, workload=asked | {"deadline_s": deadline_s}, downlink=far), memory=MEMORY).rounds
+        for deadline_s in (0.4, 1.0)
+    )
+    assert not short["flushed"].any() and not short["stale"].any()
+    assert long["stale"].any() and long["flushed"][long["stale"]].all()
+
+
 def test_of_rounds_that_stand_only_the_last_has_a_token_of_the_clouds() -> None:
     """I9: a round commits its accepted drafts, and one token more unless all stand and the next was promised."""
     rounds = simulate(cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=ASKED), memory=MEMORY).rounds
