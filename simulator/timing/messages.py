@@ -62,7 +62,7 @@ class Message:
     delivered_attempts: int = 0
     sent_bits: int = 0
     bound_bits: int = 0
-    """Of packets whose turn has come, and that begin after a silence whether or not the message is withdrawn by then."""
+    """Of packets whose turn has come, and that begin after a silence, whether or not it is withdrawn by then."""
     attempts: int = 0
     done: bool = False
     packets: Sequence[Fragment] = ()
