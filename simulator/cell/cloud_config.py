@@ -262,9 +262,18 @@ class CloudConfig(Part):
             )
         return tokens
 
-    def check_clocks(self, scheme: Scheme, devices: int, prompt: int, output: int) -> None:
-        """Raises ConfigError where a pass over the scheme's requests may be one that its clock knows nothing of."""
-        most = (min(self.batching.cap, devices), prompt + scheme.drafts, request_tokens(prompt, output, scheme.drafts))
+    @property
+    def reads_again(self) -> bool:
+        """Whether a text may have to be read again, its cache being lost or at another server."""
+        moves = self.servers > 1 and not self.routing.pooled and not isinstance(self.routing, Affinity)
+        evicts = self.admission.evicts and self.kv_tokens is not None
+        return moves or evicts or not isinstance(self.failures, NoDowntime)
+
+    def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int) -> None:
+        """Raises ConfigError where a pass over the scheme's requests, so many at a time, may be one that its clock
+        knows nothing of."""
+        text = request_tokens(prompt, output, scheme.drafts)
+        most = (min(self.batching.cap, requests), text if self.reads_again else prompt + scheme.drafts, text)
         clocks = {"latency": self.latency} if scheme.protocol != "local" else {}
         if scheme.drafts_in_cloud:
             clocks["drafter_latency"] = self.drafter_latency

@@ -49,7 +49,7 @@ def edges_j(run: Run) -> float:
     watts = [each for each in run.plant.figures.edges if each is not None]
     if not watts or len(watts) < len(run.plant.edges):
         return np.nan
-    open_by_device_s = open_s(run.requests, run.plant.over_s)
+    open_by_device_s = open_s(run.served, run.plant.over_s)
     joules = 0.0
     for device, (each, station) in enumerate(zip(watts, run.plant.edges, strict=True)):
         busy_s = station.busy_s
@@ -75,7 +75,7 @@ def cloud_j(run: Run) -> float:
 
 def charged_s(run: Run) -> float:
     """Server-seconds that cost."""
-    held_s = run.plant.cloud.servers * run.span_s()
+    held_s = run.plant.cloud.servers * run.served_span_s()
     return held_s if run.plant.figures.held else run.plant.cloud_service_s
 
 
@@ -105,7 +105,8 @@ def _union_s(from_s: Floats, to_s: Floats) -> float:
 
 
 class PerToken(NamedTuple):
-    """A metric: a total of the run / output tokens at their devices, those of requests never answered included."""
+    """A metric: a total of the run / output tokens at their devices, of all requests: also of those that are never
+    answered, and of those that are there to learn from."""
 
     name: str
     meaning: str
@@ -114,7 +115,7 @@ class PerToken(NamedTuple):
     def value(self, run: Run) -> float:
         """Of a run; nan without a figure or tokens, and that one nan, so that equal summaries are equal."""
         total = self.total(run)
-        return np.nan if np.isnan(total) or not run.tokens else total / run.tokens
+        return np.nan if np.isnan(total) or not run.served_tokens else total / run.served_tokens
 
 
 PER_TOKEN: Final = (

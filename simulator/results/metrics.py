@@ -143,10 +143,17 @@ class Run:
     def span_s(self) -> float:
         """From the first arrival to the end of the last request: its answer, its deadline or its device's departure;
         to the end of the run where one is in flight."""
-        if not len(self.requests):
+        return self._span_s(self.requests)
+
+    def served_span_s(self) -> float:
+        """Likewise of all requests."""
+        return self._span_s(self.served)
+
+    def _span_s(self, requests: pd.DataFrame) -> float:
+        if not len(requests):
             return np.nan
-        ended_s = self.requests["finish_s"].fillna(self.plant.over_s)
-        return float(ended_s.max() - self.requests["arrival_s"].min())
+        ended_s = requests["finish_s"].fillna(self.plant.over_s)
+        return float(ended_s.max() - requests["arrival_s"].min())
 
 
 class Metric(NamedTuple):

@@ -176,13 +176,16 @@ class OpenRound:
     """It was drafted ahead on drafts that did not stand."""
     flushed_drafts: int = 0
     flushed_bits: int = 0
+    dropped: bool = False
+    """The cloud has dropped its payload before it was decoded."""
     stale: bool = False
-    """Its payload was in the cloud, and was dropped before it was decoded."""
+    """It is flushed, and its payload was dropped in the cloud."""
 
     def flush(self, drafts: int, on_air_bits: int) -> None:
         """It is void, with so many drafts made and so many bits put on the uplink for it. It is never judged, so what
         else its columns tell of drafts and payload is nothing."""
         self.flushed, self.flushed_drafts, self.flushed_bits = True, drafts, on_air_bits
+        self.stale = self.dropped
         self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _UNSENT
         self.payload = At(self.payload.put_s, self.payload.delivered_s)
 

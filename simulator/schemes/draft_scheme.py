@@ -129,8 +129,7 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
-        if self.depth:
-            self._check_ahead(families.policy)
+        self._check_ahead()
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
@@ -147,8 +146,11 @@ class DraftScheme(Scheme):
         """Of a session's packets, those of the round that began in this state."""
         return packets
 
-    def _check_ahead(self, policy: Policy | Oracle) -> None:
-        """Raises ValueError where rounds cannot be drafted ahead."""
+    def _check_ahead(self) -> None:
+        """Raises ValueError where rounds are to be drafted ahead and cannot be."""
+        policy = self.families.policy
+        if not self.depth:
+            return
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
         if type(policy).plan in (Policy.plan, Oracle.plan):

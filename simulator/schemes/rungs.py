@@ -94,6 +94,7 @@ class RungScheme(DraftScheme):
         return len(self.settings)
 
     def packets(self, vocabulary: int) -> Packets:
+        self._check_ahead()
         for number, rung in enumerate(self.settings):
             size = rung.sparsifier.fixed_size
             if size is not None and size > vocabulary:

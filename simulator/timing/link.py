@@ -179,6 +179,7 @@ class Link:
             if server.begin_s <= now_s:
                 self._begin(packet)
             elif server.begin_s < inf:
+                packet.message.bound_bits += packet.bits
                 later(self.env, delay_until(now_s, server.begin_s), partial(self._begin, packet))
         version = server.version
         if version != lane.planned:
@@ -187,9 +188,10 @@ class Link:
             if due_s < inf:
                 later(self.env, delay_until(now_s, due_s), partial(self._depart, lane, version))
 
-    def _begin(self, packet: Fragment, _: simpy.Event | None = None) -> None:
+    def _begin(self, packet: Fragment, silence: simpy.Event | None = None) -> None:
         """The first bit goes out, at once or after a silence (a duty cycle, an outage) in which the packet waits."""
         message, bits = packet.message, packet.bits
+        message.bound_bits -= 0 if silence is None else bits
         message.sent_bits += bits
         message.attempts += 1
         self._bits_sent += bits

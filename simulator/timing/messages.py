@@ -61,6 +61,8 @@ class Message:
     """Put on the air for it until then, headers and repeats included."""
     delivered_attempts: int = 0
     sent_bits: int = 0
+    bound_bits: int = 0
+    """Of packets whose turn has come, and that begin after a silence, whether or not it is withdrawn by then."""
     attempts: int = 0
     done: bool = False
     packets: Sequence[Fragment] = ()

@@ -17,9 +17,15 @@ CLOUD = Affine(base_s=0.02, per_sequence_s=0.002, per_token_s=3e-4, per_cached_t
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 16}
 
 
-def measured(path: Path, clock: Affine, batch: tuple[int, ...] = (1, 2, 3), longest: int = 64) -> str:
+def measured(
+    path: Path,
+    clock: Affine,
+    batch: tuple[int, ...] = (1, 2, 3),
+    longest: int = 64,
+    new: tuple[int, ...] = (1, 4, 32),
+) -> str:
     """The clock's passes as a table."""
-    points = product(batch, (1, 4, 32), (0, 10, longest))
+    points = product(batch, new, (0, 10, longest))
     lines = [f"{b},{n},{c},{clock.pass_s([(n, c)] * b)!r}" for b, n, c in points]
     path.write_text("\n".join(["batch,new_tokens,cached_tokens,seconds", *lines]) + "\n")
     return str(path)
@@ -64,6 +70,26 @@ def test_a_cell_whose_passes_may_leave_the_table_is_refused_before_it_runs(
         on(table, table, "k_sqs")
     for beyond in ("hold", "extend"):
         on(table | {"beyond": beyond}, table | {"beyond": beyond}, "k_sqs")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"edge.concurrency": 2, "workload": {"kind": "poisson", "devices": 3}}, "6 sequences, measured: 1 to 3"),
+        ({"cloud.failures": {"kind": "random"}}, "29 new tokens a sequence, measured: 1 to 28"),
+        ({"cloud.admission": "evict", "cloud.kv_tokens": 50}, "29 new tokens a sequence, measured: 1 to 28"),
+        ({"cloud.servers": 2, "cloud.routing": "round_robin"}, "29 new tokens a sequence, measured: 1 to 28"),
+    ],
+)
+def test_so_is_one_whose_requests_share_a_device_or_may_be_read_again(
+    tmp_path: Path, fields: dict[str, object], words: str
+) -> None:
+    """Of 8 + 16 tokens, 4 drafts and one more, at most."""
+    table = {"kind": "profile", "file": measured(tmp_path / "t", CLOUD, new=(1, 28))}
+    quiet = on("constant", table, {"kind": "k_sqs", "max_drafts": 4})
+    with pytest.raises(ConfigError, match=f"^cloud.latency = profile .*: there are passes of {words}"):
+        quiet.with_(fields)
+    assert quiet.with_({"edge.concurrency": 2, "cloud.servers": 2, "cloud.routing": "affinity"})
 
 
 def test_only_clocks_that_a_scheme_uses_must_reach(tmp_path: Path) -> None:

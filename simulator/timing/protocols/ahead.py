@@ -147,7 +147,7 @@ class Ahead:
         del self._uplinked[len(self._uplinked) - len(self._sent) :]
         for round_, node, message in self._sent:
             assert not round_.verified.tokens, "I3: a round is judged that was drafted on drafts that do not stand"
-            on_air_bits = max(message.sent_bits, message.delivered_bits)
+            on_air_bits = max(message.sent_bits + message.bound_bits, message.delivered_bits)
             request.flush_round(round_.number, len(node.drafts), on_air_bits, now_s)
         self._sent.clear()
         if self._cut is not None:

@@ -34,7 +34,7 @@ class AheadCloud(SpeculateCloud):
         number = message.index[2]
         self._acknowledged_by(number)
         if number < self._due:
-            self._site.request.open[number].stale = True
+            self._site.request.open[number].dropped = True
             return
         self._early[number] = message.arrived
         if number != self._due:
@@ -62,7 +62,7 @@ class AheadCloud(SpeculateCloud):
         if self._due - number > self._depth:
             self._ledger.void(range(number + 1, self._due))
             for early in self._early:
-                request.open[early].stale = True
+                request.open[early].dropped = True
             self._early.clear()
         self.reply(request.open[number], verified)
         self._take_due()

@@ -125,7 +125,9 @@ class Speculate:
                 break
             if isinstance(action, Wait):
                 ledger.enter(round_.number, "edge_queue_s")
+                self._site.device.rest(self._site.request)
                 yield env.timeout(action.until_s - env.now)
+                yield from self._site.device.turn(self._site.request, round_.number)
             elif asked.law is not None:
                 asked = asked._replace(node=session.draft(asked.node)[0], law=None)
             else:

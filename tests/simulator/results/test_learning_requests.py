@@ -10,11 +10,14 @@ from cells import cell
 from kinds import ConfigError
 from simulator import CellResult, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.energy import PER_TOKEN
+
+ASKED = {"kind": "closed", "devices": 2, "requests": 3, "prompt_tokens": 8, "output_tokens": 16}
+MEMORY = Memory()
 
 
 def ran(learning: int, **others: Any) -> CellResult:
-    asked = {"kind": "closed", "devices": 2, "requests": 3, "prompt_tokens": 8, "output_tokens": 16}
-    return simulate(cell(workload={**asked, "learning_requests": learning, **others}), memory=Memory())
+    return simulate(cell(workload={**ASKED, "learning_requests": learning, **others}), memory=MEMORY)
 
 
 def test_they_are_served_alike_and_not_counted() -> None:
@@ -39,6 +42,25 @@ def test_stations_know_no_such_difference() -> None:
     whole, learned = ran(0).summary, ran(1).summary
     for name in ("uplink_bits_per_token", "downlink_bits_per_token", "cloud_s_per_token", "uplink_busy", "cloud_busy"):
         assert learned[name] == whole[name]
+
+
+def test_what_stations_draw_and_cost_is_divided_by_the_tokens_of_all() -> None:
+    """Their work is that of all requests, and devices and servers that are held are so for all of them."""
+    figures: dict[str, object] = {
+        "edge.power": {"busy_w": 10, "idle_w": 1},
+        "uplink.power_w": 1,
+        "downlink.power_w": 1,
+        "cloud.power": {"busy_w": 100, "idle_w": 10},
+        "cloud.usd_per_gpu_hour": 1,
+    }
+    for charged in ("busy", "held"):
+        priced = cell(workload=ASKED).with_(figures | {"cloud.charged": charged})
+        summaries = [
+            simulate(priced.with_({"workload.learning_requests": learning}), memory=MEMORY).summary
+            for learning in (0, 2)
+        ]
+        for each in PER_TOKEN:
+            assert summaries[0][each.name] == summaries[1][each.name] > 0
 
 
 def test_some_must_be_left_to_count() -> None:

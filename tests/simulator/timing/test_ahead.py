@@ -155,6 +155,18 @@ def test_a_coupled_answer_is_the_verifiers_own_race_however_far_ahead_it_is_draf
     assert all(each == answers[0] for each in answers)
 
 
+def test_a_round_is_stale_only_if_its_device_has_come_to_know_that_it_is_void() -> None:
+    """A deadline falls between a verdict in the cloud, which drops a payload, and its arrival."""
+    asked = ASKED | {"requests": 3, "output_tokens": 20}
+    scheme, far = {"kind": "k_sqs", "k": 4, "max_drafts": 2, "depth": 3}, link(1e7, 0.15, arq="selective_repeat")
+    short, long = (
+        simulate(cell(scheme, workload=asked | {"deadline_s": deadline_s}, downlink=far), memory=MEMORY).rounds
+        for deadline_s in (0.4, 1.0)
+    )
+    assert not short["flushed"].any() and not short["stale"].any()
+    assert long["stale"].any() and long["flushed"][long["stale"]].all()
+
+
 def test_of_rounds_that_stand_only_the_last_has_a_token_of_the_clouds() -> None:
     """I9: a round commits its accepted drafts, and one token more unless all stand and the next was promised."""
     rounds = simulate(cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=ASKED), memory=MEMORY).rounds
@@ -201,11 +213,15 @@ def test_a_flushed_round_frees_the_processor_and_the_uplink() -> None:
     assert request.hidden_draft_s < busy_s
 
 
-def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed() -> None:
-    """Of those flushed, the bits that went out by then, in packets whose turn had come."""
-    asked = ASKED | {"prompt_at_cloud": True}
-    window = {"arq": {"kind": "selective_repeat", "timeout_s": 1.0}, "mtu_bits": 400}
-    made = cell(SCHEMES["k_sqs"] | {"depth": 3}, workload=asked, uplink=link(3e4) | window)
+@pytest.mark.parametrize("acknowledged", [0, 1], ids=["planned", "general"])
+@pytest.mark.parametrize("rate", [{"kind": "constant", "bps": 3e4}, {"kind": "duty_cycle", "bps": 3e5, "duty": 0.1}])
+def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed(rate: object, acknowledged: int) -> None:
+    """Of those flushed, the bits that went out by then, in packets whose turn had come: one that waits for a silence to
+    end goes out all the same."""
+    asked = ASKED | {"prompt_at_cloud": True, "devices": 1}
+    arq = {"kind": "selective_repeat", "timeout_s": 3.0, "ack_bits": acknowledged}
+    up = link(3e4, arq=arq, mtu_bits=400) | {"rate": rate}
+    made = cell(SCHEMES["k_sqs"] | {"depth": 3}, workload=asked, uplink=up)
     result = simulate(made, memory=MEMORY)
     rounds, judged = result.rounds, result.rounds[~result.rounds["flushed"]]
     assert 0 < rounds["flushed_bits"].sum() < 8 * judged["uplink_bits"].sum() and not judged["flushed_bits"].any()
@@ -247,6 +263,9 @@ def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() 
         ({"kind": "k_sqs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
         ({"kind": "k_sqs", "depth": 17}, "depth = 17: "),
         ({"kind": "composed", "depth": 2, "policy": "asked_in_tests"}, "depth = 2: must be 0 with policy 'asked_in"),
+        ({"kind": "rungs", "depth": 1, "partial": True}, "depth = 1: must be 0 with partial rounds, "),
+        ({"kind": "rungs", "depth": 1, "policy": "goodput"}, "depth = 1: must be 0 with policy 'goodput'"),
+        ({"kind": "oracle", "depth": 1}, "depth = 1: must be 0 with policy 'goodput_told'"),
     ],
 )
 def test_what_does_not_go_with_rounds_ahead_is_told_in_one_line(scheme: dict[str, Any], message: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from plants import Ran, ran
 from kinds import ConfigError
 from simulator import Cell
 from simulator.decoding.memory import Memory
+from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState, Wait
 
 ASKED = {"kind": "poisson", "rate_per_s": 50, "requests": 6, "prompt_tokens": 8, "output_tokens": 12}
 PASS_S = 0.01
@@ -38,6 +39,27 @@ def test_answers_are_the_same_and_the_processor_works_on_one_thing_at_a_time(sch
         busy_s = run.result.summary["edge_busy"] * max(each.finish_s for each in run.requests)
         drafts = sum(each.drafted for request in run.requests for each in request.rounds) if scheme[1:] == "_sqs" else 0
         assert busy_s == pytest.approx(passes * PASS_S + drafts * 1e-4, rel=1e-9)
+
+
+class WaitsInTests(Policy):
+    """Half a second before each draft."""
+
+    kind: Literal["waits_in_tests"] = "waits_in_tests"
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return (0.0,)
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return (DRAFT, (0.0,)) if state[0] else (Wait(view.now_s + 0.5), (1.0,))
+
+
+def test_while_a_policy_waits_another_request_drafts() -> None:
+    scheme = {"kind": "composed", "max_drafts": 2, "policy": "waits_in_tests"}
+    asked = ASKED | {"requests": 2, "rate_per_s": 1e9}
+    alone, together = (
+        max(each.finish_s for each in ran(made(places, scheme, workload=asked), MEMORY).requests) for places in (1, 2)
+    )
+    assert together < 0.6 * alone
 
 
 def test_while_one_waits_for_its_verdict_another_drafts() -> None:
