@@ -93,5 +93,5 @@ def _row(line: FieldLine, width: int) -> list[str]:
     head = f"  {line.field:<{_FIELD - 1}} {default:<{_DEFAULT - 1}} "
     text = textwrap.wrap(meaning, max(20, width - indent)) or [""]
     if len(head) > indent:
-        return [head.rstrip(), *(" " * indent + row for row in text)]
+        return [_wrapped(head, width), *(" " * indent + row for row in text)]
     return [head + text[0], *(" " * indent + row for row in text[1:])]
