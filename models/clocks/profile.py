@@ -47,6 +47,11 @@ class Profile(Latency):
         """Where its table is."""
         return self.file if self.file is not None else FOLDER / f"{self.name}.csv"
 
+    @property
+    def gpus(self) -> int | None:
+        """Of a server that was measured, for power and price; None of a file, which does not tell."""
+        return None if self.name is None else PROFILES[self.name].clock.gpus
+
     @cached_property
     def table(self) -> PassTable:
         """Raises ConfigError, one line, where the file is not a table of passes."""

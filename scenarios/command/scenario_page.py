@@ -18,11 +18,11 @@ _FIELD, _DEFAULT = 34, 22
 def page(scenario: Scenario) -> str:
     """The whole page, as wide as the terminal, 100 columns at most."""
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
-    cells = plan_of(scenario, Changes()).cells
+    cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     base = "\n".join(_wrapped(f"  {path} = {_typed(value)}", width) for path, value in scenario.base.items())
     parts = [
         f"{scenario.name}: {scenario.summary}",
-        f"About {scenario.minutes:g} minutes on two cores; {len(cells)} cells.",
+        f"About {scenario.minutes:g} minutes on two cores; {scenario.seeds * len(cells)} cells.",
         f"Base, where it differs from the defaults:\n{base}" if base else "Base: the defaults.",
         "Grid:\n" + "\n".join(_wrapped(_axis(path, values), width) for path, values in scenario.grid.items()),
         *(_beside(each, width) for each in scenario.also),
@@ -93,5 +93,5 @@ def _row(line: FieldLine, width: int) -> list[str]:
     head = f"  {line.field:<{_FIELD - 1}} {default:<{_DEFAULT - 1}} "
     text = textwrap.wrap(meaning, max(20, width - indent)) or [""]
     if len(head) > indent:
-        return [head.rstrip(), *(" " * indent + row for row in text)]
+        return [_wrapped(head, width), *(" " * indent + row for row in text)]
     return [head + text[0], *(" " * indent + row for row in text[1:])]

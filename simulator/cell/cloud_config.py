@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from kinds import Choice, ConfigError, Part
+from kinds import Choice, ConfigError, Part, meant
 from kinds.mistakes import is_number, not_negative
 from models.clocks.datasheets import DEVICES, SIZES, named
 from models.clocks.latency import Latency
@@ -18,6 +18,13 @@ from models.clocks.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
+
+
+def _price(value: object) -> object:
+    """A word that is no price's name is refused in words, before the types of the field are tried."""
+    if isinstance(value, str) and value not in PRICES:
+        raise ValueError(f"must be US dollars, or one of {', '.join(PRICES)}{meant(value, PRICES)}")
+    return value
 
 
 class Batching(Choice, family=True):
@@ -201,7 +208,9 @@ class CloudConfig(Part):
         exclude_if=lambda power: power is None,
         description="what a GPU draws, all of a server alike: a name of `sqsim list powers`, or watts; null: no figure",
     )
-    usd_per_gpu_hour: Annotated[float | PriceName | None, AfterValidator(not_negative)] = Field(
+    usd_per_gpu_hour: Annotated[
+        float | PriceName | None, BeforeValidator(_price), AfterValidator(not_negative)
+    ] = Field(
         None,
         exclude_if=lambda usd: usd is None,
         description="price of a GPU for an hour: US dollars, or a name of `sqsim list powers`; null: no figure",
@@ -216,13 +225,18 @@ class CloudConfig(Part):
     @property
     def server_gpus(self) -> int:
         """GPUs of a server."""
-        timed: int = getattr(self.latency, "gpus", 1)
-        return timed if self.gpus is None else self.gpus
+        return self.gpus or self._timed_gpus or 1
+
+    @property
+    def _timed_gpus(self) -> int | None:
+        """Those that the clock tells of, None where it tells nothing."""
+        found: int | None = getattr(self.latency, "gpus", None)
+        return found
 
     def check_gpus(self) -> None:
         """Raises ValueError where the clock has other GPUs than power and price."""
-        timed = getattr(self.latency, "gpus", self.gpus)
-        if self.gpus not in (None, timed):
+        timed = self._timed_gpus
+        if timed is not None and self.gpus not in (None, timed):
             raise ValueError(f"cloud.gpus = {self.gpus}: must be null or cloud.latency.gpus, {timed}")
 
     @property

@@ -152,6 +152,18 @@ def test_rounds_that_cross_no_air_are_no_part_of_the_map() -> None:
     assert set(on_map["scheme.kind"]) == {OPPONENT, "k_sqs"} and len(on_map) == len(sent) and shared.empty
 
 
+def test_a_clock_that_both_have_leaves_the_map_a_map_and_the_load_a_load() -> None:
+    """As `--set cloud.latency=...` pins it."""
+    load = [
+        row(kind, A, 0.01, 0, **{DEVICES: devices, "workload.distinct": 8.0})
+        for kind in (OPPONENT, "k_sqs")
+        for devices in (1, 10)
+    ]
+    mixed = pd.concat([table().assign(**{"workload.distinct": math.nan}), pd.DataFrame(load)], ignore_index=True)
+    on_map, shared = map_and_load(mixed)
+    assert (len(on_map), len(shared)) == (len(table()), len(load))
+
+
 @pytest.mark.parametrize("without", [OPPONENT, "k_sqs"])
 def test_without_one_of_the_two_there_is_nothing_to_say(without: str) -> None:
     rest = table()[lambda rows: rows["scheme.kind"] != without]

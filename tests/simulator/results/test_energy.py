@@ -201,6 +201,8 @@ def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
     assert clocked.cloud.server_gpus == 4 and Cell().cloud.server_gpus == 1
     with pytest.raises(ConfigError, match=r"^cloud.gpus = 2: must be null or cloud.latency.gpus, 4"):
         clocked.with_({"cloud.gpus": 2})
+    profiled = Cell().with_({"cloud.latency": {"kind": "profile", "name": "a100x4_70b"}})
+    assert profiled.cloud.server_gpus == 4
 
 
 def test_a_server_that_is_held_costs_while_it_idles() -> None:
@@ -218,6 +220,10 @@ def test_a_server_that_is_held_costs_while_it_idles() -> None:
         ({"edge.power": {"idle_w": 1}}, "edge.power.busy_w"),
         ({"cloud.power": {"busy_w": math.inf}}, "cloud.power.busy_w = inf"),
         ({"cloud.usd_per_gpu_hour": -1}, "cloud.usd_per_gpu_hour"),
+        (
+            {"cloud.usd_per_gpu_hour": "h100_specialist"},
+            "cloud.usd_per_gpu_hour = 'h100_specialist': must be US dollars, or one of a100_specialist_2026, ",
+        ),
         ({"cloud.gpus": 0}, "cloud.gpus = 0"),
         ({"cloud.charged": "all"}, "cloud.charged = 'all'"),
         ({"uplink.power_w": "nb_iott"}, "uplink.power_w = 'nb_iott': must be a number of W, such as 15 W or 500 mW"),
