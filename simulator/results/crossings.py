@@ -20,6 +20,9 @@ from simulator.results.findings import joined
 from simulator.results.intervals import Interval, interval
 from simulator.results.units import quantity
 
+_WIDE = 1.0
+"""Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
+
 
 @dataclass(frozen=True)
 class Crossing:
@@ -44,6 +47,8 @@ class Crossing:
         at, low, high = (quantity(float(10**x), axis, 2) for x in (self.log10_at.mean, *ends))
         where = f"from {at} on" if self.rising else f"up to {at}"
         spread = "" if math.isnan(self.log10_at.half_width) else f" ({low} to {high})"
+        if self.log10_at.half_width > _WIDE:
+            spread = " (seeds differ too much for an interval)"
         others = self.below + self.above + self.often
         return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
 

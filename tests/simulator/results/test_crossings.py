@@ -56,6 +56,12 @@ def test_where_all_seeds_agree_a_word_is_enough(value: float, said: str) -> None
     assert told(table({0: (value,) * 4, 1: (value,) * 4}), AXIS, [("a", "b")], METRIC) == f"a {said}"
 
 
+def test_an_interval_of_more_than_a_factor_of_ten_either_way_is_not_told() -> None:
+    first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate((2e3, 5e5))}
+    said = told(table(first), AXIS, [("a", "b")], METRIC)
+    assert said == "a from 32 kbit/s on (seeds differ too much for an interval)"
+
+
 def test_curves_with_nothing_in_common_are_not_compared() -> None:
     assert told(table({0: (1.0,) * 4}), AXIS, [("a", "c")], METRIC) == ""
 
