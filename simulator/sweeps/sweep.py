@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from kinds import ConfigError
@@ -120,7 +121,20 @@ def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFra
         given = [part[name] for part in parts if name in part and part[name].notna().any()]
         if given and all(column.dtype == "int64" for column in given):
             frame[name] = frame[name].astype("Int64")
+    frame = _of_one_type(frame)
     return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+
+
+def _of_one_type(frame: pd.DataFrame) -> pd.DataFrame:
+    """A field that is a number in one cell and a name or a list in another is text in all: a file's column has one
+    type."""
+    for name in frame.columns[frame.dtypes == "object"]:
+        given = frame[name][frame[name].notna()]
+        text, many = (given.map(lambda value, of=of: isinstance(value, of)) for of in (str, (list, tuple, np.ndarray)))
+        if (text.any() and not text.all()) or (many.any() and not many.all()):
+            told = given.map(lambda value: str(value.tolist() if isinstance(value, np.ndarray) else value))
+            frame[name] = told.reindex(frame.index)
+    return frame
 
 
 def _groups(asking: str, cells: Sequence[Cell]) -> dict[str, list[Cell]]:
@@ -188,7 +202,7 @@ def _group(
             answer = study(asking).ask(cell, memory, observer, rounds_to)
         rows += [{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]
         requests += [] if answer.requests is None else [answer.requests]
-    table = pd.DataFrame(rows)
+    table = _of_one_type(pd.DataFrame(rows))
     if folder is not None:
         table.to_parquet(folder / CELLS, index=False)
         if requests:
