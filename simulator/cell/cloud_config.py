@@ -208,12 +208,12 @@ class CloudConfig(Part):
         exclude_if=lambda power: power is None,
         description="what a GPU draws, all of a server alike: a name of `sqsim list powers`, or watts; null: no figure",
     )
-    usd_per_gpu_hour: Annotated[
-        float | PriceName | None, BeforeValidator(_price), AfterValidator(not_negative)
-    ] = Field(
-        None,
-        exclude_if=lambda usd: usd is None,
-        description="price of a GPU for an hour: US dollars, or a name of `sqsim list powers`; null: no figure",
+    usd_per_gpu_hour: Annotated[float | PriceName | None, BeforeValidator(_price), AfterValidator(not_negative)] = (
+        Field(
+            None,
+            exclude_if=lambda usd: usd is None,
+            description="price of a GPU for an hour: US dollars, or a name of `sqsim list powers`; null: no figure",
+        )
     )
     charged: Literal["busy", "held"] = Field(
         "busy",
