@@ -161,7 +161,10 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
         return f"Tokens: {pairs}."
     edge = _distinct(_computes(cell.edge.latency) for cell in cells)
     cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
-    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}."
+    there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
+    beside = _distinct(_computes(cell.cloud.drafter_latency) for cell in there)
+    inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
+    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}."
 
 
 def _pairs(pairs: Sequence[Pair]) -> list[str]:

@@ -163,3 +163,10 @@ def test_why_none_is_borne_is_told_of_every_limit_that_fails() -> None:
         "ttft_s has no value",
     ]
     assert list(unmet(row, Objective({"tpot_p95_s": 0.35}))) == ["only 0.75 of the requests are answered"]
+
+
+def test_a_drafter_in_the_cloud_is_told_with_its_own_clock() -> None:
+    """Which is another than that of the edge, and by default of another size."""
+    told = stands_for([Cell.from_fields({"scheme": "colocated"})])
+    assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
+    assert "in the cloud" not in stands_for([Cell()])
