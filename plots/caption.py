@@ -64,8 +64,18 @@ def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> lis
 def _pairs(summary: pd.DataFrame, page: Page) -> str:
     if "models.pair.kind" not in summary.columns:
         return ""
-    kinds = [page.word(kind) for kind in dict.fromkeys(summary["models.pair.kind"])]
+    kinds = [told for kind in dict.fromkeys(summary["models.pair.kind"]) for told in _of_kind(summary, str(kind), page)]
     return f"Pair{'s' if len(kinds) > 1 else ''} {', '.join(kinds)}"
+
+
+def _of_kind(summary: pd.DataFrame, kind: str, page: Page) -> list[str]:
+    """The kind; of pairs that go by a name (`published`), the names of a few."""
+    if "models.pair.name" not in summary.columns:
+        return [page.word(kind)]
+    names = list(dict.fromkeys(summary["models.pair.name"][summary["models.pair.kind"] == kind].dropna()))
+    if len(names) > _MANY:
+        return [f"{len(names)} {page.word(kind)}"]
+    return [f"{name} ({page.word(kind)})" for name in names] or [page.word(kind)]
 
 
 def _clock(summary: pd.DataFrame, page: Page) -> str:
