@@ -35,10 +35,10 @@ class AheadGains:
     metric: str = "tpot_s"
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.ahead_findings import gains
+        from simulator.results.ahead_findings import compared, gains
 
         told = "; ".join(gains(table))
-        return f"the deepest against waiting, near and far: {told}" if told else ""
+        return f"{compared(table)}: {told}" if told else ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,6 +40,10 @@ HIGHER: Final[Mapping[str, bool]] = {
 """What can be aimed at, and whether more of it is better."""
 QUICK_SETTINGS: Final = 60
 QUICK_MINUTES: Final = 1.0
+MOST_SEEDS: Final = 10_000
+COLOCATED: Final = "colocated"
+CLOCKS: Final = ("models.pair", "edge.latency", "cloud.latency")
+"""Fields that say whose passes are timed. The drafter beside the cloud's GPU is timed by one of its own."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Wish:
     aim: Aim
     minutes: float
     seeds: int
+    left_out: str = ""
+    """What is not tried though it could be, and why."""
 
 
 def add_options(recommend: argparse.ArgumentParser) -> None:
@@ -96,14 +102,18 @@ def wish(options: argparse.Namespace) -> Wish:
     if {"seed"} & {*settings, *axes}:
         raise ConfigError("seed: a race has many; give --seeds for those that the answer is shown on")
     base = _base(options, settings)
-    tried = without(candidates(base, settings, axes, lossy=options.lossy), options.without)
+    tried = candidates(base, settings, axes, lossy=options.lossy)
+    unasked = options.config is None and COLOCATED not in options.without
+    left_out = untimed(tried, {*settings, *axes}) if unasked else ""
+    tried = without(tried, [*options.without, *([COLOCATED] if left_out else [])])
     for cell in tried:
         cell.check_served()
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     if options.quick:
         tried = thinned(tried, QUICK_SETTINGS)
-    return Wish(tuple(tried), Aim(options.metric, HIGHER[options.metric], options.precision), minutes, seeds)
+    aim = Aim(options.metric, HIGHER[options.metric], options.precision)
+    return Wish(tuple(tried), aim, minutes, seeds, left_out)
 
 
 def run(options: argparse.Namespace, workers: int) -> str:
@@ -116,14 +126,24 @@ def run(options: argparse.Namespace, workers: int) -> str:
     return recommended(asked, means)
 
 
+def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
+    """Why drafting in the cloud is not tried: pair or clocks are the user's, the clock of a drafter there is not."""
+    given = [path for path in CLOCKS if any(name == path or name.startswith(f"{path}.") for name in typed)]
+    clock = {"scheme", "scheme.kind"} & typed or any(name.startswith("cloud.drafter_latency") for name in typed)
+    kinds = {cell.scheme.kind for cell in tried}
+    if clock or not given or COLOCATED not in kinds or kinds == {COLOCATED}:
+        return ""
+    return f"{COLOCATED} is left out: {given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
+
+
 def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
     from simulator.results.metrics import METRICS
 
     known = [name for name in HIGHER if name in METRICS]
     if options.metric not in known:
         raise ConfigError(f"metric = {options.metric!r}: must be one of {', '.join(known)}")
-    if seeds < 2:
-        raise ConfigError(f"seeds = {seeds}: should be greater than or equal to 2, a margin has no interval otherwise")
+    if not 2 <= seeds <= MOST_SEEDS:
+        raise ConfigError(f"seeds = {seeds}: must be in 2..{MOST_SEEDS}; a margin has no interval with one")
     if not 0 < minutes < math.inf:
         raise ConfigError(f"minutes = {minutes:g}: must be above 0")
     if not 0 <= options.precision < 1:

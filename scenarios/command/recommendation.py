@@ -149,6 +149,7 @@ class Recommendation:
             f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
             for name, value in ends
         ]
+        told += [self.wish.left_out] if self.wish.left_out else []
         return [*overloads(self.summary, None), *([f"Note: {'; '.join(told)}"] if told else []), self._workload(),
                 *stands_for([self.best]).splitlines()]  # fmt: skip
 

@@ -20,6 +20,7 @@ from scenarios.command.candidates import BASE, FIELDS, LOSSY, SCHEMES, at_an_end
 from scenarios.command.choosing import FIRST_SEED
 from scenarios.command.racing import LOOKS, UNANSWERED, WORSE, Aim, Budget, Row, race
 from scenarios.command.racing import LOSSY as DEPARTS
+from scenarios.command.recommend import untimed
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 
@@ -60,6 +61,20 @@ def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_it
     assert Counter(cell.scheme.kind for cell in given) == {"k_sqs": 15, "cloud_only": 1}
     with pytest.raises(ConfigError, match=r"scheme\.kk"):
         tried({"scheme.kk": 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out"),
+    [
+        ({"uplink.rate.bps"}, False),
+        ({"edge.latency.kind"}, True),
+        ({"models.pair"}, True),
+        ({"models.pair", "cloud.drafter_latency.kind"}, False),
+        ({"models.pair", "scheme"}, False),
+    ],
+)
+def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given: set[str], left_out: bool) -> None:
+    assert bool(untimed(tried(), given)) == left_out
 
 
 def test_no_more_tokens_are_kept_than_there_are() -> None:
