@@ -206,7 +206,7 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
         (["--link=wifi", "--set=uplink=wifi.uplink"], "uplink: both --link and --set"),
         (["--metric=speed"], "metric = 'speed': must be one of latency_per_token_s"),
         (["--minutes=0"], "minutes = 0: must be above 0"),
-        (["--seeds=0"], "seeds = 0: should be"),
+        (["--seeds=0"], "seeds = 0: must be in 2..10000"),
         (["--precision=100%"], "precision = 1: must be"),
         (["--devices=0"], "workload.devices = 0: should be"),
         (["--devices=2", "--set=workload.devices=2"], "workload.devices: both"),
