@@ -228,7 +228,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text += map(wrapped, _overloads(plan, shown))
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
     tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
-    text += [wrapped(tokens), *clock]
+    text += [wrapped(tokens), *map(wrapped, clock)]
     text += [wrapped(f"Note: {line}") for line in plan.warnings]
     return "\n".join([*text, "", *_places(plan, out, figures)])
 
