@@ -136,7 +136,7 @@ class Recommendation:
         tokens, *clock = stands_for([self.best]).splitlines()
         lines = [self._printed(), "", *map(wrapped, self._course()), ""]
         lines += [*(wrapped(each.line) for each in self.findings()), "", *map(wrapped, self._remarks()[:-2])]
-        return [*lines, wrapped(tokens), *clock, wrapped(TRUST)]
+        return [*lines, wrapped(tokens), *map(wrapped, clock), wrapped(TRUST)]
 
     @property
     def _least(self) -> str:
