@@ -70,6 +70,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "colocated": ("#8C6BB1", "p"),
     "edge_only": ("#A6761D", "h"),
 }
+_POLICY = "scheme.policy.kind"
 _SPARE_COLOURS = ("#B2182B", "#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
 _SPARE_MARKERS = ("*", "<", ">", "d", "8", "H")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
@@ -111,7 +112,8 @@ def styled(page: Page) -> Iterator[None]:
 
 
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """A look for each curve of the table: colour and marker by scheme, dashes among curves of one scheme.
+    """A look for each curve of the table: colour and marker by scheme, and by policy where a scheme has several; dashes
+    among curves that are alike in that.
 
     Where all are of one scheme, each has a colour and a marker of its own.
     """
@@ -124,7 +126,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
     found: dict[str, Look] = {}
     styles = dict(SCHEMES)
     seen: dict[str, int] = {}
-    pairs = zip(summary[CURVE].astype(str), summary["scheme.kind"].astype(str), strict=True)
+    pairs = zip(summary[CURVE].astype(str), _deciders(summary), strict=True)
     for curve, kind in dict(pairs).items():
         if kind not in styles:
             spare = len(styles) - len(SCHEMES)
@@ -135,6 +137,15 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
         rank = seen[kind] = seen.get(kind, -1) + 1
         found[curve] = _look(styles[kind], rank, curve in lossy)
     return found
+
+
+def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
+    """Of each row the kind of scheme, with that of its policy where those of the kind differ."""
+    kinds = summary["scheme.kind"].astype(str)
+    if _POLICY not in summary.columns:
+        return kinds
+    several = summary[_POLICY].groupby(kinds).transform("nunique") > 1
+    return kinds.where(~several, kinds + " " + summary[_POLICY].astype(str))
 
 
 def _look(style: tuple[str, str], rank: int, lossy: bool) -> Look:

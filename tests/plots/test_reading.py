@@ -111,6 +111,14 @@ def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, su
     assert [t.get_text() for t in ax.get_yticklabels()] == ["K-SQS", "edge only (lossy)"]
 
 
+def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_settings_share_them(summary: Make) -> None:
+    kinds = {"a": "goodput", "a L=2": "goodput", "b": "fixed_length"}
+    rows = [summary(schemes=["rungs"]).assign(curve=name, **{"scheme.policy.kind": of}) for name, of in kinds.items()]
+    look = looks(pd.concat([summary(schemes=["k_sqs"]), *rows]))
+    assert look["a"].colour == look["a L=2"].colour and look["a"].dashes != look["a L=2"].dashes
+    assert look["a"].colour != look["b"].colour and look["a"].marker != look["b"].marker
+
+
 def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary: Make) -> None:
     table = summary().assign(answered=1.0)
     assert "not all answered" not in legend_of(drawn("latency", table))
