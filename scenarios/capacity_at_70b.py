@@ -15,6 +15,7 @@ from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
 LIMITS = {"tpot_s": 0.03, "ttft_s": 1.0}
+ORIN = {"kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5}
 NEAR = {"kind": "constant", "delay_s": 0.01}
 
 SCENARIO = Scenario(
@@ -30,12 +31,7 @@ SCENARIO = Scenario(
         "uplink.delay": NEAR,
         "downlink.delay": NEAR,
         "downlink.rate.bps": 100e6,
-        "edge.latency": {
-            "kind": "roofline",
-            "size": "llama_3.2_1b",
-            "device": "jetson_agx_orin_64gb",
-            "bytes_per_parameter": 0.5,
-        },
+        "edge.latency": ORIN,
         "cloud.latency": {"kind": "profile", "name": "a100x4_70b"},
         "cloud.batching": {"kind": "continuous", "cap": 512},
         "cloud.token_budget": 512,

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from scenarios import Answer, Below, Best, Finding, Lowest, PaysFirst, Quick, Scenario, script
 
-KBPS = 1e3
-RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)]
-FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
+RATES_BPS = [1e3, 2e3, 5e3, 10e3, 20e3, 50e3, 100e3, 200e3, 500e3, 1e6, 2e6, 5e6, 10e6]
+FEW_BPS = [10e3, 100e3, 1e6]
 NEAR = {"kind": "constant", "delay_s": 0.01}
 DRAFTS = {"max_drafts": 4}
 PAPER = {**DRAFTS, "code": "enumerative", "token": "flat"}  # as the paper counts; scenario `codes` has the shorter code
@@ -28,19 +27,14 @@ SCENARIO = Scenario(
         "workload.output_tokens": 128,
         "uplink.arq": "selective_repeat",
         "downlink.arq": "selective_repeat",
-        "uplink.delay": NEAR,
-        "downlink.delay": NEAR,
+        **{f"{way}.delay": NEAR for way in ("uplink", "downlink")},
         "edge.latency": {"kind": "profile", "name": "oneplus12_llama_1b"},
         "cloud.latency": {"kind": "profile", "name": "a100x2_70b"},
     },
     grid={
         "scheme": [
-            "cloud_only",
-            {"kind": "half_top_k", "k": 8, **DRAFTS},
-            {"kind": "dense", **PAPER},
-            {"kind": "k_sqs", "k": 8, **PAPER},
-            {"kind": "c_sqs", **PAPER},
-            {"kind": "coupled", **DRAFTS},
+            "cloud_only", {"kind": "half_top_k", "k": 8, **DRAFTS}, {"kind": "dense", **PAPER},
+            {"kind": "k_sqs", "k": 8, **PAPER}, {"kind": "c_sqs", **PAPER}, {"kind": "coupled", **DRAFTS},
         ],
         "uplink.rate.bps": RATES_BPS,
     },
@@ -60,7 +54,7 @@ SCENARIO = Scenario(
         Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS),
         Answer([Lowest("fastest of all"), PaysFirst(("k_sqs", "c_sqs", "dense", "coupled"), "cloud_only")]),
     ),
-)
+)  # fmt: skip
 
 if __name__ == "__main__":
     script(SCENARIO)

@@ -190,7 +190,7 @@ def checked_action(answer: object, view: EdgeView) -> object:
         raise ValueError(f"must return an action and a state (a tuple of numbers), got {answer!r}")
     action = answer[0]
     if not isinstance(action, Action):
-        raise ValueError(f"must return DRAFT, SEND or Wait(until_s), DraftRound or CloudDecodes, got {action!r}")
+        raise ValueError(f"must return DRAFT, SEND, Wait(until_s), DraftRound or CloudDecodes, got {action!r}")
     if isinstance(action, Wait) and not (is_number(action.until_s) and action.until_s > view.now_s):
         raise ValueError(f"waits for until_s = {action.until_s}: must be later than now, {view.now_s:g}")
     if isinstance(action, Send) and not view.drafts:

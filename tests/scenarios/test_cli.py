@@ -188,7 +188,8 @@ def test_each_scenario_runs_and_draws_what_it_promises(
     name: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
 ) -> None:
     pair = ["--set=models.pair=sotu"] if "models.pair.prompts" in scenario(name).grid else []
-    options = [*small[bool(pair) :], *pair, "--set=workload.distinct=1", "--seeds=1", "--quiet"]
+    counted = ["--set=workload.learning_requests=0"] if "workload.learning_requests" in scenario(name).base else []
+    options = [*small[bool(pair) :], *pair, *counted, "--set=workload.distinct=1", "--seeds=1", "--quiet"]
     status, out, err = typed("run", name, "--quick", *options)
     assert (status, err) == (0, "")
     assert out.startswith("Question: ") and "\nAnswer: " in out

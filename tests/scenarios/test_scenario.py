@@ -182,7 +182,7 @@ def test_a_figure_that_is_not_there_is_told_before_anything_runs() -> None:
 
 def test_an_unknown_scenario_names_the_near_one() -> None:
     with pytest.raises(ConfigError, match="latency_vs_bandwidth"):
-        scenario("latency")
+        scenario("latency_vs_bandwith")
 
 
 def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
