@@ -183,7 +183,18 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
     assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "latency_vs_bandwidth"])
+LIKE_ANOTHER = ("latency_at_70b", "capacity_at_70b")
+"""The same grid, figures and questions as another scenario, at other models and clocks."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_ANOTHER else [])
+        for name in NAMES
+        if name != "latency_vs_bandwidth"
+    ],
+)
 def test_each_scenario_runs_and_draws_what_it_promises(
     name: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
 ) -> None:
