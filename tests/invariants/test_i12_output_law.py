@@ -116,7 +116,7 @@ def test_drawing_and_judging_with_one_number_bends_the_law() -> None:
         made = cell(
             scheme.model_dump(),
             models={"pair": {"kind": "synthetic", "size": 4, "entropy_bits": 1.5, "distance": 0.4}},
-            workload={"kind": "closed", "requests": 200, "prompt_tokens": 8, "output_tokens": 40},
+            workload={"kind": "closed", "requests": 100, "prompt_tokens": 8, "output_tokens": 40},
         )
         rounds = simulate(made, memory=Memory()).rounds
         expected, rejected = rounds["tv_qhat"], rounds["verified"] - rounds["accepted"]
