@@ -3,7 +3,7 @@
 sqsim run latency_at_70b            or            python -m scenarios.latency_at_70b
 
 `latency_vs_bandwidth` with another pair, other clocks and a nearer cloud: Llama-3.2-1B on a OnePlus 12 (19.9 ms a
-token) drafts for Llama-3.3-70B on two A100s (43 ms), 10 ms away each way. Acceptance is as published for that pair,
+token) drafts for Llama-3.3-70B on two GPUs (43 ms), 10 ms away each way. Acceptance is as published for that pair,
 over synthetic laws of its vocabulary. Drafting pays where A > x (`break_even`): here from some rate on.
 """
 
