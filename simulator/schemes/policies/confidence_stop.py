@@ -7,10 +7,10 @@ law itself is judged here: by its largest probability, or by its entropy as in S
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kinds.arrays import Floats
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
@@ -27,6 +27,12 @@ class ConfidenceStop(Policy):
     threshold: float = Field(
         0.4, ge=0, allow_inf_nan=False, description="the least probability, or the most entropy, to draw by"
     )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.measure == "probability" and self.threshold > 1:
+            raise ValueError(f"threshold = {self.threshold:g}: must be at most 1, a probability")
+        return self
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         if view.law is None:

@@ -124,3 +124,9 @@ def test_qs_heuristic_is_long_where_uplink_and_text_are_good_and_takes_the_finer
 def test_lengths_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="short = 5: must be at most long = 4"):
         QsHeuristic(short=5, long=4)
+
+
+def test_a_probability_that_no_law_reaches_is_refused_and_an_entropy_may_be_large() -> None:
+    assert ConfidenceStop(measure="entropy_bits", threshold=2.0).threshold == 2.0
+    with pytest.raises(ValueError, match="threshold = 2: must be at most 1"):
+        ConfidenceStop(threshold=2.0)
