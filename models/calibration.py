@@ -14,7 +14,7 @@ from kinds.arrays import Floats
 from models.clocks.affine import Affine
 from models.clocks.datasheets import Accelerator, ModelSize
 from models.clocks.latency import Latency
-from models.clocks.pass_table import Row
+from models.clocks.pass_table import TimedPass
 from models.clocks.roofline import Roofline
 
 FLOAT32_BYTES = 4.0
@@ -56,7 +56,7 @@ class PassTimer(Protocol):
 
 def measure(
     timer: PassTimer, points: Sequence[tuple[int, int, int]], rounds: int, note: Callable[[int, int], object]
-) -> list[Row]:
+) -> list[TimedPass]:
     """The median of `rounds` passes at each point. A round visits every point, so that other work on the machine hits
     some measurements of many points and not all of a few. `note(done, total)` hears of each pass."""
     found: dict[tuple[int, int, int], list[float]] = {point: [] for point in points}
@@ -64,17 +64,19 @@ def measure(
         for place, point in enumerate(points, 1):
             found[point].append(timer.pass_s(*point))
             note(number * len(points) + place, rounds * len(points))
-    return [Row(*point, seconds=median(taken_s), provenance="measured") for point, taken_s in sorted(found.items())]
+    return [
+        TimedPass(*point, seconds=median(taken_s), provenance="measured") for point, taken_s in sorted(found.items())
+    ]
 
 
-def relative_errors(clock: Latency, rows: Sequence[Row]) -> Floats:
+def relative_errors(clock: Latency, rows: Sequence[TimedPass]) -> Floats:
     """Of each row: how far the clock is above what was measured, as a share of that. float64, [rows]."""
     told_s = [clock.pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
     errors: Floats = np.array(told_s) / [row.seconds for row in rows] - 1
     return errors
 
 
-def fitted_affine(rows: Sequence[Row]) -> Affine:
+def fitted_affine(rows: Sequence[TimedPass]) -> Affine:
     """The affine clock of the least sum of squared relative errors; no term is negative."""
     terms = np.array([(1, row.batch, row.batch * row.new_tokens, row.batch * row.cached_tokens) for row in rows])
     seconds = np.array([row.seconds for row in rows])
@@ -83,7 +85,7 @@ def fitted_affine(rows: Sequence[Row]) -> Affine:
     return Affine(base_s=base_s, per_sequence_s=sequence_s, per_token_s=token_s, per_cached_token_s=cached_s)
 
 
-def fitted_roofline(rows: Sequence[Row], size: ModelSize) -> Roofline:
+def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
     """The roofline of a model in float32 whose arithmetic, bandwidth and overhead have the least squared logarithmic
     errors. Its device's figures are what passes reached, not a data sheet's."""
     seconds = np.log([row.seconds for row in rows])

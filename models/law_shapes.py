@@ -69,7 +69,7 @@ class ShapeTable:
         return int(self.by_acceptance[row, int(certainty * certainties)])
 
 
-class Shape(NamedTuple):
+class LawShape(NamedTuple):
     """One shape over a vocabulary of V ids."""
 
     law: Floats  # [V], by id, at shift 0
@@ -93,7 +93,7 @@ class ShapedLaws:
         self._temperature = temperature
         self._order = order
         """[V]: the ids from the likeliest down, at shift 0."""
-        self._shapes: dict[int, Shape] = {}
+        self._shapes: dict[int, LawShape] = {}
 
     def write_verifier(self, out: Floats, shape: int, shift: int) -> None:
         """p [V] into `out`."""
@@ -117,7 +117,7 @@ class ShapedLaws:
         out[upper] = (1 - share) * high + share * low
         out[lower] = (1 - share) * low + share * high
 
-    def _shape(self, shape: int) -> Shape:
+    def _shape(self, shape: int) -> LawShape:
         if (found := self._shapes.get(shape)) is None:
             by_rank = ShapeTable.read().by_rank(shape, self.vocabulary, self._temperature)
             law = np.empty(self.vocabulary)
@@ -125,5 +125,5 @@ class ShapedLaws:
             law.setflags(write=False)
             held = np.concatenate([[0.0], np.cumsum(by_rank)])
             below = 1 << np.arange(self.vocabulary.bit_length() - 1)
-            found = self._shapes[shape] = Shape(law, float(by_rank[-1]), 2 * held[below] - held[2 * below])
+            found = self._shapes[shape] = LawShape(law, float(by_rank[-1]), 2 * held[below] - held[2 * below])
         return found

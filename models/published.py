@@ -128,7 +128,7 @@ class Published(OfAcceptance):
         return self.size or self.figures.vocabulary
 
 
-class Acceptance(OfAcceptance):
+class KnownAcceptance(OfAcceptance):
     """A pair by figures of one's own: survival by position, or a mean accepted length, or a mean share of drafts."""
 
     summary: ClassVar[str] = "laws of a real shape at an acceptance of one's own measurement, no network"

@@ -23,7 +23,7 @@ from plots.caption import caption
 from plots.layout import Told, finish
 from plots.page import Page
 from plots.style import SCHEMES, Look, looks
-from simulator.results.break_even import (
+from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_TIME,
     DEVICES,

@@ -3,8 +3,8 @@
     sqsim run break_even            or            python -m scenarios.break_even
 
 A synchronous round beats streamed cloud-only decoding exactly if A > x: A its accepted drafts, x the target's passes
-that it takes beyond one (simulator/results/break_even.py). Each scheme at its own best draft length and K; each pair
-drafts on a device of its own. Beside the map: four GPUs shared by more and more devices, and the bundled pair.
+that it takes beyond one (simulator/results/break_even_plane.py). Each scheme at its own best draft length and K; each
+pair drafts on a device of its own. Beside the map: four GPUs shared by more and more devices, and the bundled pair.
 """
 
 from __future__ import annotations

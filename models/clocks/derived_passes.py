@@ -16,14 +16,14 @@ import numpy as np
 
 from models.clocks.bundled_profiles import FOLDER, PROFILES
 from models.clocks.cited_passes import CitedPass, CitedProfile
-from models.clocks.pass_table import COLUMNS, PROVENANCE, Row
+from models.clocks.pass_table import COLUMNS, PROVENANCE, TimedPass
 
 SERVER_AXES = ((1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16, 64, 256, 1024, 2048), (0, 512, 2048, 8192))
 EDGE_AXES = ((1,), (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 2048), (0, 128, 512, 2048, 8192))
 """Sequences, new and cached tokens of each: of tables of the cloud, and of the edge, where a pass has one sequence."""
 
 
-def rows(profile: CitedProfile) -> list[Row]:
+def rows(profile: CitedProfile) -> list[TimedPass]:
     """The table of a profile: cited passes as they are, and derived ones between and around them."""
     cited = {each[:3]: each.seconds for each in profile.cited}
     grid = SERVER_AXES if profile.place == "cloud" else EDGE_AXES
@@ -35,12 +35,12 @@ def rows(profile: CitedProfile) -> list[Row]:
         rising = np.maximum.accumulate(rising, axis)
     told = ["cited" if point in cited else "derived" for point in points]
     return [
-        Row(*point, seconds=each, provenance=of)
+        TimedPass(*point, seconds=each, provenance=of)
         for point, each, of in zip(points, rising.ravel().tolist(), told, strict=True)
     ]
 
 
-def csv_text(table: Iterable[Row]) -> str:
+def csv_text(table: Iterable[TimedPass]) -> str:
     """A table as the file that `pass_table` reads; seconds to five digits."""
     lines = (f"{row.batch},{row.new_tokens},{row.cached_tokens},{row.seconds:.5g},{row.provenance}" for row in table)
     return "\n".join((",".join((*COLUMNS, PROVENANCE)), *lines)) + "\n"

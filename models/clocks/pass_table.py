@@ -33,7 +33,7 @@ Point = tuple[float, float, float]
 """Sequences, new tokens a sequence, cached tokens a sequence."""
 
 
-class Row(NamedTuple):
+class TimedPass(NamedTuple):
     """One measured pass of `batch` equal sequences; tokens are those of each sequence."""
 
     batch: int
@@ -115,7 +115,7 @@ def table_of(path: Path) -> PassTable:
     return PassTable(*_gridded(path, at))
 
 
-def read_rows(path: Path) -> list[tuple[str, Row]]:
+def read_rows(path: Path) -> list[tuple[str, TimedPass]]:
     """The rows of a file, each behind its place. Raises ConfigError."""
     first = next(iter(read_lines(path)), ("", ""))[1]
     named = first.rstrip().endswith(PROVENANCE)
@@ -123,7 +123,7 @@ def read_rows(path: Path) -> list[tuple[str, Row]]:
     return [(place, _row(place, row)) for place, row in read_table(path, columns)]
 
 
-def _row(place: str, row: Sequence[str]) -> Row:
+def _row(place: str, row: Sequence[str]) -> TimedPass:
     least = dict(zip(COLUMNS, LOWEST, strict=False))
     counts = [_count(place, name, text, least[name]) for name, text in zip(COLUMNS[:3], row[:3], strict=True)]
     try:
@@ -132,7 +132,7 @@ def _row(place: str, row: Sequence[str]) -> Row:
         seconds = -1.0
     if not 0 < seconds < inf:
         raise ConfigError(f"{place}: seconds = {row[3]!r}: must be a number above 0")
-    return Row(counts[0], counts[1], counts[2], seconds, row[4] if len(row) > 4 else "")
+    return TimedPass(counts[0], counts[1], counts[2], seconds, row[4] if len(row) > 4 else "")
 
 
 def _count(place: str, name: str, text: str, least: int) -> int:

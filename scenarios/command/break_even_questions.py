@@ -118,8 +118,8 @@ class BreakEven:
     def printed(self, cells: pd.DataFrame) -> str:
         """A row per pair, target and rate, a column per round-trip time."""
         from scenarios.command.aligned_columns import WIDTH, aligned
-        from simulator.results.break_even import ACCEPTED, RTT, TARGET, X
         from simulator.results.break_even_findings import PLACE, RATE, SCHEME, limits, standings
+        from simulator.results.break_even_plane import ACCEPTED, RTT, TARGET, X
         from simulator.results.units import quantity
 
         found = standings(cells)
@@ -155,7 +155,7 @@ def _by_place(found: list[Limit]) -> dict[tuple[str, ...], Limit]:
 
 def _place(row: pd.Series[float]) -> tuple[str, ...]:
     """Of a row of `standings`, as in `_by_place`."""
-    from simulator.results.break_even import PAIR, TARGET
     from simulator.results.break_even_findings import RATE, SCHEME
+    from simulator.results.break_even_plane import PAIR, TARGET
 
     return str(row[PAIR]), f"{row[TARGET]:.3g}", f"{row[RATE]:g}", str(row[SCHEME])

@@ -15,7 +15,7 @@ from scenarios.command.progress import Progress
 if TYPE_CHECKING:
     from models.calibration import Axes
     from models.clocks.latency import Latency
-    from models.clocks.pass_table import Row
+    from models.clocks.pass_table import TimedPass
     from models.interface import LanguageModel, Pair
 
 Role = Literal["drafter", "verifier"]
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> str:
     return "\n\n".join(told)
 
 
-def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told: object) -> list[Row]:
+def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told: object) -> list[TimedPass]:
     from models.calibration import measure
     from models.pass_times import timer_of
 
@@ -87,13 +87,13 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told:
     return measure(timer, points, rounds, lambda done, total: told(done, total, "passes"))
 
 
-def _write(path: Path, rows: list[Row]) -> None:
+def _write(path: Path, rows: list[TimedPass]) -> None:
     from models.clocks.derived_passes import csv_text
 
     atomically(path, lambda unfinished: unfinished.write_text(csv_text(rows), encoding="utf-8"))
 
 
-def _told(path: Path, name: str, role: Role, model: LanguageModel, rows: list[Row]) -> Iterator[str]:
+def _told(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
     """What was written, how well two fitted clocks do on it, and how a cell takes each."""
     from models.calibration import fitted_affine, fitted_roofline
     from models.pass_times import size_of_model
@@ -110,7 +110,7 @@ def _told(path: Path, name: str, role: Role, model: LanguageModel, rows: list[Ro
         yield from _fit("roofline", fitted_roofline(rows, size), rows, role)
 
 
-def _fit(name: str, clock: Latency, rows: list[Row], role: Role) -> Iterator[str]:
+def _fit(name: str, clock: Latency, rows: list[TimedPass], role: Role) -> Iterator[str]:
     import numpy as np
 
     from models.calibration import relative_errors
@@ -132,7 +132,7 @@ def _flow(clock: Latency) -> str:
     return str(yaml.safe_dump(fields, default_flow_style=True, sort_keys=False, width=10_000)).strip()
 
 
-def _work(row: Row) -> str:
+def _work(row: TimedPass) -> str:
     each = f"{row.new_tokens} new on {row.cached_tokens} cached tokens"
     return each if row.batch == 1 else f"{row.batch} x {each}"
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results.break_even import ACCEPTED, DEVICES, RTT, STAGES, TIME, round_trips_s, rounds_per_token
+from simulator.results.break_even_plane import ACCEPTED, DEVICES, RTT, STAGES, TIME, round_trips_s, rounds_per_token
 from simulator.results.columns import CURVE
 from simulator.results.crossings import crossing
 from simulator.results.findings import percent

@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from simulator.results.break_even import (
+from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_TIME,
     CLOUD_X,

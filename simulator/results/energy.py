@@ -32,7 +32,7 @@ class Watts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Figures:
+class PowerAndPrice:
     """What a cell says of power and price; None where it says nothing."""
 
     edges: Sequence[Watts | None] = ()

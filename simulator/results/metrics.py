@@ -16,7 +16,7 @@ import numpy as np
 
 from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN, OVERLOAD, ROUND_COLUMNS
-from simulator.results.energy import PER_TOKEN, Figures
+from simulator.results.energy import PER_TOKEN, PowerAndPrice
 from simulator.results.station import Station
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class PlantTotals:
     cloud_evictions: int
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
-    figures: Figures
+    figures: PowerAndPrice
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from models.power import Power
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.results.energy import Figures, Watts
+from simulator.results.energy import PowerAndPrice, Watts
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
@@ -45,7 +45,7 @@ class Plant:
     users: Users
     sharers: Mapping[Link, int]
     """How many devices share each link; 1 where each has a lane of its own."""
-    figures: Figures
+    figures: PowerAndPrice
     """What power and price the cell states."""
 
     @property
@@ -123,11 +123,11 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, _figures(cell))
 
 
-def _figures(cell: Cell) -> Figures:
+def _figures(cell: Cell) -> PowerAndPrice:
     """What the cell states of power and price."""
     edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
     server = _watts(cell.cloud.power, cell.cloud.server_gpus)
-    return Figures(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
+    return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
 
 
 def _watts(power: Power | None, times: int = 1) -> Watts | None:

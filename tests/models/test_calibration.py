@@ -9,7 +9,7 @@ import torch
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
 from models.clocks.affine import Affine
 from models.clocks.datasheets import SIZES, Accelerator
-from models.clocks.pass_table import PassTable, Row
+from models.clocks.pass_table import PassTable, TimedPass
 from models.clocks.roofline import Roofline
 from models.interface import Pair
 from models.pass_times import VERIFIED_TOKENS, size_of_model, timer_of
@@ -21,7 +21,7 @@ AXES = Axes((1, 4, 16), (1, 8, 64), (0, 128, 1024))
 
 
 def passes_of(clock):
-    return [Row(b, n, c, clock.pass_s([(n, c)] * b)) for b, n, c in product(*AXES)]
+    return [TimedPass(b, n, c, clock.pass_s([(n, c)] * b)) for b, n, c in product(*AXES)]
 
 
 def test_an_affine_clock_is_found_again_from_its_passes():

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from kinds import one_line
 from models.interface import Pair
 from models.law_shapes import ShapedLaws, ShapeTable
-from models.published import PRESETS, Acceptance, Published, TextLaws
+from models.published import PRESETS, KnownAcceptance, Published, TextLaws
 from models.verification import entropy_bits, total_variation
 from simulator import Cell, simulate
 
@@ -52,13 +52,13 @@ def test_one_hot_laws_agree_as_often_as_published():
 
 
 def test_a_law_is_a_function_of_the_text_whoever_asks_and_when():
-    first, again = (Acceptance(size=256).load().drafter for _ in range(2))
+    first, again = (KnownAcceptance(size=256).load().drafter for _ in range(2))
     text = TEXTS[2]
     together = first.open(1.0).laws(text, 30)
     opened = again.open(1.0)
     for n in reversed(range(30)):
         np.testing.assert_array_equal(opened.laws(text[: len(text) - 29 + n], 1)[0], together[n])
-    other = Acceptance(size=256, seed=1).load().drafter
+    other = KnownAcceptance(size=256, seed=1).load().drafter
     assert total_variation(together, other.open(1.0).laws(text, 30)).max() > 0.1
 
 

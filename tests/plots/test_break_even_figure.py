@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 import plots
 from plots.style import SCHEMES
-from simulator.results.break_even import plane
+from simulator.results.break_even_plane import plane
 from simulator.results.columns import BREAKDOWN
 
 AXIS = "uplink.delay.delay_s"

@@ -9,10 +9,10 @@ g* tokens.
     round     E[N] = 1 + S_1 + ... + S_n,  S_j = a_1 ... a_j     T = n t_d + (h + n b_r) w + D + v
     stretch   N = m                                              T = (h + 16) w + D + m c
 
-a_j: the chance that draft j is accepted if all before it are (`Acceptance`, by rung and position); t_d: a drafter pass;
-b_r: bits of a draft; h: header bits; w = 1 / rate and D: the network's (`LinkTimes`, a forecast); v, c: queue and
-service of a judgement and of a token of the cloud's (`CloudTimes`, from what replies tell and from the times of
-streamed tokens). All are estimated from what came back, never from p.
+a_j: the chance that draft j is accepted if all before it are (`AcceptanceEstimate`, by rung and position); t_d: a
+drafter pass; b_r: bits of a draft; h: header bits; w = 1 / rate and D: the network's (`LinkTimes`, a forecast); v, c:
+queue and service of a judgement and of a token of the cloud's (`CloudTimes`, from what replies tell and from the times
+of streamed tokens). All are estimated from what came back, never from p.
 
 Within a round the same argument, one draft at a time. Another draft is worth S_n a, the chance that it and all before
 it are accepted, a now being the estimate for the very law q_{n+1} that the pass has shown; it costs b_r w seconds, and

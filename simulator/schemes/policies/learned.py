@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import Final, Self
 
-from simulator.schemes.policies.running_estimates import Acceptance, CloudTimes, LinkTimes, Mean
+from simulator.schemes.policies.running_estimates import AcceptanceEstimate, CloudTimes, LinkTimes, RunningMean
 from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
 
 POSITIONS: Final = 8
@@ -29,16 +29,16 @@ class Learned:
     """What is known of the link, the cloud, the pair and the round under way; `floats` and `of` make it a state."""
 
     rungs: int
-    acceptance: Acceptance
-    bits: list[Mean]
+    acceptance: AcceptanceEstimate
+    bits: list[RunningMean]
     """[rung]: payload bits of a draft."""
     tried: list[float]
     """[rung, then the cloud]: at which decision it was last chosen."""
     link: LinkTimes = field(default_factory=LinkTimes)
     cloud: CloudTimes = field(default_factory=CloudTimes)
-    header: Mean = field(default_factory=Mean)
+    header: RunningMean = field(default_factory=RunningMean)
     """Bits on the air beside a round's payload."""
-    pass_s: Mean = field(default_factory=Mean)
+    pass_s: RunningMean = field(default_factory=RunningMean)
     """Of the drafter."""
     decisions: float = 0.0
     """How many rounds, or stretches of the cloud's own, were decided on."""
@@ -68,8 +68,8 @@ class Learned:
     @classmethod
     def empty(cls, rungs: int) -> Self:
         """Before anything was seen."""
-        made = [Mean() for _ in range(rungs)]
-        return cls(rungs, Acceptance.empty(rungs, POSITIONS), made, [-1.0] * (rungs + 1))
+        made = [RunningMean() for _ in range(rungs)]
+        return cls(rungs, AcceptanceEstimate.empty(rungs, POSITIONS), made, [-1.0] * (rungs + 1))
 
     @classmethod
     def at(cls, view: EdgeView, state: PolicyState) -> Self:
@@ -104,9 +104,9 @@ class Learned:
             return cls.empty(rungs)
         take = _Taking(state[1:])
         scalars = take(len(_SCALARS))
-        means = [Mean(*take(2)) for _ in range(rungs + 4)]
+        means = [RunningMean(*take(2)) for _ in range(rungs + 4)]
         tried, link = list(take(rungs + 1)), LinkTimes.of(take(len(LinkTimes.__slots__)))
-        acceptance = Acceptance.of(take(Acceptance.size(rungs, POSITIONS)), rungs, POSITIONS)
+        acceptance = AcceptanceEstimate.of(take(AcceptanceEstimate.size(rungs, POSITIONS)), rungs, POSITIONS)
         header, pass_s, judge, decode = means[rungs:]
         found = cls(rungs, acceptance, means[:rungs], tried, link, CloudTimes(judge, decode), header, pass_s)
         for name, value in zip(_SCALARS, scalars, strict=True):

@@ -37,7 +37,7 @@ RELAXED: Final = 1.002
 
 
 @dataclass(slots=True)
-class Mean:
+class RunningMean:
     """A mean that forgets; nan of nothing."""
 
     weight: float = 0.0
@@ -59,7 +59,7 @@ def law_bin(q: Floats) -> int:
 
 
 @dataclass(slots=True)
-class Acceptance:
+class AcceptanceEstimate:
     """The chance that a draft is accepted once all before it were: of its rung and position, times that of its law.
 
     a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs',
@@ -265,8 +265,8 @@ class CloudTimes:
     a stretch go from pass to pass, so that company may cost the one much and the other nothing.
     """
 
-    judge: Mean = field(default_factory=Mean)
-    decode: Mean = field(default_factory=Mean)
+    judge: RunningMean = field(default_factory=RunningMean)
+    decode: RunningMean = field(default_factory=RunningMean)
 
     def hear_judge(self, seconds: float) -> None:
         """A round was queued and served for so long."""

@@ -9,25 +9,25 @@ import pytest
 
 from channels.uniforms import Uniforms
 from simulator.schemes.policies.learned import Learned
-from simulator.schemes.policies.running_estimates import Acceptance, CloudTimes, LinkTimes, Mean, law_bin
+from simulator.schemes.policies.running_estimates import AcceptanceEstimate, CloudTimes, LinkTimes, RunningMean, law_bin
 
 UNIFORM = Uniforms.of(1, "estimates").uniform
 
 
 def test_a_mean_is_plain_at_first_and_follows_what_changes_later() -> None:
-    mean = Mean()
+    mean = RunningMean()
     for value in (1.0, 2.0, 6.0):
         mean.hear(value, 10)
     assert mean.value == pytest.approx(3.0)
     for _ in range(60):
         mean.hear(100.0, 10)
-    assert mean.value == pytest.approx(100.0, rel=0.01) and math.isnan(Mean().value)
+    assert mean.value == pytest.approx(100.0, rel=0.01) and math.isnan(RunningMean().value)
 
 
 def test_acceptance_by_position_is_found_whatever_the_lengths() -> None:
     """Survival need not be geometric. Within 5 sd of what some 380 drafts at a position, each weighing less than the
     one after it, can tell."""
-    truth, seen = (0.9, 0.5, 0.8), Acceptance.empty(2, 3)
+    truth, seen = (0.9, 0.5, 0.8), AcceptanceEstimate.empty(2, 3)
     for number in range(4000):
         drafted, accepted = 1 + number % 3, 0
         while accepted < drafted and UNIFORM(0, number, accepted) < truth[accepted]:
@@ -40,7 +40,7 @@ def test_acceptance_by_position_is_found_whatever_the_lengths() -> None:
 
 def test_a_law_that_promises_more_is_told_from_one_that_promises_less_though_few_of_those_are_drawn() -> None:
     sure, unsure = law_bin(np.array([0.95, 0.05])), law_bin(np.array([0.5, 0.5]))
-    seen = Acceptance.empty(1, 2)
+    seen = AcceptanceEstimate.empty(1, 2)
     for number in range(6000):
         good = UNIFORM(1, number) < 0.7
         seen.look(sure if good else unsure)

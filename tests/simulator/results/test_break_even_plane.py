@@ -11,7 +11,8 @@ from cells import cell
 
 from simulator import simulate
 from simulator.cell.dotted_names import flatten
-from simulator.results.break_even import (
+from simulator.results.break_even_findings import agreement, cloud_time, furthest, limits, standings, wins
+from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_X,
     DEVICES,
@@ -29,7 +30,6 @@ from simulator.results.break_even import (
     pairs,
     plane,
 )
-from simulator.results.break_even_findings import agreement, cloud_time, furthest, limits, standings, wins
 from simulator.results.columns import BREAKDOWN
 
 AXIS = "uplink.delay.delay_s"
