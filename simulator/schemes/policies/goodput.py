@@ -38,9 +38,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from simulator.schemes.policies.goodput_rules import Exploring, Now, draft_on, open_cycle
+from simulator.schemes.policies.goodput_rules import Exploring, LearningRounds, Now, TrialEvery, decide
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policy import Action, EdgeView, Policy, PolicyState, SeenVerdict
 
@@ -51,20 +49,11 @@ class Goodput(Policy):
     kind: Literal["goodput"] = "goodput"
     looks_at_law: ClassVar[bool] = True
     hears_cloud: ClassVar[bool] = True
-    learning_rounds: int = Field(
-        16, ge=1, le=10_000, description="a device's first rounds under each rung, their lengths fixed beforehand"
-    )
-    trial_every: int = Field(
-        40,
-        ge=0,
-        le=1_000_000,
-        description="what was decided on least recently is tried, once in so many times as it takes; 0 for never",
-    )
+    learning_rounds: LearningRounds = 16
+    trial_every: TrialEvery = 40
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        now = Now.of(view, Learned.at(view, state))
-        action = draft_on(now) if view.drafts else open_cycle(now, Exploring(self.learning_rounds, self.trial_every))
-        return action, now.learned.floats()
+        return decide(Now.of(view, Learned.at(view, state)), Exploring(self.learning_rounds, self.trial_every))
 
     def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
         return Learned.after(verdict, state).floats()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, sqrt
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import Field
 
 from simulator.schemes.policies.learned import NO_LAW, Learned
 from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, law_bin
-from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView
+from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView, PolicyState
 
 REQUEST_BITS: Final = 16.0
 """Of what asks the cloud to decode by itself."""
@@ -25,6 +27,18 @@ HOPE: Final = 1.0
 """Standard deviations of acceptance in favour of drafting, which learns, where the cloud by itself teaches nothing."""
 LENGTHS: Final = (1.0, 0.5, 1.0, 0.0)
 """Of rounds to learn from, as shares of the longest."""
+
+LearningRounds = Annotated[
+    int, Field(ge=1, le=10_000, description="a device's first rounds under each rung, their lengths fixed beforehand")
+]
+TrialEvery = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1_000_000,
+        description="what was decided on least recently is tried, once in so many times as it takes; 0 for never",
+    ),
+]
 
 
 class Exploring(NamedTuple):
@@ -158,6 +172,12 @@ def _tried(now: Now, exploring: Exploring, found: Sequence[Cycle], best: Cycle) 
         return best
     learned.trial_s, learned.target = now_s, float(trial.length if alone else 0)
     return trial
+
+
+def decide(now: Now, exploring: Exploring) -> tuple[Action, PolicyState]:
+    """What to do now, and what is remembered after."""
+    action = draft_on(now) if now.view.drafts else open_cycle(now, exploring)
+    return action, now.learned.floats()
 
 
 def draft_on(now: Now) -> Action:
