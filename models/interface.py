@@ -2,12 +2,14 @@
 
 A `CachedText` is one text with its keys and values. The caller always hands over the whole text and says how many
 trailing laws it wants; cached entries that are a prefix of it are kept, the rest dropped, and one forward pass runs
-over what is missing. Accepting, rejecting and starting over are therefore the same call.
+over what is missing. Accepting, rejecting and starting over are therefore the same call. Drafts that branch are a
+`TokenTree`; its laws are one pass too, behind which the path that was accepted is kept by `graft`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal, Protocol
@@ -18,6 +20,71 @@ from kinds.arrays import Floats
 Laws = Floats
 """float64 [n, V]: each row a law."""
 DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class TokenTree:
+    """Drafts that share their beginnings: node i is the token tokens[i] after the path to node parents[i].
+
+    Parent -1 is the text that the tree hangs on. Nodes stand breadth-first, hence by parent; those of one parent
+    (siblings, no two of them the same token) in the order in which they are judged. A line of drafts is the tree of
+    one branch. Raises ValueError on anything else.
+    """
+
+    tokens: tuple[int, ...]
+    parents: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.tokens) != len(self.parents):
+            raise ValueError(f"{len(self.parents)} parents of {len(self.tokens)} tokens: as many expected")
+        before = -1
+        for node, parent in enumerate(self.parents):
+            if not before <= parent < node:
+                raise ValueError(f"parents[{node}] = {parent}: {before} to {node - 1} allowed, breadth-first")
+            before = parent
+        if len(set(zip(self.parents, self.tokens, strict=True))) < len(self.tokens):
+            raise ValueError("two siblings of one token: each once allowed")
+
+    @classmethod
+    def line(cls, tokens: tuple[int, ...]) -> TokenTree:
+        """The tree of one branch."""
+        return cls(tokens, tuple(range(-1, len(tokens) - 1)))
+
+    @property
+    def is_line(self) -> bool:
+        """Whether no node has siblings: the tree is one branch, or empty."""
+        return self.depth == len(self.tokens)
+
+    @cached_property
+    def depths(self) -> tuple[int, ...]:
+        """By node, how many drafts its path has: 1 or more."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(1 if parent < 0 else depths[parent] + 1)
+        return tuple(depths)
+
+    @property
+    def depth(self) -> int:
+        """The drafts of the longest path."""
+        return self.depths[-1] if self.depths else 0
+
+    def children(self, node: int) -> tuple[int, ...]:
+        """The nodes that hang on `node`, -1 for the text itself, in the order in which they are judged."""
+        return tuple(range(bisect_left(self.parents, node), bisect_right(self.parents, node)))
+
+    def path_to(self, node: int) -> tuple[int, ...]:
+        """The nodes from the text to `node`, itself included, root first; none to -1."""
+        path: list[int] = []
+        while node >= 0:
+            path.append(node)
+            node = self.parents[node]
+        return tuple(reversed(path))
+
+    def along(self, path: tuple[int, ...]) -> tuple[int, ...]:
+        """The tokens of a path. Raises ValueError where these nodes do not lead down from the text."""
+        if not all(0 <= node < len(self.tokens) for node in path) or path != self.path_to(path[-1] if path else -1):
+            raise ValueError(f"path = {path}: nodes that lead from the text down this tree allowed")
+        return tuple(self.tokens[node] for node in path)
 
 
 class CachedText(Protocol):
@@ -38,9 +105,41 @@ class CachedText(Protocol):
         """
         ...
 
+    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+        """The laws after `tokens` (row 0) and after `tokens` and the path to node i (row 1 + i): [N + 1, V] float64.
+
+        Cached entries are kept and dropped as `laws` does; then one forward pass runs over the missing tokens and all
+        N nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N drafts does.
+        Of a tree of one branch, the pass and its laws are those of `laws`. Afterwards `cached == tokens`. Raises
+        ValueError on an empty text, and when the text and the longest path exceed the model's context.
+        """
+        ...
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        """Keeps what the tree pass cached of these nodes: `cached == (*tokens, *tree.along(path))`.
+
+        To be called right after `tree_laws`; whatever else is asked of the text forgets the tree. Raises ValueError
+        where there is no tree, or `path` does not lead down it from the text.
+        """
+        ...
+
     def crop(self, length: int) -> None:
         """Forgets all cached entries past the first `length`."""
         ...
+
+
+def require_tree(tokens: tuple[int, ...], tree: TokenTree, context_tokens: int) -> None:
+    """Raises ValueError where no law follows a text, or it does not fit the context with its tree's longest path."""
+    require_text(tokens, 1, context_tokens)
+    if len(tokens) + tree.depth > context_tokens:
+        raise ValueError(f"text of {len(tokens)} tokens and a path of {tree.depth}: at most {context_tokens}")
+
+
+def require_tree_passed(tree: TokenTree | None) -> TokenTree:
+    """The tree whose pass was the last thing asked of a text. Raises ValueError where there is none."""
+    if tree is None:
+        raise ValueError("graft: allowed right after tree_laws only")
+    return tree
 
 
 def require_text(tokens: tuple[int, ...], last: int, context_tokens: int) -> None:

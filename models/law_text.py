@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kinds.arrays import Floats
-from models.interface import require_text
+from models.interface import TokenTree, require_text, require_tree, require_tree_passed
 
 WriteLaw = Callable[[Floats, tuple[int, ...], int], None]
 """write(out, tokens, end): the law of the token after tokens[:end] into out [V]; a pure function of these tokens."""
@@ -21,6 +21,7 @@ class LawText:
         self._vocabulary = vocabulary
         self._context_tokens = context_tokens
         self._cached: tuple[int, ...] = ()
+        self._tree: TokenTree | None = None
 
     @property
     def cached(self) -> tuple[int, ...]:
@@ -32,11 +33,26 @@ class LawText:
         laws = np.empty((last, self._vocabulary))
         for i, out in enumerate(laws):
             self._write(out, tokens, len(tokens) - last + 1 + i)
-        self._cached = tokens
+        self._cached, self._tree = tokens, None
         return laws
 
+    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Floats:
+        """See `CachedText.tree_laws`: [N + 1, V]."""
+        require_tree(tokens, tree, self._context_tokens)
+        laws = np.empty((len(tree.tokens) + 1, self._vocabulary))
+        for node, out in enumerate(laws, start=-1):
+            text = (*tokens, *tree.along(tree.path_to(node)))
+            self._write(out, text, len(text))
+        self._cached, self._tree = tokens, tree
+        return laws
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        """See `CachedText.graft`."""
+        self._cached += require_tree_passed(self._tree).along(path)
+        self._tree = None
+
     def crop(self, length: int) -> None:
-        self._cached = self._cached[:length]
+        self._cached, self._tree = self._cached[:length], None
 
 
 class LawModel:

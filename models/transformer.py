@@ -1,8 +1,9 @@
 """Any causal language model of the transformers library as a `LanguageModel`: KV cache, rollback by crop, float64 laws.
 
 Always float32, batch 1 and one torch thread, so that a text's laws depend on nothing else that runs; parallelism comes
-from processes. One `laws` call is one forward pass. To the last bit, laws also depend on how a text was split into
-passes (a matrix product of nine rows rounds unlike nine of one), so what must repeat exactly repeats the same calls.
+from processes. One call of `laws` or `tree_laws` is one forward pass. To the last bit, laws also depend on how a text
+was split into passes (a matrix product of nine rows rounds unlike nine of one), so what must repeat exactly repeats the
+same calls.
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ from transformers.utils import logging
 
 from kinds import ConfigError, first_line
 from models.cards import fingerprint
-from models.interface import CachedText, DeviceName, Laws, require_text
+from models.interface import (
+    CachedText,
+    DeviceName,
+    Laws,
+    TokenTree,
+    require_text,
+    require_tree,
+    require_tree_passed,
+)
+from models.tree_attention import keep_nodes, tree_pass
 
 
 def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> TransformerModel:
@@ -114,6 +124,8 @@ class TransformerText:
         self._temperature = temperature
         self._cache = DynamicCache(config=model.network.config)
         self._cached: tuple[int, ...] = ()
+        self._tree: TokenTree | None = None
+        """Whose nodes lie in the cache behind the text's entries: until something else is asked."""
 
     @property
     def cached(self) -> tuple[int, ...]:
@@ -132,11 +144,32 @@ class TransformerText:
             self._cached = tokens
             return _laws(output.logits[0, output.logits.shape[1] - last :], self._temperature)
 
+    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+        """See `CachedText.tree_laws`: [N + 1, V] float64."""
+        require_tree(tokens, tree, self._context_tokens)
+        if tree.is_line:
+            laws = self.laws((*tokens, *tree.tokens), len(tree.tokens) + 1)
+        else:
+            self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - 1))
+            with torch.inference_mode():
+                logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
+                laws = _laws(logits, self._temperature)
+        self._cached, self._tree = tokens, tree
+        return laws
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        """See `CachedText.graft`."""
+        tree = require_tree_passed(self._tree)
+        grafted = tree.along(path)
+        keep_nodes(self._cache, len(self._cached), path)
+        self._cached, self._tree = (*self._cached, *grafted), None
+
     def crop(self, length: int) -> None:
-        """Forgets all cached entries past the first `length`."""
-        if length < len(self._cached):
-            self._cache.crop(length - len(self._cached))
-            self._cached = self._cached[:length]
+        """Forgets all cached entries past the first `length`, and the tree behind them."""
+        held = len(self._cached) + (len(self._tree.tokens) if self._tree else 0)
+        self._cached, self._tree = self._cached[:length], None
+        if held > len(self._cached):
+            self._cache.crop(len(self._cached) - held)
 
 
 def _laws(logits: torch.Tensor, temperature: float) -> Laws:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models.interface import CachedText, LanguageModel, LoadedPair
+from models.interface import CachedText, LanguageModel, LoadedPair, TokenTree
 from simulator import Cell, simulate
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
@@ -62,6 +62,14 @@ class RecordedText:
     def laws(self, tokens: tuple[int, ...], last: int) -> object:
         self.calls.append((self.text, "laws", (tokens, last)))
         return self.text.laws(tokens, last)
+
+    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> object:
+        self.calls.append((self.text, "tree_laws", (tokens, tree)))
+        return self.text.tree_laws(tokens, tree)
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        self.calls.append((self.text, "graft", (path,)))
+        self.text.graft(path)
 
     def crop(self, length: int) -> None:
         self.calls.append((self.text, "crop", (length,)))

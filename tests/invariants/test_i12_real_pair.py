@@ -16,7 +16,7 @@ from plants import ran
 
 from channels.uniforms import Uniforms
 from models.bundled.sotu import Sotu
-from models.interface import CachedText, LanguageModel, Laws, LoadedPair
+from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
@@ -51,6 +51,12 @@ class Remembering:
 
     def laws(self, tokens: TOKENS, last: int) -> Laws:
         return np.array([self.law(tokens[: len(tokens) - last + 1 + n]) for n in range(last)])
+
+    def tree_laws(self, tokens: TOKENS, tree: TokenTree) -> Laws:
+        return np.array([self.law((*tokens, *tree.along(tree.path_to(node)))) for node in range(-1, len(tree.tokens))])
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        return None
 
     def crop(self, length: int) -> None:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from channels.uniforms import Uniforms
-from models.interface import CachedText, LanguageModel, Laws, LoadedPair
+from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding, load
 from simulator.decoding.edge_session import EdgeSession
@@ -43,6 +43,14 @@ class Watched:
     def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
         self._calls.append((tokens, last))
         return self._text.laws(tokens, last)
+
+    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+        self._calls.append((tokens, tree))
+        return self._text.tree_laws(tokens, tree)
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        self._calls.append(("graft", path))
+        self._text.graft(path)
 
     def crop(self, length: int) -> None:
         self._calls.append((length,))

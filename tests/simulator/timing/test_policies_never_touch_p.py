@@ -12,7 +12,7 @@ import pytest
 from cells import cell
 from tables_pair import Tables
 
-from models.interface import CachedText, LanguageModel, Laws, LoadedPair
+from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
 from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.schemes import Policy
@@ -58,6 +58,14 @@ class GuardedText:
         assert not ASKING, f"policy {ASKING[0]} asks for p"
         LEAKED.append(self._text.laws(tokens, last).view(Guarded))
         return LEAKED[-1]
+
+    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+        assert not ASKING, f"policy {ASKING[0]} asks for p"
+        LEAKED.append(self._text.tree_laws(tokens, tree).view(Guarded))
+        return LEAKED[-1]
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        self._text.graft(path)
 
     def crop(self, length: int) -> None:
         self._text.crop(length)
