@@ -55,9 +55,17 @@ def reject_along(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floa
     for n, token in enumerate(line):
         p = law_after(line[:n])
         if not uniforms[n] * qhat[n, token] < p[token]:
-            residual = np.maximum(p - qhat[n], 0.0)
-            return Verdict(n, inverse_cdf(residual if residual.any() else p, float(uniforms[-1])))
+            return Verdict(n, inverse_cdf(residual(p, qhat[n]), float(uniforms[-1])))
     return Verdict(len(line), inverse_cdf(law_after(line), float(uniforms[-1])))
+
+
+def residual(p: Floats, qhat: Floats) -> Floats:
+    """What the correction is drawn from after a rejection: weights max(0, p - qhat) [V], of mass TV(qhat, p).
+
+    p itself where rounding leaves them none: see `verify`.
+    """
+    beyond = np.maximum(p - qhat, 0.0)
+    return beyond if beyond.any() else p
 
 
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
