@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.interface import TokenTree
@@ -30,6 +30,7 @@ def test_paths_children_and_depths_of_a_tree():
 
 
 @given(trees())
+@settings(max_examples=40)
 def test_each_node_is_the_child_of_the_path_before_it(tree):
     for node in range(len(tree.tokens)):
         path = tree.path_to(node)

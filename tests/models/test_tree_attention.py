@@ -16,7 +16,7 @@ from models.tree_attention import tree_positions, tree_sight
 from tests.models import tiny
 
 NEAR = 1e-5
-"""Float32 passes of other shapes differ by some 3e-7 on these models."""
+"""Float32 passes of other shapes differ by 3e-7 on the tiny models, by 1e-6 on sotu, by 3e-6 on smollm2."""
 SHAPE = (-1, -1, -1, 0, 0, 1, 3, 3, 5, 8, 9)
 """Three first drafts, of which one has two children; depth 5."""
 
@@ -107,8 +107,8 @@ def test_rounds_of_trees_leave_the_cache_of_a_fresh_pass(model):
     """Rounds that keep any path, none and a line; then the laws of a longer text from that cache."""
     rng = np.random.default_rng(3)
     text, tokens = model.open(1.0), prompt(rng, 9)
-    for number in range(8):
-        tree = grown(rng) if number % 4 else TokenTree.line(prompt(rng, 3))
+    for number in range(5):
+        tree = grown(rng) if number % 3 else TokenTree.line(prompt(rng, 3))
         text.tree_laws(tokens, tree)
         text.graft(tree.path_to(int(rng.integers(-1, len(tree.tokens)))))
         require_cache_of(text, model.open(1.0))
@@ -217,7 +217,7 @@ def test_attention_that_takes_no_mask_is_refused():
 
 
 def require_trees_on_text(model, tokens, rounds, near, seed):
-    """Trees of the model's own likely tokens over real text, judged and grafted round after round."""
+    """Trees over real text, a path of each grafted and the model's own likeliest token after it, round after round."""
     rng = np.random.default_rng(seed)
     for temperature in (0.0, 1.0):
         text, here = model.open(temperature), tokens
@@ -235,7 +235,7 @@ def require_trees_on_text(model, tokens, rounds, near, seed):
 def test_trees_on_presidents_words():
     pair = Sotu().load()
     for model in (pair.drafter, pair.verifier):
-        require_trees_on_text(model, pair.prompts[0].first(48).tokens, 3, NEAR, 12)
+        require_trees_on_text(model, pair.prompts[0].first(32).tokens, 2, NEAR, 12)
 
 
 @pytest.mark.slow
@@ -244,4 +244,4 @@ def test_trees_on_a_real_vocabulary():
         pytest.skip(reason)
     pair = SmolLM2().load()
     for model in (pair.drafter, pair.verifier):
-        require_trees_on_text(model, pair.prompts[0].first(100).tokens, 3, 1e-4, 13)
+        require_trees_on_text(model, pair.prompts[0].first(60).tokens, 2, 1e-4, 13)

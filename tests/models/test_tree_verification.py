@@ -1,8 +1,10 @@
 """Judging a tree: one branch is judged as a line, siblings in turn by what is left of both laws."""
 
+import itertools
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -47,6 +49,7 @@ def test_a_tree_of_one_branch_is_judged_as_verify_judges_its_line(target, drafte
 
 
 @given(counts(6, 1), st.integers(1, 2**16), st.floats(0, 1, exclude_max=True))
+@settings(max_examples=50)
 def test_one_branch_draws_its_correction_from_the_very_floats_of_verify(drafted, steps, u):
     """p next to qhat, so that what is left is nothing but rounding."""
     qhat = laws(drafted.astype(float))
@@ -122,6 +125,7 @@ def test_another_number_of_uniforms_is_refused():
 
 
 @given(counts(7, 1), st.integers(0, 9), st.lists(st.floats(0, 1, exclude_max=True), min_size=9, max_size=9))
+@settings(max_examples=50)
 def test_children_differ_have_counts_and_are_as_many_as_there_can_be(weights, width, uniforms):
     before = weights[0].copy()
     children = draw_children(weights[0], width, np.array(uniforms))
@@ -133,15 +137,14 @@ def test_children_differ_have_counts_and_are_as_many_as_there_can_be(weights, wi
 
 
 def test_children_follow_the_law_of_draws_without_replacement():
-    """Each of the six orders of three of these counts, at each cell of its uniforms: exact by construction."""
+    """The six orders of three counts that sum to 6, on a grid of uniforms whose sides 6, then 5, 4 or 3 divide."""
     weights = np.array([1, 0, 2, 3])
-    share = dict.fromkeys([(0, 2, 3), (0, 3, 2), (2, 0, 3), (2, 3, 0), (3, 0, 2), (3, 2, 0)], 0)
-    grid = (np.arange(60) + 0.5) / 60  # 6, then 5, 4 or 3, then whatever is left: all divide 60
-    for u in grid:
-        for v in grid:
-            share[draw_children(weights, 3, np.array([u, v, 0.5]))] += 1
+    share = dict.fromkeys(itertools.permutations([0, 2, 3]), 0)
+    for u in range(6):
+        for v in range(60):
+            share[draw_children(weights, 3, np.array([(u + 0.5) / 6, (v + 0.5) / 60, 0.5]))] += 1
     exact = {order: weights[order[0]] / 6 * weights[order[1]] / (6 - weights[order[0]]) for order in share}
-    assert share == pytest.approx({order: 3600 * chance for order, chance in exact.items()}, abs=1e-9)
+    assert share == pytest.approx({order: 360 * chance for order, chance in exact.items()}, abs=1e-9)
 
 
 def test_fewer_uniforms_than_children_are_refused():
@@ -150,6 +153,7 @@ def test_fewer_uniforms_than_children_are_refused():
 
 
 @given(counts(5, 2), st.integers(0))
+@settings(max_examples=50)
 def test_child_acceptance_is_where_judging_turns(weights, seed):
     """Just under the told probability a sibling is accepted, just above it is not."""
     p, qhat = laws(weights.astype(float))
@@ -170,6 +174,7 @@ def test_child_acceptance_is_where_judging_turns(weights, seed):
 
 
 @given(counts(5, 2))
+@settings(max_examples=50)
 def test_the_first_child_stands_with_one_less_the_total_variation(weights):
     p, qhat = laws(weights.astype(float))
     mean = sum(qhat[token] * child_acceptance(p, qhat, [token])[0] for token in np.flatnonzero(qhat))

@@ -181,7 +181,7 @@ def full_tree(widths):
     return TokenTree(tuple(tokens), tuple(parents))
 
 
-@pytest.mark.parametrize("widths", [(2,), (2, 2), (3, 2)])
+@pytest.mark.parametrize("widths", [(3,), (2, 2)])
 def test_mean_tokens_of_a_round_are_the_sum_over_nodes_of_their_paths(widths):
     """Laws that do not depend on the text: rank alone tells how often a node stands."""
     p, q = [[1, 2, 3, 4]] * 5, [[5, 1, 2, 2]] * 5
@@ -200,7 +200,7 @@ def test_mean_tokens_of_drawn_trees_are_those_of_the_recursion():
     expected = expected_tokens(shape, by_rank(shape, acceptance_vector([3, 3, 3, 3, 3, 5], q.tolist(), 3)))
     inner = [node for node in range(-1, len(shape.tokens)) if shape.children(node)]
     lengths = []
-    for _ in range(3000):
+    for _ in range(2000):
         tokens = [
             token
             for node in inner
@@ -217,7 +217,7 @@ counts = st.lists(st.integers(1, 9), min_size=4, max_size=4)
 
 
 @given(counts, counts)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_more_siblings_are_less_often_all_rejected_and_the_whole_vocabulary_never(p, q):
     rejected = [1 - acceptance_vector(p, q, width).sum() for width in range(1, 5)]
     assert rejected[0] == pytest.approx(total_variation(np.array(p) / sum(p), np.array(q) / sum(q)), abs=1e-12)
