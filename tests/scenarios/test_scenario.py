@@ -130,7 +130,8 @@ def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
     assert told(name) == (found.minutes, found.summary)
     pair = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
-    cells = plan_of(found, Changes(settings=pair)).cells
+    plans = [plan_of(found, Changes(quick=quick, settings=pair)) for quick in (False, True)]
+    cells = plans[0].cells
     assert (
         found.axis is None
         or found.axis in found.grid
@@ -142,8 +143,7 @@ def test_every_scenario_holds_together(name: str) -> None:
     told_of = {finding.metric for finding in found.findings} | set(found.headlines)
     assert told_of <= {*METRICS, *STUDY_METRICS, "capacity"}
     assert len(found.findings) <= 5
-    for quick in (False, True):
-        plan = plan_of(found, Changes(quick=quick, settings=pair))
+    for plan in plans:
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0
     lines = Path(__file__).parents[2].joinpath("scenarios", f"{name}.py").read_text().splitlines()
     assert 30 <= len(lines) <= 60

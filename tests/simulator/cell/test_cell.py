@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import yaml
 from cells import cell
 
 from simulator import Cell
@@ -37,3 +38,9 @@ def test_a_cell_written_out_reads_back_as_itself(tmp_path: Path) -> None:
         path.write_text(each.to_yaml())
         assert Cell.from_yaml(path) == each
         assert Cell.from_yaml(path).id == each.id
+
+
+def test_a_cell_is_the_same_text_with_and_without_libyaml() -> None:
+    fleet = [{"count": 1, "scheme": {"kind": "c_sqs"}}, {"count": 1, "uplink": {"label": "a: b, 'c' # d\n\ufeff"}}]
+    for each in (Cell(), Cell().with_({"workload.devices": 2, "fleet": fleet, "uplink.rate.bps": float("inf")})):
+        assert yaml.safe_dump(yaml.safe_load(each.to_yaml()), sort_keys=False) == each.to_yaml()
