@@ -28,7 +28,7 @@ from channels.codec.coder.arithmetic import (
 )
 from channels.codec.context import latest
 from channels.codec.draft import CodecError, Format, integers
-from channels.codec.id_law import bound_bits, code_id, dearest
+from channels.codec.id_law import bound_bits, code_ids, dearest
 from channels.codec.recoded.candidates import WINDOW
 from kinds.arrays import Bytes, Ints
 
@@ -56,10 +56,7 @@ def decode_ids(payload: bytes, format: Format, context: Sequence[int] = ()) -> t
     number = _code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
-    for place in range(known.size, text.size):
-        text[place] = code_id(io, buffer, format, text[:place], 0)
-        if io[FAILED]:
-            break
+    code_ids(io, buffer, format, text, known.size)
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: not the ids of a packet of this format")
@@ -91,10 +88,8 @@ def bound_ids_bits(number: int, format: Format) -> int:
 
 def _write(io: Machine, buffer: Bytes, ids: Ints, format: Format, context: Sequence[int]) -> Machine:
     known = latest(context, WINDOW, format.vocabulary)
-    text = np.append(known, ids)
     _code_number(io, buffer, ids.size, format.max_drafts)
-    for place in range(known.size, text.size):
-        code_id(io, buffer, format, text[:place], int(text[place]))
+    code_ids(io, buffer, format, np.append(known, ids), known.size)
     return io
 
 
