@@ -41,7 +41,7 @@ class Effort:
     steps: int = 4_000
 
 
-QUICK = Effort(texts=20, text_tokens=24, entries=50_000, positions=100, steps=200)
+QUICK = Effort(texts=20, text_tokens=24, entries=50_000, positions=100, steps=60)
 
 
 @dataclass(frozen=True)
