@@ -52,8 +52,13 @@ class Families:
         """Raises ValueError where they do not go together."""
         if self.acceptance.races != self.draw.races:
             raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with draw {self.draw.kind!r}")
-        if self.draw.races == self.code.carries_law:
+        if self.draw.races and self.code.carries_law:
             raise ValueError(f"code = {self.code.kind!r}: does not go with draw {self.draw.kind!r}")
+        if not (self.draw.races or self.code.carries_law or self.sparsifier.fixed_size == 1):
+            told = "sends no law, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
+            raise ValueError(f"code = {self.code.kind!r}: {told}")
+        if getattr(self.code, "token", None) == "raced" and not self.draw.races:
+            raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
 
 
 class DraftScheme(Scheme):
@@ -118,7 +123,7 @@ class DraftScheme(Scheme):
     @property
     def overruled(self) -> tuple[str, ...]:
         asked = getattr(self.families.code, "token", "flat")
-        if not self.partial or asked == "flat":
+        if not (self.partial and self.sends_laws) or asked == "flat":
             return ()
         return (f"token = {asked}: is not used, partial rounds send each drafted id flat (scheme.partial)",)
 
@@ -141,6 +146,10 @@ class DraftScheme(Scheme):
     def on_rung(self, state: State, rung: int) -> State:
         """The state before a round that is under this rung, 0..rungs - 1."""
         return state
+
+    def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
+        """Of a session's packets, those of a request with these random numbers."""
+        return self.families.code.sharing(packets, lambda: uniforms.shared)
 
     def packets_on(self, packets: Packets, state: State) -> Packets:
         """Of a session's packets, those of the round that began in this state."""
