@@ -69,7 +69,7 @@ class CloudSession:
         if known is not None:
             self._here = _Here(node, parts, known, None)
             return len(known[1].drafts)
-        packets = self._setting.packets
+        packets = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
         drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
         self._here = _Here(node, parts, None, drafts)
         return len(drafts.drafts)

@@ -22,7 +22,8 @@ def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: Reque
     A first draft that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
     save nothing, with all of them.
     """
-    scheme, packets = setting.scheme, setting.scheme.packets_on(setting.packets, node.state)
+    scheme = setting.scheme
+    packets = scheme.packets_on(scheme.packets_sharing(setting.packets, uniforms), node.state)
     sent = [drafted.draft for drafted in node.drafts]
     state = node.drafts[-1].state if sent else node.state
     proposal = scheme.propose(q, state)

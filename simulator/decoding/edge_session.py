@@ -110,7 +110,8 @@ class EdgeSession:
         if node.then_seal is not None:
             return node.then_seal
         drafts = [drafted.draft for drafted in node.drafts]
-        packets = self._scheme.packets_on(self._setting.packets, node.state)
+        shared = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
+        packets = self._scheme.packets_on(shared, node.state)
         parts = self._scheme.encode_parts(drafts, packets, node.committed)
         payload = Payload(parts, len(drafts), sum_drafts(node.drafts))
         if self._remember:

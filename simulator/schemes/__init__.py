@@ -21,6 +21,7 @@ from simulator.schemes.half_precision import HalfTopK as HalfTopK
 from simulator.schemes.hosted import CloudOnly as CloudOnly
 from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
+from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
 from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
@@ -32,3 +33,4 @@ from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.rungs import Rungs as Rungs
 from simulator.schemes.s_q import SQ as SQ
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier
+from simulator.schemes.token_ids import TokenIds as TokenIds

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
 
 from channels.codec import fp16, wire
+from channels.codec.prior_files import HASH_DIGITS
+from channels.codec.recoded.prior_tables import find
+from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Ints
 from simulator.schemes.quantizer import OnWire, Quantizer
 from simulator.schemes.sparsifier import Sparsifier
 
 Tokens = Sequence[int]
+Prior = Annotated[
+    str | None,
+    Field(
+        pattern=f"^([0-9a-f]{{{HASH_DIGITS}}})?$",
+        description="fingerprint of the tables of language that recoded reads, from `sqsim codec prior`; "
+        "null: those bundled for the vocabulary; '': none",
+    ),
+]
 
 
 class Packets(Protocol):
@@ -71,6 +82,11 @@ class Code(Choice, family=True):
     def packets(self, load: Load) -> Packets:
         """The packets of a session that carry this. Raises ValueError (CodecError is one) where they cannot."""
 
+    def sharing(self, packets: Packets, shared: Callable[[], Uniforms]) -> Packets:
+        """Of a session's packets, those of a request whose ends share these random numbers, `RequestUniforms.shared`;
+        asked for where they are used."""
+        return packets
+
 
 class _WireCode(Code):
     """A code of `channels.codec.wire`."""
@@ -79,7 +95,7 @@ class _WireCode(Code):
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
 
-    def _format(self, load: Load) -> wire.Format:
+    def _format(self, load: Load, prior: str | None = None) -> wire.Format:
         quantizer = load.quantizer
         if not isinstance(quantizer, OnWire) or quantizer.name is None:
             raise ValueError(f"quantizer = {quantizer.kind!r}: has a packet of its own, not code {self.kind!r}")
@@ -91,6 +107,7 @@ class _WireCode(Code):
             code="enumerative" if self.kind == "enumerative" else "recoded",
             token="flat" if load.flat else self.token,
             quantizer=quantizer.name,
+            prior=prior,
         )
 
 
@@ -98,9 +115,12 @@ class Recoded(_WireCode):
     """What the receiver knows of language shortens the packet; finds the cheapest way for each by itself."""
 
     kind: Literal["recoded"] = "recoded"
+    prior: Prior = None
 
     def packets(self, load: Load) -> Packets:
-        return WirePackets(self._format(load))
+        if self.prior:
+            find(self.prior, load.vocabulary)  # so that one that is not there is told before anything runs
+        return WirePackets(self._format(load, self.prior))
 
 
 class Enumerative(_WireCode):
@@ -183,41 +203,6 @@ class HalfPackets:
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
         return 8 * self.form.length_bytes(len(sizes))
-
-
-class TokenIds(Code):
-    """Only the drafted ids, ceil(log2 V) bits each: for acceptance that needs no qhat."""
-
-    carries_law: ClassVar[bool] = False
-    kind: Literal["ids"] = "ids"
-
-    def packets(self, load: Load) -> Packets:
-        return IdPackets(wire.Format(load.vocabulary, resolution=1, max_drafts=load.max_drafts))
-
-
-@dataclass(frozen=True)
-class IdPackets:
-    """Packets of token ids, written like a prompt. A draft comes out with all mass on its id."""
-
-    format: wire.Format
-
-    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return wire.encode_tokens([draft.token for draft in drafts], self.format)
-
-    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        tokens = wire.decode_tokens(payload, self.format)
-        if not 1 <= len(tokens) <= self.format.max_drafts:
-            raise wire.CodecError(f"{len(tokens)} drafts: a packet holds 1 to {self.format.max_drafts}")
-        return [certain(token) for token in tokens]
-
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return wire.tokens_bits(len(drafts), self.format)
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return wire.tokens_bits(len(drafts) + 1, self.format)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return wire.tokens_bits(len(sizes), self.format)
 
 
 def certain(token: int) -> wire.Draft:

@@ -27,7 +27,7 @@ from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
-from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
+from simulator.schemes.code import Code, Enumerative, Load, Packets, Prior, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
@@ -52,8 +52,13 @@ class Families:
         """Raises ValueError where they do not go together."""
         if self.acceptance.races != self.draw.races:
             raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with draw {self.draw.kind!r}")
-        if self.draw.races == self.code.carries_law:
+        if self.draw.races and self.code.carries_law:
             raise ValueError(f"code = {self.code.kind!r}: does not go with draw {self.draw.kind!r}")
+        if not (self.draw.races or self.code.carries_law or self.sparsifier.fixed_size == 1):
+            told = "sends no law, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
+            raise ValueError(f"code = {self.code.kind!r}: {told}")
+        if getattr(self.code, "token", None) == "raced" and not self.draw.races:
+            raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
 
 
 class DraftScheme(Scheme):
@@ -118,7 +123,7 @@ class DraftScheme(Scheme):
     @property
     def overruled(self) -> tuple[str, ...]:
         asked = getattr(self.families.code, "token", "flat")
-        if not self.partial or asked == "flat":
+        if not (self.partial and self.sends_laws) or asked == "flat":
             return ()
         return (f"token = {asked}: is not used, partial rounds send each drafted id flat (scheme.partial)",)
 
@@ -141,6 +146,10 @@ class DraftScheme(Scheme):
     def on_rung(self, state: State, rung: int) -> State:
         """The state before a round that is under this rung, 0..rungs - 1."""
         return state
+
+    def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
+        """Of a session's packets, those of a request with these random numbers."""
+        return self.families.code.sharing(packets, lambda: uniforms.shared)
 
     def packets_on(self, packets: Packets, state: State) -> Packets:
         """Of a session's packets, those of the round that began in this state."""
@@ -288,15 +297,19 @@ class LatticeScheme(DraftScheme):
     token: Literal["flat", "coded"] = Field(
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
+    prior: Prior = None
 
     @model_validator(mode="after")
-    def _something_is_kept(self) -> Self:
+    def _fits_together(self) -> Self:
         if type(self).support is DraftScheme.support and type(self).made_of is LatticeScheme.made_of:
             raise ValueError("must say what is kept of q: by `support`, or by `made_of` with a sparsifier")
+        if self.prior and self.code != "recoded":
+            raise ValueError(f"prior = {self.prior!r}: only the code recoded reads one, code is {self.code!r}")
         return self
 
     def made_of(self) -> Families:
-        code = {"recoded": Recoded, "enumerative": Enumerative}[self.code](token=self.token)
+        enumerative = self.code == "enumerative"
+        code = Enumerative(token=self.token) if enumerative else Recoded(token=self.token, prior=self.prior)
         return Families(sparsifier=_Own(kind="own"), quantizer=LatticeQuantizer(resolution=self.resolution), code=code)
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
