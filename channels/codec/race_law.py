@@ -99,12 +99,12 @@ def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]
     listed = np.zeros(size, np.uint8)
     scores = np.empty(size, np.int64)  # of those worth a look
     ids = np.empty(size, np.int64)
-    best, found = np.int64(-1) << 62, 0
+    best, found = -(1 << 62), 0
     for at in range(expected.ids.size):
         token = expected.ids[at]
         listed[token] = 1
         ids[found], scores[found] = token, score(expected.weights[at], words[token])
-        best = max(best, scores[found])
+        best = max(best, int(scores[found]))
         found += 1
     for token in range(size):
         if listed[token]:
@@ -113,7 +113,7 @@ def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]
         if found and not within(weight, int(words[token]), best - (REACH << 32)):
             continue
         ids[found], scores[found] = token, score(weight, words[token])
-        best = max(best, scores[found])
+        best = max(best, int(scores[found]))
         found += 1
     keys, kept = np.empty(found, np.int64), 0
     for at in range(found):
