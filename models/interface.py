@@ -111,7 +111,8 @@ class CachedText(Protocol):
         Cached entries are kept and dropped as `laws` does; then one forward pass runs over the missing tokens and all
         N nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N drafts does.
         Of a tree of one branch, the pass and its laws are those of `laws`. Afterwards `cached == tokens`. Raises
-        ValueError on an empty text, and when the text and the longest path exceed the model's context.
+        ValueError on an empty text, and when the text and the longest path exceed the model's context; ConfigError on
+        a tree that branches where the model takes no mask or positions.
         """
         ...
 
