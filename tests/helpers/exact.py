@@ -19,7 +19,7 @@ from models.interface import LoadedPair
 from models.synthetic import MarkovModel
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import Drafted, EdgeNode, Full
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import RequestUniforms
@@ -48,6 +48,10 @@ Told = tuple[PolicyState, tuple[SeenVerdict, ...]]
 """What a policy remembers, and the verdicts that it sees."""
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...]], int]
+Corrected = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
+Start = tuple[tuple[int, ...], State, Told, bool]
+"""Of a round: the committed text, the scheme's state, the policy's, and whether the last token is a correction that the
+cloud has yet to hear."""
 
 
 class Script(Uniforms):
@@ -81,12 +85,16 @@ class Enumeration:
     room_bits: int | None = None
     heard: Heard = len
     """How many leading parts of a payload the cloud hears, from their lengths in bits."""
+    corrected: Corrected = lambda p, _text: p
+    """What a rejected draft is corrected with, of p after a text."""
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
     rounds: int = 0
     parts: int = 0
     cut: int = 0
+    owed: int = 0
+    """Rounds whose payload begins with a correction."""
     stopped: int = 0
     """Rounds sent without the draft whose law the policy had looked at."""
     alone: int = 0
@@ -106,25 +114,25 @@ class Enumeration:
         self._foresight = decoding.foresight()
         policy = self.scheme.families.policy
         told: Told = policy.entry(None), ()
-        open_states: dict[tuple[tuple[int, ...], State, Told], float] = {((), self.scheme.entry(None), told): 1.0}
+        open_states: dict[Start, float] = {((), self.scheme.entry(None), told, False): 1.0}
         law: Law = defaultdict(float)
         while open_states:
             self.rounds += 1
-            following: dict[tuple[tuple[int, ...], State, Told], float] = defaultdict(float)
-            for (committed, state, told), weight in open_states.items():
-                for after, asked, tokens, share in self._round(committed, state, told):
-                    text = (*committed, *tokens)[: self.tokens]
+            following: dict[Start, float] = defaultdict(float)
+            for start, weight in open_states.items():
+                for tokens, after, asked, owes, share in self._round(start):
+                    text = (*start[0], *tokens)[: self.tokens]
                     if len(text) == self.tokens:
                         law[text] += weight * share
                     else:
-                        following[text, after, asked] += weight * share
+                        following[text, after, asked, owes] += weight * share
             open_states = following
         return law
 
-    def _round(
-        self, committed: tuple[int, ...], state: State, told: Told
-    ) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
-        node = EdgeNode(1, (*self.prompt, *committed), state)
+    def _round(self, start: Start) -> Iterator[tuple[tuple[int, ...], State, Told, bool, float]]:
+        committed, state, told, owes = start
+        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
+        self.owed += owes
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
         plan = self.scheme.families.policy.plan(most)
@@ -133,7 +141,8 @@ class Enumeration:
             action, told = self._ask(node, told, remaining, 0)
         if isinstance(action, CloudDecodes):
             self.alone += 1
-            yield from self._alone(node, told, action.tokens)
+            for after, learnt, tokens, share in self._alone(node, told, action.tokens):
+                yield tokens, after, learnt, False, share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
@@ -146,17 +155,25 @@ class Enumeration:
             arrived = self.heard(payload.parts_bits)
             self.cut += arrived < len(payload.parts)
             self.parts = max(self.parts, len(payload.parts))
-            view, parts = self._cloud.start((*self.prompt, *committed)), payload.parts[:arrived]
-            for numbers, share in self._verdicts(drafted, self._cloud.receive(view, parts)):
+            view, parts = self._cloud_before(node), payload.parts[:arrived]
+            for numbers, share in self._verdicts(drafted, self._cloud.receive(view, parts) - owes):
                 self._verdict.tell(numbers)
                 for n in range(len(drafted.drafts)):  # the passes of this path, since another one was just taken
                     self._drafter.laws(drafted.context()[: len(drafted.committed) + n], 1)
-                _, verified = self._cloud.verify(view, parts)
+                known, verified = self._cloud.verify(view, parts)
                 after, tokens = self._edge.resolve(drafted, verified.reply)
+                left = self._cloud_before(after)
                 assert tokens == verified.committed
+                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it heard"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, 1.0, action.rung)
                 learnt = self._learnt(seen, asked)
-                yield after.state, learnt, tokens, weight * share
+                yield tokens, after.state, learnt, after.owes, weight * share
+
+    def _cloud_before(self, node: EdgeNode) -> CloudNode:
+        """What the cloud knows when the edge begins this round: all but a correction of the edge's own."""
+        if not node.owes:
+            return self._cloud.start(node.committed)
+        return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
 
     def _alone(self, node: EdgeNode, told: Told, tokens: int) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
         """The cloud decodes by itself, a round each token."""
@@ -244,7 +261,7 @@ class Enumeration:
             qhat = np.zeros(V)
             qhat[draft.support] = draft.counts / draft.counts.sum()
             ratio = min(1.0, p[draft.token] / qhat[draft.token])
-            residual = np.maximum(p - qhat, 0)
+            residual = np.maximum(self.corrected(p, text) - qhat, 0)
             if ratio < 1:
                 for u, share in intervals(np.cumsum(residual) / residual.sum()):
                     rest = [0.5] * (length - n - 1)

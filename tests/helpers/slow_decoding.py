@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
-from slow_drafts import Law, Raced, SlowDraft, Unquantized, drawn_by, halves, lattice
+from slow_drafts import HalfCorrected, Law, Raced, SlowDraft, Unquantized, drawn_by, halves, lattice
 from tables_pair import END, PROMPTS, P, Q, V, law_after
 
 from channels.codec import wire
@@ -175,7 +175,8 @@ class SlowRequest:
         token = kept[drawn_by(weights, self.draft.uniform(number, place))]
         drawn = [weights[kept.index(x)] / sum(weights) if x in kept else 0.0 for x in range(V)]
         draft = wire.Draft(token, np.array(kept), np.array(counts))
-        return SlowDraft(draft, q, kept, counts, drawn, self._bound(len(kept)), over)
+        made = HalfCorrected if getattr(self.scheme, "precision", "") == "half" else SlowDraft
+        return made(draft, q, kept, counts, drawn, self._bound(len(kept)), over)
 
     def _kept(self, q: Law) -> list[int]:
         if self.beta is not None:
@@ -220,7 +221,7 @@ class SlowRequest:
                 own = min(range(V), key=lambda each: race[each] / p[each])
                 stands = own == token
             if not stands:
-                rest = [max(0.0, a - b) for a, b in zip(p, draft.qhat, strict=True)]
+                rest = draft.rest(p)
                 text.append(own if coupled else drawn_by(rest, self.verdict.uniform(round_.number, len(heard))))
                 break
             text.append(token)

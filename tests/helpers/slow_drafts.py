@@ -47,9 +47,13 @@ class SlowDraft:
     def rejection_bound(self, p: Law) -> float:
         return distance(self.q, p) + self.dropped_mass + self.bound
 
+    def rest(self, p: Law) -> list[float]:
+        """What it is replaced by where it is rejected, of any total."""
+        return [max(0.0, a - b) for a, b in zip(p, self.qhat, strict=True)]
+
     def output_law(self, p: Law) -> list[float]:
         """Of the token that its position commits: each draft that may be drawn, kept or replaced."""
-        law, rest = [0.0] * V, [max(0.0, a - b) for a, b in zip(p, self.qhat, strict=True)]
+        law, rest = [0.0] * V, self.rest(p)
         for draft, mass in enumerate(self.drawn):
             kept = min(1.0, p[draft] / self.qhat[draft]) if mass else 0.0
             law[draft] += mass * kept
@@ -61,6 +65,14 @@ class SlowDraft:
     def tv_quantization(self) -> float:
         held = sum(self.q[token] for token in self.kept)
         return distance([self.q[x] / held if x in self.kept else 0.0 for x in range(V)], self.qhat)
+
+
+class HalfCorrected(SlowDraft):
+    """A draft that the edge corrects with p in half precision."""
+
+    def rest(self, p: Law) -> list[float]:
+        sent = halves(p)
+        return super().rest([each / sum(sent) for each in sent])
 
 
 class Unquantized(SlowDraft):

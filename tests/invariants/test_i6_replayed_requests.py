@@ -26,7 +26,10 @@ SCHEMES: dict[str, object] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05},
     "full": {"kind": "k_sqs", "k": 4, "budget_bits": 60},
     "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 6},
+    "dssd": {"kind": "dssd", "k": 4},
 }
+ALONE = tuple(scheme for scheme in SCHEMES if scheme != "dssd")
+"""Those whose cloud can decode by itself."""
 
 
 class Watched:
@@ -170,7 +173,7 @@ def test_what_was_drafted_at_once_is_remembered_one_by_one_and_the_other_way_rou
         assert bench.run(tree, TOKENS, 99, stepwise=not stepwise) == live
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ALONE)
 def test_a_law_that_is_looked_at_is_one_pass_whatever_is_remembered_of_its_draw(scheme: str) -> None:
     """Over trees that were filled without looking, by stops elsewhere, or by itself: the calls of a live run."""
     bench = Bench(SCHEMES[scheme])

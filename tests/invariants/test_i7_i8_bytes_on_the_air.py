@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 from cells import HEADER_BITS, SPECULATIVE, busy, cell
 from plants import Ran, Watch, ran
 
-from channels.codec import wire
+from channels.codec import draft_scalars, wire
 from simulator.results.observer import Airing
-from simulator.schemes import KSqs
+from simulator.schemes import Dssd, KSqs
 from simulator.timing.messages import Message
 from simulator.timing.protocols.site import token_bytes
 
@@ -67,6 +68,38 @@ def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest
     assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS).all()
 
 
+@pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}, "asym"])
+def test_i7_corrections_and_laws_are_charged_as_encoded(scheme: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up: the prompt, and of each round a packet behind the correction of the round before, if it had one. Down: a
+    count, and the bonus token or a law."""
+    made: Lengths = {"packets": [], "tokens": [], "prompts": []}
+
+    def spy(owner: object, name: str, what: str) -> None:
+        original: Callable[..., bytes] = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args: [each := original(*args), made[what].append(len(each))][0])
+
+    token_bytes.cache_clear()
+    spy(wire, "encode_tokens", "prompts")
+    spy(draft_scalars, "encode", "packets")
+    spy(draft_scalars, "encode_token", "tokens")
+    on_air = OnAir()
+    rounds = ran(cell(scheme), watch=on_air).result.rounds
+    rejected = rounds["accepted"] < rounds["drafted"]
+    last = ~rounds.duplicated(["device", "request"], keep="last")
+    told, owed = rejected & ~last, (rejected & ~last).sum()
+    assert rejected.any() and not rejected.all() and owed
+    width = 1  # ids of 6 bits, in a byte
+    assert set(made["tokens"]) == {width} and len(made["tokens"]) == owed + (~rejected).sum()
+    assert on_air.bits["uplink"] == 8 * sum((*made["packets"], *made["prompts"])) + 8 * width * owed
+    behind = told.shift(fill_value=False)
+    packet_bits = 8 * np.ceil((rounds["drafted"] * (6 + 7) + 1) / 8)
+    assert (rounds["payload_bits"] == packet_bits + 8 * width * behind).all()
+    assert on_air.bits["downlink"] == rounds["reply_bits"].sum()
+    assert (rounds["reply_bits"][~rejected] == 8 + 8 * width).all()
+    if scheme != "asym":
+        assert (rounds["reply_bits"][rejected] == 8 + (32 if scheme == "dssd" else 16) * 64).all()
+
+
 def prompt_bytes(run: Ran) -> int:
     """8 tokens of 6 bits, and the bit that ends them."""
     assert {len(request.prompt.tokens) for request in run.requests} == {8}
@@ -100,6 +133,18 @@ def test_i8_a_corrupted_encoder_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises((wire.CodecError, AssertionError)) as caught:
             ran(busy())
         assert isinstance(caught.value, wire.CodecError) or "I8" in str(caught.value)
+
+
+def test_i8_sees_a_scalar_of_another_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = Dssd.encode_parts
+
+    def other(self: Dssd, drafts: Sequence[wire.Draft], *args: object) -> tuple[bytes, ...]:
+        shifted = [wire.Draft(d.token, d.support, d.counts + (d.support == d.token)) for d in drafts]
+        return encode(self, shifted, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Dssd, "encode_parts", other)
+    with pytest.raises(AssertionError, match="I8: the qhat"):
+        ran(busy({"kind": "dssd", "resolution": 101}))
 
 
 def another_token(draft: wire.Draft) -> wire.Draft:

@@ -20,8 +20,10 @@ from simulator.results.requests import Request
 from simulator.schemes import KSqs
 from simulator.schemes.code import Packets
 
+EDGE_CORRECTS = ("dssd", "asym")
 
-@pytest.mark.parametrize("scheme", SPECULATIVE)
+
+@pytest.mark.parametrize("scheme", (*SPECULATIVE, *EDGE_CORRECTS))
 def test_i9_a_round_commits_what_stood_and_one_more(scheme: str) -> None:
     result = ran(busy(scheme)).result
     rounds, requests = result.rounds, result.requests
@@ -54,7 +56,7 @@ def test_i9_sees_a_reply_that_takes_a_draft_back(monkeypatch: pytest.MonkeyPatch
         ran(busy())
 
 
-@pytest.mark.parametrize("scheme", SPECULATIVE)
+@pytest.mark.parametrize("scheme", (*SPECULATIVE, *EDGE_CORRECTS))
 def test_i10_caches_hold_a_prefix_of_the_committed_text(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After every round, at both ends, on the models' own caches; and the books agree with them."""
     assert caches_behind(scheme, monkeypatch) == {1, 2}
@@ -99,7 +101,7 @@ def test_i10_sees_a_cache_that_keeps_rejected_drafts(monkeypatch: pytest.MonkeyP
         caches_behind("k_sqs", monkeypatch)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", (*SCHEMES, *EDGE_CORRECTS))
 def test_i11_the_breakdown_sums_to_the_latency(scheme: str) -> None:
     requests = ran(busy(scheme)).result.requests
     assert requests[list(BREAKDOWN)].sum(axis=1).to_numpy() == pytest.approx(requests["latency_s"].to_numpy(), rel=1e-9)

@@ -1,0 +1,111 @@
+"""I12 where the edge draws the corrections: exact in single precision, and else off by what the law sent is off.
+
+Through the shipped edge, wire and cloud, the correction that the next payload brings included. `sent` is this file's
+own account of the law that comes down, but of the certified one, whose distance is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from exact import PAIR, Enumeration, P, Q, V, distance, verifier_law
+
+from simulator.decoding.setting import DraftSetting
+from simulator.results.columns import LOSSLESS_TV
+from simulator.schemes import Asym, Composed, Dssd
+from simulator.schemes.dssd import SplitScheme
+from simulator.schemes.reply import EdgeCorrection
+
+TOKENS, PROMPT = 3, (1, 2)
+EXACT = verifier_law(PROMPT, TOKENS)
+Sent = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
+SMALL = {"resolution": 5, "max_drafts": 2}
+SINGLE = {
+    "dssd": Dssd(k=2, **SMALL),
+    "dssd, all of V": Dssd(k=None, **SMALL),
+    "dssd, not even a correction fits": Dssd(k=2, budget_bits=7, **SMALL),
+    "a policy that looks": Composed.model_validate(
+        {
+            "sparsifier": {"kind": "top_k", "k": 3},
+            "quantizer": {"kind": "lattice", "resolution": 5},
+            "code": "scalars",
+            "acceptance": "split_rejection",
+            "reply": "law",
+            "policy": {"kind": "confidence_stop", "threshold": 0.3},
+            "max_drafts": 2,
+        }
+    ),
+}
+LOSSY = {
+    "half": Dssd(k=2, precision="half", **SMALL),
+    "asym .2": Asym(k=2, tolerance=0.2, **SMALL),
+    "asym .02": Asym(k=3, tolerance=0.02, **SMALL),
+}
+
+
+def single(p: np.ndarray, _text: tuple[int, ...]) -> np.ndarray:
+    return p.astype(np.float32).astype(np.float64)
+
+
+def sent_by(scheme: SplitScheme) -> Sent:
+    if isinstance(scheme, Dssd):
+        return lambda p, _text: p.astype(np.float16).astype(float) / p.astype(np.float16).astype(float).sum()
+    reply, packets = scheme.families.reply, DraftSetting(lambda: PAIR, scheme, V, 1.0).packets
+    assert isinstance(reply, EdgeCorrection)
+    return lambda p, text: reply.heard_law(p, packets, text)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_i12_in_single_precision_the_output_law_is_the_verifiers_but_for_rounding(name: str) -> None:
+    enumeration = Enumeration(SINGLE[name], TOKENS, corrected=single)
+    law = enumeration.law()
+    assert enumeration.rounds >= 2 and enumeration.owed > 0
+    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(law, EXACT) < TOKENS * 2.0**-24 < TOKENS * LOSSLESS_TV
+
+
+def test_i12_holds_where_the_budget_binds_behind_a_correction_alone() -> None:
+    """A draft takes 5 bits and the correction 8: of 16 bits two drafts fit alone, and one behind a correction, which
+    first comes to bear in a text of four tokens."""
+    bound = Enumeration(Dssd(k=2, budget_bits=16, **SMALL), 4, corrected=single)
+    assert distance(bound.law(), verifier_law(PROMPT, 4)) < 4 * 2.0**-24
+    assert bound.full > 0 < bound.second_drafts
+
+
+@pytest.mark.parametrize("name", LOSSY)
+def test_i12_a_lossy_reply_misses_by_what_its_docstring_derives(name: str) -> None:
+    """One token: exactly min(p, qhat) + T R~ / sum R~, whose distance from p is at most min(TV(p~, p), TV(qhat, p))."""
+    scheme = LOSSY[name]
+    sent = sent_by(scheme)
+    found = Enumeration(scheme, 1, corrected=sent).law()
+    p, q = P[PROMPT[-1]], Q[PROMPT[-1]]
+    proposal = scheme.propose(q, scheme.entry(None))
+    qhat = np.zeros(V)
+    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+    residual = np.maximum(sent(p, PROMPT) - qhat, 0)
+    output = np.minimum(p, qhat) + np.maximum(p - qhat, 0).sum() * residual / residual.sum()
+    assert [found.get((token,), 0.0) for token in range(V)] == pytest.approx(output, abs=1e-12)
+    missed = abs(output - p).sum() / 2
+    assert distance(found, verifier_law(PROMPT, 1)) == pytest.approx(missed, abs=1e-12)
+    assert 0 < missed <= min(abs(sent(p, PROMPT) - p).sum(), abs(qhat - p).sum()) / 2 + 1e-12
+
+
+@pytest.mark.parametrize("name", ["half", "asym .2"])
+def test_i12_a_text_misses_by_no_more_than_its_tokens_may(name: str) -> None:
+    scheme = LOSSY[name]
+    assert not scheme.lossless
+    sent = sent_by(scheme)
+    law = Enumeration(scheme, TOKENS, corrected=sent).law()
+    contexts = [PROMPT, *((*PROMPT, a) for a in range(V)), *((*PROMPT, a, b) for a in range(V) for b in range(V))]
+    worst = max(abs(sent(P[text[-1]], text) - P[text[-1]]).sum() / 2 for text in contexts)
+    assert worst <= (scheme.tolerance if isinstance(scheme, Asym) else 2.0**-11 + V * 2.0**-25)
+    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert LOSSLESS_TV < distance(law, EXACT) <= TOKENS * worst
+
+
+def test_i12_correcting_from_a_law_that_is_not_the_verifiers_misses_by_far() -> None:
+    """The control: with the drafter's own law in place of p the residual is nobody's."""
+    scheme = Dssd(k=2, **SMALL)
+    assert distance(Enumeration(scheme, TOKENS, corrected=lambda _p, text: Q[text[-1]]).law(), EXACT) > 0.01

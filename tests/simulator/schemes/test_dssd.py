@@ -1,0 +1,117 @@
+"""DSSD and its certified kin in time: the text of K-SQS, what travels both ways, and how a request ends."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from cells import HEADER_BITS, PAIR, busy, cell, link
+from plants import ran
+
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.columns import LOSSLESS_TV
+
+PAIRS = [PAIR, {**PAIR, "distance": 0.6, "entropy_bits": 1.0}, {**PAIR, "size": 1000, "seed": 3}]
+
+
+def texts(made: Cell) -> dict[tuple[int, int], tuple[int, ...]]:
+    """By device and request: in time they may end in any order."""
+    return {(each.device, each.number): tuple(each.tokens) for each in ran(made).requests}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_in_single_precision_the_text_is_that_of_k_sqs(pair: object, seed: int) -> None:
+    same = {"k": 4, "resolution": 50, "max_drafts": 5}
+    known = {"models": {"pair": pair}, "seed": seed}
+    assert texts(cell({"kind": "dssd", **same}, **known)) == texts(cell({"kind": "k_sqs", **same}, **known))
+    whole = {"resolution": 50, "max_drafts": 5}
+    assert texts(cell({"kind": "dssd", "k": None, **whole}, **known)) == texts(
+        cell({"kind": "dense", **whole}, **known)
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_and_other_devices_change_no_token(seed: int) -> None:
+    """Three devices on lossy links, two requests each."""
+    assert len(texts(busy("k_sqs", seed))) == 6
+    assert texts(busy("dssd", seed)) == texts(busy("k_sqs", seed))
+    quiet = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
+    assert texts(busy("dssd", seed)) == texts(cell("dssd", workload=quiet, seed=seed))
+
+
+def test_requests_side_by_side_on_one_device_keep_their_own_corrections() -> None:
+    work = {"kind": "poisson", "rate_per_s": 50, "requests": 4, "prompt_tokens": 8, "output_tokens": 16}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.01}, "concurrency": 3}
+    assert texts(cell("dssd", workload=work, edge=edge)) == texts(cell("k_sqs", workload=work))
+
+
+@pytest.mark.parametrize("scheme", ["dssd", "asym"])
+def test_an_answer_that_ends_with_a_rejection_sends_nothing_after_it(scheme: str) -> None:
+    """Of one token: a round of one draft, of which some are rejected."""
+    asked = {"kind": "closed", "requests": 40, "prompt_tokens": 8, "output_tokens": 1}
+    result = ran(cell(scheme, workload=asked)).result
+    rounds = result.rounds
+    assert 2 < (rounds["accepted"] < rounds["drafted"]).sum() < len(rounds) == 40
+    assert (result.requests["outcome"] == "answered").all()
+    prompts_bits = 40 * (HEADER_BITS + 8 * 7)  # 8 ids of 6 bits, and the bit that ends them
+    assert result.summary["uplink_bits_per_token"] * 40 == pytest.approx(rounds["uplink_bits"].sum() + prompts_bits)
+
+
+def test_users_who_give_up_leave_no_correction_behind() -> None:
+    impatient = {"kind": "closed", "requests": 6, "prompt_tokens": 8, "output_tokens": 40, "deadline_s": 1.5}
+    run = ran(cell("dssd", workload=impatient, bps=3e3))
+    assert (run.result.requests["outcome"] == "timed_out").all()
+    judged = run.result.rounds[run.result.rounds["verified"] > 0]
+    assert len(judged) > 6 and (judged["committed"] == judged["accepted"] + 1).all()
+    full = ran(cell("dssd", workload=impatient | {"deadline_s": None}, bps=3e3))
+    for late, whole in zip(run.requests, full.requests, strict=True):
+        assert 0 < len(late.tokens) < 40 and late.tokens == whole.tokens[: len(late.tokens)]
+
+
+def test_the_uplink_is_a_few_bits_a_draft_and_the_downlink_a_law_a_rejection() -> None:
+    known, mine = (simulate(cell(scheme), memory=Memory()).summary for scheme in ("k_sqs", "dssd"))
+    assert mine["payload_bits_per_token"] < 0.3 * known["payload_bits_per_token"]
+    assert mine["downlink_bits_per_token"] > 4 * known["downlink_bits_per_token"]
+    for name in ("tv_qhat", "tv_mismatch", "rejection_bound", "verifier_nll_per_token", "acceptance_rate"):
+        assert mine[name] == known[name], name
+
+
+def test_tv_output_is_measured_and_tells_the_lossy_from_the_rounded() -> None:
+    single, half, certified = (
+        simulate(cell(scheme), memory=Memory())
+        for scheme in ("dssd", {"kind": "dssd", "precision": "half"}, {"kind": "asym", "tolerance": 0.05})
+    )
+    assert 0 < single.summary["tv_output"] < LOSSLESS_TV < half.summary["tv_output"] < certified.summary["tv_output"]
+    assert certified.rounds["tv_output"].max() <= 0.05 * certified.rounds["verified"].max()
+
+
+def test_a_correction_counts_where_the_verifier_is_asked_for_it() -> None:
+    """The cloud feeds it with the drafts: a pass of one token more than there are drafts, after a rejection and after a
+    bonus alike."""
+    rounds = simulate(
+        cell("dssd", cloud={"batching": "none", "latency": {"kind": "affine", "base_s": 0.0, "per_token_s": 0.001}}),
+        memory=Memory(),
+    ).rounds
+    later = rounds[rounds["round"] > 1]
+    took = (later["verified_s"] - later["received_s"]).to_numpy()
+    assert took == pytest.approx(0.001 * (later["drafted"].to_numpy() + 1), rel=1e-9)
+
+
+def test_remembered_and_live_runs_are_one() -> None:
+    memory = Memory()
+    slow, fast = cell("dssd", bps=2e3), cell("dssd", bps=math.inf)
+    live = simulate(fast, memory=Memory())
+    simulate(slow, memory=memory)
+    remembered = simulate(fast, memory=memory)
+    assert live.rounds.equals(remembered.rounds) and live.requests.equals(remembered.requests)
+    assert live.summary == remembered.summary
+
+
+def test_rounds_over_a_lossy_downlink_come_again_as_they_were() -> None:
+    """Laws of several packets, some lost: the same text, for more bits down."""
+    lossy = link(1e5, loss={"kind": "bernoulli", "probability": 0.3}, mtu_bits=1000)
+    lost, kept = ran(cell("dssd", downlink=lossy)), ran(cell("dssd"))
+    assert [each.tokens for each in lost.requests] == [each.tokens for each in kept.requests]
+    assert lost.result.summary["downlink_bits_per_token"] > kept.result.summary["downlink_bits_per_token"]

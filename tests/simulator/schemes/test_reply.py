@@ -1,0 +1,192 @@
+"""Replies: what the edge makes of the bytes is what the cloud said, whoever draws the correction; and hostile bytes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+from cells import cell
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from channels.codec import wire
+from channels.codec.lattice import quantize
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
+from simulator import Cell, simulate
+from simulator.schemes.acceptance import Rejection, SplitRejection, received
+from simulator.schemes.asym import FINEST, CertifiedReply, within
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.policy import Action, CloudDecodes, EdgeView, Policy, PolicyState
+from simulator.schemes.reply import EdgeCorrection, LawReply, Reply, SentRound, TokenReply
+from simulator.schemes.scalars import ScalarPackets
+
+UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose) for purpose in ("draft", "verdict", "shared")))
+REPLIES: dict[str, Reply] = {
+    "token": TokenReply(),
+    "single": LawReply(),
+    "half": LawReply(precision="half"),
+    "certified": CertifiedReply(tolerance=0.1),
+}
+ELL = 8
+
+
+FEW = settings(deadline=None, max_examples=50)
+
+
+@st.composite
+def laws(draw: st.DrawFn, min_size: int, max_size: int) -> np.ndarray:
+    """With ties and zeros, float64 [V]."""
+    size = draw(st.integers(min_size, max_size))
+    some = st.one_of(st.integers(0, 6), st.floats(1e-12, 1.0))
+    weights = np.asarray(draw(st.lists(some, min_size=size, max_size=size)), dtype=float)
+    weights[draw(st.integers(0, size - 1))] += 1.0
+    return weights / weights.sum()
+
+
+def packets(vocabulary: int) -> ScalarPackets:
+    return ScalarPackets(wire.Format(vocabulary, ELL, max_drafts=4))
+
+
+@st.composite
+def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
+    """A round that was sent, the law p where it ended, and how many of its drafts stood."""
+    p = draw(laws(min_size=2, max_size=12))
+    drafts = []
+    for _ in range(draw(st.integers(1, 4))):
+        counts = quantize(draw(laws(p.size, p.size)), ELL)
+        drafts.append(wire.Draft(int(draw(st.sampled_from(np.flatnonzero(counts)))), np.arange(p.size), counts))
+    number = draw(st.integers(1, 99))
+    return SentRound(number, drafts, (0, 1), UNIFORMS), p, draw(st.integers(0, len(drafts)))
+
+
+@pytest.mark.parametrize("name", REPLIES)
+@FEW
+@given(case=rounds())
+def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
+    name: str, case: tuple[SentRound, np.ndarray, int]
+) -> None:
+    sent, p, accepted = case
+    reply, known = REPLIES[name], packets(p.size)
+    context = (*sent.context, *(draft.token for draft in sent.drafts[:accepted]))
+    drawn = not reply.edge_corrects or accepted == len(sent.drafts)
+    verdict = Verdict(accepted, int(p.argmax()) if drawn else UNDRAWN)
+    heard = reply.decode(reply.encode(verdict, p, known, context), sent, known)
+    if drawn:
+        assert heard == verdict
+        return
+    assert isinstance(reply, EdgeCorrection)
+    qhat = np.zeros(p.size)
+    qhat[sent.drafts[accepted].support] = sent.drafts[accepted].counts / sent.drafts[accepted].counts.sum()
+    law = reply.heard_law(p, known, context)
+    residual = np.maximum(law - qhat, 0)
+    u = UNIFORMS.verdict.uniform(sent.number, len(sent.drafts))
+    assert heard == Verdict(accepted, inverse_cdf(residual if residual.any() else law, u))
+    assert p[heard.token] > 0
+
+
+@pytest.mark.parametrize("name", REPLIES)
+@FEW
+@given(case=rounds(), content=st.binary(max_size=60))
+def test_hostile_bytes_raise_codec_errors_and_nothing_else(
+    name: str, case: tuple[SentRound, np.ndarray, int], content: bytes
+) -> None:
+    sent, p, _ = case
+    try:
+        heard = REPLIES[name].decode(content, sent, packets(p.size))
+    except wire.CodecError:
+        return
+    assert 0 <= heard.token < p.size and (name == "token" or heard.accepted <= len(sent.drafts))
+
+
+@FEW
+@given(laws(min_size=2, max_size=40), st.floats(0.001, 0.9))
+@example(np.full(40, 1 / 40), 0.001)
+def test_every_sketch_is_within_its_tolerance(p: np.ndarray, tolerance: float) -> None:
+    sketches = list(within(p, tolerance))
+    assert 1 <= len(sketches) <= 3
+    for level, draft in sketches:
+        law = np.zeros(p.size)
+        law[draft.support] = draft.counts / 2**level
+        assert law.sum() == 1 and total_variation(law, p) <= tolerance + 1e-12
+        assert level == 0 or draft.support.size > 0
+
+
+def test_a_wider_tolerance_takes_fewer_bits() -> None:
+    p = np.random.Generator(np.random.Philox(1)).dirichlet(np.full(500, 0.1))
+    known = ScalarPackets(wire.Format(500, ELL, max_drafts=4))
+    lengths = [len(CertifiedReply(tolerance=each).encode_law(p, known, ())) for each in (0.01, 0.05, 0.2, 0.6)]
+    assert lengths == sorted(lengths, reverse=True) and lengths[0] > 3 * lengths[-1]
+    assert 8 * lengths[0] < 32 * 500 / 2
+
+
+@FEW
+@given(rounds())
+def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple[SentRound, np.ndarray, int]) -> None:
+    """The same drafts stand, and the same bonus follows; a correction is what the edge draws of a law sent in full."""
+    sent, exact, _ = case
+    p, known = exact.astype(np.float32).astype(np.float64), packets(exact.size)
+    whole = received(sent.drafts, p.size)
+    told = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
+    assert (np.count_nonzero(told.qhat, axis=1) == 1).all()
+    mine, theirs = (
+        rule.judge(lambda _: p, heard, UNIFORMS, sent.number, 2)
+        for rule, heard in ((Rejection(), whole), (SplitRejection(), told))
+    )
+    assert mine.accepted == theirs.accepted
+    if theirs.drawn:
+        assert mine == theirs
+    else:
+        reply = LawReply()
+        assert reply.decode(reply.encode(theirs, p, known, sent.context), sent, known) == mine
+
+
+SPLIT = {"code": "scalars", "acceptance": "split_rejection", "reply": "law"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"code": "scalars"}, "acceptance = 'rejection': does not go with code 'scalars'"),
+        ({"acceptance": "split_rejection"}, "acceptance = 'split_rejection': does not go with code 'recoded'"),
+        (SPLIT | {"reply": "token"}, "reply = 'token': does not go with acceptance 'split_rejection'"),
+        ({"reply": "law"}, "reply = 'law': does not go with acceptance 'rejection'"),
+        (SPLIT | {"policy": "goodput"}, "policy = 'goodput': lets the cloud decode by itself"),
+        (SPLIT | {"partial": True}, "partial = True: must be false where the edge draws"),
+        (SPLIT | {"depth": 2}, "depth = 2: must be 0 where the edge draws"),
+        (SPLIT | {"quantizer": "dual"}, "code = 'scalars': carries counts of quantizer 'lattice', not of 'dual'"),
+        (SPLIT | {"reply": {"kind": "certified", "tolerance": 1e-9}}, "tolerance = 1e-09: must be at least"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused_in_one_line(fields: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match=rf"scheme\.{told}") as caught:
+        Cell.from_fields({"scheme": {"kind": "composed", **fields}})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["dssd", "asym"])
+@pytest.mark.parametrize("field", ["depth", "partial"])
+def test_presets_refuse_what_does_not_fit(scheme: str, field: str) -> None:
+    with pytest.raises(ConfigError, match=rf"scheme\.{field} = "):
+        Cell.from_fields({"scheme": {"kind": scheme, field: 1}})
+
+
+class LetsTheCloud(Policy):
+    """Leaves a round to the cloud, and says so to nobody beforehand."""
+
+    kind: Literal["lets_the_cloud_in_tests"] = "lets_the_cloud_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return CloudDecodes(1), state
+
+
+def test_a_policy_that_lets_the_cloud_decode_is_told_when_it_does() -> None:
+    scheme = {"kind": "composed", **SPLIT, "policy": "lets_the_cloud_in_tests"}
+    with pytest.raises(ConfigError, match="policy 'lets_the_cloud_in_tests': lets the cloud decode by itself, which"):
+        simulate(cell(scheme))
+
+
+def test_the_finest_lattice_is_one_that_the_wire_has() -> None:
+    wire.Format(1 << 20, 1 << FINEST, max_drafts=1, token="unsent")

@@ -1,0 +1,84 @@
+"""Draft lengths in closed form: TK-SLT's speed-up (arXiv 2509.04576), and the tokens that a round commits.
+
+A round of g drafts, each of which stands with probability a if it is judged, commits (1 - a^{g+1}) / (1 - a) tokens.
+With L a draft's time over that of all else in a round its speed-up is S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cells import cell
+
+from simulator import simulate
+from simulator.decoding.memory import Memory
+from simulator.schemes import HalfTopK, TruncatedFp16
+from simulator.schemes.policies import RunningAcceptance
+from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policy import DraftRound, EdgeView, PolicyState, SeenLink, SeenVerdict
+
+BEST_LENGTHS = {0.01: 14, 0.1: 6, 0.2: 4, 0.4: 2, 0.6: 1}
+"""By L, at a = .8: REFERENCE, "Rounds, latency, throughput"."""
+POLICY = TruncatedFp16(policy="running_acceptance").families.policy  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cost", BEST_LENGTHS)
+def test_tk_slt_s_table_is_the_policys_length_where_acceptance_and_times_are_known(cost: float) -> None:
+    """A draft takes `cost`, all else in a round one second, and four drafts of five stood of very many."""
+    assert isinstance(POLICY, RunningAcceptance)
+    known = Estimates(accepted=8e9, judged=1e10, rounds=10.0, drafted=40.0, bits=4e3, seconds=10.0, bits_squared=1.6e6)
+    assert POLICY.best_length(known, cost, 64) == BEST_LENGTHS[cost]
+    speed_up = [(1 - 0.8 ** (g + 1)) / (0.2 * (1 + cost * g)) for g in range(1, 65)]
+    assert 1 + int(np.argmax(speed_up)) == BEST_LENGTHS[cost]
+
+
+@pytest.mark.parametrize("cost", [0.2, 0.6])
+def test_tk_slt_s_table_is_where_the_policy_settles(cost: float) -> None:
+    """From nothing, by what it sees of rounds in which drafts stand with probability .8 by themselves."""
+    policy = RunningAcceptance(memory_rounds=1e4)
+    draw = np.random.Generator(np.random.Philox(5))
+    state, now_s, length = policy.entry(None), 0.0, 0
+    for _ in range(1_500):
+        state, length, now_s = _one_round(policy, state, now_s, cost, draw)
+    assert length == BEST_LENGTHS[cost]
+
+
+def _one_round(
+    policy: RunningAcceptance, state: PolicyState, now_s: float, cost: float, draw: np.random.Generator
+) -> tuple[PolicyState, int, float]:
+    earlier = (SeenVerdict(1, 1, 100, 0.0, 1.0),)
+    action, state = policy.next(EdgeView(now_s, (), 64, 999, earlier, SeenLink()), state)
+    assert isinstance(action, DraftRound)
+    fell = draw.random(action.length) >= 0.8
+    accepted = int(fell.argmax()) if fell.any() else action.length
+    sent_s = now_s + cost * action.length
+    seen = SeenVerdict(action.length, accepted, 100, sent_s, sent_s + 1.0)
+    return policy.learn(seen, state), action.length, seen.answered_s
+
+
+@pytest.mark.parametrize("drafts", [1, 4])
+@pytest.mark.parametrize("scheme", ["truncated_fp16", "dssd"])
+def test_a_round_commits_as_many_tokens_as_the_closed_form(scheme: str, drafts: int) -> None:
+    """Over a pair whose laws are as far apart everywhere, all of V kept: a draft stands with probability .7 at any
+    place, but for what quantizing moves. Within 5 sd of n whole rounds; one of 1..g+1 tokens is at most g / 2."""
+    alike = {"kind": "synthetic", "size": 16, "distance": 0.3, "entropy_bits": 3}
+    work = {"kind": "closed", "requests": 16, "prompt_tokens": 8, "output_tokens": 48}
+    fine = {} if scheme == "truncated_fp16" else {"resolution": 1 << 16}
+    made = cell(
+        {"kind": scheme, "k": 16, "max_drafts": drafts, "budget_bits": None, **fine},
+        models={"pair": alike},
+        workload=work,
+    )
+    rounds = simulate(made, memory=Memory()).rounds
+    whole = rounds[rounds["drafted"] == drafts]
+    assert (whole["tv_qhat"] / whole["verified"]).to_numpy() == pytest.approx(0.3, abs=1e-3)
+    expected = (1 - 0.7 ** (drafts + 1)) / 0.3
+    assert whole["committed"].mean() == pytest.approx(expected, abs=5 * drafts / 2 / np.sqrt(len(whole)))
+
+
+def test_truncated_fp16_is_half_top_k_under_the_papers_name() -> None:
+    one, other = TruncatedFp16(k=4), HalfTopK(k=4)
+    assert one.families == other.families
+    fields = {"k": 4, "max_drafts": 4}
+    first, second = (simulate(cell({"kind": kind, **fields})).rounds for kind in ("truncated_fp16", "half_top_k"))
+    assert first.drop(columns="cell").equals(second.drop(columns="cell"))
