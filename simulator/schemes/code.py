@@ -77,6 +77,8 @@ class Code(Choice, family=True):
 
     carries_law: ClassVar[bool] = True
     """Whether qhat crosses the air."""
+    only_scalars: ClassVar[bool] = False
+    """Whether of qhat the drafted id's own probability crosses the air, and nothing else."""
 
     @abstractmethod
     def packets(self, load: Load) -> Packets:
