@@ -110,7 +110,7 @@ def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]
         if listed[token]:
             continue
         weight = (expected.left_over * expected.common[token] >> WEIGHT_BITS) + 1
-        if found and not within(weight, int(words[token]), best - (REACH << 32)):
+        if found and not within(weight, words[token], best - (REACH << 32)):
             continue
         ids[found], scores[found] = token, score(weight, words[token])
         best = max(best, int(scores[found]))
