@@ -99,7 +99,7 @@ def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]
     listed = np.zeros(size, np.uint8)
     scores = np.empty(size, np.int64)  # of those worth a look
     ids = np.empty(size, np.int64)
-    best, found = np.int64(-1) << 62, 0
+    best, found = -(1 << 62), 0
     for at in range(expected.ids.size):
         token = expected.ids[at]
         listed[token] = 1
@@ -110,7 +110,7 @@ def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]
         if listed[token]:
             continue
         weight = (expected.left_over * expected.common[token] >> WEIGHT_BITS) + 1
-        if found and not within(weight, int(words[token]), best - (REACH << 32)):
+        if found and not within(weight, words[token], best - (REACH << 32)):
             continue
         ids[found], scores[found] = token, score(weight, words[token])
         best = max(best, scores[found])

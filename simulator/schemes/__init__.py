@@ -32,5 +32,6 @@ from simulator.schemes.policy import Policy as Policy
 from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.rungs import Rungs as Rungs
 from simulator.schemes.s_q import SQ as SQ
+from simulator.schemes.skip_when_confident import SkipWhenConfident as SkipWhenConfident
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier
 from simulator.schemes.token_ids import TokenIds as TokenIds

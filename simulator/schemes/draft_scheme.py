@@ -256,7 +256,11 @@ class DraftScheme(Scheme):
             found = packets.decode(part, known)
             drafts += found
             known = (*known, *(draft.token for draft in found))
-        return received(drafts, packets.format.vocabulary)
+        return self.receive(drafts, packets.format.vocabulary)
+
+    def receive(self, drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
+        """Decoded drafts as they are judged."""
+        return received(drafts, vocabulary)
 
     def encode_reply(self, verdict: Verdict, packets: Packets) -> bytes:
         """What goes back: how many drafts stand, and the correction or bonus token."""
