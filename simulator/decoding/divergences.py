@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kinds.arrays import Floats
+from kinds.arrays import Bools, Floats
 from models.verification import Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode
@@ -66,9 +66,11 @@ class DivergenceMeter:
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, arrived, strict=False)])
             return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
-        qhat = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
+        unjudged = heard.unjudged[: len(arrived)]
+        sent_laws = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
+        qhat = np.where(unjudged[:, None], q, sent_laws)
         corrected = self._corrected(p[: len(arrived)], text)
-        return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed, corrected)
+        return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed, corrected, unjudged)
 
     def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
         """Of a round without drafts; p [1, V]."""
@@ -107,24 +109,30 @@ def diverge(
     verdict: Verdict,
     committed: tuple[int, ...],
     corrected: Floats | None = None,
+    unjudged: Bools | None = None,
 ) -> Divergences:
-    """p [L+1, V]; q, qhat [n, V] of the n verified drafts; slack [n] = alpha_n + covering bound, which by the triangle
-    inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn from, None where
-    these are qhat; `corrected` [n, V]: those corrections are made with, None where these are p. Where both are None the
-    committed tokens follow p."""
+    """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
+    by the triangle inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn
+    from, None where these are qhat; `corrected` [n, V]: those corrections are made with, None where these are p. Where
+    both are None the committed tokens follow p, but for `unjudged` [n]: drafts that stood without judgement, drawn from
+    q, which is their qhat, too; they cannot be rejected."""
     verified = len(q)
+    spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
-    output = None
+    output = np.zeros(verified)
     if drawn is not None or corrected is not None:
         laws = output_law(p[:verified], qhat, qhat if drawn is None else drawn, corrected)
         output = total_variation(laws, p[:verified])
+    with np.errstate(divide="ignore"):  # of a token that nobody judged, the verifier may think nothing
+        nll = float(-np.log(p[positions, list(committed)]).sum())
     return Divergences.of(
-        np.array([mismatch, from_qhat, bound, total_variation(q, qhat)]),
-        tv_output=0.0 if output is None else float(output.sum()),
-        nll=float(-np.log(p[positions, list(committed)]).sum()),
+        np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), total_variation(q, qhat)]),
+        tv_output=float(np.where(spared, mismatch, output).sum()),
+        nll=nll,
+        unjudged=spared,
     )
 
 

@@ -109,7 +109,7 @@ class Run:
 
     @property
     def rejections(self) -> float:
-        return self.sums["verified"] - self.sums["accepted"]
+        return self.sums["verified"] + self.sums["unjudged"] - self.sums["accepted"]
 
     @property
     def cloud_busy(self) -> float:
@@ -243,8 +243,9 @@ _DECLARED: Final = (
     Metric("draft_length", "drafts sent per round", _average("drafted", "speculative")),
     Metric("accepted_per_round", "accepted drafts per round", _average("accepted", "speculative")),
     Metric(
-        "acceptance_rate", "accepted drafts / verified drafts (those up to and including the first rejection)",
-        _average("accepted", "verified"),
+        "acceptance_rate",
+        "accepted drafts / verified drafts (those up to and including the first rejection), without unjudged ones",
+        lambda run: ratio(run.sums["verified"] - run.rejections, run.sums["verified"]),
     ),
     Metric(
         "resampling_per_round", "rejections / rounds", lambda run: ratio(run.rejections, run.sums["speculative"])

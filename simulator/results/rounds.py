@@ -16,7 +16,7 @@ from typing import ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from kinds.arrays import Floats
+from kinds.arrays import Bools, Floats
 from simulator.results.columns import ROUND_COLUMNS, Row
 
 
@@ -72,7 +72,8 @@ class DraftDivergences(NamedTuple):
 class Divergences:
     """What an observer who sees both ends measures of a judged round. No step of the protocol reads any of it.
 
-    Sums over the verified drafts, those up to and including the first rejected; the last two over the committed tokens.
+    Sums over the verified drafts, those that were judged, up to and including the first rejected; tv_output and nll
+    over the committed tokens.
     """
 
     verified: int = 0
@@ -81,18 +82,22 @@ class Divergences:
     rejection_bound: float = 0.0
     tv_output: float = 0.0  # TV(law of the committed token, p)
     nll: float = 0.0  # -ln p(token)
+    unjudged: int = 0  # drafts that stood without judgement
     measured: Floats = field(default_factory=lambda: np.empty((4, 0)), compare=False, repr=False)
-    """[4, n]: DraftDivergences of each verified draft, as columns; millions of rounds are remembered."""
+    """[4, n]: DraftDivergences of each draft up to the first rejected, as columns; millions of rounds are remembered.
+    One that stood without judgement could not be rejected."""
 
     @classmethod
-    def of(cls, measured: Floats, tv_output: float, nll: float) -> Divergences:
-        """The sums of what was measured of each verified draft, [4, n]."""
-        tv_mismatch, tv_qhat, rejection_bound, _ = measured.sum(axis=1).tolist()
-        return cls(measured.shape[1], tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, measured)
+    def of(cls, measured: Floats, tv_output: float, nll: float, unjudged: Bools) -> Divergences:
+        """The sums of what was measured, [4, n], of each draft that was not unjudged, [n]."""
+        tv_mismatch, tv_qhat, rejection_bound, _ = measured[:, ~unjudged].sum(axis=1).tolist()
+        spared = int(np.count_nonzero(unjudged))
+        verified = measured.shape[1] - spared
+        return cls(verified, tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, spared, measured)
 
     @property
     def drafts(self) -> list[DraftDivergences]:
-        """Of each verified draft."""
+        """Of each draft up to the first rejected."""
         return [DraftDivergences(*column) for column in self.measured.T.tolist()]
 
 

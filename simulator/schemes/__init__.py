@@ -37,5 +37,6 @@ from simulator.schemes.reply import Reply as Reply
 from simulator.schemes.rungs import Rungs as Rungs
 from simulator.schemes.s_q import SQ as SQ
 from simulator.schemes.scalars import Scalars as Scalars
+from simulator.schemes.skip_when_confident import SkipWhenConfident as SkipWhenConfident
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier
 from simulator.schemes.token_ids import TokenIds as TokenIds

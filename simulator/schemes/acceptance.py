@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from channels.codec import wire
 from kinds import Choice
-from kinds.arrays import Floats, Ints
+from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
 from models.verification import LawAfter, Verdict, couple_along, reject_along, stop_along
 from simulator.schemes import answers
@@ -25,6 +25,12 @@ class Received:
 
     drafts: Ints  # [L]
     qhat: Floats  # [L, V]; 0 where nothing was told of it
+    unjudged: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """[L], all judged by default: drafts that stand whatever the target law says, of which qhat tells the id alone."""
+
+    def __post_init__(self) -> None:
+        if not self.unjudged.size:
+            object.__setattr__(self, "unjudged", np.zeros(len(self.drafts), dtype=bool))
 
 
 def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:

@@ -285,8 +285,11 @@ class DraftScheme(Scheme):
             found = packets.decode(part, known)
             drafts += found
             known = (*known, *(draft.token for draft in found))
-        resolution = packets.format.resolution if self.families.code.only_scalars else None
-        return received(drafts, packets.format.vocabulary, resolution)
+        return self.receive(drafts, packets.format)
+
+    def receive(self, drafts: Sequence[wire.Draft], format: wire.Format) -> Received:
+        """Decoded drafts as they are judged."""
+        return received(drafts, format.vocabulary, format.resolution if self.families.code.only_scalars else None)
 
     def encode_reply(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         """What goes back; p [V] is the target law after `context`, the committed text and the drafts that stand."""

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from channels.codec.wire import Draft
 from channels.uniforms import Uniforms
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
@@ -249,8 +250,13 @@ class Enumeration:
         state = node.drafts[-1].state if node.drafts else node.state
         whole = self.scheme.propose(q, state)
         self.shrunk += outcome.support_size < len(whole.ids)
+        if self._unjudged(outcome.draft):
+            return q
         proposal = self.scheme.propose(q, state, outcome.support_size)
         return np.asarray(self.scheme.families.draw.weights(proposal, q), dtype=float)
+
+    def _unjudged(self, draft: Draft) -> bool:
+        return bool(self.scheme.receive([draft], self.scheme.format(V)).unjudged[0])
 
     def _verdicts(self, node: EdgeNode, heard: int) -> Iterator[tuple[list[float], float]]:
         """Every combination of intervals of the uniforms that judge the first `heard` drafts of the round."""
@@ -260,7 +266,7 @@ class Enumeration:
             p = P[text[-1]]
             qhat = np.zeros(V)
             qhat[draft.support] = draft.counts / draft.counts.sum()
-            ratio = min(1.0, p[draft.token] / qhat[draft.token])
+            ratio = 1.0 if self._unjudged(draft) else min(1.0, p[draft.token] / qhat[draft.token])
             residual = np.maximum(self.corrected(p, text) - qhat, 0)
             if ratio < 1:
                 for u, share in intervals(np.cumsum(residual) / residual.sum()):

@@ -1,0 +1,177 @@
+"""Skip the uplink where the drafter is sure (U-HLM, arXiv 2412.12687): lossy, and the records say so.
+
+A position is sure where the largest probability of q_n is `confidence` or more: its draft is drawn from q_n itself and
+committed without judgement, and of it only the id travels, since the cloud needs the text. The first position that is
+not is drafted as in K-SQS, travels with its law, is judged, and ends the round. A run of sure drafts ends at max_drafts
+and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
+
+Whether draft n is judged depends on q_1..q_n, never on d_n. So the law of the text is known: at an unjudged position it
+is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure positions of E TV(q_n, p_n)
+at most, which `tv_output` measures, TV(q_n, p_n) at each. `verified` counts judged drafts alone, and so do the rates of
+acceptance and rejection; `unjudged` counts the others.
+
+U-HLM's uncertainty is the share of perturbed samples that differ from the drafted token, and its threshold comes from
+their channel and a bound on the risk (CU-HLM tunes it as it goes): neither is here, a law's largest probability and a
+threshold that stays are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from channels.codec import wire
+from kinds.arrays import Floats, Ints
+from models.verification import LawAfter, Verdict, inverse_cdf
+from simulator.schemes.acceptance import Received, Rejection, received
+from simulator.schemes.code import Load, Packets, Tokens, certain
+from simulator.schemes.draft_scheme import Families, LatticeScheme, State
+from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
+from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.token_ids import CodedIdPackets
+
+
+def is_sure(counts: Ints) -> bool:
+    """Whether these are the counts of a draft that is not judged: a law on the lattice has 2 or more of them."""
+    return int(counts.sum()) == 1
+
+
+class UntilUnsure(Policy):
+    """Draft on while the last draft was sure. Of this scheme alone: its kind has no default."""
+
+    kind: Literal["until_unsure"]
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return (DRAFT if not view.drafts or is_sure(view.drafts[-1].draft.counts) else SEND), state
+
+
+class WhereUnsure(Rejection):
+    """As rejection, but drafts that came unjudged stand. Of this scheme alone: its kind has no default."""
+
+    lossless: ClassVar[bool] = False
+    kind: Literal["where_unsure"]  # type: ignore[assignment]
+
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        def law_or_draft(prefix: tuple[int, ...]) -> Floats:
+            place = len(prefix)
+            unjudged = place < len(received.drafts) and received.unjudged[place]
+            own: Floats = received.qhat[place] if unjudged else law_after(prefix)
+            return own
+
+        return super().judge(law_or_draft, received, uniforms, round_number, position)
+
+
+class SkipWhenConfident(LatticeScheme):
+    """Sure drafts are committed as they are, the others travel as in K-SQS."""
+
+    kind: Literal["skip_when_confident"] = "skip_when_confident"
+    confidence: float = Field(
+        0.9, gt=0, description="largest probability of q from which a draft is not judged; above 1: all are"
+    )
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution that is judged")
+    resolution: int = Field(100, ge=2, le=1 << 20, description="ell, the denominator of the lattice")
+
+    def made_of(self) -> Families:
+        parts = self.keeping(KeepTopK(k=self.k))
+        return replace(parts, policy=UntilUnsure(kind="until_unsure"), acceptance=WhereUnsure(kind="where_unsure"))
+
+    def packets(self, vocabulary: int) -> Packets:
+        super().packets(vocabulary)  # refuses what does not go together
+        parts = self.families
+        one = Load(vocabulary, 1, parts.sparsifier, parts.quantizer, self.partial, self.budget_bits)
+        ids = wire.Format(vocabulary, resolution=1, max_drafts=self.max_drafts, prior="" if self.partial else None)
+        return SkipPackets(ids, parts.code.packets(one))
+
+    def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
+        """Of a sure position one id that is not known yet: the likeliest stands for it."""
+        if q.max() < self.confidence:
+            return super().propose(q, state, at_most)
+        likeliest = np.array([q.argmax()])
+        return Proposal(likeliest, np.array([1]), 0.0, 0.0, 0.0, self.advance(q, state))
+
+    def draw_token(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
+    ) -> tuple[wire.Draft, Floats | Ints]:
+        if not is_sure(proposal.counts):
+            return super().draw_token(proposal, q, uniforms, place)
+        draft = certain(inverse_cdf(q, uniforms.draft.uniform(place.round, place.number)))
+        return draft, draft.counts
+
+    def receive(self, drafts: Sequence[wire.Draft], format: wire.Format) -> Received:
+        unjudged = np.array([is_sure(draft.counts) for draft in drafts])
+        return replace(received(drafts, format.vocabulary), unjudged=unjudged)
+
+
+@dataclass(frozen=True)
+class SkipPackets:
+    """The ids of the sure drafts, behind their length in bytes, then the packet of the one that is not sure, if any."""
+
+    format: wire.Format
+    """Of the ids."""
+    law: Packets
+
+    @property
+    def header_bytes(self) -> int:
+        """Room for the length of as many ids as a packet may hold."""
+        most_bytes = -(-wire.bound_ids_bits(self.format.max_drafts, self.format) // 8)
+        return -(-most_bytes.bit_length() // 8)
+
+    @property
+    def ids(self) -> CodedIdPackets:
+        """Packets of the sure drafts."""
+        return CodedIdPackets(self.format)
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        sure, last = _split(drafts)
+        ids = self.ids.encode(sure, context) if sure else b""
+        law = self.law.encode(last, _after(context, sure)) if last else b""
+        return len(ids).to_bytes(self.header_bytes, "big") + ids + law
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        begin = self.header_bytes
+        end = begin + int.from_bytes(payload[:begin], "big")
+        if len(payload) < max(end, begin + 1):
+            raise wire.CodecError(f"payload of {len(payload)} bytes: {end} or more expected, and a draft")
+        sure = list(self.ids.decode(payload[begin:end], context)) if end > begin else []
+        law = self.law.decode(payload[end:], _after(context, sure)) if end < len(payload) else []
+        if len(sure) + len(law) > self.format.max_drafts:
+            raise wire.CodecError(f"{len(sure) + len(law)} drafts: a packet holds 1 to {self.format.max_drafts}")
+        return [*sure, *law]
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        sure, last = _split(drafts)
+        law_bits = self.law.length_bits(last, _after(context, sure)) if last else 0
+        return self._before_bits(self.ids.length_bits(sure, context) if sure else 0, law_bits)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        if is_sure(counts):
+            anything, some = np.arange(self.format.vocabulary), np.ones(self.format.vocabulary, dtype=np.int64)
+            return self._before_bits(self.ids.largest_bits(drafts, anything, some, context), 0)
+        law_bits = self.law.largest_bits((), support, counts, _after(context, drafts))
+        return self._before_bits(self.ids.length_bits(drafts, context) if drafts else 0, law_bits)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return self._before_bits(wire.bound_ids_bits(len(sizes), self.format) + 7, 0) + self.law.bound_bits(sizes[-1:])
+
+    def _before_bits(self, ids_bits: int, law_bits: int) -> int:
+        """Of a packet whose ids are padded to whole bytes before a law."""
+        return 8 * self.header_bytes + (-(-ids_bits // 8) * 8 if law_bits else ids_bits) + law_bits
+
+
+def _split(drafts: Sequence[wire.Draft]) -> tuple[Sequence[wire.Draft], Sequence[wire.Draft]]:
+    """The sure drafts, and the one after them that is not. Raises CodecError where more follow."""
+    sure = [is_sure(draft.counts) for draft in drafts]
+    if not all(sure[:-1]):
+        raise wire.CodecError("drafts: one that is judged ends its packet")
+    return (drafts, ()) if all(sure) else (drafts[:-1], drafts[-1:])
+
+
+def _after(context: Tokens, drafts: Sequence[wire.Draft]) -> Tokens:
+    return (*context, *(draft.token for draft in drafts))
