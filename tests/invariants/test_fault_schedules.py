@@ -34,6 +34,7 @@ SCHEMES: dict[str, object] = {
     "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 6},
     "dense": {"kind": "dense", "max_drafts": 3},
     "half_top_k": "half_top_k",
+    "dssd": {"kind": "dssd", "max_drafts": 3},
     "cloud_only": "cloud_only",
     "colocated": "colocated",
     "edge_only": "edge_only",

@@ -29,7 +29,7 @@ import numpy as np
 from simulator.schemes import Acceptance, Draw, Policy, Quantizer, Sparsifier
 from simulator.schemes.policy import DRAFT, SEND, DraftOne, Wait
 from simulator.schemes.quantizer import LatticeQuantizer
-from models.verification import Verdict
+from models.verification import Verdict; from simulator.schemes.reply import TokenReply
 
 
 class Mine({family}):
@@ -90,6 +90,14 @@ PARTS = [
     ("Policy", "plan(self, most_drafts)", "most_drafts + 1", "policy", "must return 1..2 drafts, or None"),
     ("Draw", "weights(self, proposal, q)", "-q[proposal.ids]", "draw", "must return weights of 0 or more"),
     ("Acceptance", "judge(self, law_after, received, *others)", "Verdict(9, 0)", "acceptance", "accepted in 0..2"),
+    (
+        "TokenReply",
+        "encode(self, verdict, p, *others)",
+        "'yes'",
+        "reply",
+        "Mine.encode must return bytes, at least one",
+    ),
+    ("TokenReply", "decode(self, reply, *others)", "Verdict(0, -1)", "reply", "accepted in 0..2 and token in 0..63"),
 ]
 LINKS = [
     ("Loss", "process(self, uniforms)", "None", "uplink.loss", "Mine.process must return an object with a method lost"),

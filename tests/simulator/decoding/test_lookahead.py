@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from exact import PAIR, Script, V
 
-from channels.codec.wire import CodecError
+from channels.codec.wire import CodecError, encode_feedback
 from channels.uniforms import Uniforms
-from models.verification import Verdict
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import Lookahead
@@ -45,18 +44,17 @@ def test_a_rejection_settles_the_state_by_the_judged_round_alone_and_skips_the_n
     ahead = edge.successor(node)
     assert ahead is not None
     edge.compose(ahead, 2)
-    settled, tokens = edge.resolve(node, SCHEME.encode_reply(Verdict(0, 3), SCHEME.packets(V)))
+    settled, tokens = edge.resolve(node, encode_feedback(0, 3, SCHEME.format(V)))
     assert tokens == (3,) and settled.committed == (*PROMPT, 3) and settled.cached == len(PROMPT)
     assert settled.state == node.drafts[0].state and settled.round == 1 + SCHEME.depth + 1
 
 
 def test_a_token_where_none_can_be_is_refused() -> None:
     """I8: all drafts stand and a successor is promised, so no cloud has written this."""
-    packets = SCHEME.packets(V)
     edge, node = drafted(output_tokens=8)
     with pytest.raises(CodecError, match="reply to round 1: has a token"):
-        edge.resolve(node, SCHEME.encode_reply(Verdict(2, 3), packets))
+        edge.resolve(node, encode_feedback(2, 3, SCHEME.format(V)))
     last, node = drafted(output_tokens=3)
     assert last.successor(node) is None
-    _, tokens = last.resolve(node, SCHEME.encode_reply(Verdict(2, 3), packets))
+    _, tokens = last.resolve(node, encode_feedback(2, 3, SCHEME.format(V)))
     assert tokens == (*node.context()[2:], 3), "where the answer ends, the bonus token ends it"

@@ -32,6 +32,14 @@ def test_in_single_precision_the_text_is_that_of_k_sqs(pair: object, seed: int) 
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", ["10k", "100k"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_on_a_real_pair_the_text_is_that_of_k_sqs(pair: str, seed: int) -> None:
+    known = {"models": {"pair": {"kind": "sotu", "drafter": pair, "verifier": "1m"}}, "seed": seed}
+    assert texts(cell("dssd", **known)) == texts(cell("k_sqs", **known))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_losses_and_other_devices_change_no_token(seed: int) -> None:
     """Three devices on lossy links, two requests each."""
