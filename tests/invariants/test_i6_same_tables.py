@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cells import SCHEMES, busy, cell
+from cells import BY_IDS, SCHEMES, busy, cell
 from plants import ran
 
 from simulator import Cell, simulate, sweep
@@ -68,7 +68,7 @@ def test_i6_a_cluster_gives_the_same_tables(tmp_path: Path) -> None:
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
-@pytest.mark.parametrize("scheme", [*SCHEMES, "coupled", "s_q", "colocated", "edge_only"])
+@pytest.mark.parametrize("scheme", [*SCHEMES, *BY_IDS, "s_q", "colocated", "edge_only"])
 def test_i6_a_remembered_run_equals_a_live_one(scheme: str) -> None:
     memory, slow = Memory(), busy(scheme)
     fast = slow.model_copy(update={"uplink": slow.uplink.model_copy(update={"access_s": 0.1})})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from cells import HEADER_BITS, SPECULATIVE, busy, cell
+from cells import BY_IDS, HEADER_BITS, SPECULATIVE, busy, cell
 from plants import Ran, Watch, ran
 
 from channels.codec import draft_scalars, wire
@@ -53,7 +53,7 @@ def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths
     return made, on_air.bits, run
 
 
-@pytest.mark.parametrize("scheme", SPECULATIVE)
+@pytest.mark.parametrize("scheme", [*SPECULATIVE, *BY_IDS])
 def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made, sent, run = made_and_sent(scheme, monkeypatch)
     result, rounds = run.result, run.result.rounds

@@ -37,6 +37,9 @@ def test_the_text_is_the_same_for_every_drafter_every_length_and_every_link() ->
     assert texts({"kind": "coupled", "max_drafts": 2}) == same
     lossy = link(2e3, loss={"kind": "bernoulli", "probability": 0.4}, mtu_bits=400)
     assert texts({"kind": "coupled", "partial": True}, uplink=lossy) == same
+    assert texts({"kind": "coupled", "token": "flat", "budget_bits": 20}, uplink=link(300.0)) == same
+    assert texts({"kind": "coupled", "token": "coded", "depth": 2}, models=far, uplink=link(1e6)) == same
+    assert texts("coupled", seed=1) != same
     assert texts("k_sqs") != same
 
 
