@@ -17,7 +17,7 @@ from simulator.schemes.code import Packets
 from simulator.schemes.draw import RequestUniforms
 
 
-class _Here(NamedTuple):
+class Here(NamedTuple):
     """A payload that is in the cloud: remembered with its outcome, or decoded."""
 
     node: CloudNode
@@ -48,7 +48,7 @@ class CloudSession:
         self._meter = meter
         self._lookahead = lookahead
         self._remember = remember
-        self._here: _Here | None = None
+        self._here: Here | None = None
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
@@ -67,12 +67,21 @@ class CloudSession:
         a round without drafts, which commits a token of the verifier's own. Raises CodecError."""
         known = outcome(node.then_verify, parts)
         if known is not None:
-            self._here = _Here(node, parts, known, None)
+            self._here = Here(node, parts, known, None)
             return len(known[1].drafts)
         packets = self._setting.packets
         drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
-        self._here = _Here(node, parts, None, drafts)
+        self._here = Here(node, parts, None, drafts)
         return len(drafts.drafts)
+
+    def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
+        """The cloud's side where the payload received last will not do, and the whole of it is asked for; None where
+        the round can be judged."""
+        return None
+
+    def in_turn(self, node: CloudNode) -> bool:
+        """Whether the cloud's own drafter makes a pass for each draft of the payload received last."""
+        return False
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
         """The judgement of the round whose parts were received last."""

@@ -123,13 +123,16 @@ class Payload:
 
 @dataclass(slots=True, eq=False)
 class CloudNode:
-    """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds."""
+    """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `asked`: the
+    whole payload of the round is on its way, its brief one would not do."""
 
     round: int
     committed: Tokens
     cached: int = 0
+    asked: bool = False
     then_prefill: CloudNode | None = field(default=None, repr=False)
     then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
+    then_ask: Outcomes[Parts, CloudNode] = field(default=(), repr=False)
     then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
 
     def of(self, prompt: Tokens) -> CloudNode:

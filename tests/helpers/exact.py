@@ -89,6 +89,10 @@ class Enumeration:
     cut: int = 0
     stopped: int = 0
     """Rounds sent without the draft whose law the policy had looked at."""
+    sealed: int = 0
+    """Payloads that the cloud has heard."""
+    asked: int = 0
+    """Rounds whose whole payload the cloud asked for."""
     alone: int = 0
     """Times that the cloud was left to decode by itself."""
     rungs: set[int] = field(default_factory=set)
@@ -141,13 +145,19 @@ class Enumeration:
         planned = action.length if isinstance(action, DraftRound) else None
         if planned is not None and most > 1:
             self.lengths.add(planned)
-        for drafted, asked, weight in self._drafts(node, told, remaining, action.rung, planned):
+        for drafted, state, weight in self._drafts(node, told, remaining, action.rung, planned):
             payload = self._edge.seal(drafted)
             arrived = self.heard(payload.parts_bits)
             self.cut += arrived < len(payload.parts)
             self.parts = max(self.parts, len(payload.parts))
             view, parts = self._cloud.start((*self.prompt, *committed)), payload.parts[:arrived]
-            for numbers, share in self._verdicts(drafted, self._cloud.receive(view, parts)):
+            self.sealed += 1
+            heard = self._cloud.receive(view, parts)
+            if (asked := self._cloud.asks(view, parts)) is not None:
+                self.asked += 1
+                view, parts = asked, self._edge.seal_whole(drafted)
+                heard = self._cloud.receive(view, parts)
+            for numbers, share in self._verdicts(drafted, heard):
                 self._verdict.tell(numbers)
                 for n in range(len(drafted.drafts)):  # the passes of this path, since another one was just taken
                     self._drafter.laws(drafted.context()[: len(drafted.committed) + n], 1)
@@ -155,7 +165,7 @@ class Enumeration:
                 after, tokens = self._edge.resolve(drafted, verified.reply)
                 assert tokens == verified.committed
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, 1.0, action.rung)
-                learnt = self._learnt(seen, asked)
+                learnt = self._learnt(seen, state)
                 yield after.state, learnt, tokens, weight * share
 
     def _alone(self, node: EdgeNode, told: Told, tokens: int) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
