@@ -45,7 +45,7 @@ class Draft:
     counts: Ints
 
     def __init__(self, token: int, support: Ints, counts: Ints) -> None:
-        ids, numbers = _integers("support", support), _integers("counts", counts)
+        ids, numbers = integers("support", support), integers("counts", counts)
         if ids.ndim != 1 or ids.shape != numbers.shape:
             raise CodecError(f"support {ids.shape}, counts {numbers.shape}: must be two vectors of one length")
         if numbers.size and numbers.min() < 0:
@@ -111,7 +111,7 @@ def refill(support: Ints, counts: Ints, size: int, vocabulary: int) -> tuple[Int
     return ids[order], np.concatenate([counts, np.zeros(added.size, dtype=np.int64)])[order]
 
 
-def _integers(name: str, values: Ints) -> Ints:
+def integers(name: str, values: Ints) -> Ints:
     """The values as a fresh int64 array; CodecError where that would change them."""
     given = np.asarray(values)
     if given.dtype.kind not in "iu":

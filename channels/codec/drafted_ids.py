@@ -32,7 +32,7 @@ LawAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
 """law_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
 
 
-def encode_ids(drafts: Sequence[Draft], max_drafts: int) -> bytes:
+def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
     """The ids of 1 to max_drafts drafts. Raises CodecError where there are others."""
     if not 1 <= len(drafts) <= max_drafts:
         raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {max_drafts}")
@@ -44,7 +44,7 @@ def encode_ids(drafts: Sequence[Draft], max_drafts: int) -> bytes:
     return buffer[: finish(io, buffer)].tobytes()
 
 
-def count_ids(payload: bytes, max_drafts: int) -> int:
+def count_drafted(payload: bytes, max_drafts: int) -> int:
     """How many ids are in a packet, 1 to max_drafts: all that can be told without the laws. Raises
     CodecError where none is told."""
     io, _, number = _read_number(payload, max_drafts)
@@ -53,9 +53,9 @@ def count_ids(payload: bytes, max_drafts: int) -> int:
     return number
 
 
-def decode_ids(payload: bytes, max_drafts: int, law_after: LawAfter) -> tuple[Draft, ...]:
-    """The drafts of a packet, whose laws are asked for one by one. Raises CodecError on all that `encode_ids` cannot
-    have produced of drafts with these laws."""
+def decode_drafted(payload: bytes, max_drafts: int, law_after: LawAfter) -> tuple[Draft, ...]:
+    """The drafts of a packet, whose laws are asked for one by one. Raises CodecError on all that `encode_drafted`
+    cannot have produced of drafts with these laws."""
     io, buffer, number = _read_number(payload, max_drafts)
     drafts: list[Draft] = []
     while len(drafts) < number and not io[FAILED]:

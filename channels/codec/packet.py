@@ -50,6 +50,7 @@ from channels.codec.coder.arithmetic import (
     uniform,
 )
 from channels.codec.coder.fixed_point import log2
+from channels.codec.context import latest
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
 from channels.codec.recoded.candidates import WINDOW
 from channels.codec.recoded.network import INPUTS
@@ -150,11 +151,7 @@ class _Trail:
     """What the receiver knows when a draft's turn comes: the context and the drafts before it in the packet."""
 
     def __init__(self, context: Sequence[int], drafts: int, vocabulary: int) -> None:
-        known = np.asarray(context[-WINDOW:])
-        if known.ndim != 1 or (known.size and known.dtype.kind not in "iu"):
-            raise CodecError(f"context: {known.dtype} {known.shape}, must be a sequence of ids below {vocabulary}")
-        if known.size and not -1 <= known.min() <= known.max() < vocabulary:
-            raise CodecError(f"context: holds {known.min()} to {known.max()}, must be ids below {vocabulary}")
+        known = latest(context, WINDOW, vocabulary)
         self.tokens = np.empty(known.size + drafts, dtype=np.int64)
         self.tokens[: known.size] = known
         self.size = known.size

@@ -2,7 +2,7 @@
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
 writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `downlink` has the
-way down and the prompt.
+way down and the prompt, `ids` packets of ids alone.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it. Any
 sequence of integers will do, an array too; -1 is a token that the receiver lacks.
@@ -28,6 +28,7 @@ from channels.codec.downlink import (
     tokens_bits,
 )
 from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
+from channels.codec.ids import bound_ids_bits, decode_ids, encode_ids, ids_bits, largest_ids_bits
 from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
 from kinds.arrays import Ints
@@ -40,14 +41,19 @@ __all__ = [
     "Format",
     "Support",
     "bound_bits",
+    "bound_ids_bits",
     "decode",
     "decode_feedback",
+    "decode_ids",
     "decode_tokens",
     "encode",
     "encode_count",
     "encode_feedback",
+    "encode_ids",
     "encode_tokens",
     "feedback_bits",
+    "ids_bits",
+    "largest_ids_bits",
     "largest_length_bits",
     "length_bits",
     "tokens_bits",

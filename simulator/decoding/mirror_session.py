@@ -46,7 +46,7 @@ class MirrorSession(CloudSession):
         if node.asked or not parts:
             self._brief = None
             return super().receive(node, parts)
-        self._brief = self._brief_scheme.decode_brief(parts, self._setting.packets)
+        self._brief = self._brief_scheme.decode_brief(parts, self._setting.packets, node.committed)
         self._here = Here(node, parts, outcome(node.then_verify, parts), None)
         return self._brief.drafts
 

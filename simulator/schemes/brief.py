@@ -60,7 +60,7 @@ class BriefScheme(DraftScheme):
         return super().encode_parts(drafts, packets, context)
 
     @abstractmethod
-    def decode_brief(self, parts: Sequence[bytes], packets: Packets) -> Brief:
+    def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
         """What the cloud gets from the brief payload before its drafter has run. Raises CodecError."""
 
     @abstractmethod

@@ -27,7 +27,7 @@ from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
-from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
+from simulator.schemes.code import Code, Enumerative, Load, Packets, Prior, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
@@ -288,15 +288,19 @@ class LatticeScheme(DraftScheme):
     token: Literal["flat", "coded"] = Field(
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
+    prior: Prior = None
 
     @model_validator(mode="after")
-    def _something_is_kept(self) -> Self:
+    def _fits_together(self) -> Self:
         if type(self).support is DraftScheme.support and type(self).made_of is LatticeScheme.made_of:
             raise ValueError("must say what is kept of q: by `support`, or by `made_of` with a sparsifier")
+        if self.prior and self.code != "recoded":
+            raise ValueError(f"prior = {self.prior!r}: only the code recoded reads one, code is {self.code!r}")
         return self
 
     def made_of(self) -> Families:
-        code = {"recoded": Recoded, "enumerative": Enumerative}[self.code](token=self.token)
+        enumerative = self.code == "enumerative"
+        code = Enumerative(token=self.token) if enumerative else Recoded(token=self.token, prior=self.prior)
         return Families(sparsifier=_Own(kind="own"), quantizer=LatticeQuantizer(resolution=self.resolution), code=code)
 
     def keeping(self, sparsifier: Sparsifier) -> Families:

@@ -10,21 +10,22 @@ Lossless as K-SQS is, and with the same tokens for the same random numbers, but 
 does not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud)
 for that draft. Which of the two payloads is heard depends on the laws q_1..q_L alone and both carry the same drafts.
 
-How ids travel. `flat`: ceil(log2 V) bits each; the cloud's drafter runs over the same tokens as the verifier, in one
-pass before its pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its
-drafter makes a pass a draft, as a co-located one does.
+How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the law of the prior that both ends hold, some 7
+bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass before its
+pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter makes a pass
+a draft, as a co-located one does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, log2
+from math import log2
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from channels.codec import wire
-from channels.codec.drafted_ids import checksum, count_ids, decode_ids, encode_ids
+from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
 from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.brief import Brief, BriefScheme, LawsAfter
@@ -45,10 +46,10 @@ class Mirrored(BriefScheme):
     quantizer: Quantizer = Field(LatticeQuantizer(), description="how their probabilities become counts")
     code: Code = Field(Recoded(), description="how drafts become bits where the cloud asks for the whole payload")
     policy: Policy = Field(FixedLength(), description="when to draft, send or wait")
-    ids: Literal["flat", "law"] = Field(
-        "flat",
-        description="the drafted ids: numbers below V, which takes the cloud's drafter one pass a round; or at -log2 "
-        "qhat, which takes it a pass a draft",
+    ids: Literal["flat", "prior", "law"] = Field(
+        "prior",
+        description="the drafted ids: numbers below V; by the code's prior; or at -log2 qhat, which takes the cloud's "
+        "drafter a pass a draft instead of one a round",
     )
     checksum_bits: Literal[16, 32, 64] = Field(
         32, description="of supports and counts; a difference goes unseen once in 2 to the power of them"
@@ -83,25 +84,31 @@ class Mirrored(BriefScheme):
         room_bits: int | None = None,
     ) -> bool:
         """Both payloads keep to the budget."""
-        laws = [*(draft.counts for draft in drafts), proposal.counts[proposal.counts > 0]]
-        brief = self._bound_bits(laws, packets.format) <= (inf if self.budget_bits is None else self.budget_bits)
-        return brief and super().fits(drafts, proposal, packets, context, room_bits)
+        if self.budget_bits is not None and self._largest_bits(drafts, proposal, packets, context) > self.budget_bits:
+            return False
+        return super().fits(drafts, proposal, packets, context, room_bits)
 
     def encode_parts(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
         """Ids and checksum."""
+        tokens = [draft.token for draft in drafts]
         if self.ids == "flat":
-            ids = wire.encode_tokens([draft.token for draft in drafts], packets.format)
+            ids = wire.encode_tokens(tokens, packets.format)
+        elif self.ids == "prior":
+            ids = wire.encode_ids(tokens, packets.format, context)
         else:
-            ids = encode_ids(drafts, self.max_drafts)
+            ids = encode_drafted(drafts, self.max_drafts)
         return (ids + checksum(drafts, self.checksum_bits),)
 
-    def decode_brief(self, parts: Sequence[bytes], packets: Packets) -> Brief:
+    def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
         """What the cloud gets from the first payload before its drafter has run. Raises CodecError."""
         size = self.checksum_bits // 8
         ids, told = parts[0][:-size], parts[0][-size:]
         if self.ids == "law":
-            return Brief(count_ids(ids, self.max_drafts), (), ids, told)
-        tokens = wire.decode_tokens(ids, packets.format)
+            return Brief(count_drafted(ids, self.max_drafts), (), ids, told)
+        if self.ids == "prior":
+            tokens = wire.decode_ids(ids, packets.format, context)
+        else:
+            tokens = wire.decode_tokens(ids, packets.format)
         if not 1 <= len(tokens) <= self.max_drafts:
             raise wire.CodecError(f"{len(tokens)} drafts: a round has 1 to {self.max_drafts}")
         return Brief(len(tokens), tokens, ids, told)
@@ -110,7 +117,7 @@ class Mirrored(BriefScheme):
         """The round, by the cloud's own laws; None where they are not the edge's."""
         try:
             if self.ids == "law":
-                drafts = decode_ids(brief.ids, self.max_drafts, lambda tokens: self._law(laws(tokens, 1)[0]))
+                drafts = decode_drafted(brief.ids, self.max_drafts, lambda tokens: self._law(laws(tokens, 1)[0]))
             else:
                 q = laws(brief.tokens, brief.drafts + 1)[:-1]  # a pass over the same tokens as the verifier's
                 drafts = tuple(wire.Draft(token, *self._law(law)) for token, law in zip(brief.tokens, q, strict=True))
@@ -125,9 +132,17 @@ class Mirrored(BriefScheme):
         kept = proposal.counts > 0
         return proposal.ids[kept], proposal.counts[kept]
 
-    def _bound_bits(self, laws: Sequence[Ints], format: wire.Format) -> float:
-        """Of a first payload with drafts of these counts, whichever are drawn."""
+    def _largest_bits(
+        self, drafts: Sequence[wire.Draft], proposal: Proposal, packets: Packets, context: Sequence[int]
+    ) -> float:
+        """Of a brief payload with one more draft, at the dearest id that it could draw."""
+        support, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
         if self.ids == "flat":
-            return wire.tokens_bits(len(laws), format) + self.checksum_bits
-        ids = sum(log2(int(counts.sum()) / int(counts.min())) for counts in laws)
-        return 1 + log2(self.max_drafts) + ids + self.checksum_bits
+            ids: float = wire.tokens_bits(len(drafts) + 1, packets.format)
+        elif self.ids == "prior":
+            tokens = [draft.token for draft in drafts]
+            ids = wire.largest_ids_bits(tokens, support, packets.format, context)
+        else:
+            laws = [*(draft.counts for draft in drafts), counts]
+            ids = 1 + log2(self.max_drafts) + sum(log2(int(each.sum()) / int(each.min())) for each in laws)
+        return ids + self.checksum_bits

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.codec.draft import CodecError, Draft
-from channels.codec.drafted_ids import LawAfter, checksum, count_ids, decode_ids, encode_ids
+from channels.codec.drafted_ids import LawAfter, checksum, count_drafted, decode_drafted, encode_drafted
 
 MOST = 5
 
@@ -36,9 +36,9 @@ def laws_of(sent: Sequence[Draft]) -> LawAfter:
 @given(drafts())
 @settings(max_examples=60, deadline=None)
 def test_ids_come_back_and_take_what_qhat_says(sent: list[Draft]) -> None:
-    packet = encode_ids(sent, MOST)
-    assert count_ids(packet, MOST) == len(sent)
-    assert decode_ids(packet, MOST, laws_of(sent)) == tuple(sent)
+    packet = encode_drafted(sent, MOST)
+    assert count_drafted(packet, MOST) == len(sent)
+    assert decode_drafted(packet, MOST, laws_of(sent)) == tuple(sent)
     stated = sum(math.log2(d.counts.sum() / d.counts[d.support.searchsorted(d.token)]) for d in sent)
     assert 8 * len(packet) <= math.log2(MOST) + stated + 8.1
 
@@ -47,10 +47,10 @@ def test_ids_come_back_and_take_what_qhat_says(sent: list[Draft]) -> None:
 @settings(max_examples=150, deadline=None)
 def test_what_is_decoded_encodes_to_the_same_bytes_and_the_rest_is_refused(sent: list[Draft], payload: bytes) -> None:
     try:
-        found = decode_ids(payload, MOST, laws_of(sent))
+        found = decode_drafted(payload, MOST, laws_of(sent))
     except CodecError:
         return
-    assert encode_ids(found, MOST) == payload
+    assert encode_drafted(found, MOST) == payload
 
 
 def test_the_bytes_are_these() -> None:
@@ -61,20 +61,20 @@ def test_the_bytes_are_these() -> None:
     for begin, share in ((1 / 8, 2 / 8), (0, 3 / 4), (3 / 8, 5 / 8)):
         low, size = low + size * begin, size * share
     bits = math.ceil(-math.log2(size))
-    assert encode_ids(sent, MOST) == bytes([math.ceil(low * 2**bits) << (8 - bits)])
+    assert encode_drafted(sent, MOST) == bytes([math.ceil(low * 2**bits) << (8 - bits)])
 
 
 @pytest.mark.parametrize("number", [0, MOST + 1])
 def test_no_packet_holds_other_numbers_of_drafts(number: int) -> None:
     draft = Draft(1, np.array([1]), np.array([3]))
     with pytest.raises(CodecError, match=f"{number} drafts"):
-        encode_ids([draft] * number, MOST)
+        encode_drafted([draft] * number, MOST)
 
 
 def test_a_number_that_no_packet_begins_with_is_refused() -> None:
     """2^56 / 5 rounded down, five times, leaves a last value that is none of the five."""
     with pytest.raises(CodecError):
-        count_ids(b"\xff" * 7, MOST)
+        count_drafted(b"\xff" * 7, MOST)
 
 
 def test_the_checksum_sees_every_integer_of_a_round() -> None:

@@ -1,0 +1,118 @@
+"""Token ids alone, where no distribution goes with them. Import from `wire`.
+
+A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n: of 4 (m - 1), n = m is the first
+3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `id_law`, after
+the context and the ids before it in the packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, log2
+
+import numpy as np
+
+from channels.codec.coder.arithmetic import (
+    DECODE,
+    ENCODE,
+    FAILED,
+    MEASURE,
+    MODE,
+    Machine,
+    finish,
+    length_bits,
+    machine,
+    start,
+    symbol,
+    target,
+)
+from channels.codec.context import latest
+from channels.codec.draft import CodecError, Format, integers
+from channels.codec.id_law import bound_bits, code_ids, dearest
+from channels.codec.recoded.candidates import WINDOW
+from kinds.arrays import Bytes, Ints
+
+FULL_SHARE = 3
+"""How much likelier a full packet is than all others together."""
+LARGEST_ID_BYTES = 8
+_NOTHING = np.empty(0, dtype=np.uint8)
+
+
+def encode_ids(tokens: Sequence[int], format: Format, context: Sequence[int] = ()) -> bytes:
+    """The packet of 1 to max_drafts ids. `context`: the ids that both ends hold before them, oldest first.
+
+    Raises CodecError where there are more or fewer ids, or one is not below V.
+    """
+    ids = _checked(tokens, format)
+    buffer = np.empty(LARGEST_ID_BYTES * (ids.size + 1), dtype=np.uint8)
+    io = _write(machine(ENCODE), buffer, ids, format, context)
+    return buffer[: finish(io, buffer)].tobytes()
+
+
+def decode_ids(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple[int, ...]:
+    """The ids of a packet. Raises CodecError on every byte string that `encode_ids` cannot have produced."""
+    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
+    start(io, buffer)
+    number = _code_number(io, buffer, 1, format.max_drafts)
+    known = latest(context, WINDOW, format.vocabulary)
+    text = np.append(known, np.zeros(number, dtype=np.int64))
+    code_ids(io, buffer, format, text, known.size)
+    finish(io, buffer)
+    if io[FAILED]:
+        raise CodecError(f"payload of {len(payload)} bytes: not the ids of a packet of this format")
+    return tuple(text[known.size :].tolist())
+
+
+def ids_bits(tokens: Sequence[int], format: Format, context: Sequence[int] = ()) -> int:
+    """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode_ids` does."""
+    return length_bits(_write(machine(MEASURE), _NOTHING, _checked(tokens, format), format, context))
+
+
+def largest_ids_bits(tokens: Sequence[int], support: Ints, format: Format, context: Sequence[int] = ()) -> int:
+    """The length in bits if one more id were appended, the dearest of `support`, int64 [K].
+
+    tokens: those before it, 0 to max_drafts - 1 of them. Raises CodecError as `encode_ids` does, and where the support
+    is empty.
+    """
+    ids = integers("support", support)
+    if not ids.size or not 0 <= ids.min() <= ids.max() < format.vocabulary:
+        raise CodecError(f"support: must be ids within 0 and {format.vocabulary - 1}, at least one")
+    text = np.append(latest(context, WINDOW, format.vocabulary), np.asarray(tokens, dtype=np.int64))
+    return max(ids_bits([*tokens, each], format, context) for each in dearest(format, text, ids).tolist())
+
+
+def bound_ids_bits(number: int, format: Format) -> int:
+    """No packet of that many ids is longer: a bound in bits that costs next to nothing."""
+    return 2 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + number * bound_bits(format)))
+
+
+def _write(io: Machine, buffer: Bytes, ids: Ints, format: Format, context: Sequence[int]) -> Machine:
+    known = latest(context, WINDOW, format.vocabulary)
+    _code_number(io, buffer, ids.size, format.max_drafts)
+    code_ids(io, buffer, format, np.append(known, ids), known.size)
+    return io
+
+
+def _code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
+    """Codes how many ids there are, 1..most."""
+    if most == 1:
+        return 1
+    full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)
+    if io[MODE] == DECODE:
+        value = target(io, total)
+        number = most if value < full else value - full + 1
+    if number == most:
+        symbol(io, buffer, 0, full, total)
+    else:
+        symbol(io, buffer, full + number - 1, 1, total)
+    return number
+
+
+def _checked(tokens: Sequence[int], format: Format) -> Ints:
+    """The ids as int64 [n]; CodecError unless they are 1 to max_drafts ids below V."""
+    ids = integers("tokens", np.asarray(tokens))
+    if ids.ndim != 1 or not 1 <= ids.size <= format.max_drafts:
+        raise CodecError(f"{ids.size} ids: a packet holds 1 to {format.max_drafts}")
+    if not 0 <= ids.min() <= ids.max() < format.vocabulary:
+        raise CodecError(f"tokens: hold {ids.min()} to {ids.max()}, must be ids below {format.vocabulary}")
+    return ids
