@@ -24,6 +24,7 @@ NAMES: Final[dict[str, str]] = {
     "half_top_k": "top-K fp16 (TK-SLT)",
     "truncated_fp16": "TK-SLT",
     "coupled": "coupled, ids only",
+    "mirrored": "mirrored drafter",
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "both in the cloud",

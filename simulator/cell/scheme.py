@@ -32,7 +32,7 @@ class Scheme(Choice, family=True):
 
     @property
     def drafts_in_cloud(self) -> bool:
-        """Whether those are made by the cloud's own drafter."""
+        """Whether the cloud has a drafter too, which makes them, or makes their laws again."""
         return self.protocol == "stream" and self.drafts > 0
 
     @property

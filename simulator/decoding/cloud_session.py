@@ -18,7 +18,7 @@ from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.scalars import split_correction
 
 
-class _Here(NamedTuple):
+class Here(NamedTuple):
     """A payload that is in the cloud: remembered with its outcome, or decoded."""
 
     node: CloudNode
@@ -51,7 +51,7 @@ class CloudSession:
         self._meter = meter
         self._lookahead = lookahead
         self._remember = remember
-        self._here: _Here | None = None
+        self._here: Here | None = None
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
@@ -71,7 +71,7 @@ class CloudSession:
         verifier's own. Raises CodecError."""
         known = outcome(node.then_verify, parts)
         if known is not None:
-            self._here = _Here(node, parts, known, None)
+            self._here = Here(node, parts, known, None)
             return node.owed + len(known[1].drafts)
         packets = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
         correction, rest = Tokens(), parts
@@ -81,8 +81,17 @@ class CloudSession:
             correction, rest = (token,), (first, *parts[1:])
         context = (*node.committed, *correction)
         drafts = self._scheme.decode_parts(rest, packets, context) if rest else _nothing(packets)
-        self._here = _Here(node, parts, None, drafts, correction)
+        self._here = Here(node, parts, None, drafts, correction)
         return len(correction) + len(drafts.drafts)
+
+    def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
+        """The cloud's side where the payload received last will not do, and the whole of it is asked for; None where
+        the round can be judged."""
+        return None
+
+    def in_turn(self, node: CloudNode) -> bool:
+        """Whether the cloud's own drafter makes a pass for each draft of the payload received last."""
+        return False
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
         """The judgement of the round whose parts were received last."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from models.drifted import open_drifted
 from models.interface import LoadedPair, Pair, Prompt
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
@@ -20,7 +21,9 @@ from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory, ReplayedText, Root, Tree
+from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.setting import DraftSetting, Setting
+from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import RequestUniforms
 
@@ -73,6 +76,11 @@ class RequestDecoding:
         self.format: wire.Format = setting.format
         self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
         self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
+        scheme = setting.scheme
+        self.mirror: ReplayedText | None = None
+        """Of the cloud's own drafter, where it makes the edge's laws again."""
+        if isinstance(scheme, BriefScheme):
+            self.mirror = ReplayedText(lambda: open_drifted(setting.pair().drafter, setting.temperature, scheme.drift))
         self._tree = tree
         self._uniforms = uniforms
         self._lookahead = lookahead
@@ -107,7 +115,8 @@ class RequestDecoding:
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
-        return CloudSession(
+        make = partial(MirrorSession, self.mirror) if self.mirror is not None else CloudSession
+        return make(
             self.draft_setting,
             self._tree.cloud,
             self.verifier,

@@ -12,8 +12,9 @@ from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.drafting import draft_once, round_packets
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import DraftSetting
+from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
 
@@ -116,6 +117,12 @@ class EdgeSession:
         if self._remember:
             node.then_seal = payload
         return payload
+
+    def seal_whole(self, node: EdgeNode) -> Parts:
+        """The payload of a sealed round where the cloud asks for all of it."""
+        assert isinstance(self._scheme, BriefScheme), "I3: a payload is asked for that was sent whole"
+        drafts = [drafted.draft for drafted in node.drafts]
+        return self._scheme.encode_whole(drafts, self._setting.packets, node.committed)
 
     def successor(self, node: EdgeNode) -> EdgeNode | None:
         """The round after this one as it may be drafted now, on all of its drafts; None where it must wait."""

@@ -131,14 +131,17 @@ class Payload:
 @dataclass(slots=True, eq=False)
 class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload tells a correction that comes after `committed`, drawn by the edge."""
+    payload tells a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the round
+    is on its way, its brief one would not do."""
 
     round: int
     committed: Tokens
     cached: int = 0
     owed: bool = False
+    asked: bool = False
     then_prefill: CloudNode | None = field(default=None, repr=False)
     then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
+    then_ask: Outcomes[Parts, CloudNode] = field(default=(), repr=False)
     then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
 
     def of(self, prompt: Tokens) -> CloudNode:

@@ -145,6 +145,10 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
     RoundColumn(
+        "asked", "bool", "asked", "speculative", "asked_per_round",
+        "rounds whose whole payload the cloud asked for, the brief one being no use to it / rounds",
+    ),
+    RoundColumn(
         "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
         "rounds drafted ahead on drafts that did not stand / output tokens",
     ),

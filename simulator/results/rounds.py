@@ -104,11 +104,14 @@ class Divergences:
 class Passage(Protocol):
     """What is known of a message. `delivered_*` are what they were when it was in; until then nan, 0, 0."""
 
-    put_s: float
-    delivered_s: float
-    delivered_bits: int
-    delivered_attempts: int
-
+    @property
+    def put_s(self) -> float: ...
+    @property
+    def delivered_s(self) -> float: ...
+    @property
+    def delivered_bits(self) -> int: ...
+    @property
+    def delivered_attempts(self) -> int: ...
     @property
     def bits(self) -> int: ...
 
@@ -143,6 +146,35 @@ class At:
         return cls(now_s, now_s)
 
 
+class TwoPassages(NamedTuple):
+    """Two messages of one round that went the same way: bits and attempts of both; put as `one` was, delivered when
+    both are."""
+
+    one: Passage
+    other: Passage
+
+    @property
+    def put_s(self) -> float:
+        return self.one.put_s
+
+    @property
+    def delivered_s(self) -> float:
+        moments = (self.one.delivered_s, self.other.delivered_s)
+        return math.nan if any(map(math.isnan, moments)) else max(moments)
+
+    @property
+    def delivered_bits(self) -> int:
+        return self.one.delivered_bits + self.other.delivered_bits
+
+    @property
+    def delivered_attempts(self) -> int:
+        return self.one.delivered_attempts + self.other.delivered_attempts
+
+    @property
+    def bits(self) -> int:
+        return self.one.bits + self.other.bits
+
+
 class _Nothing(NamedTuple):
     accepted: int = 0
     tokens: int = 0
@@ -174,6 +206,8 @@ class OpenRound:
     verified: Judgement = _UNJUDGED
     reply: Passage = _NOT_YET
     answered_s: float = math.nan
+    asked: bool = False
+    """The cloud has asked for its whole payload, the brief one would not do."""
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""

@@ -26,6 +26,7 @@ from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
+from simulator.schemes.mirrored import Mirrored as Mirrored
 from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies import Goodput as Goodput

@@ -26,6 +26,9 @@ TRANSMIT: Final = "transmit"
 RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
+SECOND: Final = 1 << 32
+"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
+and its header tells what it is."""
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 

@@ -74,7 +74,8 @@ class Account:
         """What a device and the cloud have sent each other on a way, in order."""
         for request in self.requests:
             if request.device == device:
-                carried = [each.up if way == "uplink" else each.down for each in request.rounds]
+                pairs = [(each.up, each.whole) if way == "uplink" else (each.ask, each.down) for each in request.rounds]
+                carried = [each for pair in pairs for each in pair]
                 first = [request.prompt] if way == "uplink" else []
                 yield from ((request, each) for each in [*first, *carried] if each is not None)
 

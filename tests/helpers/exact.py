@@ -98,6 +98,10 @@ class Enumeration:
     """Rounds whose payload begins with a correction."""
     stopped: int = 0
     """Rounds sent without the draft whose law the policy had looked at."""
+    sealed: int = 0
+    """Payloads that the cloud has heard."""
+    asked: int = 0
+    """Rounds whose whole payload the cloud asked for."""
     alone: int = 0
     """Times that the cloud was left to decode by itself."""
     rungs: set[int] = field(default_factory=set)
@@ -157,7 +161,13 @@ class Enumeration:
             self.cut += arrived < len(payload.parts)
             self.parts = max(self.parts, len(payload.parts))
             view, parts = self._cloud_before(node), payload.parts[:arrived]
-            for numbers, share in self._verdicts(drafted, self._cloud.receive(view, parts) - owes):
+            self.sealed += 1
+            heard = self._cloud.receive(view, parts) - owes
+            if (whole := self._cloud.asks(view, parts)) is not None:
+                self.asked += 1
+                view, parts = whole, self._edge.seal_whole(drafted)
+                heard = self._cloud.receive(view, parts)
+            for numbers, share in self._verdicts(drafted, heard):
                 self._verdict.tell(numbers)
                 for n in range(len(drafted.drafts)):  # the passes of this path, since another one was just taken
                     self._drafter.laws(drafted.context()[: len(drafted.committed) + n], 1)

@@ -16,6 +16,8 @@ from tables_pair import END, PROMPTS, P, Q, V, law_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
+from models.drifted import open_drifted
+from models.synthetic import MarkovModel
 from simulator import Cell
 from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import DraftScheme
@@ -42,7 +44,10 @@ class SlowRound:
     passes: Sequence[tuple[int, int]] = ()
     """(new, cached) tokens of each pass of the drafter at the edge."""
     payload_bits: int = 0
+    """Of both payloads, where a second one was asked for, and of what asked."""
     reply_bits: int = 0
+    whole_bits: int = 0
+    """Of the second payload."""
     unverified: Law | None = None
     """Of a token that nobody verifies: what it was drawn from."""
     stood: bool = False
@@ -78,6 +83,8 @@ class SlowRequest:
         if self.beta is None:
             self.beta = getattr(self.scheme, "initial", None)
         self.prompt_tokens = len(prompt)
+        self.size = getattr(getattr(self.scheme, "sparsifier", self.scheme), "k", V)
+        self.resolution = getattr(getattr(self.scheme, "quantizer", self.scheme), "resolution", None)
 
     @property
     def remaining(self) -> int:
@@ -109,7 +116,7 @@ class SlowRequest:
         self.beta = betas[min(stood[rollback], drafts)]
         self.cached = min(self.cached, len(self.text) + len(round_.committed) - 1)
         reply = (self.scheme.max_drafts + 1) * V - 1
-        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8)
+        round_.reply_bits = 8 * ((reply.bit_length() + 7) // 8) + (8 if round_.whole_bits else 0)
         return round_
 
     def _ahead(self, number: int) -> SlowRound:
@@ -152,7 +159,25 @@ class SlowRequest:
             betas.append(self.beta)
         parts = self.scheme.encode_parts([each.sent for each in drafts], packets, self.text)
         payload_bits = sum(8 * len(part) for part in parts)
-        return SlowRound(number, drafts, drafts, passes=passes, payload_bits=payload_bits), betas
+        whole_bits = 0
+        if self.scheme.kind == "mirrored" and self._differs(drafts):
+            whole_bits = sum(
+                8 * len(part) for part in self.scheme.encode_whole([d.sent for d in drafts], packets, self.text)
+            )
+        payload_bits += whole_bits
+        sent = SlowRound(number, drafts, drafts, passes=passes, payload_bits=payload_bits, whole_bits=whole_bits)
+        return sent, betas
+
+    def _differs(self, drafts: Sequence[SlowDraft]) -> bool:
+        """Whether the drafter in the cloud comes to another support or other counts of a draft."""
+        mirror = open_drifted(MarkovModel.from_table(Q), self.cell.models.temperature, self.scheme.drift)
+        text, different = list(self.text), False
+        for draft in drafts:
+            q = mirror.laws(tuple(text), 1)[0].tolist()
+            kept = self._kept(q)
+            different |= (kept, self._counts([q[token] for token in kept])) != (list(draft.kept), list(draft.counts))
+            text.append(draft.sent.token)
+        return different
 
     def _drafted(self, number: int, place: int, text: list[int], sent: list[wire.Draft]) -> SlowDraft | None:
         q = self.law(Q, text)
@@ -186,17 +211,16 @@ class SlowRequest:
             dropped = sum(q[token] for token in range(V) if token not in kept)
             self.beta = min(1.0, self.beta - self.scheme.step * (dropped - self.scheme.target))
             return kept
-        size = getattr(self.scheme, "k", V)
-        return sorted(sorted(range(V), key=lambda token: (-q[token], token))[:size])
+        return sorted(sorted(range(V), key=lambda token: (-q[token], token))[: self.size])
 
     def _counts(self, mass: Law) -> list[int]:
         if self.scheme.kind == "coupled":
             return [1] * len(mass)
-        return lattice(mass, self.scheme.resolution) if hasattr(self.scheme, "resolution") else halves(mass)
+        return halves(mass) if self.resolution is None else lattice(mass, self.resolution)
 
     def _bound(self, size: int) -> float:
-        if hasattr(self.scheme, "resolution"):
-            return (size // 2) * ((size + 1) // 2) / (size * self.scheme.resolution)
+        if self.resolution is not None:
+            return (size // 2) * ((size + 1) // 2) / (size * self.resolution)
         return 2.0**-11 + size * 2.0**-25
 
     @property

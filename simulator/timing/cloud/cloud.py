@@ -176,11 +176,12 @@ class Cloud:
         return True
 
     def _duration_s(self, shares: Sequence[Share]) -> float:
-        """The verifier's pass, after the drafter's passes of jobs that draft in the cloud: those run side by side."""
+        """The verifier's pass, after the drafter's passes of jobs that have any: those run side by side."""
         verify_s = self._config.latency.pass_s([(share.new_tokens, share.cached_tokens) for share in shares])
-        if not any(share.job.cloud_drafts for share in shares):
+        drafting = [share.drafting for share in shares]
+        if not any(drafting):
             return verify_s
-        passes = zip_longest(*(share.drafting for share in shares))
+        passes = zip_longest(*drafting)
         return verify_s + sum(
             self._config.drafter_latency.pass_s([work for work in side_by_side if work]) for side_by_side in passes
         )

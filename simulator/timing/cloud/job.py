@@ -33,6 +33,8 @@ class Job:
     done: Callable[[], None]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
+    mirrors: bool = False
+    """The cloud's own drafter runs over the same tokens, in a pass before each of its passes."""
     batch: int = 0
     """Jobs in the last pass that it was in, itself included."""
     visit: Customer | None = None
@@ -59,9 +61,11 @@ class Share:
 
     @property
     def drafting(self) -> list[tuple[int, int]]:
-        """The passes of the cloud's drafter for this share, (new, cached) tokens each: the first reads what the
-        verifier's cache lacks of the text before the drafts, each later one the draft before."""
+        """The passes of the cloud's drafter for this share, (new, cached) tokens each. Where it drafts, the first reads
+        what the verifier's cache lacks of the text before the drafts, each later one the draft before."""
         drafts = self.job.cloud_drafts
+        if self.job.mirrors:
+            return [(self.new_tokens, self.cached_tokens)]
         if not drafts or not self.completes:
             return [(self.new_tokens, self.cached_tokens)] if drafts else []
         text_tokens = self.job.text_tokens - drafts

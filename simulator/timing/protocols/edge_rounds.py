@@ -7,8 +7,8 @@ from itertools import accumulate
 
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.nodes import EdgeNode, Parts
-from simulator.results.rounds import OpenRound
-from simulator.timing.messages import Message
+from simulator.results.rounds import OpenRound, TwoPassages
+from simulator.timing.messages import SECOND, Message
 from simulator.timing.protocols.site import UPLINK_STATES, Site, passes_s
 
 
@@ -39,11 +39,21 @@ def note_payload(round_: OpenRound, node: EdgeNode, session: EdgeSession) -> Par
 
 def round_message(site: Site, round_: OpenRound, parts: Parts, to: Callable[[Message], None]) -> Message:
     """What a round sends, ready for the uplink; what it does there is the request's time."""
+    round_.payload = message = _message(site, round_.number, parts, to)
+    return message
+
+
+def second_message(site: Site, round_: OpenRound, parts: Parts, to: Callable[[Message], None]) -> Message:
+    """What a round sends beside its payload, where it is asked for more."""
+    message = _message(site, round_.number, parts, to, SECOND)
+    round_.payload = TwoPassages(round_.payload, message)
+    return message
+
+
+def _message(site: Site, number: int, parts: Parts, to: Callable[[Message], None], apart: int = 0) -> Message:
     request = site.request
 
     def does(message: Message, state: str) -> None:
-        request.ledger.enter(message.index[2], UPLINK_STATES[state], message.since_s)
+        request.ledger.enter(number, UPLINK_STATES[state], message.since_s)
 
-    index = (request.device, request.number, round_.number)
-    round_.payload = message = Message(index, parts, to, does)
-    return message
+    return Message((request.device, request.number, number + apart), parts, to, does)

@@ -21,12 +21,12 @@ from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
-from simulator.results.rounds import OpenRound
+from simulator.results.rounds import OpenRound, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgeState
 from simulator.timing.link import Link
-from simulator.timing.messages import Message, unheard
+from simulator.timing.messages import SECOND, Message, unheard
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES = {
@@ -43,6 +43,8 @@ DOWNLINK_STATES = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
+ASK = b"\x00"
+"""Of the message that asks for all of a round; its header tells what it is."""
 JOB_STATES = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 
 
@@ -140,6 +142,8 @@ class CloudHandler(ABC):
         self._batch = 0
         """Jobs in the last pass of the last job."""
         self._replies: dict[int, Message] = {}
+        self._asked: dict[int, Message] = {}
+        """By round, what asked for all of one that is not judged yet."""
         self._heard: Message | None = None
         """The last reply that the device has got."""
 
@@ -168,7 +172,8 @@ class CloudHandler(ABC):
         self._device_hears = unheard  # or the two ends would hold each other, and the models' caches with them
 
     def submit(self, text_tokens: int, read_tokens: int, cloud_drafts: int = 0) -> None:
-        """Asks for a pass over the first `text_tokens` of the text, of which the first `read_tokens` are only read."""
+        """Asks for a pass over the first `text_tokens` of the text, of which the first `read_tokens` are only read. A
+        drafter in the cloud makes `cloud_drafts` before it, or else runs over the same tokens."""
         self._job = Job(
             session=self._key,
             text_tokens=text_tokens,
@@ -177,21 +182,37 @@ class CloudHandler(ABC):
             report=self._job_does,
             done=self._ended,
             cloud_drafts=cloud_drafts,
+            mirrors=self._site.decoding.setting.scheme.drafts_in_cloud and not cloud_drafts,
         )
         self._site.network.cloud.submit(self._job)
 
     def reply(self, round_: OpenRound, verified: Verified, status: bytes = b"") -> None:
         """Puts the reply on the downlink, with how the cloud is at its end; the device gets its bytes."""
         message = Message((*self._key, round_.number), (verified.reply + status,), self._delivered, self._reply_does)
-        round_.verified, round_.reply = verified, message
-        self._replies[round_.number] = message
-        self._site.network.downlink.put(message)
+        asked = self._asked.pop(round_.number, None)
+        round_.verified, round_.reply = verified, message if asked is None else TwoPassages(message, asked)
+        self._put(message)
+
+    def ask(self, round_: OpenRound) -> None:
+        """Puts a word on the downlink: the round's payload will not do, all of it is wanted."""
+
+        def does(message: Message, state: str) -> None:
+            self._ledger.enter(round_.number, DOWNLINK_STATES[state], message.since_s)
+
+        message = Message((*self._key, round_.number + SECOND), (ASK,), self._delivered, does)
+        round_.asked = True
+        self._asked[round_.number] = message
+        self._put(message)
 
     def answered(self) -> None:
         """The device has built on the last reply: that acknowledges it."""
         if self._heard is not None:
             self._site.network.downlink.acknowledge(self._heard)
             self._heard = None
+
+    def _put(self, message: Message) -> None:
+        self._replies[message.index[2]] = message
+        self._site.network.downlink.put(message)
 
     def _job_does(self, state: JobState) -> None:
         self.job_does(self.serve_state if state == "serve" else JOB_STATES[state])

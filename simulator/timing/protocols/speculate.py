@@ -30,8 +30,8 @@ from simulator.schemes.policy import (
 )
 from simulator.timing.device import EdgeState, Process
 from simulator.timing.later import delay_until
-from simulator.timing.messages import Message
-from simulator.timing.protocols.edge_rounds import note_payload, round_message, time_round
+from simulator.timing.messages import SECOND, Message
+from simulator.timing.protocols.edge_rounds import note_payload, round_message, second_message, time_round
 from simulator.timing.protocols.site import Site, passes_s, send_prompt
 from simulator.timing.protocols.speculate_cloud import SpeculateCloud
 
@@ -68,6 +68,8 @@ class Speculate:
         """Replies, by their round, that were not read yet: one may overtake another."""
         self._awaited = 0
         """Replies still to come."""
+        self._asked = False
+        """The cloud wants all of the open round."""
         self._answer = site.network.env.event()
 
     def serve(self) -> Process[EdgeState]:
@@ -133,11 +135,15 @@ class Speculate:
                 asked = asked._replace(node=session.draft(asked.node)[0], law=None)
             else:
                 asked = yield from self._draft_one(asked, round_, action)
-        encode_s = self._site.network.edge.encode_s_per_draft * len(asked.node.drafts)
-        ledger.enter(round_.number, "encode_s")
+        yield from self._encode(asked.node, round_)
+        return asked.node
+
+    def _encode(self, node: EdgeNode, round_: OpenRound) -> Process[None]:
+        env = self._site.network.env
+        encode_s = self._site.network.edge.encode_s_per_draft * len(node.drafts)
+        self._site.request.ledger.enter(round_.number, "encode_s")
         self._site.device.work(env.now + encode_s)
         yield env.timeout(encode_s)
-        return asked.node
 
     def _next(self, asked: _Asked) -> Action:
         env, site = self._site.network.env, self._site
@@ -196,11 +202,13 @@ class Speculate:
         self._send(round_, note_payload(round_, node, self._session), self._cloud.payload_arrived, 1)
 
     def _send(self, round_: OpenRound, parts: Parts, to: Callable[[Message], None], replies: int) -> None:
-        site, message = self._site, round_message(self._site, round_, parts, to)
-        self._uplinked.append(message)
         self._awaited = replies
-        site.network.uplink.put(message)
-        site.awaits_answer(message)
+        self._put(round_message(self._site, round_, parts, to))
+
+    def _put(self, message: Message) -> None:
+        self._uplinked.append(message)
+        self._site.network.uplink.put(message)
+        self._site.awaits_answer(message)
 
     def _resolve(self, node: EdgeNode) -> Process[tuple[EdgeNode, int]]:
         """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts stood."""
@@ -208,6 +216,8 @@ class Speculate:
         while number not in self._arrived:
             self._answer = self._site.network.env.event()
             yield self._answer
+            if self._asked:
+                yield from self._send_whole(node, request.open[number])
         reply = self._arrived.pop(number)
         if self._policy.hears_cloud:
             self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
@@ -217,11 +227,23 @@ class Speculate:
         request.close_round(number, tokens, self._site.network.env.now)
         return node, len(tokens) - 1
 
+    def _send_whole(self, node: EdgeNode, round_: OpenRound) -> Process[None]:
+        """The cloud could not do with the round's payload: it is encoded anew, and all of it goes out."""
+        site = self._site
+        self._asked = False
+        yield from site.device.turn(site.request, round_.number)
+        yield from self._encode(node, round_)
+        site.device.rest(site.request)
+        self._put(second_message(site, round_, self._session.seal_whole(node), self._cloud.whole_arrived))
+
     def _hear(self, message: Message) -> None:
         self._site.network.uplink.acknowledge(*self._uplinked)
         self._uplinked.clear()
-        self._arrived[message.index[2]] = message.arrived[0]
-        self._awaited -= 1
+        if message.index[2] > SECOND:
+            self._asked = True
+        else:
+            self._arrived[message.index[2]] = message.arrived[0]
+            self._awaited -= 1
         if not self._awaited:
             self._site.has_answer()
         if not self._answer.triggered:

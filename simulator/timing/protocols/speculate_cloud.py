@@ -43,6 +43,12 @@ class SpeculateCloud(CloudHandler):
         self.answered()
         self._take(message.index[2], message.arrived)
 
+    def whole_arrived(self, message: Message) -> None:
+        """All of a round that was asked for; it is judged like any other."""
+        assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not asked for"
+        self.answered()
+        self._take(self._node.round, message.arrived)
+
     def count_arrived(self, message: Message) -> None:
         """So many tokens are to be decoded here, a round each. Raises CodecError."""
         self.answered()
@@ -61,7 +67,8 @@ class SpeculateCloud(CloudHandler):
         new_tokens = self._session.receive(self._node, parts)
         if self._times is not None:
             self._times.submitted()
-        self.submit(len(self._node.committed) + new_tokens, read_tokens=self._node.cached)
+        in_turn = new_tokens if self._session.in_turn(self._node) else 0
+        self.submit(len(self._node.committed) + new_tokens, read_tokens=self._node.cached, cloud_drafts=in_turn)
 
     def job_does(self, state: str) -> None:
         if not self._ready:
@@ -90,9 +97,15 @@ class SpeculateCloud(CloudHandler):
         assert self._node is not None and self._waiting is not None
         (number, parts), self._waiting = self._waiting, None
         assert number == self._node.round, "I3: a protocol without drafting ahead sends one round at a time, in order"
+        round_ = self._site.request.open[number]
+        asked = self._session.asks(self._node, parts)
+        if asked is not None:
+            self._node = asked
+            self._site.network.cloud.crop(self._key, asked.cached)
+            self.ask(round_)
+            return
         self._node, verified = self._session.verify(self._node, parts)
         self._site.network.cloud.crop(self._key, self._node.cached)
-        round_ = self._site.request.open[number]
         status = b"" if self._times is None else encode_status(self._times.done(self._batch))
         if self._alone:
             ended = self._site.request.end_token in verified.committed

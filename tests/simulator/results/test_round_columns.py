@@ -12,6 +12,7 @@ from accounted_cells import CELLS, account
 from column_checks import alike, idle, names_differ, same
 from seen_requests import RequestSeen, RoundSeen
 from slow_drafts import Law, SlowDraft, distance
+from slow_times import Passage
 
 from simulator.results.columns import ROUND_COLUMNS
 
@@ -70,9 +71,15 @@ def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
     return lambda seen: amount(seen.round) if seen.sent and seen.round.up and seen.round.received_s < math.inf else 0
 
 
+def payloads(round_: RoundSeen) -> list[Passage]:
+    """The one, and the whole one where that was asked for."""
+    return [each for each in (round_.up, round_.whole) if each]
+
+
 def downlink_bits(seen: Seen) -> float:
-    down = seen.round.down
-    return down.bits(down.delivered_s) if down and down.delivered_s <= seen.request.finish_s else 0
+    down, ask = seen.round.down, seen.round.ask
+    asked_bits = ask.bits(ask.delivered_s) if ask else 0
+    return asked_bits + down.bits(down.delivered_s) if down and down.delivered_s <= seen.request.finish_s else 0
 
 
 EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
@@ -87,8 +94,8 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "accepted": lambda seen: seen.round.decoded.accepted if seen.judged else 0,
     "committed": lambda seen: len(seen.round.decoded.committed) if seen.judged else 0,
     "payload_bits": lambda seen: seen.round.decoded.payload_bits if seen.sent else 0,
-    "uplink_bits": uplink(lambda round_: round_.up.bits(round_.received_s)),
-    "uplink_attempts": uplink(lambda round_: round_.up.times_sent(round_.received_s)),
+    "uplink_bits": uplink(lambda round_: sum(each.bits(each.delivered_s) for each in payloads(round_))),
+    "uplink_attempts": uplink(lambda round_: sum(each.times_sent(each.delivered_s) for each in payloads(round_))),
     "reply_bits": lambda seen: seen.round.decoded.reply_bits if seen.judged else 0,
     "downlink_bits": downlink_bits,
     "support_size": over_drafts(lambda draft: len(draft.kept)),
@@ -101,6 +108,7 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "tv_output": tv_output,
     "nll": nll,
     "over_budget": lambda seen: any(draft.over_budget for draft in seen.round.decoded.measured) if seen.sent else 0,
+    "asked": lambda seen: seen.round.decoded.whole_bits > 0 if seen.sent else 0,
     "edge_passes": lambda seen: seen.round.passes_by(seen.request.finish_s),
     "flushed": lambda seen: seen.flushed,
     "stale": lambda seen: seen.flushed and not math.isnan(seen.round.received_s),

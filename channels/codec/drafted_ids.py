@@ -1,0 +1,86 @@
+"""Drafted ids for a receiver that holds the laws they were drawn from, and how it is told whether they are the same.
+
+Ids (coder and symbols of `packet`): drafts - 1, uniform below max_drafts; then each drafted id, the symbol of its count
+among the counts of its draft in id order, so at -log2 qhat. The receiver must have the law of each draft, which may
+depend on the drafts before it, to read on. Checksum: BLAKE2b of, for each draft, id and size, then support and counts,
+all as int64, little-endian, cut to some bits. Two different rounds have the same one with probability 2^-bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from channels.codec.coder.arithmetic import (
+    DECODE,
+    ENCODE,
+    FAILED,
+    Machine,
+    finish,
+    machine,
+    start,
+    symbol,
+    target,
+    uniform,
+)
+from channels.codec.draft import CodecError, Draft
+from kinds.arrays import Bytes, Ints
+
+LawAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
+"""law_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
+
+
+def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
+    """The ids of 1 to max_drafts drafts. Raises CodecError where there are others."""
+    if not 1 <= len(drafts) <= max_drafts:
+        raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {max_drafts}")
+    io, buffer = machine(ENCODE), np.empty(8 + 5 * len(drafts), dtype=np.uint8)  # an id takes 32 bits at most
+    uniform(io, buffer, len(drafts) - 1, max_drafts)
+    for draft in drafts:
+        place = int(draft.support.searchsorted(draft.token))
+        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
+    return buffer[: finish(io, buffer)].tobytes()
+
+
+def count_drafted(payload: bytes, max_drafts: int) -> int:
+    """How many ids are in a packet, 1 to max_drafts: all that can be told without the laws. Raises
+    CodecError where none is told."""
+    io, _, number = _read_number(payload, max_drafts)
+    if io[FAILED]:
+        raise CodecError(f"payload of {len(payload)} bytes: no ids of 1 to {max_drafts} drafts")
+    return number
+
+
+def decode_drafted(payload: bytes, max_drafts: int, law_after: LawAfter) -> tuple[Draft, ...]:
+    """The drafts of a packet, whose laws are asked for one by one. Raises CodecError on all that `encode_drafted`
+    cannot have produced of drafts with these laws."""
+    io, buffer, number = _read_number(payload, max_drafts)
+    drafts: list[Draft] = []
+    while len(drafts) < number and not io[FAILED]:
+        support, counts = law_after(tuple(draft.token for draft in drafts))
+        ends = counts.cumsum()
+        place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
+        symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
+        drafts.append(Draft(int(support[place]), support, counts))
+    finish(io, buffer)
+    if io[FAILED]:
+        raise CodecError(f"payload of {len(payload)} bytes: no ids of drafts with these laws")
+    return tuple(drafts)
+
+
+def _read_number(payload: bytes, max_drafts: int) -> tuple[Machine, Bytes, int]:
+    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
+    start(io, buffer)
+    return io, buffer, 1 + uniform(io, buffer, 0, max_drafts)
+
+
+def checksum(drafts: Sequence[Draft], bits: int) -> bytes:
+    """Of ids, supports and counts, in so many bits, a multiple of 8."""
+    digest = blake2b(digest_size=bits // 8)
+    for draft in drafts:
+        digest.update(np.array([draft.token, draft.support.size], dtype="<i8").tobytes())
+        digest.update(draft.support.astype("<i8").tobytes())
+        digest.update(draft.counts.astype("<i8").tobytes())
+    return digest.digest()

@@ -1,0 +1,94 @@
+"""The cloud's side of a request whose rounds are told in brief: beside the verifier it runs a drafter of its own.
+
+That drafter's cache follows the verifier's: what the one reads, the other reads. Its laws are the cloud's, never the
+edge's; whether they are the same is for the checksum to show.
+"""
+
+from __future__ import annotations
+
+from simulator.decoding.cloud_session import CloudSession, Here
+from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
+from simulator.decoding.setting import DraftSetting
+from simulator.schemes.brief import Brief, BriefScheme
+from simulator.schemes.draw import RequestUniforms
+
+
+class MirrorSession(CloudSession):
+    """A round is received, then completed or asked for (`asks`), then verified."""
+
+    def __init__(
+        self,
+        mirror: ReplayedText,
+        setting: DraftSetting,
+        known: CloudNode,
+        verifier: ReplayedText,
+        uniforms: RequestUniforms,
+        meter: DivergenceMeter,
+        *,
+        lookahead: Lookahead = SYNCHRONOUS,
+        remember: bool = True,
+    ) -> None:
+        super().__init__(setting, known, verifier, uniforms, meter, lookahead=lookahead, remember=remember)
+        assert isinstance(setting.scheme, BriefScheme)
+        self._brief_scheme = setting.scheme
+        self._mirror = mirror
+        self._brief: Brief | None = None
+        """What the payload received last says, where that is a brief one."""
+
+    def prefill(self, node: CloudNode) -> CloudNode:
+        self._mirror.skip(lambda: [(node.committed[:-1], 0)])
+        return super().prefill(node)
+
+    def receive(self, node: CloudNode, parts: Parts) -> int:
+        if node.asked or not parts:
+            self._brief = None
+            return super().receive(node, parts)
+        self._brief = self._brief_scheme.decode_brief(parts, self._setting.packets, node.committed)
+        self._here = Here(node, parts, outcome(node.then_verify, parts), None)
+        return self._brief.drafts
+
+    def in_turn(self, node: CloudNode) -> bool:
+        return self._brief is not None and self._brief_scheme.reads_in_turn
+
+    def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
+        here = self._here
+        assert here is not None and here.node is node and here.parts is parts, "I3: a payload that is not here"
+        if self._brief is None or here.known is not None:
+            return None
+        asked = outcome(node.then_ask, parts)
+        if asked is not None:
+            self._mirror.skip(lambda: [(node.committed, 1)])  # all that is left of the passes of a live run
+        else:
+            completed = self._brief_scheme.complete(
+                self._brief, self._setting.packets, lambda ids, last: self._mirror.laws((*node.committed, *ids), last)
+            )
+            if completed is not None:
+                self._here = here._replace(received=completed)
+                return None
+            asked = CloudNode(node.round, node.committed, node.cached, asked=True)
+            if self._remember:
+                node.then_ask += ((parts, asked),)
+        self._mirror.crop(node.cached)
+        return asked
+
+    def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
+        remembered = self._here is not None and self._here.known is not None
+        after, verified = super().verify(node, parts)
+        text, drafts = node.committed, verified.drafts
+        if self._brief is None:
+            self._mirror.skip(lambda: [((*text, *drafts), 0)])
+        elif remembered:
+            in_turn = self._brief_scheme.reads_in_turn
+            self._mirror.skip(lambda: _passes(text, drafts, in_turn))
+        self._mirror.crop(after.cached)
+        return after, verified
+
+
+def _passes(text: Tokens, drafts: Tokens, in_turn: bool) -> list[tuple[Tokens, int]]:
+    """Those by which the drafts were read."""
+    if in_turn:
+        return [((*text, *drafts[:n]), 1) for n in range(len(drafts))]
+    return [((*text, *drafts), len(drafts) + 1)]

@@ -1,0 +1,148 @@
+"""Mirrored: the cloud holds the drafter too, so the edge sends what it drew, and hardly anything of what it drew from.
+
+The edge drafts as K-SQS does. A round's payload is the drafted ids and a checksum of ids, supports and counts
+(`channels.codec.drafted_ids`). The cloud runs its own copy of the drafter, works out supports and counts again, and
+compares. Equal: it judges with the very qhat that the drafts were drawn from. Different: it says so, in a byte, and the
+edge sends the payload that K-SQS would have sent. Floats differ in their last bit as soon as a pass is cut otherwise,
+so now and then a count does, even on one machine; under another precision it is the rule (`drift`).
+
+Lossless as K-SQS is, and with the same tokens for the same random numbers, but for a difference that the checksum
+does not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud)
+for that draft. Which of the two payloads is heard depends on the laws q_1..q_L alone and both carry the same drafts.
+
+How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the law of the prior that both ends hold, some 7
+bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass before its
+pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter makes a pass
+a draft, as a co-located one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log2
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from channels.codec import wire
+from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
+from kinds.arrays import Floats, Ints
+from simulator.schemes.acceptance import Received, received
+from simulator.schemes.brief import Brief, BriefScheme, LawsAfter
+from simulator.schemes.code import Code, Packets, Recoded
+from simulator.schemes.draft_scheme import Families
+from simulator.schemes.draw import Proposal
+from simulator.schemes.policy import FixedLength, Policy
+from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
+from simulator.schemes.sparsifier import KeepTopK, Sparsifier
+
+
+class Mirrored(BriefScheme):
+    """K-SQS of which only ids and a checksum travel: the cloud runs the drafter too."""
+
+    size_field: ClassVar[str] = "sparsifier.k"
+    kind: Literal["mirrored"] = "mirrored"
+    sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept; one without a state")
+    quantizer: Quantizer = Field(LatticeQuantizer(), description="how their probabilities become counts")
+    code: Code = Field(Recoded(), description="how drafts become bits where the cloud asks for the whole payload")
+    policy: Policy = Field(FixedLength(), description="when to draft, send or wait")
+    ids: Literal["flat", "prior", "law"] = Field(
+        "prior",
+        description="the drafted ids: numbers below V; by the code's prior; or at -log2 qhat, which takes the cloud's "
+        "drafter a pass a draft instead of one a round",
+    )
+    checksum_bits: Literal[16, 32, 64] = Field(
+        32, description="of supports and counts; a difference goes unseen once in 2 to the power of them"
+    )
+    drift: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="standard deviation by which another library, precision or machine moves the logits of the cloud's "
+        "drafter; 0: the same at both ends",
+    )
+
+    def made_of(self) -> Families:
+        return Families(self.sparsifier, self.quantizer, self.code, policy=self.policy)
+
+    @property
+    def reads_in_turn(self) -> bool:
+        return self.ids == "law"
+
+    def packets(self, vocabulary: int) -> Packets:
+        """Of the whole payload."""
+        if type(self.sparsifier).advance is not Sparsifier.advance:
+            raise ValueError(f"sparsifier = {self.sparsifier.kind!r}: must be one without a state, the cloud lacks it")
+        return super().packets(vocabulary)
+
+    def fits(
+        self,
+        drafts: Sequence[wire.Draft],
+        proposal: Proposal,
+        packets: Packets,
+        context: Sequence[int],
+        room_bits: int | None = None,
+    ) -> bool:
+        """Both payloads keep to the budget."""
+        if self.budget_bits is not None and self._largest_bits(drafts, proposal, packets, context) > self.budget_bits:
+            return False
+        return super().fits(drafts, proposal, packets, context, room_bits)
+
+    def encode_parts(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
+        """Ids and checksum."""
+        tokens = [draft.token for draft in drafts]
+        if self.ids == "flat":
+            ids = wire.encode_tokens(tokens, packets.format)
+        elif self.ids == "prior":
+            ids = wire.encode_ids(tokens, packets.format, context)
+        else:
+            ids = encode_drafted(drafts, self.max_drafts)
+        return (ids + checksum(drafts, self.checksum_bits),)
+
+    def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
+        """What the cloud gets from the first payload before its drafter has run. Raises CodecError."""
+        size = self.checksum_bits // 8
+        ids, told = parts[0][:-size], parts[0][-size:]
+        if self.ids == "law":
+            return Brief(count_drafted(ids, self.max_drafts), (), ids, told)
+        if self.ids == "prior":
+            tokens = wire.decode_ids(ids, packets.format, context)
+        else:
+            tokens = wire.decode_tokens(ids, packets.format)
+        if not 1 <= len(tokens) <= self.max_drafts:
+            raise wire.CodecError(f"{len(tokens)} drafts: a round has 1 to {self.max_drafts}")
+        return Brief(len(tokens), tokens, ids, told)
+
+    def complete(self, brief: Brief, packets: Packets, laws: LawsAfter) -> Received | None:
+        """The round, by the cloud's own laws; None where they are not the edge's."""
+        try:
+            if self.ids == "law":
+                drafts = decode_drafted(brief.ids, self.max_drafts, lambda tokens: self._law(laws(tokens, 1)[0]))
+            else:
+                q = laws(brief.tokens, brief.drafts + 1)[:-1]  # a pass over the same tokens as the verifier's
+                drafts = tuple(wire.Draft(token, *self._law(law)) for token, law in zip(brief.tokens, q, strict=True))
+        except wire.CodecError:
+            return None  # a drafted id that has no count here, or ids read by other counts
+        same = checksum(drafts, self.checksum_bits) == brief.checksum
+        return received(drafts, packets.format.vocabulary) if same else None
+
+    def _law(self, q: Floats) -> tuple[Ints, Ints]:
+        """Support and positive counts of q [V], as the edge works them out."""
+        proposal = self.propose(q, self.entry(None))
+        kept = proposal.counts > 0
+        return proposal.ids[kept], proposal.counts[kept]
+
+    def _largest_bits(
+        self, drafts: Sequence[wire.Draft], proposal: Proposal, packets: Packets, context: Sequence[int]
+    ) -> float:
+        """Of a brief payload with one more draft, at the dearest id that it could draw."""
+        support, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
+        if self.ids == "flat":
+            ids: float = wire.tokens_bits(len(drafts) + 1, packets.format)
+        elif self.ids == "prior":
+            tokens = [draft.token for draft in drafts]
+            ids = wire.largest_ids_bits(tokens, support, packets.format, context)
+        else:
+            laws = [*(draft.counts for draft in drafts), counts]
+            ids = 1 + log2(self.max_drafts) + sum(log2(int(each.sum()) / int(each.min())) for each in laws)
+        return ids + self.checksum_bits

@@ -1,0 +1,72 @@
+"""What it is worth that the cloud holds the drafter too: bits, cloud seconds and latency of `mirrored` beside K-SQS.
+
+    pytest -s tests/benchmarks/bench_mirrored.py
+
+Both commit the same text where K and ell are the same. Ids and a checksum cost the same whatever K and ell are, so
+`mirrored` may keep nearly all of q. Each scheme at its own best number of drafts, for each rate; clocks are the
+defaults (OPT-13B on an A100, its drafter OPT-125M beside it), headers 40 bytes, and 5.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from channels.codec import prior_files
+from models.interface import Pair
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+
+RATES_BPS = (1e3, 3e3, 10e3, 100e3)
+HEADERS_BITS = (320, 40)
+DRAFTS = (1, 2, 4, 8)
+FINE = {"sparsifier": {"kind": "top_k", "k": 512}, "quantizer": {"kind": "lattice", "resolution": 4096}}
+SCHEMES: dict[str, dict[str, object]] = {
+    "k_sqs, paper's count": {"kind": "k_sqs", "code": "enumerative", "token": "flat"},
+    "k_sqs, recoded": {"kind": "k_sqs"},
+    "coupled": {"kind": "coupled"},
+    "mirrored, flat": {"kind": "mirrored", "ids": "flat"},
+    "mirrored, prior": {"kind": "mirrored", "ids": "prior"},
+    "mirrored, law": {"kind": "mirrored", "ids": "law"},
+    "mirrored, prior, fine": {"kind": "mirrored", "ids": "prior", **FINE},
+    "mirrored, law, fine": {"kind": "mirrored", "ids": "law", **FINE},
+}
+
+
+@pytest.mark.parametrize("pair", ["sotu", "smollm2"])
+def test_mirrored_beside_k_sqs(pair: str) -> None:
+    import models.zoo  # noqa: F401, registers the pairs
+
+    if not prior_files.bundled_prior(Pair.of(pair).vocabulary):
+        pytest.skip(f"no prior for {pair}")
+    memory = Memory()
+    header = "".join(f"{f'{bps / 1e3:g}k/{bits}':>10}" for bits in HEADERS_BITS for bps in RATES_BPS)
+    print(
+        f"\n{pair}: ms a token at bit/s / header bits, bits a draft and cloud ms a token at 4 drafts, rounds asked for"
+    )
+    print(f"{'':24}{header}{'bits':>8}{'cloud':>8}{'asked':>8}")
+    for name, scheme in SCHEMES.items():
+        best: dict[tuple[int, float], float] = {}
+        for drafts, bits, bps in itertools.product(DRAFTS, HEADERS_BITS, RATES_BPS):
+            summary = simulate(cell(pair, {**scheme, "max_drafts": drafts}, bps, bits), memory=memory).summary
+            at = bits, bps
+            best[at] = min(best.get(at, 1e9), 1e3 * summary["latency_per_token_s"])
+            if drafts == 4:
+                told = summary
+        columns = "".join(f"{best[bits, bps]:10.1f}" for bits in HEADERS_BITS for bps in RATES_BPS)
+        told_bits, cloud_ms = told["payload_bits_per_draft"], 1e3 * told["cloud_s_per_token"]
+        print(f"{name:24}{columns}{told_bits:8.1f}{cloud_ms:8.2f}{told['asked_per_round']:8.3f}", flush=True)
+
+
+def cell(pair: str, scheme: dict[str, object], bps: float, header_bits: int) -> Cell:
+    return Cell.from_fields(
+        {
+            "models": {"pair": pair},
+            "workload": {"kind": "closed", "requests": 3, "prompt_tokens": 32, "output_tokens": 40,
+                         "prompt_at_cloud": True},
+            "scheme": scheme,
+            "uplink": {"rate": {"kind": "constant", "bps": bps}, "header_bits": header_bits},
+            "downlink": {"rate": {"kind": "constant", "bps": 10e6}, "header_bits": header_bits},
+        }
+    )  # fmt: skip

@@ -1,0 +1,251 @@
+"""Mirrored: ids and a checksum go up, the cloud's own drafter makes the laws again, and what differs is asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from cells import HEADER_BITS, cell, link
+from cells import PAIR as SYNTHETIC
+from exact import PAIR, Enumeration, V, distance, verifier_law
+from plants import Watch, ran
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from simulator import Cell, simulate
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.memory import Memory, Tree
+from simulator.decoding.mirror_session import MirrorSession
+from simulator.decoding.nodes import CloudNode, Parts, Verified
+from simulator.decoding.setting import DraftSetting
+from simulator.results.observer import Airing, ServerPass
+from simulator.schemes import Mirrored, mirrored
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState
+
+TOKENS = 3
+EXACT = verifier_law((1, 2), TOKENS)
+SOMETIMES = 0.002
+"""A drift under which the cloud's counts differ in some rounds of the cells below."""
+WAYS = [(ids, drift) for ids in ("flat", "law") for drift in (0.0, SOMETIMES)] + [("prior", SOMETIMES)]
+
+
+def scheme(ids: str = "flat", drift: float = 0.0, **fields: object) -> dict[str, object]:
+    return {"kind": "mirrored", "ids": ids, "drift": drift, **fields}
+
+
+@pytest.mark.parametrize(("ids", "drift"), [("prior", 0.0), ("flat", 0.15), ("law", 0.0), ("law", 0.15)])
+def test_i12_output_law_is_the_verifiers(ids: str, drift: float) -> None:
+    """Through the shipped edge, wire and cloud, whether the cloud's laws are the edge's or not."""
+    lattice = {"kind": "lattice", "resolution": 5}
+    mirror = Mirrored.model_validate(
+        scheme(ids, drift, sparsifier={"kind": "top_k", "k": 3}, quantizer=lattice, max_drafts=2)
+    )
+    enumeration = Enumeration(mirror, TOKENS)
+    law = enumeration.law()
+    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(law, EXACT) < 1e-12
+    asked, sealed = enumeration.asked, enumeration.sealed
+    assert enumeration.rounds >= 2 and (0 < asked < sealed if drift else not asked)
+
+
+@pytest.mark.parametrize(("ids", "drift"), WAYS)
+def test_the_text_is_that_of_k_sqs(ids: str, drift: float) -> None:
+    """Draft by draft, with a budget that cuts rounds short too."""
+    for fields in ({}, {"budget_bits": 200}):
+        known, mirror = ran(cell({"kind": "k_sqs", **fields})), ran(cell(scheme(ids, drift, **fields)))
+        assert [each.tokens for each in mirror.requests] == [each.tokens for each in known.requests]
+        same = ["round", "drafted", "accepted", "support_size", "tv_qhat"]
+        assert mirror.result.rounds[same].equals(known.result.rounds[same])
+    assert 1 < known.result.summary["draft_length"] < 6
+
+
+class OnAir(Watch):
+    """What each link carries, headers apart, and the passes of the cloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bits = {"uplink": 0, "downlink": 0}
+        self.passes: list[ServerPass] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        self.bits[airing.link] += airing.bits - HEADER_BITS
+
+    def on_pass(self, served: ServerPass) -> None:
+        self.passes.append(served)
+
+
+@pytest.mark.parametrize(("ids", "drift"), WAYS)
+def test_i7_bits_are_those_of_both_payloads_and_of_what_asks(ids: str, drift: float) -> None:
+    watch = OnAir()
+    result = ran(cell(scheme(ids, drift)), watch=watch).result
+    rounds, known = result.rounds, ran(cell()).result.rounds
+    asked = rounds["asked"].to_numpy()
+    whole = known["payload_bits"].to_numpy()
+    brief = rounds["payload_bits"] - np.where(asked, whole, 0)
+    if ids == "flat":
+        width = (SYNTHETIC["size"] - 1).bit_length()  # type: ignore[operator]
+        assert (brief == 8 * np.ceil((rounds["drafted"] * width + 1) / 8) + 32).all()
+    elif ids == "prior":  # there is none of this vocabulary
+        assert (brief <= 8 * np.ceil(rounds["drafted"] * 6 / 8) + 8 + 32).all() and (brief > 32).all()
+    else:
+        assert (brief <= rounds["drafted"] * math.log2(100) + math.log2(8) + 8 + 32).all() and (brief > 32).all()
+        assert brief.sum() < 32 * len(rounds) + 4.5 * rounds["drafted"].sum()
+    assert (rounds["reply_bits"] == known["reply_bits"] + 8 * asked).all()
+    prompts = 8 * len(result.requests) * -(-(8 * 6 + 1) // 8)
+    assert watch.bits == {"uplink": rounds["payload_bits"].sum() + prompts, "downlink": rounds["reply_bits"].sum()}
+    assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS * (1 + asked)).all()
+    assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS * (1 + asked)).all()
+    assert (rounds["uplink_attempts"] == 1 + asked).all()
+    assert 0 < asked.sum() < len(asked) if drift else not asked.any()
+    assert result.summary["asked_per_round"] == asked.mean()
+
+
+@pytest.mark.parametrize(("ids", "drift"), WAYS)
+def test_i6_a_remembered_run_equals_a_live_one_on_another_network(ids: str, drift: float) -> None:
+    memory = Memory()
+    lossy = {"kind": "bernoulli", "probability": 0.3}
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
+    slow, fast = (
+        cell(scheme(ids, drift), workload=asked, uplink=link(bps, loss=lossy), downlink=link(1e5, loss=lossy))
+        for bps in (2e4, 3e5)
+    )
+    before = simulate(slow, memory=memory)
+    remembered, live = simulate(fast, memory=memory), simulate(fast, memory=Memory())
+    assert remembered.rounds.equals(live.rounds) and remembered.requests.equals(live.requests)
+    decoded = ["drafted", "accepted", "payload_bits", "asked", "tv_qhat", "nll"]
+    order = ["device", "request", "round"]
+    tables = [each.rounds.sort_values(order)[decoded].reset_index(drop=True) for each in (before, live)]
+    assert tables[0].equals(tables[1])
+
+
+WORK = {"kind": "closed", "requests": 1, "prompt_tokens": 1, "output_tokens": 20, "prompt_at_cloud": True}
+CLOCKS: dict[str, Any] = {
+    "edge": {"latency": {"kind": "constant", "per_pass_s": 0.003}, "encode_s_per_draft": 0.0007},
+    "cloud": {
+        "batching": "none",
+        "latency": {"kind": "affine", "base_s": 0.02, "per_token_s": 0.001},
+        "drafter_latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 0.0001},
+    },
+    "uplink": link(1e4, 0.011, header_bits=40),
+    "downlink": link(2e4, 0.017, header_bits=56),
+}
+
+
+@pytest.mark.parametrize("ids", ["flat", "law"])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_round_takes_what_its_messages_and_passes_take(ids: str, asked: bool) -> None:
+    """One that is asked for takes a second exchange more: down, encode, up, and a pass of both models."""
+    watch = OnAir()
+    run = ran(cell(scheme(ids, 5.0 if asked else 0.0, max_drafts=4), workload=WORK, **CLOCKS), watch=watch)
+    known = ran(cell({"kind": "k_sqs", "max_drafts": 4}, workload=WORK)).result.rounds
+    for row, whole in zip(run.result.rounds.itertuples(), known["payload_bits"], strict=True):
+        assert row.asked == asked
+        verify_s, mirror_s = 0.02 + 0.001 * (row.drafted + 1), 0.004 + 0.0001 * (row.drafted + 1)
+        read_s = mirror_s if ids == "flat" else 0.0041 * row.drafted
+        encode_s, brief = 0.0007 * row.drafted, row.payload_bits - asked * whole
+        up_s = 0.003 * row.drafted + encode_s + (brief + 40) / 1e4 + 0.011 + read_s + verify_s
+        again_s = (8 + 56) / 2e4 + 0.017 + encode_s + (whole + 40) / 1e4 + 0.011 + mirror_s + verify_s
+        down_s = (row.reply_bits - 8 * asked + 56) / 2e4 + 0.017
+        assert row.answered_s - row.started_s == pytest.approx(up_s + asked * again_s + down_s, rel=1e-9)
+    (request,) = run.requests
+    assert math.fsum(request.spent) == pytest.approx(request.latency_s, rel=1e-12)
+    assert len(watch.passes) == len(known) * (1 + asked)
+    tokens = [work for served in watch.passes for work in served.work]
+    assert {new for new, _ in tokens} <= {row + 1 for row in known["drafted"]}  # nothing is read twice, nor missed
+
+
+def test_the_second_exchange_has_luck_of_its_own() -> None:
+    """Were it the first one's, a round whose first packets are lost would lose the second ones at once too."""
+    lossy = {"kind": "bernoulli", "probability": 0.5}
+    run = ran(cell(scheme(drift=5.0), uplink=link(1e5, loss=lossy), downlink=link(1e7, loss=lossy)))
+    attempts = run.result.rounds["uplink_attempts"]
+    assert run.result.rounds["asked"].all() and (attempts % 2).any()
+
+
+class Turns(Policy):
+    """A token of the cloud's own, then a round of two drafts."""
+
+    kind: Literal["turns_in_tests"] = "turns_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        if not view.drafts and not state:
+            return CloudDecodes(1), (1.0,)
+        return (SEND if len(view.drafts) == 2 else DRAFT), (() if len(view.drafts) == 2 else state)
+
+
+@pytest.mark.parametrize(("ids", "drift"), WAYS)
+def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
+    ids: str, drift: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After every verdict, those of tokens that the cloud decoded by itself too, and after every word that asks."""
+    behind: set[int] = set()
+    verify, asks = MirrorSession.verify, MirrorSession.asks
+
+    def checked(self: MirrorSession, node: CloudNode) -> None:
+        cached = self._mirror.cached
+        assert node.committed[: len(cached)] == cached, "I10: what a cache holds"
+        behind.add(len(node.committed) - len(cached))
+
+    def verified(self: MirrorSession, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
+        found = verify(self, node, parts)
+        checked(self, found[0])
+        return found
+
+    def asked(self: MirrorSession, node: CloudNode, parts: Parts) -> CloudNode | None:
+        found = asks(self, node, parts)
+        if found is not None:
+            checked(self, found)
+        return found
+
+    monkeypatch.setattr(MirrorSession, "verify", verified)
+    monkeypatch.setattr(MirrorSession, "asks", asked)
+    rounds = ran(cell(scheme(ids, drift, policy="turns_in_tests"))).result.rounds
+    assert set(rounds["drafted"]) >= {0, 2} and rounds["asked"].any() == (drift > 0)
+    assert behind <= {1, 2}
+
+
+def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_law(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What stands between the two: with a checksum that shows nothing, the cloud judges with its own laws."""
+    monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))
+    with pytest.raises(AssertionError, match="I8: the qhat received"):
+        ran(cell(scheme(drift=SOMETIMES)))
+
+
+def test_a_payload_that_no_edge_can_have_sent_is_refused() -> None:
+    setting = DraftSetting(
+        lambda: PAIR, Mirrored.model_validate(scheme(max_drafts=2, sparsifier={"kind": "top_k", "k": 2})), V, 1.0
+    )
+    numbers = RequestUniforms(*(Uniforms.of(0, purpose) for purpose in ("draft", "verdict", "shared")))
+    cloud = RequestDecoding(setting, Tree((1, 2), ()), numbers).cloud()
+    for ids in ((), (1, 2, 3)):
+        with pytest.raises(wire.CodecError, match=f"{len(ids)} drafts"):
+            cloud.receive(cloud.start((1, 2)), (wire.encode_tokens(ids, setting.format) + b"1234",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"partial": True}, "partial = True"),
+        ({"depth": 2}, "depth = 2"),
+        ({"sparsifier": "conformal"}, "sparsifier = 'conformal'"),
+        ({"sparsifier": "running_quantile"}, "sparsifier = 'running_quantile'"),
+        ({"sparsifier": {"kind": "top_k", "k": 5_000}}, "sparsifier.k = 5000"),
+        ({"checksum_bits": 24}, "checksum_bits = 24"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(fields: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match=rf"scheme\.{told}") as caught:
+        Cell.from_fields({"scheme": {"kind": "mirrored", **fields}})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_drafter_takes_room_beside_the_verifier() -> None:
+    """Its weights and its cache, where both clocks name one device; K-SQS leaves the whole of it to the verifier."""
+    room = {kind: Cell.from_fields({"scheme": kind}).kv_tokens for kind in ("k_sqs", "mirrored", "colocated")}
+    assert room["mirrored"] == room["colocated"] != room["k_sqs"]
