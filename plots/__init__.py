@@ -31,6 +31,8 @@ FIGURES: dict[str, str] = {
     "heatmap": "latency of every setting of a full factorial",
     "best_setting": "where the best setting of a full factorial moves",
     "groups": "rejections, support, bits and latency by a swept name",
+    "rivals": "latency per token of many schemes, a panel a delay, with those that are lowest somewhere in colour",
+    "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
     "useful": "latency of every scheme on every link, and which can be read along",
     "tradeoff": "bits against expected resampling, a curve a family of settings",
     "pareto": "bits against expected resampling, a point a setting, and the front of them",

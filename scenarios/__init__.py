@@ -11,14 +11,16 @@ from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
 from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
+from scenarios.command.rival_questions import BestAgainst, BothWays, Winners
 from scenarios.command.scenario import Also, Best, Quick, Scenario
 from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
-    "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost", "Beating",
-    "Below", "Best", "BestMoves", "BreakEven", "ClosedForm", "CloudTime", "Costs", "DenseOvertakes", "Differences",
-    "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest",
-    "MattersMost", "OfUse", "OneSetting", "PaysFirst", "PaysFrom", "Quick", "Ranges", "Reading", "Scenario",
-    "SharedCell", "Shares", "SignHolds", "Swaps", "Variance", "Versus", "WinsBelow", "WinsWhere", "script",
+    "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost",
+    "Beating", "Below", "Best", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime",
+    "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord",
+    "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
+    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds", "Swaps",
+    "Variance", "Versus", "Winners", "WinsBelow", "WinsWhere", "script",
 ]  # fmt: skip

@@ -53,7 +53,9 @@ class Lowest:
         if rows[CURVE].nunique() < 2:
             return ""
         told = [
-            f"{name}{said}" for name, part in _parts(rows, self.by) if (said := lowest_where(part, axis, self.metric))
+            f"{name}{said}"
+            for name, part in plain_parts(rows, self.by)
+            if (said := lowest_where(part, axis, self.metric))
         ]
         over = "" if axis is None or unit(axis) else f", over {title(axis)}"
         return f"{self.said} by {title(self.metric)}{over}: {'; '.join(told)}" if told else ""
@@ -81,7 +83,7 @@ class Costs:
             return ""
         start, end = sorted((float(rows[axis].min()), float(rows[axis].max())), reverse=self.downwards)
         told = []
-        for name, part in _parts(rows, self.by):
+        for name, part in plain_parts(rows, self.by):
             found = ends(part, axis, start, end, self.metric)
             told += [name + ", ".join(f"{curve} {times(ratio)}" for curve, ratio in found)] if found else []
         said = self.said.format(start=quantity(start, axis), end=quantity(end, axis))
@@ -210,12 +212,8 @@ class Swaps:
         return "; ".join(told)
 
 
-def _parts(rows: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+def plain_parts(rows: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
     """`questions.parts`, whose names tell what the curves' own then need not."""
-    from simulator.results.columns import CURVE
+    from simulator.results.rivals import named_without
 
-    if by is None or by not in rows.columns:
-        return parts(rows, by)
-    word = rf" {by.removesuffix('.kind').rsplit('.', 1)[-1]}=\S+"
-    plain = rows.assign(**{CURVE: rows[CURVE].str.replace(word, "", regex=True)})
-    return parts(plain, by)
+    return parts(rows if by is None or by not in rows.columns else named_without(rows, by), by)

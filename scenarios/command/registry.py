@@ -24,6 +24,7 @@ NAMES: tuple[str, ...] = (
     "break_even",
     "ahead",
     "low_bandwidth",
+    "rivals",
     "interactions",
     "languages",
     "codes",

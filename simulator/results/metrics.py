@@ -228,6 +228,11 @@ _DECLARED: Final = (
         lambda run: ratio(run.sums["payload_bits"], run.tokens),
     ),
     Metric(
+        "reply_bits_per_token",
+        "8 * len(reply) of every round that was judged, no headers, first transmissions only / output tokens",
+        lambda run: ratio(run.sums["reply_bits"], run.tokens),
+    ),
+    Metric(
         "uplink_bits_per_token",
         "all bits put on the uplink: prompt, payloads, headers, retransmissions / output tokens",
         lambda run: ratio(run.plant.uplink.bits_sent, run.served_tokens),

@@ -85,7 +85,7 @@ def title(name: str) -> str:
     words = name.split(".")
     if words[-1] == "bps":
         words = words[:-1]
-    elif len(words) == 3 and (words[1] == "rate" or words[2].endswith(words[1])):
+    elif len(words) == 3 and (words[1] == "rate" or words[2].removesuffix("_s").endswith(words[1])):
         # The link says more than the part: a cell has two rates, and `loss mean loss` says it twice.
         words = [words[0], words[2]]
     elif len(words) > 1:

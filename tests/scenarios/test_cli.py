@@ -189,8 +189,11 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
 
 LIKE_ANOTHER = ("latency_at_70b", "capacity_at_70b")
 """The same grid, figures and questions as another scenario, at other models and clocks."""
-FEWER = {"capacity": ["--grid=scheme=cloud_only,k_sqs"]}
-"""Where each scheme is searched for by itself, one with a choice to make and one without tell as much as four."""
+FEWER = {
+    "capacity": ["--grid=scheme=cloud_only,k_sqs"],
+    "rivals": ["--grid=scheme=cloud_only,k_sqs", "--grid=uplink.rate.bps=1e3,1e5"],
+}
+"""Where each scheme is tried or searched by itself, one with a choice to make and one without tell as much as all."""
 
 
 def save_svg(figure: Figure, folder: Path, name: str, formats: object = (), page: Page | None = None) -> list[Path]:

@@ -240,6 +240,7 @@ EXPECTED: Final[dict[str, Value]] = {
     "latency_per_token_p99_s": lambda run: quantile(per_token_s(run), 0.99),
     "tokens_per_s": lambda run: tokens(run) / span_s(run),
     "payload_bits_per_token": lambda run: over(sum(each.payload_bits for each in sent(run)), tokens(run)),
+    "reply_bits_per_token": lambda run: over(sum(each.reply_bits for each in judged(run)), tokens(run)),
     "uplink_bits_per_token": lambda run: over(bits_sent(run, "uplink"), tokens(run)),
     "downlink_bits_per_token": lambda run: over(bits_sent(run, "downlink"), tokens(run)),
     "payload_bits_per_draft": lambda run: over(sum(each.payload_bits for each in sent(run)), drafts(run)),

@@ -1,0 +1,114 @@
+"""Latency per token of many schemes against rate, a panel a delay: those that are lowest somewhere stand out.
+
+Two envelopes are drawn in colour, that of all lossless schemes and that of those which send drafts: each scheme with
+markers where it is the lowest and its name beside them. All others are thin and grey, lossy ones dashed. The paper's
+K-SQS, by its own count, is there to compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from plots.axes import place, spans_far, swept, told, upright, x_label
+from plots.caption import caption, marks
+from plots.layout import Told, finish
+from plots.page import Page
+from plots.style import Look, curves, looks
+from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.rivals import UP, named_without
+
+METRIC: Final = "latency_per_token_s"
+BY: Final = "uplink.delay.delay_s"
+_Line = tuple[str, object, float]
+"""Colour, dashes and width."""
+_OTHER: Final[_Line] = ("#9a9a9a", "-", 0.7)
+_LOSSY: Final[_Line] = ("#9a9a9a", (0, (4, 2)), 0.9)
+_DOTTED: Final[_Line] = ("black", (0, (1, 1.2)), 1.1)
+_PAPER: Final = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """None where the axis is of names, or there is none, or nothing was swept over delays too."""
+    if (
+        axis is None
+        or not {METRIC, BY, UP, axis} <= {*summary.columns}
+        or not pd.api.types.is_numeric_dtype(summary[axis])
+    ):
+        return None
+    rows = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
+    rows = named_without(rows[rows[METRIC].notna()], BY)
+    panels = list(rows.groupby(BY, sort=True))
+    if not panels:
+        return None
+    look = looks(rows)
+    across = page.across(3, len(panels))
+    down = -(-len(panels) // across)
+    figure = page.figure(3.5 * across + 0.4, (2.3 if page.narrow else 3.6) * down)
+    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+    width = float(figure.get_size_inches()[0]) / across - 0.5
+    for ax, (delay, part) in zip(axes, panels, strict=False):
+        _panel(ax, part, axis, look, page)
+        ax.set_title(f"one way {told(float(str(delay)), BY)}", loc="left")
+    swept(axes[0], axis, rows[axis].tolist(), width)
+    means = rows[METRIC].tolist()
+    upright(axes[0], METRIC, means, means, spans_far(means))
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+    notes = ["In colour, marked where it is so: lowest of the lossless, and of those among them that send drafts."]
+    text = caption(rows, page, "lower", [*notes, *marks(rows, METRIC)], intervals=False)
+    words = Told(f"Who wins against {page.axis(axis)}", text, x_label(page, axis),
+                 page.metric(METRIC, "latency per output token"))  # fmt: skip
+    finish(figure, page, words, *_legend(rows, look, page))
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], page: Page) -> None:
+    lossless = rows[~rows[CURVE].map(lambda curve: look[curve].lossy)]
+    lowest = {(at, curve) for part in (lossless, lossless[lossless[UP] > 0]) for at, curve in _lowest(part, axis)}
+    paper = _is_papers(rows)
+    for curve, part in curves(rows):
+        given, seen = part.sort_values(axis), look[curve]
+        x, y = place(given[axis]), given[METRIC].to_numpy(dtype=float)
+        wins = [number for number, at in enumerate(given[axis]) if (at, curve) in lowest]
+        if not wins:
+            colour, dashes, wide = _DOTTED if paper[given.index].any() else _LOSSY if seen.lossy else _OTHER
+            ax.plot(x, y, color=colour, linestyle=dashes, linewidth=wide, zorder=1)
+            continue
+        ax.plot(x, y, color=seen.colour, marker=seen.marker, markevery=wins, fillstyle=seen.fill,
+                markerfacecoloralt="white", zorder=3)  # fmt: skip
+        middle = wins[len(wins) // 2]
+        side = "left" if middle == 0 else "right" if middle == len(y) - 1 else "center"
+        ax.annotate(
+            page.curve(curve), (x[middle], y[middle]), (0, -9), textcoords="offset points", color=seen.colour, zorder=5,
+            fontsize="x-small", ha=side, va="top", path_effects=[withStroke(linewidth=2.2, foreground="white")],
+        )  # fmt: skip
+
+
+def _lowest(rows: pd.DataFrame, axis: str) -> Iterator[tuple[float, str]]:
+    """At each value of the axis the curve of least mean."""
+    for at, here in rows.groupby(axis):
+        yield float(str(at)), str(here.sort_values(METRIC)[CURVE].iloc[0])
+
+
+def _is_papers(rows: pd.DataFrame) -> pd.Series[bool]:
+    found = pd.Series(True, index=rows.index)
+    for name, value in _PAPER.items():
+        found &= rows[name] == value if name in rows.columns else False
+    return found
+
+
+def _legend(rows: pd.DataFrame, look: dict[str, Look], page: Page) -> tuple[Sequence[Artist], Sequence[str]]:
+    """The lines that have no name beside them."""
+    paper = rows.loc[_is_papers(rows), CURVE].unique()
+    shown = [(_OTHER, "other lossless"), *([(_LOSSY, "lossy")] if any(each.lossy for each in look.values()) else [])]
+    shown += [(_DOTTED, f"{page.curve(str(name))}: the paper's") for name in paper]
+    handles = [Line2D([], [], color=colour, linestyle=dashes, linewidth=wide) for (colour, dashes, wide), _ in shown]  # type: ignore[arg-type]
+    return handles, [label for _, label in shown]

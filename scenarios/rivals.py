@@ -1,0 +1,55 @@
+"""Every scheme on one link, from 100 bit/s to 10 Mbit/s and over three delays: who wins where, and by how much?
+
+    sqsim run rivals            or            python -m scenarios.rivals
+
+Each at its own best draft length, and K where it has one. `k_sqs code=enumerative` is the paper's: its count of support
+and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
+apart. What crosses the air is told with and without headers; the times include them.
+"""
+
+from __future__ import annotations
+
+from scenarios import Answer, Best, BestAgainst, BothWays, Lowest, Quick, Scenario, Winners, script
+
+RATE, DELAY, BOTH = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.delay,downlink.delay"
+RATES_BPS = [100.0, 300.0, 1e3, 3e3, 10e3, 30e3, 100e3, 300e3, 1e6, 3e6, 10e6]
+FEW_BPS = [1e3, 3e3, 10e3]
+DELAYS = [[{"kind": "constant", "delay_s": one_way}] * 2 for one_way in (0.005, 0.05, 0.3)]
+ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
+PAPER = {"kind": "k_sqs", "code": "enumerative"}
+RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+IN_CLOUD = ("cloud_only", "colocated")
+
+SCENARIO = Scenario(
+    name="rivals",
+    summary="Every scheme at its best from 100 bit/s to 10 Mbit/s and over delay: who wins where, and by how much?",
+    minutes=10,
+    base={
+        "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32,
+        "uplink.arq": ARQ, "downlink.arq": ARQ,
+    },
+    grid={
+        "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", "dense", PAPER, "k_sqs", "c_sqs", "s_q",
+                   "coupled"],
+        BOTH: DELAYS,
+        RATE: RATES_BPS,
+    },
+    axis=RATE,
+    hidden=("downlink.delay",),
+    seeds=8,
+    best=Best({"scheme.max_drafts": [1, 2, 4, 8, 16], "scheme.k": [2, 8, 32]}, base={"workload.requests": 1}),
+    quick=Quick(
+        base={"workload.requests": 1, "workload.output_tokens": 16}, grid={BOTH: DELAYS[::2], RATE: RATES_BPS[::2]},
+        best=Best({"scheme.max_drafts": [1, 8], "scheme.k": [2, 8]}, seeds=1),
+    ),
+    figures=("rivals", "both_ways"),
+    headlines=(),
+    tables=(Winners(RATE, DELAY), Winners(RATE, DELAY, IN_CLOUD, name="winners_drafting"), BothWays((RATE, DELAY))),
+    findings=(
+        BestAgainst(RIVAL, FEW_BPS, 0.5, by=DELAY), BestAgainst(RIVAL, FEW_BPS, 0.5, IN_CLOUD, by=DELAY),
+        Answer([Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY)]),
+    ),
+)  # fmt: skip
+
+if __name__ == "__main__":
+    script(SCENARIO)

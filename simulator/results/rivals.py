@@ -1,0 +1,58 @@
+"""Many schemes on one link: which is lowest where and by how much, what share of another's time the best of them takes,
+and what each puts on the air.
+
+The best of many is a little lucky on the seeds that it is chosen on, so its share of another's is a little too low.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Interval, paired
+from simulator.results.lossy import ranked
+
+UP, DOWN = "payload_bits_per_token", "reply_bits_per_token"
+AIR: Final = (UP, DOWN, "uplink_bits_per_token", "downlink_bits_per_token")
+"""Bits a token of what is said, each way; and of all that the links carry."""
+
+
+class Share(NamedTuple):
+    """At one value of the axis: the lossless curve of least mean, and that over another's, less 1, paired by seed."""
+
+    at: float
+    curve: str
+    less: Interval
+
+    def within(self, most: float) -> bool | None:
+        """Whether it is at most that share of the other's; None where the interval covers it."""
+        half = 0.0 if np.isnan(self.less.half_width) else self.less.half_width
+        low, high = (1 + self.less.mean + sign * half for sign in (-1, 1))
+        return True if high <= most else False if low > most else None
+
+
+def shares(cells: pd.DataFrame, axis: str, at: Sequence[float], rival: str, metric: str) -> Iterator[Share]:
+    """At each of these values of the axis where the curve `rival` has a value. `cells`: with CURVE and `seed`; lossy
+    curves and limits are not ranked."""
+    for value in at:
+        here = cells[cells[metric].notna() & np.isclose(cells[axis], value, rtol=1e-9)]
+        if not (here[CURVE] == rival).any():
+            continue
+        best = str(ranked(here).groupby(CURVE, sort=False)[metric].mean().idxmin())
+        yield Share(value, best, paired(here, metric, here[CURVE] == best, here[CURVE] == rival, relative=True))
+
+
+def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table whose curves' names no longer tell their values of a column: `dense delay_s=0.05` -> `dense`."""
+    word = rf" {column.removesuffix('.kind').rsplit('.', 1)[-1]}=\S+"
+    return table.assign(**{CURVE: table[CURVE].str.replace(word, "", regex=True)})
+
+
+def on_air(table: pd.DataFrame, places: Sequence[str]) -> pd.DataFrame:
+    """Of each curve, in order of appearance, the means of AIR over seeds at each place: a row per curve and place."""
+    there = [name for name in places if name in table.columns]
+    return table.groupby([CURVE, *there], sort=False)[list(AIR)].mean().reset_index()
