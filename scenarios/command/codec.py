@@ -105,13 +105,13 @@ def scheme_of(text: str) -> DraftScheme:
 
 
 def schemes_for(vocabulary: int) -> list[DraftScheme]:
-    """Every lossless preset that sends a law, with its defaults, where they fit the vocabulary."""
+    """Every lossless preset that sends the law of one draft, with its defaults, where they fit the vocabulary."""
     kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
     schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
     return [
         scheme
         for scheme in schemes
-        if scheme.lossless and scheme.families.code.carries_law and _fits(scheme, vocabulary)
+        if scheme.lossless and not scheme.branches and scheme.families.code.carries_law and _fits(scheme, vocabulary)
     ]
 
 

@@ -21,8 +21,11 @@ from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory, ReplayedText, Root, Tree
 from simulator.decoding.setting import DraftSetting, Setting
+from simulator.decoding.tree_cloud import TreeCloud
+from simulator.decoding.tree_edge import TreeEdge
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.tree import TreeScheme
 
 
 @cache
@@ -91,7 +94,8 @@ class RequestDecoding:
 
     def edge(self) -> EdgeSession:
         """The side that drafts."""
-        return EdgeSession(
+        side = TreeEdge if isinstance(self.setting.scheme, TreeScheme) else EdgeSession
+        return side(
             self.draft_setting,
             self._tree.edge,
             self.drafter,
@@ -107,7 +111,8 @@ class RequestDecoding:
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
-        return CloudSession(
+        side = TreeCloud if isinstance(self.setting.scheme, TreeScheme) else CloudSession
+        return side(
             self.draft_setting,
             self._tree.cloud,
             self.verifier,
