@@ -26,9 +26,9 @@ Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -69,7 +69,7 @@ _NOTHING = np.empty(0, dtype=np.uint8)
 
 def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> bytes:
     """The packet of valid drafts."""
-    buffer = np.empty(_room_bytes(drafts, format), dtype=np.uint8)
+    buffer = np.empty(room_bytes(drafts, format), dtype=np.uint8)
     io, mode = _run(ENCODE, buffer, drafts, format, context)
     size = finish(io, buffer)
     if size > buffer.size:
@@ -87,23 +87,33 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     """The drafts of a packet. Raises CodecError unless `encode` can have produced it."""
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
-    mode = _read_mode(io, buffer, format)
-    number = 1 + uniform(io, buffer, 0, format.max_drafts)
+    mode, number = read_head(io, buffer, format)
     drafts: list[Draft] = []
-    trail = _Trail(context, number, format.vocabulary)
+    trail = Trail(context, number, format.vocabulary)
     while len(drafts) < number and not io[FAILED]:
-        support, counts = _read(io, buffer, format, trail, mode)
-        drafts.append(Draft.of(_read_token(io, buffer, support, counts, format), support, counts))
+        support, counts = read_law(io, buffer, format, mode, trail.known)
+        drafts.append(Draft.of(read_token(io, buffer, support, counts, format), support, counts))
         trail.extend(drafts[-1])
-    finish(io, buffer)
-    if io[FAILED]:
-        raise CodecError(f"payload of {len(payload)} bytes: not a packet of this format")
+    read_end(io, buffer)
     if format.code == "recoded" and mode != _served_best(io, drafts, format, context, mode):
         raise CodecError(f"payload: {mode} is not the mode that serves these drafts best")
     return tuple(drafts)
 
 
-def _room_bytes(drafts: Sequence[Draft], format: Format) -> int:
+def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
+    """The mode of a packet, and how many laws are in it."""
+    mode = _read_mode(io, buffer, format)
+    return mode, 1 + uniform(io, buffer, 0, format.max_drafts)
+
+
+def read_end(io: Machine, buffer: Bytes) -> None:
+    """Raises CodecError unless the packet ends here, and is one."""
+    finish(io, buffer)
+    if io[FAILED]:
+        raise CodecError(f"payload of {buffer.size} bytes: not a packet of this format")
+
+
+def room_bytes(drafts: Sequence[Draft], format: Format) -> int:
     """Room for a packet: an id and its count take less than 8 bytes, the rest of a draft less than 16."""
     ids = sum(draft.support.size for draft in drafts)
     if format.code == "enumerative" and format.support != "variable":
@@ -125,17 +135,24 @@ def _run(
 
 def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:
     """The mode of least cost, the earliest in SHARES among equals; `io` has run these drafts in `mode`."""
-    sizes = [draft.support.size for draft in drafts]
-    others = log2(format.max_drafts) + sum(_token_cost(draft, format) for draft in drafts) + log2(ALL_SHARES)
+
+    def recoded() -> Machine:
+        return io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
+
+    return cheapest_mode(format, [draft.support.size for draft in drafts], drafts, recoded)
+
+
+def cheapest_mode(
+    format: Format, sizes: Sequence[int], drafted: Sequence[Draft], recoded: Callable[[], Machine]
+) -> Mode:
+    """The mode of least cost for laws of these sizes and the ids drafted from them, each with what it was drawn from.
+    `recoded`: a machine that has run them in that mode."""
+    others = log2(format.max_drafts) + sum(_token_cost(draft, format) for draft in drafted) + log2(ALL_SHARES)
     costs: dict[Mode, int] = {}
     for name in ("variable", "dense"):
         costs[name] = others - log2(SHARES[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
     best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
-    if format.prior:
-        ran = io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
-        if cost(ran) <= costs[best]:
-            return "recoded"
-    return best
+    return "recoded" if format.prior and cost(recoded()) <= costs[best] else best
 
 
 def _token_cost(draft: Draft, format: Format) -> int:
@@ -144,11 +161,20 @@ def _token_cost(draft: Draft, format: Format) -> int:
         return log2(format.vocabulary)
     if format.token == "unsent":
         return 0
-    return log2(format.resolution) - log2(int(draft.counts[draft.support.searchsorted(draft.token)]))
+    return log2(int(draft.counts.sum())) - log2(int(draft.counts[draft.support.searchsorted(draft.token)]))
 
 
-class _Trail:
-    """What the receiver knows when a draft's turn comes: the context and the drafts before it in the packet."""
+class Known(NamedTuple):
+    """What the receiver knows when a law's turn comes."""
+
+    context: Ints
+    """The text before it, drafts of the packet included."""
+    previous: Ints
+    """The support of the law before it, empty if there is none."""
+
+
+class Trail:
+    """The context, and the drafts that come one after another in a packet."""
 
     def __init__(self, context: Sequence[int], drafts: int, vocabulary: int) -> None:
         known = latest(context, WINDOW, vocabulary)
@@ -158,8 +184,8 @@ class _Trail:
         self.previous: Ints = np.empty(0, dtype=np.int64)
 
     @property
-    def context(self) -> Ints:
-        return self.tokens[: self.size]
+    def known(self) -> Known:
+        return Known(self.tokens[: self.size], self.previous)
 
     def extend(self, draft: Draft) -> None:
         self.tokens[self.size] = draft.token
@@ -181,19 +207,28 @@ def write(
     io: Machine, buffer: Bytes, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
 ) -> Machine:
     """Writes the packet in a given mode; returns the machine."""
-    if format.code == "recoded":
-        symbol(io, buffer, *SHARES[mode], ALL_SHARES)
-    uniform(io, buffer, len(drafts) - 1, format.max_drafts)
-    trail = _Trail(context, len(drafts), format.vocabulary)
+    write_head(io, buffer, format, mode, len(drafts))
+    trail = Trail(context, len(drafts), format.vocabulary)
     for draft in drafts:
-        if mode == "recoded":
-            arrays = draft.support.copy(), draft.counts.copy()
-            code_draft(io, buffer, _setting(format), trail.context, trail.previous, *arrays)
-        else:
-            enumerative.write(io, buffer, draft, format, mode)
-        _write_token(io, buffer, draft, format)
+        write_law(io, buffer, draft, format, mode, trail.known)
+        write_token(io, buffer, draft, format)
         trail.extend(draft)
     return io
+
+
+def write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, laws: int) -> None:
+    """The mode of a packet, and how many laws are in it."""
+    if format.code == "recoded":
+        symbol(io, buffer, *SHARES[mode], ALL_SHARES)
+    uniform(io, buffer, laws - 1, format.max_drafts)
+
+
+def write_law(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
+    """Support and counts of a draft."""
+    if mode == "recoded":
+        code_draft(io, buffer, _setting(format), *known, draft.support.copy(), draft.counts.copy())
+    else:
+        enumerative.write(io, buffer, draft, format, mode)
 
 
 def _read_mode(io: Machine, buffer: Bytes, format: Format) -> Mode:
@@ -207,20 +242,21 @@ def _read_mode(io: Machine, buffer: Bytes, format: Format) -> Mode:
     return mode
 
 
-def _read(io: Machine, buffer: Bytes, format: Format, trail: _Trail, mode: Mode) -> tuple[Ints, Ints]:
+def read_law(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
     """(support, counts) of the next draft. Raises CodecError where there is none."""
     if mode != "recoded":
         return enumerative.read(io, buffer, format, mode)
     support = np.zeros(format.largest_support, dtype=np.int64)
     counts = np.zeros(format.largest_support, dtype=np.int64)
-    size = code_draft(io, buffer, _setting(format), trail.context, trail.previous, support, counts)
+    size = code_draft(io, buffer, _setting(format), *known, support, counts)
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
     order = np.argsort(support[:size])
     return support[order], counts[order]
 
 
-def _write_token(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
+def write_token(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
+    """The drafted id, by the draft's own counts."""
     if format.token == "flat":
         uniform(io, buffer, draft.token, format.vocabulary)
     elif format.token == "coded":
@@ -228,7 +264,8 @@ def _write_token(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> No
         symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
 
 
-def _read_token(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
+def read_token(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
+    """The id drafted from these counts; the machine has FAILED where it is none of them."""
     if format.token == "unsent":
         return UNSENT
     if format.token == "flat":

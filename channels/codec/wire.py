@@ -121,14 +121,20 @@ def bound_bits(sizes: Iterable[int], format: Format) -> int:
 def _draft_bound(size: int, format: Format) -> float:
     """The most bits that a draft of `size` positive counts costs, its token included: the paper's count is more."""
     V, ell, chosen = format.vocabulary, format.resolution, quantizer(format.quantizer, format.resolution)
-    token = {"flat": V, "coded": chosen.largest_ratio(size), "unsent": 1}[format.token]
     if format.code == "enumerative" and format.support == "dense":
         law = dense_bits(V, ell)
     elif format.code == "enumerative" and format.support_size is not None:
         law = paper_bits(V, format.support_size, ell)
     else:
         law = subset_bits(V, size) + chosen.bound_bits(size) + size_bits(V)
-    return law + log2(token)
+    return law + token_bound(size, format)
+
+
+def token_bound(size: int, format: Format) -> float:
+    """The most bits that an id costs which is drafted from `size` positive counts."""
+    if format.token == "coded":
+        return log2(quantizer(format.quantizer, format.resolution).largest_ratio(size))
+    return log2(format.vocabulary) if format.token == "flat" else 0.0
 
 
 def _check(drafts: Sequence[Draft], format: Format) -> None:
@@ -136,10 +142,15 @@ def _check(drafts: Sequence[Draft], format: Format) -> None:
     if not 1 <= len(drafts) <= format.max_drafts:
         raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {format.max_drafts}")
     for draft in drafts:
-        if draft.support[-1] >= format.vocabulary:
-            raise CodecError(f"support: {draft.support[-1]} is not below the vocabulary, {format.vocabulary}")
-        check(draft.counts, format)
-        if format.support_size is not None and draft.support.size > format.support_size:
-            raise CodecError(f"support: {draft.support.size} ids, a fixed support holds {format.support_size}")
-        if (draft.token == UNSENT) != (format.token == "unsent"):
-            raise CodecError(f"token {draft.token}: the format's token is {format.token!r}")
+        check_draft(draft, format)
+
+
+def check_draft(draft: Draft, format: Format) -> None:
+    """CodecError unless the format can carry this draft."""
+    if draft.support[-1] >= format.vocabulary:
+        raise CodecError(f"support: {draft.support[-1]} is not below the vocabulary, {format.vocabulary}")
+    check(draft.counts, format)
+    if format.support_size is not None and draft.support.size > format.support_size:
+        raise CodecError(f"support: {draft.support.size} ids, a fixed support holds {format.support_size}")
+    if (draft.token == UNSENT) != (format.token == "unsent"):
+        raise CodecError(f"token {draft.token}: the format's token is {format.token!r}")

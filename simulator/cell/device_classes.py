@@ -27,7 +27,10 @@ class Edge(Part):
         1, ge=1, le=64, description="requests served side by side; they take turns at the processor, round by round"
     )
     encode_s_per_draft: float = Field(
-        1e-4, ge=0, allow_inf_nan=False, description="time to sparsify, quantize and encode one draft (an assumption)"
+        1e-4,
+        ge=0,
+        allow_inf_nan=False,
+        description="time to sparsify, quantize and encode one draft, of a tree one law (an assumption)",
     )
     power: Annotated[Power | None, named(POWERS, "power", POWER_NEEDED)] = Field(
         None,
@@ -77,7 +80,8 @@ class Equipped:
         """Raises ConfigError where a pass of the device may be one that its clock knows nothing of."""
         if self.scheme.protocol != "stream":
             try:
-                self.edge.latency.check_range((1, prompt, prompt + output + self.scheme.drafts))
+                new = max(prompt, self.scheme.drafts_a_pass)
+                self.edge.latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
 

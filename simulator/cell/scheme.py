@@ -31,6 +31,11 @@ class Scheme(Choice, family=True):
         return 0
 
     @property
+    def drafts_a_pass(self) -> int:
+        """The most drafts that one pass of the drafter is over."""
+        return 1
+
+    @property
     def drafts_in_cloud(self) -> bool:
         """Whether the cloud has a drafter too, which makes them, or makes their laws again."""
         return self.protocol == "stream" and self.drafts > 0

@@ -101,14 +101,22 @@ class CloudSession:
         )
         if here.known is not None:
             known = here.known
-            self._verifier.skip(known)
+            self._skip(*known)
         else:
             assert here.received is not None
             known = self._judge(node, here.received, here.correction)
             if self._remember:
                 node.then_verify += ((parts, known),)
-        self._verifier.crop(known[0].cached)
+        self._keep(*known)
         return known
+
+    def _skip(self, after: CloudNode, verified: Verified) -> None:
+        """Notes the pass of a remembered judgement."""
+        self._verifier.skip((after, verified))
+
+    def _keep(self, after: CloudNode, verified: Verified) -> None:
+        """The verifier's cache keeps what stood."""
+        self._verifier.crop(after.cached)
 
     def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         drafts, text = tuple(heard.drafts.tolist()), (*node.committed, *correction)

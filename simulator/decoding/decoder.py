@@ -23,9 +23,12 @@ from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory, ReplayedText, Root, Tree
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.setting import DraftSetting, Setting
+from simulator.decoding.tree_cloud import TreeCloud
+from simulator.decoding.tree_edge import TreeEdge
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.tree import TreeScheme
 
 
 @cache
@@ -99,7 +102,8 @@ class RequestDecoding:
 
     def edge(self) -> EdgeSession:
         """The side that drafts."""
-        return EdgeSession(
+        side = TreeEdge if isinstance(self.setting.scheme, TreeScheme) else EdgeSession
+        return side(
             self.draft_setting,
             self._tree.edge,
             self.drafter,
@@ -115,7 +119,8 @@ class RequestDecoding:
 
     def cloud(self) -> CloudSession:
         """The side that verifies."""
-        make = partial(MirrorSession, self.mirror) if self.mirror is not None else CloudSession
+        side = TreeCloud if isinstance(self.setting.scheme, TreeScheme) else CloudSession
+        make = side if self.mirror is None else partial(MirrorSession, self.mirror)
         return make(
             self.draft_setting,
             self._tree.cloud,

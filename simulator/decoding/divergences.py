@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from kinds.arrays import Bools, Floats
+from models.tree_verification import TreeVerdict
 from models.verification import Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
-from simulator.decoding.nodes import Drafted, EdgeNode
+from simulator.decoding.nodes import Drafted, EdgeNode, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received, received
@@ -51,10 +52,7 @@ class DivergenceMeter:
         self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
         """What was received beside what was sent (I8), and the divergences of the verified drafts; p [L+1, V]."""
-        assert round_number in self._sent, "I3: a round is judged that was not sent"
-        self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
-        sent = self._sent[round_number]
-        self._drafter.catch_up()
+        sent = self._judged(round_number)
         arrived = sent.drafts[: len(heard.drafts)]
         acceptance = self._scheme.families.acceptance
         check_received(arrived, heard, self._scheme.families.code)
@@ -71,6 +69,38 @@ class DivergenceMeter:
         qhat = np.where(unjudged[:, None], q, sent_laws)
         corrected = self._corrected(p[: len(arrived)], text)
         return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed, corrected, unjudged)
+
+    def measure_tree(
+        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Likewise of a round whose drafts branch; p [N+1, V], after the text and each node.
+
+        What is verified is a position: a law whose children were judged, the root's and those along the path that
+        stands, each by its first child. It is accepted where any of the children stands, so that TV(qhat, p), the
+        chance that the first is rejected, and the bound on it are bounds on what its siblings have left to reject.
+        """
+        sent = self._judged(round_number)
+        assert isinstance(sent, TreeNode), "I3: a tree is judged that was not sent"
+        check_received(sent.drafts, heard, self._scheme.families.code)
+        reached = (-1, *verdict.path)
+        laws = [(node, children[0]) for node in reached if (children := sent.tree.children(node))]
+        texts = [(*sent.committed, *sent.tree.along(sent.tree.path_to(node))) for node, _ in laws]
+        q = np.concatenate([self._drafter.known(text) for text in texts])
+        firsts = [first for _, first in laws]
+        judged = [sent.drafts[first] for first in firsts]
+        slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
+        line = Verdict(len(verdict.path), verdict.token)
+        along = p[[node + 1 for node in reached]]
+        qhat = heard.qhat[firsts]
+        acceptance = self._scheme.families.acceptance
+        return diverge(along, q, qhat, slack, drawn_laws(judged, q), acceptance, line, committed)
+
+    def _judged(self, round_number: int) -> EdgeNode:
+        """The open round as it was sent; all passes that drafted it are made."""
+        assert round_number in self._sent, "I3: a round is judged that was not sent"
+        self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
+        self._drafter.catch_up()
+        return self._sent[round_number]
 
     def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
         """Of a round without drafts; p [1, V]."""

@@ -7,9 +7,11 @@ token is dear would bend the output law. Of a partial round, so would a draft th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from kinds.arrays import Floats
+from channels.codec import wire
+from kinds.arrays import Floats, Ints
 from simulator.decoding.nodes import Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.code import Packets
@@ -26,14 +28,53 @@ def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUnifor
 
 
 def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:
-    """Draft n of a round from its law q [V]: propose, test the budget and the room, and only then draw.
+    """Draft n of a round from its law q [V]: propose, test the budget and the room, and only then draw."""
+    state = node.drafts[-1].state if node.drafts else node.state
+    offer = propose_within(setting, q, node, node.drafts, state, uniforms)
+    if isinstance(offer, Full):
+        return offer
+    place = Place(node.round, len(node.drafts), node.length)
+    draft, drawn_from = setting.scheme.draw_token(offer.proposal, q, uniforms, place)
+    return offer.drafted(q, draft, drawn_from)
 
-    A first draft that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
+
+class Offer(NamedTuple):
+    """A proposal that is sent, whatever is drawn from it."""
+
+    proposal: Proposal
+    over_budget: bool
+
+    def drafted(self, q: Floats, draft: wire.Draft, drawn_from: Floats | Ints) -> Drafted:
+        """What was drawn from it."""
+        proposal = self.proposal
+        return Drafted(
+            draft=draft,
+            drawn_from=drawn_from,
+            confidence=float(q[draft.token]),
+            support_size=len(proposal.ids),
+            dropped_mass=proposal.dropped_mass,
+            tv_quantization=proposal.tv_quantization,
+            covering_bound=proposal.covering_bound,
+            over_budget=self.over_budget,
+            state=proposal.state,
+        )
+
+
+def propose_within(
+    setting: DraftSetting,
+    q: Floats,
+    node: EdgeNode,
+    drafts: Sequence[Drafted],
+    state: State,
+    uniforms: RequestUniforms,
+) -> Offer | Full:
+    """What is to be sent of q [V] in this round behind these drafts, if budget and room hold it whatever is drawn.
+
+    A first law that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
     save nothing, with all of them.
     """
     scheme, packets = setting.scheme, round_packets(setting, node, uniforms)
-    sent = [drafted.draft for drafted in node.drafts]
-    state = node.drafts[-1].state if sent else node.state
+    sent = [drafted.draft for drafted in drafts]
     proposal = scheme.propose(q, state)
     over_budget = False
 
@@ -43,7 +84,7 @@ def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: Reque
     def bits(proposal: Proposal) -> int:
         return packets.largest_bits((), proposal.ids, proposal.counts, node.committed)
 
-    if sent and node.drafts[0].over_budget:
+    if sent and drafts[0].over_budget:
         return Full()
     if not fits(proposal):
         if sent:
@@ -52,19 +93,7 @@ def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: Reque
         over_budget = not fits(shorter)
         if not over_budget or bits(shorter) < bits(proposal):
             proposal = shorter
-    place = Place(node.round, len(sent), node.length)
-    draft, drawn_from = scheme.draw_token(proposal, q, uniforms, place)
-    return Drafted(
-        draft=draft,
-        drawn_from=drawn_from,
-        confidence=float(q[draft.token]),
-        support_size=len(proposal.ids),
-        dropped_mass=proposal.dropped_mass,
-        tv_quantization=proposal.tv_quantization,
-        covering_bound=proposal.covering_bound,
-        over_budget=over_budget,
-        state=proposal.state,
-    )
+    return Offer(proposal, over_budget)
 
 
 def longest_prefix(

@@ -149,8 +149,12 @@ class EdgeSession:
         if known[0].round - node.round < self._lookahead.step:
             self._drafter.release(len(known[0].committed))
         else:
-            self._drafter.crop(known[0].cached)
+            self._keep(node, known[0])
         return known
+
+    def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
+        """The drafter's cache keeps what stood."""
+        self._drafter.crop(after.cached)
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         successor = self.successor(node)

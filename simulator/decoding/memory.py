@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from models.interface import CachedText, Laws
-from simulator.decoding.nodes import CloudNode, EdgeNode, Verified
+from models.interface import CachedText, Laws, TokenTree
+from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Verified
 from simulator.schemes.draft_scheme import State
 
 Tokens = tuple[int, ...]
@@ -44,9 +44,9 @@ class Memory:
         return tree
 
 
-Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[tuple[Tokens, int]]]
+Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
 """Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that judged one
-(and the view after it), or any, each by its text and the number of laws asked of it."""
+(and the view after it), or any."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,20 @@ class Released:
     tokens: int
 
 
+@dataclass(frozen=True)
+class Grafted:
+    """Of the tree that the last pass was over, this path is kept."""
+
+    path: tuple[int, ...]
+
+
 class ReplayedText:
     """A cached text that lags behind until a law is needed that nobody remembers, then catches up exactly."""
 
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[Skipped | Released | int] = []
+        self._behind: list[Skipped | Released | Grafted | int] = []
         self._recent: dict[Tokens, Laws] = {}
 
     def skip(self, passes: Skipped) -> None:
@@ -71,9 +78,11 @@ class ReplayedText:
 
     def laws(self, tokens: Tokens, last: int) -> Laws:
         """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
-        laws = self.catch_up().laws(tokens, last)
-        self._recent[tokens] = laws
-        return laws
+        return self._pass(self.catch_up(), tokens, last)
+
+    def tree_laws(self, tokens: Tokens, tree: TokenTree) -> Laws:
+        """The laws after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward pass."""
+        return self._pass(self.catch_up(), tokens, tree)
 
     def known(self, tokens: Tokens) -> Laws:
         """The law [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where none
@@ -86,6 +95,14 @@ class ReplayedText:
             self._behind.append(length)
         else:
             self._crop(self._text, length)
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        """Of the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
+        grafted = Grafted(path)
+        if self._text is None or self._behind:
+            self._behind.append(grafted)
+        else:
+            self._graft(self._text, grafted)
 
     def release(self, tokens: int) -> None:
         """The first `tokens` tokens stand for good, and so does what is cached behind them: the laws within them may
@@ -110,11 +127,26 @@ class ReplayedText:
                 self._crop(self._text, skipped)
             elif isinstance(skipped, Released):
                 self._release(skipped)
+            elif isinstance(skipped, Grafted):
+                self._graft(self._text, skipped)
             else:
-                for tokens, last in _passes(skipped):
-                    self._recent[tokens] = self._text.laws(tokens, last)
+                for tokens, asked in _passes(skipped):
+                    self._pass(self._text, tokens, asked)
         self._behind.clear()
         return self._text
+
+    def _pass(self, text: CachedText, tokens: Tokens, asked: int | TokenTree) -> Laws:
+        if isinstance(asked, int):
+            laws = self._recent[tokens] = text.laws(tokens, asked)
+            return laws
+        laws = text.tree_laws(tokens, asked)
+        for node in range(-1, len(asked.tokens)):  # of a node that an earlier pass was over, the law drafted from stays
+            self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), laws[node + 1 : node + 2])
+        return laws
+
+    def _graft(self, text: CachedText, grafted: Grafted) -> None:
+        text.graft(grafted.path)
+        self._recent.clear()
 
     def _release(self, released: Released) -> None:
         self._recent = {text: laws for text, laws in self._recent.items() if len(text) >= released.tokens}
@@ -124,10 +156,9 @@ class ReplayedText:
         self._recent.clear()
 
 
-def _passes(skipped: Skipped) -> Iterable[tuple[Tokens, int]]:
+def _passes(skipped: Skipped) -> Iterable[Pass]:
     if isinstance(skipped, EdgeNode):
-        text, start = skipped.context(), len(skipped.committed)
-        return [(text[: start + n], 1) for n in range(skipped.passes)]
+        return skipped.asked()
     if isinstance(skipped, tuple):
         after, verified = skipped
         return [((*verified.text_before(after), *verified.drafts), len(verified.drafts) + 1)]

@@ -8,12 +8,13 @@ outcome of a kind, and a few pairs are found sooner than a key in a dict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
+from models.interface import TokenTree
 from simulator.results.rounds import Divergences, DraftSums
 from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
@@ -22,6 +23,8 @@ from simulator.schemes.reply import SentRound
 Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
+Pass = tuple[Tokens, int | TokenTree]
+"""A forward pass: its text, and what is asked of it: so many trailing laws, or those of a tree after it."""
 K = TypeVar("K")
 V = TypeVar("V")
 Outcomes = tuple[tuple[K, V], ...]
@@ -69,6 +72,9 @@ class Full:
     """The next draft could exceed the budget, so it was not drawn. Its pass was made: the rule needs q_n."""
 
 
+NO_TREE = TokenTree((), ())
+
+
 @dataclass(slots=True, eq=False)
 class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
@@ -109,6 +115,68 @@ class EdgeNode:
     def passes(self) -> int:
         """The passes of the drafter that the open round took; of a full one, the last came to nothing."""
         return len(self.drafts) + self.full
+
+    @property
+    def later_passes(self) -> tuple[int, ...]:
+        """Of each but the first of them, the tokens that are new in it."""
+        return (1,) * (self.passes - 1)
+
+    @property
+    def laws(self) -> int:
+        """Distributions that the round sends."""
+        return len(self.drafts)
+
+    def asked(self) -> Iterable[Pass]:
+        """The passes of the drafter that the open round took, in order."""
+        text, start = self.context(), len(self.committed)
+        return [(text[: start + n], 1) for n in range(self.passes)]
+
+
+@dataclass(slots=True, eq=False)
+class TreeNode(EdgeNode):
+    """What the edge knows of an open round whose drafts branch: `drafts` are the nodes of `tree`, in its order."""
+
+    tree: TokenTree = NO_TREE
+    levels: tuple[tuple[int, ...], ...] = ()
+    """The nodes that were fed to the drafter, by pass; of the first pass, over the text itself, there are none."""
+
+    @property
+    def passes(self) -> int:
+        return 1 + len(self.levels)
+
+    @property
+    def later_passes(self) -> tuple[int, ...]:
+        return tuple(len(level) for level in self.levels)
+
+    @property
+    def laws(self) -> int:
+        return len(set(self.tree.parents))
+
+    @property
+    def branches(self) -> bool:
+        """Whether a pass of the drafter had several nodes. If not, what was fed is a line, and is a text to it."""
+        return any(len(level) > 1 for level in self.levels)
+
+    def asked(self) -> Iterable[Pass]:
+        yield self.committed, 1
+        for number in range(len(self.levels)):
+            yield level_pass(self.committed, self.tree, self.levels[: number + 1])
+
+    def walk(self, tokens: Tokens) -> tuple[int, ...]:
+        """The path of these tokens down the tree."""
+        path: tuple[int, ...] = ()
+        for token in tokens:
+            nodes = self.tree.children(path[-1] if path else -1)
+            path = (*path, next(node for node in nodes if self.tree.tokens[node] == token))
+        return path
+
+
+def level_pass(committed: Tokens, tree: TokenTree, levels: Sequence[Sequence[int]]) -> Pass:
+    """The drafter's pass over the nodes of the last of these levels: over a line where none has more than one."""
+    last = levels[-1][-1]
+    if all(len(level) == 1 for level in levels):
+        return (*committed, *tree.along(tree.path_to(last))), 1
+    return committed, TokenTree(tree.tokens[: last + 1], tree.parents[: last + 1])
 
 
 @dataclass(slots=True, eq=False)
@@ -174,3 +242,11 @@ class Verified:
     def text_before(self, after: CloudNode) -> Tokens:
         """The committed text that its drafts followed, from the node after it."""
         return after.committed[: len(after.committed) - len(self.committed) + after.owed]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeVerified(Verified):
+    """The verdict on a tree of drafts, of which those of `path` stand."""
+
+    tree: TokenTree
+    path: tuple[int, ...]

@@ -124,7 +124,7 @@ ROUND_COLUMNS: Final = (
     RoundColumn(
         "tv_qhat", "float64", "verified.divergences.tv_qhat", "verified",
         meaning="total variation between qhat (the law the draft is drawn from) and p, mean over verified drafts: "
-        "the expected resampling_per_draft, but of coupled schemes",
+        "the expected resampling_per_draft, but of coupled schemes, and of trees, where its siblings may stand instead",
     ),
     RoundColumn(
         "rejection_bound", "float64", "verified.divergences.rejection_bound", "verified",

@@ -119,6 +119,16 @@ class DraftScheme(Scheme):
         return self.max_drafts
 
     @property
+    def branches(self) -> bool:
+        """Whether a position may have several drafts."""
+        return False
+
+    @property
+    def laws(self) -> int:
+        """The most distributions that a round sends."""
+        return self.max_drafts
+
+    @property
     def lossless(self) -> bool:
         families = self.families
         return families.draw.lossless and families.acceptance.lossless and families.reply.lossless
@@ -156,9 +166,7 @@ class DraftScheme(Scheme):
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
-        load = Load(
-            vocabulary, self.max_drafts, families.sparsifier, families.quantizer, self.partial, self.budget_bits
-        )
+        load = Load(vocabulary, self.laws, families.sparsifier, families.quantizer, self.partial, self.budget_bits)
         return families.code.packets(load)
 
     def on_rung(self, state: State, rung: int) -> State:

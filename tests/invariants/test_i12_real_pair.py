@@ -21,7 +21,7 @@ from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
+from simulator.schemes import CSqs, Dense, HalfTopK, KSqs, TreeDrafts
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 
@@ -30,6 +30,7 @@ SAMPLED: dict[str, DraftScheme] = {
     "c_sqs": CSqs(max_drafts=2, budget_bits=150),
     "dense": Dense(max_drafts=2),
     "half_top_k": HalfTopK(k=4, max_drafts=2),
+    "tree": TreeDrafts(k=8, max_drafts=2, widths=(3, 2)),
 }
 TOKENS = tuple[int, ...]
 
@@ -81,8 +82,7 @@ def first_two(scheme: DraftScheme, samples: int) -> list[TOKENS]:
         edge, cloud, committed = decoding.edge(), decoding.cloud(), ()
         node, view = edge.start, cloud.start(prompt)
         while len(committed) < 2:
-            while len(node.drafts) < 2 and not node.full:
-                node, _ = edge.draft(node)
+            node = edge.compose(node, 2)
             parts = edge.seal(node).parts
             cloud.receive(view, parts)
             view, verified = cloud.verify(view, parts)

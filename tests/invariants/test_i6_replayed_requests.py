@@ -30,6 +30,11 @@ SCHEMES: dict[str, object] = {
 }
 ALONE = tuple(scheme for scheme in SCHEMES if scheme != "dssd")
 """Those whose cloud can decode by itself."""
+TREES: dict[str, object] = {
+    "tree": {"kind": "tree", "widths": [2, 1, 2], "k": 4},
+    "cut tree": {"kind": "tree", "widths": [2], "k": 4, "budget_bits": 200},
+    "comb": {"kind": "multi_candidate", "k": 4},
+}
 
 
 class Watched:
@@ -147,10 +152,10 @@ def one_more(edge: EdgeSession, node: EdgeNode, least: float | None) -> EdgeNode
     return edge.draft(node)[0]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [*SCHEMES, *TREES])
 def test_a_replay_that_ends_anywhere_makes_the_calls_of_a_live_run(scheme: str) -> None:
     """Remembered are the first rounds of the same answer, or of a longer or shorter one, whose last round differs."""
-    bench = Bench(SCHEMES[scheme])
+    bench = Bench({**SCHEMES, **TREES}[scheme])
     live = bench.run(bench.tree(), TOKENS, 99, remember=False)
     assert scheme != "full" or any(drafts < 8 for drafts, _ in live[0][:-1])  # type: ignore[misc]
     for rounds in range(1, 8):

@@ -67,6 +67,12 @@ def test_i10_holds_where_passes_are_made_that_nothing_is_drawn_from(monkeypatch:
     assert caches_behind(looking, monkeypatch) == {1, 2}
 
 
+def test_i10_sees_a_tree_of_which_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReplayedText, "graft", lambda self, path: None)
+    with pytest.raises(AssertionError, match="I10"):
+        caches_behind("tree", monkeypatch)
+
+
 def caches_behind(scheme: object, monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """How many tokens of the committed text the caches lacked, after the rounds of a run. AssertionError (I10) where
     they hold anything else, or the edge's books say otherwise."""

@@ -16,7 +16,7 @@ def time_round(site: Site, round_: OpenRound, node: EdgeNode, drafted: EdgeNode)
     """The processor drafts and encodes a round from now on, from `node` to `drafted`. Answers when it is done."""
     edge, ledger = site.network.edge, site.request.ledger
     start_s, number = site.network.env.now, round_.number
-    durations_s = passes_s(edge.latency)(node.length - node.cached, node.cached, drafted.passes)
+    durations_s = passes_s(edge.latency)(node.length - node.cached, node.cached, drafted.later_passes)
     _, *ends_s = accumulate(durations_s, initial=start_s)
     if node.cached:
         ledger.enter(number, "draft_s", start_s)
@@ -24,7 +24,7 @@ def time_round(site: Site, round_: OpenRound, node: EdgeNode, drafted: EdgeNode)
         ledger.enter(number, "prefill_s", start_s)
         ledger.enter(number, "draft_s", ends_s[0])
     ledger.enter(number, "encode_s", ends_s[-1])
-    end_s = ends_s[-1] + edge.encode_s_per_draft * len(drafted.drafts)
+    end_s = ends_s[-1] + edge.encode_s_per_draft * drafted.laws
     site.device.work(end_s)
     round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
     return end_s

@@ -22,7 +22,7 @@ class Local:
             round_ = request.begin_round(number, env.now)
             yield from site.device.turn(request, number)
             ledger.enter(number, "draft_s" if node.cached else "prefill_s")
-            (pass_s,) = durations_s(node.length - node.cached, node.cached, 1)
+            (pass_s,) = durations_s(node.length - node.cached, node.cached, ())
             site.device.work(env.now + pass_s)
             yield env.timeout(pass_s)
             site.device.rest(request)

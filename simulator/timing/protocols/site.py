@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import ClassVar
 
 import simpy
@@ -84,14 +85,15 @@ class Site:
 
 
 @lru_cache(maxsize=64)
-def passes_s(latency: Latency) -> Callable[[int, int, int], tuple[float, ...]]:
-    """Seconds of each of `passes` passes of one sequence, by (new, cached, passes): the first one runs over `new`
-    tokens on top of `cached`, each later one over one more. Worked out once for all devices of a kind."""
+def passes_s(latency: Latency) -> Callable[[int, int, tuple[int, ...]], tuple[float, ...]]:
+    """Seconds of each of some passes of one sequence, by (new, cached, later): the first one runs over `new` tokens on
+    top of `cached`, each later one over so many more. Worked out once for all devices of a kind."""
 
     @lru_cache(maxsize=1 << 14)
-    def durations_s(new: int, cached: int, passes: int) -> tuple[float, ...]:
-        works = [(new, cached), *((1, new + cached + n) for n in range(passes - 1))]
-        return tuple(latency.pass_s([work]) for work in works)
+    def durations_s(new: int, cached: int, later: tuple[int, ...]) -> tuple[float, ...]:
+        runs = (new, *later)
+        held = accumulate(runs, initial=cached)
+        return tuple(latency.pass_s([work]) for work in zip(runs, held, strict=False))
 
     return durations_s
 

@@ -173,7 +173,7 @@ class Speculate:
         """A pass, and the draw from it, unless the policy is to see the law first."""
         env, ledger, node = self._site.network.env, self._site.request.ledger, asked.node
         ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
-        (pass_s,) = self._passes_s(node.length - node.cached, node.cached, 1)
+        (pass_s,) = self._passes_s(node.length - node.cached, node.cached, ())
         self._site.device.work(env.now + pass_s)
         if not node.drafts:
             node = self._on_rung(node, action.rung)

@@ -107,3 +107,21 @@ def random_draft(rng, format, share):
     ends = np.sort(rng.choice(format.resolution - 1, size - 1, replace=False)) + 1
     counts = np.diff(ends, prepend=0, append=format.resolution).astype(np.int64)
     return Draft(UNSENT if format.token == "unsent" else int(rng.choice(support)), support, counts)
+
+
+DAMAGE = ("random", "truncated", "extended", "flipped")
+
+
+def damaged(kind, payload, rng):
+    """One damaged payload."""
+    if kind == "random":
+        return rng.bytes(int(rng.integers(0, 2 * len(payload) + 4)))
+    if kind == "truncated":
+        return payload[: int(rng.integers(0, len(payload) + 1))]
+    if kind == "extended":
+        return payload + rng.bytes(int(rng.integers(1, 5)))
+    flipped = bytearray(payload)
+    for _ in range(int(rng.integers(1, 4))):
+        if flipped:
+            flipped[int(rng.integers(len(flipped)))] ^= 1 << int(rng.integers(8))
+    return bytes(flipped)

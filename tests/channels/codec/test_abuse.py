@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import codec_prior
 import numpy as np
 import pytest
-from codec_strategies import extreme_formats, random_draft, sparse_draft
+from codec_strategies import DAMAGE, damaged, extreme_formats, random_draft, sparse_draft
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,6 @@ from channels.codec.recoded.tail import code_ranks
 from channels.codec.recoded.walk import code_draft
 from channels.codec.wire import CodecError, Format, decode, encode
 
-KINDS = ("random", "truncated", "extended", "flipped")
 LARGEST_MEMORY = 32 << 20
 PRIORS = {codec_prior.VOCABULARY: codec_prior.fingerprint(), 1024: None}
 PAST_THE_END = 6
@@ -53,21 +52,6 @@ def all_formats():
 
 
 FORMATS = list(range(20))
-
-
-def damaged(kind, payload, rng):
-    """One damaged payload."""
-    if kind == "random":
-        return rng.bytes(int(rng.integers(0, 2 * len(payload) + 4)))
-    if kind == "truncated":
-        return payload[: int(rng.integers(0, len(payload) + 1))]
-    if kind == "extended":
-        return payload + rng.bytes(int(rng.integers(1, 5)))
-    flipped = bytearray(payload)
-    for _ in range(int(rng.integers(1, 4))):
-        if flipped:
-            flipped[int(rng.integers(len(flipped)))] ^= 1 << int(rng.integers(8))
-    return bytes(flipped)
 
 
 @contextmanager
@@ -106,7 +90,7 @@ def attack(index, number):
             sent = [random_draft(rng, format, share) for _ in range(int(rng.integers(1, format.max_drafts + 1)))]
             payload = encode(sent, format, context)
             assert decode(payload, format, context) == tuple(sent)
-        for kind in KINDS:
+        for kind in DAMAGE:
             refused_or_itself(damaged(kind, payload, rng), format, context)
 
 
@@ -168,7 +152,7 @@ def test_damaged_packets_under_any_format_are_refused_or_encode_to_themselves(fo
     sent = [sparse_draft(rng, format) for _ in range(min(3, format.max_drafts))]
     payload = encode(sent, format, (1,))
     assert decode(payload, format, (1,)) == tuple(sent)
-    refused_or_itself(damaged(data.draw(st.sampled_from(KINDS)), payload, rng), format, (1,))
+    refused_or_itself(damaged(data.draw(st.sampled_from(DAMAGE)), payload, rng), format, (1,))
 
 
 def failed_machine():

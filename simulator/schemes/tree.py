@@ -1,0 +1,145 @@
+"""Token trees: several drafts a position, and several positions deep, in one payload and one pass of the verifier.
+
+A law is sent for the text and for each node that has children, which are drawn from it without replacement; the cloud
+judges them one after the other (`models.tree_verification`), so that the committed text follows the verifier's law
+(SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a budget cuts the tree
+breadth first: the deepest laws, and of a level the last, are dropped, each before anything is drawn from it. The reply
+tells which node was reached, and the token after it.
+
+In the tables, `drafted` are the nodes that were sent, each told with the law that it was drawn from, and `verified` the
+positions that were judged: laws along the path that stands, whose children were. A position is accepted where one of
+them stands (`decoding.divergences`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from channels.codec import tree_packet, wire
+from channels.codec.draft import LARGEST_DRAFTS
+from channels.codec.tree_packet import TreeFormat
+from channels.codec.tree_shape import TreeShape, grown
+from kinds.arrays import Ints
+from models.interface import TokenTree
+from simulator.schemes.acceptance import Received
+from simulator.schemes.code import Packets, Tokens, WirePackets
+from simulator.schemes.draft_scheme import Families, LatticeScheme
+from simulator.schemes.sparsifier import KeepTopK
+
+
+@dataclass(frozen=True)
+class TreePackets:
+    """Packets of token trees: drafts are nodes, breadth first."""
+
+    form: TreeFormat
+
+    @property
+    def format(self) -> wire.Format:
+        """Of prompts and replies: accepted is the number of the node that was reached, from 1."""
+        return self.form.replies
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return tree_packet.encode(drafts, self.form, context)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        return tree_packet.decode(payload, self.form, context)
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return tree_packet.tree_bits(drafts, self.form, context)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return tree_packet.largest_tree_bits(drafts, support, counts, self.form, context)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return tree_packet.bound_tree_bits(sizes, self.form)
+
+
+class TreeScheme(LatticeScheme):
+    """A scheme whose drafts branch. A subclass says in which shape, and what is kept of q."""
+
+    max_drafts: int = Field(4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand")
+    partial: Literal[False] = Field(False, description="never: a tree is sent whole")
+    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
+
+    @property
+    @abstractmethod
+    def shape(self) -> TreeShape:
+        """Of its trees."""
+
+    @property
+    def drafts(self) -> int:
+        return self.shape.nodes
+
+    @property
+    def drafts_a_pass(self) -> int:
+        return self.shape.widest
+
+    @property
+    def branches(self) -> bool:
+        return True
+
+    @property
+    def laws(self) -> int:
+        return self.shape.laws
+
+    def packets(self, vocabulary: int) -> Packets:
+        families = self.families
+        for name, part, only in (
+            ("draw", families.draw, "counts"),
+            ("acceptance", families.acceptance, "rejection"),
+            ("policy", families.policy, "fixed_length"),
+        ):
+            if part.kind != only:
+                raise ValueError(f"{name} = {part.kind!r}: must be {only!r}, the one that is defined for trees")
+        if self.shape.nodes > LARGEST_DRAFTS:
+            told = f"trees of this shape would draft more than {LARGEST_DRAFTS:,} tokens a round"
+            raise ValueError(f"max_drafts = {self.max_drafts}: {told}")
+        inner = super().packets(vocabulary)
+        if not isinstance(inner, WirePackets):
+            raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
+        return TreePackets(TreeFormat(inner.format, self.shape))
+
+    def tree(self, received: Received) -> TokenTree:
+        """How the drafts that the cloud has received hang together."""
+        parents = grown(self.shape, np.count_nonzero(received.qhat, axis=1).tolist()).parents
+        return TokenTree(tuple(received.drafts.tolist()), tuple(parents))
+
+
+class TreeDrafts(TreeScheme):
+    """K-SQS whose drafts branch: every child of a law has a law of its own, down to the last level."""
+
+    kind: Literal["tree"] = "tree"
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    widths: tuple[Annotated[int, Field(ge=1, le=LARGEST_DRAFTS)], ...] = Field(
+        (2, 1), min_length=1, description="children of a law, by its level, the last for all levels below; 1: a line"
+    )
+
+    @cached_property
+    def shape(self) -> TreeShape:
+        below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
+        return TreeShape((*self.widths, *below)[: self.max_drafts])
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))
+
+
+class MultiCandidate(TreeScheme):
+    """K-SQS with several candidates a position, drawn from one law; the next position follows the first of them."""
+
+    kind: Literal["multi_candidate"] = "multi_candidate"
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    candidates: int = Field(3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line")
+
+    @cached_property
+    def shape(self) -> TreeShape:
+        return TreeShape((self.candidates,) * self.max_drafts, comb=True)
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))

@@ -1,0 +1,204 @@
+"""Trees on the wire: a tree of one branch is its chain, byte for byte; what is decoded encodes to itself; nothing else
+is accepted; and no choice of children is dearer than was said before the draw."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import codec_prior
+import numpy as np
+import pytest
+from codec_strategies import DAMAGE, damaged, random_draft, sparse_draft
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.codec import tree_packet, wire
+from channels.codec.draft import UNSENT, CodecError, Draft, Format
+from channels.codec.tree_packet import TreeFormat
+from channels.codec.tree_shape import ROOT, Growth, TreeShape, grown
+
+SMALL = codec_prior.VOCABULARY
+SHAPES = [TreeShape((1,) * 5), TreeShape((3, 2, 1)), TreeShape((2, 2, 2)), TreeShape((4,)), TreeShape((3,) * 4, True)]
+
+
+def forms():
+    """Both codes, every support, both ways for ids, with and without a prior."""
+    prior = codec_prior.fingerprint()
+    for token in ("flat", "coded"):
+        yield Format(SMALL, 64, 8, code="recoded", token=token, prior=prior)
+        yield Format(SMALL, 64, 8, code="recoded", token=token, prior="")
+        yield Format(SMALL, 30, 8, code="enumerative", token=token)
+        yield Format(SMALL, 30, 8, code="enumerative", token=token, support="fixed", support_size=6)
+        yield Format(SMALL, 20, 8, code="enumerative", token=token, support="dense")
+        yield Format(SMALL, 9, 8, code="enumerative", token=token, quantizer="dual")
+
+
+FORMS = list(forms())
+
+
+def children_of(law, number, rng):
+    """Children drawn from a law without replacement, as nodes."""
+    left, nodes = law.counts.astype(float), []
+    for _ in range(number):
+        place = int(rng.choice(left.size, p=left / left.sum()))
+        nodes.append(Draft(int(law.support[place]), law.support, law.counts))
+        left[place] = 0
+    return nodes
+
+
+def random_tree(rng, format, laws):
+    """The nodes of a tree of at most so many laws."""
+    growth, nodes = Growth(format.shape), []
+    while growth.next is not None and laws:
+        law = sparse_draft(rng, format.laws)
+        nodes += children_of(law, len(growth.grow(law.support.size)), rng)
+        laws -= 1
+    return tuple(nodes)
+
+
+@given(st.sampled_from(FORMS), st.integers(1, 6), st.integers(0, 2**32 - 1), st.data())
+def test_a_tree_of_one_branch_is_its_chain_byte_for_byte(form, levels, seed, data):
+    rng = np.random.default_rng(seed)
+    chain_format = replace(form, max_drafts=levels)
+    drafts = [sparse_draft(rng, chain_format) for _ in range(data.draw(st.integers(1, levels)))]
+    context = rng.integers(0, SMALL, 300).tolist()
+    for comb in (False, True):
+        tree = TreeFormat(form, TreeShape((1,) * levels, comb))
+        payload = wire.encode(drafts, chain_format, context)
+        assert tree_packet.encode(drafts, tree, context) == payload
+        assert tree_packet.decode(payload, tree, context) == tuple(drafts)
+        assert tree_packet.tree_bits(drafts, tree, context) == wire.length_bits(drafts, chain_format, context)
+        if len(drafts) < levels:
+            law = sparse_draft(rng, chain_format)
+            expected = wire.largest_length_bits(drafts, law.support, law.counts, chain_format, context)
+            assert tree_packet.largest_tree_bits(drafts, law.support, law.counts, tree, context) == expected
+    assert tree.laws == tree.replies == chain_format
+
+
+@given(st.sampled_from(FORMS), st.sampled_from(SHAPES), st.integers(0, 2**32 - 1))
+def test_what_is_decoded_is_what_was_encoded_and_no_longer_than_was_said(form, shape, seed):
+    rng = np.random.default_rng(seed)
+    format = TreeFormat(form, shape)
+    nodes = random_tree(rng, format, int(rng.integers(1, shape.laws + 1)))
+    context = tuple(rng.integers(0, SMALL, int(rng.integers(0, 20))).tolist())
+    payload = tree_packet.encode(nodes, format, context)
+    assert tree_packet.decode(payload, format, context) == nodes
+    bits = tree_packet.tree_bits(nodes, format, context)
+    assert -(-bits // 8) == len(payload)
+    last = max(grown(shape, [node.support.size for node in nodes]).parents)
+    firsts = [
+        n for n, parent in enumerate(grown(shape, [each.support.size for each in nodes]).parents) if parent == last
+    ]
+    before, law = nodes[: firsts[0]], nodes[firsts[0]]
+    largest = tree_packet.largest_tree_bits(before, law.support, law.counts, format, context)
+    assert bits <= largest <= tree_packet.bound_tree_bits([each.support.size for each in (*before, law)], format)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_children_cost_more_than_the_dearest(form):
+    format, rng = TreeFormat(form, TreeShape((3, 1))), np.random.default_rng(3)
+    for _ in range(4):
+        law = sparse_draft(rng, form)
+        number = min(3, law.support.size)
+        lengths = [
+            tree_packet.tree_bits([Draft(int(token), law.support, law.counts) for token in tokens], format)
+            for tokens in permutations(law.support.tolist(), number)
+        ]
+        largest = tree_packet.largest_tree_bits((), law.support, law.counts, format)
+        assert max(lengths) <= largest <= max(lengths) + (number > 1)
+
+
+def attack(number, seed):
+    """How many of `number` damaged payloads of each kind, under each format and shape, were accepted; each encodes to
+    itself."""
+    rng, accepted = np.random.default_rng(seed), 0
+    for form in FORMS:
+        for shape in SHAPES:
+            format = TreeFormat(form, shape)
+            payload = tree_packet.encode(random_tree(rng, format, int(rng.integers(1, 5))), format, (1, 2))
+            for kind in DAMAGE * number:
+                hostile = damaged(kind, payload, rng)
+                try:
+                    nodes = tree_packet.decode(hostile, format, (1, 2))
+                except CodecError:
+                    continue
+                assert tree_packet.encode(nodes, format, (1, 2)) == hostile
+                accepted += hostile != payload
+    return accepted
+
+
+def test_damaged_payloads_are_refused_or_encode_to_themselves():
+    assert attack(4, 0) > 0
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_damaged_payloads():
+    for seed in range(1, 6):
+        attack(100, seed)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(FORMS), st.sampled_from(SHAPES), st.binary(max_size=40))
+def test_junk_is_refused_or_encodes_to_itself(form, shape, payload):
+    format = TreeFormat(form, shape)
+    try:
+        nodes = tree_packet.decode(payload, format)
+    except CodecError:
+        return
+    assert tree_packet.encode(nodes, format) == payload
+
+
+def refused(nodes, format, said):
+    with pytest.raises(CodecError, match=said):
+        tree_packet.encode(nodes, format)
+
+
+def test_nodes_that_are_no_tree_of_the_format_are_refused():
+    format = TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape((2, 2)))
+    support, counts = np.array([3, 5, 8]), np.array([2, 3, 5])
+    a, b = (Draft(token, support, counts) for token in (3, 5))
+    single = Draft(7, np.array([7]), np.array([10]))
+    assert tree_packet.decode(tree_packet.encode([a, b], format), format) == (a, b)
+    assert tree_packet.decode(tree_packet.encode([single, a, b], format), format) == (single, a, b)
+    refused([], format, "0 nodes")
+    refused([a], format, "must be 2 different ids of one law")
+    refused([a, a], format, "must be 2 different ids of one law")
+    refused([a, Draft(5, support, counts[::-1])], format, "must be 2 different ids of one law")
+    refused([a, b, *[single] * 3], format, "5 nodes: the tree is whole with 4")
+    refused([Draft(UNSENT, support, counts)] * 2, format, "token -1")
+    refused([Draft(60, np.array([60]), np.array([10]))], format, "not below the vocabulary")
+    with pytest.raises(CodecError, match="the tree is whole"):
+        tree_packet.largest_tree_bits([a, b, single, single], support, counts, format)
+    with pytest.raises(CodecError, match="the tree is whole with 1"):
+        tree_packet.bound_tree_bits([1, 1, 1], TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape((2,))))
+    with pytest.raises(CodecError, match="'unsent'"):
+        TreeFormat(Format(50, 10, 8, token="unsent"), TreeShape((2,)))
+    with pytest.raises(CodecError, match="max_drafts = 2046"):
+        TreeFormat(Format(50, 10, 8), TreeShape((2,) * 10))
+
+
+def test_a_shape_counts_its_laws_and_nodes():
+    assert (TreeShape((3, 2, 1)).laws, TreeShape((3, 2, 1)).nodes) == (10, 15)
+    assert (TreeShape((3, 3, 3), comb=True).laws, TreeShape((3, 3, 3), comb=True).nodes) == (3, 9)
+    for shape in SHAPES:
+        growth = grown(shape, [9] * shape.nodes)
+        assert growth.next is None and len(growth.parents) == shape.nodes
+        assert len(set(growth.parents)) == shape.laws
+    for widths in ((), (2, 0)):
+        with pytest.raises(ValueError, match="one or more whole numbers from 1"):
+            TreeShape(widths)
+
+
+def test_a_law_of_few_ids_has_few_children_and_the_comb_goes_on_with_the_first():
+    assert grown(TreeShape((3, 2)), [2, 2, 5, 5, 1]).parents == [ROOT, ROOT, 0, 0, 1]
+    assert grown(TreeShape((3, 2), comb=True), [3, 3, 3, 5, 5]).parents == [ROOT, ROOT, ROOT, 0, 0]
+    with pytest.raises(ValueError, match="the tree is whole with 5"):
+        grown(TreeShape((3, 2), comb=True), [3, 3, 3, 5, 5, 5])
+
+
+def test_siblings_share_one_law():
+    """Three children of one law cost its bits once: less than three chains of one, by twice the law's."""
+    form, law = Format(SMALL, 64, 8, code="enumerative"), random_draft(np.random.default_rng(1), FORMS[0], 0.2)
+    nodes = [Draft(int(token), law.support, law.counts) for token in law.support[:3]]
+    together = tree_packet.tree_bits(nodes, TreeFormat(form, TreeShape((3,))))
+    apart = sum(wire.length_bits([node], form) for node in nodes)
+    assert together < apart / 2

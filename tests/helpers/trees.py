@@ -1,0 +1,30 @@
+"""Schemes whose drafts branch, for tests."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from channels.codec.conformal import Rollback
+from channels.codec.tree_shape import TreeShape
+from simulator.schemes.draft_scheme import Families
+from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.tree import TreeScheme
+
+
+class ConformalTree(TreeScheme):
+    """C-SQS whose drafts branch: its threshold moves along each path."""
+
+    kind: Literal["conformal_tree_in_tests"] = "conformal_tree_in_tests"
+    widths: tuple[int, ...]
+    target: float
+    step: float
+    initial: float
+    rollback: Rollback = "through_rejection"
+
+    @property
+    def shape(self) -> TreeShape:
+        return TreeShape(self.widths)
+
+    def made_of(self) -> Families:
+        rule = self.model_dump(include={"target", "step", "initial", "rollback"})
+        return self.keeping(KeepConformal.model_validate(rule))

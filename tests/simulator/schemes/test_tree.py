@@ -1,0 +1,231 @@
+"""Token trees and several candidates a position: what they are beside the line of drafts, what they cost, what they
+refuse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import pairwise, permutations
+
+import numpy as np
+import pytest
+from cells import cell
+from exact import PAIR, V
+from plants import Watch, ran
+from trees import ConformalTree
+
+from channels.codec import wire
+from channels.codec.tree_shape import grown
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from models.clocks.latency import Latency
+from models.interface import TokenTree
+from models.synthetic import Synthetic
+from models.tree_verification import by_rank, child_acceptance, expected_tokens
+from simulator import Cell, simulate
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.memory import Tree
+from simulator.decoding.nodes import TreeNode, TreeVerified
+from simulator.decoding.setting import DraftSetting
+from simulator.results.requests import Request
+from simulator.results.rounds import OpenRound
+from simulator.schemes import ConfidenceStop, MultiCandidate, TreeDrafts
+from simulator.schemes.acceptance import Coupling
+from simulator.schemes.code import HalfFloats
+from simulator.schemes.draw import FromUnquantized, RequestUniforms
+
+ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24}
+
+
+def tables(scheme: object) -> tuple[object, ...]:
+    """What a run leaves, less the name of its cell."""
+    result = simulate(cell(scheme, workload=ASKED))
+    return tuple(table.drop(columns="cell").to_dict("list") for table in (result.rounds, result.requests))
+
+
+@pytest.mark.parametrize("budget_bits", [5000, 150])
+def test_a_tree_of_one_branch_and_one_candidate_a_position_are_k_sqs(budget_bits: int) -> None:
+    common = {"k": 4, "max_drafts": 6, "budget_bits": budget_bits}
+    line = tables({"kind": "k_sqs", **common})
+    assert tables({"kind": "tree", "widths": [1], **common}) == line
+    assert tables({"kind": "multi_candidate", "candidates": 1, **common}) == line
+
+
+@pytest.mark.parametrize("rollback", ["through_rejection", "accepted_only", "none"])
+def test_a_threshold_moves_along_one_branch_as_along_a_line(rollback: str) -> None:
+    rule = {"target": 0.05, "step": 0.1, "initial": 0.05, "rollback": rollback, "max_drafts": 5}
+    line = tables({"kind": "c_sqs", **rule})
+    branch, tree = (ConformalTree.model_validate({"widths": [width] * 5, **rule}) for width in (1, 2))
+    assert tables(branch.model_dump()) == line != tables(tree.model_dump())
+
+
+class SentAndJudged(Watch):
+    """Keeps what was sent and judged of each round, by request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounds: dict[int, list[tuple[TreeNode, TreeVerified]]] = defaultdict(list)
+
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        assert isinstance(notes.sent, TreeNode) and isinstance(notes.verified, TreeVerified)
+        self.rounds[request.number].append((notes.sent, notes.verified))
+
+
+def test_a_threshold_is_that_of_the_path_that_stands() -> None:
+    """It has moved for each draft that stood, and for the law whose children were all rejected, if there was one."""
+    scheme = ConformalTree(widths=(2, 2, 2), max_drafts=3, target=0.0, step=0.01, initial=0.05)
+    seen, late = SentAndJudged(), 0
+    ran(cell(scheme.model_dump(), workload=ASKED), watch=seen)
+    for (sent, judged), (after, _) in (pair for rounds in seen.rounds.values() for pair in pairwise(rounds)):
+        law = [sent.state] if not judged.path else [sent.drafts[judged.path[-1]].state]
+        law += [sent.drafts[child].state for child in sent.tree.children(judged.path[-1] if judged.path else -1)]
+        assert after.state == law[-1] != sent.state
+        late += any(node != sent.tree.children(sent.tree.parents[node])[0] for node in judged.path)
+    assert late > 2, "paths that a first child does not lead down"
+
+
+SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prompt_tokens=8)
+"""A pair with one law, whatever the text."""
+
+
+def acceptance_by_rank(scheme: TreeDrafts | MultiCandidate, width: int) -> np.ndarray:
+    """P(sibling k is the one that stands), [width], by enumerating the orders in which siblings may be drawn."""
+    pair = SYNTHETIC.load()
+    q, p = (model.open(1.0).laws((0,), 1)[0] for model in (pair.drafter, pair.verifier))
+    proposal = scheme.propose(q, ())
+    qhat = np.zeros_like(q)
+    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+    mean = np.zeros(width)
+    for order in permutations(np.flatnonzero(qhat).tolist(), width):
+        left = 1 - np.concatenate([[0.0], np.cumsum(qhat[list(order)])[:-1]])
+        mean += np.prod(qhat[list(order)] / left) * child_acceptance(p, qhat, order)
+    return mean
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        TreeDrafts(k=6, max_drafts=3, widths=(3, 2, 1), budget_bits=None),
+        MultiCandidate(k=6, max_drafts=3, candidates=3, budget_bits=None),
+    ],
+)
+def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | MultiCandidate) -> None:
+    """Within 5 sd of the mean of the rounds that have the whole tree, which the answer's length alone decides."""
+    widest = max(scheme.shape.widths)
+    growth = grown(scheme.shape, [6] * scheme.drafts)
+    tree = TokenTree(tuple(range(scheme.drafts)), tuple(growth.parents))
+    expected = expected_tokens(tree, by_rank(tree, acceptance_by_rank(scheme, widest).tolist()))
+    workload = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 300}
+    made = cell(scheme.model_dump(), models={"pair": SYNTHETIC.model_dump()}, workload=workload)
+    rounds = simulate(made).rounds
+    whole = rounds[rounds["drafted"] == scheme.drafts]["committed"].to_numpy()
+    assert len(whole) > 350
+    assert abs(whole.mean() - expected) < 5 * whole.std() / np.sqrt(len(whole))
+    assert expected > expected_tokens(TokenTree.line((0, 0, 0)), [0.65] * 3) + 0.2, "siblings are worth something"
+
+
+def test_siblings_are_judged_at_no_more_than_the_first_ones_rejection() -> None:
+    wide = simulate(cell({"kind": "multi_candidate", "k": 16, "candidates": 4}, workload=ASKED)).summary
+    line = simulate(cell({"kind": "k_sqs", "k": 16, "max_drafts": 4}, workload=ASKED)).summary
+    assert wide["resampling_per_draft"] < wide["tv_qhat"] <= wide["rejection_bound"]
+    assert wide["acceptance_rate"] > line["acceptance_rate"]
+    assert wide["tv_output"] == 0
+
+
+def test_a_drafter_runs_once_a_level_and_a_verifier_once_over_all_nodes() -> None:
+    """Affine clocks tell the tokens of each pass: 1 s a pass, 1 ms a new token, 1 us a cached one."""
+    affine = {"kind": "affine", "base_s": 1.0, "per_token_s": 1e-3, "per_cached_token_s": 1e-6}
+    workload = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 5}
+    scheme = {"kind": "tree", "widths": [3, 2, 1], "max_drafts": 3, "k": 6, "budget_bits": None}
+    made = cell(
+        scheme,
+        workload=workload,
+        edge={"latency": affine, "encode_s_per_draft": 0.1},
+        cloud={"batching": "none", "latency": affine},
+    )
+    request = ran(made).requests[0]
+    first = request.rounds[0]
+    assert (first.drafted, first.edge_passes) == (3 + 6 + 6, 3)
+    passes_s = [1 + 8e-3, 1 + 3e-3 + 8e-6, 1 + 6e-3 + 11e-6]
+    laws = 1 + 3 + 6
+    assert first.sent_s == pytest.approx(sum(passes_s) + 0.1 * laws)
+    assert first.verified_s == pytest.approx(first.received_s + 1 + 16e-3 + 7e-6)
+
+
+def test_a_requests_memory_has_room_for_the_tree() -> None:
+    scheme = TreeDrafts(widths=(3, 2, 1), max_drafts=4)
+    assert (scheme.drafts, scheme.laws, scheme.max_drafts) == (3 + 6 + 6 + 6, 1 + 3 + 6 + 6, 4)
+    assert (MultiCandidate(candidates=3, max_drafts=5).drafts, MultiCandidate(candidates=3, max_drafts=5).laws) == (
+        15,
+        5,
+    )
+    fields = {"scheme": scheme.model_dump(), "workload": ASKED}
+    needed = 8 + 24 + 21 + 1
+    Cell.from_fields({**fields, "cloud": {"kv_tokens": needed}})
+    with pytest.raises(ConfigError, match=f"must hold one whole request, {needed} tokens"):
+        Cell.from_fields({**fields, "cloud": {"kv_tokens": needed - 1}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"partial": True}, "scheme.partial = True: should be False"),
+        ({"depth": 1}, "scheme.depth = 1: should be 0"),
+        ({"widths": []}, "scheme.widths = "),
+        ({"widths": [2, 0]}, "scheme.widths.1 = 0: should be greater than or equal to 1"),
+        ({"widths": [2], "max_drafts": 10}, "scheme.max_drafts = 10: trees of this shape would draft more than 1,024"),
+        ({"k": 2000}, "scheme.k = 2000: must be at most the vocabulary, 1024"),
+    ],
+)
+def test_what_a_tree_cannot_take_is_refused_on_one_line(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as told:
+        Cell.from_fields({"scheme": {"kind": "tree", **fields}})
+    assert "\n" not in str(told.value)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A part of a tree that is not defined for trees, and what is said of it."""
+
+    part: str
+    value: object
+    said: str
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Odd("draw", FromUnquantized(), "draw = 'unquantized': must be 'counts', the one that is defined for trees"),
+        Odd(
+            "acceptance", Coupling(), "acceptance = 'coupling': must be 'rejection', the one that is defined for trees"
+        ),
+        Odd("policy", ConfidenceStop(), "policy = 'confidence_stop': must be 'fixed_length', the one that is defined"),
+        Odd("code", HalfFloats(), "code = 'halves': carries quantizer 'halves'"),
+    ],
+)
+def test_parts_that_no_tree_is_made_of_are_refused(odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    families = replace(TreeDrafts().made_of(), **{odd.part: odd.value})  # type: ignore[arg-type]
+    monkeypatch.setattr(TreeDrafts, "made_of", lambda self: families)
+    with pytest.raises(ValueError, match=odd.said):
+        TreeDrafts().packets(64)
+
+
+def test_a_reply_that_names_no_node_of_the_tree_is_refused() -> None:
+    scheme = TreeDrafts(k=2, resolution=5, max_drafts=2, widths=(2,))
+    setting = DraftSetting(lambda: PAIR, scheme, V, 1.0)
+    uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
+    edge = RequestDecoding(setting, Tree((1, 2), ()), uniforms).edge()
+    drafted = edge.compose(edge.start, 1)
+    assert len(drafted.drafts) == 2
+    formats = setting.packets.format
+    assert edge.resolve(drafted, wire.encode_feedback(2, 3, formats))[1] == (drafted.drafts[1].draft.token, 3)
+    with pytest.raises(wire.CodecError, match="reply to round 1: node 3 of 2"):
+        edge.resolve(drafted, wire.encode_feedback(3, 3, formats))
+
+
+def test_a_drafters_clock_must_know_passes_over_a_whole_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, float, float]] = []
+    monkeypatch.setattr(Latency, "check_range", lambda self, most: asked.append(most))
+    scheme = {"kind": "tree", "widths": [3, 2, 1], "max_drafts": 4}
+    cell(scheme, workload={**ASKED, "prompt_tokens": 4})
+    assert (1, 6, 4 + 24 + 21) in asked
