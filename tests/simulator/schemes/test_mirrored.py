@@ -169,7 +169,7 @@ def test_the_second_exchange_has_luck_of_its_own() -> None:
 class Turns(Policy):
     """A token of the cloud's own, then a round of two drafts."""
 
-    kind: Literal["turns_in_tests"] = "turns_in_tests"
+    kind: Literal["mirrored_turns_in_tests"] = "turns_in_tests"
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         if not view.drafts and not state:
@@ -203,7 +203,7 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
 
     monkeypatch.setattr(MirrorSession, "verify", verified)
     monkeypatch.setattr(MirrorSession, "asks", asked)
-    rounds = ran(cell(scheme(ids, drift, policy="turns_in_tests"))).result.rounds
+    rounds = ran(cell(scheme(ids, drift, policy="mirrored_turns_in_tests"))).result.rounds
     assert set(rounds["drafted"]) >= {0, 2} and rounds["asked"].any() == (drift > 0)
     assert behind <= {1, 2}
 
