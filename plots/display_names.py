@@ -22,6 +22,8 @@ NAMES: Final[dict[str, str]] = {
     "half_dense": "dense fp16",
     "half_top_k": "top-K fp16 (TK-SLT)",
     "coupled": "coupled, ids only",
+    "ids_only_greedy": "greedy, ids only",
+    "skip_when_confident": "unjudged where sure (U-HLM)",
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "both in the cloud",
