@@ -25,6 +25,8 @@ NAMES: Final[dict[str, str]] = {
     "truncated_fp16": "TK-SLT",
     "coupled": "coupled, ids only",
     "mirrored": "mirrored drafter",
+    "ids_only_greedy": "greedy, ids only",
+    "skip_when_confident": "unjudged where sure (U-HLM)",
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "both in the cloud",

@@ -124,11 +124,12 @@ def test_the_longest_list_of_the_likeliest_ids_fits_the_coder() -> None:
 
 @given(
     weight=st.integers(1, 1 << 30),
-    word=st.one_of(st.integers(0, (1 << WORD_BITS) - 1), st.integers(1, 99).map(lambda x: (1 << WORD_BITS) - x)),
-    below=st.integers(0, 1 << 34),
+    missing=st.builds(lambda bits, share: 1 + int(share * 2**bits), st.integers(0, WORD_BITS - 1), st.floats(0, 1)),
+    below=st.integers(0, 1 << 31),
 )
 @settings(max_examples=300, deadline=None)
-def test_the_glance_never_overlooks_a_score(weight: int, word: int, below: int) -> None:
+def test_the_glance_never_overlooks_a_score(weight: int, missing: int, below: int) -> None:
+    word = (1 << WORD_BITS) - missing
     assert within(weight, word, score(weight, word) - below)
 
 

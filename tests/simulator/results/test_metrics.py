@@ -247,6 +247,7 @@ EXPECTED: Final[dict[str, Value]] = {
     "draft_length": lambda run: over(drafts(run), speculative(run)),
     "accepted_per_round": lambda run: over(sum(each.accepted for each in judged(run)), speculative(run)),
     "acceptance_rate": lambda run: over(sum(each.accepted for each in judged(run)), len(verified(run))),
+    "unjudged_per_token": lambda run: over(0, tokens(run)),  # as of the column `unjudged`
     "resampling_per_round": lambda run: over(rejections(run), speculative(run)),
     "resampling_per_draft": lambda run: over(rejections(run), len(verified(run))),
     "resampling_per_token": lambda run: over(rejections(run), tokens(run)),

@@ -91,6 +91,7 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "answered_s": lambda seen: seen.round.answered_s,
     "drafted": lambda seen: len(seen.round.decoded.drafts) if seen.sent else 0,
     "verified": over_verified(lambda _draft, _p: 1),
+    "unjudged": lambda _: 0,  # these cells judge all; others in tests/invariants/test_i12_skip_when_confident.py
     "accepted": lambda seen: seen.round.decoded.accepted if seen.judged else 0,
     "committed": lambda seen: len(seen.round.decoded.committed) if seen.judged else 0,
     "payload_bits": lambda seen: seen.round.decoded.payload_bits if seen.sent else 0,
