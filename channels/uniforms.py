@@ -16,7 +16,10 @@ from hashlib import blake2b
 
 import numpy as np
 
-from kinds.arrays import Floats
+from kinds.arrays import Floats, Ints
+
+WORD_BITS = 52
+"""Of the words that a race is made of: with half of the last one added, exactly a float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,20 @@ class Uniforms:
         """The number at `index`: a float64 in [0, 1), a multiple of 2^-53."""
         return (int.from_bytes(self._digest(index, 8), "little") >> 11) * 2.0**-53
 
-    def exponentials(self, size: int, *index: int) -> Floats:
-        """The `size` exponentials of unit rate at `index`, float64 [size]: one race, whoever runs it.
+    def words(self, size: int, *index: int) -> Ints:
+        """`size` whole numbers of WORD_BITS bits at `index`, int64 [size]: word w stands for (w + 1/2) / 2^WORD_BITS.
 
-        They come from numpy's Philox under a key of their own, so that a vocabulary's worth costs one hash.
+        They are numpy's Philox, alike on every machine, under a key of their own: a vocabulary's worth costs one hash.
         """
         key = np.frombuffer(self._digest(index, 16), dtype="<u8").astype(np.uint64)
-        return np.random.Generator(np.random.Philox(key=key)).standard_exponential(size)
+        drawn: Ints = (np.random.Philox(key=key).random_raw(size) >> np.uint64(64 - WORD_BITS)).astype(np.int64)
+        return drawn
+
+    def exponentials(self, size: int, *index: int) -> Floats:
+        """The `size` exponentials of unit rate at `index`, float64 [size]: one race, whoever runs it; -ln of what the
+        `words` there stand for."""
+        drawn: Floats = -np.log(np.ldexp(self.words(size, *index) + 0.5, -WORD_BITS))
+        return drawn
 
     def under(self, *prefix: int) -> Uniforms:
         """Those whose index starts with `prefix`: of a lane, a device, a part. `under(a).uniform(b)` is

@@ -5,8 +5,8 @@ their weights, then "another", of max(ONE - sum of w, ONE / 64), left out where 
 among all that are no candidates in the unigram's order; C(x) = S(x) + F x is the cumulative frequency before rank x of
 all ids, S(x) the summed unigram weight and F = ONE / (16 V) + 1, rounded down; those of the candidates are taken out.
 
-An id that both ends know not to come is taken out of either. Without a prior the others are alike, ascending. All of it
-is integers, a function of (prior, context, the id that cannot come).
+An id that both ends hold to be impossible, or next to it, is a candidate of weight 0, the last where it is not listed.
+Without a prior all are alike, ascending. All of it is integers, a function of (prior, context, the unlikely id).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ RESOLUTION = 256
 LEAST_OTHERS = UNIT >> 6
 LARGEST_SUM = UNIT + (UNIT >> 2)
 """Of the weights of a prior that is a law: the stored ones are rounded to eighths of an octave."""
-ANY = -1
-"""Where every id can come."""
+NONE = -1
+"""Where no id is unlikely."""
 
 
 class IdPrior(NamedTuple):
@@ -48,18 +48,18 @@ class IdPrior(NamedTuple):
     before: Ints
 
 
-def code_ids(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, without: int = ANY) -> None:
+def code_ids(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, unlikely: int = NONE) -> None:
     """Codes the ids text[first:], each below V and after those before it; decoding fills them in.
 
     text: int64 [n], where -1 is an id that the receiver lacks; no more than the last WINDOW before an id are read.
-    without: an id that none of them is. Raises CodecError where the prior's weights are no law.
+    unlikely: an id that none of them is, or next to never. Raises CodecError where the prior's weights are no law.
     """
     if format.prior:
-        _code_ids(io, buffer, _prior(format.prior, format.vocabulary), text, first, without)
+        _code_ids(io, buffer, _prior(format.prior, format.vocabulary), text, first, unlikely)
         if io[FAILED] and io[MODE] != DECODE:
             raise CodecError(f"prior = {format.prior!r}: its weights are no law's")
     else:
-        _code_flat_ids(io, buffer, format.vocabulary, text, first, without)
+        _code_flat_ids(io, buffer, format.vocabulary, text, first)
 
 
 def dearest(format: Format, text: Ints, support: Ints) -> Ints:
@@ -93,40 +93,38 @@ def _prior(fingerprint: str, vocabulary: int) -> IdPrior:
 
 
 @compiled
-def _code_ids(io: Machine, buffer: Bytes, prior: IdPrior, text: Ints, first: int, without: int) -> None:
+def _code_ids(io: Machine, buffer: Bytes, prior: IdPrior, text: Ints, first: int, unlikely: int) -> None:
     for place in range(first, text.size):
-        text[place] = _code_id(io, buffer, prior, text[:place], text[place], without)
+        text[place] = _code_id(io, buffer, prior, text[:place], text[place], unlikely)
         if io[FAILED]:
             return
 
 
 @compiled
-def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: int, without: int) -> int:
+def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: int, unlikely: int) -> int:
     """One id after the context; anything when decoding. Returns it."""
     listed = candidates(prior.tables, context, RESOLUTION)
-    ids, size, V = listed.ids, listed.ids.size, prior.before.size - 1
-    ends, seat, missing = np.zeros(size + 2, np.int64), size, without != ANY
-    for at in range(size):
-        ends[at + 1] = ends[at]
-        if ids[at] == without:
-            missing = False
-        else:
-            ends[at + 1] += listed.weights[at] + 1
-        if ids[at] == token:
-            seat = at
-    weight = np.sum(listed.weights)
-    if weight > LARGEST_SUM:
+    ids, weights, total = listed.ids, listed.weights, int(np.sum(listed.weights))
+    if total > LARGEST_SUM:
         io[FAILED] = INVALID
         return 0
-    left = V - size - (1 if missing else 0)
-    ends[size + 1] = ends[size] + (max(UNIT - weight, LEAST_OTHERS) if left else 0)
+    if unlikely != NONE:
+        if not (ids == unlikely).any():
+            ids, weights = np.append(ids, unlikely), np.append(weights, 0)
+        weights = np.where(ids == unlikely, 0, weights)
+    size = ids.size
+    ends, seat = np.zeros(size + 2, np.int64), size
+    for at in range(size):
+        ends[at + 1] = ends[at] + weights[at] + 1
+        if ids[at] == token:
+            seat = at
+    ends[size + 1] = ends[size] + (max(UNIT - total, LEAST_OTHERS) if size < prior.tables.order.size else 0)
     if io[MODE] == DECODE:
         seat = int(np.searchsorted(ends, target(io, ends[-1]), side="right")) - 1
     symbol(io, buffer, ends[seat], ends[seat + 1] - ends[seat], ends[-1])
     if seat < size:
         return int(ids[seat])
-    gone = np.append(ids, without) if missing else ids
-    return _code_other(io, buffer, prior, np.sort(prior.tables.rank[gone]), token)
+    return _code_other(io, buffer, prior, np.sort(prior.tables.rank[ids]), token)
 
 
 @compiled
@@ -149,12 +147,8 @@ def _code_other(io: Machine, buffer: Bytes, prior: IdPrior, gone: Ints, token: i
 
 
 @compiled
-def _code_flat_ids(io: Machine, buffer: Bytes, vocabulary: int, text: Ints, first: int, without: int) -> None:
+def _code_flat_ids(io: Machine, buffer: Bytes, vocabulary: int, text: Ints, first: int) -> None:
     for place in range(first, text.size):
-        if without == ANY:
-            text[place] = uniform(io, buffer, text[place], vocabulary)
-        else:
-            skipped = uniform(io, buffer, text[place] - (1 if text[place] > without else 0), vocabulary - 1)
-            text[place] = skipped + (1 if skipped >= without else 0)
+        text[place] = uniform(io, buffer, text[place], vocabulary)
         if io[FAILED]:
             return

@@ -2,12 +2,12 @@
 
 A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n: of 4 (m - 1), n = m is the first
 3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `id_law`, after
-the context and the ids before it in the packet.
+the context and the ids before it in the packet; where both ends hold the races that the ids have won, by `race_law`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, log2
 
 import numpy as np
@@ -29,43 +29,49 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.context import latest
 from channels.codec.draft import CodecError, Format, integers
 from channels.codec.id_law import bound_bits, code_ids, dearest
+from channels.codec.race_law import code_raced_id, raced_bound_bits
 from channels.codec.recoded.candidates import WINDOW
 from kinds.arrays import Bytes, Ints
 
+Race = Callable[[int], Ints]
+"""The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which tell its
+place in the text."""
 FULL_SHARE = 3
 """How much likelier a full packet is than all others together."""
 LARGEST_ID_BYTES = 8
 _NOTHING = np.empty(0, dtype=np.uint8)
 
 
-def encode_ids(tokens: Sequence[int], format: Format, context: Sequence[int] = ()) -> bytes:
+def encode_ids(tokens: Sequence[int], format: Format, context: Sequence[int] = (), race: Race | None = None) -> bytes:
     """The packet of 1 to max_drafts ids. `context`: the ids that both ends hold before them, oldest first.
 
     Raises CodecError where there are more or fewer ids, or one is not below V.
     """
     ids = _checked(tokens, format)
     buffer = np.empty(LARGEST_ID_BYTES * (ids.size + 1), dtype=np.uint8)
-    io = _write(machine(ENCODE), buffer, ids, format, context)
+    io = _write(machine(ENCODE), buffer, ids, format, context, race)
     return buffer[: finish(io, buffer)].tobytes()
 
 
-def decode_ids(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple[int, ...]:
+def decode_ids(
+    payload: bytes, format: Format, context: Sequence[int] = (), race: Race | None = None
+) -> tuple[int, ...]:
     """The ids of a packet. Raises CodecError on every byte string that `encode_ids` cannot have produced."""
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
     number = _code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
-    code_ids(io, buffer, format, text, known.size)
+    _code(io, buffer, format, text, known.size, race)
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: not the ids of a packet of this format")
     return tuple(text[known.size :].tolist())
 
 
-def ids_bits(tokens: Sequence[int], format: Format, context: Sequence[int] = ()) -> int:
+def ids_bits(tokens: Sequence[int], format: Format, context: Sequence[int] = (), race: Race | None = None) -> int:
     """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode_ids` does."""
-    return length_bits(_write(machine(MEASURE), _NOTHING, _checked(tokens, format), format, context))
+    return length_bits(_write(machine(MEASURE), _NOTHING, _checked(tokens, format), format, context, race))
 
 
 def largest_ids_bits(tokens: Sequence[int], support: Ints, format: Format, context: Sequence[int] = ()) -> int:
@@ -81,16 +87,38 @@ def largest_ids_bits(tokens: Sequence[int], support: Ints, format: Format, conte
     return max(ids_bits([*tokens, each], format, context) for each in dearest(format, text, ids).tolist())
 
 
-def bound_ids_bits(number: int, format: Format) -> int:
+def largest_raced_bits(tokens: Sequence[int], format: Format, context: Sequence[int], race: Race) -> int:
+    """No packet with one more id, whichever, is longer. tokens: those before it, 0 to max_drafts - 1 of them."""
+    ids = np.asarray(tokens, dtype=np.int64)
+    written = _write(machine(MEASURE), _NOTHING, ids, format, context, race, more=1)
+    return length_bits(written) + ceil(1.001 * raced_bound_bits(format)) + 1
+
+
+def bound_ids_bits(number: int, format: Format, *, raced: bool = False) -> int:
     """No packet of that many ids is longer: a bound in bits that costs next to nothing."""
-    return 2 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + number * bound_bits(format)))
+    each = raced_bound_bits(format) if raced else bound_bits(format)
+    return 2 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + number * each))
 
 
-def _write(io: Machine, buffer: Bytes, ids: Ints, format: Format, context: Sequence[int]) -> Machine:
+def _write(
+    io: Machine, buffer: Bytes, ids: Ints, format: Format, context: Sequence[int], race: Race | None, more: int = 0
+) -> Machine:
+    """Writes the packet; of one with `more` ids, all but those."""
     known = latest(context, WINDOW, format.vocabulary)
-    _code_number(io, buffer, ids.size, format.max_drafts)
-    code_ids(io, buffer, format, np.append(known, ids), known.size)
+    _code_number(io, buffer, ids.size + more, format.max_drafts)
+    _code(io, buffer, format, np.append(known, ids), known.size, race)
     return io
+
+
+def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, race: Race | None) -> None:
+    """Codes the ids text[first:]; decoding fills them in."""
+    if race is None:
+        code_ids(io, buffer, format, text, first)
+        return
+    for place in range(first, text.size):
+        text[place] = code_raced_id(io, buffer, format, text[:place], race(place - first), int(text[place]))
+        if io[FAILED]:
+            return
 
 
 def _code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:

@@ -28,7 +28,15 @@ from channels.codec.downlink import (
     tokens_bits,
 )
 from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
-from channels.codec.ids import bound_ids_bits, decode_ids, encode_ids, ids_bits, largest_ids_bits
+from channels.codec.ids import (
+    Race,
+    bound_ids_bits,
+    decode_ids,
+    encode_ids,
+    ids_bits,
+    largest_ids_bits,
+    largest_raced_bits,
+)
 from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
 from kinds.arrays import Ints
@@ -39,6 +47,7 @@ __all__ = [
     "CodecError",
     "Draft",
     "Format",
+    "Race",
     "Support",
     "bound_bits",
     "bound_ids_bits",
@@ -55,6 +64,7 @@ __all__ = [
     "ids_bits",
     "largest_ids_bits",
     "largest_length_bits",
+    "largest_raced_bits",
     "length_bits",
     "tokens_bits",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from channels.codec import fp16, wire
 from channels.codec.prior_files import HASH_DIGITS
 from channels.codec.recoded.prior_tables import find
+from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Ints
 from simulator.schemes.quantizer import OnWire, Quantizer
@@ -76,10 +77,17 @@ class Code(Choice, family=True):
 
     carries_law: ClassVar[bool] = True
     """Whether qhat crosses the air."""
+    only_scalars: ClassVar[bool] = False
+    """Whether of qhat the drafted id's own probability crosses the air, and nothing else."""
 
     @abstractmethod
     def packets(self, load: Load) -> Packets:
         """The packets of a session that carry this. Raises ValueError (CodecError is one) where they cannot."""
+
+    def sharing(self, packets: Packets, shared: Callable[[], Uniforms]) -> Packets:
+        """Of a session's packets, those of a request whose ends share these random numbers, `RequestUniforms.shared`;
+        asked for where they are used."""
+        return packets
 
 
 class _WireCode(Code):
@@ -197,41 +205,6 @@ class HalfPackets:
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
         return 8 * self.form.length_bytes(len(sizes))
-
-
-class TokenIds(Code):
-    """Only the drafted ids, ceil(log2 V) bits each: for acceptance that needs no qhat."""
-
-    carries_law: ClassVar[bool] = False
-    kind: Literal["ids"] = "ids"
-
-    def packets(self, load: Load) -> Packets:
-        return IdPackets(wire.Format(load.vocabulary, resolution=1, max_drafts=load.max_drafts))
-
-
-@dataclass(frozen=True)
-class IdPackets:
-    """Packets of token ids, written like a prompt. A draft comes out with all mass on its id."""
-
-    format: wire.Format
-
-    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return wire.encode_tokens([draft.token for draft in drafts], self.format)
-
-    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        tokens = wire.decode_tokens(payload, self.format)
-        if not 1 <= len(tokens) <= self.format.max_drafts:
-            raise wire.CodecError(f"{len(tokens)} drafts: a packet holds 1 to {self.format.max_drafts}")
-        return [certain(token) for token in tokens]
-
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return wire.tokens_bits(len(drafts), self.format)
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return wire.tokens_bits(len(drafts) + 1, self.format)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return wire.tokens_bits(len(sizes), self.format)
 
 
 def certain(token: int) -> wire.Draft:

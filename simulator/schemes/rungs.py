@@ -24,7 +24,7 @@ from simulator.schemes.acceptance import Acceptance, Received, Rejection
 from simulator.schemes.code import Code, Packets, Recoded, Tokens
 from simulator.schemes.composed import Composed
 from simulator.schemes.draft_scheme import DraftScheme, Families
-from simulator.schemes.draw import Draw, FromCounts, Proposal
+from simulator.schemes.draw import Draw, FromCounts, Proposal, RequestUniforms
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
@@ -102,6 +102,11 @@ class RungScheme(DraftScheme):
                     f"settings.{number}.sparsifier.k = {size}: must be at most the vocabulary, {vocabulary}"
                 )
         return RungPackets(tuple(each.packets(vocabulary) for each in self.composed), self.header_bits)
+
+    def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
+        assert isinstance(packets, RungPackets)
+        each = zip(self.composed, packets.each, strict=True)
+        return replace(packets, each=tuple(one.packets_sharing(its, uniforms) for one, its in each))
 
     def on_rung(self, state: State, rung: int) -> State:
         return (float(rung), *state[1:])

@@ -83,11 +83,12 @@ def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> It
     for text in texts:
         state = scheme.entry(left.get(text.device))
         uniforms = RequestUniforms(*(each.keyed(text.device, text.number) for each in purposes))
+        own = scheme.packets_sharing(packets, uniforms)
         for place, q in enumerate(text.q):
             proposal = scheme.propose(q, state)
             position = len(text.prompt) + place
             draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, position))
-            yield _checked(_measured(scheme, packets, proposal, draft, text, place))
+            yield _checked(_measured(scheme, own, proposal, draft, text, place))
             state = proposal.state
         left[text.device] = state
 

@@ -80,7 +80,8 @@ def test_exponentials_are_of_unit_rate_and_decided_by_their_index_alone() -> Non
 
 def test_the_exponentials_that_both_ends_share_stay() -> None:
     drawn = Uniforms.of(7, "race").exponentials(3, 1, 2)
-    assert drawn.tolist() == [0.5180047800224723, 1.956766900190658, 0.8862674040113652]
+    assert drawn.tolist() == [0.47346669343842385, 0.0107788612361613, 1.117919892587336]
+    assert Uniforms.of(7, "race").words(3, 1, 2).tolist() == [2805018966894576, 4455316637223671, 1472493322338859]
 
 
 def test_a_longer_race_begins_like_a_shorter_one() -> None:

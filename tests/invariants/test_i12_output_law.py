@@ -12,7 +12,7 @@ from exact import Enumeration, distance, verifier_law
 from models.verification import Verdict
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense, HalfTopK, KSqs
+from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense, HalfTopK, IdsOnlyGreedy, KSqs
 from simulator.schemes.acceptance import LawAfter, Received, Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
@@ -65,6 +65,8 @@ LOSSLESS: dict[str, DraftScheme] = {
     "cubic": composed(quantizer=CubicQuantizer(resolution=5), code="enumerative"),
     "logarithmic": composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative"),
     "a policy that looks": composed(policy=WhileSure()),
+    "ids_only_greedy": IdsOnlyGreedy(max_drafts=2),
+    "ids_only_greedy, budget binds": IdsOnlyGreedy(max_drafts=2, token="flat", budget_bits=4),
 }
 
 

@@ -64,11 +64,11 @@ class SpeculateCloud(CloudHandler):
 
     def _submit_round(self, parts: Parts) -> None:
         assert self._node is not None
-        drafts = self._session.receive(self._node, parts)
+        new_tokens = self._session.receive(self._node, parts)
         if self._times is not None:
             self._times.submitted()
-        in_turn = drafts if self._session.in_turn(self._node) else 0
-        self.submit(len(self._node.committed) + drafts, read_tokens=self._node.cached, cloud_drafts=in_turn)
+        in_turn = new_tokens if self._session.in_turn(self._node) else 0
+        self.submit(len(self._node.committed) + new_tokens, read_tokens=self._node.cached, cloud_drafts=in_turn)
 
     def job_does(self, state: str) -> None:
         if not self._ready:

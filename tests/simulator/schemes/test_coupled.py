@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cells import PAIR as SYNTHETIC
 from cells import cell, link
-from exact import PAIR, V, verifier_law
+from exact import PAIR, P, V, verifier_law
 from plants import ran
 from scipy.stats import chi2
 
@@ -41,7 +41,7 @@ def test_the_text_is_the_same_for_every_drafter_every_length_and_every_link() ->
 
 
 def test_only_ids_cross_the_air() -> None:
-    rounds = simulate(cell("coupled"), memory=Memory()).rounds
+    rounds = simulate(cell({"kind": "coupled", "token": "flat"}), memory=Memory()).rounds
     width = (SYNTHETIC["size"] - 1).bit_length()  # type: ignore[operator]
     assert (rounds["payload_bits"] == 8 * np.ceil((rounds["drafted"] * width + 1) / 8)).all()
 
@@ -53,6 +53,33 @@ def test_drafts_agree_at_least_as_often_as_the_bound_says() -> None:
     rejected, verified = (rounds["verified"] - rounds["accepted"]).sum(), rounds["verified"].sum()
     assert rejected <= rounds["rejection_bound"].sum() + 5 * np.sqrt(verified) / 2
     assert rounds["rejection_bound"].sum() < 0.6 * verified and verified > 1_000
+
+
+@pytest.mark.parametrize("token", ["flat", "coded", "raced"])
+def test_i12_the_text_is_the_verifiers_own_race_whatever_the_length_of_packets_decides(token: str) -> None:
+    """The cloud hears the parts before the first, later one with an odd number of ones: it looks at the drafts."""
+    scheme = Coupled(max_drafts=3, token=token, partial=True)
+    setting = DraftSetting(lambda: PAIR, scheme, V, 1.0)
+    heard = set[int]()
+    for sample in range(40):
+        numbers = RequestUniforms(*(Uniforms.of(sample, purpose) for purpose in ("draft", "verdict", "shared")))
+        decoding = RequestDecoding(setting, Tree(PROMPT, ()), numbers)
+        edge, cloud, text = decoding.edge(), decoding.cloud(), PROMPT
+        node, view = edge.start, cloud.start(PROMPT)
+        while len(text) < 10:
+            node = edge.compose(node, 3)
+            parts = edge.seal(node).parts
+            odd = [n for n, part in enumerate(parts) if n and int.from_bytes(part).bit_count() % 2]
+            parts = parts[: min(odd, default=len(parts))]
+            heard.add(len(parts))
+            cloud.receive(view, parts)
+            view, verified = cloud.verify(view, parts)
+            node, tokens = edge.resolve(node, verified.reply)
+            text = (*text, *tokens)
+        for place in range(len(PROMPT), len(text)):
+            race = numbers.shared.exponentials(V, place)
+            assert text[place] == min(range(V), key=lambda token: race[token] / P[text[place - 1], token])
+    assert heard == {1, 2, 3}
 
 
 def test_i12_the_output_law_is_the_verifiers() -> None:
@@ -82,6 +109,7 @@ def test_i12_the_output_law_is_the_verifiers() -> None:
     ("fields", "told"),
     [
         ({"code": "ids"}, "code = 'ids'"),
+        ({"code": {"kind": "ids", "token": "raced"}, "sparsifier": {"kind": "top_k", "k": 1}}, "code.token = 'raced'"),
         ({"draw": "shared_race"}, "acceptance = 'rejection'"),
         ({"draw": "shared_race", "acceptance": "coupling"}, "code = 'recoded'"),
         ({"quantizer": "halves"}, "quantizer = 'halves'"),

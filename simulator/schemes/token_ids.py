@@ -1,0 +1,125 @@
+"""Codes that send the drafted ids and nothing of the distributions, for acceptance that needs no qhat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from kinds.arrays import Ints
+from simulator.schemes.code import Code, Load, Packets, Tokens, certain
+
+Token = Literal["flat", "coded", "raced"]
+
+
+class TokenIds(Code):
+    """Only the drafted ids: for acceptance that needs no qhat.
+
+    Their length may depend on them, even in partial rounds: an id that is all of qhat is a function of q, and where
+    both ends race the text is the verifier's own whichever drafts are heard.
+    """
+
+    carries_law: ClassVar[bool] = False
+    kind: Literal["ids"] = "ids"
+    token: Token = Field(
+        "flat",
+        description="an id: ceil(log2 V) bits; coded at -log2 of a prior's law; raced, where both ends race, at what "
+        "the shared race leaves open",
+    )
+
+    def packets(self, load: Load) -> Packets:
+        form = wire.Format(load.vocabulary, resolution=1, max_drafts=load.max_drafts)
+        if self.token == "raced":
+            return RacedIdPackets(form)
+        return CodedIdPackets(form) if self.token == "coded" else FlatIdPackets(form)
+
+    def sharing(self, packets: Packets, shared: Callable[[], Uniforms]) -> Packets:
+        return replace(packets, shared=shared) if isinstance(packets, RacedIdPackets) else packets
+
+
+@dataclass(frozen=True)
+class FlatIdPackets:
+    """Packets of token ids, written like a prompt. A draft comes out with all mass on its id."""
+
+    format: wire.Format
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return wire.encode_tokens(_ids(drafts), self.format)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        tokens = wire.decode_tokens(payload, self.format)
+        if not 1 <= len(tokens) <= self.format.max_drafts:
+            raise wire.CodecError(f"{len(tokens)} drafts: a packet holds 1 to {self.format.max_drafts}")
+        return [certain(token) for token in tokens]
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return wire.tokens_bits(len(drafts), self.format)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return wire.tokens_bits(len(drafts) + 1, self.format)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return wire.tokens_bits(len(sizes), self.format)
+
+
+@dataclass(frozen=True)
+class CodedIdPackets:
+    """Packets of token ids, each at about -log2 of the prior's law after the text before it; flat without a prior."""
+
+    format: wire.Format
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return wire.encode_ids(_ids(drafts), self.format, context)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        return [certain(token) for token in wire.decode_ids(payload, self.format, context)]
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return wire.ids_bits(_ids(drafts), self.format, context)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return wire.largest_ids_bits(_ids(drafts), support[counts > 0], self.format, context)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return wire.bound_ids_bits(len(sizes), self.format)
+
+
+def _unshared() -> Uniforms:
+    raise wire.CodecError("token = 'raced': these packets are a request's own, whose race both ends hold")
+
+
+@dataclass(frozen=True)
+class RacedIdPackets:
+    """Packets of token ids, each at what the race that it won leaves open. Written and read within a request."""
+
+    format: wire.Format
+    shared: Callable[[], Uniforms] = _unshared
+    """The random numbers of the request's races, by text position."""
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return wire.encode_ids(_ids(drafts), self.format, context, self._race(context))
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        found = wire.decode_ids(payload, self.format, context, self._race(context))
+        return [certain(token) for token in found]
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return wire.ids_bits(_ids(drafts), self.format, context, self._race(context))
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return wire.largest_raced_bits(_ids(drafts), self.format, context, self._race(context))
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return wire.bound_ids_bits(len(sizes), self.format, raced=True)
+
+    def _race(self, context: Tokens) -> wire.Race:
+        shared, first = self.shared(), len(context)
+        return lambda place: shared.words(self.format.vocabulary, first + place)
+
+
+def _ids(drafts: Sequence[wire.Draft]) -> list[int]:
+    return [draft.token for draft in drafts]
