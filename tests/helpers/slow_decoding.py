@@ -19,7 +19,9 @@ from channels.uniforms import Uniforms
 from models.drifted import open_drifted
 from models.synthetic import MarkovModel
 from simulator import Cell
+from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import RequestUniforms
 
 Heard = Callable[[int, int], int]
 """How many leading drafts of a round the cloud hears: of (round, drafts)."""
@@ -143,7 +145,7 @@ class SlowRequest:
 
     def _sent(self, number: int) -> tuple[SlowRound, list[float | None]]:
         """A round up to its payload, and the thresholds before and after each draft."""
-        packets, text, drafts, passes = self.scheme.packets(V), list(self.text), list[SlowDraft](), []
+        packets, text, drafts, passes = self._packets, list(self.text), list[SlowDraft](), []
         betas = [self.beta]
         most = min(self.scheme.max_drafts, max(1, self.remaining - 1))
         while len(drafts) < most:
@@ -220,10 +222,15 @@ class SlowRequest:
             return (size // 2) * ((size + 1) // 2) / (size * self.resolution)
         return 2.0**-11 + size * 2.0**-25
 
+    @property
+    def _packets(self) -> Packets:
+        own = RequestUniforms(self.draft, self.verdict, self.shared)
+        return self.scheme.packets_sharing(self.scheme.packets(V), own)
+
     def _fits(self, sent: list[wire.Draft], q: Law, kept: list[int]) -> bool:
         if self.scheme.budget_bits is None:
             return True
-        counts, packets = self._counts([q[token] for token in kept]), self.scheme.packets(V)
+        counts, packets = self._counts([q[token] for token in kept]), self._packets
         dearest = max(
             packets.length_bits([*sent, wire.Draft(token, np.array(kept), np.array(counts))], self.text)
             for token, count in zip(kept, counts, strict=True)
