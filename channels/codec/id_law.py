@@ -5,8 +5,7 @@ their weights, then "another", of max(ONE - sum of w, ONE / 64), left out where 
 among all that are no candidates in the unigram's order; C(x) = S(x) + F x is the cumulative frequency before rank x of
 all ids, S(x) the summed unigram weight and F = ONE / (16 V) + 1, rounded down; those of the candidates are taken out.
 
-An id that both ends hold to be impossible, or next to it, is a candidate of weight 0, the last where it is not listed.
-Without a prior all are alike, ascending. All of it is integers, a function of (prior, context, the unlikely id).
+Without a prior all are alike, ascending. All of it is integers, a function of (prior, context).
 """
 
 from __future__ import annotations
@@ -37,8 +36,6 @@ RESOLUTION = 256
 LEAST_OTHERS = UNIT >> 6
 LARGEST_SUM = UNIT + (UNIT >> 2)
 """Of the weights of a prior that is a law: the stored ones are rounded to eighths of an octave."""
-NONE = -1
-"""Where no id is unlikely."""
 
 
 class IdPrior(NamedTuple):
@@ -48,14 +45,14 @@ class IdPrior(NamedTuple):
     before: Ints
 
 
-def code_ids(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, unlikely: int = NONE) -> None:
+def code_ids(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int) -> None:
     """Codes the ids text[first:], each below V and after those before it; decoding fills them in.
 
     text: int64 [n], where -1 is an id that the receiver lacks; no more than the last WINDOW before an id are read.
-    unlikely: an id that none of them is, or next to never. Raises CodecError where the prior's weights are no law.
+    Raises CodecError where the prior's weights are no law.
     """
     if format.prior:
-        _code_ids(io, buffer, _prior(format.prior, format.vocabulary), text, first, unlikely)
+        _code_ids(io, buffer, _prior(format.prior, format.vocabulary), text, first)
         if io[FAILED] and io[MODE] != DECODE:
             raise CodecError(f"prior = {format.prior!r}: its weights are no law's")
     else:
@@ -93,25 +90,21 @@ def _prior(fingerprint: str, vocabulary: int) -> IdPrior:
 
 
 @compiled
-def _code_ids(io: Machine, buffer: Bytes, prior: IdPrior, text: Ints, first: int, unlikely: int) -> None:
+def _code_ids(io: Machine, buffer: Bytes, prior: IdPrior, text: Ints, first: int) -> None:
     for place in range(first, text.size):
-        text[place] = _code_id(io, buffer, prior, text[:place], text[place], unlikely)
+        text[place] = _code_id(io, buffer, prior, text[:place], text[place])
         if io[FAILED]:
             return
 
 
 @compiled
-def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: int, unlikely: int) -> int:
+def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: int) -> int:
     """One id after the context; anything when decoding. Returns it."""
     listed = candidates(prior.tables, context, RESOLUTION)
     ids, weights, total = listed.ids, listed.weights, int(np.sum(listed.weights))
     if total > LARGEST_SUM:
         io[FAILED] = INVALID
         return 0
-    if unlikely != NONE:
-        if not (ids == unlikely).any():
-            ids, weights = np.append(ids, unlikely), np.append(weights, 0)
-        weights = np.where(ids == unlikely, 0, weights)
     size = ids.size
     ends, seat = np.zeros(size + 2, np.int64), size
     for at in range(size):

@@ -188,6 +188,9 @@ class DraftScheme(Scheme):
             return
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
+        if not self.families.reply.told_by_length:
+            told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
+            raise ValueError(f"depth = {self.depth}: {told}")
         if type(policy).plan in (Policy.plan, Oracle.plan):
             told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
             raise ValueError(f"depth = {self.depth}: {told}")
@@ -339,6 +342,9 @@ class LatticeScheme(DraftScheme):
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
     prior: Prior = None
+    reply_token: Literal["flat", "coded"] = Field(
+        "flat", description="the token of a reply: a number below V, or coded by what the prior says of the text so far"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -351,7 +357,12 @@ class LatticeScheme(DraftScheme):
     def made_of(self) -> Families:
         enumerative = self.code == "enumerative"
         code = Enumerative(token=self.token) if enumerative else Recoded(token=self.token, prior=self.prior)
-        return Families(sparsifier=_Own(kind="own"), quantizer=LatticeQuantizer(resolution=self.resolution), code=code)
+        return Families(
+            sparsifier=_Own(kind="own"),
+            quantizer=LatticeQuantizer(resolution=self.resolution),
+            code=code,
+            reply=TokenReply(token=self.reply_token),
+        )
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
         """Its parts with this sparsifier."""

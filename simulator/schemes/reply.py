@@ -57,6 +57,11 @@ class Reply(Choice, family=True):
     }
 
     @property
+    def told_by_length(self) -> bool:
+        """Whether its length alone tells it from the answer that all drafts stand and no token follows."""
+        return True
+
+    @property
     def lossless(self) -> bool:
         """Whether corrections follow the residual of p itself, but for rounding."""
         return True
@@ -74,14 +79,26 @@ class Reply(Choice, family=True):
 
 
 class TokenReply(Reply):
-    """How many drafts stand, and the correction or bonus token that the cloud has drawn, as one integer."""
+    """How many drafts stand, and the correction or bonus token that the cloud has drawn."""
 
     kind: Literal["token"] = "token"
+    token: Literal["flat", "coded"] = Field(
+        "flat", description="both as one integer, or coded by the prior's law after the text that stands"
+    )
+
+    @property
+    def told_by_length(self) -> bool:
+        return self.token == "flat"
 
     def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        if self.token == "coded":
+            return wire.encode_coded_feedback(verdict.accepted, verdict.token, packets.format, context)
         return wire.encode_feedback(verdict.accepted, verdict.token, packets.format)
 
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
+        if self.token == "coded":
+            drafts = [draft.token for draft in sent.drafts]
+            return Verdict(*wire.decode_coded_feedback(reply, drafts, packets.format, sent.context))
         return Verdict(*wire.decode_feedback(reply, packets.format))
 
 
