@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -21,14 +22,22 @@ from kinds.arrays import Floats, Ints
 
 LawAfter = Callable[[tuple[int, ...]], Floats]
 """The target law p [V] after the committed text and these drafts of the round."""
+UNDRAWN: Final = -1
+"""The token of a verdict whose correction is for somebody else to draw."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verification decides: `accepted` leading drafts stand, then `token`, the correction or bonus, follows."""
+    """What a verification decides: `accepted` leading drafts stand, then `token`, the correction or bonus, follows;
+    `UNDRAWN` where whoever judged does not draw it."""
 
     accepted: int
     token: int
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the token is known."""
+        return self.token != UNDRAWN
 
 
 def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
@@ -51,13 +60,33 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
 
 def reject_along(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     """`verify` where the target laws are a function of the drafts before them. Shapes are not checked."""
+    accepted, p = _stop(law_after, drafts, qhat[np.arange(len(drafts)), drafts], uniforms)
+    u = float(uniforms[-1])
+    return Verdict(accepted, correction(p, qhat[accepted], u) if accepted < len(drafts) else inverse_cdf(p, u))
+
+
+def stop_along(law_after: LawAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> Verdict:
+    """`reject_along` by whoever knows chances [L], the qhat_n(d_n), and nothing else of qhat: the same drafts stand,
+    and the same bonus token follows, but a correction is left `UNDRAWN`."""
+    accepted, p = _stop(law_after, drafts, chances, uniforms)
+    return Verdict(accepted, UNDRAWN if accepted < len(drafts) else inverse_cdf(p, float(uniforms[-1])))
+
+
+def _stop(law_after: LawAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
+    """How many leading drafts stand, those before the first with uniforms[n] * chances[n] >= p_n(d_n), and the target
+    law after them."""
     line = tuple(drafts.tolist())
     for n, token in enumerate(line):
         p = law_after(line[:n])
-        if not uniforms[n] * qhat[n, token] < p[token]:
-            residual = np.maximum(p - qhat[n], 0.0)
-            return Verdict(n, inverse_cdf(residual if residual.any() else p, float(uniforms[-1])))
-    return Verdict(len(line), inverse_cdf(law_after(line), float(uniforms[-1])))
+        if not uniforms[n] * chances[n] < p[token]:
+            return n, p
+    return len(line), law_after(line)
+
+
+def correction(p: Floats, qhat: Floats, u: float) -> int:
+    """What replaces a rejected draft: u drawn from max(0, p - qhat), or from p [V] where that has no mass."""
+    residual = np.maximum(p - qhat, 0.0)
+    return inverse_cdf(residual if residual.any() else p, u)
 
 
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from channels.codec.coder.bit_packing import from_bits, to_bits
+from channels.codec.coder.bit_packing import pack, unpack
 from channels.codec.draft import CodecError, Format
 
 
@@ -54,17 +52,14 @@ def encode_tokens(tokens: Sequence[int], format: Format) -> bytes:
     """A prompt, possibly empty."""
     for token in tokens:
         _check_token(token, format)
-    return np.packbits(np.append(to_bits(tokens, _width(format)), np.uint8(1))).tobytes()
+    return pack(tokens, _width(format))
 
 
 def decode_tokens(payload: bytes, format: Format) -> tuple[int, ...]:
     """The prompt. Raises CodecError on every byte string that `encode_tokens` cannot have produced."""
-    bits = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
-    last = bits[-8:].nonzero()[0]  # the single 1 ends the prompt, in the last byte
-    size, rest = divmod(bits.size - 8 + int(last[-1]), _width(format)) if last.size else (0, 1)
-    if rest:
+    tokens = unpack(payload, _width(format))
+    if tokens is None:
         raise CodecError(f"prompt of {len(payload)} bytes: not a whole number of tokens")
-    tokens = from_bits(bits, _width(format), size)
     if tokens.size and tokens.max() >= format.vocabulary:
         raise CodecError("prompt: a token is not below the vocabulary")
     return tuple(tokens.tolist())

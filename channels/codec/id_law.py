@@ -5,8 +5,7 @@ their weights, then "another", of max(ONE - sum of w, ONE / 64), left out where 
 among all that are no candidates in the unigram's order; C(x) = S(x) + F x is the cumulative frequency before rank x of
 all ids, S(x) the summed unigram weight and F = ONE / (16 V) + 1, rounded down; those of the candidates are taken out.
 
-An id that both ends know not to come is taken out of either. Without a prior the others are alike, ascending. All of it
-is integers, a function of (prior, context, the id that cannot come).
+Without a prior all are alike, ascending. All of it is integers, a function of (prior, context).
 """
 
 from __future__ import annotations
@@ -17,50 +16,59 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec.coder.arithmetic import DECODE, MODE, Machine, symbol, target, uniform
+from channels.codec.coder.arithmetic import (
+    DECODE,
+    FAILED,
+    INVALID,
+    MODE,
+    Machine,
+    symbol,
+    target,
+    uniform,
+)
+from channels.codec.coder.compiled import compiled
 from channels.codec.draft import CodecError, Format
 from channels.codec.recoded.candidates import FINENESS, UNIT, candidates
 from channels.codec.recoded.prior_tables import Tables, find
 from kinds.arrays import Bytes, Ints
 
-RESOLUTION = 64
+RESOLUTION = 256
 LEAST_OTHERS = UNIT >> 6
 LARGEST_SUM = UNIT + (UNIT >> 2)
 """Of the weights of a prior that is a law: the stored ones are rounded to eighths of an octave."""
 
 
-class IdLaw(NamedTuple):
-    """The law of the next id: N candidates, then the others."""
+class IdPrior(NamedTuple):
+    """A prior's tables, and C, int64 [V + 1]."""
 
-    ids: Ints  # [N]
-    ends: Ints  # [N + 2] cumulative frequency before each, before "another", and of all
-    gone: Ints  # [M] ranks that "another" cannot have, ascending
-    removed: Ints  # [M + 1] summed frequency of those before each, and of all
+    tables: Tables
+    before: Ints
 
 
-def code_id(io: Machine, buffer: Bytes, format: Format, context: Ints, token: int, without: int | None = None) -> int:
-    """Codes an id below V, other than `without`. Returns it. `context`: as `context.latest` gives it."""
-    if not format.prior:
-        return _code_flat(io, buffer, format.vocabulary, token, without)
-    law = _law(format, context, without)
-    if io[MODE] == DECODE:
-        place = int(law.ends.searchsorted(target(io, int(law.ends[-1])), side="right")) - 1
+def code_ids(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int) -> None:
+    """Codes the ids text[first:], each below V and after those before it; decoding fills them in.
+
+    text: int64 [n], where -1 is an id that the receiver lacks; no more than the last WINDOW before an id are read.
+    Raises CodecError where the prior's weights are no law.
+    """
+    if format.prior:
+        _code_ids(io, buffer, _prior(format.prior, format.vocabulary), text, first)
+        if io[FAILED] and io[MODE] != DECODE:
+            raise CodecError(f"prior = {format.prior!r}: its weights are no law's")
     else:
-        place = _place(law, token)
-    symbol(io, buffer, int(law.ends[place]), int(law.ends[place + 1] - law.ends[place]), int(law.ends[-1]))
-    return int(law.ids[place]) if place < law.ids.size else _code_other(io, buffer, format, law, token)
+        _code_flat_ids(io, buffer, format.vocabulary, text, first)
 
 
-def dearest(format: Format, context: Ints, support: Ints) -> Ints:
-    """Ids of `support`, int64 [K], K >= 1, one of which costs most of all in it: [1] or [2]."""
+def dearest(format: Format, text: Ints, support: Ints) -> Ints:
+    """Ids of `support`, int64 [K], K >= 1, one of which costs most of all in it after `text`: [1] or [2]."""
     if not format.prior:
         return support[:1]
-    law = _law(format, context, None)
-    listed = law.ids[np.isin(law.ids, support)]
-    others = support[~np.isin(support, listed)]
-    before, rank = _before(format), find(format.prior, format.vocabulary).rank[others]
-    last = others[np.argsort(before[rank + 1] - before[rank])[:1]]
-    return np.append(listed[-1:], last)  # the candidates' weights fall
+    tables, before = _prior(format.prior, format.vocabulary)
+    ids = candidates(tables, text, RESOLUTION).ids
+    listed, others = ids[np.isin(ids, support)], support[~np.isin(support, ids)]
+    rank = tables.rank[others]
+    rarest = others[np.argsort(before[rank + 1] - before[rank])[:1]]
+    return np.append(listed[-1:], rarest)  # the candidates' weights fall
 
 
 def bound_bits(format: Format) -> float:
@@ -72,66 +80,68 @@ def bound_bits(format: Format) -> float:
     return whole + max(log2(FINENESS * RESOLUTION), another)
 
 
-def _law(format: Format, context: Ints, without: int | None) -> IdLaw:
-    tables = _tables(format)
-    listed = candidates(tables, context, RESOLUTION)
-    total = int(listed.weights.sum())
+@lru_cache(maxsize=8)
+def _prior(fingerprint: str, vocabulary: int) -> IdPrior:
+    tables = find(fingerprint, vocabulary)
+    if tables.rest[0] > LARGEST_SUM:
+        raise CodecError(f"prior = {fingerprint!r}: its weights are no law's")
+    floor = UNIT // (16 * vocabulary) + 1
+    return IdPrior(tables, tables.rest[0] - tables.rest + floor * np.arange(vocabulary + 1))
+
+
+@compiled
+def _code_ids(io: Machine, buffer: Bytes, prior: IdPrior, text: Ints, first: int) -> None:
+    for place in range(first, text.size):
+        text[place] = _code_id(io, buffer, prior, text[:place], text[place])
+        if io[FAILED]:
+            return
+
+
+@compiled
+def _code_id(io: Machine, buffer: Bytes, prior: IdPrior, context: Ints, token: int) -> int:
+    """One id after the context; anything when decoding. Returns it."""
+    listed = candidates(prior.tables, context, RESOLUTION)
+    ids, weights, total = listed.ids, listed.weights, int(np.sum(listed.weights))
     if total > LARGEST_SUM:
-        raise CodecError(f"prior = {format.prior!r}: the weights of its candidates sum to {total}, no law's")
-    gone = tables.rank[listed.ids]
-    kept = listed.ids != without
-    if without is not None and kept.all():
-        gone = np.append(gone, tables.rank[without])
-    another = max(UNIT - total, LEAST_OTHERS) if gone.size < format.vocabulary else 0
-    gone.sort()
-    before = _before(format)
-    frequencies = np.append(listed.weights[kept] + 1, another)
-    return IdLaw(
-        ids=listed.ids[kept],
-        ends=np.concatenate([[0], frequencies.cumsum()]),
-        gone=gone,
-        removed=np.concatenate([[0], (before[gone + 1] - before[gone]).cumsum()]),
-    )
+        io[FAILED] = INVALID
+        return 0
+    size = ids.size
+    ends, seat = np.zeros(size + 2, np.int64), size
+    for at in range(size):
+        ends[at + 1] = ends[at] + weights[at] + 1
+        if ids[at] == token:
+            seat = at
+    ends[size + 1] = ends[size] + (max(UNIT - total, LEAST_OTHERS) if size < prior.tables.order.size else 0)
+    if io[MODE] == DECODE:
+        seat = int(np.searchsorted(ends, target(io, ends[-1]), side="right")) - 1
+    symbol(io, buffer, ends[seat], ends[seat + 1] - ends[seat], ends[-1])
+    if seat < size:
+        return int(ids[seat])
+    return _code_other(io, buffer, prior, np.sort(prior.tables.rank[ids]), token)
 
 
-def _place(law: IdLaw, token: int) -> int:
-    """Where an id stands among the symbols."""
-    found = np.flatnonzero(law.ids == token)
-    return int(found[0]) if found.size else law.ids.size
-
-
-def _code_other(io: Machine, buffer: Bytes, format: Format, law: IdLaw, token: int) -> int:
-    """Codes an id that is no candidate."""
-    tables, before = _tables(format), _before(format)
-    total = int(before[-1] - law.removed[-1])
+@compiled
+def _code_other(io: Machine, buffer: Bytes, prior: IdPrior, gone: Ints, token: int) -> int:
+    """One id whose rank is not among `gone`, int64 [M], ascending; M < V."""
+    before = prior.before
+    removed = np.zeros(gone.size + 1, np.int64)  # [M + 1] summed frequency of those before each, and of all
+    for at in range(gone.size):
+        removed[at + 1] = removed[at] + before[gone[at] + 1] - before[gone[at]]
+    total = before[-1] - removed[-1]
     if io[MODE] == DECODE:
         value = target(io, total)
-        taken = law.removed[(before[law.gone] - law.removed[:-1]).searchsorted(value, side="right")]
-        rank = int(before.searchsorted(value + taken, side="right")) - 1
+        taken = removed[np.searchsorted(before[gone] - removed[:-1], value, side="right")]
+        rank = np.searchsorted(before, value + taken, side="right") - 1
     else:
-        rank = int(tables.rank[token])
-    begin = before[rank] - law.removed[law.gone.searchsorted(rank)]
-    symbol(io, buffer, int(begin), int(before[rank + 1] - before[rank]), total)
-    return int(tables.order[rank])
+        rank = prior.tables.rank[token]
+    begin = before[rank] - removed[np.searchsorted(gone, rank)]
+    symbol(io, buffer, begin, before[rank + 1] - before[rank], total)
+    return int(prior.tables.order[rank])
 
 
-def _code_flat(io: Machine, buffer: Bytes, vocabulary: int, token: int, without: int | None) -> int:
-    if without is None:
-        return uniform(io, buffer, token, vocabulary)
-    place = uniform(io, buffer, token - (token > without), vocabulary - 1)
-    return place + (place >= without)
-
-
-def _tables(format: Format) -> Tables:
-    return find(format.prior or "", format.vocabulary)
-
-
-@lru_cache(maxsize=8)
-def _before(format: Format) -> Ints:
-    """C, int64 [V + 1]. Raises CodecError where the prior's unigram is no law."""
-    tables = _tables(format)
-    before = tables.rest[0] - tables.rest + np.arange(tables.rest.size) * (UNIT // (16 * format.vocabulary) + 1)
-    if tables.rest[0] > LARGEST_SUM:
-        raise CodecError(f"prior = {format.prior!r}: its unigram weights sum to {tables.rest[0]}, no law's")
-    frozen: Ints = before
-    return frozen
+@compiled
+def _code_flat_ids(io: Machine, buffer: Bytes, vocabulary: int, text: Ints, first: int) -> None:
+    for place in range(first, text.size):
+        text[place] = uniform(io, buffer, text[place], vocabulary)
+        if io[FAILED]:
+            return

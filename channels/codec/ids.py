@@ -28,7 +28,7 @@ from channels.codec.coder.arithmetic import (
 )
 from channels.codec.context import latest
 from channels.codec.draft import CodecError, Format, integers
-from channels.codec.id_law import bound_bits, code_id, dearest
+from channels.codec.id_law import bound_bits, code_ids, dearest
 from channels.codec.race_law import code_raced_id, raced_bound_bits
 from channels.codec.recoded.candidates import WINDOW
 from kinds.arrays import Bytes, Ints
@@ -62,10 +62,7 @@ def decode_ids(
     number = _code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
-    for place in range(known.size, text.size):
-        text[place] = _code(io, buffer, format, text[:place], race, place - known.size, 0)
-        if io[FAILED]:
-            break
+    _code(io, buffer, format, text, known.size, race)
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: not the ids of a packet of this format")
@@ -108,19 +105,20 @@ def _write(
 ) -> Machine:
     """Writes the packet; of one with `more` ids, all but those."""
     known = latest(context, WINDOW, format.vocabulary)
-    text = np.append(known, ids)
     _code_number(io, buffer, ids.size + more, format.max_drafts)
-    for place in range(ids.size):
-        before, token = text[: known.size + place], int(ids[place])
-        _code(io, buffer, format, before, race, place, token)
+    _code(io, buffer, format, np.append(known, ids), known.size, race)
     return io
 
 
-def _code(io: Machine, buffer: Bytes, format: Format, before: Ints, race: Race | None, place: int, token: int) -> int:
-    """Codes the id at a place of the packet."""
+def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, race: Race | None) -> None:
+    """Codes the ids text[first:]; decoding fills them in."""
     if race is None:
-        return code_id(io, buffer, format, before, token)
-    return code_raced_id(io, buffer, format, before, race(place), token)
+        code_ids(io, buffer, format, text, first)
+        return
+    for place in range(first, text.size):
+        text[place] = code_raced_id(io, buffer, format, text[:place], race(place - first), int(text[place]))
+        if io[FAILED]:
+            return
 
 
 def _code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:

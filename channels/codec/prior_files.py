@@ -1,4 +1,4 @@
-"""Where priors lie: files named VOCABULARY-FINGERPRINT.prior in channels/codec/priors and in folders a user adds.
+"""Where priors lie: files named VOCABULARY-FINGERPRINT.prior in channels/codec/priors and in the user's own folder.
 
 A fingerprint is the first hex digits of the file's sha256; it is what a Format holds and a file is checked against.
 """
@@ -6,11 +6,17 @@ A fingerprint is the first hex digits of the file's sha256; it is what a Format 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
+
+import platformdirs
 
 BUNDLED = Path(__file__).parent / "priors"
 FOLDERS = [BUNDLED]
-"""Searched in order. A user may append to it."""
+"""Searched in order, and `own_folder()` after them. A user may append to it."""
+PRIORS = "SQSIM_PRIORS"
+LARGEST_BYTES = 2_000_000
+"""Of a prior's file."""
 HASH_DIGITS = 16
 DEFAULTS = {1024: "9f1760d784ebba4a", 49_152: "410a13d28acc88d0"}
 """Vocabulary -> fingerprint of the bundled prior, which formats mean that name none: a table, so that what they mean
@@ -22,9 +28,19 @@ def bundled_prior(vocabulary: int) -> str:
     return DEFAULTS.get(vocabulary, "")
 
 
+def own_folder() -> Path:
+    """Where the user's priors lie: $SQSIM_PRIORS, by default the platform's folder for data."""
+    return Path(os.environ.get(PRIORS) or platformdirs.user_data_path("sqsim") / "priors")
+
+
+def folders() -> list[Path]:
+    """All that are searched."""
+    return [*FOLDERS, own_folder()]
+
+
 def read_prior(fingerprint: str, vocabulary: int) -> bytes | None:
     """The content of a prior's file; None when no folder holds it whole."""
-    for folder in FOLDERS:
+    for folder in folders():
         path = folder / f"{vocabulary}-{fingerprint}.prior"
         if path.is_file() and fingerprint_of(content := path.read_bytes()) == fingerprint:
             return content

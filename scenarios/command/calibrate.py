@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from models.calibration import Axes
     from models.clocks.latency import Latency
     from models.clocks.pass_table import TimedPass
-    from models.interface import LanguageModel, Pair
+    from models.interface import LanguageModel
 
 Role = Literal["drafter", "verifier"]
 PLACES: dict[Role, str] = {"drafter": "edge", "verifier": "cloud"}
@@ -49,6 +49,8 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
+    from scenarios.command.typed_pair import typed_pair
+
     roles: list[Role] = [role for role in PLACES if options.model in ("both", role)]
     plans = {role: _axes(options, role) for role in roles}
     if not 1 <= options.threads <= 1024:
@@ -57,7 +59,7 @@ def run(options: argparse.Namespace) -> str:
         raise ConfigError(f"out = {options.out}: {options.out.parent} is no folder")
     if options.out.suffix != ".csv":
         raise ConfigError(f"out = {options.out}: must end in .csv")
-    pair = _pair(options.pair, options.device)
+    pair = typed_pair(options.pair, options.device)
     pair.prepare()
     loaded = pair.load()
     told = []
@@ -135,27 +137,6 @@ def _flow(clock: Latency) -> str:
 def _work(row: TimedPass) -> str:
     each = f"{row.new_tokens} new on {row.cached_tokens} cached tokens"
     return each if row.batch == 1 else f"{row.batch} x {each}"
-
-
-def _pair(text: str, device: str | None) -> Pair:
-    """The pair typed as `smollm2` or `{kind: huggingface, ...}`."""
-    import yaml
-    from pydantic import ValidationError
-
-    from kinds import one_line
-    from simulator.cell.cell import Models
-
-    try:
-        pair: Pair = Models.model_validate({"pair": yaml.safe_load(text)}).pair
-        if device is None:
-            return pair
-        if "device" not in type(pair).model_fields:
-            raise ConfigError(f"device = {device!r}: the models of {pair.kind} run where they always do; leave it out")
-        return type(pair).model_validate({**pair.model_dump(), "device": device})
-    except ValidationError as error:
-        raise one_line(error) from None
-    except yaml.YAMLError:
-        raise ConfigError(f"pair = {text!r}: not YAML") from None
 
 
 def _axes(options: argparse.Namespace, role: Role) -> Axes:

@@ -105,14 +105,15 @@ def scheme_of(text: str) -> DraftScheme:
 
 
 def schemes_for(vocabulary: int) -> list[DraftScheme]:
-    """Every lossless preset that sends a law, with its defaults, where they fit the vocabulary."""
+    """Every lossless preset that sends a law, with its defaults, where they fit the vocabulary; of those that are made
+    of the same parts, one."""
     kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
     schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
-    return [
-        scheme
-        for scheme in schemes
-        if scheme.lossless and scheme.families.code.carries_law and _fits(scheme, vocabulary)
-    ]
+    found = list[DraftScheme]()
+    for scheme in schemes:
+        if scheme.families.sends_qhat and scheme.lossless and _fits(scheme, vocabulary):
+            found += [scheme] if all(scheme.families != other.families for other in found) else []
+    return found
 
 
 def read_law(path: Path) -> Floats:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from kinds import ConfigError
 
 
 def add_options(codec: argparse.ArgumentParser) -> None:
-    """Of each way: `cost`, `encode`, `decode`."""
+    """Of each way: `cost`, `encode`, `decode`, `prior`."""
     ways = codec.add_subparsers(dest="way", required=True, metavar="WAY")
     cost = ways.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
     encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
@@ -27,12 +28,45 @@ def add_options(codec: argparse.ArgumentParser) -> None:
         way.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
         way.add_argument("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
                          help="load a file that registers schemes of your own")  # fmt: skip
+    _add_prior_options(ways.add_parser("prior", help="tables of language for a pair, which make its packets shorter"))
     encode.add_argument("--token", type=int, metavar="ID", help="the drafted id (default: the likeliest)")
     encode.add_argument("--out", type=Path, metavar="FILE", help="write the bytes there as well")
 
 
+def _add_prior_options(prior: argparse.ArgumentParser) -> None:
+    add = prior.add_argument
+    add("pair", metavar="PAIR", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
+    add(
+        "--out", type=Path, metavar="DIR", help="where the file goes (default: $SQSIM_PRIORS, or the platform's folder)"
+    )
+    add("--writer", choices=("verifier", "drafter"), default="verifier",
+        help="which model of the pair goes on from its prompts; the drafter is faster (default: verifier)")  # fmt: skip
+    add("--texts", type=Path, metavar="FILE.npy", help="your own texts in place of that: token ids, integers [N, T]")
+    add("--number", type=int, metavar="N", help="texts to write (default: 256)")
+    add("--temperature", type=float, default=1.0, metavar="T", help="of texts and laws (default: 1)")
+    add("--seed", type=int, default=0, metavar="S", help="of texts and tables (default: 0)")
+    add("--quick", action="store_true", help="20 short texts and a short fit: to see that it works")
+    add("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _prior(options: argparse.Namespace) -> str:
+    from scenarios.command import prior
+    from scenarios.command.progress import Progress
+    from scenarios.command.typed_pair import typed_pair
+
+    effort = prior.QUICK if options.quick else prior.Effort()
+    if options.number is not None:
+        effort = replace(effort, texts=options.number)
+    reading = prior.Reading(options.writer, options.texts, options.temperature, options.seed)
+    with Progress(options.quiet) as progress:
+        return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
+
+
 def run(options: argparse.Namespace) -> None:
     """Prints what the way gives. Raises ConfigError, one line."""
+    if options.way == "prior":
+        print(_prior(options))
+        return
     from scenarios.command import codec
     from simulator.cell.cell import load_imports
 

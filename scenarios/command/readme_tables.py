@@ -28,7 +28,7 @@ from simulator.results.columns import BREAKDOWN_PARTS
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
-from simulator.schemes import Acceptance, Code, Draw, Oracle, Policy, Quantizer, Sparsifier
+from simulator.schemes import Acceptance, Code, Draw, Oracle, Policy, Quantizer, Reply, Sparsifier
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
@@ -44,7 +44,7 @@ HEADLINE: Final = (
     "rejection_bound", "tv_output",
 )  # fmt: skip
 """The metrics that a newcomer meets first."""
-SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance)
+SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
     Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime
 )  # fmt: skip

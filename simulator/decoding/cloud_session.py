@@ -15,6 +15,7 @@ from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.scalars import split_correction
 
 
 class _Here(NamedTuple):
@@ -24,6 +25,8 @@ class _Here(NamedTuple):
     parts: Parts
     known: tuple[CloudNode, Verified] | None
     received: Received | None
+    correction: Tokens = ()
+    """That the payload began with."""
 
 
 class CloudSession:
@@ -63,16 +66,23 @@ class CloudSession:
         return after
 
     def receive(self, node: CloudNode, parts: Parts) -> int:
-        """Decodes the leading parts of a payload that have come; answers how many drafts are in them. () is no payload:
-        a round without drafts, which commits a token of the verifier's own. Raises CodecError."""
+        """Decodes the leading parts of a payload that have come; answers how many tokens they add to the text: the
+        correction that was owed, and the drafts. () is no payload: a round without drafts, which commits a token of the
+        verifier's own. Raises CodecError."""
         known = outcome(node.then_verify, parts)
         if known is not None:
             self._here = _Here(node, parts, known, None)
-            return len(known[1].drafts)
+            return node.owed + len(known[1].drafts)
         packets = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
-        drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
-        self._here = _Here(node, parts, None, drafts)
-        return len(drafts.drafts)
+        correction, rest = Tokens(), parts
+        if node.owed:
+            assert parts, "I9: a correction is owed, and a round without a payload cannot tell it"
+            token, first = split_correction(parts[0], packets)
+            correction, rest = (token,), (first, *parts[1:])
+        context = (*node.committed, *correction)
+        drafts = self._scheme.decode_parts(rest, packets, context) if rest else _nothing(packets)
+        self._here = _Here(node, parts, None, drafts, correction)
+        return len(correction) + len(drafts.drafts)
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
         """The judgement of the round whose parts were received last."""
@@ -85,29 +95,30 @@ class CloudSession:
             self._verifier.skip(known)
         else:
             assert here.received is not None
-            known = self._judge(node, here.received)
+            known = self._judge(node, here.received, here.correction)
             if self._remember:
                 node.then_verify += ((parts, known),)
         self._verifier.crop(known[0].cached)
         return known
 
-    def _judge(self, node: CloudNode, heard: Received) -> tuple[CloudNode, Verified]:
-        drafts = tuple(heard.drafts.tolist())
-        p = self._verifier.laws((*node.committed, *drafts), len(drafts) + 1)
-        verdict = self._scheme.families.acceptance.judge(
-            along(p, drafts), heard, self._uniforms, node.round, len(node.committed)
-        )
-        if verdict.accepted == len(drafts) and self._lookahead.promises(node.committed, drafts):
-            committed, step = drafts, 1
+    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+        drafts, text = tuple(heard.drafts.tolist()), (*node.committed, *correction)
+        p = self._verifier.laws((*text, *drafts), len(drafts) + 1)
+        verdict = self._scheme.families.acceptance.judge(along(p, drafts), heard, self._uniforms, node.round, len(text))
+        stood = drafts[: verdict.accepted]
+        if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
+            known, step = stood, 1
             reply = self._scheme.encode_stood(len(drafts), self._setting.packets)
         else:
-            committed, step = (*drafts[: verdict.accepted], verdict.token), self._lookahead.step
-            reply = self._scheme.encode_reply(verdict, self._setting.packets)
+            known, step = (*stood, verdict.token) if verdict.drawn else stood, self._lookahead.step
+            reply = self._scheme.encode_reply(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
+        committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
         if drafts:
             divergences = self._meter.measure(node.round, p, heard, verdict, committed)
         else:
             divergences = self._meter.measure_alone(p, verdict, committed)
-        return node.after(committed, step), Verified(drafts, verdict.accepted, reply, committed, divergences)
+        after = node.after((*correction, *known), step, owed=not verdict.drawn)
+        return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
 
 
 def _nothing(packets: Packets) -> Received:

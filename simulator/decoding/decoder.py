@@ -87,7 +87,7 @@ class RequestDecoding:
     @cached_property
     def meter(self) -> DivergenceMeter:
         """Sees both sides."""
-        return DivergenceMeter(self.drafter, self.draft_setting.scheme)
+        return DivergenceMeter(self.drafter, self.draft_setting, self._uniforms)
 
     def edge(self) -> EdgeSession:
         """The side that drafts."""

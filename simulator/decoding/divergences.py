@@ -14,9 +14,13 @@ from kinds.arrays import Bools, Floats
 from models.verification import Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode
+from simulator.decoding.setting import DraftSetting
 from simulator.results.rounds import Divergences
-from simulator.schemes.acceptance import Acceptance, Received
+from simulator.schemes.acceptance import Acceptance, Received, received
+from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
 
 ROUNDING = 1e-9
@@ -26,9 +30,11 @@ ROUNDING = 1e-9
 class DivergenceMeter:
     """Stands beside the two sessions of a request."""
 
-    def __init__(self, drafter: ReplayedText, scheme: DraftScheme) -> None:
+    def __init__(self, drafter: ReplayedText, setting: DraftSetting, uniforms: RequestUniforms) -> None:
         self._drafter = drafter
-        self._scheme = scheme
+        self._setting = setting
+        self._scheme = setting.scheme
+        self._uniforms = uniforms
         self._sent: dict[int, EdgeNode] = {}
         """By round: those that may still be judged."""
 
@@ -36,17 +42,22 @@ class DivergenceMeter:
         """The edge sends the open round of this node."""
         self._sent[node.round] = node
 
+    def correction(self, round_number: int, reply: bytes) -> int:
+        """What the edge draws when it hears this reply."""
+        sent = self._sent[round_number].sent(self._uniforms)
+        return self._scheme.decode_reply(reply, sent, self._setting.packets).token
+
     def measure(
-        self, round_number: int, p: Floats, received: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
         """What was received beside what was sent (I8), and the divergences of the verified drafts; p [L+1, V]."""
         assert round_number in self._sent, "I3: a round is judged that was not sent"
         self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
         sent = self._sent[round_number]
         self._drafter.catch_up()
-        arrived = sent.drafts[: len(received.drafts)]
+        arrived = sent.drafts[: len(heard.drafts)]
         acceptance = self._scheme.families.acceptance
-        check_received(arrived, received, carries_law=not acceptance.races)
+        check_received(arrived, heard, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
         text = sent.context()[: len(sent.committed) + len(arrived)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
@@ -55,23 +66,37 @@ class DivergenceMeter:
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, arrived, strict=False)])
             return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
-        unjudged = received.unjudged[: len(arrived)]
-        qhat = np.where(unjudged[:, None], q, received.qhat[: len(arrived)])
-        return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed, unjudged)
+        unjudged = heard.unjudged[: len(arrived)]
+        qhat = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
+        qhat = np.where(unjudged[:, None], q, qhat)
+        corrected = self._corrected(p[: len(arrived)], text)
+        drawn = drawn_laws(arrived, q)
+        return diverge(p, q, qhat, slack, drawn, acceptance, verdict, committed, corrected, unjudged)
 
     def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
         """Of a round without drafts; p [1, V]."""
         none = np.empty((0, p.shape[1]))
         return diverge(p, none, none, np.empty(0), None, self._scheme.families.acceptance, verdict, committed)
 
+    def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
+        """What the verified drafts would be corrected with, rows like those of p [n, V]; None where that is p. `text`
+        ends with these drafts."""
+        reply, start = self._scheme.families.reply, len(text) - len(p)
+        if not isinstance(reply, EdgeCorrection):
+            return None
+        packets = self._setting.packets
+        return np.array([reply.heard_law(law, packets, text[: start + n]) for n, law in enumerate(p)])
 
-def check_received(arrived: Sequence[Drafted], received: Received, *, carries_law: bool) -> None:
+
+def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> None:
     """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""
     tokens = [drafted.draft.token for drafted in arrived]
-    assert received.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-    for drafted, law in zip(arrived if carries_law else (), received.qhat, strict=False):
-        ids, counts = drafted.draft.support, drafted.draft.counts
-        same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], counts / counts.sum())
+    assert heard.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
+    for drafted, law in zip(arrived if code.carries_law else (), heard.qhat, strict=False):
+        ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
+        if code.only_scalars:
+            ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]
+        same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], qhat)
         assert same, "I8: the qhat received is not the qhat sent"
 
 
@@ -84,12 +109,14 @@ def diverge(
     acceptance: Acceptance,
     verdict: Verdict,
     committed: tuple[int, ...],
+    corrected: Floats | None = None,
     unjudged: Bools | None = None,
 ) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn
-    from; None where these are qhat, and the committed tokens then follow p. `unjudged` [n]: drafts that stood without
-    judgement, drawn from q, which is their qhat, too; they cannot be rejected."""
+    from, None where these are qhat; `corrected` [n, V]: those corrections are made with, None where these are p. Where
+    both are None the committed tokens follow p. `unjudged` [n]: drafts that stood without judgement, drawn from q,
+    which is their qhat, too; they cannot be rejected."""
     verified = len(q)
     spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
@@ -97,8 +124,9 @@ def diverge(
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
     output = np.zeros(verified)
-    if drawn is not None:
-        output = total_variation(output_law(p[:verified], qhat, drawn), p[:verified])
+    if drawn is not None or corrected is not None:
+        laws = output_law(p[:verified], qhat, qhat if drawn is None else drawn, corrected)
+        output = total_variation(laws, p[:verified])
     with np.errstate(divide="ignore"):  # of a token that nobody judged, the verifier may think nothing
         nll = float(-np.log(p[positions, list(committed)]).sum())
     return Divergences.of(
@@ -135,16 +163,17 @@ def raced_law(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) ->
     return law
 
 
-def output_law(p: Floats, qhat: Floats, drawn: Floats) -> Floats:
+def output_law(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
     """The law of the token that a verified position commits, rows [n, V].
 
-    Its draft is drawn from `drawn`, accepted with probability min(1, p / qhat), and replaced from max(0, p - qhat)
-    otherwise. Equals p where drawn equals qhat.
+    Its draft is drawn from `drawn`, accepted with probability min(1, p / qhat), and replaced from
+    max(0, corrected - qhat) otherwise; `corrected` is p unless given. Equals p where drawn equals qhat and corrected p.
     """
+    corrected = p if corrected is None else corrected
     ratio = np.minimum(1.0, np.divide(p, qhat, out=np.ones_like(p), where=qhat > 0))
     kept = drawn * ratio
-    residual = np.maximum(0.0, p - qhat)
+    residual = np.maximum(0.0, corrected - qhat)
     mass = residual.sum(axis=1, keepdims=True)
-    correction = np.divide(residual, mass, out=p.copy(), where=mass > 0)
+    correction = np.divide(residual, mass, out=corrected.copy(), where=mass > 0)
     law: Floats = kept + (1.0 - kept.sum(axis=1, keepdims=True)) * correction
     return law

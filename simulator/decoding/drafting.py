@@ -12,8 +12,16 @@ from collections.abc import Callable
 from kinds.arrays import Floats
 from simulator.decoding.nodes import Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
+from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import DraftScheme, State
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.scalars import BehindCorrection
+
+
+def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUniforms) -> Packets:
+    """What writes the payload of the open round."""
+    packets = setting.scheme.packets_on(setting.scheme.packets_sharing(setting.packets, uniforms), node.state)
+    return BehindCorrection(packets, node.committed[-1]) if node.owes else packets
 
 
 def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:
@@ -22,8 +30,7 @@ def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: Reque
     A first draft that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
     save nothing, with all of them.
     """
-    scheme = setting.scheme
-    packets = scheme.packets_on(scheme.packets_sharing(setting.packets, uniforms), node.state)
+    scheme, packets = setting.scheme, round_packets(setting, node, uniforms)
     sent = [drafted.draft for drafted in node.drafts]
     state = node.drafts[-1].state if sent else node.state
     proposal = scheme.propose(q, state)

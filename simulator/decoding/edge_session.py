@@ -9,7 +9,7 @@ from __future__ import annotations
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from simulator.decoding.divergences import DivergenceMeter
-from simulator.decoding.drafting import draft_once
+from simulator.decoding.drafting import draft_once, round_packets
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Payload, Tokens, outcome, sum_drafts
@@ -51,7 +51,7 @@ class EdgeSession:
         state = self._scheme.on_rung(node.state, rung)
         if state == node.state:
             return node
-        after = EdgeNode(node.round, node.committed, state, cached=node.cached)
+        after = EdgeNode(node.round, node.committed, state, cached=node.cached, owes=node.owes)
         if self._remember:
             node.then_rung += ((rung, after),)
         return after
@@ -67,7 +67,7 @@ class EdgeSession:
         """Nothing is drawn from the law just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or EdgeNode(
-            node.round, node.committed, node.state, node.drafts, full=True, cached=node.length
+            node.round, node.committed, node.state, node.drafts, full=True, cached=node.length, owes=node.owes
         )
         if self._remember:
             node.then_stop = after
@@ -85,7 +85,7 @@ class EdgeSession:
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
-        after = EdgeNode(node.round, node.committed, node.state, drafts, full, cached=node.length)
+        after = EdgeNode(node.round, node.committed, node.state, drafts, full, cached=node.length, owes=node.owes)
         if self._remember:
             node.then_draft = after, drafted
         return after, drafted
@@ -110,8 +110,7 @@ class EdgeSession:
         if node.then_seal is not None:
             return node.then_seal
         drafts = [drafted.draft for drafted in node.drafts]
-        shared = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
-        packets = self._scheme.packets_on(shared, node.state)
+        packets = round_packets(self._setting, node, self._uniforms)
         parts = self._scheme.encode_parts(drafts, packets, node.committed)
         payload = Payload(parts, len(drafts), sum_drafts(node.drafts))
         if self._remember:
@@ -150,13 +149,15 @@ class EdgeSession:
         successor = self.successor(node)
         if successor is not None and reply == self._scheme.encode_stood(len(node.drafts), self._setting.packets):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.decode_reply(reply, self._setting.packets)
+        verdict = self._scheme.decode_reply(reply, node.sent(self._uniforms), self._setting.packets)
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(f"reply to round {node.round}: has a token, though all drafts stand and a round follows")
         stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
         committed = (*node.committed, *stood, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
-        return EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached), (*stood, verdict.token)
+        owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
+        after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
+        return after, (*stood, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:
         """The scheme's state after the round."""

@@ -16,6 +16,8 @@ from channels.codec import wire
 from kinds.arrays import Floats, Ints
 from simulator.results.rounds import Divergences, DraftSums
 from simulator.schemes.draft_scheme import State
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.reply import SentRound
 
 Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]
@@ -72,7 +74,7 @@ class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
-    it is."""
+    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to hear."""
 
     round: int
     committed: Tokens
@@ -80,6 +82,7 @@ class EdgeNode:
     drafts: tuple[Drafted, ...] = ()
     full: bool = False
     cached: int = 0
+    owes: bool = False
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
     then_stop: EdgeNode | None = field(default=None, repr=False)
     then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
@@ -92,6 +95,10 @@ class EdgeNode:
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
         return (*self.committed, *(drafted.draft.token for drafted in self.drafts))
+
+    def sent(self, uniforms: RequestUniforms) -> SentRound:
+        """The open round, as the reply to it is read."""
+        return SentRound(self.round, [drafted.draft for drafted in self.drafts], self.committed, uniforms)
 
     @property
     def length(self) -> int:
@@ -123,11 +130,13 @@ class Payload:
 
 @dataclass(slots=True, eq=False)
 class CloudNode:
-    """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds."""
+    """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
+    payload tells a correction that comes after `committed`, drawn by the edge."""
 
     round: int
     committed: Tokens
     cached: int = 0
+    owed: bool = False
     then_prefill: CloudNode | None = field(default=None, repr=False)
     then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
     then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
@@ -136,16 +145,17 @@ class CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""
         return self if self.committed == prompt else CloudNode(1, prompt)
 
-    def after(self, committed: Tokens, step: int = 1) -> CloudNode:
+    def after(self, committed: Tokens, step: int = 1, *, owed: bool = False) -> CloudNode:
         """The node once a round has committed these tokens, so many rounds on; the last of them is not in the cache
-        yet, or is fed again, for the law after it."""
+        yet, or is fed again, for the law after it. Of a round whose correction is `owed`, all of them are."""
         text = (*self.committed, *committed)
-        return CloudNode(self.round + step, text, len(text) - 1)
+        return CloudNode(self.round + step, text, len(text) - (not owed), owed)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The verdict on a round's drafts, the bytes of the reply, the tokens it commits, and what an observer measures."""
+    """The verdict on a round's drafts, the bytes of the reply, the tokens it commits, and what an observer measures. Of
+    the tokens, a correction that the edge draws is the observer's knowledge too."""
 
     drafts: Tokens
     accepted: int
@@ -160,4 +170,4 @@ class Verified:
 
     def text_before(self, after: CloudNode) -> Tokens:
         """The committed text that its drafts followed, from the node after it."""
-        return after.committed[: len(after.committed) - len(self.committed)]
+        return after.committed[: len(after.committed) - len(self.committed) + after.owed]

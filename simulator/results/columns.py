@@ -24,8 +24,8 @@ CURVE: Final = "curve"
 LOSSY: Final = "lossy"
 """The column of a summary that tells whether a scheme's text departs from the verifier's law: such a scheme is marked,
 and ranked apart."""
-LOSSLESS_TV: Final = 1e-9
-"""A `tv_output` of no more is none: rounding."""
+LOSSLESS_TV: Final = 1e-7
+"""A `tv_output` of no more is none: rounding. A law that crosses the air in single precision is off by 6e-8 at most."""
 N_SUFFIX: Final = "_n"
 """In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
 SETTING: Final = "setting"

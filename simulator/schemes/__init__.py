@@ -6,6 +6,7 @@ here; in a user's file it is none.
 
 from simulator.cell.scheme import Scheme as Scheme
 from simulator.schemes.acceptance import Acceptance as Acceptance
+from simulator.schemes.asym import Asym as Asym
 from simulator.schemes.c_sqs import CSqs as CSqs
 from simulator.schemes.code import Code as Code
 from simulator.schemes.composed import Composed as Composed
@@ -15,9 +16,11 @@ from simulator.schemes.draft_scheme import DraftScheme as DraftScheme
 from simulator.schemes.draft_scheme import Families as Families
 from simulator.schemes.draft_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.draw import Draw as Draw
+from simulator.schemes.dssd import Dssd as Dssd
 from simulator.schemes.foreseeing import Foreseeing as Foreseeing
 from simulator.schemes.half_precision import HalfDense as HalfDense
 from simulator.schemes.half_precision import HalfTopK as HalfTopK
+from simulator.schemes.half_precision import TruncatedFp16 as TruncatedFp16
 from simulator.schemes.hosted import CloudOnly as CloudOnly
 from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
@@ -30,8 +33,10 @@ from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
 from simulator.schemes.policy import Policy as Policy
 from simulator.schemes.quantizer import Quantizer as Quantizer
+from simulator.schemes.reply import Reply as Reply
 from simulator.schemes.rungs import Rungs as Rungs
 from simulator.schemes.s_q import SQ as SQ
+from simulator.schemes.scalars import Scalars as Scalars
 from simulator.schemes.skip_when_confident import SkipWhenConfident as SkipWhenConfident
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier
 from simulator.schemes.token_ids import TokenIds as TokenIds

@@ -14,7 +14,7 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import LawAfter, Verdict, couple_along, reject_along
+from models.verification import LawAfter, Verdict, couple_along, reject_along, stop_along
 from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
 
@@ -24,7 +24,7 @@ class Received:
     """What the cloud knows of a round once the payload is decoded."""
 
     drafts: Ints  # [L]
-    qhat: Floats  # [L, V]
+    qhat: Floats  # [L, V]; 0 where nothing was told of it
     unjudged: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
     """[L], all judged by default: drafts that stand whatever the target law says, of which qhat tells the id alone."""
 
@@ -33,11 +33,12 @@ class Received:
             object.__setattr__(self, "unjudged", np.zeros(len(self.drafts), dtype=bool))
 
 
-def received(drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
-    """Decoded drafts as the arrays that verification takes."""
+def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
+    """Decoded drafts as the arrays that verification takes. `resolution`: the denominator of counts that are told of
+    the drafted ids alone; else they are over their sum."""
     qhat = np.zeros((len(drafts), vocabulary))
     for row, draft in zip(qhat, drafts, strict=True):
-        row[draft.support] = draft.counts / draft.counts.sum()
+        row[draft.support] = draft.counts / (resolution or draft.counts.sum())
     return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
 
 
@@ -50,6 +51,8 @@ class Acceptance(Choice, family=True):
 
     races: ClassVar[bool] = False
     """Whether it is a race with the numbers that the edge ran its own with."""
+    edge_corrects: ClassVar[bool] = False
+    """Whether it goes by qhat(d) alone, and leaves the correction to the edge, which has all of qhat."""
 
     @abstractmethod
     def judge(
@@ -71,9 +74,22 @@ class Rejection(Acceptance):
     def judge(
         self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
     ) -> Verdict:
-        length = len(received.drafts)
-        numbers = np.array([uniforms.verdict.uniform(round_number, n) for n in range(length + 1)])
+        numbers = _numbers(received, uniforms, round_number)
         return reject_along(law_after, received.drafts, received.qhat, numbers)
+
+
+class SplitRejection(Acceptance):
+    """`rejection` in two halves: the cloud accepts by the scalars qhat(d), the edge draws the correction (DSSD,
+    arXiv 2507.12000). Both take the numbers that the cloud would have taken by itself."""
+
+    edge_corrects: ClassVar[bool] = True
+    kind: Literal["split_rejection"] = "split_rejection"
+
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        chances = received.qhat[np.arange(len(received.drafts)), received.drafts]
+        return stop_along(law_after, received.drafts, chances, _numbers(received, uniforms, round_number))
 
 
 class Coupling(Acceptance):
@@ -97,3 +113,8 @@ class Coupling(Acceptance):
         distance = np.minimum(1.0, mismatch + slack)
         bound: Floats = 2 * distance / (1 + distance)
         return bound
+
+
+def _numbers(received: Received, uniforms: RequestUniforms, round_number: int) -> Floats:
+    """[L + 1]: one for each draft, and the last for the correction or bonus."""
+    return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])

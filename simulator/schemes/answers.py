@@ -59,11 +59,24 @@ def state(answer: object, *arguments: object) -> object:
 
 
 def verdict(answer: object, law_after: object, received: Received, *others: object) -> object:
-    """How a round was judged."""
-    length, vocabulary = received.qhat.shape
-    if not isinstance(answer, Verdict) or not 0 <= answer.accepted <= length or not 0 <= answer.token < vocabulary:
+    """How a round was judged; the correction may be left undrawn."""
+    if isinstance(answer, Verdict) and not answer.drawn and 0 <= answer.accepted < len(received.drafts):
+        return answer
+    return heard(answer, received.drafts.tolist(), received.qhat.shape[1])
+
+
+def content(answer: object, *arguments: object) -> bytes:
+    """What crosses the air."""
+    if not isinstance(answer, bytes) or not answer:
+        raise ValueError(f"must return bytes, at least one, got {_shown(answer)}")
+    return answer
+
+
+def heard(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
+    """How a round was judged, as the edge hears of it."""
+    if not isinstance(answer, Verdict) or not 0 <= answer.accepted <= len(drafts) or not 0 <= answer.token < vocabulary:
         raise ValueError(
-            f"must return a Verdict with accepted in 0..{length} and token in 0..{vocabulary - 1}, got {answer!r}"
+            f"must return a Verdict with accepted in 0..{len(drafts)} and token in 0..{vocabulary - 1}, got {answer!r}"
         )
     return answer
 

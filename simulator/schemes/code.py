@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
 
 from channels.codec import fp16, wire
+from channels.codec.prior_files import HASH_DIGITS
+from channels.codec.recoded.prior_tables import find
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Ints
@@ -18,6 +20,14 @@ from simulator.schemes.quantizer import OnWire, Quantizer
 from simulator.schemes.sparsifier import Sparsifier
 
 Tokens = Sequence[int]
+Prior = Annotated[
+    str | None,
+    Field(
+        pattern=f"^([0-9a-f]{{{HASH_DIGITS}}})?$",
+        description="fingerprint of the tables of language that recoded reads, from `sqsim codec prior`; "
+        "null: those bundled for the vocabulary; '': none",
+    ),
+]
 
 
 class Packets(Protocol):
@@ -67,6 +77,8 @@ class Code(Choice, family=True):
 
     carries_law: ClassVar[bool] = True
     """Whether qhat crosses the air."""
+    only_scalars: ClassVar[bool] = False
+    """Whether of qhat the drafted id's own probability crosses the air, and nothing else."""
 
     @abstractmethod
     def packets(self, load: Load) -> Packets:
@@ -85,7 +97,7 @@ class _WireCode(Code):
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
 
-    def _format(self, load: Load) -> wire.Format:
+    def _format(self, load: Load, prior: str | None = None) -> wire.Format:
         quantizer = load.quantizer
         if not isinstance(quantizer, OnWire) or quantizer.name is None:
             raise ValueError(f"quantizer = {quantizer.kind!r}: has a packet of its own, not code {self.kind!r}")
@@ -97,6 +109,7 @@ class _WireCode(Code):
             code="enumerative" if self.kind == "enumerative" else "recoded",
             token="flat" if load.flat else self.token,
             quantizer=quantizer.name,
+            prior=prior,
         )
 
 
@@ -104,9 +117,12 @@ class Recoded(_WireCode):
     """What the receiver knows of language shortens the packet; finds the cheapest way for each by itself."""
 
     kind: Literal["recoded"] = "recoded"
+    prior: Prior = None
 
     def packets(self, load: Load) -> Packets:
-        return WirePackets(self._format(load))
+        if self.prior:
+            find(self.prior, load.vocabulary)  # so that one that is not there is told before anything runs
+        return WirePackets(self._format(load, self.prior))
 
 
 class Enumerative(_WireCode):

@@ -12,11 +12,12 @@ from simulator.schemes.draft_scheme import DraftScheme, Families
 from simulator.schemes.draw import Draw, FromCounts
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
+from simulator.schemes.reply import Reply, TokenReply
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 
 
 class Composed(DraftScheme):
-    """Sparsifier x quantizer x code x draw x policy x acceptance."""
+    """Sparsifier x quantizer x code x draw x policy x acceptance x reply."""
 
     size_field: ClassVar[str] = "sparsifier.k"
     kind: Literal["composed"] = "composed"
@@ -26,6 +27,7 @@ class Composed(DraftScheme):
     draw: Draw = Field(FromCounts(), description="what the drafted token is drawn from")
     policy: Policy = Field(FixedLength(), description="when to draft, send or wait")
     acceptance: Acceptance = Field(Rejection(), description="how the cloud judges")
+    reply: Reply = Field(TokenReply(), description="what goes back, and who draws the correction")
 
     def made_of(self) -> Families:
-        return Families(self.sparsifier, self.quantizer, self.code, self.draw, self.policy, self.acceptance)
+        return Families(self.sparsifier, self.quantizer, self.code, self.draw, self.policy, self.acceptance, self.reply)

@@ -5,8 +5,9 @@ integer `counts`; qhat = counts / sum(counts). The draft is drawn from exactly t
 judges with the qhat it decoded, so the committed text follows the verifier's law p exactly (SQS-SD, arXiv 2510.09942,
 section III).
 
-A scheme is made of families: sparsifier, quantizer, code, draw, policy, acceptance. A preset names them in `made_of`;
-`composed` takes them as fields. Each step has a method here, which asks its family; a scheme may override any of them.
+A scheme is made of families: sparsifier, quantizer, code, draw, policy, acceptance, reply. A preset names them in
+`made_of`; `composed` takes them as fields. Each step has a method here, which asks its family; a scheme may override
+any of them.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
-from simulator.schemes.code import Code, Enumerative, Load, Packets, Recoded
+from simulator.schemes.code import Code, Enumerative, Load, Packets, Prior, Recoded
 from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
+from simulator.schemes.reply import Reply, SentRound, TokenReply
 from simulator.schemes.sparsifier import Sparsifier, State
 
 __all__ = ["DraftScheme", "Families", "LatticeScheme", "Proposal", "State"]
@@ -47,6 +49,12 @@ class Families:
     draw: Draw = field(default_factory=FromCounts)
     policy: Policy | Oracle = field(default_factory=FixedLength)
     acceptance: Acceptance = field(default_factory=Rejection)
+    reply: Reply = field(default_factory=TokenReply)
+
+    @property
+    def sends_qhat(self) -> bool:
+        """Whether all of qhat crosses the air."""
+        return self.code.carries_law and not self.code.only_scalars
 
     def check(self) -> None:
         """Raises ValueError where they do not go together."""
@@ -59,6 +67,13 @@ class Families:
             raise ValueError(f"code = {self.code.kind!r}: {told}")
         if getattr(self.code, "token", None) == "raced" and not self.draw.races:
             raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
+        if self.code.only_scalars != self.acceptance.edge_corrects:
+            raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with code {self.code.kind!r}")
+        if self.acceptance.edge_corrects != self.reply.edge_corrects:
+            raise ValueError(f"reply = {self.reply.kind!r}: does not go with acceptance {self.acceptance.kind!r}")
+        if self.reply.edge_corrects and self.policy.hears_cloud:
+            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ValueError(f"policy = {self.policy.kind!r}: {told} (reply {self.reply.kind!r})")
 
 
 class DraftScheme(Scheme):
@@ -105,7 +120,8 @@ class DraftScheme(Scheme):
 
     @property
     def lossless(self) -> bool:
-        return self.families.draw.lossless and self.families.acceptance.lossless
+        families = self.families
+        return families.draw.lossless and families.acceptance.lossless and families.reply.lossless
 
     @property
     def rungs(self) -> int:
@@ -134,7 +150,9 @@ class DraftScheme(Scheme):
         """What writes and reads the packets of a session. Raises ValueError where the parts do not go together."""
         families = self.families
         families.check()
+        families.reply.check(vocabulary)
         self._check_ahead()
+        self._check_corrections()
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
@@ -162,9 +180,23 @@ class DraftScheme(Scheme):
             return
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
+        if not self.families.reply.told_by_length:
+            told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
+            raise ValueError(f"depth = {self.depth}: {told}")
         if type(policy).plan in (Policy.plan, Oracle.plan):
             told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
             raise ValueError(f"depth = {self.depth}: {told}")
+
+    def _check_corrections(self) -> None:
+        """Raises ValueError where the edge is to draw the corrections and cannot."""
+        if not self.families.reply.edge_corrects:
+            return
+        if self.depth:
+            raise ValueError(f"depth = {self.depth}: must be 0 where the edge draws the corrections, one a round trip")
+        if self.partial:
+            raise ValueError(
+                "partial = True: must be false where the edge draws the corrections, which a part may lack"
+            )
 
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
@@ -256,23 +288,24 @@ class DraftScheme(Scheme):
             found = packets.decode(part, known)
             drafts += found
             known = (*known, *(draft.token for draft in found))
-        return self.receive(drafts, packets.format.vocabulary)
+        resolution = packets.format.resolution if self.families.code.only_scalars else None
+        return self.receive(drafts, packets.format.vocabulary, resolution)
 
-    def receive(self, drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
-        """Decoded drafts as they are judged."""
-        return received(drafts, vocabulary)
+    def receive(self, drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
+        """Decoded drafts as they are judged; `resolution` as for `received`."""
+        return received(drafts, vocabulary, resolution)
 
-    def encode_reply(self, verdict: Verdict, packets: Packets) -> bytes:
-        """What goes back: how many drafts stand, and the correction or bonus token."""
-        return wire.encode_feedback(verdict.accepted, verdict.token, packets.format)
+    def encode_reply(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        """What goes back; p [V] is the target law after `context`, the committed text and the drafts that stand."""
+        return self.families.reply.encode(verdict, p, packets, context)
 
     def encode_stood(self, drafts: int, packets: Packets) -> bytes:
         """What goes back where all drafts of a round stand and the next round, drafted on them, is on its way."""
         return wire.encode_count(drafts, packets.format)
 
-    def decode_reply(self, reply: bytes, packets: Packets) -> Verdict:
-        """What the edge reads from the reply. Raises CodecError."""
-        return Verdict(*wire.decode_feedback(reply, packets.format))
+    def decode_reply(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
+        """What the edge makes of the reply to a round, correction drawn. Raises CodecError."""
+        return self.families.reply.decode(reply, sent, packets)
 
 
 def _families(answer: object) -> Families:
@@ -301,16 +334,28 @@ class LatticeScheme(DraftScheme):
     token: Literal["flat", "coded"] = Field(
         "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
     )
+    prior: Prior = None
+    reply_token: Literal["flat", "coded"] = Field(
+        "flat", description="the token of a reply: a number below V, or coded by what the prior says of the text so far"
+    )
 
     @model_validator(mode="after")
-    def _something_is_kept(self) -> Self:
+    def _fits_together(self) -> Self:
         if type(self).support is DraftScheme.support and type(self).made_of is LatticeScheme.made_of:
             raise ValueError("must say what is kept of q: by `support`, or by `made_of` with a sparsifier")
+        if self.prior and self.code != "recoded":
+            raise ValueError(f"prior = {self.prior!r}: only the code recoded reads one, code is {self.code!r}")
         return self
 
     def made_of(self) -> Families:
-        code = {"recoded": Recoded, "enumerative": Enumerative}[self.code](token=self.token)
-        return Families(sparsifier=_Own(kind="own"), quantizer=LatticeQuantizer(resolution=self.resolution), code=code)
+        enumerative = self.code == "enumerative"
+        code = Enumerative(token=self.token) if enumerative else Recoded(token=self.token, prior=self.prior)
+        return Families(
+            sparsifier=_Own(kind="own"),
+            quantizer=LatticeQuantizer(resolution=self.resolution),
+            code=code,
+            reply=TokenReply(token=self.reply_token),
+        )
 
     def keeping(self, sparsifier: Sparsifier) -> Families:
         """Its parts with this sparsifier."""

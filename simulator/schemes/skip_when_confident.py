@@ -104,9 +104,9 @@ class SkipWhenConfident(LatticeScheme):
         draft = certain(inverse_cdf(q, uniforms.draft.uniform(place.round, place.number)))
         return draft, draft.counts
 
-    def receive(self, drafts: Sequence[wire.Draft], vocabulary: int) -> Received:
+    def receive(self, drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
         unjudged = np.array([is_sure(draft.counts) for draft in drafts])
-        return replace(received(drafts, vocabulary), unjudged=unjudged)
+        return replace(received(drafts, vocabulary, resolution), unjudged=unjudged)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from cells import SCHEMES, SPECULATIVE, busy
 from plants import ran
 
+from kinds.arrays import Floats
 from models.verification import Verdict
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
@@ -43,8 +46,8 @@ def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_i9_sees_a_reply_that_takes_a_draft_back(monkeypatch: pytest.MonkeyPatch) -> None:
     encode_reply = KSqs.encode_reply
 
-    def fewer(self: KSqs, verdict: Verdict, packets: Packets) -> bytes:
-        return encode_reply(self, Verdict(max(0, verdict.accepted - 1), verdict.token), packets)
+    def fewer(self: KSqs, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        return encode_reply(self, Verdict(max(0, verdict.accepted - 1), verdict.token), p, packets, context)
 
     monkeypatch.setattr(KSqs, "encode_reply", fewer)
     with pytest.raises(AssertionError, match="I9: edge and cloud differ"):

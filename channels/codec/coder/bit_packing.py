@@ -1,4 +1,7 @@
-"""Numbers as bits of a fixed width each, most significant first: prompts, and the ids of half-precision packets."""
+"""Numbers as bits of a fixed width each, most significant first: prompts, and the ids of half-precision packets.
+
+`pack` ends them with a single 1 bit and zeros up to a whole byte, so that their number needs no header.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,19 @@ from operator import index
 import numpy as np
 
 from kinds.arrays import Bytes, Ints
+
+
+def pack(numbers: Sequence[int], width: int) -> bytes:
+    """Any number of them, none included."""
+    return np.packbits(np.append(to_bits(numbers, width), np.uint8(1))).tobytes()
+
+
+def unpack(payload: bytes, width: int) -> Ints | None:
+    """Those that were packed, int64 [n]; None where `pack` cannot have written this."""
+    bits = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
+    last = bits[-8:].nonzero()[0]  # the single 1 is in the last byte
+    size, rest = divmod(bits.size - 8 + int(last[-1]), width) if last.size else (0, 1)
+    return None if rest else from_bits(bits, width, size)
 
 
 def to_bits(numbers: Sequence[int], width: int) -> Bytes:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.draft import LARGEST_VOCABULARY, CodecError
-from channels.codec.prior_files import FOLDERS, read_prior
+from channels.codec.prior_files import folders, read_prior
 from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, NetworkWeights
 from kinds.arrays import Bytes, Int32s, Ints
 
@@ -147,7 +147,8 @@ def find(fingerprint: str, vocabulary: int) -> Tables:
     """The tables of a prior. Raises CodecError when no folder has it or it is for another vocabulary."""
     content = read_prior(fingerprint, vocabulary)
     if content is None:
-        raise CodecError(f"prior = {fingerprint!r}: no such file for {vocabulary} tokens in {FOLDERS}")
+        looked = ", ".join(map(str, folders()))
+        raise CodecError(f"prior = {fingerprint!r}: no such file for {vocabulary} tokens in {looked}")
     stored = unpack(content)
     if stored.unigram.size != vocabulary:
         raise CodecError(f"prior = {fingerprint!r}: holds {stored.unigram.size} tokens, not {vocabulary}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from channels.codec.control import MOST_COUNT, STATUS_BYTES, decode_status, encode_count
+from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.decoding.nodes import Drafted, EdgeNode, Parts
 from simulator.results.rounds import OpenRound
@@ -157,6 +158,9 @@ class Speculate:
             action, self._policy_state = self._policy.next(view, rejected, self._policy_state)
         else:
             action, self._policy_state = self._policy.next(view, self._policy_state)
+        if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:
+            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ConfigError(f"policy {self._policy.kind!r}: {told} (scheme {self._scheme.kind!r})")
         return action
 
     def _draft_one(self, asked: _Asked, round_: OpenRound, action: DraftOne) -> Process[_Asked]:

@@ -58,10 +58,10 @@ class SpeculateCloud(CloudHandler):
 
     def _submit_round(self, parts: Parts) -> None:
         assert self._node is not None
-        drafts = self._session.receive(self._node, parts)
+        new_tokens = self._session.receive(self._node, parts)
         if self._times is not None:
             self._times.submitted()
-        self.submit(len(self._node.committed) + drafts, read_tokens=self._node.cached)
+        self.submit(len(self._node.committed) + new_tokens, read_tokens=self._node.cached)
 
     def job_does(self, state: str) -> None:
         if not self._ready:

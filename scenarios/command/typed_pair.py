@@ -1,0 +1,25 @@
+"""The pair that a command is given: a kind, or `{kind: ..., ...}`."""
+
+from __future__ import annotations
+
+import yaml
+from pydantic import ValidationError
+
+from kinds import ConfigError, one_line
+from models.interface import Pair
+from simulator.cell.cell import Models
+
+
+def typed_pair(text: str, device: str | None = None) -> Pair:
+    """The pair typed as `smollm2` or `{kind: huggingface, ...}`. Raises ConfigError, one line."""
+    try:
+        pair: Pair = Models.model_validate({"pair": yaml.safe_load(text)}).pair
+        if device is None:
+            return pair
+        if "device" not in type(pair).model_fields:
+            raise ConfigError(f"device = {device!r}: the models of {pair.kind} run where they always do; leave it out")
+        return type(pair).model_validate({**pair.model_dump(), "device": device})
+    except ValidationError as error:
+        raise one_line(error) from None
+    except yaml.YAMLError:
+        raise ConfigError(f"pair = {text!r}: not YAML") from None

@@ -1,0 +1,53 @@
+"""DSSD: ids and the scalars qhat(d) go up; after a rejection p comes down and the edge corrects (arXiv 2507.12000).
+
+The cloud needs no more than qhat(d) to accept d with probability min(1, p(d) / qhat(d)), and the edge needs no more
+than p to draw the correction, since it has qhat: the uplink is a few bits a draft, and a rejection costs a vector of V
+numbers on the downlink. In single precision the text follows the verifier's law but for the rounding of p, and is that
+of K-SQS at the same K and ell, token by token, with the same random numbers. In half precision it is lossy, by what
+`reply` derives.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from channels.codec import float_laws
+from simulator.schemes.acceptance import SplitRejection
+from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.quantizer import LatticeQuantizer
+from simulator.schemes.reply import LawReply, Reply
+from simulator.schemes.scalars import Scalars
+from simulator.schemes.sparsifier import KeepAll, KeepTopK
+
+
+class SplitScheme(DraftScheme):
+    """Ids and scalars up, qhat as K-SQS makes it or over all of V; a subclass says what comes down."""
+
+    k: int | None = Field(
+        8, ge=1, description="K, tokens that a draft is drawn from; at most the vocabulary, null for all of it"
+    )
+    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of qhat, of which qhat(d) is sent")
+
+    def answering(self, reply: Reply) -> Families:
+        """Its parts with this reply."""
+        return Families(
+            KeepAll() if self.k is None else KeepTopK(k=self.k),
+            LatticeQuantizer(resolution=self.resolution),
+            Scalars(),
+            acceptance=SplitRejection(),
+            reply=reply,
+        )
+
+
+class Dssd(SplitScheme):
+    """Drafted ids and their probabilities up; after a rejection the verifier's whole distribution down."""
+
+    kind: Literal["dssd"] = "dssd"
+    precision: float_laws.Precision = Field(
+        "single", description="of the floats that p comes down as: 32 V bits, lossless but for rounding; 16 V, lossy"
+    )
+
+    def made_of(self) -> Families:
+        return self.answering(LawReply(precision=self.precision))

@@ -1,0 +1,160 @@
+"""What goes back down, and who draws the correction: the cloud, or the edge, which has all of qhat.
+
+Where the edge draws it, the cloud judges by the scalars qhat(d) alone. After a rejection a law comes down, p or an
+approximation p~ of it, and the edge draws from max(0, law - qhat) with the number that the cloud would have taken; the
+cloud hears the correction with the next payload, in whole bytes before the packet. After full acceptance the bonus
+token comes down, as ever.
+
+How far p~ may bend the text. Write R = max(0, p - qhat) and T = TV(qhat, p) = sum R, R~ = max(0, p~ - qhat) likewise.
+What is accepted is exact, so the token of a judged position follows min(p, qhat) + T R~ / sum R~ in place of
+min(p, qhat) + R = p: it is off by (T / 2) |R~ / sum R~ - R / sum R|, in total variation. By the triangle inequality
+that is at most (|R~ - R| + |sum R~ - sum R|) / 2 = max(sum of (R~ - R)+, sum of (R - R~)+); max(0, . - qhat) moves by
+no more than its argument and in the same direction, so the two sums are at most those of (p~ - p)+ and (p - p~)+, which
+are TV(p~, p) each where p~ is a law. Hence
+
+    TV(law of the token, p) <= min(TV(p~, p), TV(qhat, p)),
+
+and a text of N tokens is off by at most N times the largest TV(p~, p). No other TV is multiplied in.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from channels.codec import draft_scalars, float_laws, wire
+from kinds import Choice
+from kinds.arrays import Floats
+from kinds.mistakes import Rule
+from models.verification import Verdict, correction
+from simulator.schemes import answers
+from simulator.schemes.code import Packets
+from simulator.schemes.draw import RequestUniforms
+
+
+class SentRound(NamedTuple):
+    """What the edge knows of a round when the reply to it comes."""
+
+    number: int
+    drafts: Sequence[wire.Draft]
+    context: tuple[int, ...]
+    """The committed text before it."""
+    uniforms: RequestUniforms
+
+
+class Reply(Choice, family=True):
+    """What goes back, and who draws the correction."""
+
+    edge_corrects: ClassVar[bool] = False
+    """Whether the edge draws it."""
+    method_rules: ClassVar[Mapping[str, Rule]] = {
+        "encode": answers.content,
+        "decode": lambda verdict, reply, sent, packets: answers.heard(verdict, sent.drafts, packets.format.vocabulary),
+    }
+
+    @property
+    def told_by_length(self) -> bool:
+        """Whether its length alone tells it from the answer that all drafts stand and no token follows."""
+        return True
+
+    @property
+    def lossless(self) -> bool:
+        """Whether corrections follow the residual of p itself, but for rounding."""
+        return True
+
+    def check(self, vocabulary: int) -> None:
+        """Raises ValueError where it cannot be over a vocabulary of V ids."""
+
+    @abstractmethod
+    def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        """The reply. p [V] is the target law after `context`: the committed text and the drafts that stand."""
+
+    @abstractmethod
+    def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
+        """What the edge makes of the reply, correction drawn. Raises CodecError on bytes that are no reply to it."""
+
+
+class TokenReply(Reply):
+    """How many drafts stand, and the correction or bonus token that the cloud has drawn."""
+
+    kind: Literal["token"] = "token"
+    token: Literal["flat", "coded"] = Field(
+        "flat", description="both as one integer, or coded by the prior's law after the text that stands"
+    )
+
+    @property
+    def told_by_length(self) -> bool:
+        return self.token == "flat"
+
+    def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        if self.token == "coded":
+            return wire.encode_coded_feedback(verdict.accepted, verdict.token, packets.format, context)
+        return wire.encode_feedback(verdict.accepted, verdict.token, packets.format)
+
+    def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
+        if self.token == "coded":
+            drafts = [draft.token for draft in sent.drafts]
+            return Verdict(*wire.decode_coded_feedback(reply, drafts, packets.format, sent.context))
+        return Verdict(*wire.decode_feedback(reply, packets.format))
+
+
+class EdgeCorrection(Reply):
+    """How many drafts stand, in whole bytes; then the bonus token, in whole bytes, where all do, and else a law."""
+
+    edge_corrects: ClassVar[bool] = True
+
+    @abstractmethod
+    def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        """The law that goes down for p [V], the target law after `context`."""
+
+    @abstractmethod
+    def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
+        """p~ [V]: what the edge corrects with. Raises CodecError."""
+
+    def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        head = wire.encode_count(verdict.accepted, packets.format)
+        if verdict.drawn:
+            return head + draft_scalars.encode_token(verdict.token, packets.format)
+        return head + self.encode_law(p, packets, context)
+
+    def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
+        size = len(wire.encode_count(0, packets.format))
+        accepted, body = int.from_bytes(reply[:size], "big"), reply[size:]
+        if len(reply) <= size or accepted > len(sent.drafts):
+            raise wire.CodecError(f"reply of {len(reply)} bytes: {accepted} drafts stand, {len(sent.drafts)} were sent")
+        if accepted == len(sent.drafts):
+            return Verdict(accepted, draft_scalars.decode_token(body, packets.format))
+        context = (*sent.context, *(draft.token for draft in sent.drafts[:accepted]))
+        p = self.decode_law(body, packets, context)
+        rejected, qhat = sent.drafts[accepted], np.zeros_like(p)
+        qhat[rejected.support] = rejected.counts / rejected.counts.sum()
+        return Verdict(accepted, correction(p, qhat, sent.uniforms.verdict.uniform(sent.number, len(sent.drafts))))
+
+    def heard_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
+        """p~ [V] of p, for an observer: what would be corrected with, were a draft rejected there."""
+        return self.decode_law(self.encode_law(p, packets, context), packets, context)
+
+
+class LawReply(EdgeCorrection):
+    """p as floats (DSSD, arXiv 2507.12000): single precision is lossless but for rounding, half precision is not."""
+
+    kind: Literal["law"] = "law"
+    precision: float_laws.Precision = Field(
+        "single", description="of the floats that p comes down as: 32 V bits, lossless but for rounding; 16 V, lossy"
+    )
+
+    @property
+    def lossless(self) -> bool:
+        return self.precision == "single"
+
+    def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        return float_laws.encode(p, self.precision)
+
+    def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
+        numbers = float_laws.decode(content, packets.format.vocabulary, self.precision)
+        # Halves are far enough from a law that their sum would bend the residual; singles are p but for 2^-24 of it.
+        return numbers if self.lossless else numbers / numbers.sum()

@@ -1,0 +1,88 @@
+"""Packets where the edge corrects: of each draft its id and qhat(d), behind the correction that the cloud lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from channels.codec import draft_scalars, wire
+from kinds.arrays import Ints
+from simulator.schemes.code import Code, Load, Packets, Tokens
+from simulator.schemes.quantizer import LatticeQuantizer
+
+
+class Scalars(Code):
+    """The drafted ids, ceil(log2 V) bits each, and of each qhat(d) = count / ell as its count, ceil(log2 ell) bits."""
+
+    only_scalars: ClassVar[bool] = True
+    kind: Literal["scalars"] = "scalars"
+
+    def packets(self, load: Load) -> Packets:
+        quantizer = load.quantizer
+        if not isinstance(quantizer, LatticeQuantizer):
+            raise ValueError(f"code = {self.kind!r}: carries counts of quantizer 'lattice', not of {quantizer.kind!r}")
+        return ScalarPackets(wire.Format(load.vocabulary, quantizer.resolution, load.max_drafts))
+
+
+@dataclass(frozen=True)
+class ScalarPackets:
+    """Packets of ids and scalars; all of one number of drafts are equally long."""
+
+    format: wire.Format
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return draft_scalars.encode(drafts, self.format)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        return draft_scalars.decode(payload, self.format)
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return draft_scalars.packet_bits(len(drafts), self.format)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return draft_scalars.packet_bits(len(drafts) + 1, self.format)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return draft_scalars.packet_bits(len(sizes), self.format)
+
+
+@dataclass(frozen=True)
+class BehindCorrection:
+    """Packets behind the correction that the edge drew in the round before, in whole bytes; it ends their context."""
+
+    packets: Packets
+    correction: int
+
+    @property
+    def format(self) -> wire.Format:
+        return self.packets.format
+
+    @property
+    def header_bits(self) -> int:
+        """What the correction takes."""
+        return 8 * draft_scalars.token_bytes(self.format)
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return draft_scalars.encode_token(self.correction, self.format) + self.packets.encode(drafts, context)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        found, packet = split_correction(payload, self.packets)
+        if found != self.correction:
+            raise wire.CodecError(f"correction {found}: is {self.correction}")
+        return self.packets.decode(packet, context)
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return self.header_bits + self.packets.length_bits(drafts, context)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return self.header_bits + self.packets.largest_bits(drafts, support, counts, context)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return self.header_bits + self.packets.bound_bits(sizes)
+
+
+def split_correction(payload: bytes, packets: Packets) -> tuple[int, bytes]:
+    """The correction and the packet behind it. Raises CodecError."""
+    size = draft_scalars.token_bytes(packets.format)
+    return draft_scalars.decode_token(payload[:size], packets.format), payload[size:]

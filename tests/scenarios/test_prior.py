@@ -1,0 +1,104 @@
+"""`sqsim codec prior`: a prior for any pair, stored by its hash, told with what it saves, taken by a cell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typed_command import Typed
+
+from channels.codec import prior_files
+from channels.codec.recoded.prior_tables import find
+from kinds import ConfigError
+from simulator import Cell, simulate
+
+PAIR = "{kind: synthetic, size: 48, contexts: 48, entropy_bits: 3, prompts: 12, prompt_tokens: 6}"
+SMALL = {
+    "models.pair": {"kind": "synthetic", "size": 48, "contexts": 48},
+    "workload.requests": 1,
+    "workload.prompt_tokens": 4,
+    "workload.output_tokens": 8,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's priors lie in a test."""
+    monkeypatch.setenv(prior_files.PRIORS, str(tmp_path / "priors"))
+    monkeypatch.setattr(prior_files, "FOLDERS", [prior_files.BUNDLED])
+    return tmp_path / "priors"
+
+
+def test_a_prior_is_built_stored_by_its_hash_and_taken_by_a_cell(typed: Typed, folder: Path) -> None:
+    status, out, err = typed("codec", "prior", PAIR, "--quick", "--quiet")
+    assert (status, err) == (0, ""), err
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    fingerprint = prior_files.fingerprint_of(content)
+    assert path.name == f"48-{fingerprint}.prior" and len(content) <= prior_files.LARGEST_BYTES
+    rows = re.findall(r"^(.*ell = \S+) +([\d.,]+) +([\d.,]+) +([\d.,]+) +(-?\d+)%$", out, re.MULTILINE)
+    assert len(rows) == 4
+    for _, _, before, after, saved in rows:
+        assert float(after) < float(before) and int(saved) == pytest.approx(
+            100 * (1 - float(after) / float(before)), abs=1
+        )
+    (setting,) = re.findall(r"--set 'scheme\.(.*)'", out)
+    assert setting == f'prior="{fingerprint}"' and "export" not in out
+
+    bits = {}
+    for prior in (None, "", fingerprint):
+        cell = Cell().with_({**SMALL, "scheme.prior": prior})
+        bits[prior] = simulate(cell).summary["payload_bits_per_draft"]
+    assert bits[None] == bits[""], "nothing is bundled for 48 tokens"
+    assert bits[fingerprint] < bits[""]
+    assert len({Cell().with_({**SMALL, "scheme.prior": prior}).id for prior in bits}) == 3
+
+
+def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(
+    typed: Typed, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "texts.npy", np.random.default_rng(0).integers(48, size=(20, 12)))
+    own = ["--texts", "texts.npy", "--out", "elsewhere"]
+    status, out, err = typed("codec", "prior", PAIR, "--quick", "--quiet", *own)
+    assert status == 0, err
+    (fingerprint,) = re.findall(r'prior="(\w+)"', out)
+    assert f"export SQSIM_PRIORS={tmp_path / 'elsewhere'}" in out and not folder.exists()
+    monkeypatch.setattr(prior_files, "FOLDERS", [prior_files.BUNDLED])
+    find.cache_clear()
+    with pytest.raises(ConfigError, match=f"prior = '{fingerprint}': no such file for 48 tokens in "):
+        Cell().with_({**SMALL, "scheme.prior": fingerprint})
+    monkeypatch.setenv(prior_files.PRIORS, str(tmp_path / "elsewhere"))
+    Cell().with_({**SMALL, "scheme.prior": fingerprint})
+
+
+@pytest.mark.parametrize(
+    ("pair", "options", "told"),
+    [
+        ("published", [], "pair published: its laws are made up"),
+        ("nonsense", [], "nonsense"),
+        (PAIR, ["--temperature", "0"], "temperature = 0: must be above 0"),
+        (PAIR, ["--number", "3"], "number = 3: must be from 10"),
+        (PAIR, ["--texts", "none.npy"], "none.npy: No such file"),
+        (PAIR.replace("12", "1"), [], "one prompt alone"),
+    ],
+)
+def test_mistakes_are_told_on_one_line(typed: Typed, folder: Path, pair: str, options: list[str], told: str) -> None:
+    status, _, err = typed("codec", "prior", pair, "--quick", "--quiet", *options)
+    assert status == 2 and told in err and err.count("\n") == 1
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        ({"kind": "k_sqs", "prior": "0123456789abcdef"}, "no such file for 48 tokens"),
+        ({"kind": "k_sqs", "prior": "mine"}, "scheme.prior = .mine.: String should match"),
+        ({"kind": "k_sqs", "prior": "0123456789abcdef", "code": "enumerative"}, "only the code recoded reads one"),
+        ({"kind": "composed", "code": {"kind": "recoded", "prior": "0123456789abcdef"}}, "no such file for 48 tokens"),
+    ],
+)
+def test_a_cell_whose_prior_cannot_be_is_refused(folder: Path, scheme: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        Cell().with_({**SMALL, "scheme": scheme})
