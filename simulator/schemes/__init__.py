@@ -32,6 +32,7 @@ from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.rungs import Rungs as Rungs
 from simulator.schemes.s_q import SQ as SQ
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier
+from simulator.schemes.tree import LikelyTree as LikelyTree
 from simulator.schemes.tree import MultiCandidate as MultiCandidate
 from simulator.schemes.tree import TreeDrafts as TreeDrafts
 from simulator.schemes.tree import TreeScheme as TreeScheme
