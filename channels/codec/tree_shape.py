@@ -1,62 +1,120 @@
 """The shape of a token tree, which both ends of the air know before it is drafted, and how a tree of it grows.
 
 A node is a drafted token. A law hangs on the root, the committed text, or on a node; its children are drawn from it
-without replacement. Laws come in breadth-first order, and each has as many children as the shape says of its level, or
+without replacement. Laws come in breadth-first order, and each has as many children as the shape says of its node, or
 as it has ids. So the sizes of the laws tell the tree: nothing of it crosses the air but the number of laws.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heappop, heappush
 from itertools import accumulate
-from operator import mul
 from typing import NamedTuple
 
 ROOT = -1
 """The parent of the nodes that hang on the text itself."""
+MOST_NODES = 1 << 10
 
 
 @dataclass(frozen=True)
 class TreeShape:
-    """widths: most children of a law, by its level, the root's first; as many levels. comb: only the first child of a
-    law has a law of its own, so that each level is one law's; else every child has."""
+    """children: at most so many of the root, and of node after node, breadth first; where none, no law hangs there.
 
-    widths: tuple[int, ...]
-    comb: bool = False
+    Raises ValueError where this is no tree, or one of too many nodes.
+    """
+
+    children: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths = {list(self.widths)}: must be one or more whole numbers from 1")
+        known = list(accumulate(self.children))
+        whole = bool(known) and known[-1] == len(known) - 1 > 0 and min(self.children) >= 0
+        if not whole or any(count < place for place, count in enumerate(known[:-1], start=1)):
+            raise ValueError(f"children = {list(self.children)}: no tree, breadth first")
+        _require_few(self.nodes)
 
-    @cached_property
-    def _laws(self) -> tuple[int, ...]:
-        """The most laws of each level."""
-        return (1,) * len(self.widths) if self.comb else tuple(accumulate(self.widths[:-1], mul, initial=1))
+    @classmethod
+    def full(cls, widths: Sequence[int]) -> TreeShape:
+        """Every node has children down to the last level; `widths`: how many, by level, the root's first."""
+        children, level = list[int](), 1
+        for width in widths:
+            _require_few(len(children) + level * (1 + width) - 1)
+            children += [width] * level
+            level *= width
+        return cls((*children, *[0] * level))
+
+    @classmethod
+    def comb(cls, width: int, levels: int) -> TreeShape:
+        """`width` children a level, of which the first has children."""
+        _require_few(width * levels)
+        only = [width, *[0] * (width - 1)]
+        return cls((width, *only * (levels - 1), *[0] * width))
+
+    @classmethod
+    def likeliest(cls, acceptance: Sequence[float], laws: int, levels: int) -> TreeShape:
+        """Of all shapes with so many laws, or fewer in so many levels, that of the most accepted tokens in the mean.
+
+        acceptance: P(child k is the one that stands | its parent stands), of each law's children in their order. A law
+        is worth the probability that its node is reached, a product along the path, and no node is reached more often
+        than its parent: the laws of the likeliest nodes make a tree, and the best one. Sequoia (arXiv 2402.12374) asks
+        the same of so many nodes, by dynamic programming; here a law is what costs bits.
+        """
+        reached: list[tuple[float, int, tuple[int, ...]]] = [
+            (-1.0, 0, ())
+        ]  # negative probability, level, ranks along the path
+        chosen = set[tuple[int, ...]]()
+        while reached and len(chosen) < laws:
+            _require_few((len(chosen) + 1) * len(acceptance))
+            probability, level, path = heappop(reached)
+            chosen.add(path)
+            if level + 1 < levels:
+                for rank, stands in enumerate(acceptance):
+                    heappush(reached, (probability * stands, level + 1, (*path, rank)))
+        children, nodes = list[int](), list[tuple[int, ...]]([()])
+        for path in nodes:  # grows while it is walked
+            children.append(len(acceptance) if path in chosen else 0)
+            nodes += [(*path, rank) for rank in range(children[-1])]
+        return cls(tuple(children))
+
+    @property
+    def nodes(self) -> int:
+        """The most drafted tokens of a tree."""
+        return len(self.children) - 1
 
     @cached_property
     def laws(self) -> int:
         """The most laws of a tree."""
-        return sum(self._laws)
+        return sum(1 for children in self.children if children)
 
     @cached_property
-    def nodes(self) -> int:
-        """The most drafted tokens of a tree."""
-        return sum(laws * width for laws, width in zip(self._laws, self.widths, strict=True))
+    def firsts(self) -> tuple[int, ...]:
+        """The first child of the root, and of node after node, where it has any."""
+        return tuple(accumulate(self.children[:-1], initial=0))
 
     @cached_property
     def widest(self) -> int:
         """The most laws of a level."""
-        return max(self._laws)
+        growth, levels = Growth(self), Counter[int]()
+        while (place := growth.next) is not None:
+            levels[place.level] += 1
+            growth.grow(self.nodes)
+        return max(levels.values())
+
+
+def _require_few(nodes: int) -> None:
+    if nodes > MOST_NODES:
+        raise ValueError(f"a tree of more than {MOST_NODES:,} nodes")
 
 
 class Place(NamedTuple):
-    """Where a law hangs: on this node, on a level from 0."""
+    """Where a law hangs: on this node, on a level from 0; and which node of the shape that is."""
 
     node: int
     level: int
+    planned: int
 
 
 class Growth:
@@ -64,7 +122,7 @@ class Growth:
 
     def __init__(self, shape: TreeShape) -> None:
         self._shape = shape
-        self._waiting = deque([Place(ROOT, 0)])
+        self._waiting = deque([Place(ROOT, 0, ROOT)])
         self.parents: list[int] = []
         """Of each node so far, in breadth-first order."""
 
@@ -80,15 +138,16 @@ class Growth:
 
     def children(self, size: int) -> int:
         """How many the next law has if it has so many ids."""
-        return min(self._shape.widths[self._waiting[0].level], size)
+        return min(self._shape.children[self._waiting[0].planned - ROOT], size)
 
     def grow(self, size: int) -> range:
         """The next law has so many ids. Its children, node by node."""
         nodes = range(len(self.parents), len(self.parents) + self.children(size))
-        node, level = self._waiting.popleft()
+        node, level, planned = self._waiting.popleft()
         self.parents += [node] * len(nodes)
-        if level + 1 < len(self._shape.widths):
-            self._waiting += [Place(child, level + 1) for child in (nodes[:1] if self._shape.comb else nodes)]
+        for child, place in enumerate(nodes, start=self._shape.firsts[planned - ROOT]):
+            if self._shape.children[child - ROOT]:
+                self._waiting.append(Place(place, level + 1, child))
         return nodes
 
 

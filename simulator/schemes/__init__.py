@@ -41,6 +41,7 @@ from simulator.schemes.scalars import Scalars as Scalars
 from simulator.schemes.skip_when_confident import SkipWhenConfident as SkipWhenConfident
 from simulator.schemes.sparsifier import Sparsifier as Sparsifier
 from simulator.schemes.token_ids import TokenIds as TokenIds
+from simulator.schemes.tree import LikelyTree as LikelyTree
 from simulator.schemes.tree import MultiCandidate as MultiCandidate
 from simulator.schemes.tree import TreeDrafts as TreeDrafts
 from simulator.schemes.tree import TreeScheme as TreeScheme

@@ -17,15 +17,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from channels.codec import tree_packet, wire
-from channels.codec.draft import LARGEST_DRAFTS
 from channels.codec.tree_packet import TreeFormat
-from channels.codec.tree_shape import TreeShape, grown
+from channels.codec.tree_shape import MOST_NODES, TreeShape, grown
 from kinds.arrays import Ints
 from models.interface import TokenTree
 from simulator.schemes.acceptance import Received
@@ -98,13 +97,14 @@ class TreeScheme(LatticeScheme):
         ):
             if part.kind != only:
                 raise ValueError(f"{name} = {part.kind!r}: must be {only!r}, the one that is defined for trees")
-        if self.shape.nodes > LARGEST_DRAFTS:
-            told = f"trees of this shape would draft more than {LARGEST_DRAFTS:,} tokens a round"
-            raise ValueError(f"max_drafts = {self.max_drafts}: {told}")
+        try:
+            shape = self.shape
+        except ValueError as error:
+            raise ValueError(f"max_drafts = {self.max_drafts}: makes {error}") from None
         inner = super().packets(vocabulary)
         if not isinstance(inner, WirePackets):
             raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
-        return TreePackets(TreeFormat(inner.format, self.shape))
+        return TreePackets(TreeFormat(inner.format, shape))
 
     def tree(self, received: Received) -> TokenTree:
         """How the drafts that the cloud has received hang together."""
@@ -117,14 +117,45 @@ class TreeDrafts(TreeScheme):
 
     kind: Literal["tree"] = "tree"
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
-    widths: tuple[Annotated[int, Field(ge=1, le=LARGEST_DRAFTS)], ...] = Field(
+    widths: tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...] = Field(
         (2, 1), min_length=1, description="children of a law, by its level, the last for all levels below; 1: a line"
     )
 
     @cached_property
     def shape(self) -> TreeShape:
         below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
-        return TreeShape((*self.widths, *below)[: self.max_drafts])
+        return TreeShape.full((*self.widths, *below)[: self.max_drafts])
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))
+
+
+class LikelyTree(TreeScheme):
+    """K-SQS whose drafts branch where a child is likely to be asked for: so many laws, each on one of the nodes that
+    are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of the pair
+    `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
+
+    kind: Literal["likely_tree"] = "likely_tree"
+    max_drafts: int = Field(8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand")
+    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.47, 0.07, 0.03),
+        min_length=1,
+        description="of a law's children in the order drawn: how likely each is the one that stands; so many are drawn",
+    )
+    most_laws: int = Field(4, ge=1, le=MOST_NODES, description="distributions that a round sends, at most")
+
+    @model_validator(mode="after")
+    def _one_child_stands(self) -> Self:
+        if sum(self.child_acceptance) > 1 + 1e-9:
+            raise ValueError(
+                f"child_acceptance = {list(self.child_acceptance)}: must sum to at most 1, one child stands"
+            )
+        return self
+
+    @cached_property
+    def shape(self) -> TreeShape:
+        return TreeShape.likeliest(self.child_acceptance, self.most_laws, self.max_drafts)
 
     def made_of(self) -> Families:
         return self.keeping(KeepTopK(k=self.k))
@@ -139,7 +170,7 @@ class MultiCandidate(TreeScheme):
 
     @cached_property
     def shape(self) -> TreeShape:
-        return TreeShape((self.candidates,) * self.max_drafts, comb=True)
+        return TreeShape.comb(self.candidates, self.max_drafts)
 
     def made_of(self) -> Families:
         return self.keeping(KeepTopK(k=self.k))

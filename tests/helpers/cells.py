@@ -6,7 +6,17 @@ from typing import Any
 
 from simulator import Cell
 
-SCHEMES = ("cloud_only", "dense", "k_sqs", "c_sqs", "half_dense", "half_top_k", "tree", "multi_candidate")
+SCHEMES = (
+    "cloud_only",
+    "dense",
+    "k_sqs",
+    "c_sqs",
+    "half_dense",
+    "half_top_k",
+    "tree",
+    "likely_tree",
+    "multi_candidate",
+)
 BY_IDS = ("coupled", "ids_only_greedy", "skip_when_confident")
 """Of which ids travel, all or some of them without a law."""
 SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")

@@ -23,7 +23,7 @@ class ConformalTree(TreeScheme):
 
     @property
     def shape(self) -> TreeShape:
-        return TreeShape(self.widths)
+        return TreeShape.full(self.widths)
 
     def made_of(self) -> Families:
         rule = self.model_dump(include={"target", "step", "initial", "rollback"})

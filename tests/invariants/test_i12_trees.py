@@ -12,7 +12,7 @@ from trees import ConformalTree
 
 from models.interface import TokenTree
 from simulator.decoding.nodes import TreeNode
-from simulator.schemes.tree import MultiCandidate, TreeDrafts, TreeScheme
+from simulator.schemes.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
 
 TOKENS = 3
 EXACT = verifier_law((1, 2), TOKENS)
@@ -21,6 +21,7 @@ EXACT = verifier_law((1, 2), TOKENS)
 FAST: dict[str, TreeScheme] = {
     "width 2, depth 2": TreeDrafts(k=2, resolution=5, max_drafts=2, widths=(2,), token="flat", code="enumerative"),
     "width 2, depth 2, budget binds": TreeDrafts(k=2, resolution=5, max_drafts=2, widths=(2,), budget_bits=21),
+    "likeliest laws": LikelyTree(k=2, resolution=5, max_drafts=2, child_acceptance=(0.5, 0.3), most_laws=2),
     "comb of 2": MultiCandidate(k=2, resolution=5, max_drafts=2, candidates=2),
     "comb of 3, first law over budget": MultiCandidate(k=3, resolution=5, max_drafts=2, candidates=3, budget_bits=8),
     "threshold along the path": ConformalTree(

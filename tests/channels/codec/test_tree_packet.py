@@ -2,7 +2,7 @@
 is accepted; and no choice of children is dearer than was said before the draw."""
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import combinations, permutations, product
 
 import codec_prior
 import numpy as np
@@ -17,7 +17,11 @@ from channels.codec.tree_packet import TreeFormat
 from channels.codec.tree_shape import ROOT, Growth, TreeShape, grown
 
 SMALL = codec_prior.VOCABULARY
-SHAPES = [TreeShape((1,) * 5), TreeShape((3, 2, 1)), TreeShape((2, 2, 2)), TreeShape((4,)), TreeShape((3,) * 4, True)]
+SHAPES = [
+    *(TreeShape.full(widths) for widths in ((1,) * 5, (3, 2, 1), (2, 2, 2), (4,))),
+    TreeShape.comb(3, 4),
+    TreeShape.likeliest((0.5, 0.2, 0.1), 7, 4),
+]
 
 
 def forms():
@@ -61,8 +65,8 @@ def test_a_tree_of_one_branch_is_its_chain_byte_for_byte(form, levels, seed, dat
     chain_format = replace(form, max_drafts=levels)
     drafts = [sparse_draft(rng, chain_format) for _ in range(data.draw(st.integers(1, levels)))]
     context = rng.integers(0, SMALL, 300).tolist()
-    for comb in (False, True):
-        tree = TreeFormat(form, TreeShape((1,) * levels, comb))
+    for shape in (TreeShape.full((1,) * levels), TreeShape.comb(1, levels), TreeShape.likeliest((0.3,), levels, 9)):
+        tree = TreeFormat(form, shape)
         payload = wire.encode(drafts, chain_format, context)
         assert tree_packet.encode(drafts, tree, context) == payload
         assert tree_packet.decode(payload, tree, context) == tuple(drafts)
@@ -95,7 +99,7 @@ def test_what_is_decoded_is_what_was_encoded_and_no_longer_than_was_said(form, s
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_children_cost_more_than_the_dearest(form):
-    format, rng = TreeFormat(form, TreeShape((3, 1))), np.random.default_rng(3)
+    format, rng = TreeFormat(form, TreeShape.full((3, 1))), np.random.default_rng(3)
     for _ in range(4):
         law = sparse_draft(rng, form)
         number = min(3, law.support.size)
@@ -153,7 +157,7 @@ def refused(nodes, format, said):
 
 
 def test_nodes_that_are_no_tree_of_the_format_are_refused():
-    format = TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape((2, 2)))
+    format = TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape.full((2, 2)))
     support, counts = np.array([3, 5, 8]), np.array([2, 3, 5])
     a, b = (Draft(token, support, counts) for token in (3, 5))
     single = Draft(7, np.array([7]), np.array([10]))
@@ -169,36 +173,72 @@ def test_nodes_that_are_no_tree_of_the_format_are_refused():
     with pytest.raises(CodecError, match="the tree is whole"):
         tree_packet.largest_tree_bits([a, b, single, single], support, counts, format)
     with pytest.raises(CodecError, match="the tree is whole with 1"):
-        tree_packet.bound_tree_bits([1, 1, 1], TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape((2,))))
+        tree_packet.bound_tree_bits([1, 1, 1], TreeFormat(Format(50, 10, 8, code="enumerative"), TreeShape.full((2,))))
     with pytest.raises(CodecError, match="'unsent'"):
-        TreeFormat(Format(50, 10, 8, token="unsent"), TreeShape((2,)))
-    with pytest.raises(CodecError, match="max_drafts = 2046"):
-        TreeFormat(Format(50, 10, 8), TreeShape((2,) * 10))
+        TreeFormat(Format(50, 10, 8, token="unsent"), TreeShape.full((2,)))
 
 
 def test_a_shape_counts_its_laws_and_nodes():
-    assert (TreeShape((3, 2, 1)).laws, TreeShape((3, 2, 1)).nodes) == (10, 15)
-    assert (TreeShape((3, 3, 3), comb=True).laws, TreeShape((3, 3, 3), comb=True).nodes) == (3, 9)
+    full, comb = TreeShape.full((3, 2, 1)), TreeShape.comb(3, 3)
+    assert (full.children, full.laws, full.nodes, full.widest) == ((3, *[2] * 3, *[1] * 6, *[0] * 6), 10, 15, 6)
+    assert (comb.children, comb.laws, comb.nodes, comb.widest) == ((3, 3, 0, 0, 3, 0, 0, 0, 0, 0), 3, 9, 1)
     for shape in SHAPES:
         growth = grown(shape, [9] * shape.nodes)
         assert growth.next is None and len(growth.parents) == shape.nodes
         assert len(set(growth.parents)) == shape.laws
-    for widths in ((), (2, 0)):
-        with pytest.raises(ValueError, match="one or more whole numbers from 1"):
-            TreeShape(widths)
+
+
+@pytest.mark.parametrize("children", [(), (0,), (2, 0), (1, 0, 0), (2, 0, 0, 1, 0), (1, -1, 1), (1, 0, 1, 0)])
+def test_children_that_are_no_tree_are_refused(children):
+    with pytest.raises(ValueError, match="no tree, breadth first"):
+        TreeShape(children)
+
+
+def test_shapes_of_too_many_nodes_are_refused_before_they_are_made():
+    for make in (
+        lambda: TreeShape.full((2,) * 1000),
+        lambda: TreeShape.comb(2, 10**9),
+        lambda: TreeShape.likeliest((0.4, 0.3), 10**9, 10**9),
+        lambda: TreeShape((1025, *[0] * 1025)),
+    ):
+        with pytest.raises(ValueError, match="a tree of more than 1,024 nodes"):
+            make()
+    assert TreeShape.full((1024,)).nodes == TreeShape.comb(512, 2).nodes == 1024
+
+
+@pytest.mark.parametrize("acceptance", [(0.5, 0.3, 0.1), (0.9, 0.05), (0.4, 0.4), (0.7,)])
+@pytest.mark.parametrize("laws", [1, 2, 4])
+def test_the_likeliest_laws_make_the_best_tree(acceptance, laws):
+    """Against every set of laws that is a tree of three levels: the sum over laws of the chance that their node is
+    reached, which times that of any child's standing is the mean of accepted tokens."""
+    paths = [path for level in range(3) for path in product(range(len(acceptance)), repeat=level)]
+    worth = {path: float(np.prod([acceptance[rank] for rank in path])) for path in paths}
+    trees = [
+        sum(worth[path] for path in chosen)
+        for chosen in combinations(paths, min(laws, len(paths)))
+        if all(path[:-1] in chosen for path in chosen if path)
+    ]
+    shape = TreeShape.likeliest(acceptance, laws, 3)
+    growth, reached, total = Growth(shape), {ROOT: 1.0}, 0.0
+    while (place := growth.next) is not None:
+        total += reached[place.node]
+        nodes = growth.grow(9)
+        reached |= {node: reached[place.node] * stands for node, stands in zip(nodes, acceptance, strict=True)}
+    assert shape.laws == min(laws, len(paths))
+    assert total == pytest.approx(max(trees))
 
 
 def test_a_law_of_few_ids_has_few_children_and_the_comb_goes_on_with_the_first():
-    assert grown(TreeShape((3, 2)), [2, 2, 5, 5, 1]).parents == [ROOT, ROOT, 0, 0, 1]
-    assert grown(TreeShape((3, 2), comb=True), [3, 3, 3, 5, 5]).parents == [ROOT, ROOT, ROOT, 0, 0]
+    assert grown(TreeShape.full((3, 2)), [2, 2, 5, 5, 1]).parents == [ROOT, ROOT, 0, 0, 1]
+    assert grown(TreeShape.comb(3, 2), [3, 3, 3, 2, 2]).parents == [ROOT, ROOT, ROOT, 0, 0]
     with pytest.raises(ValueError, match="the tree is whole with 5"):
-        grown(TreeShape((3, 2), comb=True), [3, 3, 3, 5, 5, 5])
+        grown(TreeShape.comb(3, 2), [3, 3, 3, 2, 2, 2])
 
 
 def test_siblings_share_one_law():
     """Three children of one law cost its bits once: less than three chains of one, by twice the law's."""
     form, law = Format(SMALL, 64, 8, code="enumerative"), random_draft(np.random.default_rng(1), FORMS[0], 0.2)
     nodes = [Draft(int(token), law.support, law.counts) for token in law.support[:3]]
-    together = tree_packet.tree_bits(nodes, TreeFormat(form, TreeShape((3,))))
+    together = tree_packet.tree_bits(nodes, TreeFormat(form, TreeShape.full((3,))))
     apart = sum(wire.length_bits([node], form) for node in nodes)
     assert together < apart / 2

@@ -29,7 +29,7 @@ from simulator.decoding.nodes import TreeNode, TreeVerified
 from simulator.decoding.setting import DraftSetting
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
-from simulator.schemes import ConfidenceStop, MultiCandidate, TreeDrafts
+from simulator.schemes import ConfidenceStop, LikelyTree, MultiCandidate, TreeDrafts
 from simulator.schemes.acceptance import Coupling
 from simulator.schemes.code import HalfFloats
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
@@ -88,7 +88,7 @@ SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prom
 """A pair with one law, whatever the text."""
 
 
-def acceptance_by_rank(scheme: TreeDrafts | MultiCandidate, width: int) -> np.ndarray:
+def acceptance_by_rank(scheme: TreeDrafts | LikelyTree, width: int) -> np.ndarray:
     """P(sibling k is the one that stands), [width], by enumerating the orders in which siblings may be drawn."""
     pair = SYNTHETIC.load()
     q, p = (model.open(1.0).laws((0,), 1)[0] for model in (pair.drafter, pair.verifier))
@@ -106,12 +106,12 @@ def acceptance_by_rank(scheme: TreeDrafts | MultiCandidate, width: int) -> np.nd
     "scheme",
     [
         TreeDrafts(k=6, max_drafts=3, widths=(3, 2, 1), budget_bits=None),
-        MultiCandidate(k=6, max_drafts=3, candidates=3, budget_bits=None),
+        LikelyTree(k=6, max_drafts=4, child_acceptance=(0.65, 0.1), most_laws=5, budget_bits=None),
     ],
 )
-def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | MultiCandidate) -> None:
+def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | LikelyTree) -> None:
     """Within 5 sd of the mean of the rounds that have the whole tree, which the answer's length alone decides."""
-    widest = max(scheme.shape.widths)
+    widest = max(scheme.shape.children)
     growth = grown(scheme.shape, [6] * scheme.drafts)
     tree = TokenTree(tuple(range(scheme.drafts)), tuple(growth.parents))
     expected = expected_tokens(tree, by_rank(tree, acceptance_by_rank(scheme, widest).tolist()))
@@ -173,7 +173,11 @@ def test_a_requests_memory_has_room_for_the_tree() -> None:
         ({"depth": 1}, "scheme.depth = 1: should be 0"),
         ({"widths": []}, "scheme.widths = "),
         ({"widths": [2, 0]}, "scheme.widths.1 = 0: should be greater than or equal to 1"),
-        ({"widths": [2], "max_drafts": 10}, "scheme.max_drafts = 10: trees of this shape would draft more than 1,024"),
+        ({"widths": [2], "max_drafts": 10}, "scheme.max_drafts = 10: makes a tree of more than 1,024 nodes"),
+        (
+            {"kind": "likely_tree", "child_acceptance": [0.7, 0.4]},
+            r"scheme: child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one child stands",
+        ),
         ({"k": 2000}, "scheme.k = 2000: must be at most the vocabulary, 1024"),
     ],
 )
