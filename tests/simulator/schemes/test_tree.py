@@ -22,6 +22,7 @@ from models.clocks.latency import Latency
 from models.interface import TokenTree
 from models.synthetic import Synthetic
 from models.tree_verification import by_rank, child_acceptance, expected_tokens
+from models.verification import total_variation
 from simulator import Cell, simulate
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
@@ -82,6 +83,29 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
         assert after.state == law[-1] != sent.state
         late += any(node != sent.tree.children(sent.tree.parents[node])[0] for node in judged.path)
     assert late > 2, "paths that a first child does not lead down"
+
+
+def test_divergences_are_those_of_the_positions_along_the_path() -> None:
+    """By this test's own laws: of the text and each node that stands, as far as they have children."""
+    seen, made = SentAndJudged(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
+    ran(made, watch=seen)
+    pair = made.models.pair.load()
+    verifier, drafter = pair.verifier.open(1.0), pair.drafter.open(1.0)
+    for sent, judged in (each for rounds in seen.rounds.values() for each in rounds):
+        mismatch, from_qhat, nll = 0.0, 0.0, 0.0
+        for at, token in zip((-1, *judged.path), judged.committed, strict=True):
+            text = (*sent.committed, *sent.tree.along(sent.tree.path_to(at)))
+            p, q = (model.laws(text, 1)[0] for model in (verifier, drafter))
+            nll -= np.log(p[token])
+            if children := sent.tree.children(at):
+                law = sent.drafts[children[0]].draft
+                qhat = np.zeros_like(q)
+                qhat[law.support] = law.counts / law.counts.sum()
+                mismatch += float(total_variation(q, p))
+                from_qhat += float(total_variation(qhat, p))
+        found = judged.divergences
+        assert (found.tv_mismatch, found.tv_qhat, found.nll) == pytest.approx((mismatch, from_qhat, nll))
+        assert found.verified == judged.accepted + bool(sent.tree.children(judged.path[-1] if judged.path else -1))
 
 
 SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prompt_tokens=8)
