@@ -69,10 +69,11 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "s_q": ("#CC79A7", "v"),
     "colocated": ("#8C6BB1", "p"),
     "edge_only": ("#A6761D", "h"),
+    "coupled": ("#B2182B", "*"),
 }
 _POLICY = "scheme.policy.kind"
-_SPARE_COLOURS = ("#B2182B", "#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
-_SPARE_MARKERS = ("*", "<", ">", "d", "8", "H")
+_SPARE_COLOURS = ("#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
+_SPARE_MARKERS = ("<", ">", "d", "8", "H")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 

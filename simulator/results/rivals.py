@@ -47,9 +47,12 @@ def shares(cells: pd.DataFrame, axis: str, at: Sequence[float], rival: str, metr
 
 
 def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The table whose curves' names no longer tell their values of a column: `dense delay_s=0.05` -> `dense`."""
+    """The table whose curves' names no longer tell their values of a column: `dense delay_s=0.05` -> `dense`. They tell
+    none of a column with one value, and of two fields with one word that of the first column first."""
+    if table[column].nunique() < 2:
+        return table
     word = rf" {column.removesuffix('.kind').rsplit('.', 1)[-1]}=\S+"
-    return table.assign(**{CURVE: table[CURVE].str.replace(word, "", regex=True)})
+    return table.assign(**{CURVE: table[CURVE].str.replace(word, "", n=1, regex=True)})
 
 
 def on_air(table: pd.DataFrame, places: Sequence[str]) -> pd.DataFrame:

@@ -48,9 +48,11 @@ def test_a_share_that_all_seeds_agree_on_may_be_the_limit() -> None:
 
 
 def test_a_name_loses_one_field_and_keeps_the_others() -> None:
-    named = pd.DataFrame({"curve": ["dense delay_s=0.05", "k_sqs code=recoded delay_s=0.3 loss=none"]})
-    assert list(named_without(named, "uplink.delay.delay_s")["curve"]) == ["dense", "k_sqs code=recoded loss=none"]
-    assert list(named_without(named, "uplink.loss.kind")["curve"])[1] == "k_sqs code=recoded delay_s=0.3"
+    up, loss = "uplink.delay.delay_s", "uplink.loss.kind"
+    curves = ["dense delay_s=0.05", "k_sqs code=recoded delay_s=0.3 loss=none delay_s=0.1"]
+    named = pd.DataFrame({"curve": curves, up: [0.05, 0.3], loss: ["none", "none"]})
+    assert list(named_without(named, up)["curve"]) == ["dense", "k_sqs code=recoded loss=none delay_s=0.1"]
+    assert list(named_without(named, loss)["curve"]) == curves
 
 
 def test_what_is_on_the_air_is_a_mean_over_seeds_at_each_place() -> None:
