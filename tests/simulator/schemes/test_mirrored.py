@@ -169,7 +169,7 @@ def test_the_second_exchange_has_luck_of_its_own() -> None:
 class Turns(Policy):
     """A token of the cloud's own, then a round of two drafts."""
 
-    kind: Literal["mirrored_turns_in_tests"] = "turns_in_tests"
+    kind: Literal["mirrored_turns_in_tests"] = "mirrored_turns_in_tests"
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         if not view.drafts and not state:
