@@ -27,7 +27,7 @@ from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.acceptance import received
 from simulator.schemes.code import Packets
-from simulator.schemes.draft_scheme import Proposal
+from simulator.schemes.draw import Proposal
 
 CODES: tuple[Code, ...] = get_args(Code)
 SUM_TOLERANCE = 1e-3

@@ -26,8 +26,9 @@ from simulator.decoding.setting import DraftSetting, Setting
 from simulator.decoding.tree_cloud import TreeCloud
 from simulator.decoding.tree_edge import TreeEdge
 from simulator.schemes.brief import BriefScheme
-from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.sparsifier import State
 from simulator.schemes.tree import TreeScheme
 
 

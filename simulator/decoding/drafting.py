@@ -15,9 +15,10 @@ from kinds.arrays import Floats, Ints
 from simulator.decoding.nodes import Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.code import Packets
-from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.scalars import BehindCorrection
+from simulator.schemes.sparsifier import State
 
 
 def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUniforms) -> Packets:

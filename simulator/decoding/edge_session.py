@@ -15,8 +15,8 @@ from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.brief import BriefScheme
-from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.sparsifier import State
 
 
 class EdgeSession:

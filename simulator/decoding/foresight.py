@@ -14,7 +14,7 @@ from models.interface import CachedText
 from models.verification import total_variation
 from simulator.decoding.nodes import EdgeNode
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draft_scheme import State
+from simulator.schemes.sparsifier import State
 
 
 class Foresight:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from models.interface import CachedText, Laws, TokenTree
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Verified
-from simulator.schemes.draft_scheme import State
+from simulator.schemes.sparsifier import State
 
 Tokens = tuple[int, ...]
 Root = tuple[str, tuple[int, ...], State, Tokens]

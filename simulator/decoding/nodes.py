@@ -16,9 +16,9 @@ from channels.codec import wire
 from kinds.arrays import Floats, Ints
 from models.interface import TokenTree
 from simulator.results.rounds import Divergences, DraftSums
-from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.reply import SentRound
+from simulator.schemes.sparsifier import State
 
 Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]

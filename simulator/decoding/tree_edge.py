@@ -20,8 +20,8 @@ from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Tokens, TreeNode, level_pass, outcome
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.sparsifier import State
 from simulator.schemes.tree import TreeScheme
 
 

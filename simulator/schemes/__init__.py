@@ -13,10 +13,9 @@ from simulator.schemes.composed import Composed as Composed
 from simulator.schemes.coupled import Coupled as Coupled
 from simulator.schemes.dense import Dense as Dense
 from simulator.schemes.draft_scheme import DraftScheme as DraftScheme
-from simulator.schemes.draft_scheme import Families as Families
-from simulator.schemes.draft_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.draw import Draw as Draw
 from simulator.schemes.dssd import Dssd as Dssd
+from simulator.schemes.families import Families as Families
 from simulator.schemes.foreseeing import Foreseeing as Foreseeing
 from simulator.schemes.half_precision import HalfDense as HalfDense
 from simulator.schemes.half_precision import HalfTopK as HalfTopK
@@ -26,6 +25,7 @@ from simulator.schemes.hosted import Colocated as Colocated
 from simulator.schemes.hosted import EdgeOnly as EdgeOnly
 from simulator.schemes.ids_only_greedy import IdsOnlyGreedy as IdsOnlyGreedy
 from simulator.schemes.k_sqs import KSqs as KSqs
+from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.mirrored import Mirrored as Mirrored
 from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop

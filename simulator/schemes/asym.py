@@ -25,8 +25,8 @@ from channels.codec import lattice, wire
 from kinds.arrays import Floats, Ints
 from models.verification import total_variation
 from simulator.schemes.code import Packets
-from simulator.schemes.draft_scheme import Families
 from simulator.schemes.dssd import SplitScheme
+from simulator.schemes.families import Families
 from simulator.schemes.reply import EdgeCorrection
 
 FINEST: Final = 21

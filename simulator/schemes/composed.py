@@ -8,8 +8,9 @@ from pydantic import Field
 
 from simulator.schemes.acceptance import Acceptance, Rejection
 from simulator.schemes.code import Code, Recoded
-from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Draw, FromCounts
+from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.reply import Reply, TokenReply

@@ -15,8 +15,9 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.schemes.acceptance import Coupling
-from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import SharedRace
+from simulator.schemes.families import Families
 from simulator.schemes.quantizer import Exact
 from simulator.schemes.sparsifier import KeepAll
 from simulator.schemes.token_ids import TokenIds

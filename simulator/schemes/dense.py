@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from channels.codec import wire
-from simulator.schemes.draft_scheme import Families, LatticeScheme
+from simulator.schemes.families import Families
+from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifier import KeepAll
 
 

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Literal, Self
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
@@ -27,53 +26,14 @@ from kinds.mistakes import Rule
 from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
-from simulator.schemes.acceptance import Acceptance, Received, Rejection, received
-from simulator.schemes.code import Code, Enumerative, Load, Packets, Prior, Recoded
-from simulator.schemes.draw import Draw, FromCounts, Place, Proposal, RequestUniforms
+from simulator.schemes.acceptance import Received, received
+from simulator.schemes.code import Load, Packets
+from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.families import Families
 from simulator.schemes.oracle import Oracle
-from simulator.schemes.policy import FixedLength, Policy
-from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
-from simulator.schemes.reply import Reply, SentRound, TokenReply
-from simulator.schemes.sparsifier import Sparsifier, State
-
-__all__ = ["DraftScheme", "Families", "LatticeScheme", "Proposal", "State"]
-
-
-@dataclass(frozen=True)
-class Families:
-    """What a scheme is made of."""
-
-    sparsifier: Sparsifier
-    quantizer: Quantizer
-    code: Code
-    draw: Draw = field(default_factory=FromCounts)
-    policy: Policy | Oracle = field(default_factory=FixedLength)
-    acceptance: Acceptance = field(default_factory=Rejection)
-    reply: Reply = field(default_factory=TokenReply)
-
-    @property
-    def sends_qhat(self) -> bool:
-        """Whether all of qhat crosses the air."""
-        return self.code.carries_law and not self.code.only_scalars
-
-    def check(self) -> None:
-        """Raises ValueError where they do not go together."""
-        if self.acceptance.races != self.draw.races:
-            raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with draw {self.draw.kind!r}")
-        if self.draw.races and self.code.carries_law:
-            raise ValueError(f"code = {self.code.kind!r}: does not go with draw {self.draw.kind!r}")
-        if not (self.draw.races or self.code.carries_law or self.sparsifier.fixed_size == 1):
-            told = "sends no law, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
-            raise ValueError(f"code = {self.code.kind!r}: {told}")
-        if getattr(self.code, "token", None) == "raced" and not self.draw.races:
-            raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
-        if self.code.only_scalars != self.acceptance.edge_corrects:
-            raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with code {self.code.kind!r}")
-        if self.acceptance.edge_corrects != self.reply.edge_corrects:
-            raise ValueError(f"reply = {self.reply.kind!r}: does not go with acceptance {self.acceptance.kind!r}")
-        if self.reply.edge_corrects and self.policy.hears_cloud:
-            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
-            raise ValueError(f"policy = {self.policy.kind!r}: {told} (reply {self.reply.kind!r})")
+from simulator.schemes.policy import Policy
+from simulator.schemes.reply import SentRound
+from simulator.schemes.sparsifier import State
 
 
 class DraftScheme(Scheme):
@@ -329,50 +289,3 @@ def _within(
     if packets.bound_bits([*sizes, int(np.count_nonzero(proposal.counts))]) <= limit_bits:
         return True
     return packets.largest_bits(drafts, proposal.ids, proposal.counts, context) <= limit_bits
-
-
-class LatticeScheme(DraftScheme):
-    """Counts on the type lattice of resolution ell. A subclass says what is kept: by `made_of`, or by `support`."""
-
-    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
-    code: wire.Code = Field(
-        "recoded", description="how supports and counts become bits: enumerative is the paper's count; same drafts"
-    )
-    token: Literal["flat", "coded"] = Field(
-        "coded", description="the drafted id: a number below V, or coded at -log2 qhat; flat in partial rounds"
-    )
-    prior: Prior = None
-    reply_token: Literal["flat", "coded"] = Field(
-        "flat", description="the token of a reply: a number below V, or coded by what the prior says of the text so far"
-    )
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if type(self).support is DraftScheme.support and type(self).made_of is LatticeScheme.made_of:
-            raise ValueError("must say what is kept of q: by `support`, or by `made_of` with a sparsifier")
-        if self.prior and self.code != "recoded":
-            raise ValueError(f"prior = {self.prior!r}: only the code recoded reads one, code is {self.code!r}")
-        return self
-
-    def made_of(self) -> Families:
-        enumerative = self.code == "enumerative"
-        code = Enumerative(token=self.token) if enumerative else Recoded(token=self.token, prior=self.prior)
-        return Families(
-            sparsifier=_Own(kind="own"),
-            quantizer=LatticeQuantizer(resolution=self.resolution),
-            code=code,
-            reply=TokenReply(token=self.reply_token),
-        )
-
-    def keeping(self, sparsifier: Sparsifier) -> Families:
-        """Its parts with this sparsifier."""
-        return replace(LatticeScheme.made_of(self), sparsifier=sparsifier)
-
-
-class _Own(Sparsifier):
-    """Of a scheme with a `support` of its own. No alternative of the family: its kind has no default."""
-
-    kind: Literal["own"]
-
-    def support(self, q: Floats, state: State) -> Ints:
-        raise AssertionError("the scheme itself is asked")

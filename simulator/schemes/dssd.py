@@ -17,7 +17,8 @@ from pydantic import Field
 
 from channels.codec import float_laws
 from simulator.schemes.acceptance import SplitRejection
-from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.families import Families
 from simulator.schemes.quantizer import LatticeQuantizer
 from simulator.schemes.reply import LawReply, Reply
 from simulator.schemes.scalars import Scalars

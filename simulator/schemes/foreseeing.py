@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.schemes.draft_scheme import Families
+from simulator.schemes.families import Families
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policies.goodput_rules import Exploring, LearningRounds, Now, TrialEvery, decide
 from simulator.schemes.policies.learned import Learned

@@ -16,7 +16,8 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.schemes.code import HalfFloats
-from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import Halves
 from simulator.schemes.sparsifier import KeepAll, KeepTopK, Sparsifier

@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.families import Families
 from simulator.schemes.quantizer import Exact
 from simulator.schemes.sparsifier import KeepTopK
 from simulator.schemes.token_ids import TokenIds

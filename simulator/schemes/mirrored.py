@@ -36,8 +36,8 @@ from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.brief import Brief, BriefScheme, LawsAfter
 from simulator.schemes.code import Code, Packets, Recoded
-from simulator.schemes.draft_scheme import Families
 from simulator.schemes.draw import Proposal
+from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier

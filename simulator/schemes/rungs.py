@@ -23,8 +23,9 @@ from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Acceptance, Received, Rejection
 from simulator.schemes.code import Code, Packets, Recoded, Tokens
 from simulator.schemes.composed import Composed
-from simulator.schemes.draft_scheme import DraftScheme, Families
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Draw, FromCounts, Proposal, RequestUniforms
+from simulator.schemes.families import Families
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer

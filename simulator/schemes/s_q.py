@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.schemes.draft_scheme import Families, LatticeScheme
 from simulator.schemes.draw import FromUnquantized
+from simulator.schemes.families import Families
+from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifier import KeepTopK
 
 

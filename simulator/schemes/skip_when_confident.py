@@ -29,10 +29,11 @@ from kinds.arrays import Floats, Ints
 from models.verification import LawAfter, Verdict, inverse_cdf
 from simulator.schemes.acceptance import Received, Rejection, received
 from simulator.schemes.code import Load, Packets, Tokens, certain
-from simulator.schemes.draft_scheme import Families, LatticeScheme, State
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.families import Families
+from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifier import KeepTopK, State
 from simulator.schemes.token_ids import CodedIdPackets
 
 

@@ -29,7 +29,8 @@ from kinds.arrays import Ints
 from models.interface import TokenTree
 from simulator.schemes.acceptance import Received
 from simulator.schemes.code import Packets, Tokens, WirePackets
-from simulator.schemes.draft_scheme import Families, LatticeScheme
+from simulator.schemes.families import Families
+from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifier import KeepTopK
 
 

@@ -25,9 +25,10 @@ from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.schemes.code import Packets, WirePackets
-from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.quantizer import OnWire
+from simulator.schemes.sparsifier import State
 from simulator.studies.study import Answer, Study, drafts_from_law
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 

@@ -22,7 +22,8 @@ from simulator.cell.cell import Cell
 from simulator.decoding.decoder import load
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
-from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.sparsifier import State
 from simulator.studies.study import Answer, Study
 
 TOKENS: Final = (16, 256, 4096)

@@ -22,7 +22,7 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draft_scheme import DraftScheme, State
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -38,6 +38,7 @@ from simulator.schemes.policy import (
     Send,
     most_drafts,
 )
+from simulator.schemes.sparsifier import State
 
 V = 4
 P = np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.25, 0.25, 0.3, 0.2], [0.05, 0.15, 0.3, 0.5]])

@@ -19,9 +19,9 @@ from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Tree
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts
+from simulator.schemes.sparsifier import State
 
 Chain = tuple[EdgeNode, ...]
 Ended = tuple[Tokens, State, float]

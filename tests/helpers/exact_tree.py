@@ -21,9 +21,9 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Tree
 from simulator.decoding.nodes import EdgeNode, TreeNode
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draft_scheme import State
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts
+from simulator.schemes.sparsifier import State
 from simulator.schemes.tree import TreeScheme
 
 BESIDE = 1e-9

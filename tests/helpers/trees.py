@@ -6,7 +6,7 @@ from typing import Literal
 
 from channels.codec.conformal import Rollback
 from channels.codec.tree_shape import TreeShape
-from simulator.schemes.draft_scheme import Families
+from simulator.schemes.families import Families
 from simulator.schemes.sparsifier import KeepConformal
 from simulator.schemes.tree import TreeScheme
 

@@ -1,0 +1,51 @@
+"""What a scheme is made of: one part of each family, and which of them go together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simulator.schemes.acceptance import Acceptance, Rejection
+from simulator.schemes.code import Code
+from simulator.schemes.draw import Draw, FromCounts
+from simulator.schemes.oracle import Oracle
+from simulator.schemes.policy import FixedLength, Policy
+from simulator.schemes.quantizer import Quantizer
+from simulator.schemes.reply import Reply, TokenReply
+from simulator.schemes.sparsifier import Sparsifier
+
+
+@dataclass(frozen=True)
+class Families:
+    """What a scheme is made of."""
+
+    sparsifier: Sparsifier
+    quantizer: Quantizer
+    code: Code
+    draw: Draw = field(default_factory=FromCounts)
+    policy: Policy | Oracle = field(default_factory=FixedLength)
+    acceptance: Acceptance = field(default_factory=Rejection)
+    reply: Reply = field(default_factory=TokenReply)
+
+    @property
+    def sends_qhat(self) -> bool:
+        """Whether all of qhat crosses the air."""
+        return self.code.carries_law and not self.code.only_scalars
+
+    def check(self) -> None:
+        """Raises ValueError where they do not go together."""
+        if self.acceptance.races != self.draw.races:
+            raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with draw {self.draw.kind!r}")
+        if self.draw.races and self.code.carries_law:
+            raise ValueError(f"code = {self.code.kind!r}: does not go with draw {self.draw.kind!r}")
+        if not (self.draw.races or self.code.carries_law or self.sparsifier.fixed_size == 1):
+            told = "sends no law, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
+            raise ValueError(f"code = {self.code.kind!r}: {told}")
+        if getattr(self.code, "token", None) == "raced" and not self.draw.races:
+            raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
+        if self.code.only_scalars != self.acceptance.edge_corrects:
+            raise ValueError(f"acceptance = {self.acceptance.kind!r}: does not go with code {self.code.kind!r}")
+        if self.acceptance.edge_corrects != self.reply.edge_corrects:
+            raise ValueError(f"reply = {self.reply.kind!r}: does not go with acceptance {self.acceptance.kind!r}")
+        if self.reply.edge_corrects and self.policy.hears_cloud:
+            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ValueError(f"policy = {self.policy.kind!r}: {told} (reply {self.reply.kind!r})")
