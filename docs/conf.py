@@ -36,7 +36,7 @@ autodoc_default_options = {"exclude-members": "model_config, kinds"}
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 PAGES = [
-    "scenarios", "gallery/README", "how_it_works", "metrics", "limits", "own_parts", "examples", "codec", "clusters",
+    "scenarios", "gallery/README", "schemes", "how_it_works", "metrics", "limits", "own_parts", "examples", "codec", "clusters",
     "api/index",
 ]  # fmt: skip
 MORE = {
