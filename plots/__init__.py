@@ -33,6 +33,7 @@ FIGURES: dict[str, str] = {
     "groups": "rejections, support, bits and latency by a swept name",
     "rivals": "latency per token of many schemes, a panel a delay, with those that are lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
+    "trees": "latency per token of trees over that of the chain, a cell a rate and acceptance",
     "useful": "latency of every scheme on every link, and which can be read along",
     "tradeoff": "bits against expected resampling, a curve a family of settings",
     "pareto": "bits against expected resampling, a point a setting, and the front of them",

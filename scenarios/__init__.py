@@ -14,6 +14,7 @@ from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Ver
 from scenarios.command.rival_questions import BestAgainst, BothWays, Winners
 from scenarios.command.scenario import Also, Best, Quick, Scenario
 from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
+from scenarios.command.tree_questions import TreeGains, TreesPay, TreesPayWhere
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
@@ -22,5 +23,5 @@ __all__ = [
     "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord",
     "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
     "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds", "Swaps",
-    "Variance", "Versus", "Winners", "WinsBelow", "WinsWhere", "script",
+    "TreeGains", "TreesPay", "TreesPayWhere", "Variance", "Versus", "Winners", "WinsBelow", "WinsWhere", "script",
 ]  # fmt: skip

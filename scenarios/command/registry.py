@@ -25,6 +25,7 @@ NAMES: tuple[str, ...] = (
     "ahead",
     "low_bandwidth",
     "rivals",
+    "trees",
     "interactions",
     "languages",
     "codes",

@@ -191,6 +191,7 @@ LIKE_ANOTHER = ("latency_at_70b", "capacity_at_70b")
 """The same grid, figures and questions as another scenario, at other models and clocks."""
 FEWER = {
     "capacity": ["--grid=scheme=cloud_only,k_sqs"],
+    "trees": ["--grid=uplink.rate.bps=1e3,1e5"],
     "rivals": ["--grid=scheme=cloud_only,k_sqs", "--grid=uplink.rate.bps=1e3,1e5"],
 }
 """Where each scheme is tried or searched by itself, one with a choice to make and one without tell as much as all."""
