@@ -18,6 +18,9 @@ DELAYS = [[{"kind": "constant", "delay_s": one_way}] * 2 for one_way in (0.005, 
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+TK_SLT = {"kind": "truncated_fp16", "policy": "running_acceptance"}
+COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
+SIZES = [2, 8, 32]
 IN_CLOUD = ("cloud_only", "colocated")
 
 SCENARIO = Scenario(
@@ -29,18 +32,19 @@ SCENARIO = Scenario(
         "uplink.arq": ARQ, "downlink.arq": ARQ,
     },
     grid={
-        "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", "dense", PAPER, "k_sqs", "c_sqs", "s_q",
-                   "coupled"],
+        "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", TK_SLT, "dense", PAPER, "k_sqs", "c_sqs", "s_q",
+                   "dssd", "asym", "ids_only_greedy", *COUPLED, "mirrored"],
         BOTH: DELAYS,
         RATE: RATES_BPS,
     },
     axis=RATE,
-    hidden=("downlink.delay",),
+    hidden=("downlink.delay", "scheme.policy"),
     seeds=8,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8, 16], "scheme.k": [2, 8, 32]}, base={"workload.requests": 1}),
+    best=Best({"scheme.max_drafts": [1, 2, 4, 8, 16], "scheme.k": SIZES, "scheme.sparsifier.k": SIZES},
+              base={"workload.requests": 1}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={BOTH: DELAYS[::2], RATE: RATES_BPS[::2]},
-        best=Best({"scheme.max_drafts": [1, 8], "scheme.k": [2, 8]}, seeds=1),
+        best=Best({"scheme.max_drafts": [1, 8], "scheme.k": SIZES[:2], "scheme.sparsifier.k": SIZES[:2]}, seeds=1),
     ),
     figures=("rivals", "both_ways"),
     headlines=(),
