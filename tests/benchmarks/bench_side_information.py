@@ -13,7 +13,8 @@ at best (Slepian and Wolf), for blocks without end and a rate that the edge woul
 `drawn`, -log2 qhat(d); and a checksum. `hashed` is what one can build: tokens that the prior finds dear are sent as a
 hash that the cloud reads as the token of largest p with it, the length of the hash and what is dear at their best. Its
 figure is what a round of ROUND drafts saves, the whole payload charged where a token is read wrong, checksum and ids
-left out: below 0 it loses.
+left out: below 0 it loses. It loses at every point: p ranks a dear token at 2^4 to 2^6 on average and at 2^10 to 2^12
+once in a hundred, and the hash must be long enough for that one, where the prior's code is as long as each token needs.
 """
 
 from __future__ import annotations
