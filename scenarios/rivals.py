@@ -20,7 +20,8 @@ PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 TK_SLT = {"kind": "truncated_fp16", "policy": "running_acceptance"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
-SIZES = [2, 8, 32]
+MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4096}}  # finer for no bits
+SIZES, MANY = [2, 8, 32], [8, 64, 512]
 IN_CLOUD = ("cloud_only", "colocated")
 
 SCENARIO = Scenario(
@@ -33,19 +34,18 @@ SCENARIO = Scenario(
     },
     grid={
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", TK_SLT, "dense", PAPER, "k_sqs", "c_sqs", "s_q",
-                   "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, "mirrored",
-                   "likely_tree", "multi_candidate"],
+                   "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED, "likely_tree"],
         BOTH: DELAYS,
         RATE: RATES_BPS,
     },
     axis=RATE,
     hidden=("downlink.delay", "scheme.policy"),
     seeds=8,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8, 16], "scheme.k": SIZES, "scheme.sparsifier.k": SIZES},
+    best=Best({"scheme.max_drafts": [1, 2, 4, 8, 16], "scheme.k": SIZES, "scheme.sparsifier.k": MANY},
               base={"workload.requests": 1}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={BOTH: DELAYS[::2], RATE: RATES_BPS[::2]},
-        best=Best({"scheme.max_drafts": [1, 8], "scheme.k": SIZES[:2], "scheme.sparsifier.k": SIZES[:2]}, seeds=1),
+        best=Best({"scheme.max_drafts": [1, 8], "scheme.k": SIZES[:2], "scheme.sparsifier.k": MANY[::2]}, seeds=1),
     ),
     figures=("rivals", "both_ways"),
     headlines=(),
