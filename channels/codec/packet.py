@@ -1,4 +1,4 @@
-"""The wire format, version 4: one packet, from its first bit to its last. A decoder can be written from this page.
+"""The wire format, version 5: one packet, from its first bit to its last. A decoder can be written from this page.
 
 Coder (`coder.arithmetic`). The packet is read as a binary fraction, most significant bit of the first byte first, zeros
 after the last byte. State: CODE, the first 56 bits; RANGE = 2^56. A symbol [begin, begin + size) of `total` <= 2^32:
@@ -9,16 +9,18 @@ below n is the symbol [v, v + 1) of n; nothing where n = 1. At the end, with m t
 RANGE, the packet is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits
 after those m are 0. Anything else is refused.
 
-Order. (1) Code "recoded" only: the mode, SHARES of ALL_SHARES. (2) drafts - 1, uniform below max_drafts. (3) For each
-draft: support and counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support;
-"coded", the symbol of its count among the counts in id order; "unsent", nothing.
+Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in SHARES_WITHOUT_PRIOR. (2) How many drafts n, of
+m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2), the first 2 (m - 2) are n = 1, then one each is
+2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and counts by the mode; then the drafted id: "flat",
+uniform below V, refused unless in the support; "coded", the symbol of its count among the counts in id order; "unsent",
+nothing.
 
 Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
-in `codewords`). "recoded": `recoded.walk` (its tokens in `candidates`, the rest in `tail`, probabilities in `network`,
-tables in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be
-the one of least cost, the earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8
-POSITION + 56 - log2 RANGE; of the others the logarithms of what they would choose among. The receiver works these out
-too and refuses a packet in another mode.
+in `codewords`). "recoded": `recoded.walk` (its tokens in `candidates` by `context_model`, the rest in `tail`,
+probabilities in `network` from `network_inputs`, tables in `prior_tables`). Logarithms and powers are those of
+`coder.fixed_point`, Q32. Under "recoded" the mode must be the one of least cost, the earliest in SHARES among equals:
+of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the logarithms of what
+they would choose among. The receiver works these out too and refuses a packet in another mode.
 
 Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
 Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
@@ -39,6 +41,7 @@ from channels.codec.coder.arithmetic import (
     FAILED,
     INVALID,
     MEASURE,
+    MODE,
     Machine,
     cost,
     finish,
@@ -59,9 +62,13 @@ from channels.codec.recoded.walk import code_draft
 from kinds.arrays import Bytes, Ints
 
 Mode = Literal["recoded", "variable", "fixed", "dense"]
-SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}
+Shares = dict[Mode, tuple[int, int]]
+SHARES: Shares = {"recoded": (0, 28), "variable": (28, 2), "dense": (30, 2)}
+SHARES_WITHOUT_PRIOR: Shares = {"variable": (0, 16), "dense": (16, 16)}
 """Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES."""
 ALL_SHARES = 32
+DEAREST_HEADER_BITS = 6
+"""Of the code "recoded": of the rarest mode 4, and 2 more than log2 max_drafts for a number of drafts between."""
 MOST_ROOM_BYTES = 1 << 26
 _NOTHING = np.empty(0, dtype=np.uint8)
 
@@ -87,7 +94,7 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
     mode = _read_mode(io, buffer, format)
-    number = 1 + uniform(io, buffer, 0, format.max_drafts)
+    number = _code_number(io, buffer, format, 0)
     drafts: list[Draft] = []
     trail = _Trail(context, number, format.vocabulary)
     while len(drafts) < number and not io[FAILED]:
@@ -125,16 +132,51 @@ def _run(
 def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:
     """The mode of least cost, the earliest in SHARES among equals; `io` has run these drafts in `mode`."""
     sizes = [draft.support.size for draft in drafts]
-    others = log2(format.max_drafts) + sum(_token_cost(draft, format) for draft in drafts) + log2(ALL_SHARES)
+    others = _number_cost(len(drafts), format) + sum(_token_cost(draft, format) for draft in drafts) + log2(ALL_SHARES)
     costs: dict[Mode, int] = {}
     for name in ("variable", "dense"):
-        costs[name] = others - log2(SHARES[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
+        costs[name] = (
+            others - log2(_shares(format)[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
+        )
     best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
     if format.prior:
         ran = io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
         if cost(ran) <= costs[best]:
             return "recoded"
     return best
+
+
+def _shares(format: Format) -> Shares:
+    return SHARES if format.prior else SHARES_WITHOUT_PRIOR
+
+
+def _share_of(number: int, most: int) -> tuple[int, int, int]:
+    """Of packets that hold at most `most` drafts: begin and size of `number`'s symbol, and the total."""
+    between = most - 2
+    if between < 1:
+        return number - 1, 1, most
+    if number == 1:
+        return 0, 2 * between, 4 * between
+    return 2 * between + number - 2, between if number == most else 1, 4 * between
+
+
+def _number_cost(number: int, format: Format) -> int:
+    """What saying how many drafts there are costs under "recoded", in Q32 bits."""
+    _, size, total = _share_of(number, format.max_drafts)
+    return log2(total) - log2(size)
+
+
+def _code_number(io: Machine, buffer: Bytes, format: Format, number: int) -> int:
+    """How many drafts the packet holds, written or read."""
+    most = format.max_drafts
+    if format.code == "enumerative" or most <= 2:
+        return 1 + uniform(io, buffer, number - 1, most)
+    between = most - 2
+    if io[MODE] == DECODE:
+        value = target(io, 4 * between)
+        number = 1 if value < 2 * between else min(most, value - 2 * between + 2)
+    symbol(io, buffer, *_share_of(number, most))
+    return number
 
 
 def _token_cost(draft: Draft, format: Format) -> int:
@@ -158,7 +200,7 @@ class _Trail:
         self.tokens = np.empty(known.size + drafts, dtype=np.int64)
         self.tokens[: known.size] = known
         self.size = known.size
-        self.previous: Ints = np.empty(0, dtype=np.int64)
+        self.before = self.before_counts = np.empty(0, dtype=np.int64)
 
     @property
     def context(self) -> Ints:
@@ -167,7 +209,7 @@ class _Trail:
     def extend(self, draft: Draft) -> None:
         self.tokens[self.size] = draft.token
         self.size += 1
-        self.previous = draft.support.copy()
+        self.before, self.before_counts = draft.support.copy(), draft.counts.copy()
 
 
 @lru_cache(maxsize=64)
@@ -185,13 +227,13 @@ def write(
 ) -> Machine:
     """Writes the packet in a given mode; returns the machine."""
     if format.code == "recoded":
-        symbol(io, buffer, *SHARES[mode], ALL_SHARES)
-    uniform(io, buffer, len(drafts) - 1, format.max_drafts)
+        symbol(io, buffer, *_shares(format)[mode], ALL_SHARES)
+    _code_number(io, buffer, format, len(drafts))
     trail = _Trail(context, len(drafts), format.vocabulary)
     for draft in drafts:
         if mode == "recoded":
             arrays = draft.support.copy(), draft.counts.copy()
-            code_draft(io, buffer, _setting(format), trail.context, trail.previous, *arrays)
+            code_draft(io, buffer, _setting(format), trail.context, trail.before, trail.before_counts, *arrays)
         else:
             enumerative.write(io, buffer, draft, format, mode)
         _write_token(io, buffer, draft, format)
@@ -202,11 +244,9 @@ def write(
 def _read_mode(io: Machine, buffer: Bytes, format: Format) -> Mode:
     if format.code == "enumerative":
         return format.support
-    value = target(io, ALL_SHARES)
-    mode = next(mode for mode, (begin, share) in SHARES.items() if value < begin + share)
-    symbol(io, buffer, *SHARES[mode], ALL_SHARES)
-    if mode == "recoded" and not format.prior:
-        raise CodecError("payload: its mode needs a prior, the format has none")
+    value, shares = target(io, ALL_SHARES), _shares(format)
+    mode = next(mode for mode, (begin, share) in shares.items() if value < begin + share)
+    symbol(io, buffer, *shares[mode], ALL_SHARES)
     return mode
 
 
@@ -216,7 +256,8 @@ def _read(io: Machine, buffer: Bytes, format: Format, trail: _Trail, mode: Mode)
         return enumerative.read(io, buffer, format, mode)
     support = np.zeros(format.largest_support, dtype=np.int64)
     counts = np.zeros(format.largest_support, dtype=np.int64)
-    size = code_draft(io, buffer, _setting(format), trail.context, trail.previous, support, counts)
+    known = trail.context, trail.before, trail.before_counts
+    size = code_draft(io, buffer, _setting(format), *known, support, counts)
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
     order = np.argsort(support[:size])

@@ -96,9 +96,10 @@ def bound_bits(sizes: Iterable[int], format: Format) -> int:
     """No packet of drafts with these numbers of positive counts is longer: a bound in bits that costs next to nothing.
 
     Each draft by the paper's count, or by its quantizer's bound where that is not the lattice, with the dearest token;
-    for the coder's roundings and its modes 1% and a byte.
+    for the coder's roundings 1% and a byte, and what a packet's header costs at most.
     """
-    return 8 + ceil(1.01 * (log2(format.max_drafts) + sum(_draft_bound(size, format) for size in sizes)))
+    header = log2(format.max_drafts) + (packet.DEAREST_HEADER_BITS if format.code == "recoded" else 0)
+    return 8 + ceil(1.01 * (header + sum(_draft_bound(size, format) for size in sizes)))
 
 
 @lru_cache(maxsize=1 << 16)
