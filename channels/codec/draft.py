@@ -143,7 +143,7 @@ class Format:
     token: Token = "coded"
     quantizer: Name = "lattice"
     prior: str | None = None
-    version: int = 4
+    version: int = 5
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
@@ -157,7 +157,7 @@ class Format:
             ("code", self.code, get_args(Code)),
             ("support", self.support, get_args(Support)),
             ("token", self.token, get_args(Token)),
-            ("version", self.version, (4,)),
+            ("version", self.version, (5,)),
         )
         for name, value, allowed in choices:
             if value not in allowed:

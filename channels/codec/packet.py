@@ -1,4 +1,4 @@
-"""The wire format, version 4: one packet, from its first bit to its last. A decoder can be written from this page.
+"""The wire format, version 5: one packet, from its first bit to its last. A decoder can be written from this page.
 
 Coder (`coder.arithmetic`). The packet is read as a binary fraction, most significant bit of the first byte first, zeros
 after the last byte. State: CODE, the first 56 bits; RANGE = 2^56. A symbol [begin, begin + size) of `total` <= 2^32:
@@ -9,16 +9,18 @@ below n is the symbol [v, v + 1) of n; nothing where n = 1. At the end, with m t
 RANGE, the packet is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits
 after those m are 0. Anything else is refused.
 
-Order. (1) Code "recoded" only: the mode, SHARES of ALL_SHARES. (2) drafts - 1, uniform below max_drafts. (3) For each
-draft: support and counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support;
-"coded", the symbol of its count among the counts in id order; "unsent", nothing.
+Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in SHARES_WITHOUT_PRIOR. (2) How many drafts n, of
+m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2), the first 2 (m - 2) are n = 1, then one each is
+2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and counts by the mode; then the drafted id: "flat",
+uniform below V, refused unless in the support; "coded", the symbol of its count among the counts in id order; "unsent",
+nothing.
 
 Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
-in `codewords`). "recoded": `recoded.walk` (its tokens in `candidates`, the rest in `tail`, probabilities in `network`,
-tables in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be
-the one of least cost, the earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8
-POSITION + 56 - log2 RANGE; of the others the logarithms of what they would choose among. The receiver works these out
-too and refuses a packet in another mode.
+in `codewords`). "recoded": `recoded.walk` (its tokens in `candidates` by `context_model`, the rest in `tail`,
+probabilities in `network` from `network_inputs`, tables in `prior_tables`). Logarithms and powers are those of
+`coder.fixed_point`, Q32. Under "recoded" the mode must be the one of least cost, the earliest in SHARES among equals:
+of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the logarithms of what
+they would choose among. The receiver works these out too and refuses a packet in another mode.
 
 Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
 Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
@@ -28,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,6 +54,7 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.coder.fixed_point import log2
 from channels.codec.context import latest
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
+from channels.codec.packet_head import Mode, head_cost, read_head, write_head
 from channels.codec.recoded.candidates import WINDOW
 from channels.codec.recoded.network import INPUTS
 from channels.codec.recoded.network_inputs import WalkSetting
@@ -59,10 +62,6 @@ from channels.codec.recoded.prior_tables import find
 from channels.codec.recoded.walk import code_draft
 from kinds.arrays import Bytes, Ints
 
-Mode = Literal["recoded", "variable", "fixed", "dense"]
-SHARES: dict[Mode, tuple[int, int]] = {"recoded": (0, 14), "variable": (14, 9), "dense": (23, 9)}
-"""Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES."""
-ALL_SHARES = 32
 MOST_ROOM_BYTES = 1 << 26
 _NOTHING = np.empty(0, dtype=np.uint8)
 
@@ -98,12 +97,6 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     if format.code == "recoded" and mode != _served_best(io, drafts, format, context, mode):
         raise CodecError(f"payload: {mode} is not the mode that serves these drafts best")
     return tuple(drafts)
-
-
-def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
-    """The mode of a packet, and how many laws are in it."""
-    mode = _read_mode(io, buffer, format)
-    return mode, 1 + uniform(io, buffer, 0, format.max_drafts)
 
 
 def read_end(io: Machine, buffer: Bytes) -> None:
@@ -147,10 +140,11 @@ def cheapest_mode(
 ) -> Mode:
     """The mode of least cost for laws of these sizes and the ids drafted from them, each with what it was drawn from.
     `recoded`: a machine that has run them in that mode."""
-    others = log2(format.max_drafts) + sum(_token_cost(draft, format) for draft in drafted) + log2(ALL_SHARES)
+    ids = sum(_token_cost(draft, format) for draft in drafted)
     costs: dict[Mode, int] = {}
     for name in ("variable", "dense"):
-        costs[name] = others - log2(SHARES[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
+        laws = sum(enumerative.cost(size, format, name) for size in sizes)
+        costs[name] = head_cost(name, len(sizes), format) + ids + laws
     best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
     return "recoded" if format.prior and cost(recoded()) <= costs[best] else best
 
@@ -169,8 +163,10 @@ class Known(NamedTuple):
 
     context: Ints
     """The text before it, drafts of the packet included."""
-    previous: Ints
+    before: Ints
     """The support of the law before it, empty if there is none."""
+    before_counts: Ints
+    """Its counts."""
 
 
 class Trail:
@@ -181,16 +177,16 @@ class Trail:
         self.tokens = np.empty(known.size + drafts, dtype=np.int64)
         self.tokens[: known.size] = known
         self.size = known.size
-        self.previous: Ints = np.empty(0, dtype=np.int64)
+        self.before = self.before_counts = np.empty(0, dtype=np.int64)
 
     @property
     def known(self) -> Known:
-        return Known(self.tokens[: self.size], self.previous)
+        return Known(self.tokens[: self.size], self.before, self.before_counts)
 
     def extend(self, draft: Draft) -> None:
         self.tokens[self.size] = draft.token
         self.size += 1
-        self.previous = draft.support.copy()
+        self.before, self.before_counts = draft.support.copy(), draft.counts.copy()
 
 
 @lru_cache(maxsize=64)
@@ -216,30 +212,12 @@ def write(
     return io
 
 
-def write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, laws: int) -> None:
-    """The mode of a packet, and how many laws are in it."""
-    if format.code == "recoded":
-        symbol(io, buffer, *SHARES[mode], ALL_SHARES)
-    uniform(io, buffer, laws - 1, format.max_drafts)
-
-
 def write_law(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
     """Support and counts of a draft."""
     if mode == "recoded":
         code_draft(io, buffer, _setting(format), *known, draft.support.copy(), draft.counts.copy())
     else:
         enumerative.write(io, buffer, draft, format, mode)
-
-
-def _read_mode(io: Machine, buffer: Bytes, format: Format) -> Mode:
-    if format.code == "enumerative":
-        return format.support
-    value = target(io, ALL_SHARES)
-    mode = next(mode for mode, (begin, share) in SHARES.items() if value < begin + share)
-    symbol(io, buffer, *SHARES[mode], ALL_SHARES)
-    if mode == "recoded" and not format.prior:
-        raise CodecError("payload: its mode needs a prior, the format has none")
-    return mode
 
 
 def read_law(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:

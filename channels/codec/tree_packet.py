@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec import packet, wire
+from channels.codec import packet, packet_head, wire
 from channels.codec.coder.arithmetic import (
     DECODE,
     ENCODE,
@@ -33,7 +33,8 @@ from channels.codec.coder.arithmetic import (
     start,
 )
 from channels.codec.draft import CodecError, Draft, Format
-from channels.codec.packet import Known, Mode
+from channels.codec.packet import Known
+from channels.codec.packet_head import Mode
 from channels.codec.tree_shape import ROOT, Growth, TreeShape, grown
 from kinds.arrays import Bytes, Ints
 
@@ -91,7 +92,7 @@ def decode(payload: bytes, format: TreeFormat, context: Sequence[int] = ()) -> t
     """
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
-    mode, number = packet.read_head(io, buffer, format.laws)
+    mode, number = packet_head.read_head(io, buffer, format.laws)
     tree, growth = _Paths(context, format.laws.vocabulary), Growth(format.shape)
     forks: list[Fork] = []
     while len(forks) < number and not io[FAILED]:
@@ -217,8 +218,8 @@ class _Paths:
 
     def extend(self, fork: Fork) -> None:
         """The next law in the packet is known, and its children."""
-        text, support = fork.known.context, fork.law.support.copy()
-        self._known += [Known(np.append(text, child.token), support) for child in fork.children]
+        text, law = fork.known.context, (fork.law.support.copy(), fork.law.counts.copy())
+        self._known += [Known(np.append(text, child.token), *law) for child in fork.children]
 
 
 def _run(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeFormat) -> tuple[Machine, Mode]:
@@ -233,7 +234,7 @@ def _run(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeForma
 def _write(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeFormat, mode: Mode) -> Machine:
     """Writes the packet in a given mode; returns the machine."""
     io, laws = machine(direction), format.laws
-    packet.write_head(io, buffer, laws, mode, len(forks))
+    packet_head.write_head(io, buffer, laws, mode, len(forks))
     for fork in forks:
         packet.write_law(io, buffer, fork.law, laws, mode, fork.known)
         for child in fork.children:

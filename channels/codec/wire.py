@@ -38,6 +38,7 @@ from channels.codec.ids import (
     largest_ids_bits,
     largest_raced_bits,
 )
+from channels.codec.packet_head import DEAREST_HEAD_BITS
 from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
 from kinds.arrays import Ints
@@ -115,9 +116,10 @@ def bound_bits(sizes: Iterable[int], format: Format) -> int:
     """No packet of drafts with these numbers of positive counts is longer: a bound in bits that costs next to nothing.
 
     Each draft by the paper's count, or by its quantizer's bound where that is not the lattice, with the dearest token;
-    for the coder's roundings and its modes 1% and a byte.
+    for the coder's roundings 1% and a byte, and what a packet's header costs at most.
     """
-    return 8 + ceil(1.01 * (log2(format.max_drafts) + sum(_draft_bound(size, format) for size in sizes)))
+    header = log2(format.max_drafts) + (DEAREST_HEAD_BITS if format.code == "recoded" else 0)
+    return 8 + ceil(1.01 * (header + sum(_draft_bound(size, format) for size in sizes)))
 
 
 @lru_cache(maxsize=1 << 16)

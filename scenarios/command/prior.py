@@ -15,6 +15,7 @@ import numpy as np
 from channels.codec import prior_files, wire
 from channels.codec.prior_files import LARGEST_BYTES, PRIORS, bundled_prior, own_folder, store_prior
 from channels.codec.recoded import build_prior
+from channels.codec.recoded.law_vectors import law_vectors
 from channels.codec.recoded.prior_tables import pack
 from kinds import ConfigError
 from kinds.arrays import Int32s
@@ -36,12 +37,13 @@ class Effort:
 
     texts: int = 256
     text_tokens: int = 96
-    entries: int = 700_000
-    positions: int = 6_000
+    entries: int = 550_000
+    batches: int = 1_500
+    positions: int = 5_000
     steps: int = 4_000
 
 
-QUICK = Effort(texts=20, text_tokens=24, entries=50_000, positions=100, steps=60)
+QUICK = Effort(texts=20, text_tokens=24, entries=50_000, batches=20, positions=100, steps=60)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def build(pair: Pair, reading: Reading, effort: Effort, out: Path | None, progre
         raise ConfigError(f"pair {pair.kind}: its laws are made up and speak no language that a prior could learn")
     pair.prepare()
     learned, held_out = _texts(pair.load(), reading, effort, progress)
-    content = _built(learned, pair.vocabulary, effort, reading.seed)
+    content = _built(learned, effort, reading.seed)
     folder = own_folder() if out is None else out
     folder.mkdir(parents=True, exist_ok=True)
     path = store_prior(content, pair.vocabulary, folder)
@@ -131,11 +133,17 @@ def _texts(
         texts = read_texts(reading.texts, loaded)
         cut = max(1, len(texts) // HELD_OUT)
         learned, held_out = texts[:-cut], texts[-cut:]
-    laws = [
-        build_prior.Laws(texts, *likeliest(loaded.drafter, texts, reading.temperature, progress.part(name)))
-        for name, texts in (("learned", learned), ("held-out", held_out))
-    ]
-    return laws[0], laws[1]
+    return (
+        _laws(learned, loaded, reading, progress.part("learned")),
+        _laws(held_out, loaded, reading, progress.part("held-out")),
+    )
+
+
+def _laws(texts: Int32s, loaded: LoadedPair, reading: Reading, progress: Progress) -> build_prior.Laws:
+    """The drafter's along these texts."""
+    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, progress)
+    vectors = law_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
+    return build_prior.Laws(texts, top, probabilities, vectors)
 
 
 def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
@@ -156,17 +164,18 @@ def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
     return texts
 
 
-def _built(laws: build_prior.Laws, vocabulary: int, effort: Effort, seed: int) -> bytes:
+def _built(laws: build_prior.Laws, effort: Effort, seed: int) -> bytes:
     """The file of a prior, with fewer rows where it would be larger than LARGEST_BYTES."""
     entries = effort.entries
     while True:
-        stored = build_prior.build(laws, vocabulary, entries, effort.positions, effort.steps, seed)
+        size = build_prior.Size(entries, effort.batches, effort.positions, effort.steps)
+        stored = build_prior.build(laws, size, seed)
         content = pack(stored)
         if len(content) <= LARGEST_BYTES:
             return content
         if not stored.row_ids.size:
             raise ConfigError(
-                f"prior: {vocabulary} tokens need {len(content):,} bytes, at most {LARGEST_BYTES:,} allowed"
+                f"prior: {stored.unigram.size} tokens need {len(content):,} bytes, at most {LARGEST_BYTES:,} allowed"
             )
         entries = stored.row_ids.size // 2
 

@@ -1,55 +1,75 @@
-"""Bits a draft under every code at identical qhat, and what each part of the prior adds, on prompts it never saw.
+"""Bits a draft of drafters that the prior was fitted to and of some that it was not, beside the former code.
 
     pytest -s tests/benchmarks/bench_codec_bits.py
 
-An edge drafts ROUND tokens from qhat after committed text that the pair wrote by speculative decoding. All numbers are
-bits a draft without the drafted id; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K - 1) (+ ceil(log2 V) for
-thresholds) at the K before zero counts are dropped. The columns between keep the network as it is and blank what it
-reads.
+After the same texts, which the bundled pair wrote by speculative decoding of prompts that nothing was fitted to, each
+drafter drafts ROUND tokens from its own qhat. Left out of the prior's laws: the drafter shipped before the bundled one
+(git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers. All numbers
+are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K - 1)
+(+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
+`former`: the package at FORMER_CODE, run on the same drafts; without git's history these columns are left out.
 """
 
 from __future__ import annotations
 
+import inspect
+import io
+import json
 import math
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
-from channels.codec import prior_files
 from channels.codec.paper_counts import paper_bits
-from channels.codec.recoded import build_prior, prior_tables
+from channels.codec.recoded import build_prior
 from channels.codec.wire import Draft, Format, length_bits
-from models.interface import LoadedPair, Pair
+from models.interface import LanguageModel, LoadedPair, Pair
 from models.verification import verify
 
-ROUND, LAWS = 5, 2_000
-BARS = dict(zip(build_prior.POINTS, (0.45, 0.26, 0.45, 0.52), strict=True))
-PAIR = "smollm2"
+ROUND, ROUNDS = 5, 60
+BARS = dict(zip(build_prior.POINTS, ((0.48, 0.45), (0.27, 0.26), (0.47, 0.45), (0.55, 0.52)), strict=True))
+"""What is asked and what is aimed at, of the paper's count, on drafters left out."""
+FORMER_CODE = "5b07528"
+FORMER_DRAFTER = "37d3c4e:models/weights/smollm2/drafter.safetensors"
+ROOT = Path(__file__).parents[2]
+Point = tuple[int, float, int]
+Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
+"""Context, drafts, and the sizes of their supports before zero counts are dropped."""
 
 
-def test_bits_of_the_drafters_laws():
-    pair = load(PAIR)
-    table("drafter, along its own drafting", pair.vocabulary, packets(pair, LAWS // ROUND))
+@pytest.mark.parametrize("name", ["bundled", "former", "former, all of V", "verifier", "verifier, 28 of 30 layers"])
+def test_bits_of_a_drafters_laws(name):
+    drafter = drafters().get(name)
+    if drafter is None:
+        pytest.skip("git's history is not here")
+    table(name, pair().vocabulary, packets(drafter(), contexts()))
 
 
-def test_bits_of_the_verifiers_laws():
-    pair = load(PAIR)
-    table("verifier, after the same texts", pair.vocabulary, verifier_packets(pair, LAWS // ROUND))
-
-
-def load(kind: str) -> LoadedPair:
+@cache
+def pair() -> LoadedPair:
     import models.zoo  # noqa: F401, registers the pairs
 
-    if not prior_files.bundled_prior(Pair.of(kind).vocabulary):
-        pytest.skip(f"no prior for {kind}")
-    return Pair.of(kind).load()
+    return Pair.of("smollm2").load()
+
+
+@cache
+def contexts() -> list[tuple[int, ...]]:
+    """Texts after which a round starts, along speculative decoding of the prompts."""
+    return list(committed(pair(), ROUNDS))
 
 
 def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
-    """Texts after which a round starts: `rounds` of them, along speculative decoding of the pair's prompts."""
+    """`rounds` of them."""
     rng = np.random.default_rng(1)
     each = -(-rounds // len(pair.prompts))
     for prompt in pair.prompts:
@@ -66,16 +86,60 @@ def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
             text = (*text, *drafts[: verdict.accepted], verdict.token)
 
 
-Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
-"""Context, drafts, and the sizes of their supports before zero counts are dropped."""
+def drafters():
+    """Name -> what makes the drafter."""
+    found = {
+        "bundled": lambda: pair().drafter,
+        "verifier": lambda: pair().verifier,
+        "verifier, 28 of 30 layers": lambda: without(pair().verifier, (10, 20)),
+    }
+    if former := from_git("show", FORMER_DRAFTER):
+        found |= {
+            "former": lambda: former_drafter(former, True),
+            "former, all of V": lambda: former_drafter(former, False),
+        }
+    return found
 
 
-def packets(pair: LoadedPair, rounds: int) -> dict[tuple[int, float, int], list[Packet]]:
+def without(model: LanguageModel, layers: tuple[int, ...]) -> LanguageModel:
+    """The model with some of its layers passed over."""
+    from models.transformer import TransformerModel
+
+    network = deepcopy(model.network)
+    for layer in sorted(layers, reverse=True):
+        del network.model.layers[layer]
+    for place, layer in enumerate(network.model.layers):
+        layer.self_attn.layer_idx = place
+    network.config.num_hidden_layers -= len(layers)
+    return TransformerModel(network, "shallow", "cpu")
+
+
+def former_drafter(weights: bytes, cut: bool) -> LanguageModel:
+    """The drafter that was shipped before; `cut`: to its own 12,288 tokens."""
+    import torch
+    from safetensors.torch import load, load_file
+
+    from models.bundled.smollm2_drafter import assemble, network
+    from models.bundled.smollm2_wheel import verifier_folder
+    from models.transformer import TransformerModel
+
+    embedding, factored = load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"], load(weights)
+    if not cut:
+        factored["vocabulary"] = torch.arange(len(embedding), dtype=torch.int32)
+    return TransformerModel(network(assemble(factored, embedding)), "former", "cpu")
+
+
+def from_git(*command: str) -> bytes:
+    """What git answers; nothing where it cannot."""
+    return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True).stdout
+
+
+def packets(drafter: LanguageModel, texts: list[tuple[int, ...]]) -> dict[Point, list[Packet]]:
     """What an edge would send under each point."""
     rng = np.random.default_rng(2)
-    found: dict[tuple[int, float, int], list[Packet]] = {point: [] for point in build_prior.POINTS}
-    edge = pair.drafter.open(1.0)
-    for text in committed(pair, rounds):
+    found: dict[Point, list[Packet]] = {point: [] for point in build_prior.POINTS}
+    edge = drafter.open(1.0)
+    for text in texts:
         for point in build_prior.POINTS:
             drafts, sizes = [], []
             for _ in range(ROUND):
@@ -87,13 +151,7 @@ def packets(pair: LoadedPair, rounds: int) -> dict[tuple[int, float, int], list[
     return found
 
 
-def verifier_packets(pair: LoadedPair, rounds: int) -> dict[tuple[int, float, int], list[Packet]]:
-    """The verifier's own laws along its own samples, as if it drafted."""
-    swapped = LoadedPair(pair.verifier, pair.verifier, pair.prompts[:: max(1, len(pair.prompts) // 8)])
-    return packets(swapped, rounds // 10)
-
-
-def quantized(q: np.ndarray, point: tuple[int, float, int]) -> tuple[np.ndarray, np.ndarray, int]:
+def quantized(q: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray, int]:
     """(support, counts, size before zero counts are dropped)."""
     size, threshold, _ = point
     top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
@@ -101,45 +159,79 @@ def quantized(q: np.ndarray, point: tuple[int, float, int]) -> tuple[np.ndarray,
     return support, counts, size or max(1, int((q >= threshold).sum()))
 
 
-def table(title: str, vocabulary: int, found: dict[tuple[int, float, int], list[Packet]]) -> None:
-    whole = prior_files.bundled_prior(vocabulary)
-    parts = {"unigram": part(whole, vocabulary, rows=False), "rows": whole}
+def table(title: str, vocabulary: int, found: dict[Point, list[Packet]]) -> None:
     print(f"\n{title}: {sum(len(p) for p in found.values()) * ROUND // len(found)} laws a line, V = {vocabulary}")
-    header = ("point", "K", "paper", "enumerative", "unigram", "+ context", "rows", "+ context", "of paper", "bar")
-    print("".join(f"{name:>13}" for name in header))
+    header = (
+        "point",
+        "K",
+        "paper",
+        "enumerative",
+        "former",
+        "now",
+        "of paper",
+        "former one",
+        "one",
+        "of paper",
+        "bars",
+    )
+    print("".join(f"{name:>12}" for name in header))
+    former = measured_by_former(found)
     for point, sent in found.items():
         paper = np.mean([paper_bits(vocabulary, k, point[2], not point[0]) for _, _, ks in sent for k in ks])
         ks = np.mean([k for _, _, ks in sent for k in ks])
-        plain = Format(vocabulary, point[2], ROUND, code="enumerative", token="coded")
-        columns = [mean_bits(sent, plain, True)]
-        for fingerprint in parts.values():
-            form = Format(vocabulary, point[2], ROUND, code="recoded", token="coded", prior=fingerprint, **fixed(point))
-            columns += [mean_bits(sent, form, False), mean_bits(sent, form, True)]
+        now, one = mean_bits(sent, point[2], vocabulary, "recoded")
+        bits = paper, mean_bits(sent, point[2], vocabulary, "enumerative")[0], former[point][0], now
         name = f"K={point[0]}" if point[0] else f"q>={point[1]:g}"
-        cells = [f"{name}, {point[2]}", f"{ks:.1f}", *(f"{bits:.1f}" for bits in (paper, *columns))]
-        print("".join(f"{cell:>13}" for cell in (*cells, f"{columns[-1] / paper:.1%}", f"{BARS[point]:.0%}")))
+        cells = [f"{name}, {point[2]}", f"{ks:.1f}", *(f"{each:.1f}" for each in bits), f"{now / paper:.1%}"]
+        cells += [f"{former[point][1]:.1f}", f"{one:.1f}", f"{one / paper:.1%}", "{:.0%} {:.0%}".format(*BARS[point])]
+        print("".join(f"{cell:>12}" for cell in cells))
 
 
-def fixed(point: tuple[int, float, int]) -> dict[str, object]:
-    return {"support": "fixed", "support_size": point[0]} if point[0] else {}
-
-
-def mean_bits(sent: list[Packet], format: Format, with_context: bool) -> float:
-    """Bits a draft, the drafted ids' own -log2 qhat taken off. Without context: only the last token of it."""
-    total = 0.0
+def mean_bits(sent: list[Packet], resolution: int, vocabulary: int, code: str) -> tuple[float, float]:
+    """Bits a draft in packets of ROUND and of one, the drafted ids' own -log2 qhat taken off."""
+    whole, alone = (Format(vocabulary, resolution, most, code=code, token="coded") for most in (ROUND, 8))
+    total, ones, number = 0.0, 0.0, 0
     for context, drafts, _ in sent:
-        total += length_bits(drafts, format, context if with_context else context[-1:])
-        total -= sum(math.log2(d.counts.sum() / d.counts[d.support.searchsorted(d.token)]) for d in drafts)
-    return total / (len(sent) * ROUND)
+        tokens = sum(math.log2(d.counts.sum() / d.counts[d.support.searchsorted(d.token)]) for d in drafts)
+        total += length_bits(drafts, whole, context) - tokens
+        for place, draft in enumerate(drafts):
+            ones += length_bits([draft], alone, (*context, *(each.token for each in drafts[:place])))
+        ones -= tokens
+        number += len(drafts)
+    return total / number, ones / number
 
 
-def part(fingerprint: str, vocabulary: int, rows: bool) -> str:
-    """A prior that keeps the unigram and the network, and the rows only if told."""
-    stored = prior_tables.unpack(prior_files.read_prior(fingerprint, vocabulary))
-    if not rows:
-        stored = stored._replace(
-            lengths=np.zeros_like(stored.lengths), row_ids=stored.row_ids[:0], row_weights=stored.row_weights[:0]
+def measured_by_former(found: dict[Point, list[Packet]]) -> dict[Point, tuple[float, float]]:
+    """`mean_bits` by the package at FORMER_CODE, in a process of its own; nan where there is no such commit."""
+    archive = from_git("archive", FORMER_CODE, "channels", "kinds")
+    if not archive:
+        return dict.fromkeys(found, (math.nan, math.nan))
+    plain = [
+        (point[2], [(text, [(d.token, d.support, d.counts) for d in drafts], sizes) for text, drafts, sizes in sent])
+        for point, sent in found.items()
+    ]
+    with TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+        run = subprocess.run(
+            [sys.executable, "-c", FORMER_PROGRAM + inspect.getsource(mean_bits) + FORMER_ANSWER],
+            input=pickle.dumps((pair().vocabulary, plain)),
+            env={**os.environ, "PYTHONPATH": folder},
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            check=True,
         )
-    folder = Path(mkdtemp())
-    prior_files.FOLDERS.append(folder)
-    return prior_files.store_prior(prior_tables.pack(stored), vocabulary, folder).stem.partition("-")[2]
+    return dict(zip(found, map(tuple, json.loads(run.stdout)), strict=True))
+
+
+FORMER_PROGRAM = f"""
+from __future__ import annotations
+import json, math, pickle, sys
+from channels.codec.wire import Draft, Format, length_bits
+ROUND = {ROUND}
+"""
+FORMER_ANSWER = """
+vocabulary, points = pickle.load(sys.stdin.buffer)
+made = [(ell, [(text, [Draft(*d) for d in drafts], sizes) for text, drafts, sizes in sent]) for ell, sent in points]
+print(json.dumps([mean_bits(sent, ell, vocabulary, "recoded") for ell, sent in made]))
+"""

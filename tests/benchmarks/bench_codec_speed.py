@@ -92,7 +92,7 @@ def test_encode_and_decode():
     timed("enumerative, dense, ell = 1000", dense, V, 2000)
     for vocabulary in (49_152, 1_024):
         if prior := prior_files.bundled_prior(vocabulary):
-            for size, resolution, bar in ((8, 64, 50), (64, 100, 50), (1024, 1000, 500)):
+            for size, resolution, bar in ((8, 64, 15), (64, 100, 50), (1024, 1000, 500)):
                 form = Format(vocabulary, resolution, 8, code="recoded", token="coded", prior=prior)
                 timed(f"recoded, V = {vocabulary}, K = {size}, ell = {resolution}", form, size, bar)
 

@@ -1,19 +1,23 @@
-"""Builds a prior from a drafter's laws over training text.
+"""Builds a prior from drafters' laws over training text.
 
     python -m channels.codec.recoded.build_prior LAWS.npz --vocabulary V
 
-The laws file holds `texts` int32 [N, T], and after each token the M likeliest next tokens, `top` int32 [N, T, M], with
-their `probabilities` float [N, T, M]. The last tenth of the texts is kept for the network, so that it learns how far
-the rows, made from the others, can be trusted.
+The laws file holds `texts` int32 [N, T], after each token the M likeliest next tokens, `top` int32 [N, T, M], with
+their `probabilities` float [N, T, M], and where each token's vector starts, `embedding` float [V, WIDTH]. The last
+tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be trusted.
+Readings of one text by two drafters stand side by side.
 
 Rows: E[q(x) | w], shrunk as if w had been seen SHRINK times more often with no law at all; an entry is kept when
-n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for.
+n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for. They may go on
+from those of another prior, which count as much as START_TOKENS of text.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import io
+import lzma
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,73 +27,150 @@ from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.lattice import quantize
 from channels.codec.prior_files import BUNDLED, store_prior
-from channels.codec.recoded.fit_network import fit
+from channels.codec.recoded import fit_context_model, fit_network
+from channels.codec.recoded.context_model import HIDDEN, READ, WIDTH
+from channels.codec.recoded.fit_context_model import Bigrams, Examples
 from channels.codec.recoded.network import HEADS, INPUTS, UNITS
 from channels.codec.recoded.network_inputs import WalkSetting
-from channels.codec.recoded.prior_tables import LARGEST_OCTAVES, STEPS, Stored, Tables, pack, tables
+from channels.codec.recoded.prior_tables import (
+    LARGEST_OCTAVES,
+    STEPS,
+    WEIGHT_BITS,
+    Stored,
+    Tables,
+    pack,
+    row_ids,
+    tables,
+)
 from channels.codec.recoded.walk import code_draft
-from kinds.arrays import Bytes, Int32s, Ints
+from kinds.arrays import Bytes, Floats, Int32s, Ints
 
 SHRINK = 2.0
 HELD_OUT = 10
+START_TOKENS = 240_000
 POINTS = ((8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000))
 """(top k or 0, threshold, resolution): where the network is trained most."""
+OFTEN = (0.3, 0.25, 0.3, 0.15)
+"""How often each of them: a draft of the last asks ten times more."""
+LEAST = 2e-5
+"""Rows are made from larger probabilities alone."""
 
 
 @dataclass(frozen=True)
 class Laws:
-    """A drafter's laws along texts."""
+    """Drafters' laws along texts."""
 
     texts: Int32s  # [N, T]
     top: Int32s  # [N, T, M]
-    probabilities: npt.NDArray[np.float32]  # [N, T, M]
+    probabilities: npt.NDArray[np.floating]  # [N, T, M]
+    embedding: npt.NDArray[np.float32]  # [V, WIDTH]
 
     @classmethod
     def read(cls, path: Path) -> Laws:
         with np.load(path) as file:
-            return cls(file["texts"], file["top"], file["probabilities"])
+            return cls(file["texts"], file["top"], file["probabilities"], file["embedding"])
 
     def of(self, texts: slice) -> Laws:
-        return Laws(self.texts[texts], self.top[texts], self.probabilities[texts])
+        return replace(self, texts=self.texts[texts], top=self.top[texts], probabilities=self.probabilities[texts])
 
 
-def build(laws: Laws, vocabulary: int, entries: int, positions: int, steps: int, seed: int) -> Stored:
-    """A prior with at most `entries` row entries and a network fitted on `positions` drafts."""
-    cut = max(1, len(laws.texts) // HELD_OUT)
-    untrained = rows(laws.of(slice(0, -cut)), vocabulary, entries)
-    return trained(untrained, laws.of(slice(-cut, None)), positions, steps, seed)
+@dataclass(frozen=True)
+class Size:
+    """How much a prior holds and how long it is fitted."""
+
+    entries: int = 550_000
+    """Most row entries, about 2.6 bytes each on disk."""
+    batches: int = 1_500
+    """Of the context model."""
+    positions: int = 5_000
+    """Drafts that the network is fitted on."""
+    steps: int = 4_000
+    """Of the network."""
+
+
+def build(laws: Laws, size: Size, seed: int, start: Stored | None = None) -> Stored:
+    """A prior of these laws, its rows going on from another's."""
+    texts = len(laws.texts)
+    cut = texts - max(1, texts // HELD_OUT)
+    cut, half = cut - cut % 2, cut // 4 * 2  # not between two readings of a text
+    learned, kept = laws.of(slice(0, cut)), laws.of(slice(cut, None))
+    halves = laws.of(slice(0, half)), laws.of(slice(half, cut))
+    whole = rows(learned, size.entries, start)
+    examples = [
+        Examples(each.texts, each.top, each.probabilities, _bigrams(rows(other, size.entries, start)))
+        for each, other in zip(halves, reversed(halves), strict=True)
+    ]
+    model = fit_context_model.fit(examples, laws.embedding, size.batches, seed)
+    return trained(whole._replace(**model._asdict()), kept, size.positions, size.steps, seed)
 
 
 def trained(untrained: Stored, kept: Laws, positions: int, steps: int, seed: int) -> Stored:
-    """The prior with a network fitted on drafts from laws its rows were not made from."""
+    """The prior with a network fitted on drafts from laws that nothing else was made from."""
     trace = questions(kept, tables(untrained), positions, seed)
-    first, first_bias, second, second_bias = fit(trace, steps, seed)
+    first, first_bias, second, second_bias = fit_network.fit(trace, steps, seed)
     return untrained._replace(first=first, first_bias=first_bias, second=second, second_bias=second_bias)
 
 
-def rows(laws: Laws, vocabulary: int, entries: int) -> Stored:
-    """Unigram and rows, with a network of zeros."""
-    q = laws.probabilities.reshape(-1).astype(np.float64)
-    to = laws.top.reshape(-1).astype(np.int64)
+def rows(laws: Laws, entries: int, start: Stored | None = None) -> Stored:
+    """Unigram and rows, with a context model and a network of zeros."""
+    vocabulary = len(laws.embedding)
+    large = laws.probabilities > LEAST
+    q, to = laws.probabilities[large].astype(np.float64), laws.top[large].astype(np.int64)
+    last = np.broadcast_to(laws.texts[:, :, None], laws.top.shape)[large].astype(np.int64)
     unigram = np.bincount(to, weights=q, minlength=vocabulary) + 1e-3
+    times = np.bincount(laws.texts.reshape(-1), minlength=vocabulary).astype(np.float64)
+    pairs = last * vocabulary + to
+    if start is not None:
+        old_unigram, old_pairs, old_shares = _of_start(start)
+        often = START_TOKENS * old_unigram / old_unigram.sum()
+        q = np.concatenate([q, old_shares * often[old_pairs // vocabulary]])
+        pairs, unigram, times = np.concatenate([pairs, old_pairs]), unigram + often, times + often
     unigram /= unigram.sum()
-    times = np.bincount(laws.texts.reshape(-1), minlength=vocabulary)
-    pairs = np.repeat(laws.texts.reshape(-1).astype(np.int64), laws.top.shape[-1]) * vocabulary + to
     pairs, inverse = np.unique(pairs, return_inverse=True)
     before, after = pairs // vocabulary, pairs % vocabulary
     share = np.bincount(inverse, weights=q) / (times[before] + SHRINK)
     left_over = 1.0 - np.bincount(before, weights=share, minlength=vocabulary)
     gain = times[before] * share * np.log2(share / (np.maximum(left_over[before], 0.05) * unigram[after]))
     chosen = np.sort(np.argsort(-gain, kind="stable")[: min(entries, int((gain > 0).sum()))])
+    lengths = np.bincount(before[chosen], minlength=vocabulary).astype(np.uint16)
+    return _rows_alone(_octaves(unigram), lengths, after[chosen].astype(np.int32), _octaves(share[chosen]))
+
+
+def _rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, weights: Bytes) -> Stored:
+    """A prior with a context model and a network of zeros."""
     return Stored(
-        unigram=_octaves(unigram),
-        lengths=np.bincount(before[chosen], minlength=vocabulary).astype(np.uint16),
-        row_ids=after[chosen].astype(np.int32),
-        row_weights=_octaves(share[chosen]),
+        unigram,
+        lengths,
+        ids,
+        weights,
+        vectors=np.zeros((unigram.size, WIDTH), np.int8),
+        hidden=np.zeros((READ, HIDDEN), np.int32),
+        hidden_bias=np.zeros(HIDDEN, np.int32),
+        output=np.zeros((HIDDEN, WIDTH), np.int32),
+        output_bias=np.zeros(WIDTH, np.int32),
         first=np.zeros((INPUTS, UNITS), np.int32),
         first_bias=np.zeros(UNITS, np.int32),
         second=np.zeros((HEADS, UNITS), np.int32),
         second_bias=np.zeros(HEADS, np.int32),
+    )
+
+
+def _of_start(start: Stored) -> tuple[Floats, Ints, Floats]:
+    """A prior's unigram, [V], its rows' pairs w V + x, [N], and shares, [N]."""
+    share, unigram = (2.0 ** -(octaves.astype(np.float64) / STEPS) for octaves in (start.row_weights, start.unigram))
+    last = np.repeat(np.arange(unigram.size), start.lengths)
+    return unigram, last * unigram.size + start.row_ids, share
+
+
+def _bigrams(stored: Stored) -> Bigrams:
+    """The law of a prior's rows alone."""
+    read = tables(stored)
+    return Bigrams(
+        read.starts,
+        read.row_ids,
+        (read.row_weights / (1 << WEIGHT_BITS)).astype(np.float32),
+        (read.unigram / (1 << WEIGHT_BITS)).astype(np.float32),
+        read.order[: fit_context_model.COMMON],
     )
 
 
@@ -102,21 +183,20 @@ def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
 def questions(laws: Laws, prior: Tables, positions: int, seed: int) -> Int32s:
     """The network's inputs, heads and answers on drafts drawn from the laws under many formats."""
     rng = np.random.default_rng(seed)
-    trace = np.zeros((positions * 300, INPUTS + 2), np.int32)
-    traced = np.zeros(1, np.int64)
+    trace, traced = np.zeros((positions * 600, INPUTS + 2), np.int32), np.zeros(1, np.int64)
     factorials = log2_factorials(1 << 14)
     texts, length = laws.texts.shape
     for _ in range(positions):
         text, at = int(rng.integers(texts)), int(rng.integers(1, length))
-        point = POINTS[rng.integers(len(POINTS))] if rng.random() < 0.8 else _random_point(rng)
+        point = POINTS[rng.choice(len(POINTS), p=OFTEN)] if rng.random() < 0.8 else _random_point(rng)
         support, counts = quantized(laws.top[text, at], laws.probabilities[text, at], point)
-        previous = np.empty(0, np.int64)
+        before = before_counts = np.empty(0, np.int64)
         if rng.random() < 0.8:
-            previous, _ = quantized(laws.top[text, at - 1], laws.probabilities[text, at - 1], point)
-        largest = min(point[0] or prior.order.size, point[2])
+            before, before_counts = quantized(laws.top[text, at - 1], laws.probabilities[text, at - 1], point)
+        largest = min(point[0] if point[0] and rng.random() < 0.5 else prior.order.size, point[2])
         setting = WalkSetting(prior, factorials, point[2], largest, trace, traced)
-        context = laws.texts[text, : at + 1].astype(np.int64)
-        code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, context, previous, support, counts)
+        known = laws.texts[text, : at + 1].astype(np.int64), before, before_counts
+        code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, *known, support, counts)
     return trace[: traced[0]]
 
 
@@ -137,6 +217,13 @@ def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, 
     return top[kept][counts > 0].astype(np.int64), counts[counts > 0]
 
 
+def rows_of(path: Path) -> Stored:
+    """The unigram and rows of a prior's file, whichever version of the wire format it is for; all else is zeros."""
+    with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
+        ids = row_ids(file["row_ids"], file["lengths"], file["unigram"].size)
+        return _rows_alone(file["unigram"], file["lengths"], ids, file["row_weights"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m channels.codec.recoded.build_prior", description=__doc__.split("\n\n")[0]
@@ -144,19 +231,19 @@ def main() -> None:
     parser.add_argument("laws", type=Path, help="the laws, .npz")
     parser.add_argument("--vocabulary", type=int, required=True, help="V, the number of token ids")
     parser.add_argument("--folder", type=Path, default=BUNDLED, help="where to write the prior")
-    parser.add_argument("--entries", type=int, default=700_000, help="most row entries (about 2 bytes each on disk)")
-    parser.add_argument("--positions", type=int, default=6_000, help="drafts the network is fitted on")
-    parser.add_argument("--steps", type=int, default=4_000, help="steps of the fit")
+    parser.add_argument("--entries", type=int, default=Size.entries, help="most row entries (2.6 bytes each on disk)")
+    parser.add_argument("--batches", type=int, default=Size.batches, help="batches of the context model's fit")
+    parser.add_argument("--positions", type=int, default=Size.positions, help="drafts the network is fitted on")
+    parser.add_argument("--steps", type=int, default=Size.steps, help="steps of the network's fit")
+    parser.add_argument("--start", type=Path, help="a prior whose unigram and rows to go on from")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    stored = build(
-        Laws.read(arguments.laws),
-        arguments.vocabulary,
-        arguments.entries,
-        arguments.positions,
-        arguments.steps,
-        arguments.seed,
-    )
+    laws = Laws.read(arguments.laws)
+    if len(laws.embedding) != arguments.vocabulary:
+        parser.error(f"--vocabulary {arguments.vocabulary}: the laws are over {len(laws.embedding)} tokens")
+    size = Size(arguments.entries, arguments.batches, arguments.positions, arguments.steps)
+    start = rows_of(arguments.start) if arguments.start else None
+    stored = build(laws, size, arguments.seed, start)
     path = store_prior(pack(stored), arguments.vocabulary, arguments.folder)
     print(f"{path}: {path.stat().st_size} bytes, {stored.row_ids.size} entries")
     print("Formats find it by default once `prior_files` names it in DEFAULTS")

@@ -18,7 +18,7 @@ from channels.codec.recoded.network import (
     SECOND_BITS,
     UNITS,
 )
-from kinds.arrays import Floats, Int32s, Ints
+from kinds.arrays import Floats, Int32s
 
 BATCH, RATE = 2048, 0.01
 SCALE = 8.0  # inputs are divided by this many octaves
@@ -27,8 +27,7 @@ SCALE = 8.0  # inputs are divided by this many octaves
 def fit(trace: Int32s, steps: int, seed: int) -> tuple[Int32s, Int32s, Int32s, Int32s]:
     """(first, first_bias, second, second_bias) of NetworkWeights, int32, from a trace [rows, INPUTS + 2]."""
     rng = np.random.default_rng(seed)
-    inputs = trace[:, :INPUTS] / (SCALE * (1 << INPUT_BITS))
-    heads, answers = trace[:, INPUTS].astype(np.int64), trace[:, INPUTS + 1].astype(np.float64)
+    heads, answers = trace[:, INPUTS], trace[:, INPUTS + 1]
     weights = [
         rng.normal(0.0, INPUTS**-0.5, (INPUTS, UNITS)),
         rng.normal(0.0, 0.5, UNITS),
@@ -37,8 +36,9 @@ def fit(trace: Int32s, steps: int, seed: int) -> tuple[Int32s, Int32s, Int32s, I
     ]
     moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in weights]
     for step in range(1, steps + 1):
-        chosen = rng.integers(0, len(inputs), BATCH)
-        gradients = _gradients(weights, inputs[chosen], heads[chosen], answers[chosen])
+        chosen = rng.integers(0, len(trace), BATCH)
+        inputs = trace[chosen, :INPUTS] / (SCALE * (1 << INPUT_BITS))
+        gradients = _gradients(weights, inputs, heads[chosen], answers[chosen])
         rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps)) + 1e-5
         for weight, gradient, (mean, square) in zip(weights, gradients, moments, strict=True):
             mean += 0.1 * (gradient - mean)
@@ -47,7 +47,7 @@ def fit(trace: Int32s, steps: int, seed: int) -> tuple[Int32s, Int32s, Int32s, I
     return _rounded(weights)
 
 
-def _gradients(weights: list[Floats], inputs: Floats, heads: Ints, answers: Floats) -> list[Floats]:
+def _gradients(weights: list[Floats], inputs: Floats, heads: Int32s, answers: Int32s) -> list[Floats]:
     first, first_bias, second, second_bias = weights
     units = np.maximum(inputs @ first + first_bias, 0.0)  # [B, UNITS]
     logits = np.einsum("bu,bu->b", units, second[heads]) + second_bias[heads]

@@ -3,6 +3,9 @@
 One hidden layer of UNITS rectified units, all heads on it. Inputs are int32 in 1/32 octave (or 32 times a small
 number), first weights Q13, hidden values Q7 within 0..2^12 - 1, second weights Q11, logits Q18; a logit, cut to Q7
 within +-12, indexes `NO`, the 16-bit probability of "no". No float, no rounding but by shifts.
+
+What a unit is fed comes in two rows of int32: one of the candidate, one of the walk's state. They and the weights are
+plain arrays, not parts of a tuple: taking arrays out of tuples at every question costs several times the question.
 """
 
 from __future__ import annotations
@@ -12,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 
 from channels.codec.coder.arithmetic import Machine, bit
-from channels.codec.coder.compiled import compiled, inlined
+from channels.codec.coder.compiled import inlined
 from kinds.arrays import Bytes, Int32s
 
 INPUT_BITS, FIRST_BITS, HIDDEN_BITS, SECOND_BITS, LOGIT_BITS = 5, 13, 7, 11, 7
-INPUTS, UNITS, HEADS = 13, 32, 46
+INPUTS, UNITS, HEADS = 20, 48, 92
 LARGEST_HIDDEN = (1 << 12) - 1
-LARGEST_WEIGHTS = ((1 << 15) - 1, 1 << 28, (1 << 14) - 1, 1 << 28)
+LARGEST_WEIGHTS = ((1 << 15) - 1, 1 << 28, (1 << 13) - 1, 1 << 28)
 """Of each part of NetworkWeights, so that sums of products stay within int32."""
 LOGIT_RANGE = 12 << LOGIT_BITS
-NO = np.clip(np.rint(65536 / (1 + np.exp(np.arange(-LOGIT_RANGE, LOGIT_RANGE + 1) / (1 << LOGIT_BITS)))), 16, 65520)
+NO = np.clip(np.rint(65536 / (1 + np.exp(np.arange(-LOGIT_RANGE, LOGIT_RANGE + 1) / (1 << LOGIT_BITS)))), 4, 65532)
 NO = NO.astype(np.int64)  # [2 LOGIT_RANGE + 1]
 
 
@@ -34,27 +37,33 @@ class NetworkWeights(NamedTuple):
     second_bias: Int32s  # [HEADS]
 
 
-@compiled
-def sums(first: Int32s, base: Int32s, inputs: Int32s, totals: Int32s) -> None:
-    """Sets `totals`, int32 [N, UNITS], to `base` [UNITS] plus what `inputs` [N, n] give through `first` [n, UNITS]."""
-    for row in range(inputs.shape[0]):
-        total = totals[row]
-        for unit in range(UNITS):
-            total[unit] = base[unit]
-        for place in range(first.shape[0]):
-            value, weights = inputs[row, place], first[place]
-            for unit in range(UNITS):
-                total[unit] += weights[unit] * value
+@inlined
+def fed_by(first: Int32s, inputs: Int32s, row: int, begin: int, end: int, unit: int) -> np.int32:
+    """What inputs[row, begin:end] give a unit. Sums stay within int32 and are kept there, so that they go by eights."""
+    total = np.int32(0)
+    for place in range(begin, end):
+        total = np.int32(total + np.int32(inputs[row, place] * first[place, unit]))
+    return total
 
 
 @inlined
 def answer(
-    io: Machine, buffer: Bytes, network: NetworkWeights, totals: Int32s, more: Int32s, head: int, value: int
+    io: Machine,
+    buffer: Bytes,
+    second: Int32s,
+    bias: Int32s,
+    fed: Int32s,
+    place: int,
+    walked: Int32s,
+    head: int,
+    value: int,
 ) -> int:
-    """Codes a yes (1) or no (0): a head's answer when the hidden units get totals + more, int32 [UNITS] each."""
-    logit = network.second_bias[head]
+    """Codes a yes (1) or no (0): a head's answer when the units get fed[place] + walked, int32 [UNITS] each."""
+    total = np.int32(0)
     for unit in range(UNITS):
-        active = min(max(totals[unit] + more[unit], 0) >> (INPUT_BITS + FIRST_BITS - HIDDEN_BITS), LARGEST_HIDDEN)
-        logit += active * network.second[head, unit]
-    place = min(max(logit >> (HIDDEN_BITS + SECOND_BITS - LOGIT_BITS), -LOGIT_RANGE), LOGIT_RANGE)
-    return bit(io, buffer, value, NO[place + LOGIT_RANGE])
+        active = np.int32(np.int32(fed[place, unit] + walked[unit]) >> np.int32(INPUT_BITS + FIRST_BITS - HIDDEN_BITS))
+        active = min(max(active, np.int32(0)), np.int32(LARGEST_HIDDEN))
+        total = np.int32(total + np.int32(active * second[head, unit]))
+    logit = bias[head] + total
+    index = min(max(logit >> (HIDDEN_BITS + SECOND_BITS - LOGIT_BITS), -LOGIT_RANGE), LOGIT_RANGE)
+    return bit(io, buffer, value, NO[index + LOGIT_RANGE])

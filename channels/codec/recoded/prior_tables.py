@@ -1,9 +1,9 @@
 """What both ends know of language before the first packet: integer tables, named by their hash.
 
-A prior holds, for a vocabulary, how often a drafter's law gives each token (`unigram`), the tokens it gives most after
-each token (`rows`), and the weights of the `network` that turns what is known of a token into probabilities. Weights
-are Q30; on disk a weight is one byte v, at most LARGEST_OCTAVES, that stands for 2^(30 - v / 8). A file is LZMA over
-numpy's npz (`pack`); `prior_files` says where files lie.
+A prior holds, for a vocabulary, how often drafters' laws give each token (`unigram`), the tokens they give most after
+each token (`rows`), the `context_model`, and the weights of the `network` that turns what is known of a token into
+probabilities. Weights of tokens are Q30; on disk one is a byte v, at most LARGEST_OCTAVES, that stands for
+2^(30 - v / 8). A file is LZMA over numpy's npz (`pack`); `prior_files` says where files lie.
 """
 
 from __future__ import annotations
@@ -18,6 +18,14 @@ import numpy.typing as npt
 
 from channels.codec.draft import LARGEST_VOCABULARY, CodecError
 from channels.codec.prior_files import folders, read_prior
+from channels.codec.recoded.context_model import (
+    HIDDEN,
+    LARGEST_LEVEL,
+    LARGEST_WEIGHT,
+    READ,
+    WIDTH,
+    ContextWeights,
+)
 from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, NetworkWeights
 from kinds.arrays import Bytes, Int32s, Ints
 
@@ -37,9 +45,11 @@ class Tables(NamedTuple):
     rank: Ints  # [V] where each id stands in `order`
     rest: Ints  # [V + 1] summed weight of the ranks from each on
     starts: Ints  # [V + 1] where each token's row starts
-    row_ids: Ints  # [N] ascending within a row
+    row_ids: Ints  # [N] within a row the largest weight first, the lowest id among equals
     row_weights: Ints  # [N] Q30
+    row_rest: Ints  # [V] Q30, what a row leaves over, at least 2^20
     slots: Ints  # [V] scratch, all -1 between calls
+    model: ContextWeights
     network: NetworkWeights
 
 
@@ -50,6 +60,11 @@ class Stored(NamedTuple):
     lengths: npt.NDArray[np.uint16]  # [V] entries in each row
     row_ids: Int32s  # [N]
     row_weights: Bytes  # [N]
+    vectors: npt.NDArray[np.int8]
+    hidden: Int32s
+    hidden_bias: Int32s
+    output: Int32s
+    output_bias: Int32s
     first: Int32s
     first_bias: Int32s
     second: Int32s
@@ -60,6 +75,11 @@ def tables(stored: Stored) -> Tables:
     """The tables of a stored prior."""
     unigram = WEIGHTS[stored.unigram]
     order = np.argsort(stored.unigram, kind="stable").astype(np.int64)
+    last = np.repeat(np.arange(order.size), stored.lengths)
+    by_weight = np.lexsort((stored.row_ids, stored.row_weights, last))
+    row_weights = WEIGHTS[stored.row_weights]
+    held = np.zeros(order.size, np.int64)
+    np.add.at(held, last, row_weights)
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
     return Tables(
@@ -69,9 +89,11 @@ def tables(stored: Stored) -> Tables:
         rank=rank,
         rest=np.append(np.cumsum(unigram[order][::-1])[::-1], 0),
         starts=np.concatenate([[0], np.cumsum(stored.lengths, dtype=np.int64)]),
-        row_ids=stored.row_ids.astype(np.int64),
-        row_weights=WEIGHTS[stored.row_weights],
+        row_ids=stored.row_ids[by_weight].astype(np.int64),
+        row_weights=row_weights[by_weight],
+        row_rest=np.maximum((1 << WEIGHT_BITS) - held, 1 << WEIGHT_BITS - 10),
         slots=np.full(order.size, -1, dtype=np.int64),
+        model=ContextWeights(*(getattr(stored, name) for name in ContextWeights._fields)),
         network=NetworkWeights(stored.first, stored.first_bias, stored.second, stored.second_bias),
     )
 
@@ -96,7 +118,7 @@ def unpack(content: bytes) -> Stored:
     except Exception as error:  # lzma, zipfile and numpy raise a dozen kinds between them
         raise CodecError(f"prior: not a prior's file ({error})") from None
     _check(parts)
-    return Stored(**{**parts, "row_ids": _row_ids(parts["row_ids"], parts["lengths"], parts["unigram"].size)})
+    return Stored(**{**parts, "row_ids": row_ids(parts["row_ids"], parts["lengths"], parts["unigram"].size)})
 
 
 def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:
@@ -108,6 +130,11 @@ def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:
         "lengths": (np.uint16, (V,), 0, V),
         "row_ids": (np.uint8, (3, N), 0, 255),
         "row_weights": (np.uint8, (N,), 0, LARGEST_OCTAVES),
+        "vectors": (np.int8, (V, WIDTH), -LARGEST_LEVEL, LARGEST_LEVEL),
+        "hidden": (np.int32, (READ, HIDDEN), -LARGEST_WEIGHT, LARGEST_WEIGHT),
+        "hidden_bias": (np.int32, (HIDDEN,), -(1 << 30), 1 << 30),
+        "output": (np.int32, (HIDDEN, WIDTH), -LARGEST_WEIGHT, LARGEST_WEIGHT),
+        "output_bias": (np.int32, (WIDTH,), -(1 << 30), 1 << 30),
         **{
             name: (np.int32, shape, -most, most)
             for name, (shape, most) in zip(NetworkWeights._fields, weights, strict=True)
@@ -123,7 +150,7 @@ def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:
             raise CodecError(f"prior: {name} holds {part.min()} to {part.max()}, must be within {least} and {most}")
 
 
-def _row_ids(planes: Bytes, lengths: npt.NDArray[np.uint16], vocabulary: int) -> Int32s:
+def row_ids(planes: Bytes, lengths: npt.NDArray[np.uint16], vocabulary: int) -> Int32s:
     """The ids of all rows, int32 [N], from the bytes of their gaps, uint8 [3, N], least significant first."""
     gaps = planes.astype(np.int64)
     gaps = gaps[0] | gaps[1] << 8 | gaps[2] << 16

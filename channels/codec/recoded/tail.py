@@ -1,9 +1,10 @@
 """The tail of a draft: its tokens that are no candidates.
 
-How many they are, t (at least 2, 4, ... by the `network`; then all alike), their counts as a composition of what is
-left into t positive parts, and their ranks in the order of the unigram, candidates left out. With S(x) the unigram
-weight of the free ranks from x on, and t ranks still to come from a on, P(first < x) = 1 - (S(x) / S(a))^t, in units of
-2^-32 and one unit more for each free rank; then the same with t - 1 from the rank after it.
+How many they are, t, as the walk codes a count, with heads of its own; their counts likewise, each at most what leaves
+one for each still to come, the last not sent; and their ranks in the order of the unigram, candidates left out. With
+S(x) the unigram weight of the free ranks from x on, and t ranks still to come from a on, P(first < x) =
+1 - (S(x) / S(a))^t, in units of 2^-32 and one unit more for each free rank; then the same with t - 1 from the rank
+after it. Counts travel before ranks, in the order of the ranks.
 """
 
 from __future__ import annotations
@@ -13,62 +14,63 @@ import numpy as np
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target
 from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import exp2, log2
-from channels.codec.coder.subsets import code_composition
 from channels.codec.recoded.candidates import Candidates
-from channels.codec.recoded.network_inputs import TAIL, Walk, WalkSetting, code_number
+from channels.codec.recoded.network_inputs import TAIL, TAIL_COUNT, WalkSetting, code_number, move
 from channels.codec.recoded.prior_tables import Tables
-from kinds.arrays import Bytes, Ints
+from kinds.arrays import Bytes, Int32s, Ints
 
 
 @compiled
 def code_tail(
-    io: Machine,
-    buffer: Bytes,
-    setting: WalkSetting,
-    walk: Walk,
-    listed: Candidates,
-    left: int,
-    found: int,
-    support: Ints,
-    counts: Ints,
-) -> int:
+    io: Machine, buffer: Bytes, setting: WalkSetting, second: Int32s, bias: Int32s, fed: Int32s, inputs: Int32s,
+    walked: Int32s, listed: Candidates, left: int, found: int, support: Ints, counts: Ints,
+) -> int:  # fmt: skip
     """The tokens that are no candidates. Returns how many."""
-    tables, decoding = setting.tables, io[MODE] == DECODE
+    tables, decoding, place, trace, traced = (
+        setting.tables, io[MODE] == DECODE, listed.ids.size, setting.trace, setting.traced,
+    )  # fmt: skip
     passed = np.sort(tables.rank[listed.ids])  # [N] ranks that cannot occur
     weights = np.zeros(passed.size + 1, np.int64)  # [N + 1] summed unigram weight of those from each on
     for at in range(passed.size - 1, -1, -1):
         weights[at] = weights[at + 1] + tables.unigram[tables.order[passed[at]]]
-    largest = min(left, tables.order.size - passed.size)
+    largest = min(left, tables.order.size - passed.size, setting.largest_support - found)
     if largest == 0:
         io[FAILED] = INVALID
         return 0
     size = 0 if decoding else support.size - found
-    size = code_number(io, buffer, setting, walk, listed.ids.size, TAIL, size, largest)
-    if io[FAILED] or (decoding and found + size > support.size):
-        io[FAILED] = INVALID
+    size = code_number(io, buffer, second, bias, fed, inputs, place, walked, trace, traced, TAIL, size, largest)
+    if io[FAILED]:
         return 0
-    parts, ranks = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    tail, ranks = np.ones(size, np.int64), np.zeros(size, np.int64)
     if not decoding:
-        _gather(tables, passed, support, counts, parts, ranks)
-    code_composition(io, buffer, setting.factorials, parts, left - size)
-    if not io[FAILED]:
-        code_ranks(io, buffer, tables, passed, weights, ranks)
+        _gather(tables, passed, support, counts, tail, ranks)
+    for at in range(size - 1):
+        move(setting, walked, left, size - 1 - at, 0, left)
+        largest = left - (size - 1 - at)
+        tail[at] = code_number(
+            io, buffer, second, bias, fed, inputs, place, walked, trace, traced, TAIL_COUNT, tail[at], largest
+        )
+        left -= tail[at]
+        if io[FAILED]:
+            return 0
+    tail[size - 1] = left
+    code_ranks(io, buffer, tables, passed, weights, ranks)
     if decoding and not io[FAILED]:
         for at in range(size):
-            support[found + at], counts[found + at] = tables.order[ranks[at]], parts[at] + 1
+            support[found + at], counts[found + at] = tables.order[ranks[at]], tail[at]
     return size
 
 
 @compiled
-def _gather(tables: Tables, passed: Ints, support: Ints, counts: Ints, parts: Ints, ranks: Ints) -> None:
-    """The tail of a draft: its ranks ascending, and count - 1 of each."""
+def _gather(tables: Tables, passed: Ints, support: Ints, counts: Ints, tail: Ints, ranks: Ints) -> None:
+    """The tail of a draft: its ranks ascending, and the count of each."""
     size = 0
     all_ranks = tables.rank[support]
     for at in np.argsort(all_ranks):
         rank = all_ranks[at]
         seat = np.searchsorted(passed, rank)
         if seat == passed.size or passed[seat] != rank:
-            ranks[size], parts[size] = rank, counts[at] - 1
+            ranks[size], tail[size] = rank, counts[at]
             size += 1
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from channels.codec import prior_files
 from channels.codec.recoded import build_prior, prior_tables
+from channels.codec.recoded.context_model import WIDTH
 
 VOCABULARY = 300
 
@@ -36,8 +37,9 @@ def fingerprint():
     tokens = texts(40, 30, 3)
     law = markov()[tokens]  # [N, T, V]
     top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
-    laws = build_prior.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32))
+    vectors = np.random.default_rng(2).normal(size=(VOCABULARY, WIDTH)).astype(np.float32)
+    laws = build_prior.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32), vectors)
     folder = Path(mkdtemp())
     prior_files.FOLDERS.append(folder)
-    content = prior_tables.pack(build_prior.build(laws, VOCABULARY, 5_000, 250, 400, 0))
+    content = prior_tables.pack(build_prior.build(laws, build_prior.Size(5_000, 20, 250, 400), 0))
     return prior_files.store_prior(content, VOCABULARY, folder).stem.partition("-")[2]

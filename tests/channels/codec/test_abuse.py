@@ -200,7 +200,7 @@ def test_a_draft_is_read_no_further_once_the_decoder_has_failed():
     )
     support, counts = np.zeros(300, np.int64), np.zeros(300, np.int64)
     moved = steps_after_failure(
-        lambda io, buffer: code_draft(io, buffer, setting, np.array([1]), none, support, counts)
+        lambda io, buffer: code_draft(io, buffer, setting, np.array([1]), none, none, support, counts)
     )
     assert moved <= PAST_THE_END
     assert setting.traced[0] <= 2 * LEVELS, "one candidate's questions, and the tail's"

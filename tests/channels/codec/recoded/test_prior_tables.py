@@ -14,6 +14,7 @@ from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.draft import CodecError, Format
 from channels.codec.recoded import prior_tables
+from channels.codec.recoded.context_model import HIDDEN, LARGEST_LEVEL, LARGEST_WEIGHT, READ, WIDTH
 from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
 from channels.codec.recoded.network_inputs import WalkSetting
 from channels.codec.recoded.walk import code_draft
@@ -25,12 +26,13 @@ FACTORIALS = log2_factorials(1 << 8)
 def small():
     """A prior of twelve tokens, two of them with rows."""
     rng = np.random.default_rng(5)
-    shapes = (INPUTS, UNITS), (UNITS,), (HEADS, UNITS), (HEADS,)
+    shapes = (READ, HIDDEN), (HIDDEN,), (HIDDEN, WIDTH), (WIDTH,), (INPUTS, UNITS), (UNITS,), (HEADS, UNITS), (HEADS,)
     return prior_tables.Stored(
         rng.integers(0, prior_tables.LARGEST_OCTAVES + 1, V).astype(np.uint8),
         np.array([0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0], np.uint16),
         np.array([0, 5, 11, 1, 2, 3, 10], np.int32),
         np.array([8, 16, 40, 9, 20, 30, 239], np.uint8),
+        rng.integers(-LARGEST_LEVEL, LARGEST_LEVEL + 1, (V, WIDTH)).astype(np.int8),
         *(rng.integers(-99, 100, shape).astype(np.int32) for shape in shapes),
     )
 
@@ -58,7 +60,8 @@ def assert_valid(stored):
     assert tables.unigram.min() >= 1
     for begin, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
         row = tables.row_ids[begin:end]
-        assert (np.diff(row) > 0).all()
+        assert np.unique(row).size == row.size
+        assert (np.diff(tables.row_weights[begin:end]) <= 0).all()
         assert ((row >= 0) & (row < V)).all()
     for part, shape, most in zip(
         tables.network, ((INPUTS, UNITS), (UNITS,), (HEADS, UNITS), (HEADS,)), LARGEST_WEIGHTS, strict=True
@@ -66,10 +69,15 @@ def assert_valid(stored):
         assert part.shape == shape
         assert part.dtype == np.int32
         assert abs(part.astype(np.int64)).max() <= most
+    assert tables.model.vectors.shape == (V, WIDTH)
+    assert abs(tables.model.vectors).max() <= LARGEST_LEVEL
+    assert all(part.dtype == np.int32 for part in tables.model[1:])
     setting = WalkSetting(tables, FACTORIALS, 9, V, np.zeros((0, INPUTS + 2), np.int32), np.zeros(1, np.int64))
     for token in range(V):
         arrays = np.array([0, V - 1]), np.array([4, 5])
-        code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, np.array([token]), np.empty(0, np.int64), *arrays)
+        code_draft(
+            machine(MEASURE), np.empty(0, np.uint8), setting, np.array([token]), *[np.empty(0, int)] * 2, *arrays
+        )
 
 
 def test_round_trip():
@@ -114,6 +122,9 @@ BROKEN = {
     "two planes": {"row_ids": planes([0, 5, 6, 1, 1, 1, 7])[:2]},
     "an id outside": {"row_ids": planes([0, 5, 7, 1, 1, 1, 7])},
     "an id twice in a row": {"row_ids": planes([0, 5, 6, 1, 0, 1, 7])},
+    "a vector too narrow": {"vectors": np.zeros((V, WIDTH - 1), np.int8)},
+    "a vector beyond its levels": {"vectors": np.full((V, WIDTH), LARGEST_LEVEL + 1, np.int8)},
+    "a context's weight beyond its room": {"hidden": np.full((READ, HIDDEN), LARGEST_WEIGHT + 1, np.int32)},
     "a head too few": {"second": np.zeros((HEADS - 1, UNITS), np.int32)},
     "an input too many": {"first": np.zeros((INPUTS + 1, UNITS), np.int32)},
     "other byte order": {"first": np.zeros((INPUTS, UNITS), ">i4")},
