@@ -21,7 +21,7 @@ from kinds import ConfigError
 from kinds.arrays import Int32s
 from models.interface import LoadedPair, Pair
 from models.published import OfAcceptance
-from models.text_laws import likeliest, written
+from models.text_laws import Told, likeliest, written
 from scenarios.command.aligned_columns import aligned
 from scenarios.command.progress import Progress
 
@@ -139,9 +139,9 @@ def _texts(
     )
 
 
-def _laws(texts: Int32s, loaded: LoadedPair, reading: Reading, progress: Progress) -> build_prior.Laws:
+def _laws(texts: Int32s, loaded: LoadedPair, reading: Reading, told: Told) -> build_prior.Laws:
     """The drafter's along these texts."""
-    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, progress)
+    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, told)
     vectors = law_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
     return build_prior.Laws(texts, top, probabilities, vectors)
 

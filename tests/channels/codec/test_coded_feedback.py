@@ -71,7 +71,7 @@ def test_the_token_costs_what_the_prior_says_and_is_shorter_than_a_flat_one():
     for text in texts:
         whole += len(encode_coded_feedback(2, text[-1], format, text[:-1]))
     assert feedback_bits(format) == 12
-    assert whole / len(texts) < 1.5
+    assert whole / len(texts) < 1.7
 
 
 def test_out_of_range_is_refused():
@@ -81,6 +81,6 @@ def test_out_of_range_is_refused():
 
 
 def test_golden_bytes():
-    assert encode_coded_feedback(0, 17, Format(1024, 100, 8), (5, 17, 300)).hex() == "3600"
+    assert encode_coded_feedback(0, 17, Format(1024, 100, 8), (5, 17, 300)).hex() == "3280"
     assert encode_coded_feedback(8, 1023, Format(1024, 100, 8, prior=""), ()).hex() == "fffc"
     assert encode_coded_feedback(20, 3, Format(1024, 100, 20, prior=""), ()).hex() == "ff7d20"

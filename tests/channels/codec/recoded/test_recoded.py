@@ -11,7 +11,7 @@ from codec_strategies import drafts, random_draft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import packet
+from channels.codec import packet, packet_head
 from channels.codec.coder.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
 from channels.codec.enumerative import factorials
 from channels.codec.packet_head import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
@@ -134,11 +134,11 @@ def test_a_bound_holds_for_packets_that_no_prior_expects():
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 9])
 def test_every_number_of_drafts_has_a_share_of_its_own(most):
-    ends = sorted(packet._share_of(number, most) for number in range(1, most + 1))
+    ends = sorted(packet_head._share_of(number, most) for number in range(1, most + 1))
     total = ends[0][2]
     assert [begin for begin, _, _ in ends] == [0, *np.cumsum([size for _, size, _ in ends])[:-1]]
     assert sum(size for _, size, _ in ends) == total
-    assert packet._share_of(1, most)[1] * 2 >= total or most < 3
+    assert packet_head._share_of(1, most)[1] * 2 >= total or most < 3
 
 
 @pytest.mark.parametrize("point", POINTS[:4])
