@@ -132,11 +132,11 @@ def _run(
 def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:
     """The mode of least cost, the earliest in SHARES among equals; `io` has run these drafts in `mode`."""
     sizes = [draft.support.size for draft in drafts]
-    others = _number_cost(len(drafts), format) + sum(_token_cost(draft, format) for draft in drafts) + log2(ALL_SHARES)
+    others = _number_cost(len(drafts), format) + sum(_token_cost(draft, format) for draft in drafts) + _log2(ALL_SHARES)
     costs: dict[Mode, int] = {}
     for name in ("variable", "dense"):
         costs[name] = (
-            others - log2(_shares(format)[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
+            others - _log2(_shares(format)[name][1]) + sum(enumerative.cost(size, format, name) for size in sizes)
         )
     best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
     if format.prior:
@@ -163,7 +163,7 @@ def _share_of(number: int, most: int) -> tuple[int, int, int]:
 def _number_cost(number: int, format: Format) -> int:
     """What saying how many drafts there are costs under "recoded", in Q32 bits."""
     _, size, total = _share_of(number, format.max_drafts)
-    return log2(total) - log2(size)
+    return _log2(total) - _log2(size)
 
 
 def _code_number(io: Machine, buffer: Bytes, format: Format, number: int) -> int:
@@ -179,13 +179,19 @@ def _code_number(io: Machine, buffer: Bytes, format: Format, number: int) -> int
     return number
 
 
+@lru_cache(maxsize=1 << 14)
+def _log2(x: int) -> int:
+    """`log2`, remembered: from Python a call of compiled code costs more than what it computes."""
+    return log2(x)
+
+
 def _token_cost(draft: Draft, format: Format) -> int:
     """What the drafted id costs, in Q32 bits."""
     if format.token == "flat":
-        return log2(format.vocabulary)
+        return _log2(format.vocabulary)
     if format.token == "unsent":
         return 0
-    return log2(format.resolution) - log2(int(draft.counts[draft.support.searchsorted(draft.token)]))
+    return _log2(format.resolution) - _log2(int(draft.counts[draft.support.searchsorted(draft.token)]))
 
 
 class _Trail:
