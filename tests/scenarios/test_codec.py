@@ -102,7 +102,7 @@ MISTAKES = [
     (["cost", "good.txt", "--context=a"], "context = 'a'"),
     (["encode", "good.txt", "--scheme=dense", "--token=7"], "token 7"),
     (["decode", "zz", "--vocabulary=3"], "not hex digits"),
-    (["decode", "00", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"], "decode: "),
+    (["decode", "00000000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"], "decode: "),
     (["decode", "00", "--vocabulary=1", "--scheme=dense"], "vocabulary = 1"),
     (["decode", "00"], "--vocabulary"),
     ([], "WAY"),
