@@ -51,7 +51,7 @@ from channels.codec.coder.arithmetic import (
     target,
     uniform,
 )
-from channels.codec.coder.fixed_point import log2
+from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.context import latest
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
 from channels.codec.packet_head import Mode, head_cost, read_head, write_head
@@ -152,10 +152,12 @@ def cheapest_mode(
 def _token_cost(draft: Draft, format: Format) -> int:
     """What the drafted id costs, in Q32 bits."""
     if format.token == "flat":
-        return log2(format.vocabulary)
+        return cached_log2(format.vocabulary)
     if format.token == "unsent":
         return 0
-    return log2(int(draft.counts.sum())) - log2(int(draft.counts[draft.support.searchsorted(draft.token)]))
+    return cached_log2(int(draft.counts.sum())) - cached_log2(
+        int(draft.counts[draft.support.searchsorted(draft.token)])
+    )
 
 
 class Known(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from channels.codec.coder.arithmetic import DECODE, MODE, Machine, symbol, target, uniform
-from channels.codec.coder.fixed_point import log2
+from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.draft import Format
 from kinds.arrays import Bytes
 
@@ -39,7 +39,8 @@ def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
 def head_cost(mode: Mode, laws: int, format: Format) -> int:
     """What the head costs under "recoded", in Q32 bits."""
     _, size, total = _share_of(laws, format.max_drafts)
-    return log2(ALL_SHARES) - log2(_shares(format)[mode][1]) + log2(total) - log2(size)
+    share = cached_log2(ALL_SHARES) - cached_log2(_shares(format)[mode][1])
+    return share + cached_log2(total) - cached_log2(size)
 
 
 def _shares(format: Format) -> Shares:

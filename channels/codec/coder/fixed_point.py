@@ -7,6 +7,8 @@ entry lies near a rounding tie, so any libm gives the same integers (a test pins
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from channels.codec.coder.compiled import compiled
@@ -49,6 +51,12 @@ def exp2(y: int) -> int:
     index, rest = (y >> 20) & 0xFFF, y & 0xFFFFF
     high, low = EXP[index], EXP[index + 1]
     return int((high - ((high - low) * rest >> 20)) >> exponent)
+
+
+@lru_cache(maxsize=1 << 14)
+def cached_log2(x: int) -> int:
+    """`log2` for Python: there a call of compiled code costs more than what it computes."""
+    return log2(x)
 
 
 @compiled

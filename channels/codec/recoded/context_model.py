@@ -74,8 +74,8 @@ def wanted(model: ContextWeights, context: Ints) -> Int32s:
 @compiled
 def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
     """By how many 1/32 octaves a token's weight is raised."""
-    total = np.int32(0)
-    for at in range(WIDTH):
-        total = np.int32(total + h[at] * np.int32(vectors[token, at]))
+    row, total = vectors[token], 0
+    for at in range(row.size):  # compiled, a loop of unknown length over int32 products goes by eights
+        total += int(np.int32(h[at] * np.int32(row[at])))
     octaves = int(total >> 5)
     return min(max(octaves, -LARGEST_RAISE), LARGEST_RAISE)
