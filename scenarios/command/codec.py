@@ -111,7 +111,7 @@ def schemes_for(vocabulary: int) -> list[DraftScheme]:
     schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
     found = list[DraftScheme]()
     for scheme in schemes:
-        sound = scheme.lossless and not scheme.branches and scheme.families.sends_qhat
+        sound = scheme.lossless and not scheme.branches and scheme.sends_qhat
         if sound and _fits(scheme, vocabulary) and all(scheme.families != other.families for other in found):
             found.append(scheme)
     return found

@@ -66,9 +66,12 @@ class DivergenceMeter:
             return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
         unjudged = heard.unjudged[: len(arrived)]
         sent_laws = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
-        qhat = np.where(unjudged[:, None], q, sent_laws)
+        qhat, drawn = np.where(unjudged[:, None], q, sent_laws), drawn_laws(arrived, q)
+        judged_by = heard.qhat[: len(arrived)]
+        if heard.worked_out and not np.array_equal(judged_by, sent_laws):
+            qhat, drawn, slack = judged_by, sent_laws, slack + total_variation(judged_by, sent_laws)
         corrected = self._corrected(p[: len(arrived)], text)
-        return diverge(p, q, qhat, slack, drawn_laws(arrived, q), acceptance, verdict, committed, corrected, unjudged)
+        return diverge(p, q, qhat, slack, drawn, acceptance, verdict, committed, corrected, unjudged)
 
     def measure_tree(
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
@@ -118,10 +121,12 @@ class DivergenceMeter:
 
 
 def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> None:
-    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts."""
+    """Raises AssertionError (I8) where the cloud has decoded something else than these drafts, or other ids where it
+    has worked out their laws by itself."""
     tokens = [drafted.draft.token for drafted in arrived]
     assert heard.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-    for drafted, law in zip(arrived if code.carries_law else (), heard.qhat, strict=False):
+    told = code.carries_law and not heard.worked_out
+    for drafted, law in zip(arrived if told else (), heard.qhat, strict=False):
         ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
         if code.only_scalars:
             ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]

@@ -27,6 +27,8 @@ class Received:
     qhat: Floats  # [L, V]; 0 where nothing was told of it
     unjudged: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
     """[L], all judged by default: drafts that stand whatever the target law says, of which qhat tells the id alone."""
+    worked_out: bool = False
+    """Whether qhat is the cloud's own, of which it was told no more than a checksum."""
 
     def __post_init__(self) -> None:
         if not self.unjudged.size:

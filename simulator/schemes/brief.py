@@ -38,6 +38,10 @@ class BriefScheme(DraftScheme):
         return True
 
     @property
+    def sends_qhat(self) -> bool:
+        return False
+
+    @property
     def reads_in_turn(self) -> bool:
         """Whether the cloud needs the law of each draft to read its id: its drafter then makes a pass a draft. If not,
         one over the same tokens as the verifier."""

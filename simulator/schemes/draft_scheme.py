@@ -103,6 +103,11 @@ class DraftScheme(Scheme):
         return self.families.code.carries_law
 
     @property
+    def sends_qhat(self) -> bool:
+        """Whether all of qhat crosses the air in every round."""
+        return self.families.code.carries_law and not self.families.code.only_scalars
+
+    @property
     def sends_parts(self) -> bool:
         return self.partial
 

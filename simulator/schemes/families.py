@@ -26,11 +26,6 @@ class Families:
     acceptance: Acceptance = field(default_factory=Rejection)
     reply: Reply = field(default_factory=TokenReply)
 
-    @property
-    def sends_qhat(self) -> bool:
-        """Whether all of qhat crosses the air."""
-        return self.code.carries_law and not self.code.only_scalars
-
     def check(self) -> None:
         """Raises ValueError where they do not go together."""
         if self.acceptance.races != self.draw.races:

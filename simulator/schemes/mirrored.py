@@ -8,7 +8,9 @@ so now and then a count does, even on one machine; under another precision it is
 
 Lossless as K-SQS is, and with the same tokens for the same random numbers, but for a difference that the checksum
 does not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud)
-for that draft. Which of the two payloads is heard depends on the laws q_1..q_L alone and both carry the same drafts.
+at most for that draft, which `tv_output` shows. With ids read by `law` it could be another draft, and then nothing
+holds: they want 32 bits. Which of the two payloads is heard depends on the laws q_1..q_L alone and both carry the same
+drafts.
 
 How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the law of the prior that both ends hold, some 7
 bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass before its
@@ -25,6 +27,7 @@ K = 8 and 11 at ell = 4,096; with logits off by 1e-3 21% and all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log2
 from typing import ClassVar, Literal
 
@@ -82,6 +85,11 @@ class Mirrored(BriefScheme):
         """Of the whole payload."""
         if type(self.sparsifier).advance is not Sparsifier.advance:
             raise ValueError(f"sparsifier = {self.sparsifier.kind!r}: must be one without a state, the cloud lacks it")
+        if self.ids == "law" and self.checksum_bits < 32:
+            raise ValueError(
+                f"checksum_bits = {self.checksum_bits}: must be 32 or 64 with ids 'law', where a difference that it "
+                "does not show is another draft"
+            )
         return super().packets(vocabulary)
 
     def fits(
@@ -135,7 +143,7 @@ class Mirrored(BriefScheme):
         except wire.CodecError:
             return None  # a drafted id that has no count here, or ids read by other counts
         same = checksum(drafts, self.checksum_bits) == brief.checksum
-        return received(drafts, packets.format.vocabulary) if same else None
+        return replace(received(drafts, packets.format.vocabulary), worked_out=True) if same else None
 
     def _law(self, q: Floats) -> tuple[Ints, Ints]:
         """Support and positive counts of q [V], as the edge works them out."""

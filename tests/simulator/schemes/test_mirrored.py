@@ -21,6 +21,7 @@ from simulator.decoding.memory import Memory, Tree
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.decoding.setting import DraftSetting
+from simulator.results.columns import LOSSLESS_TV
 from simulator.results.observer import Airing, ServerPass
 from simulator.schemes import Mirrored, mirrored
 from simulator.schemes.draw import RequestUniforms
@@ -211,10 +212,16 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
 def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_law(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What stands between the two: with a checksum that shows nothing, the cloud judges with its own laws."""
+    """With a checksum that shows nothing, the cloud judges with its own laws, and the tables say what that costs."""
     monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))
-    with pytest.raises(AssertionError, match="I8: the qhat received"):
-        ran(cell(scheme(drift=SOMETIMES)))
+    same, other = (ran(cell(scheme(drift=drift))).result for drift in (0.0, 0.15))
+    assert same.summary["tv_output"] <= LOSSLESS_TV < 1e-3 < other.summary["tv_output"]
+
+
+def test_a_difference_of_ids_that_the_checksum_does_not_show_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))
+    with pytest.raises(AssertionError, match="I8: the drafts received"):
+        ran(cell(scheme("law", drift=0.15)))
 
 
 def test_a_payload_that_no_edge_can_have_sent_is_refused() -> None:
@@ -237,6 +244,7 @@ def test_a_payload_that_no_edge_can_have_sent_is_refused() -> None:
         ({"sparsifier": "running_quantile"}, "sparsifier = 'running_quantile'"),
         ({"sparsifier": {"kind": "top_k", "k": 5_000}}, "sparsifier.k = 5000"),
         ({"checksum_bits": 24}, "checksum_bits = 24"),
+        ({"checksum_bits": 16, "ids": "law"}, "checksum_bits = 16"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(fields: dict[str, object], told: str) -> None:

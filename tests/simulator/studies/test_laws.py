@@ -217,7 +217,7 @@ def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
 
 
-@pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "colocated", "coupled", "s_q"])
+@pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "colocated", "coupled", "s_q", "mirrored", "dssd"])
 def test_a_scheme_that_sends_no_law_it_draws_from_is_refused(scheme: str) -> None:
     with pytest.raises(ConfigError, match=rf"^scheme = '{scheme}': has no distribution that is sent and drawn from$"):
         row(cell(scheme))

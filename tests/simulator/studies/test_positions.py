@@ -135,7 +135,7 @@ def test_a_few_drafts_are_no_ground_for_an_alarm(monkeypatch: pytest.MonkeyPatch
         rows(many)
 
 
-@pytest.mark.parametrize("scheme", ["coupled", "s_q", "cloud_only", "colocated"])
+@pytest.mark.parametrize("scheme", ["coupled", "s_q", "cloud_only", "colocated", "mirrored", "dssd"])
 def test_a_scheme_whose_rejections_are_no_total_variation_is_refused(scheme: str) -> None:
     with pytest.raises(ConfigError, match=f"scheme = '{scheme}': has no distribution that is sent and drawn from"):
         rows(cell(scheme))
