@@ -141,7 +141,7 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "over_budget", "bool", "sums.over_budget", "speculative", "over_budget_per_round",
-        "rounds whose payload exceeds budget_bits because one draft is always sent / rounds",
+        "rounds sent though their payload could exceed budget_bits, since one draft is always sent / rounds",
     ),
     RoundColumn("edge_passes", "int64", "edge_passes"),
     RoundColumn(
