@@ -1,8 +1,8 @@
 """Latency per token of many schemes against rate, a panel a delay: those that are lowest somewhere stand out.
 
 Two envelopes are drawn in colour, that of all lossless schemes and that of those which send drafts: each scheme with
-markers where it is the lowest and its name beside them. All others are thin and grey, lossy ones dashed. The paper's
-K-SQS, by its own count, is there to compare with.
+markers where it is the lowest and its name there, below the first envelope and above the second. All others are thin
+and grey, lossy ones dashed. The paper's K-SQS, by its own count, is there to compare with.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], page: Page) -> None:
     lossless = rows[~rows[CURVE].map(lambda curve: look[curve].lossy)]
-    lowest = {(at, curve) for part in (lossless, lossless[lossless[UP] > 0]) for at, curve in _lowest(part, axis)}
+    first = {*_lowest(lossless, axis)}
+    lowest = first | {*_lowest(lossless[lossless[UP] > 0], axis)}
     paper = _is_papers(rows)
     for curve, part in curves(rows):
         given, seen = part.sort_values(axis), look[curve]
@@ -85,10 +86,12 @@ def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], page:
         ax.plot(x, y, color=seen.colour, marker=seen.marker, markevery=wins, fillstyle=seen.fill,
                 markerfacecoloralt="white", zorder=3)  # fmt: skip
         middle = wins[len(wins) // 2]
+        below = (given[axis].iloc[middle], curve) in first  # beside both envelopes: between them there may be no room
         side = "left" if middle == 0 else "right" if middle == len(y) - 1 else "center"
         ax.annotate(
-            page.curve(curve), (x[middle], y[middle]), (0, -9), textcoords="offset points", color=seen.colour, zorder=5,
-            fontsize="x-small", ha=side, va="top", path_effects=[withStroke(linewidth=2.2, foreground="white")],
+            page.curve(curve), (x[middle], y[middle]), (0, -9 if below else 7), textcoords="offset points", zorder=5,
+            color=seen.colour, fontsize="x-small", ha=side, va="top" if below else "bottom",
+            path_effects=[withStroke(linewidth=2.2, foreground="white")],
         )  # fmt: skip
 
 

@@ -22,7 +22,10 @@ CHAIN: Final = "k_sqs"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Bold: below 1, the tree is the faster. None without a chain, or where rate and distance were not both swept."""
+    """Bold: below 1, whether or not the seeds can tell.
+
+    None without a chain, or where rate and distance were not both swept.
+    """
     if axis is None or not {METRIC, ACCEPTANCE, BY, axis} <= {*summary.columns}:
         return None
     rows = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
@@ -52,7 +55,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     for ax in axes[max(0, len(trees) - across) : len(trees)]:  # also above a place that is empty
         ax.xaxis.set_tick_params(labelbottom=True)
     notes = [
-        "Latency per token over the chain's, each at its best, by the chain's acceptance. Bold: the tree is faster."
+        "Latency per token over the chain's, each at its best, by the chain's acceptance. "
+        "Bold: below 1, be it by chance; the table says where the seeds can tell."
     ]
     text = caption(rows, page, "lower", notes, intervals=False)
     finish(figure, page, Told("Where a tree is worth its bits", text, x_label(page, axis), "acceptance"))

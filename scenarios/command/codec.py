@@ -19,13 +19,13 @@ from pydantic import ValidationError
 from channels.codec import paper_counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
-from kinds.arrays import Floats
+from kinds.arrays import Floats, Ints
 from kinds.files import read_lines
 from models.verification import entropy_bits, total_variation
 from scenarios.command.aligned_columns import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
-from simulator.schemes.acceptance import received
+from simulator.schemes.brief import BriefScheme
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import Proposal
 
@@ -64,13 +64,15 @@ def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequen
 
 
 def encode(q: Floats, how: Wire, token: int | None) -> bytes:
-    """The packet of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
+    """The first payload of a round of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
+    if how.scheme.branches:
+        raise ConfigError(f"scheme {how.scheme.kind}: a law has several drafts, must be a scheme of one draft a law")
     proposal = _proposed(q, how.scheme)
     packets = how.packets(q.size)
-    likeliest = int(proposal.ids[proposal.counts.argmax()])
+    likeliest = int(proposal.ids[_drawn_by(how.scheme, proposal, q).argmax()])
     try:
         draft = wire.Draft(likeliest if token is None else token, proposal.ids, proposal.counts)
-        return packets.encode([draft], how.context)
+        return b"".join(how.scheme.encode_parts([draft], packets, how.context))
     except ValueError as error:
         raise ConfigError(f"encode: {error}") from None
 
@@ -78,8 +80,11 @@ def encode(q: Floats, how: Wire, token: int | None) -> bytes:
 def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
     packets = how.packets(vocabulary)
+    if isinstance(how.scheme, BriefScheme):
+        told = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
+        raise ConfigError(f"scheme {how.scheme.kind}: {told} a packet of its code, as `k_sqs` has it")
     try:
-        found = received(packets.decode(payload, how.context), vocabulary)
+        found = how.scheme.receive(packets.decode(payload, how.context), packets.format)
     except ValueError as error:
         raise ConfigError(f"decode: {error}") from None
     body = [
@@ -163,11 +168,18 @@ def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
         raise ConfigError(f"scheme {scheme.kind}: {error}") from None
 
 
+def _drawn_by(scheme: DraftScheme, proposal: Proposal, q: Floats) -> Floats | Ints:
+    """What a draft is drawn and judged by, [K] over proposal.ids: the counts, or, of a race, q itself."""
+    draw = scheme.families.draw
+    return draw.weights(proposal, q) if draw.races else proposal.counts
+
+
 def _costs(q: Floats, how: Wire) -> list[str]:
     how.packets(q.size)
     proposal = _proposed(q, how.scheme)
+    weights = _drawn_by(how.scheme, proposal, q)
     qhat = np.zeros(q.size)
-    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+    qhat[proposal.ids] = weights / weights.sum()
     coded = f"{np.count_nonzero(proposal.counts):,}"
     head = [_named(how.scheme), f"{proposal.ids.size:,}", coded, f"{proposal.dropped_mass:.4f}"]
     packet = f"{8 * len(encode(q, how, None)):,}"
@@ -175,8 +187,8 @@ def _costs(q: Floats, how: Wire) -> list[str]:
 
 
 def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: Wire) -> Iterator[str]:
-    """The paper's count, then each code's bits; dashes for a scheme that is not on a lattice."""
-    if not isinstance(scheme, LatticeScheme):
+    """The paper's count, then each code's bits; dashes for a scheme whose packets are not of laws on a lattice."""
+    if not isinstance(scheme, LatticeScheme) or scheme.format(vocabulary).resolution != scheme.resolution:
         yield from ["-"] * (1 + len(CODES))
         return
     size = int(proposal.ids.size)

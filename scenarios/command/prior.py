@@ -6,6 +6,7 @@ what `build_prior` learns from. Texts that start from the last tenth of the prom
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -61,10 +62,11 @@ def build(pair: Pair, reading: Reading, effort: Effort, out: Path | None, progre
     _check(reading, effort)
     if isinstance(pair, OfAcceptance) or not pair.has_laws:
         raise ConfigError(f"pair {pair.kind}: its laws are made up and speak no language that a prior could learn")
+    folder = own_folder() if out is None else out
+    _check_folder(folder)
     pair.prepare()
     learned, held_out = _texts(pair.load(), reading, effort, progress)
     content = _built(learned, effort, reading.seed)
-    folder = own_folder() if out is None else out
     folder.mkdir(parents=True, exist_ok=True)
     path = store_prior(content, pair.vocabulary, folder)
     fingerprint = path.stem.partition("-")[2]
@@ -87,7 +89,14 @@ def _check(reading: Reading, effort: Effort) -> None:
     if not LEAST_TEXTS <= effort.texts <= 1_000_000:
         raise ConfigError(f"number = {effort.texts}: must be from {LEAST_TEXTS} to 1,000,000 texts")
     if not 0 <= reading.seed < 1 << 60:
-        raise ConfigError(f"seed = {reading.seed}: must be from 0 to 2^60")
+        raise ConfigError(f"seed = {reading.seed}: must be at least 0 and below 2^60")
+
+
+def _check_folder(folder: Path) -> None:
+    """Before hours are spent on what is to go there."""
+    held = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not held.is_dir() or not os.access(held, os.W_OK):
+        raise ConfigError(f"out = {folder}: must be a folder that can be written to, {held} is none")
 
 
 def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
@@ -154,6 +163,9 @@ def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (ValueError, EOFError):
         raise ConfigError(f"{path}: not an array of token ids in .npy") from None
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise ConfigError(f"{path}: holds several arrays, must be one of token ids, in .npy")
     if found.ndim != 2 or found.dtype.kind not in "iu" or found.shape[0] < 3 or found.shape[1] < 2:
         raise ConfigError(f"{path}: {found.dtype} {found.shape}, must be token ids, [texts >= 3, tokens >= 2]")
     if not 0 <= found.min() <= found.max() < loaded.vocabulary:

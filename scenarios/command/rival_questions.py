@@ -99,9 +99,10 @@ class Winners:
             f"Lowest {title(self.metric)} of the lossless{left_out}: its mean, and how far below the next that the "
             "seeds tell from it; ~ where they cannot tell another from the lowest"
         )
+        entries = [{each.at: self._entry(each) for each in here} for _, here in found]
         body = [
-            [quantity(each.at, self.over), *(self._entry(here[place]) for _, here in found)]
-            for place, each in enumerate(found[0][1])
+            [quantity(at, self.over), *(column.get(at, "-") for column in entries)]
+            for at in sorted({at for column in entries for at in column})
         ]
         columns = [title(self.over), *(f"{title(self.by)} {quantity(by, self.by)}" for by, _ in found)]
         return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"

@@ -293,5 +293,6 @@ def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
     also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.best is not None else ""
     also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
     tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
-    drawn = f"Figures: {out / 'figures'}/{{{','.join(dict.fromkeys(path.stem for path in figures))}}}.svg|png"
-    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, findings.json, cells/ID.yaml", drawn]
+    names = ",".join(dict.fromkeys(path.stem for path in figures))
+    drawn = [f"Figures: {out / 'figures'}/{{{names}}}.svg|png"] if names else []
+    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, findings.json, cells/ID.yaml", *drawn]

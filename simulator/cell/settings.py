@@ -1,7 +1,7 @@
 """Changing cells by dotted field names: what `--set` and `--grid` mean.
 
-Values that choose or write out a whole part (a `kind`, a bare kind's name, a mapping) apply first, outermost first;
-single fields follow. So the order in which settings are typed never matters.
+Values apply outermost first, so that one that chooses or writes out a whole part (a `kind`, a bare kind's name, a
+mapping) comes before those of the fields in it, and the order in which settings are typed never matters.
 
 An axis may move several fields at once, `uplink,downlink`: each of its values is then a list with one value a field.
 """
@@ -168,19 +168,15 @@ def _given(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set[str]:
-    """Writes `values` into `tree`, whole parts first, outermost first; returns the paths that exist here."""
-    whole, single = [], []
+    """Writes `values` into `tree`, outermost first; returns the paths that exist here."""
+    found = []
     for path, value in values.items():
         target = _part_path(path)
-        if path != target or isinstance(value, Mapping):
-            whole.append((target, path, {"kind": value} if path != target else value))
-        else:
-            single.append((path, path, value))
+        found.append((target, path, {"kind": value} if path != target else value))
     used = set()
-    for group in (whole, single):
-        for target, path, value in sorted(group, key=lambda item: item[0].count(".")):
-            if put(schema, tree, target.split("."), value):
-                used.add(path)
+    for target, path, value in sorted(found, key=lambda item: item[0].count(".")):
+        if put(schema, tree, target.split("."), value):
+            used.add(path)
     return used
 
 

@@ -89,7 +89,7 @@ class CodedIdPackets:
 
 
 def _unshared() -> Uniforms:
-    raise wire.CodecError("token = 'raced': these packets are a request's own, whose race both ends hold")
+    raise wire.CodecError("token = 'raced': must be flat or coded outside of a request, whose race both ends hold")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -27,6 +27,7 @@ from channels.codec.tree_packet import TreeFormat
 from channels.codec.tree_shape import MOST_NODES, TreeShape, grown
 from kinds.arrays import Ints
 from models.interface import TokenTree
+from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
 from simulator.schemes.code import Packets, Tokens, WirePackets
 from simulator.schemes.families import Families
@@ -64,6 +65,8 @@ class TreePackets:
 class TreeScheme(LatticeScheme):
     """A scheme whose drafts branch. A subclass says in which shape, and what is kept of q."""
 
+    shaped_by: ClassVar[tuple[str, ...]] = ()
+    """The fields beside max_drafts that decide the shape, for errors."""
     max_drafts: int = Field(4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand")
     partial: Literal[False] = Field(False, description="never: a tree is sent whole")
     depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
@@ -101,7 +104,8 @@ class TreeScheme(LatticeScheme):
         try:
             shape = self.shape
         except ValueError as error:
-            raise ValueError(f"max_drafts = {self.max_drafts}: makes {error}") from None
+            others = "".join(f", {name} = {shown(getattr(self, name))}" for name in self.shaped_by)
+            raise ValueError(f"max_drafts = {self.max_drafts}{others}: make {error}, must be fewer") from None
         inner = super().packets(vocabulary)
         if not isinstance(inner, WirePackets):
             raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
@@ -117,6 +121,7 @@ class TreeDrafts(TreeScheme):
     """K-SQS whose drafts branch: every child of a law has a law of its own, down to the last level."""
 
     kind: Literal["tree"] = "tree"
+    shaped_by = ("widths",)
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
     widths: tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...] = Field(
         (2, 1), min_length=1, description="children of a law, by its level, the last for all levels below; 1: a line"
@@ -137,6 +142,7 @@ class LikelyTree(TreeScheme):
     `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
 
     kind: Literal["likely_tree"] = "likely_tree"
+    shaped_by = ("child_acceptance", "most_laws")
     max_drafts: int = Field(8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand")
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
     child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
@@ -166,6 +172,7 @@ class MultiCandidate(TreeScheme):
     """K-SQS with several candidates a position, drawn from one law; the next position follows the first of them."""
 
     kind: Literal["multi_candidate"] = "multi_candidate"
+    shaped_by = ("candidates",)
     k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
     candidates: int = Field(3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line")
 

@@ -67,6 +67,8 @@ def test_both_envelopes_stand_out_with_marks_where_each_is_the_lowest() -> None:
     assert {text.get_text() for text in near.texts} == {
         "cloud only", "C-SQS", "dense lattice (Q-S)", "K-SQS, code enumerative",
     }  # fmt: skip
+    names = {text.get_text(): text.get_va() for text in near.texts}
+    assert {names.pop("cloud only"), *names.values()} == {"top", "bottom"} and {*names.values()} == {"bottom"}
     assert (near.get_title("left"), far.get_title("left")) == ("one way 5 ms", "one way 300 ms")
 
 

@@ -1,4 +1,4 @@
-"""Trees over the chain: a panel a tree, a cell a rate and acceptance, bold where the tree is the faster."""
+"""Trees over the chain: a panel a tree, a cell a rate and acceptance, bold where it is below 1."""
 
 from __future__ import annotations
 

@@ -80,6 +80,53 @@ def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) ->
     assert [row[1] for row in body if row[1].endswith("*")] == [f"{token}*"]
 
 
+@pytest.mark.parametrize(
+    ("scheme", "resolution"),
+    [
+        ("dssd", 100),
+        ("{kind: asym, resolution: 64}", 64),
+        ("ids_only_greedy", None),
+        ("{kind: coupled, token: flat}", None),
+    ],
+)
+def test_of_a_law_that_does_not_travel_only_what_travels_is_told(
+    typed: Typed, q: np.ndarray, scheme: str, resolution: int | None
+) -> None:
+    status, digits, err = typed("codec", "encode", "law.npy", f"--scheme={scheme}")
+    assert status == 0, err
+    expected = 1.0 if resolution is None else quantize(q[TopK(8).support(q)], resolution).max() / resolution
+    table = typed("codec", "decode", digits.strip(), f"--vocabulary={V}", f"--scheme={scheme}")[1]
+    (row,) = table.splitlines()[3:]
+    number, token, probability = row.split()
+    assert number == "1" and q[int(token.removesuffix("*"))] > 0.9 * q.max()
+    assert float(probability) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_race_is_on_the_law_itself(typed: Typed, q: np.ndarray) -> None:
+    _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: coupled, token: flat}")
+    assert out.splitlines()[3].split() == ["coupled", str(V), str(V), "0.0000", "0.0000", "-", "-", "-", "16"]
+
+
+def test_mirrored_costs_ids_and_a_checksum(typed: Typed, q: np.ndarray) -> None:
+    status, digits, err = typed("codec", "encode", "law.npy", "--scheme={kind: mirrored, ids: flat}")
+    assert status == 0, err
+    ids = wire.encode_tokens([int(q.argmax())], wire.Format(V, 100, 8))
+    assert bytes.fromhex(digits)[:-4] == ids
+    _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: mirrored, ids: flat}")
+    assert int(out.split()[-1]) == 8 * (len(ids) + 4)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.1])
+def test_a_draft_that_is_not_judged_costs_its_id(typed: Typed, q: np.ndarray, confidence: float) -> None:
+    scheme = f"--scheme={{kind: skip_when_confident, confidence: {confidence}}}"
+    status, digits, err = typed("codec", "encode", "law.npy", scheme)
+    assert status == 0, err
+    status, out, err = typed("codec", "cost", "law.npy", scheme)
+    assert status == 0, err
+    assert int(out.split()[-1]) == 4 * len(digits.strip())
+    assert (q.max() < confidence) == (len(digits.strip()) > 10)
+
+
 def test_a_law_may_be_text(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "law.txt").write_text("0.5\n0.25\n0.25\n")
     status, out, err = typed("codec", "cost", "law.txt", "--scheme=dense")
@@ -101,6 +148,13 @@ MISTAKES = [
     (["cost", "good.txt", "--scheme={kind: "], "not YAML"),
     (["cost", "good.txt", "--context=a"], "context = 'a'"),
     (["encode", "good.txt", "--scheme=dense", "--token=7"], "token 7"),
+    (["encode", "good.txt", "--scheme={kind: multi_candidate, k: 2}"], "scheme multi_candidate: a law has several"),
+    (["cost", "good.txt", "--scheme={kind: tree, k: 2}"], "scheme tree: a law has several drafts"),
+    (["cost", "good.txt", "--scheme=coupled"], "token = 'raced': must be flat or coded"),
+    (
+        ["decode", "0000000000", "--vocabulary=3", "--scheme={kind: mirrored, sparsifier: {kind: top_k, k: 2}}"],
+        "scheme mirrored: its payload holds no law",
+    ),
     (["decode", "zz", "--vocabulary=3"], "not hex digits"),
     (["decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"], "decode: "),
     (["decode", "00", "--vocabulary=1", "--scheme=dense"], "vocabulary = 1"),

@@ -12,6 +12,7 @@ from typed_command import Typed
 from channels.codec import prior_files
 from channels.codec.recoded.prior_tables import find
 from kinds import ConfigError
+from models.synthetic import Synthetic
 from simulator import Cell, simulate
 
 PAIR = "{kind: synthetic, size: 48, contexts: 48, entropy_bits: 3, prompts: 12, prompt_tokens: 6}"
@@ -81,13 +82,31 @@ def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(
         (PAIR, ["--temperature", "0"], "temperature = 0: must be above 0"),
         (PAIR, ["--number", "3"], "number = 3: must be from 10"),
         (PAIR, ["--texts", "none.npy"], "none.npy: No such file"),
+        (PAIR, ["--texts", "several.npz"], "several.npz: holds several arrays"),
+        (PAIR, ["--seed", str(1 << 60)], "below 2^60"),
         (PAIR.replace("12", "1"), [], "one prompt alone"),
     ],
 )
-def test_mistakes_are_told_on_one_line(typed: Typed, folder: Path, pair: str, options: list[str], told: str) -> None:
+def test_mistakes_are_told_on_one_line(
+    typed: Typed, folder: Path, tmp_path: Path, pair: str, options: list[str], told: str
+) -> None:
+    np.savez(tmp_path / "several.npz", texts=np.zeros((20, 12), np.int64))
     status, _, err = typed("codec", "prior", pair, "--quick", "--quiet", *options)
     assert status == 2 and told in err and err.count("\n") == 1
     assert not folder.exists()
+
+
+def test_where_it_goes_is_looked_at_before_anything_is_read(
+    typed: Typed, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(self: object) -> None:
+        raise AssertionError("models are read")
+
+    monkeypatch.setattr(Synthetic, "load", read)
+    (tmp_path / "taken").write_text("a file")
+    for out in ("taken", "taken/below"):
+        status, _, err = typed("codec", "prior", PAIR, "--quick", "--quiet", "--out", out)
+        assert status == 2 and f"out = {out}: must be a folder" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay() -> None:
     assert Winners(AXIS, DELAY).printed(table().drop(columns=DELAY)) == ""
 
 
+def test_a_rate_at_which_nothing_ended_leaves_its_own_place_empty() -> None:
+    cells = table()
+    cells.loc[(cells[AXIS] == 1e3) & (cells[DELAY] < 0.1), "latency_per_token_s"] = float("nan")
+    first, second = Winners(AXIS, DELAY).printed(cells).splitlines()[-2:]
+    assert re.split("  +", first) == ["1 kbit/s", "-", "cloud_only 1.95 s, 35%"]
+    assert re.split("  +", second)[:2] == ["10 kbit/s", "cloud_only 300 ms, 67%"]
+
+
 def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
     cells = table()
     close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)

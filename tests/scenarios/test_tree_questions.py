@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pandas as pd
+from typed_command import Typed
 
 from scenarios import TreeGains, TreesPay, TreesPayWhere
 
@@ -51,3 +52,16 @@ def test_the_table_has_a_row_a_tree_and_acceptance_and_a_star_where_it_is_below(
     rows = TreeGains("k_sqs", AXIS, BY).rows(table())
     assert len(rows) == 4 and list(rows["over_chain"].round(2)) == [1.44, 1.1, 1.25, 0.8]
     assert TreeGains("dense", AXIS, BY).printed(table()) == ""
+
+
+def test_a_run_that_has_nothing_to_draw_names_no_figures(typed: Typed) -> None:
+    alone = ["--grid=scheme=k_sqs", "--grid=uplink.rate.bps=1e4", "--grid=models.pair.distance=0.2", "--seeds=1"]
+    small = [
+        "--set=workload.output_tokens=2",
+        "--set=models.pair.size=64",
+        "--set=scheme.max_drafts=1",
+        "--set=scheme.k=4",
+    ]
+    status, out, err = typed("run", "trees", "--quick", "--quiet", "--workers=1", *alone, *small)
+    assert status == 0, err
+    assert "Results: " in out and "Figures" not in out

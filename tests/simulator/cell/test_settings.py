@@ -84,6 +84,14 @@ def test_the_order_of_settings_does_not_matter(settings: list[tuple[str, object]
     assert set_in(dict(settings)) == Breakfast(guests=2, tray=Tray(hot=False, drink=Coffee(shots=3)))
 
 
+@given(
+    st.permutations([("scheme", "composed"), ("scheme.sparsifier", {"kind": "top_p"}), ("scheme.sparsifier.mass", 0.5)])
+)
+def test_a_part_within_a_kind_that_is_named_alone_may_be_written_out(settings: list[tuple[str, object]]) -> None:
+    (cell,) = expand(Cell(), {}, dict(settings))
+    assert cell.model_dump()["scheme"]["sparsifier"] == {"kind": "top_p", "mass": 0.5}
+
+
 def test_a_field_of_one_kind_applies_where_that_kind_is() -> None:
     cells = expand(BASE, {"tray.drink": ["tea", "coffee"], "tray.drink.shots": [2, 3]})
     assert [cell.tray.drink for cell in cells] == [Tea(), Coffee(shots=2), Coffee(shots=3)]

@@ -79,5 +79,5 @@ def test_one_kept_id_needs_no_law_and_two_do() -> None:
 
 
 def test_raced_packets_outside_a_request_are_refused_in_one_line() -> None:
-    with pytest.raises(wire.CodecError, match="token = 'raced': these packets are a request's own"):
+    with pytest.raises(wire.CodecError, match="token = 'raced': must be flat or coded outside of a request"):
         Coupled().packets(64).encode([certain(3)], (1, 2))

@@ -197,7 +197,10 @@ def test_a_requests_memory_has_room_for_the_tree() -> None:
         ({"depth": 1}, "scheme.depth = 1: should be 0"),
         ({"widths": []}, "scheme.widths = "),
         ({"widths": [2, 0]}, "scheme.widths.1 = 0: should be greater than or equal to 1"),
-        ({"widths": [2], "max_drafts": 10}, "scheme.max_drafts = 10: makes a tree of more than 1,024 nodes"),
+        (
+            {"widths": [2], "max_drafts": 10},
+            r"scheme.max_drafts = 10, widths = \[2\]: make a tree of more than 1,024 nodes",
+        ),
         (
             {"kind": "likely_tree", "child_acceptance": [0.7, 0.4]},
             r"scheme: child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one child stands",
