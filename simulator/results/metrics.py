@@ -246,7 +246,9 @@ _DECLARED: Final = (
         "payload_bits_per_draft", "8 * len(payload) of every round / drafts sent", _average("payload_bits", "drafted")
     ),
     Metric("draft_length", "drafts sent per round", _average("drafted", "speculative")),
-    Metric("accepted_per_round", "drafts that stood per round, unjudged ones included", _average("accepted", "speculative")),
+    Metric(
+        "accepted_per_round", "drafts that stood per round, unjudged ones included", _average("accepted", "speculative")
+    ),
     Metric(
         "acceptance_rate",
         "accepted drafts / verified drafts (those up to and including the first rejection), without unjudged ones",
