@@ -73,7 +73,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
 }
 _POLICY = "scheme.policy.kind"
 _SPARE_COLOURS = ("#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
-_SPARE_MARKERS = ("<", ">", "d", "8", "H")
+_SPARE_MARKERS = ("<", ">", "d", "8", "H", "D")
 _DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 

@@ -18,7 +18,6 @@ DELAYS = [[{"kind": "constant", "delay_s": one_way}] * 2 for one_way in (0.005, 
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
-TK_SLT = {"kind": "truncated_fp16", "policy": "running_acceptance"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4096}}  # finer for no bits
 SIZES, MANY = [2, 8, 32], [8, 64, 512]
@@ -33,13 +32,14 @@ SCENARIO = Scenario(
         "uplink.arq": ARQ, "downlink.arq": ARQ,
     },
     grid={
-        "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", TK_SLT, "dense", PAPER, "k_sqs", "c_sqs", "s_q",
-                   "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED, "likely_tree"],
+        "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", "truncated_fp16", "dense", PAPER, "k_sqs",
+                   "c_sqs", "s_q", "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED,
+                   "likely_tree"],
         BOTH: DELAYS,
         RATE: RATES_BPS,
     },
     axis=RATE,
-    hidden=("downlink.delay", "scheme.policy"),
+    hidden=("downlink.delay",),
     seeds=6,
     best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": SIZES, "scheme.sparsifier.k": MANY}, seeds=1),
     quick=Quick(

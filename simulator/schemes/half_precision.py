@@ -3,7 +3,7 @@
 `half_dense` sends all V of them (uncompressed speculative decoding), `half_top_k` the K most probable with their ids
 (truncated drafts; TK-SLT, arXiv 2509.04576, sends such). Lossless all the same: the draft is drawn from what is sent.
 
-`truncated_fp16` is TK-SLT whole: its drafts, and where asked for its length, that of the largest speed-up
+`truncated_fp16` is TK-SLT whole: its drafts, and rounds of its length, that of the largest speed-up
 S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)), L a draft's time over that of all else in a round. It is what the policy
 `running_acceptance` maximises, with a and the times as the edge has seen them.
 """
@@ -18,7 +18,8 @@ from pydantic import Field
 from simulator.schemes.code import HalfFloats
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
-from simulator.schemes.policy import FixedLength, Policy
+from simulator.schemes.policies.running_acceptance import RunningAcceptance
+from simulator.schemes.policy import Policy
 from simulator.schemes.quantizer import Halves
 from simulator.schemes.sparsifier import KeepAll, KeepTopK, Sparsifier
 
@@ -61,7 +62,7 @@ class TruncatedFp16(TopKHalves):
     """TK-SLT: the K most probable tokens, ids and probabilities, in rounds as long as the policy says."""
 
     kind: Literal["truncated_fp16"] = "truncated_fp16"
-    policy: Policy = Field(FixedLength(), description="how long a round is; TK-SLT's own length: running_acceptance")
+    policy: Policy = Field(RunningAcceptance(), description="how long a round is; by default as TK-SLT has it")
 
     def made_of(self) -> Families:
         return replace(super().made_of(), policy=self.policy)

@@ -15,7 +15,7 @@ from simulator.decoding.memory import Memory
 from simulator.schemes import HalfTopK, TruncatedFp16
 from simulator.schemes.policies import RunningAcceptance
 from simulator.schemes.policies.estimates import Estimates
-from simulator.schemes.policy import DraftRound, EdgeView, PolicyState, SeenLink, SeenVerdict
+from simulator.schemes.policy import DraftRound, EdgeView, FixedLength, PolicyState, SeenLink, SeenVerdict
 
 BEST_LENGTHS = {0.01: 14, 0.1: 6, 0.2: 4, 0.4: 2, 0.6: 1}
 """By L, at a = .8: REFERENCE, "Rounds, latency, throughput"."""
@@ -63,7 +63,7 @@ def test_a_round_commits_as_many_tokens_as_the_closed_form(scheme: str, drafts: 
     place, but for what quantizing moves. Within 5 sd of n whole rounds; one of 1..g+1 tokens is at most g / 2."""
     alike = {"kind": "synthetic", "size": 16, "distance": 0.3, "entropy_bits": 3}
     work = {"kind": "closed", "requests": 16, "prompt_tokens": 8, "output_tokens": 48}
-    fine = {} if scheme == "truncated_fp16" else {"resolution": 1 << 16}
+    fine = {"policy": "fixed_length"} if scheme == "truncated_fp16" else {"resolution": 1 << 16}
     made = cell(
         {"kind": scheme, "k": 16, "max_drafts": drafts, "budget_bits": None, **fine},
         models={"pair": alike},
@@ -77,8 +77,9 @@ def test_a_round_commits_as_many_tokens_as_the_closed_form(scheme: str, drafts: 
 
 
 def test_truncated_fp16_is_half_top_k_under_the_papers_name() -> None:
-    one, other = TruncatedFp16(k=4), HalfTopK(k=4)
+    one, other = TruncatedFp16(k=4, policy=FixedLength()), HalfTopK(k=4)
     assert one.families == other.families
     fields = {"k": 4, "max_drafts": 4}
-    first, second = (simulate(cell({"kind": kind, **fields})).rounds for kind in ("truncated_fp16", "half_top_k"))
+    fixed = {"kind": "truncated_fp16", "policy": "fixed_length"}
+    first, second = (simulate(cell({**kind, **fields})).rounds for kind in (fixed, {"kind": "half_top_k"}))
     assert first.drop(columns="cell").equals(second.drop(columns="cell"))
