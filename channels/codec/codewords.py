@@ -1,4 +1,4 @@
-"""How each quantizer's counts travel under the code `enumerative`, given the support: as one of its codewords.
+"""How each quantizer's counts travel, given the support: as one of its codewords, all alike.
 
 All are positive (ids with none are not in the support). `lattice`: counts - 1, a composition of ell - K. `dual`: the
 shift j below min(K, ell + 1), then for j = 0 as `lattice` and else n, a composition of ell - j. `cubic`: each level
@@ -11,7 +11,8 @@ import numpy as np
 
 from channels.codec.coder.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Machine, uniform
 from channels.codec.coder.compiled import compiled
-from channels.codec.coder.subsets import code_composition
+from channels.codec.coder.fixed_point import log2
+from channels.codec.coder.subsets import code_composition, log2_binomial
 from channels.codec.draft import CodecError, Format
 from channels.codec.quantizers import Logarithmic
 from kinds.arrays import Bytes, Ints
@@ -40,8 +41,7 @@ def code_counts(io: Machine, buffer: Bytes, table: Ints, counts: Ints, format: F
     if format.quantizer == "lattice":
         _shifted(io, buffer, table, counts, ell - size, 1, 1)
     elif format.quantizer == "dual":
-        whole = int(counts.sum()) in (0, ell)
-        shift = uniform(io, buffer, 0 if whole else int(counts[0] % size), min(size, ell + 1))
+        shift = uniform(io, buffer, shift_of(counts, format), min(size, ell + 1))
         if shift:
             _shifted(io, buffer, table, counts, ell - shift, size, shift)
         else:
@@ -55,6 +55,23 @@ def code_counts(io: Machine, buffer: Bytes, table: Ints, counts: Ints, format: F
         counts[:] = table_of_levels[levels]
     if format.quantizer != "lattice" and counts.sum() > LARGEST_TOTAL:
         io[FAILED] = INVALID
+
+
+def shift_of(counts: Ints, format: Format) -> int:
+    """The shift j of counts of `dual`, 0 of all others."""
+    if format.quantizer != "dual" or int(counts.sum()) == format.resolution:
+        return 0
+    return int(counts[0]) % counts.size
+
+
+def counts_cost(table: Ints, size: int, shift: int, format: Format) -> int:
+    """What `code_counts` chooses among for `size` positive counts of this shift, in Q32 bits; table: log2 n!, Q32."""
+    ell = format.resolution
+    if format.quantizer in ("cubic", "logarithmic"):
+        return size * log2(ell)
+    shifts = log2(min(size, ell + 1)) if format.quantizer == "dual" else 0
+    total = ell - shift if shift else ell - size
+    return shifts + log2_binomial(table, total + size - 1, size - 1)
 
 
 @compiled

@@ -129,7 +129,8 @@ class Format:
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
     support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"
     (at -log2 qhat) or "unsent" (both ends share the random stream; drafts then hold `UNSENT`).
-    quantizer: what the counts are (module `quantizers`); others than "lattice" need "enumerative" and "variable".
+    quantizer: what the counts are (module `quantizers`); others than "lattice" need "variable" and, under
+    "recoded", have their ids recoded alone.
     prior: fingerprint of the tables that "recoded" reads, "" for none; by default those bundled for this vocabulary.
     version: of the wire format.
     """
@@ -166,8 +167,8 @@ class Format:
             raise CodecError(f"support_size = {self.support_size}: must be given for a fixed support, and only there")
         if self.support_size is not None and not 1 <= self.support_size <= self.vocabulary:
             raise CodecError(f"support_size = {self.support_size}: must be within 1 and {self.vocabulary}")
-        if self.quantizer != "lattice" and (self.code, self.support) != ("enumerative", "variable"):
-            raise CodecError(f"quantizer = {self.quantizer!r}: needs code 'enumerative' and support 'variable'")
+        if self.quantizer != "lattice" and self.support != "variable":
+            raise CodecError(f"quantizer = {self.quantizer!r}: needs support 'variable', not {self.support!r}")
         try:
             quantizer(self.quantizer, self.resolution)
         except ValueError as error:

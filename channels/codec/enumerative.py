@@ -21,7 +21,7 @@ import numpy as np
 from channels.codec.coder.arithmetic import FAILED, Machine, uniform
 from channels.codec.coder.fixed_point import log2, log2_factorials
 from channels.codec.coder.subsets import code_composition, code_subset, log2_binomial
-from channels.codec.codewords import code_counts
+from channels.codec.codewords import code_counts, counts_cost, shift_of
 from channels.codec.draft import CodecError, Draft, Format, Support, refill
 from kinds.arrays import Bytes, Ints
 
@@ -79,14 +79,18 @@ def _code_dense(io: Machine, buffer: Bytes, draft: Draft | None, format: Format)
     return ids, counts.astype(np.int64)
 
 
+def cost(counts: Ints, format: Format, support: Support) -> int:
+    """What a draft of these positive counts costs in Q32 bits, "variable" or "dense", without the drafted id."""
+    return _cost(counts.size, shift_of(counts, format), format, support)
+
+
 @lru_cache(maxsize=1 << 14)
-def cost(size: int, format: Format, support: Support) -> int:
-    """What a draft of `size` positive counts costs in Q32 bits, "variable" or "dense", without the drafted id."""
+def _cost(size: int, shift: int, format: Format, support: Support) -> int:
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
         return log2_binomial(table, ell + V - 1, ell)
-    choices = log2_binomial(table, V, size) + log2_binomial(table, ell - 1, size - 1)
-    return choices + log2(format.largest_support)
+    law = log2_binomial(table, V, size) + counts_cost(table, size, shift, format)
+    return law + log2(format.largest_support)
 
 
 def factorials(format: Format) -> Ints:

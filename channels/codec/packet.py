@@ -9,18 +9,19 @@ below n is the symbol [v, v + 1) of n; nothing where n = 1. At the end, with m t
 RANGE, the packet is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits
 after those m are 0. Anything else is refused.
 
-Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in SHARES_WITHOUT_PRIOR. (2) How many drafts n, of
-m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2), the first 2 (m - 2) are n = 1, then one each is
-2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and counts by the mode; then the drafted id: "flat",
-uniform below V, refused unless in the support; "coded", the symbol of its count among the counts in id order; "unsent",
-nothing.
+Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in the table of `packet_head` for the quantizer and
+where there is no prior. (2) How many drafts n, of m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2),
+the first 2 (m - 2) are n = 1, then one each is 2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and
+counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support; "coded", the symbol of
+its count among the counts in id order; "unsent", nothing.
 
 Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
-in `codewords`). "recoded": `recoded.walk` (its tokens in `candidates` by `context_model`, the rest in `tail`,
-probabilities in `network` from `network_inputs`, tables in `prior_tables`). Logarithms and powers are those of
-`coder.fixed_point`, Q32. Under "recoded" the mode must be the one of least cost, the earliest in SHARES among equals:
-of "recoded" what the coder charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the logarithms of what
-they would choose among. The receiver works these out too and refuses a packet in another mode.
+in `codewords`; these have no mode "dense" under "recoded"). "recoded": `recoded.walk`, for other quantizers than the
+lattice `recoded.sized_walk` (tokens in `candidates` by `context_model`, the rest in `tail`, probabilities in `network`
+from `network_inputs`, tables in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under
+"recoded" the mode must be the one of least cost, the earliest in SHARES among equals: of "recoded" what the coder
+charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the logarithms of what they would choose among. The
+receiver works these out too and refuses a packet in another mode.
 
 Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
 Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
@@ -53,8 +54,9 @@ from channels.codec.coder.arithmetic import (
 )
 from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.context import latest
-from channels.codec.draft import UNSENT, CodecError, Draft, Format
+from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support
 from channels.codec.packet_head import Mode, head_cost, read_head, write_head
+from channels.codec.recoded import sized_walk
 from channels.codec.recoded.candidates import WINDOW
 from channels.codec.recoded.network import INPUTS
 from channels.codec.recoded.network_inputs import WalkSetting
@@ -132,20 +134,24 @@ def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: 
     def recoded() -> Machine:
         return io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
 
-    return cheapest_mode(format, [draft.support.size for draft in drafts], drafts, recoded)
+    return cheapest_mode(format, [draft.counts for draft in drafts], drafts, recoded)
 
 
 def cheapest_mode(
-    format: Format, sizes: Sequence[int], drafted: Sequence[Draft], recoded: Callable[[], Machine]
+    format: Format, laws: Sequence[Ints], drafted: Sequence[Draft], recoded: Callable[[], Machine]
 ) -> Mode:
-    """The mode of least cost for laws of these sizes and the ids drafted from them, each with what it was drawn from.
+    """The mode of least cost for laws of these counts and the ids drafted from them, each with what it was drawn from.
     `recoded`: a machine that has run them in that mode."""
     ids = sum(_token_cost(draft, format) for draft in drafted)
-    costs: dict[Mode, int] = {}
-    for name in ("variable", "dense"):
-        laws = sum(enumerative.cost(size, format, name) for size in sizes)
-        costs[name] = head_cost(name, len(sizes), format) + ids + laws
-    best: Mode = "variable" if costs["variable"] <= costs["dense"] else "dense"
+
+    def stated(mode: Support) -> int:
+        """The cost of a mode that states its choices."""
+        return head_cost(mode, len(laws), format) + ids + sum(enumerative.cost(law, format, mode) for law in laws)
+
+    costs: dict[Mode, int] = {"variable": stated("variable")}
+    if format.quantizer == "lattice":
+        costs["dense"] = stated("dense")
+    best = min(costs, key=costs.__getitem__)  # the earliest among equals
     return "recoded" if format.prior and cost(recoded()) <= costs[best] else best
 
 
@@ -216,16 +222,20 @@ def write(
 
 def write_law(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
     """Support and counts of a draft."""
-    if mode == "recoded":
+    if mode != "recoded":
+        enumerative.write(io, buffer, draft, format, mode)
+    elif format.quantizer == "lattice":
         code_draft(io, buffer, _setting(format), *known, draft.support.copy(), draft.counts.copy())
     else:
-        enumerative.write(io, buffer, draft, format, mode)
+        sized_walk.write(io, buffer, _setting(format), format, *known, draft.support.copy(), draft.counts.copy())
 
 
 def read_law(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
     """(support, counts) of the next draft. Raises CodecError where there is none."""
     if mode != "recoded":
         return enumerative.read(io, buffer, format, mode)
+    if format.quantizer != "lattice":
+        return sized_walk.read(io, buffer, _setting(format), format, *known)
     support = np.zeros(format.largest_support, dtype=np.int64)
     counts = np.zeros(format.largest_support, dtype=np.int64)
     size = code_draft(io, buffer, _setting(format), *known, support, counts)

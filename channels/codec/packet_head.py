@@ -13,7 +13,10 @@ Mode = Literal["recoded", "variable", "fixed", "dense"]
 Shares = dict[Mode, tuple[int, int]]
 SHARES: Shares = {"recoded": (0, 28), "variable": (28, 2), "dense": (30, 2)}
 SHARES_WITHOUT_PRIOR: Shares = {"variable": (0, 16), "dense": (16, 16)}
-"""Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES."""
+SHARES_OF_OTHERS: Shares = {"recoded": (0, 28), "variable": (28, 4)}
+SHARES_OF_OTHERS_WITHOUT_PRIOR: Shares = {"variable": (0, 32)}
+"""Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES; OTHERS: quantizers but the
+lattice, which have no mode "dense"."""
 ALL_SHARES = 32
 DEAREST_HEAD_BITS = 6
 """Of the code "recoded": of the rarest mode 4, and 2 more than log2 max_drafts for a number of laws between."""
@@ -44,7 +47,9 @@ def head_cost(mode: Mode, laws: int, format: Format) -> int:
 
 
 def _shares(format: Format) -> Shares:
-    return SHARES if format.prior else SHARES_WITHOUT_PRIOR
+    if format.quantizer == "lattice":
+        return SHARES if format.prior else SHARES_WITHOUT_PRIOR
+    return SHARES_OF_OTHERS if format.prior else SHARES_OF_OTHERS_WITHOUT_PRIOR
 
 
 def _share_of(number: int, most: int) -> tuple[int, int, int]:

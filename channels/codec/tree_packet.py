@@ -249,4 +249,4 @@ def _cheapest(forks: Sequence[Fork], format: TreeFormat, io: Machine, mode: Mode
         return io if mode == "recoded" else _write(MEASURE, _NOTHING, forks, format, "recoded")
 
     drawn = [child for fork in forks for child in fork.children]
-    return packet.cheapest_mode(format.laws, [fork.law.support.size for fork in forks], drawn, recoded)
+    return packet.cheapest_mode(format.laws, [fork.law.counts for fork in forks], drawn, recoded)

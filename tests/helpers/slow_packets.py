@@ -6,6 +6,7 @@ Only a prior's file is read by the shipped code. Modes other than "recoded" are 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 from channels.codec import prior_files
@@ -156,13 +157,16 @@ def candidates(format, context):
 
 
 class Walk:
-    """The questions about one draft."""
+    """The questions about one draft; of a quantizer other than the lattice, `size` ids on a lattice of 1024."""
 
-    def __init__(self, reader, format, context, before):
+    def __init__(self, reader, format, context, before, size=None):
+        if size:
+            format = replace(format, resolution=1024, quantizer="lattice")
+            before = {token: max(count * 1024 // sum(before.values()), 1) for token, count in before.items()}
         self.reader, self.format, self.before = reader, format, before
         self.unigram, self.order, _, self.part = prior(format.prior, format.vocabulary)
         self.listed, left_over = candidates(format, context)
-        self.most, self.ell = format.largest_support, octaves(format.resolution)
+        self.most, self.ell = size or format.largest_support, octaves(format.resolution)
         top = octaves(self.listed[0].weight) - 960 if self.listed else -960
         size = octaves(len(before)) + 32 if before else 0
         self.shared = [octaves(left_over) - 960, self.ell, octaves(self.most), 0 if before else 32, size, top]
@@ -224,16 +228,34 @@ class Walk:
         self.moved(left, len(counts), missed, least)
         return counts | self.tail(left, len(counts))
 
+    def sized(self):
+        """The ids of a draft that holds `most`."""
+        tokens, missed = [], 0
+        for place, one in enumerate(self.listed):
+            left = max(1024 * (self.most - len(tokens)) // self.most, 1)
+            self.moved(left, len(tokens), missed, left)
+            missed += 1
+            if self.ask(self.told(place), 0):
+                tokens.append(one.token)
+                missed = 0
+            if len(tokens) == self.most:
+                return tokens
+        return tokens + self.others(self.most - len(tokens))
+
     def tail(self, left, found):
-        inputs, passed = self.told(len(self.listed)), {one.token for one in self.listed}
-        free = [token for token in self.order if token not in passed]
-        size = self.number(inputs, LEVELS, min(left, len(free), self.most - found))
+        inputs, free = self.told(len(self.listed)), len(self.order) - len(self.listed)
+        size = self.number(inputs, LEVELS, min(left, free, self.most - found))
         counts = []
         for more in range(size - 1, 0, -1):
             self.moved(left, more, 0, left)
             counts.append(self.number(inputs, 2 * LEVELS, left - more))
             left -= counts[-1]
-        tokens = []
+        return dict(zip(self.others(size), [*counts, left], strict=True))
+
+    def others(self, size):
+        """So many ids that are no candidates."""
+        passed, tokens = {one.token for one in self.listed}, []
+        free = [token for token in self.order if token not in passed]
         for more in range(size, 0, -1):
             free = free[free.index(tokens[-1]) + 1 :] if tokens else free
             sums = [0]
@@ -249,11 +271,25 @@ class Walk:
             at = next(x for x in range(len(free)) if value < before(x + 1))
             self.reader.symbol(before(at), before(at + 1) - before(at), before(len(free)))
             tokens.append(free[at])
-        return dict(zip(tokens, [*counts, left], strict=True))
+        return tokens
+
+
+def read_levels(reader, format, context, before):
+    """{id: count} of a draft whose quantizer is cubic or logarithmic."""
+    size, most = len(before), format.vocabulary
+    if not (before and reader.bit(1 << 15)):
+        least = 1 << reader.uniform(most.bit_length())
+        size = least + reader.uniform(min(least, most - least + 1))
+    levels, ell = {}, format.resolution
+    for token in sorted(Walk(reader, format, context, before, size).sized()):
+        levels[token] = 1 + reader.uniform(ell)
+    if format.quantizer == "cubic":
+        return levels
+    return {token: exp2(16 * ONE * (ell - level) // (ell - 1)) >> 8 for token, level in levels.items()}
 
 
 def decode(payload, format, context):
-    """[(token, {id: count})] of a packet in the mode "recoded"; None in another."""
+    """[(token, {id: count})] of a packet in the mode "recoded"; None in another. Not of the quantizer "dual"."""
     reader, most = Reader(payload), format.max_drafts
     if reader.target(32) >= 28:
         return None
@@ -267,14 +303,18 @@ def decode(payload, format, context):
         reader.symbol(begin, size, 4 * between)
     context, before, found = list(context), {}, []
     for _ in range(number):
-        before = Walk(reader, format, context, before).draft()
+        if format.quantizer == "lattice":
+            before = Walk(reader, format, context, before).draft()
+        else:
+            before = read_levels(reader, format, context, before)
         if format.token == "coded":
-            value, begin = reader.target(format.resolution), 0
+            total, begin = sum(before.values()), 0
+            value = reader.target(total)
             for token in sorted(before):
                 if value < begin + before[token]:
                     break
                 begin += before[token]
-            reader.symbol(begin, before[token], format.resolution)
+            reader.symbol(begin, before[token], total)
         else:
             token = reader.uniform(format.vocabulary) if format.token == "flat" else -1
         context.append(token)

@@ -62,6 +62,7 @@ LOSSLESS: dict[str, DraftScheme] = {
     "entropy_k": composed(sparsifier=KeepByEntropy(scale=0.7)),
     "running_quantile": composed(sparsifier=KeepRunningQuantile(target=0.3, window=2, initial=0.2)),
     "dual": composed(quantizer=DualQuantizer(resolution=3), code="enumerative"),
+    "dual, recoded": composed(quantizer=DualQuantizer(resolution=3), code="recoded"),
     "cubic": composed(quantizer=CubicQuantizer(resolution=5), code="enumerative"),
     "logarithmic": composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative"),
     "a policy that looks": composed(policy=WhileSure()),

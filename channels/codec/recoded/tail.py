@@ -29,10 +29,7 @@ def code_tail(
     tables, decoding, place, trace, traced = (
         setting.tables, io[MODE] == DECODE, listed.ids.size, setting.trace, setting.traced,
     )  # fmt: skip
-    passed = np.sort(tables.rank[listed.ids])  # [N] ranks that cannot occur
-    weights = np.zeros(passed.size + 1, np.int64)  # [N + 1] summed unigram weight of those from each on
-    for at in range(passed.size - 1, -1, -1):
-        weights[at] = weights[at + 1] + tables.unigram[tables.order[passed[at]]]
+    passed, weights = passed_ranks(tables, listed.ids)
     largest = min(left, tables.order.size - passed.size, setting.largest_support - found)
     if largest == 0:
         io[FAILED] = INVALID
@@ -43,7 +40,7 @@ def code_tail(
         return 0
     tail, ranks = np.ones(size, np.int64), np.zeros(size, np.int64)
     if not decoding:
-        _gather(tables, passed, support, counts, tail, ranks)
+        gather(tables, passed, support, counts, tail, ranks)
     for at in range(size - 1):
         move(setting, walked, left, size - 1 - at, 0, left)
         largest = left - (size - 1 - at)
@@ -62,7 +59,17 @@ def code_tail(
 
 
 @compiled
-def _gather(tables: Tables, passed: Ints, support: Ints, counts: Ints, tail: Ints, ranks: Ints) -> None:
+def passed_ranks(tables: Tables, ids: Ints) -> tuple[Ints, Ints]:
+    """The ranks of the candidates, which cannot occur, int64 [N]; the unigram weight of those from each on, [N + 1]."""
+    passed = np.sort(tables.rank[ids])
+    weights = np.zeros(passed.size + 1, np.int64)
+    for at in range(passed.size - 1, -1, -1):
+        weights[at] = weights[at + 1] + tables.unigram[tables.order[passed[at]]]
+    return passed, weights
+
+
+@compiled
+def gather(tables: Tables, passed: Ints, support: Ints, counts: Ints, tail: Ints, ranks: Ints) -> None:
     """The tail of a draft: its ranks ascending, and the count of each."""
     size = 0
     all_ranks = tables.rank[support]

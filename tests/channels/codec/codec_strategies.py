@@ -50,7 +50,7 @@ def sizes(draw, least, most):
 def extreme_formats(draw, priors):
     """A format of any code, support, token and quantizer, up to the largest sizes. priors: {vocabulary: name}."""
     quantizer = draw(st.sampled_from(["lattice", "dual", "cubic", "logarithmic"]))
-    code = draw(st.sampled_from(["enumerative", "recoded"])) if quantizer == "lattice" else "enumerative"
+    code = draw(st.sampled_from(["enumerative", "recoded"]))
     prior = draw(st.sampled_from([*priors, None])) if code == "recoded" else None
     support = draw(st.sampled_from(["variable", "fixed", "dense"])) if quantizer == "lattice" else "variable"
     vocabulary = prior or draw(sizes(2, LARGEST_VOCABULARY))

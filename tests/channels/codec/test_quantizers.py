@@ -123,10 +123,11 @@ def test_counts_of_another_quantizer_are_refused():
             )
 
 
-def test_quantizers_need_the_enumerative_code_and_a_known_name():
-    for fields in ({"code": "recoded", "prior": ""}, {"support": "dense"}):
-        with pytest.raises(CodecError, match="quantizer"):
-            Format(9, 10, 1, quantizer="cubic", **{"code": "enumerative", **fields})
+def test_quantizers_need_a_variable_support_and_a_known_name():
+    for code in ("enumerative", "recoded"):
+        for fields in ({"support": "fixed", "support_size": 3}, {"support": "dense"}):
+            with pytest.raises(CodecError, match="quantizer = 'cubic': needs support 'variable', not"):
+                Format(9, 10, 1, quantizer="cubic", code=code, **fields)
     with pytest.raises(ValueError, match="must be one of"):
         quantizer("voronoi", 3)
     with pytest.raises(ValueError, match="must be within"):

@@ -34,6 +34,7 @@ def forms():
         yield Format(SMALL, 30, 8, code="enumerative", token=token, support="fixed", support_size=6)
         yield Format(SMALL, 20, 8, code="enumerative", token=token, support="dense")
         yield Format(SMALL, 9, 8, code="enumerative", token=token, quantizer="dual")
+    yield Format(SMALL, 9, 8, code="recoded", quantizer="dual", prior=prior)
 
 
 FORMS = list(forms())
