@@ -34,7 +34,8 @@ SCENARIO = Scenario(
     grid={
         "scheme": [
             "cloud_only", {"kind": "half_top_k", "k": 8, **DRAFTS}, {"kind": "dense", **PAPER},
-            {"kind": "k_sqs", "k": 8, **PAPER}, {"kind": "c_sqs", **PAPER}, {"kind": "coupled", **DRAFTS},
+            {"kind": "k_sqs", "k": 8, **PAPER}, {"kind": "c_sqs", **PAPER},
+            {"kind": "coupled", "token": "flat", **DRAFTS},
         ],
         "uplink.rate.bps": RATES_BPS,
     },
