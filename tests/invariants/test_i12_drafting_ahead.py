@@ -18,7 +18,7 @@ MORE: dict[str, DraftScheme] = {
     "k_sqs, two rounds ahead": KSqs(k=2, resolution=5, max_drafts=1, depth=2),
     "half_top_k, two rounds ahead": HalfTopK(k=2, max_drafts=1, depth=2),
     "dense, one round ahead": Dense(resolution=5, max_drafts=2, depth=1),
-    "c_sqs, one round ahead, budget binds": CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=19, depth=1),
+    "c_sqs, one round ahead, budget binds": CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17, depth=1),
     "c_sqs, two rounds ahead, rollback none": CSqs(**C_SQS, max_drafts=1, initial=0.2, rollback="none", depth=2),
 }
 

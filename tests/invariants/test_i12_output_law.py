@@ -47,12 +47,12 @@ LOSSLESS: dict[str, DraftScheme] = {
     "k_sqs, first draft over budget": KSqs(k=3, resolution=5, max_drafts=2, budget_bits=6),
     "k_sqs, recoded": KSqs(k=3, resolution=5, max_drafts=2, code="recoded", token="coded"),
     "c_sqs, recoded, budget binds": CSqs(
-        resolution=5, max_drafts=2, initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=19
+        resolution=5, max_drafts=2, initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=17
     ),
     "half_dense": HalfDense(max_drafts=2),
     "half_top_k": HalfTopK(k=2, max_drafts=2),
     "c_sqs": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1),
-    "c_sqs, budget binds": CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, target=0.1, budget_bits=19),
+    "c_sqs, budget binds": CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, target=0.1, budget_bits=17),
     "c_sqs, rollback none": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, rollback="none"),
     "c_sqs, accepted only": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, rollback="accepted_only"),
     "c_sqs, capped": CSqs(resolution=5, max_drafts=2, initial=0.05, step=0.3, k_max=2),

@@ -55,7 +55,7 @@ def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: DraftScheme, l
 @pytest.mark.parametrize("loss", LOSSES)
 def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
     """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
-    scheme = CSqs(resolution=1000, max_drafts=3, initial=0.15, partial=True)
+    scheme = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)
     enumeration = Enumeration(scheme, 4, room_bits=32, heard=heard_over(LOSSES[loss], 32))
     assert distance(enumeration.law(), verifier_law((1, 2), 4)) < 1e-12
     assert enumeration.full and enumeration.parts == 3

@@ -15,7 +15,7 @@ from simulator.schemes import CSqs
 from simulator.timing.messages import Fragment, Message
 from simulator.timing.reassembly import Reassembly
 
-TELLING = CSqs(resolution=1000, max_drafts=3, initial=0.15, partial=True)
+TELLING = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)
 """The parts of a round of it have 32 or 40 bits, by the draft before; in a room of 32 bits draft 3 may not be drawn."""
 PROMPT = (1, 2)
 ONE_AHEAD = {"kind": "selective_repeat", "window": 8, "timeout_s": 0.05, "timer_jitter": 0}
