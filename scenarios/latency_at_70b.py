@@ -14,8 +14,8 @@ from scenarios import Answer, Below, Best, Finding, Lowest, PaysFirst, Quick, Sc
 RATES_BPS = [1e3, 2e3, 5e3, 10e3, 20e3, 50e3, 100e3, 200e3, 500e3, 1e6, 2e6, 5e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]
 NEAR = {"kind": "constant", "delay_s": 0.01}
-DRAFTS = {"max_drafts": 4}
-PAPER = {**DRAFTS, "code": "enumerative", "token": "flat"}  # as the paper counts; scenario `codes` has the shorter code
+DRAFTS, FLAT = {"max_drafts": 4}, {"max_drafts": 4, "token": "flat"}
+PAPER = {**FLAT, "code": "enumerative"}  # as the paper counts; scenario `codes` has the shorter code
 
 SCENARIO = Scenario(
     name="latency_at_70b",
@@ -34,8 +34,7 @@ SCENARIO = Scenario(
     grid={
         "scheme": [
             "cloud_only", {"kind": "half_top_k", "k": 8, **DRAFTS}, {"kind": "dense", **PAPER},
-            {"kind": "k_sqs", "k": 8, **PAPER}, {"kind": "c_sqs", **PAPER},
-            {"kind": "coupled", "token": "flat", **DRAFTS},
+            {"kind": "k_sqs", "k": 8, **PAPER}, {"kind": "c_sqs", **PAPER}, {"kind": "coupled", **FLAT},
         ],
         "uplink.rate.bps": RATES_BPS,
     },

@@ -101,7 +101,7 @@ MISTAKES = [
     # schemes and models
     ((*RUN, "--set=scheme={kind: k_sqs, kk: 4}"), "scheme.kk = 4: no such field"),
     ((*RUN, "--set=scheme={kind: k_sqs, k: 1.5}"), "scheme.k = 1.5: should be a valid integer"),
-    ((*RUN, "--set=scheme={kind: composed, code: ids}"), "scheme.code = 'ids': does not go with draw 'counts'"),
+    ((*RUN, "--set=scheme={kind: composed, code: ids}"), "scheme.code = 'ids': sends no law"),
     ((*RUN, "--set=scheme={kind: composed, sparsifier: none}"), "scheme.sparsifier.kind = 'none': kind must be one of"),
     ((*RUN, "--set=scheme.max_drafts=2000"), "scheme.max_drafts = 2000: should be less than or equal to 1024"),
     ((*RUN, "--set=scheme.budget_bits=0"), "scheme.budget_bits = 0"),

@@ -136,7 +136,8 @@ def test_every_column_of_rounds_is_expected_to_be_something() -> None:
 
 def test_no_two_columns_of_rounds_could_be_swapped_unnoticed() -> None:
     columns = {name: [value(seen) for cell in CELLS for seen in rounds_of(cell)] for name, value in EXPECTED.items()}
-    assert not alike(columns) and not idle(columns)
+    assert not alike(columns)
+    assert idle(columns) == ["unjudged"]  # see there
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -53,7 +53,7 @@ def test_greedy_drafts_stand_as_often_as_the_verifier_says() -> None:
 @pytest.mark.parametrize(
     ("scheme", "budget_bits"),
     [({"kind": "coupled", "token": token}, bits) for token, bits in (("flat", 60), ("coded", 60), ("raced", 40))]
-    + [({"kind": "ids_only_greedy", "token": token}, 40) for token in ("flat", "coded")],
+    + [({"kind": "ids_only_greedy", "token": token}, bits) for token, bits in (("flat", 40), ("coded", 24))],
 )
 def test_a_budget_holds_whatever_the_next_id_costs(scheme: dict[str, object], budget_bits: int) -> None:
     free, bound = sotu(scheme), sotu({**scheme, "budget_bits": budget_bits})
