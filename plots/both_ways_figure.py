@@ -22,7 +22,7 @@ from plots.lines_or_bars import curve_handles
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import BEST, CURVE, SETTING
-from simulator.results.rivals import DOWN, UP, named_without
+from simulator.results.rival_findings import DOWN, UP, named_without
 
 BY: Final = "uplink.delay.delay_s"
 _NEAR: Final = 100.0

@@ -23,7 +23,7 @@ from plots.layout import Told, finish
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import BEST, CURVE, SETTING
-from simulator.results.rivals import UP, named_without
+from simulator.results.rival_findings import UP, named_without
 
 METRIC: Final = "latency_per_token_s"
 BY: Final = "uplink.delay.delay_s"

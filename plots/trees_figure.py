@@ -14,7 +14,7 @@ from plots.colour_cells import Scale, Written, cells, sides
 from plots.layout import Told, finish
 from plots.page import Page
 from simulator.results.columns import BEST, CURVE, SETTING
-from simulator.results.rivals import named_without
+from simulator.results.rival_findings import named_without
 from simulator.results.tree_gains import ACCEPTANCE, METRIC, acceptance
 
 BY: Final = "models.pair.distance"

@@ -35,7 +35,7 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.draft import CodecError, Draft, Format
 from channels.codec.packet import Known
 from channels.codec.packet_head import Mode
-from channels.codec.tree_shape import ROOT, Growth, TreeShape, grown
+from channels.codec.tree_shape import ROOT, TreeGrowth, TreeShape, grown
 from kinds.arrays import Bytes, Ints
 
 _NOTHING = np.empty(0, dtype=np.uint8)
@@ -93,7 +93,7 @@ def decode(payload: bytes, format: TreeFormat, context: Sequence[int] = ()) -> t
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
     mode, number = packet_head.read_head(io, buffer, format.laws)
-    tree, growth = _Paths(context, format.laws.vocabulary), Growth(format.shape)
+    tree, growth = _Paths(context, format.laws.vocabulary), TreeGrowth(format.shape)
     forks: list[Fork] = []
     while len(forks) < number and not io[FAILED]:
         if growth.next is None:
@@ -133,7 +133,7 @@ def largest_tree_bits(
 def bound_tree_bits(sizes: Sequence[int], format: TreeFormat) -> int:
     """No packet of nodes drawn from laws with these numbers of positive counts is longer, as `wire.bound_bits`; the
     last stands for its siblings. Raises CodecError where the shape has no such tree."""
-    growth, place = Growth(format.shape), 0
+    growth, place = TreeGrowth(format.shape), 0
     laws, later_bits = list[int](), 0.0
     while place < len(sizes):
         if growth.next is None:
@@ -145,7 +145,7 @@ def bound_tree_bits(sizes: Sequence[int], format: TreeFormat) -> int:
     return wire.bound_bits(laws, format.laws) + ceil(1.01 * later_bits) + (later_bits > 0)
 
 
-def _next(drafts: Sequence[Draft], format: TreeFormat) -> Growth:
+def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
     """The tree of these nodes, to which a law is to be added. Raises CodecError where none can be."""
     try:
         growth = grown(format.shape, [draft.support.size for draft in drafts])
@@ -160,7 +160,7 @@ def _forks(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) 
     """The laws of a tree with their children. Raises CodecError where the format cannot carry them."""
     if not drafts:
         raise CodecError("0 nodes: a tree has one law at least")
-    tree, growth, place = _Paths(context, format.laws.vocabulary), Growth(format.shape), 0
+    tree, growth, place = _Paths(context, format.laws.vocabulary), TreeGrowth(format.shape), 0
     forks: list[Fork] = []
     while place < len(drafts):
         if growth.next is None:

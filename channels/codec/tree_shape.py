@@ -97,7 +97,7 @@ class TreeShape:
     @cached_property
     def widest(self) -> int:
         """The most laws of a level."""
-        growth, levels = Growth(self), Counter[int]()
+        growth, levels = TreeGrowth(self), Counter[int]()
         while (place := growth.next) is not None:
             levels[place.level] += 1
             growth.grow(self.nodes)
@@ -109,7 +109,7 @@ def _require_few(nodes: int) -> None:
         raise ValueError(f"a tree of more than {MOST_NODES:,} nodes")
 
 
-class Place(NamedTuple):
+class LawPlace(NamedTuple):
     """Where a law hangs: on this node, on a level from 0; and which node of the shape that is."""
 
     node: int
@@ -117,17 +117,17 @@ class Place(NamedTuple):
     planned: int
 
 
-class Growth:
+class TreeGrowth:
     """A tree that grows, a law and its children at a time."""
 
     def __init__(self, shape: TreeShape) -> None:
         self._shape = shape
-        self._waiting = deque([Place(ROOT, 0, ROOT)])
+        self._waiting = deque([LawPlace(ROOT, 0, ROOT)])
         self.parents: list[int] = []
         """Of each node so far, in breadth-first order."""
 
     @property
-    def next(self) -> Place | None:
+    def next(self) -> LawPlace | None:
         """Where the next law hangs; None where the tree is whole."""
         return self._waiting[0] if self._waiting else None
 
@@ -147,14 +147,14 @@ class Growth:
         self.parents += [node] * len(nodes)
         for child, place in enumerate(nodes, start=self._shape.firsts[planned - ROOT]):
             if self._shape.children[child - ROOT]:
-                self._waiting.append(Place(place, level + 1, child))
+                self._waiting.append(LawPlace(place, level + 1, child))
         return nodes
 
 
-def grown(shape: TreeShape, sizes: Sequence[int]) -> Growth:
+def grown(shape: TreeShape, sizes: Sequence[int]) -> TreeGrowth:
     """The tree of these nodes: `sizes` has the number of ids of the law that each was drawn from; the last may stand
     for siblings that are not drawn yet. Raises ValueError where the shape has no such tree."""
-    growth, place = Growth(shape), 0
+    growth, place = TreeGrowth(shape), 0
     while place < len(sizes):
         if growth.next is None:
             raise ValueError(f"{len(sizes)} nodes: the tree is whole with {place}")

@@ -214,6 +214,6 @@ class Swaps:
 
 def plain_parts(rows: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
     """`questions.parts`, whose names tell what the curves' own then need not."""
-    from simulator.results.rivals import named_without
+    from simulator.results.rival_findings import named_without
 
     return parts(rows if by is None or by not in rows.columns else named_without(rows, by), by)

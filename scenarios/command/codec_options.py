@@ -57,7 +57,7 @@ def _prior(options: argparse.Namespace) -> str:
     effort = prior.QUICK if options.quick else prior.Effort()
     if options.number is not None:
         effort = replace(effort, texts=options.number)
-    reading = prior.Reading(options.writer, options.texts, options.temperature, options.seed)
+    reading = prior.ReadTexts(options.writer, options.texts, options.temperature, options.seed)
     with Progress(options.quiet) as progress:
         return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
 

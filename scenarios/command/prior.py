@@ -48,7 +48,7 @@ QUICK = Effort(texts=20, text_tokens=24, entries=50_000, batches=20, positions=1
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadTexts:
     """Which texts the drafter reads, and at which temperature."""
 
     writer: Literal["verifier", "drafter"]
@@ -57,7 +57,7 @@ class Reading:
     seed: int
 
 
-def build(pair: Pair, reading: Reading, effort: Effort, out: Path | None, progress: Progress) -> str:
+def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, progress: Progress) -> str:
     """Builds and stores a prior; what to print. Raises ConfigError, one line."""
     _check(reading, effort)
     if isinstance(pair, OfAcceptance) or not pair.has_laws:
@@ -83,7 +83,7 @@ def build(pair: Pair, reading: Reading, effort: Effort, out: Path | None, progre
     return "\n".join(lines)
 
 
-def _check(reading: Reading, effort: Effort) -> None:
+def _check(reading: ReadTexts, effort: Effort) -> None:
     if not 0 < reading.temperature <= 10:
         raise ConfigError(f"temperature = {reading.temperature:g}: must be above 0 and at most 10")
     if not LEAST_TEXTS <= effort.texts <= 1_000_000:
@@ -121,7 +121,7 @@ def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
 
 
 def _texts(
-    loaded: LoadedPair, reading: Reading, effort: Effort, progress: Progress
+    loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: Progress
 ) -> tuple[build_prior.Laws, build_prior.Laws]:
     """The drafter's laws along the texts to learn from, and along those held out."""
     if reading.texts is None:
@@ -148,7 +148,7 @@ def _texts(
     )
 
 
-def _laws(texts: Int32s, loaded: LoadedPair, reading: Reading, told: Told) -> build_prior.Laws:
+def _laws(texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: Told) -> build_prior.Laws:
     """The drafter's along these texts."""
     top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, told)
     vectors = law_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)

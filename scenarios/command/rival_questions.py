@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.results.findings import Outcome
-    from simulator.results.rivals import Share
+    from simulator.results.rival_findings import TimeShare
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class BestAgainst:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.columns import BEST, CURVE
-        from simulator.results.rivals import shares
+        from simulator.results.rival_findings import shares
         from simulator.results.units import title
 
         rows = of_setting(table, BEST)
@@ -48,7 +48,7 @@ class BestAgainst:
         asked = f"{title(self.metric)} of the best lossless{left_out} over that of {rival}, at most {self.most:g}?"
         return f"{asked} {' | '.join(told)}" if told else ""
 
-    def _said(self, share: Share, axis: str) -> str:
+    def _said(self, share: TimeShare, axis: str) -> str:
         """`0.21 ± 0.02 at 1 kbit/s (coupled): yes`."""
         from math import isnan
 
@@ -111,7 +111,7 @@ class Winners:
         from simulator.results.columns import BEST
         from simulator.results.findings import outcomes
         from simulator.results.lossy import ranked
-        from simulator.results.rivals import named_without
+        from simulator.results.rival_findings import named_without
 
         rows = ranked(of_setting(cells, BEST))
         if not {self.by, self.over} <= {*rows.columns}:
@@ -137,7 +137,7 @@ class BothWays:
     def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
         """`rivals.on_air` of the settings that schemes chose."""
         from simulator.results.columns import BEST
-        from simulator.results.rivals import on_air
+        from simulator.results.rival_findings import on_air
 
         return on_air(of_setting(cells, BEST), self.places)
 
@@ -146,7 +146,7 @@ class BothWays:
         from scenarios.command.aligned_columns import aligned, number
         from simulator.results.columns import BEST, CURVE
         from simulator.results.lossy import marked
-        from simulator.results.rivals import AIR, named_without, on_air
+        from simulator.results.rival_findings import AIR, named_without, on_air
 
         rows = marked(of_setting(cells, BEST))
         for place in self.places:

@@ -15,22 +15,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TreesPay:
-    """From which value of the axis on is each tree below the kind `chain`, for each value of the column `by`?"""
+class _BesideChain:
+    """A question about trees beside the kind `chain`, for each value of the column `by`."""
 
     chain: str
     by: str
     metric: str = "latency_per_token_s"
 
+    def rows(self, table: pd.DataFrame, axis: str | None) -> pd.DataFrame:
+        """Those at each one's best setting; none where the question cannot be asked."""
+        from simulator.results.columns import BEST
+
+        rows = of_setting(table, BEST)
+        return rows if axis is not None and self.by in rows.columns else rows.head(0)
+
+
+class TreesPay(_BesideChain):
+    """From which value of the axis on is each tree below the chain?"""
+
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results import crossings
-        from simulator.results.columns import BEST, CURVE
-        from simulator.results.rivals import named_without
+        from simulator.results.columns import CURVE
+        from simulator.results.rival_findings import named_without
         from simulator.results.tree_gains import acceptance
         from simulator.results.units import title
 
-        rows = of_setting(table, BEST)
-        if axis is None or self.by not in rows.columns:
+        rows = self.rows(table, axis)
+        if axis is None or rows.empty:
             return ""
         told, sure = [], acceptance(rows, self.by, self.chain)
         for value, part in named_without(rows, self.by).groupby(self.by, sort=True):
@@ -43,22 +54,16 @@ class TreesPay:
         return f"{heading}, {' | '.join(told)}" if told else ""
 
 
-@dataclass(frozen=True)
-class TreesPayWhere:
-    """At how many places is some tree below the kind `chain`, and where is its gain the largest?"""
-
-    chain: str
-    by: str
-    metric: str = "latency_per_token_s"
+class TreesPayWhere(_BesideChain):
+    """At how many places is some tree below the chain, and where is its gain the largest?"""
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST
         from simulator.results.findings import percent
         from simulator.results.tree_gains import acceptance, best_gains
         from simulator.results.units import quantity, title
 
-        rows = of_setting(table, BEST)
-        if axis is None or self.by not in rows.columns:
+        rows = self.rows(table, axis)
+        if axis is None or rows.empty:
             return ""
         found = best_gains(rows, axis, self.by, self.chain, self.metric)
         if not found:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec import wire
-from channels.codec.tree_shape import ROOT, Growth, Place
+from channels.codec.tree_shape import ROOT, LawPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
@@ -77,7 +77,7 @@ class _Growing:
         self._start = node
         self._drafter = drafter
         self._uniforms = uniforms
-        self._growth = Growth(setting.scheme.shape)
+        self._growth = TreeGrowth(setting.scheme.shape)
         self._drafts: list[Drafted] = []
         self._levels: list[tuple[int, ...]] = []
         self._laws: dict[int, Floats] = {ROOT: drafter.laws(node.committed, 1)[0]}
@@ -109,7 +109,7 @@ class _Growing:
     def _tree(self) -> TokenTree:
         return TokenTree(tuple(drafted.draft.token for drafted in self._drafts), tuple(self._growth.parents))
 
-    def _state(self, place: Place) -> State:
+    def _state(self, place: LawPlace) -> State:
         return self._start.state if place.node == ROOT else self._drafts[place.node].state
 
     def _feed(self, nodes: tuple[int, ...]) -> None:
@@ -122,7 +122,7 @@ class _Growing:
             rows = self._drafter.tree_laws(text, asked)
             self._laws = {node: rows[node + 1] for node in nodes}
 
-    def _draw(self, place: Place, offer: Offer) -> None:
+    def _draw(self, place: LawPlace, offer: Offer) -> None:
         """The children of the next law."""
         q, proposal = self._laws[place.node], offer.proposal
         law = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)

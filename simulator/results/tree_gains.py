@@ -9,7 +9,7 @@ import pandas as pd
 
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Interval, paired
-from simulator.results.rivals import named_without
+from simulator.results.rival_findings import named_without
 
 ACCEPTANCE: Final = "acceptance_rate"
 METRIC: Final = "latency_per_token_s"

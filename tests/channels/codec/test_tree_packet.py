@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from channels.codec import tree_packet, wire
 from channels.codec.draft import UNSENT, CodecError, Draft, Format
 from channels.codec.tree_packet import TreeFormat
-from channels.codec.tree_shape import ROOT, Growth, TreeShape, grown
+from channels.codec.tree_shape import ROOT, TreeGrowth, TreeShape, grown
 
 SMALL = codec_prior.VOCABULARY
 SHAPES = [
@@ -52,7 +52,7 @@ def children_of(law, number, rng):
 
 def random_tree(rng, format, laws):
     """The nodes of a tree of at most so many laws."""
-    growth, nodes = Growth(format.shape), []
+    growth, nodes = TreeGrowth(format.shape), []
     while growth.next is not None and laws:
         law = sparse_draft(rng, format.laws)
         nodes += children_of(law, len(growth.grow(law.support.size)), rng)
@@ -220,7 +220,7 @@ def test_the_likeliest_laws_make_the_best_tree(acceptance, laws):
         if all(path[:-1] in chosen for path in chosen if path)
     ]
     shape = TreeShape.likeliest(acceptance, laws, 3)
-    growth, reached, total = Growth(shape), {ROOT: 1.0}, 0.0
+    growth, reached, total = TreeGrowth(shape), {ROOT: 1.0}, 0.0
     while (place := growth.next) is not None:
         total += reached[place.node]
         nodes = growth.grow(9)

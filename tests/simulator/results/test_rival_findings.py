@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from simulator.results.intervals import Interval
-from simulator.results.rivals import AIR, Share, named_without, on_air, shares
+from simulator.results.rival_findings import AIR, TimeShare, named_without, on_air, shares
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
 SECONDS = {"paper": (4.0, 1.0), "coupled": (1.0, 0.6), "dense": (3.0, 0.8), "edge": (0.1, 0.1)}
@@ -40,11 +40,11 @@ def test_a_rival_that_is_the_best_takes_all_of_its_own_time() -> None:
 
 @pytest.mark.parametrize(("mean", "half", "found"), [(0.4, 0.09, True), (0.6, 0.09, False), (0.45, 0.09, None)])
 def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean: float, half: float, found: bool | None) -> None:
-    assert Share(1e3, "a", Interval(mean - 1, half, 3)).within(0.5) is found
+    assert TimeShare(1e3, "a", Interval(mean - 1, half, 3)).within(0.5) is found
 
 
 def test_a_share_that_all_seeds_agree_on_may_be_the_limit() -> None:
-    assert Share(1e3, "a", Interval(-0.5, float("nan"), 3)).within(0.5) is True
+    assert TimeShare(1e3, "a", Interval(-0.5, float("nan"), 3)).within(0.5) is True
 
 
 def test_a_name_loses_one_field_and_keeps_the_others() -> None:

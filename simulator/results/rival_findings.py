@@ -21,7 +21,7 @@ AIR: Final = (UP, DOWN, "uplink_bits_per_token", "downlink_bits_per_token")
 """Bits a token of what is said, each way; and of all that the links carry."""
 
 
-class Share(NamedTuple):
+class TimeShare(NamedTuple):
     """At one value of the axis: the lossless curve of least mean, and that over another's, less 1, paired by seed."""
 
     at: float
@@ -35,7 +35,7 @@ class Share(NamedTuple):
         return True if high <= most else False if low > most else None
 
 
-def shares(cells: pd.DataFrame, axis: str, at: Sequence[float], rival: str, metric: str) -> Iterator[Share]:
+def shares(cells: pd.DataFrame, axis: str, at: Sequence[float], rival: str, metric: str) -> Iterator[TimeShare]:
     """At each of these values of the axis where the curve `rival` has a value. `cells`: with CURVE and `seed`; lossy
     curves and limits are not ranked."""
     for value in at:
@@ -43,7 +43,7 @@ def shares(cells: pd.DataFrame, axis: str, at: Sequence[float], rival: str, metr
         if not (here[CURVE] == rival).any():
             continue
         best = str(ranked(here).groupby(CURVE, sort=False)[metric].mean().idxmin())
-        yield Share(value, best, paired(here, metric, here[CURVE] == best, here[CURVE] == rival, relative=True))
+        yield TimeShare(value, best, paired(here, metric, here[CURVE] == best, here[CURVE] == rival, relative=True))
 
 
 def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
