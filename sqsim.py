@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simulator.cell.cell import Cell
     from simulator.results.observer import Observer
     from simulator.run import CellResult
-    from simulator.sweeps.sweep import OnProgress
+    from simulator.sweeps.meter import OnProgress
 
 __all__ = ["Cell", "CellResult", "ConfigError", "Observer", "draw", "simulate", "summarise", "sweep"]
 __version__ = metadata.version("sqsim")

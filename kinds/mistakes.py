@@ -30,6 +30,9 @@ _FOREIGN: dict[str, str] = {}
 class ConfigError(ValueError):
     """A user's mistake, told on one line: field, value, what is allowed."""
 
+    status = 2
+    """What a command exits with."""
+
 
 def is_foreign(module: str) -> bool:
     """Whether a module of this name is not of this project."""

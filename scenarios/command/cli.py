@@ -1,7 +1,7 @@
 """The `sqsim` command: the one place that parses arguments and prints. Heavy imports wait until they are needed.
 
 Results go to files, a summary to stdout, progress and errors to stderr. Exit status: 0 done, 2 a user's mistake (one
-line), 130 interrupted.
+line), 1 a defect of ours, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -68,9 +68,10 @@ def _guarded(options: argparse.Namespace) -> int:
         COMMANDS[options.command](options)
         sys.stdout.flush()
     except ConfigError as error:
-        return _failed(str(error), 2, verbose=getattr(options, "verbose", False))
-    except KeyboardInterrupt:
-        return _failed("interrupted; what is finished is kept, and the same command goes on from there", 130)
+        return _failed(str(error), error.status, verbose=getattr(options, "verbose", False))
+    except KeyboardInterrupt as error:
+        told = "interrupted; what is finished is kept, and the same command goes on from there"
+        return _failed(str(error) or told, 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

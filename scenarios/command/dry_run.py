@@ -14,7 +14,8 @@ from scenarios.command.choosing import TUNING, Choosing, by_setting, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
-from simulator.sweeps.store import CELLS, OURS, SEARCH, identity
+from simulator.sweeps.parts import Parts
+from simulator.sweeps.store import OURS, SEARCH, identity
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -82,13 +83,14 @@ def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
         return f"nothing; {folder} holds other results: name another --out or add --overwrite"
     if manifest.get("finished"):
         return f"all of it, in {folder}: nothing is run again"
-    parts = [path / CELLS for path in (folder / "parts").glob("*") if path.suffix != ".unfinished"]
-    done = sum(pd.read_parquet(path, columns=["cell"])["cell"].nunique() for path in parts)
+    done = len(Parts(folder / "parts").landed())
     return f"{done} of {len(cells)} cells, in {folder}: the run goes on from there"
 
 
 def _of_search(out: Path) -> str:
     found = read_note(out / SEARCH).get("found")
+    if found == {}:
+        return f"nothing whole in {out}; the run goes on from what was simulated there"
     if not isinstance(found, dict) or not found:
         strangers = out.is_dir() and any(path.name in OURS for path in out.iterdir())
         return f"nothing{f'; {out} holds other results' if strangers else f' in {out}'}"

@@ -1,4 +1,4 @@
-"""How far a sweep is, on stderr: a bar with the time left on a terminal, a line per tenth elsewhere."""
+"""How far a sweep is, on stderr: a bar with the time left on a terminal, a line every half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+EVERY_S: Final = 30.0
+"""Between two lines where there is no terminal. The first comes at once and the last at the end."""
+RESUMED: Final = "resumed"
+"""The label of what was done before: it says nothing about the time that the rest will take."""
 
 
 class Progress:
     """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
 
-    A context manager: the bar ends with it.
+    A context manager: the bar ends with it. `clock` tells seconds.
     """
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
+        self._clock = clock
         self._bar: tqdm[int] | None = None
-        self._tenth = -1
-        self._started_s = time.monotonic()
+        self._started: tuple[float, float] | None = None
+        self._told_s = -EVERY_S
 
     def __enter__(self) -> Self:
         return self
@@ -30,8 +36,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self._close()
 
     def part(self, name: str) -> Callable[[float, int, str], None]:
         """Progress of a part of the work that goes before the rest, told under its name."""
@@ -39,36 +44,51 @@ class Progress:
         def told(done: float, total: int, label: str) -> None:
             self(done, total, f"{name} {label}".rstrip())
             if done >= total:
-                self._tenth, self._started_s = -1, time.monotonic()
+                self._close()
+                self._started, self._told_s = None, -EVERY_S
 
         return told
+
+    def failed(self, line: str) -> None:
+        """A cell that has failed, in a line of its own; told when quiet too."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(f"sqsim: {' '.join(line.split())}", file=sys.stderr, flush=True)
+        if self._bar is not None:
+            self._bar.refresh()
 
     def __call__(self, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
+        if self._started is None or label.endswith(RESUMED):
+            self._started = self._clock(), done
         if sys.stderr.isatty():
-            self._draw(done, total, label)
+            self._draw(done, total, label, self._started[1])
         else:
-            self._print(done, total, label)
+            self._print(done, total, label, *self._started)
 
-    def _draw(self, done: float, total: int, label: str) -> None:
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _draw(self, done: float, total: int, label: str, resumed: float) -> None:
         from tqdm import tqdm
 
-        bar: tqdm[int] | None = self._bar
-        if bar is None:
-            bar = tqdm([], total=total, unit="cell", file=sys.stderr, dynamic_ncols=True, leave=False)
-        bar.total = total
-        bar.set_postfix_str(label, refresh=False)
-        bar.n = round(done, 2)
-        bar.refresh()
-        self._bar = bar
+        if self._bar is None:
+            self._bar = tqdm([], total=total, unit="cell", file=sys.stderr, dynamic_ncols=True, leave=False)
+        self._bar.total = total
+        self._bar.initial = round(resumed, 2)
+        self._bar.set_postfix_str(label, refresh=False)
+        self._bar.n = round(done, 2)
+        self._bar.refresh()
 
-    def _print(self, done: float, total: int, label: str) -> None:
-        tenth = int(10 * done / max(total, 1))
-        if tenth <= self._tenth:
+    def _print(self, done: float, total: int, label: str, started_s: float, resumed: float) -> None:
+        now_s = self._clock()
+        if now_s - self._told_s < EVERY_S and done < total:
             return
-        self._tenth = tenth
-        elapsed_s = time.monotonic() - self._started_s
-        left = f", about {elapsed_s * (total - done) / done:.0f} s left" if 0 < done < total else ""
+        self._told_s = now_s
+        left_s = (now_s - started_s) * (total - done) / (done - resumed) if done > resumed else 0.0
+        left = f", about {left_s:.0f} s left" if left_s else ""
         line = f"{int(100 * done / max(total, 1)):3d}%  {done:.4g} of {total}{left}  {label}"
         print(line.rstrip(), file=sys.stderr, flush=True)

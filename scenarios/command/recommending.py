@@ -7,6 +7,7 @@ best of each kind are an ordinary sweep in the same directory, which `plot`, `re
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ from simulator.cell.cell import prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.lossy import with_lossy
 from simulator.sweeps.lock import only_writer
+from simulator.sweeps.parts import written
 from simulator.sweeps.store import SEARCH, identity, make_way
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 KEPT = ("answered", "tv_output")
 """Beside the metric, what is kept of each cell of the race."""
+KEEP_S = 2.0
+"""At most so much of a race is lost when it is killed."""
 TRIED, RECOMMENDED = "tried.csv", "recommended.yaml"
 FIGURE = "recommendation"
 
@@ -48,6 +52,7 @@ class Trials:
     rows: dict[str, Row] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._kept_s = 0.0
         self._names = [self.wish.aim.metric, *KEPT]
         self._identity = identity(self.wish.settings, f"recommend {self.wish.aim.metric}")
 
@@ -70,16 +75,26 @@ class Trials:
         new = [cell for cell in cells if cell.id not in self.rows]
         if new:
             told = self.progress.part(what) if what else None
-            table = sweep(new, None, self.means.workers, self.means.cluster, progress=told)
-            found = table[self._names].astype(float).to_dict("records")
-            self.rows |= dict(zip(table["cell"], found, strict=True))
-            self._keep()
+            try:
+                sweep(new, None, self.means.workers, self.means.cluster, progress=told, heard=self._hear)
+            finally:
+                if self.rows:
+                    self._keep()
         return self.rows
+
+    def _hear(self, table: pd.DataFrame) -> None:
+        """Takes the row of a cell that has ended; keeps what there is now and then."""
+        found = table[self._names].astype(float).to_dict("records")
+        self.rows |= dict(zip(table["cell"], found, strict=True))
+        if time.monotonic() - self._kept_s >= KEEP_S:
+            self._keep()
 
     def _keep(self) -> None:
         tried = {cell: [row[name] for name in self._names] for cell, row in self.rows.items()}
         note = json.dumps({"identity": self._identity, "tried": tried})
-        atomically(self.means.out / SEARCH, lambda path: path.write_text(note + "\n"))
+        with written(self.means.out):
+            atomically(self.means.out / SEARCH, lambda path: path.write_text(note + "\n"))
+        self._kept_s = time.monotonic()
 
 
 def recommended(wish: Wish, means: Means) -> str:
@@ -110,7 +125,7 @@ def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Pro
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
     table = sweep(
         cells, means.out, means.workers, means.cluster, overwrite=True, keep=(SEARCH,),
-        progress=progress.part("best of each kind"),
+        progress=progress.part("best of each kind"), failed=progress.failed,
     )  # fmt: skip
     return with_lossy(table, [cell.id for cell in cells if not cell.scheme.lossless])
 

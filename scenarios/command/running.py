@@ -105,7 +105,7 @@ def _swept(
     keep = (TUNING,) if plan.best is not None else ()
     return sweep(
         cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=keep, progress=progress,
-        asking=plan.study, growth=precision,
+        failed=progress.failed, asking=plan.study, growth=precision,
     )  # fmt: skip
 
 
@@ -117,7 +117,10 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
     choosing = Choosing(plan.cells, plan.best)
     folder = _tuning(means)
     told = progress.part("tuning")
-    trials = sweep(choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told)
+    trials = sweep(
+        choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told,
+        failed=progress.failed,
+    )  # fmt: skip
     return choosing.choices(trials)
 
 
@@ -173,11 +176,12 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     cells = plan.cells if choices is None else to_show(choices)
     keep = (TUNING,) if choices is not None else ()
     search = Search(settings_of_search(cells, starts), plan.objective, means.out, keep)
-    search.found(crew_of(means.workers, means.cluster), overwrite=means.overwrite, progress=progress)
+    crew = crew_of(means.workers, means.cluster)
+    search.found(crew, overwrite=means.overwrite, progress=progress, failed=progress.failed)
     found = search.cells()
     table = sweep(
         list(found.values()), means.out, means.workers, means.cluster, overwrite=means.overwrite,
-        keep=(SEARCH, *keep), progress=progress,
+        keep=(SEARCH, *keep), progress=progress, failed=progress.failed,
     )  # fmt: skip
     search.write()
     choices = choices and [replace(each, searched=found) for each in choices]
@@ -192,7 +196,8 @@ def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[
     choosing = Choosing(plan.cells, plan.best)
     search = Search(choosing.sought(), plan.objective, _tuning(means))
     crew = crew_of(means.workers, means.cluster)
-    found = search.found(crew, overwrite=means.overwrite, progress=progress.part("tuning"))
+    told = progress.part("tuning")
+    found = search.found(crew, overwrite=means.overwrite, progress=told, failed=progress.failed)
     search.write()
     chosen = choosing.chosen(found)
     starts = {

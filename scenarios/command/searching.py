@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,18 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kinds import ConfigError
 from kinds.files import atomically
 from scenarios.command.choosing import by_setting
 from simulator.cell.cell import prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.units import quantity
 from simulator.sweeps.crews import Crew
+from simulator.sweeps.failures import FAILED, CellsFailedError, Failure, Interrupted
+from simulator.sweeps.meter import OnProgress
+from simulator.sweeps.parts import written
 from simulator.sweeps.search import Capacity, Objective, Sought, capacities
 from simulator.sweeps.store import SEARCH, identity, make_way
-from simulator.sweeps.sweep import OnProgress
+from simulator.sweeps.sweep import OnFailure
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
+
+LANDED = "searched"
+"""The folder, in the directory of the results, of what was simulated for places that are not found yet."""
 
 
 def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Sought]:
@@ -44,18 +52,51 @@ class Search:
         self._identity = hashlib.sha256(f"{identity(cells)}{objective!r}{starts}".encode()).hexdigest()
         self._found: dict[int, Capacity] = {}
 
-    def found(self, crew: Crew, *, overwrite: bool, progress: OnProgress) -> list[Capacity]:
-        """Of each place, found now or read back. Raises ConfigError where `out` is taken."""
-        if not self._remembered() and not self._damaged():
-            make_way(self._out, overwrite, self._keep_there)
-        total = len(self._places)
+    def found(
+        self, crew: Crew, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
+    ) -> list[Capacity]:
+        """Of each place, found now or read back. Where some fail, each is `failed` in a line.
+
+        Raises ConfigError where `out` is taken, and where a place fails, once all others are found; Interrupted on
+        Ctrl-C. What was found is kept, and what was simulated for places under way: the same command goes on there.
+        """
+        if not self._remembered():
+            if not self._damaged():
+                make_way(self._out, overwrite, self._keep_there)
+            shutil.rmtree(self._out / LANDED, ignore_errors=True)
+        shutil.rmtree(self._out / FAILED, ignore_errors=True)
+        try:
+            self._search(crew, progress, failed)
+        except ConfigError:
+            if not self._found and not (self._out / LANDED).is_dir():
+                (self._out / SEARCH).unlink(missing_ok=True)
+                shutil.rmtree(self._out / FAILED, ignore_errors=True)
+            raise
+        except KeyboardInterrupt:
+            told = f"{len(self._found)} of {len(self._places)} settings are found and kept in {self._out}"
+            going_on = "so is what was simulated for others, and the same command goes on from there"
+            raise Interrupted(f"interrupted; {told}, {going_on}") from None
+        shutil.rmtree(self._out / LANDED, ignore_errors=True)
+        return [self._found[place] for place in range(len(self._places))]
+
+    def _search(self, crew: Crew, progress: OnProgress, failed: OnFailure | None) -> None:
+        with written(self._out):
+            self._keep()
+        total, failures = len(self._places), list[Failure]()
         missing = {place: sought for place, sought in enumerate(self._places) if place not in self._found}
         progress(len(self._found), total, "resumed" if self._found else "")
-        for place, capacity in capacities(missing, self._objective, crew):
-            self._found[place] = capacity
-            self._keep()
+        for place, found in capacities(missing, self._objective, crew, self._out.resolve() / LANDED):
+            if isinstance(found, Failure):
+                failures.append(found)
+                if failed is not None and total > 1:
+                    failed(f"{self._out / FAILED / found.cell}.yaml failed: {found.told}")
+                continue
+            self._found[place] = found
+            with written(self._out):
+                self._keep()
             progress(len(self._found), total, self._places[place].alternatives[0][0].scheme.kind)
-        return [self._found[place] for place in range(total)]
+        if failures:
+            raise CellsFailedError(failures, total, self._out if self._found else None, "settings")
 
     def cells(self) -> dict[str, Cell]:
         """Of places that were found, by the id of each cell: the same cell at what its setting bears."""

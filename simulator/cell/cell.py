@@ -250,13 +250,17 @@ def prepare_pairs(cells: Iterable[Cell]) -> None:
 
 
 def load_imports(paths: Iterable[str | Path]) -> None:
-    """Runs each file once a process, so that the kinds it defines exist. Raises ConfigError, one line."""
+    """Runs each file once a process, and again where it has changed, so that the kinds it defines are those of the
+    file that cells count by its content. Raises ConfigError, one line."""
     for path in (Path(path).resolve() for path in paths):
-        name = f"sqsim_import_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        try:
+            name = f"sqsim_import_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:12]}"
+        except OSError:
+            raise ConfigError(f"import = {path}: must be a Python file") from None
         if name in sys.modules:
             continue
         spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None or not path.is_file():
+        if spec is None or spec.loader is None:
             raise ConfigError(f"import = {path}: must be a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module

@@ -6,34 +6,71 @@ Calls travel to them by pickle; what comes back does not depend on who did what,
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from kinds import ConfigError
 
 if TYPE_CHECKING:
     from distributed import Client
 
-ANSWER_S = 10
+ANSWER_S: Final = 10
 """Within which a cluster must answer."""
+LOOK_S: Final = 0.5
+"""Between two looks at those who work."""
+STAY_S: Final = 1 << 20
+"""How long a worker waits for something to do: it keeps its models."""
+ONE_THREAD: Final = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+"""A worker computes in one thread: there is one for each core."""
 R = TypeVar("R")
 Arguments = Sequence[tuple[object, ...]]
+
+
+def nothing_follows(_result: object) -> Arguments:
+    return ()
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Work(Generic[R]):
+    """`call(*each)` for each of the arguments, and for those that follow from a result. `look` is called now and then
+    by who waits for others to do it."""
+
+    call: Callable[..., R]
+    arguments: Arguments
+    follow: Callable[[R], Arguments] = nothing_follows
+    look: Callable[[], None] = _nothing
 
 
 class Crew(Protocol):
     """Those who do the work."""
 
+    def hands(self) -> int:
+        """How many calls are made at a time."""
+        ...
+
     def here(self, calls: int) -> bool:
         """Whether so many calls are all made in this very process."""
         ...
 
-    def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
-        """`call(*each)` for each of the arguments, as the results come."""
+    def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        """The results as they come. Whoever stops listening stops the work."""
         ...
 
 
@@ -44,26 +81,19 @@ def crew_of(workers: int, cluster: str | None) -> Crew:
 
 @dataclass(frozen=True)
 class Processes:
-    """At most so many processes on this machine; with one, this one."""
+    """At most so many processes on this machine; with one, this one. They stay for what is asked of them later."""
 
     number: int
+
+    def hands(self) -> int:
+        return self.number
 
     def here(self, calls: int) -> bool:
         return min(self.number, calls) <= 1
 
-    def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
-        if self.here(len(arguments)):
-            yield from (call(*each) for each in arguments)
-            return
-        from joblib import Parallel, delayed
-
-        processes = min(self.number, len(arguments))
-        parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1, max_nbytes=None)
-        try:
-            yield from parallel(delayed(_undisturbed)(call, each) for each in arguments)
-        except BrokenProcessPool:
-            told = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
-            raise ConfigError(f"workers = {processes}: {told}") from None
+    def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        calls = len(work.arguments) if work.follow is nothing_follows else self.number
+        return _one_by_one(work) if self.here(calls) else _by_processes(min(self.number, calls), work)
 
 
 @dataclass(frozen=True)
@@ -86,19 +116,24 @@ class Cluster:
         if found != "Scheduler":
             raise self._failed(f"must be a Dask scheduler's, what answers is a {found}")
 
+    def hands(self) -> int:
+        with self._client() as client:
+            return sum(client.nthreads().values())
+
     def here(self, calls: int) -> bool:
         return False
 
-    def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
-        from distributed import KilledWorker, as_completed
+    def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        from distributed import KilledWorker
 
         with self._client() as client:
-            futures = [client.submit(call, *each, pure=False) for each in arguments]
-            completed: Iterator[tuple[object, R]] = as_completed(futures, with_results=True)
+            executor = client.get_executor()
             try:
-                yield from (result for _, result in completed)
+                yield from _as_they_come(executor, work)
             except KilledWorker as error:
                 raise self._failed(error) from None
+            finally:
+                executor.shutdown(wait=False)
 
     def _client(self) -> Client:
         from distributed import Client
@@ -127,14 +162,78 @@ async def _kind_of(address: str) -> object:
                 raise OSError("what answers there is no Dask scheduler") from None
 
 
-def _undisturbed(call: Callable[..., R], arguments: tuple[object, ...]) -> R:
-    """A worker leaves an interrupt from the keyboard to the process that it works for, which then stops it.
+def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
+    """In this process."""
+    waiting = deque(work.arguments)
+    while waiting:
+        result = work.call(*waiting.popleft())
+        waiting.extend(work.follow(result))
+        yield result
 
-    And it stays: joblib would take models that are loaded on the way for a leak, end the worker between two calls with
-    a warning, and have the next one load them again. There is no other setting for this.
+
+def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
+    from joblib.externals.loky import get_reusable_executor
+
+    executor = get_reusable_executor(
+        processes, timeout=STAY_S, initializer=_undisturbed, initargs=(os.getpid(),), env=ONE_THREAD
+    )
+    try:
+        yield from _as_they_come(executor, work)
+    except BrokenProcessPool:
+        told = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
+        raise ConfigError(f"workers = {processes}: {told}") from None
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+
+
+def _as_they_come(executor: Executor, work: Work[R]) -> Generator[R, None, None]:
+    """By an executor's workers. Raises what a call raises."""
+    ended: SimpleQueue[Future[R]] = SimpleQueue()
+
+    def begin(calls: Arguments) -> int:
+        with _interrupts_wait():
+            for each in calls:
+                executor.submit(work.call, *each).add_done_callback(ended.put)
+        return len(calls)
+
+    waiting = begin(work.arguments)
+    while waiting:
+        try:
+            future = ended.get(timeout=LOOK_S)
+        except Empty:
+            work.look()
+            continue
+        result = future.result()
+        waiting += begin(work.follow(result)) - 1
+        yield result
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C at a terminal goes to all processes of a command. Those that start in here never hear it, not even while
+    they start; this one hears it a moment later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _undisturbed(master: int) -> None:
+    """A worker leaves an interrupt from the keyboard to the process that it works for, and ends with that process.
+
+    And it stays: loky would take models that are loaded on the way for a leak, end the worker between two calls with a
+    warning, and have the next one load them again. There is no other setting for this.
     """
     from joblib.externals.loky import process_executor
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
-    return call(*arguments)
+    Thread(target=_end_with, args=(master,), daemon=True).start()
+
+
+def _end_with(master: int) -> None:
+    while os.getppid() == master:
+        time.sleep(1)
+    os._exit(1)

@@ -7,15 +7,20 @@ chance: what was tried comes back beside the answer.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.sweeps.crews import Crew
+from kinds.files import atomically, read_note
+from simulator.sweeps.crews import Crew, Work
+from simulator.sweeps.failures import Failure, failure_of, of_the_place, write_failure
+from simulator.sweeps.parts import place_error, written
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -130,19 +135,45 @@ class Capacity:
     tried: tuple[dict[str, object], ...]
 
 
-def capacities(settings: Mapping[int, Sought], objective: Objective, crew: Crew) -> Iterator[tuple[int, Capacity]]:
-    """(key, capacity) of each place as it is finished."""
+def capacities(
+    settings: Mapping[int, Sought], objective: Objective, crew: Crew, landed: Path | None = None
+) -> Iterator[tuple[int, Capacity | Failure]]:
+    """(key, capacity) of each place as it is finished, or which cell of it has failed.
+
+    `landed`: a folder, in the directory of the results, for what each cell on the way gave: what is there is not
+    simulated again. Raises PlaceError where it cannot be written.
+    """
     tasks = [
-        (place, [[cell.model_dump() for cell in cells] for cells in sought.alternatives], sought.start, objective)
+        (
+            place,
+            [[cell.model_dump() for cell in cells] for cells in sought.alternatives],
+            sought.start,
+            objective,
+            landed,
+        )
         for place, sought in settings.items()
     ]
-    yield from crew.unordered(_capacity, tasks)
+    yield from crew.unordered(Work(_capacity, tasks))
 
 
 def _capacity(
-    place: int, alternatives: list[list[dict[str, object]]], start: int | None, objective: Objective
-) -> tuple[int, Capacity]:
-    """One place, in a worker. An alternative that fails a little beyond what another bears is asked nothing more."""
+    place: int,
+    alternatives: list[list[dict[str, object]]],
+    start: int | None,
+    objective: Objective,
+    landed: Path | None,
+) -> tuple[int, Capacity | Failure]:
+    """One place, in a worker."""
+    try:
+        return place, _best(alternatives, start, objective, landed)
+    except _CellFailedError as error:
+        return place, error.failure
+
+
+def _best(
+    alternatives: list[list[dict[str, object]]], start: int | None, objective: Objective, landed: Path | None
+) -> Capacity:
+    """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
     from simulator.cell.cell import Cell
 
     rows: list[dict[str, object]] = []
@@ -150,7 +181,8 @@ def _capacity(
     first = 0
     for number, fields in enumerate(alternatives):
         cells = [Cell.from_fields(each) for each in fields]
-        setting = _Setting(cells, objective, _memory(tuple(cell.decoding_id for cell in cells)), rows)
+        memory = _memory(tuple(cell.decoding_id for cell in cells))
+        setting = _Setting(cells, objective, Trials(memory, landed, rows))
         begin = start
         if best is not None:
             borne = best[2].value
@@ -165,7 +197,7 @@ def _capacity(
     assert best is not None, "a place without a setting"
     number, setting, found = best
     limits = setting.broken_first()
-    return place, Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows))
+    return Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows))
 
 
 @lru_cache(maxsize=8)
@@ -176,18 +208,68 @@ def _memory(decodings: tuple[str, ...]) -> Memory:
     return Memory()
 
 
-class _Setting:
-    """What one setting gave at each number asked of it, each simulated once; its cells go to `rows`."""
+class _CellFailedError(Exception):
+    """A cell on the way has failed, and with it the place."""
 
-    def __init__(
-        self, cells: Sequence[Cell], objective: Objective, memory: Memory, rows: list[dict[str, object]]
-    ) -> None:
-        self._cells, self._objective, self._memory, self._rows = cells, objective, memory, rows
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.told)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What cells gave, simulated now or landed before; a row of each goes to `rows`."""
+
+    memory: Memory
+    landed: Path | None
+    rows: list[dict[str, object]]
+
+    def summary(self, cell: Cell) -> dict[str, float]:
+        """Of one cell. Raises PlaceError, or _CellFailedError with the cell in a file."""
+        from simulator.cell.dotted_names import flatten
+
+        summary = self._landed(cell)
+        self.rows.append({"cell": cell.id, **flatten(cell), **summary})
+        return summary
+
+    def _landed(self, cell: Cell) -> dict[str, float]:
+        if self.landed is None:
+            return self._simulated(cell)
+        path = self.landed / f"{cell.id}.json"
+        if not (summary := read_note(path)):
+            summary = self._simulated(cell)
+            with written(self.landed.parent):
+                self.landed.mkdir(exist_ok=True)
+                atomically(path, lambda unfinished: unfinished.write_text(json.dumps(summary)))
+        return summary
+
+    def _simulated(self, cell: Cell) -> dict[str, float]:
+        from kinds.mistakes import users_mistakes_told
+        from simulator.run import simulate
+
+        out = None if self.landed is None else self.landed.parent
+        try:
+            with users_mistakes_told(cell.imports):
+                return simulate(cell, memory=self.memory).summary
+        except Exception as error:
+            if out is not None and (full := of_the_place(error)) is not None:
+                raise place_error(out, full) from None
+            failure = failure_of(cell.id, error)
+            if out is not None:
+                write_failure(out, cell, failure)
+            raise _CellFailedError(failure) from None
+
+
+class _Setting:
+    """What one setting gave at each number asked of it, each simulated once."""
+
+    def __init__(self, cells: Sequence[Cell], objective: Objective, trials: Trials) -> None:
+        self._cells, self._objective, self._trials = cells, objective, trials
         self._summaries: dict[int, list[dict[str, float]]] = {}
 
     def holds(self, number: int) -> bool:
         if number not in self._summaries:
-            self._summaries[number] = [self._simulated(self._objective.at(cell, number)) for cell in self._cells]
+            self._summaries[number] = [self._trials.summary(self._objective.at(cell, number)) for cell in self._cells]
         return self._objective.met(self._summaries[number])
 
     def broken_first(self) -> tuple[str, ...]:
@@ -204,13 +286,3 @@ class _Setting:
             )
             for seed in range(len(self._cells))
         )
-
-    def _simulated(self, cell: Cell) -> dict[str, float]:
-        from kinds.mistakes import users_mistakes_told
-        from simulator.cell.dotted_names import flatten
-        from simulator.run import simulate
-
-        with users_mistakes_told(cell.imports):
-            summary = simulate(cell, memory=self._memory).summary
-        self._rows.append({"cell": cell.id, **flatten(cell), **summary})
-        return summary

@@ -1,8 +1,9 @@
 """A result directory: what is in it, when it may be written, and how an interrupted sweep goes on.
 
-While a sweep runs, finished groups of cells lie in `parts/`; the tables are written once, from all parts, at the end,
-and `manifest.json` says for which cells, models, code and library versions they hold. A directory with the same
-identity is resumed, or read when it is whole; another is refused unless it may be overwritten.
+While a sweep runs, finished cells lie in `parts/`; the tables are written once, from all parts, at the end, and
+`manifest.json` says for which cells, models, code and library versions they hold. A directory with the same identity is
+resumed, or read when it is whole; another is refused unless it may be overwritten. Cells that fail lie in `failed/`,
+each with the way to its failure: there are no tables while one does.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -25,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 import channels
@@ -37,7 +37,9 @@ from kinds.files import atomically, read_note
 from simulator.cell.cell import Cell
 from simulator.results.intervals import summarise
 from simulator.results.lossy import with_lossy
+from simulator.sweeps.failures import FAILED
 from simulator.sweeps.lock import LOCK
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, whole
 
 SEARCH = "search.json"
 """What a search for the most devices has found so far, in the directory of its results."""
@@ -45,8 +47,6 @@ MANIFEST = "manifest.json"
 OURS = (MANIFEST, SEARCH)
 """Each marks a directory of results."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
-CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
-"""What a part holds: two tables, and a folder with one file of rounds a cell."""
 COPIES = ("cells.csv", "summary.csv")
 """What is made from the table of cells."""
 
@@ -72,11 +72,13 @@ class Store:
         self._identity = identity(cells, asked)
         self._started = time.time()
         self._fresh = not entries(out)
-        self._parts = out / "parts"
+        self.parts = Parts(out / "parts")
         found = self._manifest()
         if found.get("identity") != self._identity:
             make_way(out, overwrite, keep)
             self._open()
+        self.parts.clear_unfinished()
+        shutil.rmtree(out / FAILED, ignore_errors=True)
 
     @property
     def finished(self) -> bool:
@@ -85,7 +87,7 @@ class Store:
         if not found.get("finished"):
             return False
         sizes = found.get("bytes", {CELLS: 1})
-        damaged = [name for name, size in sizes.items() if not _whole(self.out / name, size)]
+        damaged = [name for name, size in sizes.items() if not whole(self.out / name, size)]
         if any(name not in COPIES for name in damaged):
             self._write_manifest(finished=False)
             return False
@@ -97,77 +99,36 @@ class Store:
         """The finished table of cells."""
         return pd.read_parquet(self.out / CELLS)
 
-    def part(self, name: str) -> pd.DataFrame | None:
-        """The rows of a finished group of cells, or None; one with a damaged file is dropped."""
-        folder = self._parts / name
-        if not folder.is_dir():
-            return None
-        files = [folder / CELLS, *folder.glob(REQUESTS), *folder.glob(f"{ROUNDS}/*")]
-        if all(_whole(path) for path in files):
-            return pd.read_parquet(folder / CELLS)
-        shutil.rmtree(folder)
-        return None
-
-    def unfinished(self, name: str) -> Path:
-        """Where a worker puts what a group of cells gives: CELLS, REQUESTS, ROUNDS."""
-        return self._parts / f"{name}.unfinished"
-
-    def finish_part(self, name: str) -> None:
-        """The group is whole: a resumed sweep reads it."""
-        self.unfinished(name).replace(self._parts / name)
-
     def finish(self, cells: Sequence[Cell], table: pd.DataFrame) -> None:
         """Writes the tables and the cells' files from all parts, and drops the parts. `cells`: those opened for, and
         those that were added."""
         self._cells = cells
-        places = {
-            cell: folder
-            for folder in self._parts.iterdir()
-            for cell in pd.read_parquet(folder / CELLS, columns=["cell"])["cell"]
-        }
-        folders = list(dict.fromkeys(places[cell.id] for cell in self._cells))
-        if all((folder / REQUESTS).is_file() for folder in folders):
-            self._finish_requests(places, folders)
+        parts = [self.parts.of(cell.id) for cell in cells]
+        if all((part / REQUESTS).is_file() for part in parts):
+            atomically(self.out / ROUNDS, partial(_join_rounds, parts))
+            requests = pd.concat([pd.read_parquet(part / REQUESTS) for part in parts], ignore_index=True)
+            atomically(self.out / REQUESTS, partial(requests.to_parquet, index=False))
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
         self._write_copies(table)
         (self.out / "cells").mkdir(exist_ok=True)
         for cell in self._cells:
             (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
-        shutil.rmtree(self._parts)
+        shutil.rmtree(self.parts.folder)
 
     def _write_copies(self, table: pd.DataFrame) -> None:
         atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
         lossy = [cell.id for cell in self._cells if not cell.scheme.lossless]
         atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, lossy)).to_csv, index=False))
 
-    def _finish_requests(self, places: Mapping[str, Path], folders: Sequence[Path]) -> None:
-        """The tables of rounds and requests."""
-        atomically(self.out / "rounds.parquet", partial(self._join_rounds, places))
-        requests = pd.concat([pd.read_parquet(folder / REQUESTS) for folder in folders], ignore_index=True)
-        order = {cell.id: place for place, cell in enumerate(self._cells)}
-        requests = requests.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
-        atomically(self.out / "requests.parquet", partial(requests.to_parquet, index=False))
-
-    def _join_rounds(self, places: Mapping[str, Path], path: Path) -> None:
-        """One file of rounds from many, piece by piece."""
-        with ExitStack() as stack:
-            writer = None
-            for cell in self._cells:
-                pieces = pq.ParquetFile(places[cell.id] / ROUNDS / f"{cell.id}.parquet")
-                if writer is None:
-                    writer = stack.enter_context(pq.ParquetWriter(path, pieces.schema_arrow))
-                for number in range(pieces.num_row_groups):
-                    writer.write_table(pieces.read_row_group(number))
-
     def discard(self) -> None:
         """Undoes the opening of a directory in which nothing has been finished."""
-        kept = [folder for folder in self._parts.glob("*") if folder.suffix != ".unfinished"]
-        if self._fresh and not kept:
-            _remove(entries(self.out))
+        if self._fresh and not self.parts.landed():
+            with suppress(OSError):
+                _remove(entries(self.out))
 
     def _tables(self) -> list[str]:
-        return [name for name in (CELLS, REQUESTS, f"{ROUNDS}.parquet", *COPIES) if (self.out / name).is_file()]
+        return [name for name in (CELLS, REQUESTS, ROUNDS, *COPIES) if (self.out / name).is_file()]
 
     def _open(self) -> None:
         try:
@@ -223,12 +184,16 @@ def _remove(paths: Sequence[Path]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _whole(path: Path, size: int = 1) -> bool:
-    """Whether a table is there, with `size` bytes at least and, where it says so itself, not cut off."""
-    try:
-        return path.stat().st_size >= size and (path.suffix != ".parquet" or pq.read_metadata(path).num_columns > 0)
-    except (OSError, pa.ArrowInvalid):
-        return False
+def _join_rounds(parts: Sequence[Path], path: Path) -> None:
+    """One file of rounds from many, piece by piece."""
+    with ExitStack() as stack:
+        writer = None
+        for part in parts:
+            pieces = pq.ParquetFile(part / ROUNDS)
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(path, pieces.schema_arrow))
+            for number in range(pieces.num_row_groups):
+                writer.write_table(pieces.read_row_group(number))
 
 
 def identity(cells: Sequence[Cell], asked: str = "") -> str:

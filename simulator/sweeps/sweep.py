@@ -1,40 +1,40 @@
 """Many cells: each distinct decoding once, in one of a few worker processes, then every timing of it.
 
 Cells that differ only in network, cloud or edge share their tokens (`Cell.decoding_id`). They go to one worker as a
-group: its first cell pays for the forward passes, the others find them in that process's memory. Results do not depend
-on how groups meet workers.
+group, whose first cell pays for the forward passes; where there are fewer groups than workers, the others of a group go
+to any worker once the first has left its tokens on disk. Each cell lands as it ends, one that fails takes no other
+along, and results do not depend on how cells meet workers.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
 from kinds import ConfigError
-from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell, prepare_pairs
-from simulator.cell.dotted_names import flatten
-from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer
-from simulator.results.requests import Request
 from simulator.studies import SIMULATION, study
-from simulator.sweeps.crews import Crew, crew_of
+from simulator.sweeps import worker
+from simulator.sweeps.crews import Arguments, Crew, Work, crew_of, nothing_follows
+from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
+from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile
+from simulator.sweeps.parts import UNFINISHED, written
+from simulator.sweeps.store import Store
+from simulator.sweeps.tables import in_order
+from simulator.sweeps.worker import Outcome, Task, sent
 
-OnProgress = Callable[[float, int, str], None]
-"""Hears how many cells are done, of how many, and what kind the last ones are."""
-Tick = Callable[[float, str], None]
-"""Hears how many cells of a group are done, the part of the one under way included, and what kind that one is."""
-Task = tuple[str, str, list[dict[str, object]], Path | None]
-"""The study, the name of a group, its cells as plain fields, and where to put what they give."""
+OnRows = Callable[[pd.DataFrame], None]
+"""Hears the rows of each cell as it ends, in no order."""
+OnFailure = Callable[[str], None]
+"""Hears of each cell that fails, in a line with its file."""
 
 
 class Growth(Protocol):
@@ -59,38 +59,59 @@ def sweep(
     overwrite: bool = False,
     keep: Collection[str] = (),
     progress: OnProgress | None = None,
+    failed: OnFailure | None = None,
+    heard: OnRows | None = None,
     asking: str = SIMULATION,
     growth: Growth | None = None,
 ) -> pd.DataFrame:
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
 
     `asking` names another study than to simulate them; it may give several rows a cell. `growth` may add cells once
-    these are done, and again once those are.
+    these are done, and again once those are. A cell that is given twice is one.
 
     `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
     other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
     `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
-    path. `progress(done, total, label)` is called as groups of cells are finished, and from within a cell where only
-    this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
+    path. `progress(done, total, label)` is called as cells are finished, and from within them; `heard` gets the rows of
+    each, `failed` a line on each that fails.
+
+    Raises ConfigError on a user's mistake, and leaves no new directory behind then in which nothing is done; where some
+    cells fail CellsFailedError, once all others are done, or at once without `out`; Interrupted on Ctrl-C. What is done
+    is kept in `out`, and the same call goes on from there.
     """
     crew = crew_of(workers, cluster)
-    deterministic = study(asking).deterministic
+    cells = list({cell.id: cell for cell in cells}.values())
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
+    deterministic = study(asking).deterministic
     prepare_pairs(cells)
-    if out is None:
-        return _grown(cells, growth, partial(_run, asking, crew, None, progress or _silent))[1]
-    asked = asking if growth is None else f"{asking}, {growth.rule}"
-    with only_writer(Path(out)):
-        store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
-        if not store.finished:
-            try:
-                grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
-            except ConfigError:
-                store.discard()
-                raise
+    ears = _Ears(progress or _silent, failed or _deaf, heard or _deaf)
+    try:
+        if out is None:
+            return _grown(cells, growth, _Sweep(asking, crew, None, ears).rows)[1]
+        asked = asking if growth is None else f"{asking}, {growth.rule}"
+        with only_writer(Path(out)):
+            store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+            if not store.finished:
+                _into(store, cells, growth, _Sweep(asking, crew, store, ears))
+            return store.cells()
+    except Aborted as aborted:
+        raise aborted.args[0] from None
+
+
+def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Sweep) -> None:
+    """Makes the tables of a directory."""
+    try:
+        grown, table = _grown(cells, growth, run.rows)
+        with written(store.out):
             store.finish(grown, table)
-        return store.cells()
+    except ConfigError:
+        store.discard()
+        raise
+    except KeyboardInterrupt:
+        done = len(store.parts.landed())
+        told = f"{done} of {max(run.asked, done)} cells are done and kept in {store.out}"
+        raise Interrupted(f"interrupted; {told}, and the same command goes on from there") from None
 
 
 def _grown(
@@ -107,123 +128,112 @@ def _grown(
         parts += run(added)
 
 
-def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of `parts` as one table in the order of `cells`, whatever the order they came in.
+@dataclass(frozen=True)
+class _Ears:
+    """Who hears of a sweep."""
 
-    So are its columns: those of the first part first, then what later ones add. A whole number stays one where other
-    cells have no such field: what a cell's row says does not depend on the cells beside it (I6).
-    """
-    order = {cell.id: place for place, cell in enumerate(cells)}
-    parts = sorted(parts, key=lambda part: min(order[cell] for cell in part["cell"]))
-    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    whole = {name for part in parts for name in part.columns[part.dtypes == "int64"]}
-    for name in frame.columns[(frame.dtypes == "float64") & frame.columns.isin(whole)]:
-        given = [part[name] for part in parts if name in part and part[name].notna().any()]
-        if given and all(column.dtype == "int64" for column in given):
-            frame[name] = frame[name].astype("Int64")
-    frame = _of_one_type(frame)
-    return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+    progress: OnProgress
+    failed: OnFailure
+    heard: OnRows
 
 
-def _of_one_type(frame: pd.DataFrame) -> pd.DataFrame:
-    """A field that is a number in one cell and a name or a list in another is text in all: a file's column has one
-    type."""
-    for name in frame.columns[frame.dtypes == "object"]:
-        given = frame[name][frame[name].notna()]
-        text, many = (given.map(lambda value, of=of: isinstance(value, of)) for of in (str, (list, tuple, np.ndarray)))
-        if (text.any() and not text.all()) or (many.any() and not many.all()):
-            told = given.map(lambda value: str(value.tolist() if isinstance(value, np.ndarray) else value))
-            frame[name] = told.reindex(frame.index)
-    return frame
+class _Sweep:
+    """One sweep under way."""
 
+    def __init__(self, asking: str, crew: Crew, store: Store | None, ears: _Ears) -> None:
+        self.asked = 0
+        self._asking, self._crew, self._store, self._ears = asking, crew, store, ears
 
-def _groups(asking: str, cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    """The cells by what they share, each group under a name of its own."""
-    shares = study(asking).shares
-    sharing: dict[str, list[Cell]] = {}
-    for cell in cells:
-        sharing.setdefault(shares(cell), []).append(cell)
-    return {
-        hashlib.sha256("".join(cell.id for cell in group).encode()).hexdigest()[:16]: group
-        for group in sharing.values()
-    }
+    def rows(self, cells: Sequence[Cell]) -> Iterator[pd.DataFrame]:
+        """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
+        self.asked += len(cells)
+        meter = Meter(len(cells), self._ears.progress)
+        meter.say("")
+        sharing: dict[str, list[Cell]] = {}
+        for cell in cells:
+            if self._store is not None and (rows := self._store.parts.rows(cell.id)) is not None:
+                meter.resumed()
+                yield rows
+            else:
+                sharing.setdefault(study(self._asking).shares(cell), []).append(cell)
+        groups = list(sharing.values())
+        for pair in dict.fromkeys(cell.models.pair for group in groups for cell in group):
+            meter.say(f"preparing {pair.kind}")
+            pair.prepare()
+        failures = list[Failure]()
+        for _, found in self._outcomes(groups, meter):
+            if isinstance(found, Failure):
+                failures.append(found)
+                self._fails(found, groups)
+            else:
+                self._ears.heard(found)
+                yield found
+        if failures:
+            raise self._failed(failures)
 
+    def _outcomes(self, groups: Sequence[Sequence[Cell]], meter: Meter) -> Iterator[Outcome]:
+        """What comes of each cell, as the tasks end."""
+        first, later = self._tasks(groups)
+        kinds = {cell.id: cell.scheme.kind for group in groups for cell in group}
+        here = not later and self._crew.here(len(first))
+        with ExitStack() as stack:
+            folder = None if here else Path(stack.enter_context(self._notes()))
 
-def _run(
-    asking: str, crew: Crew, store: Store | None, progress: OnProgress, cells: Sequence[Cell]
-) -> Iterator[pd.DataFrame]:
-    """The rows of each group's cells, as the groups are finished."""
-    groups = _groups(asking, cells)
-    total, done = len(cells), 0
-    progress(done, total, "")
-    missing = {}
-    for name, group in groups.items():
-        if store is not None and (rows := store.part(name)) is not None:
-            done += len(group)
-            progress(done, total, "resumed")
-            yield rows
-        else:
-            missing[name] = group
-    for pair in dict.fromkeys(cell.models.pair for group in missing.values() for cell in group):
-        progress(done, total, f"preparing {pair.kind}")
-        pair.prepare()
-    tasks = [
-        (asking, name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
-        for name, group in missing.items()
-    ]
+            def call(task: Task) -> tuple[Task, Tell]:
+                if folder is None:
+                    return task, partial(meter.hear, task.name)
+                meter.watch(task.name, file := ToFile(folder / task.name))
+                return task, file
 
-    def tick(share: float, label: str) -> None:
-        progress(done + share, total, label)
+            def follow(result: tuple[str, list[Outcome]]) -> Arguments:
+                return [call(task) for task in later.pop(result[0], ())]
 
-    call = partial(_group, tick=tick) if crew.here(len(tasks)) else _group
-    for name, rows in crew.unordered(call, tasks):
-        if store is not None:
-            store.finish_part(name)
-        done += len(missing[name])
-        progress(done, total, missing[name][0].scheme.kind)
-        yield rows
+            arguments = [call(task) for task in first]
+            tasks = Work(worker.work, arguments, follow if later else nothing_follows, meter.look)
+            for name, outcomes in stack.enter_context(closing(self._crew.unordered(tasks))):
+                meter.ended(name, len(outcomes), kinds[name])
+                yield from outcomes
 
+    def _tasks(self, groups: Sequence[Sequence[Cell]]) -> tuple[list[Task], dict[str, list[Task]]]:
+        """Those to begin with, and those that follow when the one of a name has ended."""
+        parts = None if self._store is None else self._store.parts
 
-def _group(
-    asking: str, name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
-) -> tuple[str, pd.DataFrame]:
-    """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
-    memory = Memory()
-    rows, requests = list[dict[str, object]](), list[pd.DataFrame]()
-    rounds: Path | None = None
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-        rounds = folder / ROUNDS
-        rounds.mkdir(parents=True)
-    for number, cell in enumerate(map(Cell.from_fields, fields)):
-        rounds_to = None if rounds is None else rounds / f"{cell.id}.parquet"
-        observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
-        with users_mistakes_told(cell.imports):
-            answer = study(asking).ask(cell, memory, observer, rounds_to)
-        rows += [{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]
-        requests += [] if answer.requests is None else [answer.requests]
-    table = _of_one_type(pd.DataFrame(rows))
-    if folder is not None:
-        table.to_parquet(folder / CELLS, index=False)
-        if requests:
-            pd.concat(requests).to_parquet(folder / REQUESTS, index=False)
-    return name, table
+        def task(cells: Sequence[Cell]) -> Task:
+            return Task(cells[0].id, self._asking, (tuple(map(sent, cells)),), parts)
 
+        together = any(len(group) > 1 for group in groups) and self._asking == SIMULATION and worker.travels()
+        if not together or len(groups) >= self._crew.hands():
+            return [task(group) for group in groups], {}
+        return (
+            [task(group[:1]) for group in groups],
+            {group[0].id: [task([cell]) for cell in group[1:]] for group in groups},
+        )
 
-class Ticker(Observer):
-    """Tells how far a cell is, at each percent of its requests; `finished` cells of its group came before it."""
+    def _notes(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder for what workers tell of their tasks, gone afterwards."""
+        if self._store is None:
+            return tempfile.TemporaryDirectory()
+        with written(self._store.out):
+            self._store.parts.folder.mkdir(exist_ok=True)
+            return tempfile.TemporaryDirectory(prefix="told.", suffix=UNFINISHED, dir=self._store.parts.folder)
 
-    def __init__(self, tick: Tick, finished: int, label: str) -> None:
-        self._tick = tick
-        self._finished = finished
-        self._label = label
-        self._percent = 0
+    def _fails(self, failure: Failure, groups: Sequence[Sequence[Cell]]) -> None:
+        """Tells of a failure and keeps its cell as a file, where there is a place for it."""
+        if self._store is None or self.asked == 1:
+            raise self._failed([failure])
+        (cell,) = (cell for group in groups for cell in group if cell.id == failure.cell)
+        self._ears.failed(f"{write_failure(self._store.out, cell, failure)} failed: {failure.told}")
 
-    def on_request(self, request: Request, share: float) -> None:
-        if int(100 * share) > self._percent:
-            self._percent = int(100 * share)
-            self._tick(self._finished + share, self._label)
+    def _failed(self, failures: Sequence[Failure]) -> CellsFailedError:
+        kept = None if self._store is None or not self._store.parts.landed() else self._store.out
+        error = CellsFailedError(failures, self.asked, kept)
+        error.__cause__ = WorkerError(failures[0].way)
+        return error
 
 
 def _silent(_done: float, _total: int, _label: str) -> None:
+    return None
+
+
+def _deaf(_told: object) -> None:
     return None

@@ -1,28 +1,42 @@
-"""Progress goes to stderr: a line per tenth, a bar where there is a terminal, nothing when quiet."""
+"""Progress goes to stderr: a line each half minute, a bar where there is a terminal, nothing when quiet."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
+from cells import cell
 
 from scenarios.command.progress import Progress
-from simulator import Cell, sweep
+from simulator import sweep
 
 
-def run(quiet: bool) -> None:
-    with Progress(quiet) as progress:
+def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
+    with Progress(quiet, lambda: 0.0 if clock is None else next(clock)) as progress:
         for done in range(201):
             progress(done, 200, "k_sqs")
 
 
-def test_without_a_terminal_it_is_a_line_a_tenth(capsys: pytest.CaptureFixture[str]) -> None:
-    run(quiet=False)
+def test_without_a_terminal_it_is_a_line_each_half_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter([0.0, *map(float, range(201))])  # the first word asks for the start too
+    run(quiet=False, clock=seconds)
     said = capsys.readouterr()
-    lines = said.err.splitlines()
-    assert said.out == "" and len(lines) == 11
-    assert lines[0].startswith("  0%  0 of 200") and lines[-1] == "100%  200 of 200  k_sqs"
-    assert " s left" in lines[5]
+    assert said.out == "" and said.err.splitlines() == [
+        "  0%  0 of 200  k_sqs",
+        *(f"{share / 2:3.0f}%  {share} of 200, about {200 - share} s left  k_sqs" for share in (30, 60, 90)),
+        *(f"{share / 2:3.0f}%  {share} of 200, about {200 - share} s left  k_sqs" for share in (120, 150, 180)),
+        "100%  200 of 200  k_sqs",
+    ]
+
+
+def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 0.0, 1.0, 1.0, 41.0])
+    with Progress(quiet=False, clock=lambda: next(times)) as progress:
+        progress(0, 100, "")
+        progress(50, 100, "resumed")
+        progress(60, 100, "k_sqs")
+    assert capsys.readouterr().err.splitlines()[-1] == " 60%  60 of 100, about 160 s left  k_sqs"
 
 
 def test_on_a_terminal_it_is_one_bar_with_the_time_left(
@@ -39,11 +53,22 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_a_single_long_cell_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    cell = Cell.from_fields(
-        {"models": {"pair": "synthetic"}, "workload": {"kind": "closed", "requests": 20, "output_tokens": 4}}
-    )
-    with Progress(quiet=False) as progress:
-        sweep([cell], progress=progress)
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 11 and lines[3].startswith(" 30%  0.3 of 1, about ")
+def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(quiet=True) as progress:
+        progress.failed("a.yaml failed:\nwhy")
+    assert capsys.readouterr().err == "sqsim: a.yaml failed: why\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one process and of two; some words come between whole cells, with the rounds that were closed a second."""
+    monkeypatch.setattr("simulator.sweeps.crews.LOOK_S", 0.01)
+    monkeypatch.setattr("simulator.sweeps.meter.TELL_S", 0.02)  # in this process
+    told = list[tuple[float, str]]()
+    asked = {"kind": "closed", "requests": 30 if workers == 1 else 100, "prompt_tokens": 8, "output_tokens": 16}
+    cells = [cell(seed=seed, workload=asked) for seed in (0, 1)]
+    sweep(cells, workers=workers, progress=lambda done, total, label: told.append((done, label)))
+    within = [(done, label) for done, label in told if done % 1]
+    assert within and all(0 < done < 2 for done, _ in within) and told[-1][0] == 2
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert any("k_sqs, " in label and label.endswith(" rounds/s") for _, label in within)

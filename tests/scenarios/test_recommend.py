@@ -191,7 +191,7 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0
     found = json.loads((out / "findings.json").read_text())["findings"][0]
     assert found["line"].startswith("Answer: use ") and found["comparisons"][0]["n"] == 3
-    monkeypatch.setattr(simulator.sweeps.sweep, "_group", None)  # nothing is simulated again
+    monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
     status, again, told = typed("recommend", *TINY)
     assert status == 0 and said.startswith(again.strip()), told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ from typed_command import Typed
 import scenarios.command.running
 import scenarios.command.searching
 import simulator.sweeps.sweep
-from simulator.sweeps.crews import Arguments, R
+from simulator.sweeps.crews import R, Work
 
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
@@ -79,15 +79,18 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
         def here(self, calls: int) -> bool:
             return False
 
-        def unordered(self, call: Callable[..., R], arguments: Arguments) -> Iterator[R]:
-            asked.append((self._address, call.__name__))
-            yield from (call(*each) for each in arguments)
+        def hands(self) -> int:
+            return 1
+
+        def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+            asked.append((self._address, work.call.__name__))
+            yield from (work.call(*each) for each in work.arguments)
 
     for module in (scenarios.command.running, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "crew_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
-    assert (status, asked) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "_group")]), err
+    assert (status, asked) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
     told = " ".join(out.split())
     assert "cloud_only bears none: with 1 device tpot_p95_s is " in told
     assert " times the limit of 1 µs" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from cells import cell, link
 from kinds import ConfigError
 from simulator.cell.cell import load_imports
 from simulator.studies import SIMULATION
-from simulator.sweeps.crews import Cluster, Crew, Processes
+from simulator.sweeps.crews import Cluster, Crew, Processes, Work
+from simulator.sweeps.failures import Failure
+from simulator.sweeps.meter import ToFile
 from simulator.sweeps.search import Objective, Sought, capacities
-from simulator.sweeps.sweep import _group
+from simulator.sweeps.worker import Task, sent, work
 
 DEAF = """from typing import Literal
 from channels.link.losses import Loss
@@ -46,10 +49,10 @@ def cluster() -> Iterator[Cluster]:
 def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
     crews: list[Crew] = [Processes(1), Processes(3), cluster]
     for crew in crews:
-        assert sorted(crew.unordered(divmod, [(number, 3) for number in range(5)])) == [
+        assert sorted(crew.unordered(Work(divmod, [(number, 3) for number in range(5)]))) == [
             (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
         ]  # fmt: skip
-        assert list(crew.unordered(divmod, [])) == []
+        assert list(crew.unordered(Work(divmod, []))) == []
 
 
 def test_only_one_process_or_one_call_is_made_here() -> None:
@@ -66,7 +69,7 @@ def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
 def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
     for crew in (Processes(2), cluster):
         with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
-            list(crew.unordered(load_imports, [(["/missing.py"],)] * 2))
+            list(crew.unordered(Work(load_imports, [(["/missing.py"],)] * 2)))
 
 
 @pytest.mark.slow
@@ -78,17 +81,20 @@ def test_a_worker_that_grows_by_a_models_size_stays(recwarn: pytest.WarningsReco
         vars(process_executor).setdefault("grown_in_tests", []).append(b"x" * 310_000_000)
         return os.getpid()
 
-    found = list(Processes(2).unordered(grow, [(number,) for number in range(5)]))
+    found = list(Processes(2).unordered(Work(grow, [(number,) for number in range(5)])))
     assert len(set(found)) <= 2 and not [each for each in recwarn if "worker stopped" in str(each.message)]
 
 
 def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "deaf.py").write_text(DEAF)
     load_imports([tmp_path / "deaf.py"])
-    fields = cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]).model_dump()
+    deaf = sent(cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]))
+    task = Task("deaf", SIMULATION, ((deaf, sent(cell())),), None)
     for crew in (Processes(2), cluster):
-        with pytest.raises(ConfigError, match=r"^\S*deaf.py:10: ZeroDivisionError: division by zero$"):
-            list(crew.unordered(_group, [(SIMULATION, "group", [fields], None)] * 2))
+        for _, outcomes in crew.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
+            (_, failure), (_, rows) = outcomes
+            assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
+            assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.told)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x08\0\0\0\0\0\0\0nonsense"])
@@ -119,9 +125,9 @@ def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
 
 def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
     with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
-        list(cluster.unordered(os._exit, [(9,)]))
+        list(cluster.unordered(Work(os._exit, [(9,)])))
 
 
 def test_a_worker_that_was_killed_is_told_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
-        list(Processes(2).unordered(os._exit, [(9,)] * 2))
+        list(Processes(2).unordered(Work(os._exit, [(9,)] * 2)))

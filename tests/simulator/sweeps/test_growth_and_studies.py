@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from cells import cell
 
-import simulator.sweeps.sweep as sweeping
 from simulator import Cell, ConfigError, sweep
+from simulator.sweeps import worker
 
 TABLES = ("cells.csv", "summary.csv", "cells.parquet")
 
@@ -45,18 +45,18 @@ def test_what_is_added_is_in_the_tables_like_what_was_there(tmp_path: Path) -> N
 
 def test_an_interrupted_growth_goes_on_and_ends_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep(start(), tmp_path / "whole", growth=UpTo(3))
-    group, done = sweeping._group, list[str]()
+    outcome, done = worker._outcome, list[str]()
 
-    def interrupted(asking: str, name: str, *others: object, **tick: object) -> object:
+    def interrupted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
         if len(done) == 3:
             raise KeyboardInterrupt
-        done.append(name)
-        return group(asking, name, *others, **tick)  # type: ignore[arg-type]
+        done.append(sent[0])
+        return outcome(task, sent, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sweeping, "_group", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(worker, "_outcome", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=r"^interrupted; 3 of 4 cells are done and kept in "):
         sweep(start(), tmp_path / "resumed", growth=UpTo(3))
-    monkeypatch.setattr(sweeping, "_group", group)
+    monkeypatch.setattr(worker, "_outcome", outcome)
     sweep(start(), tmp_path / "resumed", growth=UpTo(3))
     for name in TABLES:
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

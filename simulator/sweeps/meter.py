@@ -1,0 +1,164 @@
+"""How far a sweep is, cell by cell and within a cell, whoever works on it.
+
+A worker writes how far its task is to a small file of its own, a few times a second, and who waits for the workers
+reads the files. So it is the same for processes of this machine and of a cluster, nobody waits for anybody, and where a
+file cannot be written nothing is lost but the look of it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
+from simulator.results.rounds import Round
+
+OnProgress = Callable[[float, int, str], None]
+"""Hears how many cells are done, of how many, and what kind the last ones are, with the rounds a second."""
+TELL_S: Final = 0.2
+"""Between two words from within a cell."""
+WINDOW_S: Final = 20.0
+"""Over which rounds a second are counted."""
+
+
+class Told(NamedTuple):
+    """How far a task is: cells done, the parts of those under way included; rounds closed; what is under way."""
+
+    done: float
+    rounds: int
+    label: str
+
+
+Tell = Callable[[Told], None]
+
+
+@dataclass(frozen=True)
+class ToFile:
+    """Tells it in a file."""
+
+    path: Path
+
+    def __call__(self, told: Told) -> None:
+        with suppress(OSError):
+            self.path.write_text(json.dumps(told))
+
+    def read(self) -> Told | None:
+        """What was told last; None where nothing was, or it is being told."""
+        try:
+            return Told(*json.loads(self.path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+class Aborted(BaseException):
+    """Around what a listener to the progress raises: it passes through a cell without being taken for the cell's."""
+
+
+class Meter:
+    """Adds up what is told of tasks, each under its name, and passes it on."""
+
+    def __init__(self, total: int, progress: OnProgress) -> None:
+        self.total = total
+        self._progress = progress
+        self._ended = 0
+        self._rounds = 0
+        self._under_way: dict[str, Told] = {}
+        self._files: dict[str, ToFile] = {}
+        self._counted: deque[tuple[float, int]] = deque()
+
+    def say(self, label: str) -> None:
+        """Something that is neither a cell nor a part of one."""
+        self._progress(self._ended, self.total, label)
+
+    def resumed(self) -> None:
+        """A cell was there already."""
+        self._ended += 1
+        self.say("resumed")
+
+    def watch(self, task: str, file: ToFile) -> None:
+        """From here on `look` reads of that task in a file."""
+        self._files[task] = file
+
+    def look(self) -> None:
+        """Passes on what the files say now, if it is more than they said before."""
+        told = {task: each for task, file in self._files.items() if (each := file.read()) is not None}
+        further = {task: each for task, each in told.items() if each > self._under_way.get(task, Told(0, 0, ""))}
+        if further:
+            self._under_way |= further
+            self._pass_on(next(iter(further.values())).label)
+
+    def hear(self, task: str, told: Told) -> None:
+        """Passes on how far a task of this very process is. What the listener raises comes as Aborted."""
+        self._under_way[task] = told
+        try:
+            self._pass_on(told.label)
+        except Exception as error:
+            raise Aborted(error) from error
+
+    def ended(self, task: str, cells: int, label: str) -> None:
+        """A task is over, and with it so many cells."""
+        file = self._files.pop(task, None)
+        before = self._under_way.pop(task, None)
+        last = before if file is None else file.read() or before
+        self._ended += cells
+        self._rounds += 0 if last is None else last.rounds
+        self._pass_on(label)
+
+    def _pass_on(self, label: str) -> None:
+        done = self._ended + sum(each.done for each in self._under_way.values())
+        rounds = self._rounds + sum(each.rounds for each in self._under_way.values())
+        rate = self._rate(rounds)
+        self._progress(min(done, self.total), self.total, f"{label}, {rate:,.0f} rounds/s" if rate else label)
+
+    def _rate(self, rounds: int) -> float:
+        """Rounds a second over the window that ends now; 0 where there is none to tell of."""
+        now_s = time.monotonic()
+        self._counted.append((now_s, rounds))
+        while now_s - self._counted[0][0] > WINDOW_S:
+            self._counted.popleft()
+        since_s, before = self._counted[0]
+        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s >= TELL_S else 0.0
+
+
+class TaskMeter:
+    """Adds up how far the cells of one task are, and tells it."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._shares: dict[str, float] = {}
+        self._rounds: dict[str, int] = {}
+        self._told_s = 0.0
+
+    def at(self, cell: str, share: float, rounds: int, label: str) -> None:
+        """A cell is so far; told if it is over, or nothing was told for a while."""
+        self._shares[cell], self._rounds[cell] = share, rounds
+        if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
+            self._tell(Told(sum(self._shares.values()), sum(self._rounds.values()), label))
+            self._told_s = time.monotonic()
+
+
+class CellMeter(Observer):
+    """Hears a cell, and says how far it is: the share of its requests that have ended, and its rounds."""
+
+    def __init__(self, meter: TaskMeter, cell: str, label: str) -> None:
+        self._meter, self._cell, self._label = meter, cell, label
+        self._share, self._rounds = 0.0, 0
+
+    def on_round(self, request: Request, round_: Round) -> None:
+        self._rounds += 1
+        self._meter.at(self._cell, self._share, self._rounds, self._label)
+
+    def on_request(self, request: Request, share: float) -> None:
+        self._share = min(share, 0.999)  # until the cell has landed
+        self._meter.at(self._cell, self._share, self._rounds, self._label)
+
+    def over(self) -> None:
+        """The cell has ended, and landed where it lands."""
+        self._meter.at(self._cell, 1.0, self._rounds, self._label)

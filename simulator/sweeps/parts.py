@@ -1,0 +1,109 @@
+"""What an interrupted sweep keeps: a part for each cell that has ended, whole or not at all.
+
+A part is a folder under the cell's id, with its rows and, of a cell that was simulated, its requests and rounds. It is
+made beside its place and moved there when it is whole, by whoever worked the cell out; a crash leaves what can be told
+from a part.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kinds import ConfigError
+
+CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds.parquet"
+"""The tables of a part, and of a result directory."""
+UNFINISHED = ".unfinished"
+
+
+class PlaceError(ConfigError):
+    """Nothing can be written to the result directory: no cell's fault, and the end of the sweep."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts in one folder, which is made when the first lands."""
+
+    folder: Path
+
+    def of(self, cell: str) -> Path:
+        """The folder of a cell's part, there or not."""
+        return self.folder / cell
+
+    def landed(self) -> list[str]:
+        """The cells that are done, by their ids. Damage is seen when a part is read."""
+        return [each.name for each in self.folder.glob("*") if each.suffix != UNFINISHED]
+
+    def rows(self, cell: str) -> pd.DataFrame | None:
+        """The rows of a cell that is done, or None; a part with a damaged file is dropped."""
+        part = self.of(cell)
+        if not part.is_dir():
+            return None
+        if all(whole(path) for path in (part / CELLS, *part.glob(REQUESTS), *part.glob(ROUNDS))):
+            return pd.read_parquet(part / CELLS)
+        shutil.rmtree(part)
+        return None
+
+    @contextmanager
+    def landing(self, cell: str) -> Iterator[Path]:
+        """A folder for a part's files, which lands when the block ends well. Where two work on one cell, as a cluster
+        that believes a worker lost may have it, the first to land stays: both are the same.
+
+        Raises PlaceError where it cannot be made or moved.
+        """
+        with written(self.folder.parent):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=f"{cell}.", suffix=UNFINISHED, dir=self.folder))
+        try:
+            yield scratch
+            with written(self.folder.parent):
+                scratch.chmod(0o755)
+                if not self.of(cell).is_dir():
+                    self._move(scratch, cell)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def clear_unfinished(self) -> None:
+        """Removes what was under way in a run that is no more."""
+        for each in self.folder.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(each, ignore_errors=True)
+
+    def _move(self, scratch: Path, cell: str) -> None:
+        try:
+            scratch.replace(self.of(cell))
+        except OSError:
+            if not self.of(cell).is_dir():
+                raise
+
+
+def whole(path: Path, size: int = 1) -> bool:
+    """Whether a table is there, with `size` bytes at least and, where it says so itself, not cut off."""
+    try:
+        return path.stat().st_size >= size and (path.suffix != ".parquet" or pq.read_metadata(path).num_columns > 0)
+    except (OSError, pa.ArrowInvalid):
+        return False
+
+
+@contextmanager
+def written(out: Path) -> Iterator[None]:
+    """Raises what the file system refuses, of a result directory, as a PlaceError."""
+    try:
+        yield
+    except OSError as error:
+        raise place_error(out, error) from None
+
+
+def place_error(out: Path, error: OSError) -> PlaceError:
+    """The error of a file system as a line about a result directory."""
+    why = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
+    return PlaceError(f"out = {out}: {why}; what is finished is kept, and the same command goes on from there")

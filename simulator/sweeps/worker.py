@@ -1,0 +1,119 @@
+"""What a worker does: cells, group by group, each landed as it ends.
+
+Cells of a group share their tokens: the first pays for the forward passes, the others find them in the memory of the
+group. They travel as plain fields, so that a user's own kinds are imported where they are used, and beside their ids,
+which a worker that sees other files than the sweep did does not find again.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from kinds import ConfigError
+from kinds.mistakes import users_mistakes_told
+from simulator.cell.cell import Cell
+from simulator.cell.dotted_names import flatten
+from simulator.decoding.memory import Memory
+from simulator.studies import study
+from simulator.sweeps.failures import Failure, failure_of, of_the_place
+from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
+from simulator.sweeps.tables import of_one_type
+
+Sent = tuple[str, Mapping[str, object]]
+"""A cell as it travels: its id and its fields."""
+Outcome = tuple[str, pd.DataFrame | Failure]
+"""A cell's id, and its rows or why there are none."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Groups of cells for one worker, what is asked of them, and where they land, if anywhere."""
+
+    name: str
+    asking: str
+    groups: tuple[tuple[Sent, ...], ...]
+    parts: Parts | None
+
+
+def sent(cell: Cell) -> Sent:
+    """The cell as it travels."""
+    return cell.id, cell.model_dump()
+
+
+def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
+    """The task's name, and what came of each of its cells, in their order.
+
+    Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
+    """
+    meter = TaskMeter(tell)
+    return task.name, [outcome for group in task.groups for outcome in _group(task, group, meter)]
+
+
+def memory() -> Memory:
+    """Of what a group decodes."""
+    return Memory()
+
+
+def travels() -> bool:
+    """Whether what one worker has decoded the others find."""
+    return False
+
+
+def _group(task: Task, group: Sequence[Sent], meter: TaskMeter) -> list[Outcome]:
+    """The cells of one group, one after another."""
+    known = memory()
+    return [_outcome(task, each, known, meter) for each in group]
+
+
+def _outcome(task: Task, sent: Sent, known: Memory, meter: TaskMeter) -> Outcome:
+    name, fields = sent
+    try:
+        cell = _received(name, fields)
+        told = CellMeter(meter, name, cell.scheme.kind)
+        rows = _answered(task, cell, known, told)
+    except PlaceError:
+        raise
+    except Exception as error:
+        if (full := of_the_place(error)) is not None and task.parts is not None:
+            raise place_error(task.parts.folder.parent, full) from None
+        return name, failure_of(name, error)
+    told.over()
+    return name, rows
+
+
+def _received(name: str, fields: Mapping[str, object]) -> Cell:
+    """The cell that was sent. Raises ConfigError where its files are others here."""
+    cell = Cell.from_fields(dict(fields))
+    if cell.id != name:
+        files = ", ".join(cell.imports) or "its files"
+        raise ConfigError(f"cell = {name}: {files} on {platform.node()} are not those that the sweep began with")
+    return cell
+
+
+def _answered(task: Task, cell: Cell, known: Memory, told: CellMeter) -> pd.DataFrame:
+    """The cell's rows: landed, where there is a place for them."""
+    if task.parts is None:
+        return _asked(task, cell, known, told, None)
+    if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
+        return rows
+    with task.parts.landing(cell.id) as folder:
+        return _asked(task, cell, known, told, folder)
+
+
+def _asked(task: Task, cell: Cell, known: Memory, told: CellMeter, folder: Path | None) -> pd.DataFrame:
+    """The answer as a table; its files go to `folder`."""
+    with users_mistakes_told(cell.imports):
+        answer = study(task.asking).ask(cell, known, told, None if folder is None else folder / ROUNDS)
+    table = of_one_type(pd.DataFrame([{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]))
+    if folder is not None:
+        with written(folder.parents[1]):
+            table.to_parquet(folder / CELLS, index=False)
+            if answer.requests is not None:
+                answer.requests.to_parquet(folder / REQUESTS, index=False)
+    return table
