@@ -52,7 +52,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Cell:
     return moody(file)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_cell_that_fails_takes_no_other_along_and_is_tried_again(workers: int, bad: Cell, tmp_path: Path) -> None:
     cells, out, lines = [bad, *good()], tmp_path / "out", list[str]()
     with pytest.raises(CellsFailedError) as told:

@@ -16,8 +16,8 @@ import pytest
 from cells import cell
 
 from simulator import Cell, sweep
+from simulator.sweeps import crews, worker
 from simulator.sweeps import sweep as sweeping
-from simulator.sweeps import worker
 from simulator.sweeps.crews import Processes, Work
 
 TABLES = ("cells.csv", "summary.csv", "cells.parquet", "requests.parquet", "rounds.parquet")
@@ -175,21 +175,20 @@ def test_fewer_decodings_than_workers_are_made_first_and_then_timed_by_all(
     """Where tokens travel: the cells behind the first of a decoding are calls of their own."""
     cells = [cell(bps=bps) for bps in (1e3, 1e4, 1e5, 1e6)]
     sweep(cells, tmp_path / "whole")
-    rounds = list[tuple[int, ...]]()
-    unordered = Processes.unordered
+    begun = list[tuple[int, ...]]()
 
-    def noted(crew: Processes, work: Work[object]) -> object:
-        rounds.append(tuple(len(each[0].groups[0]) for each in work.arguments))  # type: ignore[attr-defined]
-        return unordered(crew, work)
+    def by_one(crew: Processes, work: Work[object]) -> object:
+        begun.append(tuple(len(each[0].groups[0]) for each in work.arguments))  # type: ignore[attr-defined]
+        return crews._one_by_one(work)
 
-    monkeypatch.setattr(Processes, "unordered", noted)
+    monkeypatch.setattr(Processes, "unordered", by_one)
     monkeypatch.setattr(worker, "travels", lambda: True)
     sweep(cells, tmp_path / "out", 2)
     sweep([cells[0], cell("dense")], tmp_path / "other", 2)
-    assert rounds == [(1,), (1, 1)] and tables(tmp_path / "out") == tables(tmp_path / "whole")
+    assert begun == [(1,), (1, 1)] and tables(tmp_path / "out") == tables(tmp_path / "whole")
     monkeypatch.setattr(worker, "travels", lambda: False)
     sweep(cells, tmp_path / "alone", 2)
-    assert rounds[-1] == (4,)
+    assert begun[-1] == (4,)
 
 
 def test_a_cell_that_is_given_twice_is_one(tmp_path: Path) -> None:
