@@ -87,7 +87,11 @@ def replay(calls: list[Call]) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", ["sotu", "smollm2"])
 def test_what_a_live_run_costs_beside_its_passes(
-    kind: str, scheme: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str,
+    scheme: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ratio: Callable[..., None],
 ) -> None:
     one = cell(scheme, 1e5, *((4, 64) if kind == "sotu" else (1, 16)), pair=kind)
     pair = decoder.load(one.models.pair)
@@ -105,9 +109,10 @@ def test_what_a_live_run_costs_beside_its_passes(
         passes = sum(name == "laws" for _, name, _ in calls)
     with capsys.disabled():
         print(f"\n{kind}, {scheme}: live / bare passes = {statistics.median(ratios):.3f} ({passes} passes; bar 1.15)")
+    ratio(f"live / bare passes: {kind}, {scheme}", statistics.median(ratios), at_most=1.15, meaning="CPU time of a run")
 
 
-def test_twelve_rates_cost_little_more_than_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_twelve_rates_cost_little_more_than_one(capsys: pytest.CaptureFixture[str], ratio: Callable[..., None]) -> None:
     simulate(cell("k_sqs", 1e5, 1), memory=Memory())
 
     def sweep(rates: list[float]) -> None:
@@ -118,4 +123,5 @@ def test_twelve_rates_cost_little_more_than_one(capsys: pytest.CaptureFixture[st
 
     one_s, twelve_s = seconds(lambda: sweep(RATES_BPS[6:7])), seconds(lambda: sweep(RATES_BPS))
     with capsys.disabled():
-        print(f"\ntwelve rates / one rate = {twelve_s / one_s:.3f} ({twelve_s:.1f} s / {one_s:.1f} s; bar 1.25)")
+        print(f"\ntwelve rates / one rate = {twelve_s / one_s:.3f} ({twelve_s:.1f} s / {one_s:.1f} s; bar 1.15)")
+    ratio("twelve rates / one rate", twelve_s / one_s, at_most=1.15, meaning="CPU time of a sweep, cold both times")
