@@ -14,7 +14,7 @@ from typed_command import Typed
 
 import simulator
 from models.bundled.sotu import Sotu
-from simulator.decoding.decoder import load
+from models.pair_cards import load
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 SAME_KIND = """
