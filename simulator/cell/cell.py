@@ -249,10 +249,15 @@ def prepare_pairs(cells: Iterable[Cell]) -> None:
         cell.check_pair()
 
 
+def import_name(path: str | Path) -> str:
+    """The module that an imported file becomes."""
+    return f"sqsim_import_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+
+
 def load_imports(paths: Iterable[str | Path]) -> None:
     """Runs each file once a process, so that the kinds it defines exist. Raises ConfigError, one line."""
     for path in (Path(path).resolve() for path in paths):
-        name = f"sqsim_import_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        name = import_name(path)
         if name in sys.modules:
             continue
         spec = importlib.util.spec_from_file_location(name, path)

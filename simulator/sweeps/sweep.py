@@ -22,6 +22,7 @@ from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
+from simulator.decoding.round_store import RoundStore
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.studies import SIMULATION, study
@@ -188,7 +189,7 @@ def _group(
     asking: str, name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
 ) -> tuple[str, pd.DataFrame]:
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
-    memory = Memory()
+    memory = Memory(RoundStore.here())
     rows, requests = list[dict[str, object]](), list[pd.DataFrame]()
     rounds: Path | None = None
     if folder is not None:
