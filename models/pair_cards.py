@@ -46,10 +46,24 @@ class PairCard(Part):
         return self
 
     @property
+    def kind(self) -> str:
+        """Of the pair."""
+        return str(self.pair.get("kind"))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Verifier and drafter, of a pair with fields of them."""
+        return tuple(str(self.pair[role]) for role in ("verifier", "drafter") if role in self.pair)
+
+    @property
     def names(self) -> str:
-        """The pair for a person: its kind and, where it has fields of them, its models."""
-        models = [str(self.pair[role]) for role in ("verifier", "drafter") if role in self.pair]
-        return " ".join([str(self.pair.get("kind")), " / ".join(models)]).strip()
+        """The pair for a person."""
+        return " ".join([self.kind, " / ".join(self.models)]).strip()
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What a person may type for it: its kind, a model, the last part of a model's name."""
+        return frozenset({self.kind, *self.models, *(Path(name).name for name in self.models)})
 
     @property
     def file_name(self) -> str:

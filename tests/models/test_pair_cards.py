@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
 import pytest
 
 from kinds import ConfigError
@@ -17,7 +18,9 @@ from models.bundled.sotu import Sotu
 from models.interface import LoadedPair, Pair
 from models.pair_cards import card_of, load
 from models.synthetic import Synthetic
-from simulator import Cell
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.decoding.round_store import RoundStore
 from tests.models import tiny
 
 
@@ -83,14 +86,21 @@ def test_the_card_is_what_a_load_tells_and_later_processes_load_nothing(loads: l
     assert card_of(Synthetic(seed=1)) != first and len(loads) == 2
 
 
-def test_a_kept_card_needs_no_network_library(cache: Path) -> None:
-    card_of(Sotu())
+def test_a_cell_that_is_remembered_whole_needs_no_network_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQSIM_ROUNDS_GB", "1")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
+    one = Cell().with_({"workload.requests": 1, "workload.output_tokens": 4, "workload.prompt_tokens": 8})
+    live = simulate(one, memory=Memory(RoundStore.here()))
+    assert one.models.pair == Sotu()
     script = (
-        "import sys; from models.bundled.sotu import Sotu; from models.pair_cards import card_of\n"
-        "print(len(card_of(Sotu()).prompts), [name for name in ('torch', 'tokenizers') if name in sys.modules])"
+        "import sys; from simulator import Cell, simulate\n"
+        "print(simulate(Cell.from_yaml('cell.yaml')).summary['latency_per_token_s'].hex())\n"
+        "print([name for name in ('torch', 'transformers', 'tokenizers') if name in sys.modules])"
     )
+    monkeypatch.chdir(cache.parent)
+    Path("cell.yaml").write_text(one.to_yaml())
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=True)
-    assert ran.stdout.split() == [str(len(load(Sotu()).prompts)), "[]"]
+    assert ran.stdout.split() == [live.summary["latency_per_token_s"].hex(), "[]"]
 
 
 @pytest.mark.parametrize(
