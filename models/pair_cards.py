@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -24,6 +25,7 @@ from models.interface import LoadedPair, Pair, Prompt
 
 Described = dict[str, JsonValue]
 """A pair's own fields, files by their content."""
+_LOADING = threading.RLock()
 
 
 class PairCard(Part):
@@ -76,10 +78,10 @@ class PairCard(Part):
         return self.code == code()
 
 
-@cache
 def load(pair: Pair) -> LoadedPair:
-    """The pair's models, read once a process. Raises ConfigError as `Pair.load` does."""
-    return pair.load()
+    """The pair's models, read once a process, by the thread that asks first. Raises ConfigError as `Pair.load` does."""
+    with _LOADING:
+        return _loaded(pair)
 
 
 @cache
@@ -135,9 +137,10 @@ def keep(card: PairCard) -> None:
     atomically(folder / card.file_name, lambda path: path.write_text(card.model_dump_json(), encoding="utf-8"))
 
 
-def forget(card: PairCard) -> None:
-    """Removes a kept card."""
-    (_folder() / card.file_name).unlink(missing_ok=True)
+def forget(fingerprint: str = "") -> None:
+    """Removes the kept cards of a pair by its fingerprint, or all, damaged ones included."""
+    for path in _folder().glob(f"{fingerprint[:16]}*.json"):
+        path.unlink(missing_ok=True)
 
 
 def describe(pair: Pair) -> Described:
@@ -151,6 +154,11 @@ def code() -> str:
     """Hash of the source that decides what is on a card."""
     files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+@cache
+def _loaded(pair: Pair) -> LoadedPair:
+    return pair.load()
 
 
 def _made(pair: Pair) -> PairCard:

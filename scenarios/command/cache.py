@@ -79,32 +79,31 @@ def _import(store: RoundStore, file: Path) -> str:
 def _clear(store: RoundStore, pair: str | None) -> str:
     from models import pair_cards
 
-    chosen = None if pair is None else _fingerprints(store, pair)
-    removed = store.clear() if chosen is None else sum(store.clear(each) for each in sorted(chosen))
-    for card in pair_cards.cards():
-        if chosen is None or card.fingerprint in chosen:
-            pair_cards.forget(card)
+    if pair is None:
+        removed = store.clear()
+        pair_cards.forget()
+    else:
+        chosen = sorted(_fingerprints(store, pair))
+        removed = sum(store.clear(each) for each in chosen)
+        for each in chosen:
+            pair_cards.forget(each)
     return f"{store.path}: {removed} entries removed"
 
 
 def _shown(store: RoundStore) -> str:
-    stored = {each.pair: each for each in store.summary()}
-    names = _names()
-    total = sum(each.bytes for each in stored.values())
+    stored, names = store.summary(), _names()
+    total = sum(each.bytes for each in stored)
     heading = f"{store.path.parent}: {_mb(total)} MB of at most {store.cap_bytes / 1e9:g} GB"
-    rows = [_row(pair, stored.get(pair), names.get(pair, ["-"])) for pair in dict.fromkeys([*stored, *names])]
-    if not rows:
+    if not stored:
         return f"{heading}\nNo rounds recorded yet."
+    rows = [_row(each, names.get(each.pair, ["-"])) for each in stored]
     return "\n".join([heading, "", COLUMNS.format("fingerprint", "entries", "MB", "last use", "pair"), *rows])
 
 
-def _row(pair: str, stored: Stored | None, names: Sequence[str]) -> str:
+def _row(stored: Stored, names: Sequence[str]) -> str:
     """A line about a pair; models on disk have long names, so these stand last."""
-    entries, size, used = "0", "0", "-"
-    if stored is not None:
-        entries, size = str(stored.entries), _mb(stored.bytes)
-        used = datetime.fromtimestamp(stored.used).strftime("%Y-%m-%d %H:%M")
-    return COLUMNS.format(pair[:SHOWN], entries, size, used, " or ".join(names))
+    used = datetime.fromtimestamp(stored.used).strftime("%Y-%m-%d %H:%M")
+    return COLUMNS.format(stored.pair[:SHOWN], stored.entries, _mb(stored.bytes), used, " or ".join(names))
 
 
 def _names() -> dict[str, list[str]]:

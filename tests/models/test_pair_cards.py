@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numba
 import pytest
 
 from kinds import ConfigError
 from models import pair_cards
-from models.bundled.sotu import Sotu
 from models.interface import LoadedPair, Pair
 from models.pair_cards import card_of, load
 from models.synthetic import Synthetic
@@ -37,7 +34,7 @@ QUICK = Synthetic(size=16, contexts=2, prompts=3, entropy_bits=2.0)
 
 def forget_this_process() -> None:
     card_of.cache_clear()
-    load.cache_clear()
+    pair_cards._loaded.cache_clear()
 
 
 @pytest.fixture
@@ -83,24 +80,19 @@ def test_the_card_is_what_a_load_tells_and_later_processes_load_nothing(loads: l
     forget_this_process()
     assert card_of(Synthetic(**QUICK.model_dump())) == first and len(loads) == 1
     assert [path.name for path in cache.iterdir()] == [first.file_name]
-    assert card_of(Synthetic(seed=1)) != first and len(loads) == 2
+    assert card_of(QUICK.model_copy(update={"seed": 1})) != first and len(loads) == 2
 
 
-def test_a_cell_that_is_remembered_whole_needs_no_network_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SQSIM_ROUNDS_GB", "1")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
-    one = Cell().with_({"workload.requests": 1, "workload.output_tokens": 4, "workload.prompt_tokens": 8})
-    live = simulate(one, memory=Memory(RoundStore.here()))
-    assert one.models.pair == Sotu()
-    script = (
-        "import sys; from simulator import Cell, simulate\n"
-        "print(simulate(Cell.from_yaml('cell.yaml')).summary['latency_per_token_s'].hex())\n"
-        "print([name for name in ('torch', 'transformers', 'tokenizers') if name in sys.modules])"
-    )
-    monkeypatch.chdir(cache.parent)
-    Path("cell.yaml").write_text(one.to_yaml())
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=True)
-    assert ran.stdout.split() == [live.summary["latency_per_token_s"].hex(), "[]"]
+def test_a_cell_that_is_remembered_whole_loads_nothing(loads: list[str], tmp_path: Path) -> None:
+    one = Cell().with_({"models.pair": QUICK, "scheme.k": 4, "workload.requests": 2, "workload.output_tokens": 8})
+    store = RoundStore(tmp_path / "rounds.sqlite", 10**8)
+    live = simulate(one, memory=Memory(store))
+    forget_this_process()
+    remembered = simulate(one, memory=Memory(store))
+    assert remembered.rounds.equals(live.rounds) and remembered.requests.equals(live.requests)
+    assert len(loads) == 1
+    simulate(one.with_({"seed": 1}), memory=Memory(store))
+    assert len(loads) == 2
 
 
 @pytest.mark.parametrize(
@@ -133,9 +125,21 @@ def test_a_cache_that_takes_no_files_costs_a_load_and_nothing_else(cache: Path, 
     assert card_of(QUICK).prompts == load(QUICK).prompts and len(loads) == 1
 
 
+def test_threads_that_ask_at_once_load_once(loads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Synthetic.load
+
+    def slowly(pair: Synthetic) -> LoadedPair:
+        time.sleep(0.05)
+        return counted(pair)
+
+    monkeypatch.setattr(Synthetic, "load", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        assert len({id(loaded) for loaded in threads.map(lambda _: load(QUICK), range(4))}) == 1
+    assert len(loads) == 1
+
+
 def test_a_pair_that_is_quick_to_load_keeps_no_card(cache: Path) -> None:
-    pair = Pair.of("synthetic")
-    assert card_of(pair).prompts == load(pair).prompts
+    assert card_of(QUICK).prompts == load(QUICK).prompts
     assert not cache.exists()
 
 
@@ -183,7 +187,7 @@ def test_two_recordings_of_one_name_are_told_apart_by_the_user(folders: dict[str
     with pytest.raises(ConfigError, match=r"sqsim cache clear --pair") as caught:
         _ = Pair.of(folders).at_hand
     assert first.fingerprint[:12] in str(caught.value) and second.fingerprint[:12] in str(caught.value)
-    pair_cards.forget(first)
+    pair_cards.forget(first.fingerprint)
     assert Pair.of(folders).fingerprint == second.fingerprint
 
 

@@ -135,8 +135,7 @@ def test_a_flipped_bit_or_a_cut_is_noticed_before_anything_is_taken_over(file: P
                 f"rounds/{pair}/{key}" for key, pair, _ in sorted(other.entries(), key=lambda e: e[1::-1])
             ] == expected
             other.clear()
-            for card in pair_cards.cards():
-                pair_cards.forget(card)
+            pair_cards.forget()
     assert noticed >= 60
 
 
