@@ -60,6 +60,13 @@ def hang(node: Node, step: Step) -> None:
         _hang_cloud(node, *step)
 
 
+def forget(node: Node) -> None:
+    """Drops all steps of a node."""
+    for each in fields(node):
+        if each.name.startswith("then_"):
+            setattr(node, each.name, each.default)
+
+
 def in_order(root: Node) -> list[tuple[Node, list[Step]]]:
     """The nodes below and with `root`, each with its steps and before all that it leads to; one node object comes once.
 
@@ -126,7 +133,7 @@ def _relink(node: Node, taken: list[Step], twins: dict[int, Node]) -> None:
     """Has the steps of a node that is new lead to nodes that were there."""
     for step in taken:
         if step.after is not None and id(step.after) in twins:
-            _forget(node)
+            forget(node)
             for each in taken:
                 hang(node, _led_to(each, twins))
             return
@@ -231,9 +238,3 @@ def _hang_cloud(node: CloudNode, kind: Kind, key: Key, after: Node | None, value
     else:
         assert kind is Kind.ASK and isinstance(key, tuple)
         node.then_ask += ((key, after),)
-
-
-def _forget(node: Node) -> None:
-    for each in fields(node):
-        if each.name.startswith("then_"):
-            setattr(node, each.name, each.default)
