@@ -45,6 +45,7 @@ class Card(Part):
 class Bundled(Pair):
     """A pair described by `home / card.json`. Raises ConfigError where that is missing or malformed."""
 
+    slow: ClassVar[bool] = True
     home: ClassVar[Path]
     texts: ClassVar[Path]
     """The pair's own prompts."""
@@ -92,5 +93,5 @@ def read_card(path: Path) -> Card:
 
 def fingerprint(*parts: str) -> str:
     """Hash of what decides a float32 model's laws: `parts` (hashes of its files), dtype and library versions."""
-    libraries = [f"{name} {version(name)}" for name in ("torch", "transformers")]
+    libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
     return hashlib.sha256(" ".join([*parts, "float32", *libraries]).encode()).hexdigest()

@@ -7,6 +7,7 @@ torch is imported by `load`.
 from __future__ import annotations
 
 import json
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -22,6 +23,7 @@ from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import fingerprint
 from models.interface import DeviceName, LoadedPair, Pair
+from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
 
 if TYPE_CHECKING:
@@ -32,8 +34,13 @@ FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
 def _rooted(name: str) -> str:
-    """A folder by its absolute path, so that a cell that names it finds it from anywhere; a hub id as it is."""
-    return str(Path(name).resolve()) if Path(name).is_dir() else name
+    """A folder by its absolute path, so that a cell that names it finds it from anywhere; a hub id as it is.
+
+    Links in the path stay, and a folder that was recorded is one though it is not here: so a pair has the same name
+    where its weights are and where they are not.
+    """
+    path = os.path.abspath(name)
+    return path if Path(name).is_absolute() or Path(path).is_dir() or path in recorded_folders() else name
 
 
 FolderOrHubId = Annotated[str, AfterValidator(_rooted)]
@@ -41,8 +48,13 @@ FolderOrHubId = Annotated[str, AfterValidator(_rooted)]
 
 
 class _TwoFolders(Pair):
-    """Two causal language models of the transformers library with one vocabulary, saved as safetensors."""
+    """Two causal language models of the transformers library with one vocabulary, saved as safetensors.
 
+    Where they are not on this machine, the card that came with their recorded rounds says what they are: cells are then
+    simulated of which all steps were recorded.
+    """
+
+    slow: ClassVar[bool] = True
     drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
     verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
     prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
@@ -50,29 +62,47 @@ class _TwoFolders(Pair):
 
     @property
     def at_hand(self) -> bool:
-        return all(_local(name) for name in (self.drafter, self.verifier))
+        return self._away is None or self._card is not None
 
     @cached_property
     def vocabulary(self) -> int:
-        return _integer(self.verifier, ("vocab_size",))
+        return self._card.vocabulary if self._card else _integer(self.verifier, ("vocab_size",))
 
     @cached_property
     def context_tokens(self) -> int:
         lengths = ("max_position_embeddings", "n_positions")
+        if self._card:
+            return self._card.context_tokens
         return min(_integer(name, lengths) for name in (self.drafter, self.verifier))
 
     @cached_property
     def fingerprint(self) -> str:
-        hashes = [_weights_hash(_here(name)) for name in (self.drafter, self.verifier)]
+        if self._card:
+            return self._card.fingerprint
+        drafter, verifier = (_here(name) for name in (self.drafter, self.verifier))
+        hashes = _weights_hash(drafter), _weights_hash(verifier), _tokenizer_hash(verifier)
         return fingerprint(*hashes, sha256(self.prompts), self.device)
 
+    @property
+    def _away(self) -> str | None:
+        """The field of a model that is not on this machine; None where both are."""
+        return next((role for role in ("drafter", "verifier") if _local(getattr(self, role)) is None), None)
+
+    @cached_property
+    def _card(self) -> PairCard | None:
+        """What was recorded of a pair that is away."""
+        return recorded(self) if self._away else None
+
     def prepare(self) -> None:
-        """Downloads what is not on this machine."""
-        for name in (self.drafter, self.verifier):
+        """Downloads what is not on this machine, unless it was recorded: then it may not be needed."""
+        for name in () if self._card else (self.drafter, self.verifier):
             _fetched(name)
 
     def load(self) -> LoadedPair:
-        """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes."""
+        """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes, and of a recorded
+        pair that is away."""
+        if self._card and self._away:
+            raise _not_recorded(self._away, getattr(self, self._away))
         from models.transformer import load_model, load_tokenizer
 
         folders = [_fetched(name) for name in (self.drafter, self.verifier)]
@@ -160,6 +190,8 @@ def _local(name: str) -> Path | None:
     """The folder of a path, or of a hub id that lies whole in the hub's cache here. Never reaches the network."""
     if Path(name).is_dir():
         return Path(name)
+    if Path(name).is_absolute():
+        return None
     from huggingface_hub import snapshot_download
 
     try:
@@ -172,8 +204,17 @@ def _here(name: str) -> Path:
     """The folder of a path or hub id. Raises ConfigError where it would have to be downloaded."""
     folder = _local(name)
     if folder is None:
-        raise ConfigError(f"{name}: neither a folder nor downloaded yet")
+        raise ConfigError(f"{name}: neither a folder nor downloaded yet, and of no pair recorded here (sqsim cache)")
     return folder
+
+
+def _not_recorded(role: str, name: str) -> ConfigError:
+    """The complaint about a pass of a model that is not here."""
+    fetch = "" if Path(name).is_absolute() else f", or fetch the model (hf download {name})"
+    return ConfigError(
+        f"models.pair.{role} = {name}: its weights are not here, and a step of this cell was not recorded; run the "
+        f"cell where they are, then `sqsim cache export` there and `sqsim cache import` here{fetch}"
+    )
 
 
 def _fetched(name: str) -> Path:
@@ -196,3 +237,9 @@ def _download(name: str) -> Path:
 def _weights_hash(folder: Path) -> str:
     """One hash over the configuration and all safetensors of a folder, in order of their names."""
     return " ".join(sha256_once(path) for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))])
+
+
+def _tokenizer_hash(folder: Path) -> str:
+    """One hash over all that a tokenizer may be read from, in order of the files' names."""
+    files = sorted(path for pattern in FILES if pattern != "*.safetensors" for path in folder.glob(pattern))
+    return " ".join(f"{path.name} {sha256_once(path)}" for path in files)

@@ -44,8 +44,10 @@ class SmolLM2(Bundled):
         return fingerprint(smollm2_wheel.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.prompt_file))
 
     def prepare(self) -> None:
-        """Dequantizes the verifier into the cache: some 20 s and 600 MB, once a machine."""
-        smollm2_wheel.verifier_folder()
+        """Dequantizes the verifier into the cache: some 20 s and 600 MB, once a machine. Where it has been done nothing
+        is read: `load` does, and a cell that is remembered whole never loads."""
+        if not smollm2_wheel.is_made():
+            smollm2_wheel.verifier_folder()
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""

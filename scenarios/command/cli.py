@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import calibrate, codec_options, compare, recommend, report
+from scenarios.command import cache, calibrate, codec_options, compare, recommend, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -117,6 +117,7 @@ def _parser() -> Parser:
     calibrate.add_options(
         commands.add_parser("calibrate", help="measure a pair's passes on this machine into tables for clocks")
     )
+    cache.add_options(commands.add_parser("cache", help="recorded rounds: show, export, import, clear"))
     completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
@@ -203,6 +204,10 @@ def _calibrate(options: argparse.Namespace) -> None:
     print(calibrate.run(options))
 
 
+def _cache(options: argparse.Namespace) -> None:
+    print(cache.run(options))
+
+
 def _recommend(options: argparse.Namespace) -> None:
     print(recommend.run(options, options.workers or _cores()))
 
@@ -276,5 +281,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "report": _report,
     "codec": codec_options.run,
     "calibrate": _calibrate,
+    "cache": _cache,
     "completion": _completion,
 }

@@ -30,18 +30,20 @@ def complete(
 ) -> None:
     """Answers a shell that asks, and ends the process; does nothing where none asks."""
     for option, action in _actions(parser):
-        words = {"--set": _fields, "--grid": _fields, "run NAME": _scenarios, "list NAME": _pages}.get(option)
+        words = COMPLETED.get(option)
         if words is not None:
             action.completer = words  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options="long", output_stream=answer, exit_method=end)
 
 
-def _actions(parser: argparse.ArgumentParser) -> Iterable[tuple[str, argparse.Action]]:
+def _actions(parser: argparse.ArgumentParser, command: str = "") -> Iterable[tuple[str, argparse.Action]]:
     """Each argument under its option, or its command and name."""
-    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    for name, command in commands.choices.items():
-        for action in command._actions:
-            yield (action.option_strings[-1] if action.option_strings else f"{name} {action.metavar}", action)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield from _actions(below, name)
+        else:
+            yield (action.option_strings[-1] if action.option_strings else f"{command} {action.metavar}", action)
 
 
 def _scenarios(**_: object) -> tuple[str, ...]:
@@ -50,6 +52,13 @@ def _scenarios(**_: object) -> tuple[str, ...]:
 
 def _pages(**_: object) -> tuple[str, ...]:
     return (*NAMES, *LISTS)
+
+
+def _pairs(**_: object) -> list[str]:
+    """What the recorded pairs go by."""
+    from models.pair_cards import cards
+
+    return sorted({word for card in cards() for word in (*card.words, card.fingerprint[:12])})
 
 
 def _fields(prefix: str, **_: object) -> list[str]:
@@ -75,3 +84,13 @@ def _choices() -> Mapping[str, list[str]]:
         for name in {line.field, line.field.removesuffix(".kind")}:
             found[name] = sorted({*found.get(name, []), *words})
     return found
+
+
+COMPLETED = {
+    "--set": _fields,
+    "--grid": _fields,
+    "--pair": _pairs,
+    "run NAME": _scenarios,
+    "list NAME": _pages,
+}
+"""By option, or command and argument: what a shell is answered."""

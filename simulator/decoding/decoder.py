@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.drifted import open_drifted
-from models.interface import LoadedPair, Pair, Prompt
+from models.interface import Prompt
+from models.pair_cards import card_of, load
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
@@ -32,12 +33,6 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
 from simulator.schemes.tree import TreeScheme
-
-
-@cache
-def load(pair: Pair) -> LoadedPair:
-    """The pair's models, read once a process."""
-    return pair.load()
 
 
 class KeyedUniforms(RequestUniforms):
@@ -146,7 +141,7 @@ class RequestDecoding:
 
 
 class Decoder:
-    """Knows the texts of a cell, and makes the decoding of each request."""
+    """Knows the texts of a cell, and makes the decoding of each request. Models are loaded by the first pass."""
 
     def __init__(self, cell: Cell, memory: Memory) -> None:
         self._cell = cell
@@ -158,9 +153,9 @@ class Decoder:
         self._draft, self._verdict, self._shared = (
             Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")
         )
-        loaded = load(cell.models.pair)
-        self._prompts = loaded.prompts
-        self.end_token = loaded.end_token if cell.workload.stop_at_eos else None
+        card = card_of(cell.models.pair)
+        self._prompts = card.prompts
+        self.end_token = card.end_token if cell.workload.stop_at_eos else None
         """Of answers that may end early."""
         if cell.workload.stop_at_eos and self.end_token is None:
             raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")

@@ -58,11 +58,12 @@ def origin(cell: Cell, scheme: Scheme) -> Origin | None:
     """Of what this scheme decodes in a cell; None where it must not be kept on disk."""
     if not _known_by_file(cell, [cell.models.pair, *_parts(scheme)]):
         return None
-    return Origin(cell.models.pair.fingerprint, _made_by())
+    return Origin(cell.models.pair.fingerprint, made_by())
 
 
 @cache
-def _made_by() -> str:
+def made_by() -> str:
+    """Hash of the source of what decodes, and of the versions of what it computes with: it is in every key."""
     digest = hashlib.sha256()
     for path in sorted({*_sources(), *(HOUSE / file for file in FILES)}):
         content = path.read_bytes()

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from kinds import ConfigError
 from kinds.arrays import Floats
+from models.pair_cards import load
 from simulator.cell.cell import Cell
-from simulator.decoding.decoder import load
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.schemes.draft_scheme import DraftScheme

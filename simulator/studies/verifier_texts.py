@@ -13,9 +13,10 @@ import numpy as np
 
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
+from models.pair_cards import load
 from models.verification import inverse_cdf, total_variation
 from simulator.cell.cell import Cell
-from simulator.decoding.decoder import Decoder, load
+from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 
 

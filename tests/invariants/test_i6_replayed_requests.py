@@ -9,8 +9,9 @@ import pytest
 
 from channels.uniforms import Uniforms
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
+from models.pair_cards import load
 from simulator import Cell
-from simulator.decoding.decoder import RequestDecoding, load
+from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.nodes import EdgeNode, Tree
 from simulator.decoding.setting import DraftSetting

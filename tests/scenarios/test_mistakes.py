@@ -14,7 +14,7 @@ from typed_command import Typed
 
 import simulator
 from models.bundled.sotu import Sotu
-from simulator.decoding.decoder import load
+from models.pair_cards import _loaded
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 SAME_KIND = """
@@ -232,7 +232,7 @@ def test_weights_that_are_not_the_recorded_ones_are_refused(
     data[-1] ^= 1
     file.write_bytes(data)
     monkeypatch.setattr(Sotu, "home", copied)
-    load.cache_clear()
+    _loaded.cache_clear()
     status, out, err = typed(*RUN, "--set=models.pair=sotu", "--workers=1", "--quiet", "--out=here")
     assert (status, out, err.count("\n")) == (2, "", 1) and str(file) in err
     assert not (tmp_path / "here").exists()

@@ -12,8 +12,8 @@ from cells import cell
 
 from channels.codec.conformal import Conformal
 from kinds import ConfigError
+from models.pair_cards import load
 from simulator import sweep
-from simulator.decoding.decoder import load
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS

@@ -1,0 +1,199 @@
+"""What is asked of a pair before any of its laws: vocabulary, context, prompts, end token; and a pair's one loading.
+
+Prompts are made by the pair's own tokenizer, and to load a pair takes its weights, the libraries that run them, and
+seconds. So the first load leaves a card, one JSON file in the cache folder, and where all that is decoded is remembered
+nothing else of the pair is read. A card that came with recorded rounds (`sqsim cache import`) stands for a pair whose
+weights are elsewhere. A card that is damaged, or was made by other code, is as good as none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, JsonValue, ValidationError, model_validator
+
+from kinds import ConfigError, Part
+from kinds.files import atomically, cache_folder, sha256
+from models.interface import LoadedPair, Pair, Prompt
+
+Described = dict[str, JsonValue]
+"""A pair's own fields, files by their content."""
+_LOADING = threading.RLock()
+
+
+class PairCard(Part):
+    """What a load has told of a pair."""
+
+    pair: Described
+    code: str
+    """Hash of the source that made it."""
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
+    vocabulary: int = Field(ge=1)
+    context_tokens: int = Field(ge=1)
+    prompts: tuple[Prompt, ...] = Field(min_length=1)
+    end_token: int | None = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _tokens_are_of_the_vocabulary(self) -> Self:
+        for prompt in self.prompts:
+            if not all(0 <= token < self.vocabulary for token in prompt.tokens):
+                raise ValueError(f"prompt {prompt.name}: token ids below {self.vocabulary} allowed")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Of the pair."""
+        return str(self.pair.get("kind"))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Verifier and drafter, of a pair with fields of them."""
+        return tuple(str(self.pair[role]) for role in ("verifier", "drafter") if role in self.pair)
+
+    @property
+    def names(self) -> str:
+        """The pair for a person."""
+        return " ".join([self.kind, " / ".join(self.models)]).strip()
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What a person may type for it: its kind, a model, the last part of a model's name."""
+        return frozenset({self.kind, *self.models, *(Path(name).name for name in self.models)})
+
+    @property
+    def file_name(self) -> str:
+        """Of the card in a folder of cards."""
+        return f"{self.fingerprint[:16]}.{_digest(self.pair)}.json"
+
+    @property
+    def current(self) -> bool:
+        """Whether this very code made it."""
+        return self.code == code()
+
+
+def load(pair: Pair) -> LoadedPair:
+    """The pair's models, read once a process, by the thread that asks first. Raises ConfigError as `Pair.load` does."""
+    with _LOADING:
+        return _loaded(pair)
+
+
+@cache
+def card_of(pair: Pair) -> PairCard:
+    """The pair's card: of a pair that is slow to load the kept one, where there is one; otherwise by loading it.
+
+    Raises ConfigError as `Pair.load` does.
+    """
+    if not pair.slow:
+        return _made(pair)
+    described = describe(pair)
+    for card in _read(f"{pair.fingerprint[:16]}.{_digest(described)}.json"):
+        if card.current and (card.fingerprint, card.pair) == (pair.fingerprint, described):
+            return card
+    card = _made(pair)
+    with suppress(OSError):  # a cache that takes no files costs the next process a load, and nothing else
+        keep(card)
+    return card
+
+
+def recorded(pair: Pair) -> PairCard | None:
+    """The kept card of a pair whose fingerprint cannot be told without it: by its fields. None where there is none.
+
+    Raises ConfigError where there are several, of weights that were not the same.
+    """
+    described = describe(pair)
+    cards = [card for card in _read(f"*.{_digest(described)}.json") if card.current and card.pair == described]
+    if len(cards) > 1:
+        told = " and ".join(sorted(card.fingerprint[:12] for card in cards))
+        raise ConfigError(
+            f"models.pair = {cards[0].names}: recorded here with other weights, too ({told}); "
+            "forget all but one (sqsim cache clear --pair FINGERPRINT)"
+        )
+    return cards[0] if cards else None
+
+
+def recorded_folders() -> frozenset[str]:
+    """The absolute paths of the models of all kept cards."""
+    return frozenset(
+        name for card in cards() for name in card.pair.values() if isinstance(name, str) and Path(name).is_absolute()
+    )
+
+
+def cards() -> list[PairCard]:
+    """All cards that are kept, whatever code made them, but for damaged ones."""
+    return list(_read("*.json"))
+
+
+def keep(card: PairCard) -> None:
+    """Keeps a card for later processes. Raises OSError where it cannot be written."""
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    atomically(folder / card.file_name, lambda path: path.write_text(card.model_dump_json(), encoding="utf-8"))
+
+
+def forget(fingerprint: str = "") -> None:
+    """Removes the kept cards of a pair by its fingerprint, or all, damaged ones included."""
+    for path in _folder().glob(f"{fingerprint[:16]}*.json"):
+        path.unlink(missing_ok=True)
+
+
+def describe(pair: Pair) -> Described:
+    """The pair's own fields, files by the hash of their content. Raises ConfigError where one cannot be read."""
+    fields: Described = json.loads(json.dumps(pair.model_dump(), default=_by_content))
+    return fields
+
+
+@cache
+def code() -> str:
+    """Hash of the source that decides what is on a card."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+@cache
+def _loaded(pair: Pair) -> LoadedPair:
+    return pair.load()
+
+
+def _made(pair: Pair) -> PairCard:
+    loaded = load(pair)
+    return PairCard(
+        pair=describe(pair),
+        code=code(),
+        fingerprint=pair.fingerprint,
+        vocabulary=pair.vocabulary,
+        context_tokens=pair.context_tokens,
+        prompts=loaded.prompts,
+        end_token=loaded.end_token,
+    )
+
+
+def _read(pattern: str) -> Iterator[PairCard]:
+    for path in sorted(_folder().glob(pattern)):
+        with suppress(OSError, ValidationError):
+            yield _card(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _card(path: Path, stamp_ns: int) -> PairCard:
+    """As the file stands at this time stamp: each cell of a sweep asks for its pair's."""
+    return PairCard.model_validate_json(path.read_bytes())
+
+
+def _folder() -> Path:
+    return cache_folder() / "pairs"
+
+
+def _digest(described: Described) -> str:
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _by_content(value: object) -> str:
+    assert isinstance(value, Path), f"a pair holds {value!r}, which has no name"
+    return sha256(value)
