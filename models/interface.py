@@ -207,6 +207,8 @@ class Pair(Choice, family=True):
 
     summary: ClassVar[str]
     """One line for a person: what runs."""
+    has_networks: ClassVar[bool] = False
+    """Whether its laws come from forward passes, which cost less when several decodings share them."""
     has_laws: ClassVar[bool] = True
     """Whether its laws say more than which token it is: schemes that send the drafter's laws need them."""
 

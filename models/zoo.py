@@ -43,6 +43,7 @@ FolderOrHubId = Annotated[str, AfterValidator(_rooted)]
 class _TwoFolders(Pair):
     """Two causal language models of the transformers library with one vocabulary, saved as safetensors."""
 
+    has_networks: ClassVar[bool] = True
     drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
     verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
     prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
