@@ -4,6 +4,7 @@ of it all. Never imports torch."""
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -45,7 +46,7 @@ class Card(Part):
 class Bundled(Pair):
     """A pair described by `home / card.json`. Raises ConfigError where that is missing or malformed."""
 
-    slow: ClassVar[bool] = True
+    has_networks: ClassVar[bool] = True
     home: ClassVar[Path]
     texts: ClassVar[Path]
     """The pair's own prompts."""
@@ -92,6 +93,8 @@ def read_card(path: Path) -> Card:
 
 
 def fingerprint(*parts: str) -> str:
-    """Hash of what decides a float32 model's laws: `parts` (hashes of its files), dtype and library versions."""
+    """Hash of what decides a float32 model's laws: `parts` (hashes of its files), dtype, library versions, and how
+    matrix products round."""
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
-    return hashlib.sha256(" ".join([*parts, "float32", *libraries]).encode()).hexdigest()
+    products = f"MKL_CBWR={os.environ['MKL_CBWR']}"
+    return hashlib.sha256(" ".join([*parts, "float32", *libraries, products]).encode()).hexdigest()

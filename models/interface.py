@@ -207,11 +207,12 @@ class Pair(Choice, family=True):
 
     summary: ClassVar[str]
     """One line for a person: what runs."""
+    has_networks: ClassVar[bool] = False
+    """Whether its laws come from forward passes: several decodings may share them, and what a load has told is kept
+    from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides the
+    prompts and the end token, too."""
     has_laws: ClassVar[bool] = True
     """Whether its laws say more than which token it is: schemes that send the drafter's laws need them."""
-    slow: ClassVar[bool] = False
-    """Whether a load takes weights and seconds: what it has told is then kept from process to process (`pair_cards`).
-    Its fingerprint must then tell all that decides the prompts and the end token, too."""
 
     @property
     def at_hand(self) -> bool:

@@ -86,11 +86,11 @@ def load(pair: Pair) -> LoadedPair:
 
 @cache
 def card_of(pair: Pair) -> PairCard:
-    """The pair's card: of a pair that is slow to load the kept one, where there is one; otherwise by loading it.
+    """The pair's card: of a pair of networks the kept one, where there is one; otherwise by loading it.
 
     Raises ConfigError as `Pair.load` does.
     """
-    if not pair.slow:
+    if not pair.has_networks:
         return _made(pair)
     described = describe(pair)
     for card in _read(f"{pair.fingerprint[:16]}.{_digest(described)}.json"):

@@ -1,9 +1,9 @@
 """Any causal language model of the transformers library as a `LanguageModel`: KV cache, rollback by crop, float64 laws.
 
-Always float32, batch 1 and one torch thread, so that a text's laws depend on nothing else that runs; parallelism comes
-from processes. One call of `laws` or `tree_laws` is one forward pass. To the last bit, laws also depend on how a text
-was split into passes (a matrix product of nine rows rounds unlike nine of one), so what must repeat exactly repeats the
-same calls.
+Always float32 and one torch thread, so that a text's laws depend on nothing else that runs; parallelism comes from
+processes, and from passes that several texts share (shared_passes), whose bits are those of passes alone. One call of
+`laws` or `tree_laws` is one forward pass. To the last bit, laws also depend on how a text was split into passes
+(attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats the same calls.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from models.interface import (
     require_tree,
     require_tree_passed,
 )
+from models.packed_passes import ForwardPass, SharedNetwork
+from models.shared_passes import logits_of
 from models.tree_attention import keep_nodes, tree_pass
 
 
@@ -108,6 +110,7 @@ class TransformerModel:
         self.context_tokens: int = network.config.max_position_embeddings
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
             raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
+        self.shared = SharedNetwork(self.network)
 
     def open(self, temperature: float) -> CachedText:
         """See `LanguageModel.open`."""
@@ -119,7 +122,7 @@ class TransformerText:
 
     def __init__(self, model: TransformerModel, temperature: float) -> None:
         self._network = model.network
-        self._device = model.network.device
+        self._shared = model.shared
         self._context_tokens = model.context_tokens
         self._temperature = temperature
         self._cache = DynamicCache(config=model.network.config)
@@ -138,11 +141,10 @@ class TransformerText:
         missing = tokens[len(self._cached) :]
         if not missing:
             return np.empty((0, self._network.config.vocab_size))
+        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last))
+        self._cached = tokens
         with torch.inference_mode():
-            ids = torch.tensor([missing], device=self._device)
-            output = self._network(input_ids=ids, cache=self._cache, use_cache=True, logits_to_keep=max(last, 1))
-            self._cached = tokens
-            return _laws(output.logits[0, output.logits.shape[1] - last :], self._temperature)
+            return _laws(logits, self._temperature)
 
     def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
         """See `CachedText.tree_laws`: [N + 1, V] float64."""
@@ -151,7 +153,7 @@ class TransformerText:
             laws = self.laws((*tokens, *tree.tokens), len(tree.tokens) + 1)
         else:
             self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - 1))
-            with torch.inference_mode():
+            with self._shared.lock, torch.inference_mode():
                 logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
                 laws = _laws(logits, self._temperature)
         self._cached, self._tree = tokens, tree

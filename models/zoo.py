@@ -54,7 +54,7 @@ class _TwoFolders(Pair):
     simulated of which all steps were recorded.
     """
 
-    slow: ClassVar[bool] = True
+    has_networks: ClassVar[bool] = True
     drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
     verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
     prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")

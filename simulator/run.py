@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 
 import pandas as pd
 import simpy
@@ -23,6 +26,36 @@ from simulator.timing.progress import Progress
 
 GC_THRESHOLDS = (200_000, 20, 100)
 """Of the garbage collector, in a run."""
+
+
+class _Collector:
+    """The garbage collector of this process, which runs side by side share: the last to end puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._runs = 0
+        self._thresholds = gc.get_threshold()
+
+    @contextmanager
+    def seldom(self) -> Iterator[None]:
+        """Few rounds while it lasts, and what exists at its start is left out of them."""
+        with self._lock:
+            self._runs += 1
+            if self._runs == 1:
+                self._thresholds = gc.get_threshold()
+                gc.freeze()
+                gc.set_threshold(*GC_THRESHOLDS)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
+                if self._runs == 0:
+                    gc.set_threshold(*self._thresholds)
+                    gc.unfreeze()
+
+
+COLLECTOR = _Collector()
 
 
 @cache
@@ -89,14 +122,8 @@ def run(plant: Plant, horizon_s: float) -> None:
     those are few: a run makes next to no cycles, and its live objects are many.
     """
     later(plant.env, horizon_s, partial(_close, plant))
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    try:
+    with COLLECTOR.seldom():
         _step(plant)
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 def _step(plant: Plant) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -198,16 +199,25 @@ class _Sweep:
         """Those to begin with, and those that follow when the one of a name has ended."""
         parts = None if self._store is None else self._store.parts
 
-        def task(cells: Sequence[Cell]) -> Task:
-            return Task(cells[0].id, self._asking, (tuple(map(sent, cells)),), parts)
+        def task(*groups: Sequence[Cell]) -> Task:
+            return Task(groups[0][0].id, self._asking, tuple(tuple(map(sent, cells)) for cells in groups), parts)
 
         together = any(len(group) > 1 for group in groups) and self._asking == SIMULATION and worker.travels()
         if not together or len(groups) >= self._crew.hands():
-            return [task(group) for group in groups], {}
+            return [task(*bundle) for bundle in self._bundles(groups)], {}
         return (
             [task(group[:1]) for group in groups],
             {group[0].id: [task([cell]) for cell in group[1:]] for group in groups},
         )
+
+    def _bundles(self, groups: Sequence[Sequence[Cell]]) -> list[Sequence[Sequence[Cell]]]:
+        """The groups, those together that one worker decodes side by side: each task gets some of all kinds, and all
+        workers as many tasks."""
+        if not (study(self._asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
+            return [[group] for group in groups]
+        hands = max(1, self._crew.hands())
+        tasks = min(len(groups), hands * ceil(len(groups) / (hands * worker.AT_A_TIME)))
+        return [groups[start::tasks] for start in range(tasks)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:
         """A folder for what workers tell of their tasks, gone afterwards."""

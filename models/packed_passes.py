@@ -1,0 +1,227 @@
+"""Forward passes of several texts as one: each text's laws are, to the last bit, those of a pass of its own.
+
+The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
+whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
+(attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
+would make. That linear layers and norms keep a token's bits whatever the tokens beside it is not true everywhere: MKL
+promises it in its strict mode (models/__init__.py), other libraries do not. So a network is tried before it is packed
+(independence); where bits differ, each pass is made alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from threading import RLock
+from typing import Final, NamedTuple
+
+import torch
+from transformers import AttentionInterface, DynamicCache, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+MOST_TOKENS: Final = 256
+"""New tokens in one packed pass: more would not make one cheaper."""
+PACKED: Final = "packed_texts"
+"""The attention of a packed pass, to the transformers library."""
+
+
+class SharedNetwork:
+    """A network whose passes may be packed, once it is known that packing changes no bit."""
+
+    def __init__(self, network: PreTrainedModel) -> None:
+        self.module = network
+        self.lock = RLock()
+        """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
+        self._packs: bool | None = None
+        self._lengths: tuple[int, ...] = ()
+        """Of the texts in the pass under way, new tokens each; () where it is one text's own."""
+
+    @property
+    def packs(self) -> bool:
+        """Whether passes may be packed: tried at the first call."""
+        with self.lock:
+            if self._packs is None:
+                from models.independence import packs
+
+                self._packs = packs(self)
+            return self._packs
+
+    def take_apart(self) -> None:
+        """Has activations run text by text in a packed pass."""
+        for parent in list(self.module.modules()):
+            for name, child in list(parent.named_children()):
+                if _is_function(child):
+                    setattr(parent, name, _TextByText(child, self))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return self._lengths
+
+    @contextmanager
+    def packing(self, lengths: tuple[int, ...]) -> Iterator[None]:
+        """While it lasts, a pass is over texts of so many new tokens."""
+        config = self.module.config
+        attention, config._attn_implementation = config._attn_implementation, PACKED
+        self._lengths = lengths
+        try:
+            yield
+        finally:
+            config._attn_implementation = attention
+            self._lengths = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """A pass that a text needs next: over `tokens`, one at least, behind what its cache holds."""
+
+    network: SharedNetwork
+    cache: DynamicCache
+    tokens: tuple[int, ...]
+    last: int
+    """How many trailing laws are wanted."""
+
+    def alone(self) -> torch.Tensor:
+        """Logits [last, V]; the cache then holds the tokens too."""
+        module = self.network.module
+        with self.network.lock, torch.inference_mode():
+            ids = torch.tensor([self.tokens], device=module.device)
+            output = module(input_ids=ids, cache=self.cache, use_cache=True, logits_to_keep=max(self.last, 1))
+        logits: torch.Tensor = output.logits[0]
+        return logits[len(logits) - self.last :]
+
+
+def make(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
+    """Passes of one network, of texts that are all different: the logits [last, V] of each, in their order."""
+    if len(passes) == 1 or not passes[0].network.packs:
+        return [each.alone() for each in passes]
+    return [logits for pack in _packs(passes) for logits in (packed(pack) if len(pack) > 1 else [pack[0].alone()])]
+
+
+def packed(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
+    """As `make`, in one pass whatever is known of the network."""
+    network = passes[0].network
+    module, device = network.module, network.module.device
+    lengths = tuple(len(each.tokens) for each in passes)
+    kept = [max(each.last, 1) for each in passes]
+    with network.lock, torch.inference_mode(), network.packing(lengths):
+        output = module(
+            input_ids=torch.tensor([[token for each in passes for token in each.tokens]], device=device),
+            position_ids=torch.tensor([[place for each in passes for place in _positions(each)]], device=device),
+            cache=_PackedCache([each.cache for each in passes], lengths),
+            use_cache=True,
+            logits_to_keep=torch.tensor(
+                [row for end, rows in zip(accumulate(lengths), kept, strict=True) for row in range(end - rows, end)],
+                device=device,
+            ),
+        )
+        logits = output.logits[0].split(kept)
+    return [rows[len(rows) - each.last :] for rows, each in zip(logits, passes, strict=True)]
+
+
+def _packs(passes: Sequence[ForwardPass]) -> Iterator[list[ForwardPass]]:
+    """The passes in their order, as many at a time as a packed one takes."""
+    pack: list[ForwardPass] = []
+    for each in passes:
+        if pack and sum(len(other.tokens) for other in (*pack, each)) > MOST_TOKENS:
+            yield pack
+            pack = []
+        pack.append(each)
+    yield pack
+
+
+def _positions(each: ForwardPass) -> range:
+    held = each.cache.get_seq_length()
+    return range(held, held + len(each.tokens))
+
+
+class _Apart(NamedTuple):
+    """Keys or values of packed texts, old and new: [1, heads, cached + new, d] a text; and how many are new."""
+
+    texts: tuple[torch.Tensor, ...]
+    new: tuple[int, ...]
+
+
+class _PackedCache(DynamicCache):  # type: ignore[misc]  # the library's types are not read
+    """Takes the keys and values of a packed row apart, each text's to that text's own cache."""
+
+    def __init__(self, caches: Sequence[DynamicCache], lengths: tuple[int, ...]) -> None:
+        super().__init__()
+        self._caches = caches
+        self._lengths = lengths
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_: object, **__: object
+    ) -> tuple[_Apart, _Apart]:
+        """See `Cache.update`; what it gives back only `_attend` can read."""
+        states = zip(self._caches, _split(key_states, self._lengths), _split(value_states, self._lengths), strict=True)
+        held = [cache.update(keys, values, layer_idx) for cache, keys, values in states]
+        keys, values = zip(*held, strict=True)
+        return _Apart(keys, self._lengths), _Apart(values, self._lengths)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Nothing lies before a packed row."""
+        return 0
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: _Apart,
+    value: _Apart,
+    attention_mask: None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_: object,
+) -> tuple[torch.Tensor, None]:
+    """Attention of a packed row, query [1, heads, sum of new, d], text by text: [1, sum of new, heads, d]."""
+    texts = zip(_split(query, key.new), key.texts, value.texts, strict=True)
+    parts = [
+        sdpa_attention_forward(module, mine, keys, values, _causal(mine, keys), dropout=dropout, scaling=scaling)[0]
+        for mine, keys, values in texts
+    ]
+    return torch.cat(parts, 1), None
+
+
+AttentionInterface.register(PACKED, _attend)
+
+
+def _split(states: torch.Tensor, lengths: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
+    """Each text's part of states [..., sum of lengths, d]."""
+    return tuple(torch.split_with_sizes(states, list(lengths), -2))
+
+
+def _causal(query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor | None:
+    """The mask that transformers makes for new tokens behind cached ones, bool [1, 1, new, cached + new]; None where
+    it makes none: of one new token, or of a text from its beginning."""
+    new, all_ = query.shape[-2], keys.shape[-2]
+    if new == 1 or new == all_:
+        return None
+    return torch.ones(new, all_, dtype=torch.bool, device=query.device).tril(all_ - new)[None, None]
+
+
+def _is_function(module: torch.nn.Module) -> bool:
+    """Whether a module is a function of its input alone, such as an activation."""
+    inert = isinstance(module, torch.nn.Dropout | torch.nn.Identity | _TextByText)
+    return not inert and not any(
+        True for part in (module.children(), module.parameters(), module.buffers()) for _ in part
+    )
+
+
+class _TextByText(torch.nn.Module):
+    """An activation that runs text by text in a packed pass: its vector loop ends in scalar code that rounds unlike it,
+    and where that begins depends on the length of the whole."""
+
+    def __init__(self, function: torch.nn.Module, network: SharedNetwork) -> None:
+        super().__init__()
+        self._function = function
+        self._network = network
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """states [1, new tokens, width]."""
+        lengths = self._network.lengths
+        if not lengths:
+            whole: torch.Tensor = self._function(states)
+            return whole
+        return torch.cat([self._function(part) for part in _split(states, lengths)], -2)

@@ -1,0 +1,242 @@
+"""Texts that share passes: the same text alone, in other company and in another order has the same laws, to the bit."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from greenlet import GreenletExit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import packed_passes
+from models.bundled.smollm2 import SmolLM2
+from models.independence import packs
+from models.interface import TokenTree
+from models.packed_passes import ForwardPass, SharedNetwork
+from models.shared_passes import together
+from models.transformer import TransformerModel
+from tests.models import tiny
+
+PACKING = ["gpt2", "gpt_neox", "llama", "opt"]
+MODELS = {name: TransformerModel(tiny.network(name), name) for name in tiny.CONFIGS}
+TREE = TokenTree((3, 5, 7, 2, 9), (-1, -1, 0, 0, 1))
+
+
+def story(model: TransformerModel, seed: int, rounds: int = 4) -> list[bytes]:
+    """A text's laws, round by round: drafts of which some are accepted, now and then a tree, a crop, a prompt read
+    ahead. What happens is decided by the seed, never by the laws."""
+    rng = np.random.default_rng(seed)
+    text, told = model.open(1.0 if seed % 3 else 0.7), []
+    committed = tuple(rng.integers(model.vocabulary, size=rng.integers(1, 20)).tolist())
+    if seed % 2:
+        text.laws(committed[:-1], 0)
+    for _ in range(rounds):
+        drafts = tuple(rng.integers(model.vocabulary, size=rng.integers(0, 9)).tolist())
+        if rng.random() < 0.3 and len(drafts) > 1:
+            told.append(text.tree_laws(committed, TREE).tobytes())
+            path = ((), (1,), (0, 3))[rng.integers(3)]
+            text.graft(path)
+            committed += TREE.along(path)
+        else:
+            told.append(text.laws(committed + drafts, len(drafts) + 1).tobytes())
+            committed += drafts[: rng.integers(len(drafts) + 1)]
+            if rng.random() < 0.5:
+                text.crop(len(committed))
+        committed += (int(rng.integers(model.vocabulary)),)
+    return told
+
+
+def at_once(calls: list[Callable[[], list[bytes]]], at_a_time: int = 16) -> list[list[bytes]]:
+    """What the calls return, in their order."""
+    ended = dict(together(calls, at_a_time))
+    assert sorted(ended) == list(range(len(calls)))
+    for outcome in ended.values():
+        if isinstance(outcome, Exception):
+            raise outcome
+    return [ended[place] for place in range(len(calls))]
+
+
+@pytest.fixture
+def packed_texts(monkeypatch) -> list[int]:
+    """How many texts each packed pass was over."""
+    counted, packed = [], packed_passes.packed
+
+    def noted(passes):
+        counted.append(len(passes))
+        return packed(passes)
+
+    monkeypatch.setattr(packed_passes, "packed", noted)
+    return counted
+
+
+@pytest.mark.parametrize("architecture", PACKING)
+def test_a_text_has_the_same_bits_alone_and_in_any_company(architecture, packed_texts):
+    model = MODELS[architecture]
+
+    @settings(max_examples=4, deadline=None)
+    @given(st.lists(st.integers(0, 10**6), min_size=2, max_size=9), st.integers(2, 9))
+    def in_company(seeds, at_a_time):
+        alone = [story(model, seed) for seed in seeds]
+        assert at_once([partial(story, model, seed) for seed in seeds], at_a_time) == alone
+        assert at_once([partial(story, model, seed) for seed in reversed(seeds)]) == alone[::-1]
+
+    in_company()
+    assert max(packed_texts) > 2
+
+
+def test_texts_of_two_models_share_with_their_own_kind(packed_texts):
+    calls = [(MODELS[name], seed) for seed in range(4) for name in ("llama", "opt")]
+    assert at_once([partial(story, *call) for call in calls]) == [story(*call) for call in calls]
+    assert max(packed_texts) == 4
+
+
+def test_more_new_tokens_than_a_pass_takes_are_several_passes(packed_texts, monkeypatch):
+    monkeypatch.setattr(packed_passes, "MOST_TOKENS", 40)
+    calls = [partial(story, MODELS["llama"], seed) for seed in range(12)]
+    assert at_once(calls) == [call() for call in calls]
+    assert packed_texts
+
+
+def test_attention_that_cannot_be_taken_apart_stays_alone_and_is_told_once(packed_texts, capsys):
+    model = TransformerModel(tiny.network("gpt_neo"), "neo")
+    calls = [partial(story, model, seed) for seed in range(3)]
+    assert at_once(calls) == [call() for call in calls]
+    assert not packed_texts
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "GPTNeo" in told and "one by one" in told
+
+
+class OfItsRow(torch.nn.Module):
+    """A linear layer whose last bit depends on how many tokens stand in its row, as that of another library may."""
+
+    def __init__(self, linear: torch.nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        out = self.linear(states)
+        return torch.nextafter(out, torch.tensor(torch.inf)) if states.shape[1] >= 16 else out
+
+
+@pytest.mark.parametrize("planted", ["up_proj", "k_proj"])
+def test_a_dependence_on_the_row_is_found_and_keeps_passes_alone(planted, packed_texts, capsys):
+    network = tiny.network("llama")
+    layer = network.model.layers[0]
+    part = layer.mlp if planted == "up_proj" else layer.self_attn
+    setattr(part, planted, OfItsRow(getattr(part, planted)))
+    model = TransformerModel(network, "planted")
+    calls = [partial(story, model, seed) for seed in range(6)]
+    assert at_once(calls) == [call() for call in calls]
+    assert not packed_texts and not model.shared.packs
+    assert "last bits depend" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("architecture", PACKING)
+def test_these_architectures_do_pack_here(architecture):
+    assert packs(SharedNetwork(tiny.network(architecture)))
+
+
+def test_an_activation_is_not_shared_though_its_rows_are_odd():
+    """48 wide, no multiple of its vector loop: without its own call a text's laws would have other bits."""
+    shared = SharedNetwork(tiny.network("llama"))
+    shared.take_apart = lambda: None
+    assert not packs(shared)
+
+
+def test_a_call_that_fails_takes_no_other_along():
+    def fails():
+        MODELS["llama"].open(1.0).laws((1, 2), 1)
+        raise LookupError("mine")
+
+    calls = [partial(story, MODELS["llama"], 1), fails, partial(story, MODELS["llama"], 2)]
+    ended = dict(together(calls, 3))
+    assert isinstance(ended.pop(1), LookupError)
+    assert ended == {0: calls[0](), 2: calls[2]()}
+
+
+def test_a_pass_that_fails_fails_those_that_asked_for_it(monkeypatch):
+    def no_memory(passes):
+        raise MemoryError(len(passes))
+
+    lines = [partial(story, MODELS["llama"], seed) for seed in (1, 2)]
+    others = [partial(story, MODELS["gpt_neo"], 3)]
+    monkeypatch.setattr(packed_passes, "packed", no_memory)
+    ended = dict(together([*lines, *others], 3))
+    assert all(isinstance(ended[place], MemoryError) for place in (0, 1))
+    assert ended[2] == others[0]()
+
+
+def test_so_many_run_at_a_time_and_are_told_as_they_end():
+    running, most = set(), []
+
+    def call(number):
+        running.add(number)
+        most.append(len(running))
+        story(MODELS["opt"], 4, rounds=1 + number % 4)
+        running.discard(number)
+        return number
+
+    ended = list(together([partial(call, number) for number in range(8)], 3))
+    assert max(most) == 3
+    assert sorted(ended) == [(number, number) for number in range(8)]
+    assert [place for place, _ in ended] != list(range(8))
+
+
+@pytest.mark.parametrize("end", ["interrupt", "close"])
+def test_an_interrupt_and_a_listener_who_leaves_end_all_calls(end):
+    ends = []
+
+    def call(number):
+        try:
+            text = MODELS["llama"].open(1.0)
+            text.laws((1,), 1)
+            if number == 0 and end == "interrupt":
+                raise KeyboardInterrupt
+            for length in range(2, 30 if number else 3):
+                text.laws((1,) * length, 1)
+        except GreenletExit:
+            ends.append(number)
+            raise
+
+    calls = together([partial(call, number) for number in range(4)], 4)
+    if end == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            next(calls)
+    else:
+        assert next(calls) == (0, None)
+        calls.close()
+    assert sorted(ends) == [1, 2, 3]
+
+
+def test_calls_within_calls_share_with_those_outside(packed_texts):
+    def inner(seed):
+        return at_once([partial(story, MODELS["llama"], seed + more) for more in range(3)])
+
+    expected = [[story(MODELS["llama"], seed + more) for more in range(3)] for seed in (10, 20)]
+    ended = dict(together([partial(inner, 10), partial(inner, 20)], 2))
+    assert [ended[0], ended[1]] == expected
+    assert max(packed_texts) > 3
+
+
+def test_a_pass_alone_leaves_no_trace_of_packing():
+    model = TransformerModel(tiny.network("llama"), "fresh")
+    before = model.open(1.0).laws((1, 2, 3), 2)
+    at_once([partial(story, model, seed) for seed in range(2)])
+    assert model.network.config._attn_implementation == "sdpa"
+    np.testing.assert_array_equal(model.open(1.0).laws((1, 2, 3), 2), before)
+    assert isinstance(ForwardPass(model.shared, model.open(1.0)._cache, (1,), 1).alone(), torch.Tensor)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SmolLM2.available() is not None, reason="no smollm2 here")
+def test_smollm2_has_the_same_bits_alone_and_in_any_company(packed_texts):
+    pair = SmolLM2().load()
+    for model in (pair.drafter, pair.verifier):
+        assert model.shared.packs
+        calls = [partial(story, model, seed) for seed in range(10)]
+        alone = [call() for call in calls]
+        assert at_once(calls) == alone
+        assert at_once(calls[::-1], 3) == alone[::-1]
+    assert max(packed_texts) > 4
