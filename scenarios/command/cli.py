@@ -147,6 +147,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
     add("--overwrite", action="store_true", help="replace other results in DIR")
+    add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
     add("--quiet", action="store_true", help="no progress on stderr")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
@@ -195,7 +196,8 @@ def _run(options: argparse.Namespace) -> None:
             return
     from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
 
-    print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
+    means = Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace)
+    print(run(plan, means))
 
 
 def _calibrate(options: argparse.Namespace) -> None:

@@ -47,6 +47,8 @@ OURS = (MANIFEST, SEARCH)
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds"
 """What a part holds: two tables, and a folder with one file of rounds a cell."""
+CELL_FILES = "cells"
+"""The folder of what is written for each cell apart: its configuration, and its trace where there is one."""
 COPIES = ("cells.csv", "summary.csv")
 """What is made from the table of cells."""
 
@@ -130,9 +132,9 @@ class Store:
             self._finish_requests(places, folders)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
         self._write_copies(table)
-        (self.out / "cells").mkdir(exist_ok=True)
+        (self.out / CELL_FILES).mkdir(exist_ok=True)
         for cell in self._cells:
-            (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
+            (self.out / CELL_FILES / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
         shutil.rmtree(self._parts)
 

@@ -27,14 +27,15 @@ from simulator.results.requests import Request
 from simulator.studies import SIMULATION, study
 from simulator.sweeps.crews import Crew, crew_of
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.store import CELLS, REQUESTS, ROUNDS, Store
+from simulator.sweeps.store import CELL_FILES, CELLS, REQUESTS, ROUNDS, Store
+from simulator.sweeps.tracing import traced
 
 OnProgress = Callable[[float, int, str], None]
 """Hears how many cells are done, of how many, and what kind the last ones are."""
 Tick = Callable[[float, str], None]
 """Hears how many cells of a group are done, the part of the one under way included, and what kind that one is."""
-Task = tuple[str, str, list[dict[str, object]], Path | None]
-"""The study, the name of a group, its cells as plain fields, and where to put what they give."""
+Task = tuple[str, str, list[dict[str, object]], Path | None, Path | None]
+"""The study, the name of a group, its cells as plain fields, where to put what they give, and where their traces."""
 
 
 class Growth(Protocol):
@@ -61,6 +62,7 @@ def sweep(
     progress: OnProgress | None = None,
     asking: str = SIMULATION,
     growth: Growth | None = None,
+    trace: bool = False,
 ) -> pd.DataFrame:
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
 
@@ -71,7 +73,8 @@ def sweep(
     other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
     `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
     path. `progress(done, total, label)` is called as groups of cells are finished, and from within a cell where only
-    this process works. Raises ConfigError on a user's mistake, and leaves no new directory behind then.
+    this process works. `trace`: each cell that is simulated now leaves a trace in `out` (`tracing`). Raises ConfigError
+    on a user's mistake, and leaves no new directory behind then.
     """
     crew = crew_of(workers, cluster)
     deterministic = study(asking).deterministic
@@ -79,13 +82,14 @@ def sweep(
         raise ConfigError("cells = []: at least one is needed")
     prepare_pairs(cells)
     if out is None:
-        return _grown(cells, growth, partial(_run, asking, crew, None, progress or _silent))[1]
+        return _grown(cells, growth, partial(_run, asking, crew, None, None, progress or _silent))[1]
     asked = asking if growth is None else f"{asking}, {growth.rule}"
     with only_writer(Path(out)):
         store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+        traces = store.out / CELL_FILES if trace else None
         if not store.finished:
             try:
-                grown, table = _grown(cells, growth, partial(_run, asking, crew, store, progress or _silent))
+                grown, table = _grown(cells, growth, partial(_run, asking, crew, store, traces, progress or _silent))
             except ConfigError:
                 store.discard()
                 raise
@@ -150,7 +154,12 @@ def _groups(asking: str, cells: Sequence[Cell]) -> dict[str, list[Cell]]:
 
 
 def _run(
-    asking: str, crew: Crew, store: Store | None, progress: OnProgress, cells: Sequence[Cell]
+    asking: str,
+    crew: Crew,
+    store: Store | None,
+    traces: Path | None,
+    progress: OnProgress,
+    cells: Sequence[Cell],
 ) -> Iterator[pd.DataFrame]:
     """The rows of each group's cells, as the groups are finished."""
     groups = _groups(asking, cells)
@@ -168,7 +177,7 @@ def _run(
         progress(done, total, f"preparing {pair.kind}")
         pair.prepare()
     tasks = [
-        (asking, name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None)
+        (asking, name, [cell.model_dump() for cell in group], store.unfinished(name) if store else None, traces)
         for name, group in missing.items()
     ]
 
@@ -185,7 +194,12 @@ def _run(
 
 
 def _group(
-    asking: str, name: str, fields: list[dict[str, object]], folder: Path | None, tick: Tick | None = None
+    asking: str,
+    name: str,
+    fields: list[dict[str, object]],
+    folder: Path | None,
+    traces: Path | None,
+    tick: Tick | None = None,
 ) -> tuple[str, pd.DataFrame]:
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""
     memory = Memory()
@@ -197,8 +211,8 @@ def _group(
         rounds.mkdir(parents=True)
     for number, cell in enumerate(map(Cell.from_fields, fields)):
         rounds_to = None if rounds is None else rounds / f"{cell.id}.parquet"
-        observer = None if tick is None else Ticker(tick, number, cell.scheme.kind)
-        with users_mistakes_told(cell.imports):
+        ticker = None if tick is None else Ticker(tick, number, cell.scheme.kind)
+        with users_mistakes_told(cell.imports), traced(cell, ticker, traces) as observer:
             answer = study(asking).ask(cell, memory, observer, rounds_to)
         rows += [{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]
         requests += [] if answer.requests is None else [answer.requests]
