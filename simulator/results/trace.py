@@ -7,7 +7,7 @@
     requests  a track a device, more where its requests overlap: each request and below it its time by state, which adds
               up to its breakdown; and the rounds, side by side where they are drafted ahead
 
-A flow ties each round: its last work at the edge, its packets up, its passes, its packets down, its resolution.
+A flow ties each round that was answered: its draft, its packets up, its passes, its packets down, its resolution.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class _Builder:
     def __init__(self, spans: Spans) -> None:
         self.tracks = Tracks()
         self._spans = spans
-        self._last_work: dict[_RoundKey, Slice] = {}
+        self._drafting: dict[_RoundKey, Slice] = {}
+        """Where its drafting begins."""
         self._resolved: dict[_RoundKey, Slice] = {}
         self._sent: dict[_RoundKey, list[Slice]] = defaultdict(list)
         self._passes: dict[_RoundKey, list[Slice]] = defaultdict(list)
@@ -84,13 +85,12 @@ class _Builder:
 
     def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
         for round_ in request.rounds:
+            key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:
-                args = _round_args(request, round_)
-                name = span.state.removesuffix("_s")
-                work = Slice(
-                    name, ticks(span.began_s), ticks(span.ended_s), args, "flushed" if _flushed(round_) else "edge"
-                )
-                self._last_work[request.device, request.number, round_.number] = work
+                name, args = span.state.removesuffix("_s"), _round_args(request, round_)
+                work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
+                if key not in self._drafting or self._drafting[key].name == "prefill":
+                    self._drafting[key] = work
                 yield work
 
     def _resolutions(self, request: RequestSpans) -> Iterator[Slice]:
@@ -209,7 +209,7 @@ class _Builder:
 
     def _steps(self, request: RequestSpans, round_: RoundSpans) -> list[Slice]:
         key = request.device, request.number, round_.number
-        first = [self._last_work[key]] if key in self._last_work else []
+        first = [self._drafting[key]] if key in self._drafting else []
         between = sorted([*self._sent[key], *self._passes[key]], key=lambda each: each.order)
         ended_ticks = ticks(round_.ended_s)
         return [*first, *(each for each in between if each.began_ticks <= ended_ticks), self._resolved[key]]

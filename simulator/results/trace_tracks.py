@@ -71,7 +71,7 @@ class Tracks:
         return row
 
     def _name(self, row: Row, what: str, name: str, order: int) -> None:
-        place = {"ph": "M", "pid": row.process, "tid": row.thread}
+        place: Event = {"ph": "M", "pid": row.process, "tid": row.thread}
         self._names += [
             {**place, "name": f"{what}_name", "args": {"name": name}},
             {**place, "name": f"{what}_sort_index", "args": {"sort_index": order}},
