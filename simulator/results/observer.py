@@ -31,11 +31,11 @@ class Airing(NamedTuple):
     """Below 0: an acknowledgement that takes capacity, of a packet that came the other way."""
     attempt: int
     bits: int
+    joined_s: float
+    """When this attempt joined the link's queue."""
     began_s: float
     left_s: float
     arrives_s: float
-    joined_s: float
-    """When this attempt joined the link's queue."""
 
     @property
     def round(self) -> int:

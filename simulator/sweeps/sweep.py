@@ -198,7 +198,7 @@ def _group(
     name: str,
     fields: list[dict[str, object]],
     folder: Path | None,
-    traces: Path | None,
+    traces: Path | None = None,
     tick: Tick | None = None,
 ) -> tuple[str, pd.DataFrame]:
     """One group, in a worker: cells travel as plain fields, so that a user's own kinds are imported there first."""

@@ -142,8 +142,8 @@ class Fragment(Packet):
 
     def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
         """The attempt that has just left, for an observer."""
-        bits, joined_s = self.bits, self.visited_s
-        return Airing(link, self.index, self.number, self.attempt, bits, began_s, left_s, arrives_s, joined_s)
+        times_s = self.visited_s, began_s, left_s, arrives_s
+        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s)
 
     def enter(self, state: str, now_s: float) -> None:
         """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""

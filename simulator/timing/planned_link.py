@@ -197,7 +197,7 @@ class PlannedLink(Link):
         assert isinstance(event.value, tuple) and self._observer is not None
         leg, left_s = event.value
         if leg.left_s == left_s:
-            times_s = leg.begin_s, left_s, left_s + self._delay_s, leg.joined_s
+            times_s = leg.joined_s, leg.begin_s, left_s, left_s + self._delay_s
             self._observer.on_packet(Airing(self.name, leg.message.index, leg.number, 0, leg.bits, *times_s))
 
     # Be acknowledged.
