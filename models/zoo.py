@@ -21,7 +21,7 @@ from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import fingerprint
-from models.interface import DeviceName, LoadedPair, Pair
+from models.interface import DeviceName, LoadedPair, Pair, Speller
 from models.prompt_files import ADDRESSES, read_prompts
 
 if TYPE_CHECKING:
@@ -70,6 +70,12 @@ class _TwoFolders(Pair):
         """Downloads what is not on this machine."""
         for name in (self.drafter, self.verifier):
             _fetched(name)
+
+    def speller(self) -> Speller:
+        from models.transformer import load_tokenizer
+
+        tokenizer = load_tokenizer(_fetched(self.verifier))
+        return lambda tokens: str(tokenizer.decode(list(tokens)))
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes."""

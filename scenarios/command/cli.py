@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import calibrate, codec_options, compare, recommend, report
+from scenarios.command import calibrate, codec_options, compare, explain, recommend, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -109,6 +109,7 @@ def _parser() -> Parser:
     )
     compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
+    explain.add_options(commands.add_parser("explain", help="one request of a cell: what happened when, and a figure"))
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     codec_options.add_options(
         commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
@@ -264,6 +265,10 @@ def _compare(options: argparse.Namespace) -> None:
     print(compare.told(options))
 
 
+def _explain(options: argparse.Namespace) -> None:
+    print(explain.told(options))
+
+
 def _report(options: argparse.Namespace) -> None:
     print(report.write(options))
 
@@ -275,6 +280,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "plot": _plot,
     "compare": _compare,
     "report": _report,
+    "explain": _explain,
     "codec": codec_options.run,
     "calibrate": _calibrate,
     "completion": _completion,

@@ -19,6 +19,7 @@ from simulator.results.station import Clock
 RequestKey = tuple[int, int]
 """(device, request)."""
 _AT_THE_EDGE: Final = ("draft_s", "encode_s")
+_IN_A_PASS: Final = ("prefill_s", "verify_s", "cloud_decode_s")
 
 
 class Span(NamedTuple):
@@ -64,6 +65,11 @@ class RoundSpans:
     def edge_work(self) -> list[Span]:
         """What the device's processor did for it."""
         return [span for span in self.doings if span.state in _AT_THE_EDGE or self._is_edge_prefill(span)]
+
+    @property
+    def served(self) -> list[Span]:
+        """When a server of the cloud ran for it."""
+        return [span for span in self.doings if span.state in _IN_A_PASS and not self._is_edge_prefill(span)]
 
     def _is_edge_prefill(self, span: Span) -> bool:
         """Whether the drafter reads the prompt, not the cloud: before anything is sent."""

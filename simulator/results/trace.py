@@ -60,9 +60,9 @@ class _Builder:
         self._judged = {
             (request.device, request.number, span.began_s): (round_.number, span.state)
             for request, round_ in self._rounds()
-            for span in round_.doings
+            for span in round_.served
         }
-        """What a session's round did from each time on."""
+        """The round that a session's pass was for, and its state, by when the pass began."""
 
     def _rounds(self) -> Iterator[tuple[RequestSpans, RoundSpans]]:
         for request in self._spans.requests.values():

@@ -156,6 +156,11 @@ def test_a_flow_ties_each_round_that_was_answered(run: Told) -> None:
             mine = each["args"]["sessions"] if process == "cloud" else [each["args"]]
             ids = {(of["device"], of["request"], of["round"]) for of in mine}
             assert tuple(steps[-1][1]["args"][key] for key in ("device", "request", "round")) in ids
+        served = [each for (process, _), each in steps if process == "cloud"]
+        device, request, number = (steps[-1][1]["args"][key] for key in ("device", "request", "round"))
+        row = run.result.rounds.query(f"device == {device} and request == {request} and round == {number}").iloc[0]
+        if served:
+            assert served[-1]["ts"] + served[-1]["dur"] == pytest.approx(row["verified_s"] * US, abs=1)
         processes = {process for (process, _), _ in steps}
         assert alone or {"cloud", "downlink", "edge"} <= processes
 
