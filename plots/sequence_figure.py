@@ -107,7 +107,7 @@ class _Drawing:
     def draw(self, ax: Axes) -> None:
         """All of it, in ms since the request came."""
         began_s, ended_s = self._span()
-        ax.set_xlim(-1.15, 4.0)
+        ax.set_xlim(-1.3, 3.9)
         ax.set_ylim(self._ms(ended_s + 0.03 * (ended_s - began_s)), self._ms(began_s - 0.03 * (ended_s - began_s)))
         for place, name in enumerate(LIFELINES):
             ax.axvline(place, color="#bbbbbb", linewidth=0.8, zorder=0)
@@ -258,9 +258,8 @@ def _message(airing: Airing, source: int, link: int, sink: int) -> Iterator[Arro
 def _edge_labels(each: RoundTimeline) -> Iterator[Label]:
     record = each.spans.record
     drafts = int(record.flushed_drafts or record.drafted) if each.spans.edge_work else 0
-    what = f"{drafts} draft{'' if drafts == 1 else 's'}" if drafts else ""
-    shape = ", a tree" if each.spans.drafts.branches else ""
-    yield Label(each.began_s, f"round {each.number}" + (f": {what}{shape}" if what else ""), bold=True)
+    what = f"tree of {drafts}" if each.spans.drafts.branches else f"{drafts} draft{'' if drafts == 1 else 's'}"
+    yield Label(each.began_s, f"round {each.number}" + (f": {what}" if drafts else ""), bold=True)
     committed = len(each.spans.drafts.committed)
     if each.spans.answered:
         yield Label(each.spans.ended_s, f"round {each.number}: +{committed} token{'' if committed == 1 else 's'}")

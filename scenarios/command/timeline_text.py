@@ -5,13 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isnan
 from typing import Final
 
 from models.interface import Speller
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.timeline_words import TIED, Words, counted, told_breakdown
-from simulator.results.observer import Airing, ServerPass
+from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.timeline import RoundTimeline, Timeline
 
 FIRST, LAST = 4, 2
@@ -46,7 +45,7 @@ def story(made: Timeline, speller: Speller | None, rounds: tuple[int, int] | Non
     words = Words(speller, made.latency_s)
     writer = _Writer(made, words)
     lines = [*_heading(made, told_of, words), "", *writer.lines(rounds), *_end(made, words)]
-    return [line.replace(TIED, " ") for line in lines]
+    return "\n".join(lines).replace(TIED, " ").split("\n")
 
 
 def _heading(made: Timeline, told_of: str, words: Words) -> list[str]:
@@ -113,8 +112,8 @@ class _Writer:
             for other in self._made.rounds
             if other.number < each.number and other.spans.ended_s > each.began_s
         ]
-        how = "drafted ahead of the verdict on" if each.spans.edge_work else "begun while on its way was"
-        ahead = f", {how} {_numbers(behind)}" if behind else ""
+        how = "drafted ahead of the verdict on {}" if each.spans.edge_work else "begun with {} on the way"
+        ahead = f", {how.format(_numbers(behind))}" if behind else ""
         if record.flushed:
             ended = ", in vain: drafts that it was drafted on did not stand"
         elif not each.spans.answered:
@@ -127,6 +126,7 @@ class _Writer:
         if self._made.prompt:
             tokens = counted(self._made.request.prompt_tokens, "token")
             yield from self._message("uplink", f"prompt of {tokens}", self._made.prompt[0].joined_s, self._made.prompt)
+        yield from _unserved(self._made.unserved)
         for each in self._made.prefills:
             yield self._pass(each, "reads the prompt")
 
@@ -135,7 +135,7 @@ class _Writer:
         lines = [*self._edge(each)]
         if each.up:
             what = f"payload of {counted(int(record.payload_bits), 'bit')}" if record.payload_bits else "payload"
-            lines += self._message("uplink", what, each.up[0].joined_s, each.up)
+            lines += self._message("uplink", what, record.sent_s, each.up)
         elif not record.flushed and each.first("uplink_queue_s") is not None and not spans.answered:
             waits = each.first("uplink_queue_s")
             assert waits is not None
@@ -145,7 +145,8 @@ class _Writer:
             lines.append(Line(record.received_s, "cloud", "drops the payload undecoded"))
         if record.asked:
             lines.append(Line(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
-        if spans.drafts.committed and not isnan(record.verified_s):
+        lines += _unserved(each.unserved)
+        if spans.drafts.committed and (each.passes or each.down):
             lines.append(Line(record.verified_s, "verdict", words.verdict(spans)))
         if each.down:
             what = f"reply of {counted(int(record.reply_bits), 'bit')}"
@@ -236,6 +237,17 @@ class _Writer:
             return "cost no time: older rounds were waited for meanwhile"
         parts = sorted(spent.items(), key=lambda item: -item[1])
         return "cost " + ", ".join(self._words.part(state, seconds) for state, seconds in parts)
+
+
+def _unserved(gone: Sequence[Unserved]) -> Iterator[Line]:
+    """Packets that never had their turn."""
+    full = [each for each in gone if each.left_s == each.joined_s]
+    for each in full[:MOST_PACKETS]:
+        yield Line(each.left_s, each.station, "a packet finds the buffer full and is DROPPED")
+    if len(full) > MOST_PACKETS:
+        yield Line(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
+    for each in (each for each in gone if each.left_s > each.joined_s):
+        yield Line(each.left_s, each.station, "a packet that waits is withdrawn: nobody wants it any more")
 
 
 def _numbers(rounds: Sequence[int]) -> str:

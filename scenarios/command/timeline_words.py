@@ -80,13 +80,14 @@ class Words:
         if accepted == drafted:
             return f"all {counted(drafted, 'draft')} accepted{unjudged}, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
-        return f"{accepted} of {counted(drafted, 'draft')} accepted{unjudged};{rejected} rejected, {last} resampled instead"
+        stood = f"{accepted} of {counted(drafted, 'draft')} accepted{unjudged}"
+        return f"{stood};{rejected} rejected, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
         """One attempt, from when it was ready on."""
         waited_s = sent.began_s - since_s
         waited = f"waits {self.duration(waited_s)}, " if waited_s > 0 else ""
-        told = f"{waited}{sent.bits} bits on the air for {self.duration(sent.left_s - sent.began_s)}"
+        told = f"{waited}{sent.bits:,} bits on the air for {self.duration(sent.left_s - sent.began_s)}"
         if sent.lost:
             return f"{told}, LOST"
         return f"{told}, there {self.duration(sent.arrives_s - sent.left_s)} later"

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import isnan
 
 from simulator.results.columns import BREAKDOWN
-from simulator.results.observer import Airing, ServerPass
+from simulator.results.observer import SECOND, Airing, ServerPass, Unserved
 from simulator.results.spans import RequestKey, RequestSpans, RoundSpans, Span, Spans
 
 UPLINK, DOWNLINK = "uplink", "downlink"
@@ -22,6 +22,8 @@ class RoundTimeline:
     up: Sequence[Airing]
     down: Sequence[Airing]
     passes: Sequence[ServerPass]
+    unserved: Sequence[Unserved]
+    """Its packets that left a link's queue before their turn, while it was open."""
 
     @property
     def number(self) -> int:
@@ -48,6 +50,8 @@ class Timeline:
     rounds: Sequence[RoundTimeline]
     prompt: Sequence[Airing]
     prefills: Sequence[ServerPass]
+    unserved: Sequence[Unserved]
+    """Packets of the prompt that left the queue before their turn."""
 
     @property
     def end_s(self) -> float:
@@ -87,15 +91,18 @@ def timeline(spans: Spans, key: RequestKey) -> Timeline:
     airings = [each for each in spans.airings if each.address[:2] == key and not each.acknowledges]
     passes = [each for each in spans.passes if key in each.sessions]
     begun = {(span.began_s, round_.number) for round_ in request.rounds for span in round_.served}
+    dropped = [each for each in spans.unserved if each.address[:2] == key and len(each.address) == 3]
     rounds = [
         RoundTimeline(
             round_,
             [each for each in airings if each.round == round_.number and each.link.endswith(UPLINK)],
             [each for each in airings if each.round == round_.number and each.link.endswith(DOWNLINK)],
             [each for each in passes if (each.began_s, round_.number) in begun],
+            [each for each in dropped if each.address[2] % SECOND == round_.number and each.left_s < round_.ended_s],
         )
         for round_ in sorted(request.rounds, key=lambda each: each.number)
     ]
     served = {id(each) for round_ in rounds for each in round_.passes}
     prompt = [each for each in airings if each.round == 0]
-    return Timeline(request, rounds, prompt, [each for each in passes if id(each) not in served])
+    prefills = [each for each in passes if id(each) not in served]
+    return Timeline(request, rounds, prompt, prefills, [each for each in dropped if each.address[2] == 0])
