@@ -69,14 +69,18 @@ class _Builder:
             for round_ in request.rounds:
                 yield request, round_
 
+    def _devices(self) -> list[tuple[int, list[RequestSpans]]]:
+        """Each device and its requests."""
+        found: dict[int, list[RequestSpans]] = defaultdict(list)
+        for request in self._spans.requests.values():
+            found[request.device].append(request)
+        return sorted(found.items())
+
     # The edge.
 
     def edges(self) -> None:
         process = self.tracks.process("edge")
-        devices: dict[int, list[RequestSpans]] = defaultdict(list)
-        for request in self._spans.requests.values():
-            devices[request.device].append(request)
-        for device, requests in sorted(devices.items()):
+        for device, requests in self._devices():
             work = _one_by_one([each for request in requests for each in self._edge_work(request)])
             open_ticks = sorted((ticks(each.arrival_s), self._end_ticks(each)) for each in requests)
             row = self.tracks.thread(process, f"edge {device}")
@@ -178,10 +182,7 @@ class _Builder:
 
     def requests(self) -> None:
         process = self.tracks.process("requests")
-        by_device: dict[int, list[RequestSpans]] = defaultdict(list)
-        for request in self._spans.requests.values():
-            by_device[request.device].append(request)
-        for device, requests in sorted(by_device.items()):
+        for device, requests in self._devices():
             families = [[self._request(each), *_states(each)] for each in requests]
             self.tracks.put_apart(process, f"edge {device} requests", families)
             rounds = [[_round(each, round_)] for each in requests for round_ in each.rounds]

@@ -29,6 +29,12 @@ def crowded() -> Cell:
     return cell("k_sqs", workload=asked, cloud=cloud, edge=edge, uplink=link(3e3, mtu_bits=600, buffer_packets=2))
 
 
+def queued_ahead() -> Cell:
+    """Devices that share an uplink without losses, on which payloads drafted ahead wait, and are withdrawn."""
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 4}
+    return cell(AHEAD, bps=8e3, workload=asked)
+
+
 CELLS: dict[str, Cell] = {
     "losses": busy(),
     "tree": busy("tree"),
@@ -37,6 +43,7 @@ CELLS: dict[str, Cell] = {
     "local": busy("edge_only"),
     "ahead": busy(AHEAD),
     "ahead without losses": cell(AHEAD),
+    "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
     "crashes": crashing(),
     "crowded": crowded(),

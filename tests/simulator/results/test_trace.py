@@ -165,6 +165,34 @@ def test_no_packet_or_job_is_forgotten_by_what_leaves_the_queues(run: Told) -> N
         assert len(dropped) == way.dropped
 
 
+def test_what_a_round_is_said_to_do_is_what_came_of_it(run: Told) -> None:
+    for (device, number), request in run.spans.requests.items():
+        for round_ in request.rounds:
+            assert all(before.ended_s == after.began_s for before, after in pairwise(round_.doings))
+            assert not round_.doings or round_.doings[-1].ended_s == round_.ended_s
+            mine = [each for each in run.spans.airings if each.address[:2] == (device, number)]
+            up = [each for each in mine if each.round == round_.number and each.link == "uplink"]
+            if round_.answered and {each.fragment for each in up} == {0} and not round_.record.asked:
+                sent = [span for span in round_.doings if span.state in ("uplink_transmit_s", "retransmit_s")]
+                on_air = [(each.began_s, each.left_s) for each in up if each.began_s < round_.ended_s]
+                assert [(span.began_s, span.ended_s) for span in sent] == [pytest.approx(each) for each in on_air]
+
+
+def test_a_job_waits_anew_from_the_end_of_the_pass_before(run: Told) -> None:
+    ended_s: dict[tuple[int, int], float] = {}
+    for served in sorted(run.spans.passes, key=lambda served: served.began_s):
+        for key, since_s in zip(served.sessions, served.waited_since_s, strict=True):
+            assert ended_s.get(key, 0.0) <= since_s <= served.began_s
+            ended_s[key] = served.ended_s
+
+
+def test_the_passes_that_a_crash_has_cut_short_are_lost(tmp_path: Path) -> None:
+    made = Told(CELLS["crashes"], tmp_path / "trace.json")
+    short = [each for each in made.spans.passes if each.ended_s - each.began_s < 0.05 - 1e-9]
+    assert len(short) == made.plant.cloud.crashes == 2
+    assert [each for each in made.spans.passes if each.lost] == short
+
+
 def test_rounds_drafted_ahead_stand_side_by_side_and_what_was_flushed_says_so(tmp_path: Path) -> None:
     made = Told(CELLS["ahead"], tmp_path / "trace.json")
     tracks = {track for process, track in made.read.slices if process == "requests"}
