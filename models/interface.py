@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal, Protocol
@@ -19,6 +20,8 @@ from kinds.arrays import Floats
 
 Laws = Floats
 """float64 [n, V]: each row a law."""
+Speller = Callable[[Sequence[int]], str]
+"""Token ids as text."""
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
@@ -238,6 +241,10 @@ class Pair(Choice, family=True):
     def prepare(self) -> None:
         """Fetches or makes what every `load` on this machine needs and only the first has to, before several processes
         ask for it at once. Raises ConfigError as `load` does."""
+
+    def speller(self) -> Speller | None:
+        """What writes tokens as text, without loading weights; None where they stand for none. Raises ConfigError."""
+        return None
 
     @abstractmethod
     def load(self) -> LoadedPair:

@@ -22,7 +22,7 @@ from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import fingerprint
-from models.interface import DeviceName, LoadedPair, Pair
+from models.interface import DeviceName, LoadedPair, Pair, Speller
 from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
 
@@ -97,6 +97,12 @@ class _TwoFolders(Pair):
         """Downloads what is not on this machine, unless it was recorded: then it may not be needed."""
         for name in () if self._card else (self.drafter, self.verifier):
             _fetched(name)
+
+    def speller(self) -> Speller:
+        from models.transformer import load_tokenizer
+
+        tokenizer = load_tokenizer(_fetched(self.verifier))
+        return lambda tokens: str(tokenizer.decode(list(tokens)))
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes, and of a recorded

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from kinds.files import sha256
 from models.bundled import smollm2_wheel
 from models.cards import WEIGHTS, Bundled, fingerprint
-from models.interface import LoadedPair
+from models.interface import LoadedPair, Speller
 from models.prompt_files import PROMPTS, read_prompts
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class SmolLM2(Bundled):
         is read: `load` does, and a cell that is remembered whole never loads."""
         if not smollm2_wheel.is_made():
             smollm2_wheel.verifier_folder()
+
+    def speller(self) -> Speller:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(smollm2_wheel.verifier_folder() / "tokenizer.json")).decode
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. The first time takes some 20 s and writes 600 MB to the cache, later 1 to 3 s."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kinds.files import sha256
 from models.cards import WEIGHTS, Bundled, fingerprint
-from models.interface import LoadedPair
+from models.interface import LoadedPair, Speller
 from models.prompt_files import ADDRESSES, read_prompts
 
 END_TOKEN = 0
@@ -32,6 +32,11 @@ class Sotu(Bundled):
     @cached_property
     def fingerprint(self) -> str:
         return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256(self.prompt_file))
+
+    def speller(self) -> Speller:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(self.home / "tokenizer.json")).decode
 
     def load(self) -> LoadedPair:
         """See `Pair.load`."""

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import cache, calibrate, codec_options, compare, recommend, report
+from scenarios.command import cache, calibrate, codec_options, compare, explain, recommend, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -110,6 +110,7 @@ def _parser() -> Parser:
     )
     compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
+    explain.add_options(commands.add_parser("explain", help="one request of a cell: what happened when, and a figure"))
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     codec_options.add_options(
         commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
@@ -149,6 +150,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
     add("--overwrite", action="store_true", help="replace other results in DIR")
+    add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
     add("--quiet", action="store_true", help="no progress on stderr")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
@@ -197,7 +199,8 @@ def _run(options: argparse.Namespace) -> None:
             return
     from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
 
-    print(run(plan, Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)))
+    means = Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace)
+    print(run(plan, means))
 
 
 def _calibrate(options: argparse.Namespace) -> None:
@@ -268,6 +271,10 @@ def _compare(options: argparse.Namespace) -> None:
     print(compare.told(options))
 
 
+def _explain(options: argparse.Namespace) -> None:
+    print(explain.told(options))
+
+
 def _report(options: argparse.Namespace) -> None:
     print(report.write(options))
 
@@ -279,6 +286,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "plot": _plot,
     "compare": _compare,
     "report": _report,
+    "explain": _explain,
     "codec": codec_options.run,
     "calibrate": _calibrate,
     "cache": _cache,

@@ -23,6 +23,8 @@ from scenarios.command.printed_tables import bearing, chosen_table, costs, overl
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
 from scenarios.command.searching import Search, settings_of_search
+from scenarios.command.tracing import complete_traces, require_simulation
+from scenarios.command.written_files import written
 from simulator.cell.cell import Cell
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import BEST, FIXED, SEARCHED, SETTING
@@ -48,6 +50,7 @@ class Means:
     cluster: str | None = None
     overwrite: bool = False
     quiet: bool = False
+    trace: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def run(plan: RunPlan, means: Means) -> str:
     With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
     the largest number of devices that meets it.
     """
+    if means.trace:
+        require_simulation(plan.study)
     with only_writer(means.out):
         return _ran(plan, means)
 
@@ -93,6 +98,8 @@ def _ran(plan: RunPlan, means: Means) -> str:
     if precision is not None:
         cells = precision.at(seeds, cells)
         choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
+    if means.trace:
+        complete_traces(cells, means.out, crew_of(means.workers, means.cluster))
     notes = [*plan.notes, *([precision.told(table)] if precision is not None else [])]
     return _told(plan, means.out, cells, table, choices, notes)
 
@@ -105,7 +112,7 @@ def _swept(
     keep = (TUNING,) if plan.best is not None else ()
     return sweep(
         cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=keep, progress=progress,
-        failed=progress.failed, asking=plan.study, growth=precision,
+        failed=progress.failed, asking=plan.study, growth=precision, trace=means.trace,
     )  # fmt: skip
 
 
@@ -181,8 +188,10 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     found = search.cells()
     table = sweep(
         list(found.values()), means.out, means.workers, means.cluster, overwrite=means.overwrite,
-        keep=(SEARCH, *keep), progress=progress, failed=progress.failed,
+        keep=(SEARCH, *keep), progress=progress, failed=progress.failed, trace=means.trace,
     )  # fmt: skip
+    if means.trace:
+        complete_traces(list(found.values()), means.out, crew_of(means.workers, means.cluster))
     search.write()
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
@@ -235,7 +244,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     text += [wrapped(tokens), *map(wrapped, clock)]
     text += [wrapped(f"Note: {line}") for line in plan.warnings]
-    return "\n".join([*text, "", *_places(plan, out, figures)])
+    return "\n".join([*text, "", *written(plan, out, figures)])
 
 
 def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
@@ -292,12 +301,3 @@ def _measured(plan: RunPlan, rows: pd.DataFrame, axis: str | None) -> Iterator[s
         yield bearing(rows, axis, plan.objective)
     else:
         yield from (headline(rows, axis, metric) for metric in plan.headlines)
-
-
-def _places(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
-    also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.best is not None else ""
-    also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
-    tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
-    names = ",".join(dict.fromkeys(path.stem for path in figures))
-    drawn = [f"Figures: {out / 'figures'}/{{{names}}}.svg|png"] if names else []
-    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, findings.json, cells/ID.yaml", *drawn]

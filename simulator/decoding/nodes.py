@@ -126,6 +126,11 @@ class EdgeNode:
         """Distributions that the round sends."""
         return len(self.drafts)
 
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Of each draft the one that it follows, -1 for the text itself."""
+        return tuple(range(-1, len(self.drafts) - 1))
+
     def asked(self) -> Iterable[Pass]:
         """The passes of the drafter that the open round took, in order."""
         text, start = self.context(), len(self.committed)
@@ -151,6 +156,10 @@ class TreeNode(EdgeNode):
     @property
     def laws(self) -> int:
         return len(set(self.tree.parents))
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        return self.tree.parents
 
     @property
     def branches(self) -> bool:
@@ -239,6 +248,11 @@ class Verified:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", len(self.committed))
 
+    @property
+    def stood(self) -> Sequence[int]:
+        """The drafts that it lets stand, by their places in the round."""
+        return range(self.accepted)
+
     def text_before(self, after: CloudNode) -> Tokens:
         """The committed text that its drafts followed, from the node after it."""
         return after.committed[: len(after.committed) - len(self.committed) + after.owed]
@@ -250,6 +264,10 @@ class TreeVerified(Verified):
 
     tree: TokenTree
     path: tuple[int, ...]
+
+    @property
+    def stood(self) -> Sequence[int]:
+        return self.path
 
 
 class Tree:

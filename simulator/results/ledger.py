@@ -15,7 +15,7 @@ from array import array
 from bisect import insort_right
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 from simulator.results.columns import BREAKDOWN, Row
 from simulator.results.station import Clock
@@ -36,12 +36,26 @@ _Mark = tuple[float, int, str, bool]
 _time: Final = itemgetter(0)
 
 
+class Follower(Protocol):
+    """Who follows a ledger."""
+
+    def does(self, round_number: int, state: str, from_s: float) -> None:
+        """The round, or its reply, is in this state from then on, as far as is known now: also where no time belongs to
+        it."""
+        ...
+
+    def spent(self, round_number: int, state: str, from_s: float, to_s: float) -> None:
+        """Time is charged to this state, by the doings of this round."""
+        ...
+
+
 class Ledger:
     """Charges the time of one request to the columns of `results.BREAKDOWN`, without gap or overlap."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, follower: Follower | None = None) -> None:
         self._spent_s = array("d", bytes(8 * len(BREAKDOWN)))
         self._clock = clock
+        self._follower = follower
         self._since_s = clock.now
         """Up to when time is charged."""
         self._current: str | None = None
@@ -111,6 +125,8 @@ class Ledger:
 
     def _mark(self, from_s: float, number: int, state: str, reply: bool) -> None:
         marks = self._marks
+        if self._follower is not None and not self._ended:
+            self._follower.does(number, state, from_s)
         if self._ended or number in self._void:
             return
         if marks and from_s < marks[-1][0]:
@@ -131,6 +147,8 @@ class Ledger:
             if from_s > since_s:
                 assert current is not None, f"I11: from {since_s} to {from_s} s the request is in no state"
                 spent_s[places[current]] += from_s - since_s
+                if self._follower is not None:
+                    self._tell(current, since_s, from_s)
                 since_s = from_s
             if not reply:
                 states[number] = state
@@ -143,8 +161,15 @@ class Ledger:
         if now_s > since_s:
             assert current is not None, f"I11: from {since_s} to {now_s} s the request is in no state"
             spent_s[places[current]] += now_s - since_s
+            if self._follower is not None:
+                self._tell(current, since_s, now_s)
             since_s = now_s
         self._since_s, self._current = since_s, current
+
+    def _tell(self, state: str, from_s: float, to_s: float) -> None:
+        assert self._follower is not None
+        column = BREAKDOWN[self._places[state]]
+        self._follower.spent(min(self._states or self._replies), column, from_s, to_s)
 
     def _deciding(self) -> str | None:
         """The state of the round that time belongs to."""

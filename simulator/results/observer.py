@@ -6,11 +6,16 @@ table, is the same with and without one. `plant` is the timing plane's `Plant`, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from math import isnan
+from typing import Final, NamedTuple
 
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
+
+SECOND: Final = 1 << 32
+"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
+and its header tells what it is."""
 
 
 class Airing(NamedTuple):
@@ -26,9 +31,25 @@ class Airing(NamedTuple):
     """Below 0: an acknowledgement that takes capacity, of a packet that came the other way."""
     attempt: int
     bits: int
+    joined_s: float
+    """When this attempt joined the link's queue."""
     began_s: float
     left_s: float
     arrives_s: float
+
+    @property
+    def round(self) -> int:
+        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer."""
+        return self.address[2] % SECOND if self.address[2] > 0 else self.address[2]
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether it carries nothing but an acknowledgement."""
+        return self.fragment < 0
+
+    @property
+    def lost(self) -> bool:
+        return isnan(self.arrives_s)
 
 
 class ServerPass(NamedTuple):
@@ -39,6 +60,44 @@ class ServerPass(NamedTuple):
     ended_s: float
     sessions: Sequence[tuple[int, int]]
     work: Sequence[tuple[int, int]]
+    reads: Sequence[bool]
+    """Of each session, whether it is a prefill: some of its tokens are only read into the cache."""
+    waited_since_s: Sequence[float]
+    """When each session's job began to wait for this pass."""
+    lost: bool
+    """The server has crashed in it."""
+
+
+class Unserved(NamedTuple):
+    """Who has left a queue before its turn: a packet that is dropped or withdrawn, or a job that is not wanted any
+    more. One that finds a buffer full goes as it comes."""
+
+    station: str
+    address: tuple[int, ...]
+    """(device, request, round) of a packet, (device, request) of a job."""
+    joined_s: float
+    left_s: float
+
+
+class Doing(NamedTuple):
+    """From a time on, maybe of the future, a round or its reply is in a state, a column of BREAKDOWN. It replaces what
+    was said of the round for later than that."""
+
+    address: tuple[int, int, int]
+    """(device, request, round)."""
+    state: str
+    from_s: float
+
+
+class Spent(NamedTuple):
+    """A part of a request's time, and the state it is charged to, a column of BREAKDOWN: those of a request follow one
+    another without gap, and add up to its breakdown."""
+
+    address: tuple[int, int, int]
+    """(device, request, round) of the round that it belongs to, the request's oldest unresolved one."""
+    state: str
+    began_s: float
+    ended_s: float
 
 
 class Observer:
@@ -61,7 +120,21 @@ class Observer:
         """An attempt of a packet has left its sender."""
 
     def on_pass(self, served: ServerPass) -> None:
-        """A pass has ended."""
+        """A pass has ended, or been lost."""
+
+    def on_unserved(self, gone: Unserved) -> None:
+        """A packet or a job has left its queue before its turn."""
+
+    def on_doing(self, doing: Doing) -> None:
+        """It is said what a round does from some time on."""
+
+    def on_spent(self, spent: Spent) -> None:
+        """Time of a request has been charged."""
+
+
+def hears(observer: Observer, call: Callable[..., None]) -> bool:
+    """Whether an observer answers this call of `Observer` itself; what many events would tell is not told in vain."""
+    return getattr(type(observer), call.__name__) is not call
 
 
 class Together(Observer):
@@ -93,3 +166,15 @@ class Together(Observer):
     def on_pass(self, served: ServerPass) -> None:
         for each in self._observers:
             each.on_pass(served)
+
+    def on_unserved(self, gone: Unserved) -> None:
+        for each in self._observers:
+            each.on_unserved(gone)
+
+    def on_doing(self, doing: Doing) -> None:
+        for each in self._observers:
+            each.on_doing(doing)
+
+    def on_spent(self, spent: Spent) -> None:
+        for each in self._observers:
+            each.on_spent(spent)

@@ -30,9 +30,18 @@ class DraftSums(NamedTuple):
     over_budget: bool = False
 
 
+class TokenSent(Protocol):
+    """A draft as it crosses the air."""
+
+    @property
+    def token(self) -> int: ...
+
+
 class DraftSent(Protocol):
     """What the edge knows of a draft that it has sent."""
 
+    @property
+    def draft(self) -> TokenSent: ...
     @property
     def support_size(self) -> int: ...
     @property
@@ -57,6 +66,11 @@ class RoundSent(Protocol):
 
     @property
     def drafts(self) -> Sequence[DraftSent]: ...
+
+    @property
+    def parents(self) -> Sequence[int]:
+        """Of each draft the one that it follows, -1 for the text itself."""
+        ...
 
 
 class DraftDivergences(NamedTuple):
@@ -128,6 +142,16 @@ class Judgement(Protocol):
         ...
 
     @property
+    def committed(self) -> Sequence[int]:
+        """Those tokens."""
+        ...
+
+    @property
+    def stood(self) -> Sequence[int]:
+        """The drafts among them, by their places in the round."""
+        ...
+
+    @property
     def divergences(self) -> Divergences: ...
 
 
@@ -178,12 +202,15 @@ class TwoPassages(NamedTuple):
 class _Nothing(NamedTuple):
     accepted: int = 0
     tokens: int = 0
+    committed: tuple[int, ...] = ()
+    stood: tuple[int, ...] = ()
     divergences: Divergences = Divergences()
 
 
 class _NothingSent(NamedTuple):
     state: tuple[float, ...] = ()
     drafts: tuple[DraftSent, ...] = ()
+    parents: tuple[int, ...] = ()
 
 
 _NOT_YET: Final = At()

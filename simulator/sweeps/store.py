@@ -47,6 +47,8 @@ MANIFEST = "manifest.json"
 OURS = (MANIFEST, SEARCH)
 """Each marks a directory of results."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
+CELL_FILES = "cells"
+"""The folder of what is written for each cell apart: its configuration, and its trace where there is one."""
 COPIES = ("cells.csv", "summary.csv")
 """What is made from the table of cells."""
 
@@ -110,9 +112,9 @@ class Store:
             atomically(self.out / REQUESTS, partial(requests.to_parquet, index=False))
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
         self._write_copies(table)
-        (self.out / "cells").mkdir(exist_ok=True)
+        (self.out / CELL_FILES).mkdir(exist_ok=True)
         for cell in self._cells:
-            (self.out / "cells" / f"{cell.id}.yaml").write_text(cell.to_yaml())
+            (self.out / CELL_FILES / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
         shutil.rmtree(self.parts.folder)
 

@@ -28,7 +28,7 @@ from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, Wo
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile
 from simulator.sweeps.parts import UNFINISHED, written
-from simulator.sweeps.store import Store
+from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.tables import in_order
 from simulator.sweeps.worker import Outcome, Task, sent
 
@@ -64,6 +64,7 @@ def sweep(
     heard: OnRows | None = None,
     asking: str = SIMULATION,
     growth: Growth | None = None,
+    trace: bool = False,
 ) -> pd.DataFrame:
     """Simulates the cells and returns a table with a row a cell, in their order: configuration, then metrics.
 
@@ -74,7 +75,7 @@ def sweep(
     other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
     `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
     path. `progress(done, total, label)` is called as cells are finished, and from within them; `heard` gets the rows of
-    each, `failed` a line on each that fails.
+    each, `failed` a line on each that fails. `trace`: each cell that is simulated now leaves a trace in `out`.
 
     Raises ConfigError on a user's mistake, and leaves no new directory behind then in which nothing is done; where some
     cells fail CellsFailedError, once all others are done, or at once without `out`; Interrupted on Ctrl-C. What is done
@@ -94,7 +95,7 @@ def sweep(
         with only_writer(Path(out)):
             store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
             if not store.finished:
-                _into(store, cells, growth, _Sweep(asking, crew, store, ears))
+                _into(store, cells, growth, _Sweep(asking, crew, store, ears, trace=trace))
             return store.cells()
     except Aborted as aborted:
         raise aborted.args[0] from None
@@ -141,9 +142,10 @@ class _Ears:
 class _Sweep:
     """One sweep under way."""
 
-    def __init__(self, asking: str, crew: Crew, store: Store | None, ears: _Ears) -> None:
+    def __init__(self, asking: str, crew: Crew, store: Store | None, ears: _Ears, *, trace: bool = False) -> None:
         self.asked = 0
         self._asking, self._crew, self._store, self._ears = asking, crew, store, ears
+        self._traces = store.out / CELL_FILES if store is not None and trace else None
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[pd.DataFrame]:
         """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
@@ -200,7 +202,9 @@ class _Sweep:
         parts = None if self._store is None else self._store.parts
 
         def task(*groups: Sequence[Cell]) -> Task:
-            return Task(groups[0][0].id, self._asking, tuple(tuple(map(sent, cells)) for cells in groups), parts)
+            return Task(
+                groups[0][0].id, self._asking, tuple(tuple(map(sent, cells)) for cells in groups), parts, self._traces
+            )
 
         together = any(len(group) > 1 for group in groups) and self._asking == SIMULATION and worker.travels()
         if not together or len(groups) >= self._crew.hands():

@@ -30,6 +30,7 @@ from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
 from simulator.sweeps.tables import of_one_type
+from simulator.sweeps.tracing import traced
 
 AT_A_TIME: Final = 16
 """Groups that are decoded side by side: twice as many would cost some 5% less a pass, and twice the memory."""
@@ -41,12 +42,13 @@ Outcome = tuple[str, pd.DataFrame | Failure]
 
 @dataclass(frozen=True)
 class Task:
-    """Groups of cells for one worker, what is asked of them, and where they land, if anywhere."""
+    """Groups of cells for one worker, what is asked of them, and where they and their traces land, if anywhere."""
 
     name: str
     asking: str
     groups: tuple[tuple[Sent, ...], ...]
     parts: Parts | None
+    traces: Path | None = None
 
 
 def sent(cell: Cell) -> Sent:
@@ -117,8 +119,8 @@ def _answered(task: Task, cell: Cell, known: Memory, told: CellMeter) -> pd.Data
 
 def _asked(task: Task, cell: Cell, known: Memory, told: CellMeter, folder: Path | None) -> pd.DataFrame:
     """The answer as a table; its files go to `folder`."""
-    with users_mistakes_told(cell.imports):
-        answer = study(task.asking).ask(cell, known, told, None if folder is None else folder / ROUNDS)
+    with users_mistakes_told(cell.imports), traced(cell, told, task.traces) as observer:
+        answer = study(task.asking).ask(cell, known, observer, None if folder is None else folder / ROUNDS)
     table = of_one_type(pd.DataFrame([{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]))
     if folder is not None:
         with written(folder.parents[1]):

@@ -17,7 +17,7 @@ import simpy
 from channels.link.link_config import LinkConfig
 from channels.link.transmitter import Gate
 from channels.uniforms import Uniforms
-from simulator.results.observer import Observer
+from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.acknowledgements import WayBack
@@ -158,7 +158,7 @@ class Link:
             if not self.config.sharing.first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return
-        packet.visit = self.station.arrive()
+        packet.visit, packet.visited_s = self.station.arrive(), self.env.now
         now_s = self.env.now
         if packet.attempt:
             packet.enter(QUEUE, self.env.now)
@@ -289,6 +289,9 @@ class Link:
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
             self.dropped += 1
+            if self._observer is not None:
+                joined_s = self.env.now if packet.visit is None else packet.visit.arrived_s
+                self._observer.on_unserved(Unserved(self.name, packet.index, joined_s, self.env.now))
             self._end_visit(packet)
 
     def _end_visit(self, packet: Fragment) -> None:

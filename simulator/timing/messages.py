@@ -26,9 +26,6 @@ TRANSMIT: Final = "transmit"
 RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
-SECOND: Final = 1 << 32
-"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
-and its header tells what it is."""
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
@@ -117,6 +114,8 @@ class Fragment(Packet):
     visit: Customer | None = None
     joined_s: float = nan
     """When its first attempt joined the link's queue."""
+    visited_s: float = nan
+    """When its latest attempt did."""
     rate_bps: float = inf
     """At which its latest attempt went out; inf where that took no time."""
     arrivals: int = 0
@@ -143,7 +142,8 @@ class Fragment(Packet):
 
     def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
         """The attempt that has just left, for an observer."""
-        return Airing(link, self.index, self.number, self.attempt, self.bits, began_s, left_s, arrives_s)
+        times_s = self.visited_s, began_s, left_s, arrives_s
+        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s)
 
     def enter(self, state: str, now_s: float) -> None:
         """Notes what it does; its message does the same when this is its oldest unacknowledged packet."""

@@ -17,7 +17,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss
 from channels.link.sharing import Fifo, Own
 from channels.uniforms import Uniforms
-from simulator.results.observer import Airing, Observer
+from simulator.results.observer import Airing, Observer, Unserved, hears
 from simulator.schemes.policy import SeenLink
 from simulator.timing.lanes import SHARED
 from simulator.timing.later import delay_until
@@ -53,11 +53,10 @@ class PlannedLink(Link):
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
-        self._horizon_s = horizon_s
-        self._uniforms = uniforms
+        self._horizon_s, self._uniforms = horizon_s, uniforms
         self._reverse_delay_s = reverse_delay_s
         self._delay_s = config.delay.mean_s
-        self._watched = observer is not None and type(observer).on_packet is not Observer.on_packet
+        self._watched = observer is not None and hears(observer, Observer.on_packet)
         self._header_bits, self._room_bits = config.header_bits, config.room_bits
         self._lane_by_key: dict[int, PlannedLane] = {}
         self._ports: dict[int, PlannedPort] = {}
@@ -198,9 +197,8 @@ class PlannedLink(Link):
         assert isinstance(event.value, tuple) and self._observer is not None
         leg, left_s = event.value
         if leg.left_s == left_s:
-            arrives_s = left_s + self._delay_s
-            index, bits = leg.message.index, leg.bits
-            self._observer.on_packet(Airing(self.name, index, leg.number, 0, bits, leg.begin_s, left_s, arrives_s))
+            times_s = leg.joined_s, leg.begin_s, left_s, left_s + self._delay_s
+            self._observer.on_packet(Airing(self.name, leg.message.index, leg.number, 0, leg.bits, *times_s))
 
     # Be acknowledged.
 
@@ -290,6 +288,8 @@ class PlannedLink(Link):
         self.dropped += len(gone)
         self._bits_sent -= sum(leg.bits for leg in gone)
         for leg in gone:
+            if self._observer is not None:
+                self._observer.on_unserved(Unserved(self.name, leg.message.index, leg.joined_s, self.env.now))
             self.station.cancel(leg.visit)
             leg.left_s = inf
         for leg, planned in lane.drop(gone):

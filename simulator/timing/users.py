@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import simpy
@@ -11,7 +12,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.workload import Ask, Workload
 from simulator.decoding.decoder import Decoder
 from simulator.results.ledger import Ledger
-from simulator.results.observer import Observer
+from simulator.results.observer import Doing, Observer, Spent, hears
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
@@ -113,7 +114,7 @@ class Users:
             self._decoder.prompt(device.number, number, ask),
             ask.output_tokens,
             self._env.now,
-            Ledger(self._env),
+            Ledger(self._env, _follower(self._observer, device.number, number)),
             self._decoder.end_token,
             None if self._observer is None else partial(_told, self._observer),
         )
@@ -133,6 +134,28 @@ class Users:
             device.come_back()
             if device.number in self._waiting:
                 self._arrive(device, self._waiting.pop(device.number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    """Tells an observer what the ledger of one request hears."""
+
+    observer: Observer
+    device: int
+    request: int
+
+    def does(self, round_number: int, state: str, from_s: float) -> None:
+        self.observer.on_doing(Doing((self.device, self.request, round_number), state, from_s))
+
+    def spent(self, round_number: int, state: str, from_s: float, to_s: float) -> None:
+        self.observer.on_spent(Spent((self.device, self.request, round_number), state, from_s, to_s))
+
+
+def _follower(observer: Observer | None, device: int, number: int) -> _Follower | None:
+    """For an observer that cares."""
+    if observer is None or not (hears(observer, Observer.on_doing) or hears(observer, Observer.on_spent)):
+        return None
+    return _Follower(observer, device, number)
 
 
 def _told(observer: Observer, request: Request, round_: Round, notes: OpenRound) -> None:

@@ -13,7 +13,7 @@ import simpy
 
 from channels.uniforms import Uniforms
 from simulator.cell.cloud_config import CloudConfig
-from simulator.results.observer import Observer, ServerPass
+from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
 from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
@@ -69,6 +69,7 @@ class Cloud:
         """Takes on a job; never blocks."""
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
+        job.waits_since_s = self.env.now
         self._route(job)
         if visit.began_s is None:
             job.report("queue")
@@ -191,7 +192,7 @@ class Cloud:
             return
         now_s = self.env.now
         self._served_s += now_s - server.since_s
-        self._note(server)
+        self._note(server, lost=False)
         server.since_s = now_s
         shares = pool.end(server)
         cut = []
@@ -214,12 +215,22 @@ class Cloud:
         idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
         assert not idle or pool.running, "I5: a server idles beside a job"
 
-    def _note(self, server: Server) -> None:
+    def _note(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""
         if self._observer is not None and server.shares:
-            sessions = [share.job.session for share in server.shares]
-            work = [(share.new_tokens, share.cached_tokens) for share in server.shares]
-            self._observer.on_pass(ServerPass(server.number, server.since_s, self.env.now, sessions, work))
+            shares = server.shares
+            self._observer.on_pass(
+                ServerPass(
+                    server.number,
+                    server.since_s,
+                    self.env.now,
+                    sessions=[share.job.session for share in shares],
+                    work=[(share.new_tokens, share.cached_tokens) for share in shares],
+                    reads=[share.state == "prefill" for share in shares],
+                    waited_since_s=[share.job.waits_since_s for share in shares],
+                    lost=lost,
+                )
+            )
 
     def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
         if session in self._over:
@@ -228,11 +239,14 @@ class Cloud:
 
     def _leave(self, job: Job) -> None:
         assert job.visit is not None
+        if job.visit.began_s is None and self._observer is not None:
+            self._observer.on_unserved(Unserved(self.station.name, job.session, job.waits_since_s, self.env.now))
         self.station.leave(job.visit)
 
     def _wait_again(self, job: Job) -> None:
         assert job.visit is not None
         self.station.interrupt(job.visit)
+        job.waits_since_s = self.env.now
         job.report("queue")
 
     def _start_failures(self, uniforms: Uniforms) -> None:
@@ -257,7 +271,7 @@ class Cloud:
         self.crashes += 1
         if server.busy:
             self._served_s += self.env.now - server.since_s
-            self._note(server)
+            self._note(server, lost=True)
         shares = pool.fail(server)
         moving = []
         for share in shares:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
 from typing import Literal
 
 from simulator.results.station import Customer
@@ -38,6 +39,8 @@ class Job:
     batch: int = 0
     """Jobs in the last pass that it was in, itself included."""
     visit: Customer | None = None
+    waits_since_s: float = nan
+    """When it came, or was put back."""
     withdrawn: bool = False
 
 

@@ -7,8 +7,9 @@ from itertools import accumulate
 
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.nodes import EdgeNode, Parts
+from simulator.results.observer import SECOND
 from simulator.results.rounds import OpenRound, TwoPassages
-from simulator.timing.messages import SECOND, Message
+from simulator.timing.messages import Message
 from simulator.timing.protocols.site import UPLINK_STATES, Site, passes_s
 
 

@@ -21,13 +21,14 @@ from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
+from simulator.results.observer import SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgeState
 from simulator.timing.link import Link
-from simulator.timing.messages import SECOND, Message, unheard
+from simulator.timing.messages import Message, unheard
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES = {

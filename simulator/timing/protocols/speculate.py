@@ -13,6 +13,7 @@ from channels.codec.control import MOST_COUNT, STATUS_BYTES, decode_status, enco
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.decoding.nodes import Drafted, EdgeNode, Parts
+from simulator.results.observer import SECOND
 from simulator.results.rounds import OpenRound
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -30,7 +31,7 @@ from simulator.schemes.policy import (
 )
 from simulator.timing.device import EdgeState, Process
 from simulator.timing.later import delay_until
-from simulator.timing.messages import SECOND, Message
+from simulator.timing.messages import Message
 from simulator.timing.protocols.edge_rounds import note_payload, round_message, second_message, time_round
 from simulator.timing.protocols.site import Site, passes_s, send_prompt
 from simulator.timing.protocols.speculate_cloud import SpeculateCloud

@@ -1,0 +1,269 @@
+"""A run as a trace for https://ui.perfetto.dev: tracks of devices, links, servers and requests, made from its spans.
+
+    edge      a track a device: prefill, draft, encode; wait, the processor idle beside an open request; resolve
+    uplink    (and each other link) a track, and more where packets are on the air at once: transmissions, repeats and
+              losses named so; a counter of the packets that wait
+    cloud     a track a server: its passes, with their sessions; tracks of those that wait; a counter of them
+    requests  a track a device, more where its requests overlap: each request and below it its time by state, which adds
+              up to its breakdown; and the rounds, side by side where they are drafted ahead
+
+A flow ties each round that was answered: its draft, its packets up, its passes, its packets down, its resolution.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import isnan, nan
+from typing import Final, NamedTuple
+
+from simulator.results.observer import Airing, ServerPass
+from simulator.results.spans import RequestSpans, RoundSpans, Spans
+from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Tracks, Value, ticks
+
+MOST_HEARD: Final = 150_000
+"""Spans, packets, passes and rounds that a trace tells of, some 25 MB; a longer run's ends there, and says so."""
+_SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}
+_RoundKey = tuple[int, int, int]
+
+
+class Trace(NamedTuple):
+    """The events of a run, in order of time; `cut_s`: when it stops telling, nan where it has all."""
+
+    events: Sequence[Event]
+    cut_s: float = nan
+
+
+def trace(spans: Spans) -> Trace:
+    """The trace of what was collected."""
+    builder = _Builder(spans)
+    builder.edges()
+    builder.links()
+    builder.cloud()
+    builder.requests()
+    builder.tie_rounds()
+    return Trace(list(builder.tracks.events()), spans.cut_s)
+
+
+class _Builder:
+    """Lays what was collected on tracks; what flows pass through is noted on the way."""
+
+    def __init__(self, spans: Spans) -> None:
+        self.tracks = Tracks()
+        self._spans = spans
+        self._drafting: dict[_RoundKey, Slice] = {}
+        """Where its drafting begins."""
+        self._resolved: dict[_RoundKey, Slice] = {}
+        self._sent: dict[_RoundKey, list[Slice]] = defaultdict(list)
+        self._passes: dict[_RoundKey, list[Slice]] = defaultdict(list)
+        self._judged = {
+            (request.device, request.number, span.began_s): (round_.number, span.state)
+            for request, round_ in self._rounds()
+            for span in round_.served
+        }
+        """The round that a session's pass was for, and its state, by when the pass began."""
+
+    def _rounds(self) -> Iterator[tuple[RequestSpans, RoundSpans]]:
+        for request in self._spans.requests.values():
+            for round_ in request.rounds:
+                yield request, round_
+
+    def _devices(self) -> list[tuple[int, list[RequestSpans]]]:
+        """Each device and its requests."""
+        found: dict[int, list[RequestSpans]] = defaultdict(list)
+        for request in self._spans.requests.values():
+            found[request.device].append(request)
+        return sorted(found.items())
+
+    # The edge.
+
+    def edges(self) -> None:
+        process = self.tracks.process("edge")
+        for device, requests in self._devices():
+            work = _one_by_one([each for request in requests for each in self._edge_work(request)])
+            open_ticks = sorted((ticks(each.arrival_s), self._end_ticks(each)) for each in requests)
+            row = self.tracks.thread(process, f"edge {device}")
+            self.tracks.put(row, [*work, *_waits(work, open_ticks)])
+            self.tracks.put(row, [each for request in requests for each in self._resolutions(request)])
+
+    def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
+        for round_ in request.rounds:
+            key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
+            for span in round_.edge_work:
+                name, args = span.state.removesuffix("_s"), _round_args(request, round_)
+                work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
+                if key not in self._drafting or self._drafting[key].name == "prefill":
+                    self._drafting[key] = work
+                yield work
+
+    def _resolutions(self, request: RequestSpans) -> Iterator[Slice]:
+        for round_ in request.rounds:
+            if round_.answered:
+                at_ticks, told = ticks(round_.ended_s), round_.record
+                args = _round_args(request, round_) | {"accepted": told.accepted, "committed": told.committed}
+                resolved = Slice("resolve", at_ticks, at_ticks, args, "edge")
+                self._resolved[request.device, request.number, round_.number] = resolved
+                yield resolved
+
+    def _end_ticks(self, request: RequestSpans) -> int:
+        """Of a request that had no end, up to where it was followed."""
+        known_s = max([request.arrival_s, *(spent.ended_s for spent in request.spent)])
+        return ticks(known_s if isnan(request.finish_s) else request.finish_s)
+
+    # Links.
+
+    def links(self) -> None:
+        spans = self._spans
+        for link in dict.fromkeys([each.link for each in spans.airings] + [each.station for each in spans.unserved]):
+            if link == "cloud":
+                continue
+            process = self.tracks.process(link)
+            aired = [each for each in spans.airings if each.link == link]
+            self.tracks.put_apart(process, link, [[self._airing(each)] for each in aired])
+            waits = [(ticks(each.joined_s), ticks(each.began_s)) for each in aired]
+            waits += [(ticks(each.joined_s), ticks(each.left_s)) for each in spans.unserved if each.station == link]
+            self.tracks.count(process, f"{link} queue", "packets", waits)
+
+    def _airing(self, airing: Airing) -> Slice:
+        device, request, _ = airing.address
+        kind = "acknowledge" if airing.acknowledges else "retransmit" if airing.attempt else "transmit"
+        args: dict[str, Value] = {
+            "device": device,
+            "request": request,
+            "round": airing.round,
+            "packet": airing.fragment,
+            "attempt": airing.attempt + 1,
+            "bits": airing.bits,
+            "waited_us": (ticks(airing.began_s) - ticks(airing.joined_s)) / TICKS_PER_US,
+            "arrives_us": None if airing.lost else ticks(airing.arrives_s) / TICKS_PER_US,
+        }
+        name, category = (f"{kind} (lost)", "lost") if airing.lost else (kind, kind)
+        sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
+        if not airing.acknowledges:
+            self._sent[device, request, airing.round].append(sent)
+        return sent
+
+    # The cloud.
+
+    def cloud(self) -> None:
+        process, passes = self.tracks.process("cloud"), self._spans.passes
+        for server in sorted({each.server for each in passes}):
+            row = self.tracks.thread(process, f"server {server}")
+            self.tracks.put(row, [self._pass(each) for each in passes if each.server == server])
+        waits = [(since_s, each.began_s) for each in passes for since_s in each.waited_since_s]
+        waited = [
+            Slice("queue", ticks(since_s), ticks(each.began_s), {"device": key[0], "request": key[1]}, "cloud")
+            for each in passes
+            for key, since_s in zip(each.sessions, each.waited_since_s, strict=True)
+        ]
+        self.tracks.put_apart(process, "queue", [[each] for each in waited if each.ended_ticks > each.began_ticks])
+        waits += [(each.joined_s, each.left_s) for each in self._spans.unserved if each.station == "cloud"]
+        self.tracks.count(process, "cloud queue", "jobs", [(ticks(from_s), ticks(to_s)) for from_s, to_s in waits])
+
+    def _pass(self, served: ServerPass) -> Slice:
+        sessions: list[Value] = []
+        names: dict[str, None] = {}
+        rounds: list[_RoundKey] = []
+        for key, (new, cached), reads in zip(served.sessions, served.work, served.reads, strict=True):
+            number, state = self._judged.get((*key, served.began_s), (None, ""))
+            names["prefill" if reads else _SERVED.get(state, "verify")] = None
+            rounds += [] if number is None else [(*key, number)]
+            session = {"device": key[0], "request": key[1], "round": number, "new_tokens": new, "cached_tokens": cached}
+            sessions.append(session)
+        name = " and ".join(names) + (" (lost)" if served.lost else "")
+        args: dict[str, Value] = {"batch": len(served.sessions), "sessions": sessions}
+        ran = Slice(name, ticks(served.began_s), ticks(served.ended_s), args, "lost" if served.lost else "cloud")
+        for each in rounds:
+            self._passes[each].append(ran)
+        return ran
+
+    # Requests.
+
+    def requests(self) -> None:
+        process = self.tracks.process("requests")
+        for device, requests in self._devices():
+            families = [[self._request(each), *_states(each)] for each in requests]
+            self.tracks.put_apart(process, f"edge {device} requests", families)
+            rounds = [[_round(each, round_)] for each in requests for round_ in each.rounds]
+            self.tracks.put_apart(process, f"edge {device} rounds", rounds)
+
+    def _request(self, request: RequestSpans) -> Slice:
+        args: dict[str, Value] = {
+            "device": request.device,
+            "request": request.number,
+            "outcome": request.outcome,
+            "prompt": request.prompt,
+            "prompt_tokens": request.prompt_tokens,
+            "output_tokens": len(request.tokens),
+        }
+        return Slice(f"request {request.number}", ticks(request.arrival_s), self._end_ticks(request), args, "request")
+
+    # Flows.
+
+    def tie_rounds(self) -> None:
+        """A flow through each round that was answered, in order of time."""
+        for flow, (request, round_) in enumerate(self._rounds(), 1):
+            steps = self._steps(request, round_) if round_.answered else []
+            for step, each in enumerate(steps if len(steps) > 1 else ()):
+                each.flows.append(("s" if not step else "f" if step == len(steps) - 1 else "t", flow))
+
+    def _steps(self, request: RequestSpans, round_: RoundSpans) -> list[Slice]:
+        key = request.device, request.number, round_.number
+        first = [self._drafting[key]] if key in self._drafting else []
+        between = sorted([*self._sent[key], *self._passes[key]], key=lambda each: each.order)
+        ended_ticks = ticks(round_.ended_s)
+        return [*first, *(each for each in between if each.began_ticks <= ended_ticks), self._resolved[key]]
+
+
+def _round_args(request: RequestSpans, round_: RoundSpans) -> dict[str, Value]:
+    return {"device": request.device, "request": request.number, "round": round_.number}
+
+
+def _flushed(round_: RoundSpans) -> bool:
+    return bool(round_.record.flushed)
+
+
+def _round(request: RequestSpans, round_: RoundSpans) -> Slice:
+    told = round_.record
+    state = "" if round_.answered else ", flushed" if _flushed(round_) else ", cut off"
+    args = _round_args(request, round_) | {
+        "drafted": told.drafted,
+        "accepted": told.accepted,
+        "committed": told.committed,
+        "payload_bits": told.payload_bits,
+        "reply_bits": told.reply_bits,
+        "drafts": list(round_.drafts.tokens),
+        "tokens": list(round_.drafts.committed),
+    }
+    return Slice(f"round {round_.number}{state}", ticks(told.started_s), ticks(round_.ended_s), args, "round")
+
+
+def _states(request: RequestSpans) -> Iterator[Slice]:
+    """The request's time by state, as charged; the exact seconds are in the arguments."""
+    for spent in request.spent:
+        args: dict[str, Value] = {"round": spent.address[2], "seconds": spent.ended_s - spent.began_s}
+        yield Slice(spent.state, ticks(spent.began_s), ticks(spent.ended_s), args, "state")
+
+
+def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
+    """In order of time; where one begins the rounding error of a clock before the end of the one before, that ends."""
+    work = sorted(work, key=lambda each: each.order)
+    for each, following in pairwise(work):
+        each.ended_ticks = min(each.ended_ticks, following.began_ticks)
+    return work
+
+
+def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iterator[Slice]:
+    """Where a request is open and the processor idle."""
+    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (open_ticks[-1][1] + 1,) * 2])
+    began_ticks, ended_ticks = next(busy)
+    at_ticks = 0
+    for from_ticks, to_ticks in open_ticks:
+        at_ticks = max(at_ticks, from_ticks)
+        while at_ticks < to_ticks:
+            while ended_ticks <= at_ticks:
+                began_ticks, ended_ticks = next(busy)
+            if at_ticks < began_ticks:
+                yield Slice("wait", at_ticks, min(began_ticks, to_ticks), {}, "wait")
+            at_ticks = min(ended_ticks, to_ticks) if began_ticks < to_ticks else to_ticks

@@ -1,0 +1,60 @@
+"""Traces of a sweep's cells, `cells/ID.trace.json` in its directory: made in a worker, while a cell is simulated.
+
+A sweep that goes on finds cells that were simulated without one. They are simulated once more for their trace alone;
+no table changes, since a run is the same with and without an observer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.decoding.round_store import RoundStore
+from simulator.results.observer import Observer, Together
+from simulator.results.trace_file import cut_at_s, trace_path, tracer, write_trace
+from simulator.run import simulate
+from simulator.sweeps.crews import Crew, Work
+
+
+@contextmanager
+def traced(cell: Cell, observer: Observer | None, folder: Path | None) -> Iterator[Observer | None]:
+    """Who is to watch a cell, beside `observer`, so that its trace is in `folder` afterwards; None: nobody else."""
+    if folder is None:
+        yield observer
+        return
+    spans = tracer()
+    yield spans if observer is None else Together(observer, spans)
+    folder.mkdir(exist_ok=True)
+    write_trace(spans, cell.id, trace_path(folder, cell.id))
+
+
+def without_trace(cells: Iterable[Cell], folder: Path) -> list[Cell]:
+    """The cells that have none in `folder`."""
+    return [cell for cell in cells if not trace_path(folder, cell.id).is_file()]
+
+
+def trace_again(cells: Iterable[Cell], folder: Path, crew: Crew) -> None:
+    """Simulates the cells once more and writes their traces, those that share their decodings in one worker."""
+    sharing: dict[str, list[Cell]] = {}
+    for cell in cells:
+        sharing.setdefault(cell.decoding_id, []).append(cell)
+    tasks = [([cell.model_dump() for cell in group], folder) for group in sharing.values()]
+    for _ in crew.unordered(Work(_trace_group, tasks)):
+        pass
+
+
+def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
+    """The traces that do not tell their whole run, each with when it stops, in simulated seconds."""
+    paths = [trace_path(folder, cell.id) for cell in cells]
+    return [(path, at_s) for path in paths if (at_s := cut_at_s(path)) is not None]
+
+
+def _trace_group(fields: Sequence[dict[str, object]], folder: Path) -> None:
+    """Cells that share their decodings, in a worker; they travel as plain fields, as in a sweep."""
+    memory = Memory(RoundStore.here())
+    for cell in map(Cell.from_fields, fields):
+        with traced(cell, None, folder) as observer:
+            simulate(cell, observer, memory=memory)

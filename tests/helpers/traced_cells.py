@@ -1,0 +1,50 @@
+"""Small cells in which, between them, all happens that a trace or a timeline may have to tell."""
+
+from __future__ import annotations
+
+from cells import busy, cell, link
+
+from simulator import Cell
+
+LOSSY = link(2e4, loss={"kind": "bernoulli", "probability": 0.3}, arq={"kind": "stop_and_wait", "timer_jitter": 0})
+AHEAD = {"kind": "k_sqs", "depth": 2}
+
+
+def crashing() -> Cell:
+    """Devices that wait no longer than 2 s for two servers that fail, one of them away for a while."""
+    cloud = {
+        "servers": 2,
+        "latency": {"kind": "constant", "per_pass_s": 0.05},
+        "failures": {"kind": "scheduled", "away": [(0, 0.4, 0.9), (1, 1.0, 1.5)]},
+    }
+    asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "deadline_s": 2.0}
+    return cell("k_sqs", workload=asked, cloud=cloud, uplink=LOSSY, downlink=LOSSY)
+
+
+def crowded() -> Cell:
+    """More requests than a slow, batching server, one processor a device, and a buffer of two packets bear at once."""
+    asked = {"kind": "poisson", "rate_per_s": 4.0, "devices": 4, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
+    cloud = {"batching": "continuous", "latency": {"kind": "constant", "per_pass_s": 0.08}}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "concurrency": 2}
+    return cell("k_sqs", workload=asked, cloud=cloud, edge=edge, uplink=link(3e3, mtu_bits=600, buffer_packets=2))
+
+
+def queued_ahead() -> Cell:
+    """Devices that share an uplink without losses, on which payloads drafted ahead wait, and are withdrawn."""
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 4}
+    return cell(AHEAD, bps=8e3, workload=asked)
+
+
+CELLS: dict[str, Cell] = {
+    "losses": busy(),
+    "tree": busy("tree"),
+    "streamed": busy("cloud_only"),
+    "co-located": busy("colocated"),
+    "local": busy("edge_only"),
+    "ahead": busy(AHEAD),
+    "ahead without losses": cell(AHEAD),
+    "ahead in a queue": queued_ahead(),
+    "corrections at the edge": busy("dssd"),
+    "crashes": crashing(),
+    "crowded": crowded(),
+}

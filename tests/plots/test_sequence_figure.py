@@ -1,0 +1,88 @@
+"""The sequence diagram of a request: every packet, pass and piece of work of its rounds, once, where it happened."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from traced_cells import CELLS
+
+from plots import save
+from plots.page import Page
+from plots.sequence_figure import LIFELINES, draw_sequence
+from plots.style import styled
+from simulator import simulate
+from simulator.decoding.memory import Memory
+from simulator.results.spans import Spans
+from simulator.results.timeline import Timeline, timeline
+
+
+@cache
+def made(name: str, device: int = 0) -> Timeline:
+    spans = Spans()
+    simulate(CELLS[name], spans, memory=Memory())
+    return timeline(spans, (device, 0))
+
+
+def drawn(of: Timeline, rounds: tuple[int, int] | None = None) -> tuple[Figure, Axes]:
+    with styled(Page()):
+        figure = draw_sequence(of, rounds, Page())
+    assert figure is not None
+    return figure, figure.axes[0]
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_each_packet_pass_and_piece_of_work_is_a_box_and_each_loss_a_cross(name: str) -> None:
+    of = made(name)
+    _, ax = drawn(of, (1, 10_000))
+    wide = [each for each in ax.patches if isinstance(each, Rectangle) and each.get_width() > 0.09]
+    packets = [*of.prompt, *(each for round_ in of.rounds for each in (*round_.up, *round_.down))]
+    passes = [*of.prefills, *(each for round_ in of.rounds for each in round_.passes)]
+    work = [each for round_ in of.rounds for each in round_.spans.edge_work]
+    assert len(wide) == len(packets) + len(passes) + len(work)
+    tops = sorted(each.get_y() for each in wide)
+    began = [each.began_s for each in (*packets, *passes, *work)]
+    assert tops == pytest.approx(sorted(1e3 * (time - of.request.arrival_s) for time in began), abs=1e-6)
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert len(crosses) == sum(each.lost for each in packets)
+    low, high = sorted(ax.get_ylim())
+    assert all(low <= each.get_y() and each.get_y() + each.get_height() <= high for each in wide)
+
+
+def test_time_runs_down_four_named_lifelines() -> None:
+    _, ax = drawn(made("losses"))
+    top, bottom = reversed(ax.get_ylim())
+    assert top < bottom
+    places = {text.get_text(): text.get_position()[0] for text in ax.texts if text.get_text() in LIFELINES}
+    assert places == dict(zip(LIFELINES, range(4), strict=True))
+
+
+def test_rounds_drafted_ahead_are_told_apart_without_colours_and_those_in_vain_are_grey() -> None:
+    of = made("ahead")
+    figure, ax = drawn(of)
+    vain = [each.number for each in of.rounds[:3] if each.spans.record.flushed]
+    (legend,) = figure.legends
+    rounds = [
+        (text.get_text(), line.get_linestyle(), line.get_color())
+        for text, line in zip(legend.get_texts(), legend.legend_handles, strict=True)
+        if text.get_text().startswith("round")
+    ]
+    assert vain and len({dashes for _, dashes, _ in rounds[:2]}) == 2
+    assert [colour == "#8a8a8a" for _, _, colour in rounds] == [name.endswith("in vain") for name, *_ in rounds]
+    assert {f"round {number} in vain" for number in vain} <= {text.get_text() for text in ax.texts}
+
+
+def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("once", "again"):
+        save(drawn(made("tree"))[0], tmp_path / folder, "figure", ("svg",))
+    once, again = ((tmp_path / folder / "figure.svg").read_bytes() for folder in ("once", "again"))
+    assert once == again
+
+
+def test_a_request_without_a_round_has_no_figure() -> None:
+    of = made("losses")
+    assert draw_sequence(Timeline(of.request, [], [], [], []), None, Page()) is None

@@ -1,0 +1,137 @@
+"""`sqsim explain`: one request of a cell, told so that its numbers are those of the tables, and drawn."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from traced_cells import CELLS
+from typed_command import Typed
+
+from models.bundled.sotu import Sotu
+from scenarios.command.timeline_text import story
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.columns import BREAKDOWN
+from simulator.results.spans import RequestKey, Spans
+from simulator.results.timeline import Timeline, timeline
+
+ALL = (1, 10_000)
+
+
+@cache
+def told(name: str) -> dict[RequestKey, tuple[Timeline, dict[str, float]]]:
+    """Every request of a cell, with its row."""
+    spans = Spans()
+    rows = simulate(CELLS[name], spans, memory=Memory()).requests.to_dict("records")
+    return {(row["device"], row["request"]): (timeline(spans, (row["device"], row["request"])), row) for row in rows}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_text_fits_a_terminal_and_its_times_are_those_of_the_tables(name: str) -> None:
+    for made, row in told(name).values():
+        lines = story(made, None, ALL, "Told.")
+        assert max(map(len, lines)) <= 100
+        text = " ".join(" ".join(lines).split())
+        assert text.count("LOST") == sum(
+            each.lost for each in (*made.prompt, *(e for round_ in made.rounds for e in (*round_.up, *round_.down)))
+        ) or re.search(r"[1-9]\d* lost", text)
+        costs = re.findall(r"cost (?!no)(.*?)(?=(?: round| Where| Its| \.\.\.))", text)
+        spent = [float(value.replace(",", "")) for cost in costs for value in re.findall(r"([\d,.]+) ms", cost)]
+        assert sum(spent) == pytest.approx(1e3 * sum(row[state] for state in BREAKDOWN), abs=0.06 * len(spent) + 0.01)
+        for state in BREAKDOWN:
+            label = state.removesuffix("_s").replace("_", " ")
+            found = [line for line in lines if re.fullmatch(rf"{label} +[\d,.]+ +[\d.]+% *#*", line)]
+            assert len(found) == (row[state] > 0)
+            if found:
+                value = float(found[0][len(label) :].split()[0].replace(",", ""))
+                assert value == pytest.approx(1e3 * row[state], abs=0.051)
+        assert f"{row['output_tokens']:.0f} output token" in text
+        assert row["outcome"].replace("_", " ") in text
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_each_round_is_told_with_what_became_of_it(name: str) -> None:
+    for made, _ in told(name).values():
+        text = "\n".join(story(made, None, ALL, "Told."))
+        blocks = re.split(r"^round (\d+)", text, flags=re.MULTILINE)
+        assert [int(number) for number in blocks[1::2]] == [each.number for each in made.rounds]
+        for each, block in zip(made.rounds, blocks[2::2], strict=True):
+            flat = " ".join(block.split())
+            if each.spans.record.flushed:
+                assert "in vain" in flat and "drops the round" in flat
+            elif not each.spans.answered:
+                assert "cut off" in flat and "unanswered" in flat
+            else:
+                tokens = " ".join(map(str, each.spans.drafts.committed))
+                assert f"takes {len(each.spans.drafts.committed)} token" in flat and tokens[:40] in flat
+            record = each.spans.record
+            if record.drafted and record.accepted < record.drafted and each.spans.answered:
+                assert "resampled instead" in flat or f"of the tree's {record.drafted:.0f} drafts" in flat
+            assert flat.count("the pass is lost") == sum(ran.lost for ran in each.passes)
+
+
+def test_the_middle_of_a_long_request_is_left_out_and_how_to_see_it_is_said() -> None:
+    made, _ = told("local")[0, 0]
+    text = "\n".join(story(made, None, None, "Told."))
+    assert "... 10 rounds left out; --rounds 5-14 shows them" in text
+    assert re.findall(r"^round (\d+)", text, flags=re.MULTILINE) == ["1", "2", "3", "4", "15", "16"]
+    some = "\n".join(story(made, None, (5, 14), "Told."))
+    assert re.findall(r"^round (\d+)", some, flags=re.MULTILINE) == [str(number) for number in range(5, 15)]
+
+
+def test_a_pair_with_text_is_told_in_words() -> None:
+    made, _ = told("losses")[0, 0]
+    speller = Sotu().speller()
+    text = "\n".join(story(made, speller, None, "Told."))
+    assert repr(speller(made.rounds[0].spans.drafts.committed))[:10] in text
+    assert repr(speller(made.request.tokens)) in text
+
+
+def test_the_command_tells_and_draws_and_says_where(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "cell.yaml").write_text(CELLS["ahead"].to_yaml())
+    status, out, err = typed("explain", "cell.yaml", "--device", "1", "--request", "1", "--out", "figures")
+    assert (status, err) == (0, "") and out.startswith("Request 1 of device 1: ")
+    files = [tmp_path / "figures" / f"cell.request_1_1.{kind}" for kind in ("svg", "png")]
+    assert out.rstrip().endswith("Figure: figures/cell.request_1_1.svg|png") and all(map(Path.is_file, files))
+    status, again, _ = typed("explain", "cell.yaml", "--no-figure")
+    assert status == 0 and again.startswith("Request 0 of device 0: ") and "Figure" not in again
+    assert not list(tmp_path.glob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--request", "2"), "request = 2: device 0 has 2, numbered from 0 to 1; all 3 have 6"),
+        (("--request", "-1"), "request = -1: device 0 has 2"),
+        (("--device", "3"), "device = 3: the cell has 3, numbered from 0 to 2"),
+        (("--rounds", "90-99"), "rounds = 90-99: this request has"),
+        (("--rounds", "3-1"), "argument --rounds: '3-1': rounds such as 4-9"),
+    ],
+)
+def test_what_is_not_there_is_told_in_a_line(
+    arguments: tuple[str, ...], complaint: str, typed: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "cell.yaml").write_text(CELLS["losses"].to_yaml())
+    status, out, err = typed("explain", "cell.yaml", *arguments)
+    assert (status, out) == (2, "") and err.startswith(f"sqsim: {complaint}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("- 1\n- 2\n", "cell.yaml: must be a mapping"), ("identity: 3\n", "identity"), ("a: [", "cell.yaml, line")],
+)
+def test_a_file_that_is_no_cell_is_told_in_a_line(content: str, complaint: str, typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "cell.yaml").write_text(content)
+    status, out, err = typed("explain", "cell.yaml")
+    assert (status, out) == (2, "") and complaint in err and err.count("\n") == 1
+    assert typed("explain", "nothing.yaml")[0] == 2
+
+
+def test_a_request_that_never_came_is_told(typed: Typed, tmp_path: Path) -> None:
+    late = CELLS["losses"].with_({"workload.think_s": 50.0, "workload.horizon_s": 20.0})
+    (tmp_path / "cell.yaml").write_text(Cell.from_fields(late.model_dump()).to_yaml())
+    status, _, err = typed("explain", "cell.yaml", "--request", "1", "--no-figure")
+    assert status == 2 and err == "sqsim: request = 1: had not come to device 0 when the run ended\n"

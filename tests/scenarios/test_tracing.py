@@ -1,0 +1,79 @@
+"""`sqsim run --trace`: a trace of every cell, also of those that were simulated before without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cells import busy
+from trace_reader import read_trace
+from typed_command import Typed
+
+from scenarios.command import running, tracing
+from simulator import Cell, sweep
+from simulator.results import trace_file
+from simulator.sweeps.crews import crew_of
+
+CELLS = [busy(), busy("cloud_only"), busy(seed=1)]
+TABLES = ("cells.parquet", "requests.parquet", "rounds.parquet")
+
+
+def traces(out: Path) -> dict[str, bytes]:
+    """By cell."""
+    suffix = trace_file.SUFFIX
+    return {path.name.removesuffix(suffix): path.read_bytes() for path in (out / "cells").glob(f"*{suffix}")}
+
+
+def complete(cells: list[Cell], out: Path) -> None:
+    tracing.complete_traces(cells, out, crew_of(1, None))
+
+
+def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_once, later = tmp_path / "at_once", tmp_path / "later"
+    sweep(CELLS, at_once, trace=True)
+    complete(CELLS, at_once)
+    assert not capsys.readouterr().err and set(traces(at_once)) == {cell.id for cell in CELLS}
+    for cell in CELLS:
+        assert read_trace(at_once / "cells" / f"{cell.id}.trace.json").about["cell"] == cell.id
+
+    sweep(CELLS, later)
+    tables = {name: (later / name).read_bytes() for name in TABLES}
+    assert not traces(later)
+    complete(CELLS, later)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "3 of 3 cells were simulated without a trace" in line
+    (later / "cells" / f"{CELLS[1].id}.trace.json").unlink()
+    sweep(CELLS, later, trace=True)
+    complete(CELLS, later)
+    assert "1 of 3" in capsys.readouterr().err
+    assert traces(later) == traces(at_once)
+    for name in TABLES:
+        assert (later / name).read_bytes() == tables[name] == (at_once / name).read_bytes()
+
+
+def test_a_trace_that_is_cut_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trace_file, "MOST_HEARD", 40)
+    monkeypatch.setattr(tracing, "MOST_HEARD", 40)
+    sweep(CELLS, tmp_path / "out", trace=True)
+    complete(CELLS, tmp_path / "out")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cut: cells/" in line and line.endswith(" s, after 40 spans, packets and passes; so are 2 others")
+    assert all(read_trace(path).about["cut_at_s"] > 0 for path in (tmp_path / "out" / "cells").glob("*.trace.json"))
+
+
+def test_the_command_traces_the_cells_it_runs(typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
+    status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
+    assert (status, err) == (0, "") and "cells/ID.yaml, cells/ID.trace.json" in out
+    assert set(traces(tmp_path / "out")) == {CELLS[0].id}
+
+
+def test_a_study_without_requests_in_time_has_no_trace(typed: Typed, tmp_path: Path) -> None:
+    status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=out")
+    assert status == 2 and err.startswith("sqsim: trace: ") and "'convergence'" in err
+    assert not (tmp_path / "out").exists()

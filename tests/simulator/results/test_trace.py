@@ -1,0 +1,250 @@
+"""A trace tells all that happened, once, in the format that viewers read."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cells import busy, cell
+from plants import Watch
+from trace_reader import Reading, read_trace
+from traced_cells import CELLS
+
+from simulator import Cell, simulate
+from simulator.decoding.memory import Memory
+from simulator.results.columns import BREAKDOWN
+from simulator.results.observer import Together
+from simulator.results.spans import Spans
+from simulator.results.trace_file import cut_at_s, tracer, write_trace
+
+US = 1e6
+
+
+class Both(Together):
+    """Collects spans, and keeps the plant."""
+
+    def __init__(self) -> None:
+        self.spans, self.watch = tracer(), Watch()
+        super().__init__(self.spans, self.watch)
+
+
+class Told:
+    """A run and its trace."""
+
+    def __init__(self, made: Cell, path: Path) -> None:
+        both = Both()
+        self.result = simulate(made, both, memory=Memory())
+        self.plant, self.spans = both.watch.plant, both.spans
+        write_trace(self.spans, made.id, path)
+        self.read: Reading = read_trace(path)
+
+
+@cache
+def told(name: str, folder: Path) -> Told:
+    return Told(CELLS[name], folder / f"{name}.trace.json")
+
+
+@pytest.fixture(params=CELLS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    return told(request.param, tmp_path_factory.getbasetemp())
+
+
+def test_the_states_of_a_request_add_up_to_its_breakdown(run: Told) -> None:
+    spent: Counter[tuple[int, int, str]] = Counter()
+    drawn: Counter[tuple[int, int, str]] = Counter()
+    for (process, track), slices in run.read.slices.items():
+        if process == "requests" and "requests" in track:
+            current: dict[str, Any] = {}
+            for each in slices:
+                if each["cat"] == "request":
+                    current = each["args"]
+                else:
+                    key = current["device"], current["request"], each["name"]
+                    spent[key] += each["args"]["seconds"]
+                    drawn[key] += each["dur"] / US
+    for row in run.result.requests.to_dict("records"):
+        for state in BREAKDOWN:
+            key = row["device"], row["request"], state
+            assert spent[key] == pytest.approx(row[state], abs=1e-9)
+            assert drawn[key] == pytest.approx(row[state], abs=1e-7 * (1 + row["rounds"]) * 10)
+    assert len(spent) > 3
+
+
+def test_each_packet_and_each_pass_is_in_the_trace_once(run: Told) -> None:
+    links = {link.name for link in run.plant.links}
+    packets = [each for name in links for each in run.read.of(name)]
+    assert len(packets) == len(run.spans.airings)
+    for name in links:
+        seen = sorted((each["ts"], each["args"]["bits"]) for each in run.read.of(name))
+        heard = sorted((each.began_s * US, each.bits) for each in run.spans.airings if each.link == name)
+        assert seen == [(pytest.approx(began_us, abs=0.1), bits) for began_us, bits in heard]
+    lost = [each for each in packets if each["name"].endswith("(lost)")]
+    assert len(lost) == sum(link.lost for link in run.plant.links)
+    assert all((each["args"]["arrives_us"] is None) == (each in lost) for each in packets)
+    assert all(each["name"].startswith("retransmit") == (each["args"]["attempt"] > 1) for each in packets)
+    servers = {track: slices for (process, track), slices in run.read.slices.items() if track.startswith("server")}
+    assert sum(map(len, servers.values())) == len(run.spans.passes)
+    for served in run.spans.passes:
+        (found,) = [
+            each
+            for each in servers[f"server {served.server}"]
+            if each["ts"] == pytest.approx(served.began_s * US, abs=0.1)
+        ]
+        told_of = [(each["device"], each["request"]) for each in found["args"]["sessions"]]
+        assert told_of == list(served.sessions)
+        assert found["name"].endswith("(lost)") == served.lost
+
+
+def test_the_work_on_a_device_s_track_is_what_its_processor_did(run: Told) -> None:
+    for device in run.plant.devices:
+        slices = run.read.slices.get(("edge", f"edge {device.number}"), [])
+        work = sum(each["dur"] for each in slices if each["name"] in ("prefill", "draft", "encode")) / US
+        assert work == pytest.approx(device.station.busy_s, abs=1e-5)
+        rounds = run.result.rounds[run.result.rounds["device"] == device.number]
+        resolved = sum(each["name"] == "resolve" for each in slices)
+        assert resolved == rounds["answered_s"].notna().sum()
+
+
+def test_a_flow_ties_each_round_that_was_answered(run: Told) -> None:
+    answered = int(run.result.rounds["answered_s"].notna().sum())
+    alone = run.result.rounds["drafted"].eq(0).all() and not run.spans.airings
+    assert len(run.read.flows) == answered > 3
+    for steps in run.read.flows.values():
+        assert steps[-1][1]["name"] == "resolve"
+        for (process, _), each in steps[:-1]:
+            mine = each["args"]["sessions"] if process == "cloud" else [each["args"]]
+            ids = {(of["device"], of["request"], of["round"]) for of in mine}
+            assert tuple(steps[-1][1]["args"][key] for key in ("device", "request", "round")) in ids
+        served = [each for (process, _), each in steps if process == "cloud"]
+        device, request, number = (steps[-1][1]["args"][key] for key in ("device", "request", "round"))
+        row = run.result.rounds.query(f"device == {device} and request == {request} and round == {number}").iloc[0]
+        if served:
+            assert served[-1]["ts"] + served[-1]["dur"] == pytest.approx(row["verified_s"] * US, abs=1)
+        processes = {process for (process, _), _ in steps}
+        assert alone or {"cloud", "downlink", "edge"} <= processes
+
+
+def test_a_round_goes_from_the_draft_over_uplink_pass_and_downlink_to_its_resolution(tmp_path: Path) -> None:
+    (*_, last) = Told(cell(), tmp_path / "trace.json").read.flows.values()
+    assert [(process, each["name"]) for (process, _), each in last] == [
+        ("edge", "draft"),
+        ("uplink", "transmit"),
+        ("cloud", "verify"),
+        ("downlink", "transmit"),
+        ("edge", "resolve"),
+    ]
+
+
+def test_the_counters_tell_who_waits(run: Told) -> None:
+    waits = {f"{each.link} queue": [] for each in run.spans.airings} | {"cloud queue": []}  # type: ignore[var-annotated]
+    for each in run.spans.airings:
+        waits[f"{each.link} queue"].append((each.joined_s, each.began_s))
+    for served in run.spans.passes:
+        waits["cloud queue"] += [(since_s, served.began_s) for since_s in served.waited_since_s]
+    for gone in run.spans.unserved:
+        waits[f"{gone.station} queue"].append((gone.joined_s, gone.left_s))
+    for name, steps in run.read.counters.items():
+        assert steps[-1][1] == 0
+        for (at_us, waiting), (next_us, _) in pairwise(steps):
+            middle_s = (at_us + next_us) / 2 / US
+            assert waiting == sum(since_s <= middle_s < until_s for since_s, until_s in waits[name])
+    for name, expected in waits.items():
+        assert (name in run.read.counters) == any(until_s - since_s > 1e-6 for since_s, until_s in expected)
+
+
+def test_no_packet_or_job_is_forgotten_by_what_leaves_the_queues(run: Told) -> None:
+    for way in run.plant.links:
+        dropped = [each for each in run.spans.unserved if each.station == way.name]
+        assert len(dropped) == way.dropped
+
+
+def test_what_a_round_is_said_to_do_is_what_came_of_it(run: Told) -> None:
+    for (device, number), request in run.spans.requests.items():
+        for round_ in request.rounds:
+            assert all(before.ended_s == after.began_s for before, after in pairwise(round_.doings))
+            assert not round_.doings or round_.doings[-1].ended_s == round_.ended_s
+            mine = [each for each in run.spans.airings if each.address[:2] == (device, number)]
+            up = [each for each in mine if each.round == round_.number and each.link == "uplink"]
+            if round_.answered and {each.fragment for each in up} == {0} and not round_.record.asked:
+                sent = [span for span in round_.doings if span.state in ("uplink_transmit_s", "retransmit_s")]
+                on_air = [(each.began_s, each.left_s) for each in up if each.began_s < round_.ended_s]
+                assert [(span.began_s, span.ended_s) for span in sent] == [pytest.approx(each) for each in on_air]
+
+
+def test_a_job_waits_anew_from_the_end_of_the_pass_before(run: Told) -> None:
+    ended_s: dict[tuple[int, int], float] = {}
+    for served in sorted(run.spans.passes, key=lambda served: served.began_s):
+        for key, since_s in zip(served.sessions, served.waited_since_s, strict=True):
+            assert ended_s.get(key, 0.0) <= since_s <= served.began_s
+            ended_s[key] = served.ended_s
+
+
+def test_the_passes_that_a_crash_has_cut_short_are_lost(tmp_path: Path) -> None:
+    made = Told(CELLS["crashes"], tmp_path / "trace.json")
+    short = [each for each in made.spans.passes if each.ended_s - each.began_s < 0.05 - 1e-9]
+    assert len(short) == made.plant.cloud.crashes == 2
+    assert [each for each in made.spans.passes if each.lost] == short
+
+
+def test_rounds_drafted_ahead_stand_side_by_side_and_what_was_flushed_says_so(tmp_path: Path) -> None:
+    made = Told(CELLS["ahead"], tmp_path / "trace.json")
+    tracks = {track for process, track in made.read.slices if process == "requests"}
+    assert {"edge 0 rounds", "edge 0 rounds 2"} <= tracks
+    flushed = [each for each in made.read.of("requests") if each["name"].endswith("flushed")]
+    assert len(flushed) == made.result.rounds["flushed"].sum() > 0
+
+
+@pytest.mark.parametrize("name", ["losses", "ahead"])
+def test_the_same_cell_gives_the_same_bytes_live_or_remembered(name: str, tmp_path: Path) -> None:
+    memory = Memory()
+    for path in (tmp_path / "live", tmp_path / "remembered"):
+        spans = tracer()
+        simulate(CELLS[name], spans, memory=memory)
+        write_trace(spans, CELLS[name].id, path)
+    assert (tmp_path / "live").read_bytes() == (tmp_path / "remembered").read_bytes()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_run_is_the_same_with_and_without_a_tracer(name: str) -> None:
+    watched, alone = simulate(CELLS[name], tracer(), memory=Memory()), simulate(CELLS[name], memory=Memory())
+    assert watched.requests.equals(alone.requests) and watched.rounds.equals(alone.rounds)
+
+
+def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) -> None:
+    whole, part = tracer(), Spans(most=300)
+    simulate(busy(), Together(whole, part), memory=Memory())
+    write_trace(whole, "whole", tmp_path / "whole.json")
+    write_trace(part, "part", tmp_path / "part.json")
+    assert cut_at_s(tmp_path / "whole.json") is None and read_trace(tmp_path / "whole.json").about["cut_at_s"] is None
+    cut_s = cut_at_s(tmp_path / "part.json")
+    assert cut_s == part.cut_s == read_trace(tmp_path / "part.json").about["cut_at_s"]
+    until_then = [each for each in whole.airings if each.left_s < cut_s]
+    assert 5 < len(until_then) <= len(part.airings) and str(part.airings).startswith(str(until_then)[:-1])
+    ended = {key: [r for r in each.rounds if r.ended_s < cut_s] for key, each in whole.requests.items()}
+    for key, request in part.requests.items():
+        assert [each.number for each in request.rounds][: len(ended[key])] == [each.number for each in ended[key]]
+
+
+def test_perfetto_s_own_trace_processor_reads_it(run: Told, tmp_path: Path) -> None:
+    """Needs the package `perfetto` and the program that it would download: $TRACE_PROCESSOR_SHELL, or on the path."""
+    shell = os.environ.get("TRACE_PROCESSOR_SHELL") or shutil.which("trace_processor_shell")
+    if shell is None or importlib.util.find_spec("perfetto") is None:
+        pytest.skip("no trace_processor_shell here: the package `perfetto` downloads it, and ships none")
+    from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
+
+    path = tmp_path / "trace.json"
+    write_trace(run.spans, "cell", path)
+    with TraceProcessor(trace=str(path), config=TraceProcessorConfig(bin_path=shell)) as processor:
+        (slices,) = processor.query("select count(*) as n from slice")
+        (flows,) = processor.query("select count(*) as n from flow")
+        (failed,) = processor.query("select sum(value) as n from stats where severity = 'error'")
+    assert slices.n == sum(map(len, run.read.slices.values()))
+    assert flows.n == sum(len(steps) - 1 for steps in run.read.flows.values())
+    assert not failed.n
