@@ -39,7 +39,7 @@ def forget_this_process() -> None:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How often QUICK was loaded, which passes for a pair that is slow."""
+    """How often QUICK was loaded, which passes for a pair of networks."""
     made: list[str] = []
     plain = Synthetic.load
 
@@ -48,7 +48,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return plain(pair)
 
     monkeypatch.setattr(Synthetic, "load", counted)
-    monkeypatch.setattr(Synthetic, "slow", True)
+    monkeypatch.setattr(Synthetic, "has_networks", True)
     return made
 
 

@@ -34,7 +34,7 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workload = {"kind": "closed", "requests": 3, "prompt_tokens": 4, "output_tokens": 8}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SQSIM_CACHE", str(folder))
-        patch.setattr(Synthetic, "slow", True)  # so that its card is kept, as that of a pair with weights is
+        patch.setattr(Synthetic, "has_networks", True)  # so that its card is kept, as that of a pair with weights is
         for pair, k in ((PAIR, 4), (PAIR, 8), (PAIR | {"seed": 1}, 4)):
             one = cell({"kind": "k_sqs", "k": k}, models={"pair": pair}, workload=workload)
             simulate(one, memory=Memory(store))
