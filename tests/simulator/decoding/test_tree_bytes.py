@@ -19,7 +19,7 @@ from simulator import simulate
 from simulator.decoding.byte_columns import LARGEST_BYTES, MAGIC, pack, unpack
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Tree
-from simulator.decoding.steps import LoopError, count, in_order, unite
+from simulator.decoding.steps import Kind, LoopError, count, in_order, unite
 from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
 from simulator.decoding.tree_columns import IntColumns, RealColumns
 
@@ -124,6 +124,24 @@ def test_any_bytes_raise_one_error(blob: bytes, inside: bool) -> None:
 def test_nothing_is_allocated_for_a_size_that_is_only_claimed(size: int) -> None:
     with pytest.raises(DamagedError, match="first bytes"):
         from_bytes(HEAD.pack(MAGIC, size) + written("c_sqs")[HEAD.size :])
+
+
+def test_a_step_of_the_other_end_and_a_draft_before_the_first_are_damage() -> None:
+    tree = Tree((1, 2), ())
+    drafted = Drafted(Draft(3, np.array([3]), np.array([1])), np.array([1]), 0.5, 1, 0.0, 0.0, 0.0, False, ())
+    tree.edge.then_draft = EdgeNode(1, (1, 2), (), (drafted,)), drafted
+    tree.cloud.then_prefill = CloudNode(1, (1, 2), cached=1)
+    whole, reals, strings = unpack(to_bytes(tree), len(IntColumns._fields), len(RealColumns._fields))
+    (kind,) = np.flatnonzero(whole[0] == Kind.PREFILL)
+    place = (
+        kind - 18
+    )  # the end of the edge's nodes; then come its steps, the cloud's nodes, and how many steps they have
+    assert whole[0][place - 1 : place + 1].tolist() == [1, 0], "one draft, the first"
+    for at, number in ((kind, Kind.STOP), (place, -1)):
+        damaged = whole[0].copy()
+        damaged[at] = number
+        with pytest.raises(DamagedError):
+            from_bytes(pack([damaged, *whole[1:]], reals, strings))
 
 
 def test_a_step_that_was_taken_twice_is_damage() -> None:
