@@ -16,6 +16,7 @@ LONG_S: Final = 1000.0
 TIED: Final = "\u00a0"
 """Between a number and its unit, until lines are filled."""
 _MOST_SPELLED: Final = 44
+SMALL: Final = 0.05
 _BAR: Final = 40
 """Characters of a bar for all of the time."""
 
@@ -38,8 +39,9 @@ class Words:
         return self._speller is not None
 
     def time(self, since_s: float) -> str:
-        """A time, in the unit."""
-        return f"{since_s * (1e3 if self.unit == 'ms' else 1.0):,.1f}"
+        """A time, in the unit; a very small one with more digits."""
+        number = since_s * (1e3 if self.unit == "ms" else 1.0)
+        return f"{number:.3f}" if 0 < number < SMALL else f"{number:,.1f}"
 
     def duration(self, seconds: float) -> str:
         """A duration with the unit."""

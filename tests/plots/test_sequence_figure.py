@@ -9,6 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 from traced_cells import CELLS
 
 from plots import save
@@ -49,6 +50,8 @@ def test_each_packet_pass_and_piece_of_work_is_a_box_and_each_loss_a_cross(name:
     assert tops == pytest.approx(sorted(1e3 * (time - of.request.arrival_s) for time in began), abs=1e-6)
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
     assert len(crosses) == sum(each.lost for each in packets)
+    arrows = [text for text in ax.texts if isinstance(text, Annotation) and text.arrow_patch is not None]
+    assert len(arrows) == 2 * len(packets) - len(crosses)
     low, high = sorted(ax.get_ylim())
     assert all(low <= each.get_y() and each.get_y() + each.get_height() <= high for each in wide)
 

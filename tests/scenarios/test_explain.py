@@ -73,6 +73,18 @@ def test_each_round_is_told_with_what_became_of_it(name: str) -> None:
             assert flat.count("the pass is lost") == sum(ran.lost for ran in each.passes)
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_each_pass_and_packet_belongs_to_one_round_or_to_the_prompt(name: str) -> None:
+    spans = Spans()
+    simulate(CELLS[name], spans, memory=Memory())
+    for key in spans.requests:
+        made = timeline(spans, key)
+        passes = [*made.prefills, *(each for round_ in made.rounds for each in round_.passes)]
+        assert sorted(passes) == sorted(each for each in spans.passes if key in each.sessions)
+        packets = [*made.prompt, *(each for round_ in made.rounds for each in (*round_.up, *round_.down))]
+        assert len(packets) == sum(each.address[:2] == key and each.fragment >= 0 for each in spans.airings)
+
+
 def test_the_middle_of_a_long_request_is_left_out_and_how_to_see_it_is_said() -> None:
     made, _ = told("local")[0, 0]
     text = "\n".join(story(made, None, None, "Told."))
