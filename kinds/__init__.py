@@ -20,7 +20,7 @@ from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kinds.mistakes import ConfigError as ConfigError
-from kinds.mistakes import Rule, is_foreign, watch
+from kinds.mistakes import Rule, is_foreign, shown, watch
 
 
 class _Short(ModelMetaclass):
@@ -43,7 +43,7 @@ class Part(BaseModel, metaclass=_Short):
         if isinstance(fields, dict) and cls.model_config.get("extra") == "forbid":
             for name, value in fields.items():
                 if name not in cls.model_fields:
-                    told = {"path": str(name), "got": value, "hint": meant(str(name), cls.model_fields)}
+                    told = {"path": str(name) or "''", "got": value, "hint": meant(str(name), cls.model_fields)}
                     raise PydanticCustomError("no_such_field", "no such field{hint}", told)
         return fields
 
@@ -178,4 +178,4 @@ def one_line(error: ValidationError) -> ConfigError:
     path, got, allowed = first_error(error)
     if isinstance(got, Mapping | Part):
         return ConfigError(": ".join(text for text in (path, allowed) if text))
-    return ConfigError(f"{path or 'configuration'} = {got!r}: {allowed}")
+    return ConfigError(f"{path or 'configuration'} = {shown(got)}: {allowed}")
