@@ -25,6 +25,7 @@ from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
 from kinds.files import sha256
 from kinds.mistakes import raised_at, shown
+from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
 from simulator.cell.cloud_config import CloudConfig, request_tokens
@@ -33,7 +34,6 @@ from simulator.cell.dotted_names import differences
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
-from simulator.cell.yaml_file import read_yaml
 
 _DUMPER: Final = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 """libyaml's where there is one: the same text in a quarter of the time, and a sweep writes one for each cell."""

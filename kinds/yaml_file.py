@@ -1,4 +1,4 @@
-"""A YAML file as plain values; what is wrong with it is told with its line."""
+"""YAML as plain values. What is wrong with it is a `yaml.YAMLError`; of a file, a ConfigError that names the line."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ class _Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ValueError, AttributeError, TypeError) as error:
-            kind = node.tag.rpartition(":")[2]
-            told = f"is no {kind} that can be read ({first_line(error)})"
+            told = f"is no {node.tag.rpartition(':')[2]} that can be read ({first_line(error)})"
             raise yaml.constructor.ConstructorError(None, None, told, node.start_mark) from None
+
+
+def load_yaml(text: str) -> object:
+    """As `yaml.safe_load`. Raises YAMLError, whatever is wrong."""
+    try:
+        return yaml.load(text, _Loader)
+    except RecursionError:
+        raise yaml.YAMLError("is nested too deeply") from None
 
 
 def read_yaml(path: Path) -> object:
     """What a YAML file holds. Raises ConfigError, one line, where it cannot be read."""
     try:
-        return yaml.load(read_text(path), _Loader)
+        return load_yaml(read_text(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f", line {mark.line + 1}"
         raise ConfigError(f"config = {path}{line}: {getattr(error, 'problem', None) or first_line(error)}") from None
-    except RecursionError:
-        raise ConfigError(f"config = {path}: is nested too deeply") from None
