@@ -41,9 +41,10 @@ class Part(BaseModel, metaclass=_Short):
     def _names_are_known(cls, fields: object) -> object:
         """Runs after what a subclass does to its fields before they are checked."""
         if isinstance(fields, dict) and cls.model_config.get("extra") == "forbid":
+            known = cls.model_fields
             for name, value in fields.items():
-                if name not in cls.model_fields:
-                    told = {"path": str(name) or "''", "got": value, "hint": meant(str(name), cls.model_fields)}
+                if name not in known:
+                    told = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
                     raise PydanticCustomError("no_such_field", "no such field{hint}", told)
         return fields
 
