@@ -12,7 +12,7 @@ run: $(STAMP)
 	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2 -m "not slow" tests --ignore=tests/benchmarks
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests --ignore=tests/benchmarks
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -m slow tests --ignore=tests/benchmarks

@@ -20,7 +20,7 @@ from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kinds.mistakes import ConfigError as ConfigError
-from kinds.mistakes import Rule, is_foreign, watch
+from kinds.mistakes import Rule, is_foreign, shown, watch
 
 
 class _Short(ModelMetaclass):
@@ -41,9 +41,10 @@ class Part(BaseModel, metaclass=_Short):
     def _names_are_known(cls, fields: object) -> object:
         """Runs after what a subclass does to its fields before they are checked."""
         if isinstance(fields, dict) and cls.model_config.get("extra") == "forbid":
+            known = cls.model_fields
             for name, value in fields.items():
-                if name not in cls.model_fields:
-                    told = {"path": str(name), "got": value, "hint": meant(str(name), cls.model_fields)}
+                if name not in known:
+                    told = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
                     raise PydanticCustomError("no_such_field", "no such field{hint}", told)
         return fields
 
@@ -178,4 +179,4 @@ def one_line(error: ValidationError) -> ConfigError:
     path, got, allowed = first_error(error)
     if isinstance(got, Mapping | Part):
         return ConfigError(": ".join(text for text in (path, allowed) if text))
-    return ConfigError(f"{path or 'configuration'} = {got!r}: {allowed}")
+    return ConfigError(f"{path or 'configuration'} = {shown(got)}: {allowed}")

@@ -27,8 +27,25 @@ _FOREIGN: dict[str, str] = {}
 """The modules that have registered classes of users, and their files."""
 
 
+LONGEST_VALUE = 200
+"""Characters that a complaint shows of a value."""
+
+
 class ConfigError(ValueError):
-    """A user's mistake, told on one line: field, value, what is allowed."""
+    """A user's mistake, told on one line: field, value, what is allowed. What a terminal would not show is escaped."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in told))
+
+
+def shown(value: object) -> str:
+    """A value as a complaint shows it: as Python would write it, and the middle left out where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no whole number of more than some thousand digits
+        text = f"a {type(value).__name__} too large to be shown"
+    half = LONGEST_VALUE // 2
+    return text if len(text) <= LONGEST_VALUE else f"{text[:half]}...{text[-half:]}"
 
     status = 2
     """What a command exits with."""

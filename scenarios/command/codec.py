@@ -21,6 +21,7 @@ from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from kinds.arrays import Floats, Ints
 from kinds.files import read_lines
+from kinds.yaml_file import load_yaml
 from models.verification import entropy_bits, total_variation
 from scenarios.command.aligned_columns import aligned
 from simulator.cell.descriptions import shown
@@ -99,7 +100,7 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
 def scheme_of(text: str) -> DraftScheme:
     """The scheme typed as `k_sqs` or `{kind: k_sqs, k: 16}`. Raises ConfigError, one line."""
     try:
-        found = _One.model_validate({"scheme": yaml.safe_load(text)}).scheme
+        found = _One.model_validate({"scheme": load_yaml(text)}).scheme
     except ValidationError as error:
         raise one_line(error) from None
     except yaml.YAMLError:

@@ -13,6 +13,7 @@ import yaml
 
 import plots
 from kinds import ConfigError
+from kinds.yaml_file import load_yaml
 from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
 from scenarios.command.derived_axis import sources
@@ -134,7 +135,7 @@ def drawn(
 def read_labels(path: Path) -> dict[str, str]:
     """The labels of a YAML file, {name in the tables: name in the figures}."""
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = load_yaml(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"labels = {path}: not a YAML file in UTF-8, {error}") from None
     if not isinstance(given, dict):

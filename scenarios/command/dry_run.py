@@ -101,8 +101,12 @@ def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
     """From the minutes that the scenario states, by the tokens that are to be decoded."""
     if scenario is None:
         return "Time: of a cell from a file nothing is known beforehand"
-    whole = plan_of(scenario, Changes())
-    minutes = scenario.minutes * _work(plan) / _work(whole) * CORES / max(1, min(workers, len(plan.cells)))
+    whole = plan_of(
+        scenario, Changes(seeds=1)
+    )  # its seeds have equal work, and to check the cells of all takes seconds
+    minutes = (
+        scenario.minutes * _work(plan) / _work(whole, scenario.seeds) * CORES / max(1, min(workers, len(plan.cells)))
+    )
     same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
     told = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
     doubt = "" if same else ", which are of another model pair"
@@ -110,9 +114,13 @@ def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
     return f"Time: about {told} with {crew}, from the {scenario.minutes:g} min that the scenario states{doubt}"
 
 
-def _work(plan: RunPlan) -> float:
+def _work(plan: RunPlan, seeds: int = 1) -> float:
+    """Of the plan's cells, so many times, and of its trials."""
+    return seeds * _work_of(plan.cells) + _work_of(_trials(plan) if plan.best is not None else ())
+
+
+def _work_of(cells: Sequence[Cell]) -> float:
     """Tokens to be decoded, and a little for each that is timed."""
-    cells = [*plan.cells, *(_trials(plan) if plan.best is not None else ())]
     decoded = {cell.decoding_id: _texts(cell) * _tokens(cell) for cell in cells}
     timed = sum(cell.workload.total * _tokens(cell) for cell in cells)
     return float(sum(decoded.values()) + TIMED * timed)

@@ -6,6 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
+from kinds.yaml_file import load_yaml
 from models.interface import Pair
 from simulator.cell.cell import Models
 
@@ -13,7 +14,7 @@ from simulator.cell.cell import Models
 def typed_pair(text: str, device: str | None = None) -> Pair:
     """The pair typed as `smollm2` or `{kind: huggingface, ...}`. Raises ConfigError, one line."""
     try:
-        pair: Pair = Models.model_validate({"pair": yaml.safe_load(text)}).pair
+        pair: Pair = Models.model_validate({"pair": load_yaml(text)}).pair
         if device is None:
             return pair
         if "device" not in type(pair).model_fields:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import yaml
 
 from kinds import ConfigError
+from kinds.yaml_file import load_yaml
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
@@ -64,7 +65,7 @@ def _split(text: str) -> tuple[str, str]:
 
 def _value(text: str, typed: str) -> object:
     try:
-        return _numbers(yaml.safe_load(text))
+        return _numbers(load_yaml(text))
     except yaml.YAMLError as error:
         reason = str(getattr(error, "problem", None) or "not YAML")
         raise ConfigError(f"{typed}: cannot read the value, {reason}") from None

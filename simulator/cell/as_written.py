@@ -25,10 +25,10 @@ def as_written(schema: type[Part], given: Mapping[str, object], above: str = "")
     tree: Nested = {name: value for name, value in given.items() if not _dotted(name)}
     dotted = {name: value for name, value in given.items() if _dotted(name)}
     require_known(write(schema, tree, dotted), tuple(dotted), schema, [tree], above)
+    fields = schema.model_fields
     for name, value in tree.items():
-        field = schema.model_fields.get(name)
-        if field is not None:
-            tree[name] = _plain(field.annotation, value, f"{above}{name}")
+        if isinstance(value, str | list | tuple | Mapping) and name in fields:
+            tree[name] = _plain(fields[name].annotation, value, f"{above}{name}")
     return tree
 
 

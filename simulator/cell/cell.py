@@ -22,9 +22,10 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 import models.zoo  # noqa: F401  registers the pairs
 from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate
-from kinds import ConfigError, Part, first_line, one_line
-from kinds.files import read_text, sha256
-from kinds.mistakes import raised_at
+from kinds import ConfigError, Part, one_line
+from kinds.files import sha256
+from kinds.mistakes import raised_at, shown
+from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
 from simulator.cell.cloud_config import CloudConfig, request_tokens
@@ -51,8 +52,21 @@ def _by_content(path: object) -> str:
     return sha256(path)
 
 
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
 def _absolute(paths: object) -> object:
-    return tuple(str(Path(path).resolve()) for path in paths) if isinstance(paths, (list, tuple)) else paths
+    if not isinstance(paths, (list, tuple)):
+        return paths
+    return tuple(str(_resolved(path)) if isinstance(path, str | Path) else path for path in paths)
+
+
+def _resolved(path: str | Path) -> Path:
+    try:
+        return Path(path).resolve()
+    except ValueError:  # no file can have such a name
+        raise ConfigError(f"import = {str(path)!r}: must be a Python file") from None
 
 
 def _rooted(value: object, plain: object) -> object:
@@ -214,25 +228,20 @@ class Cell(Part):
     def from_fields(cls, fields: object) -> Self:
         """A cell from nested mappings or dotted names; loads its `imports` first. Raises ConfigError, one line."""
         if not isinstance(fields, dict):
-            raise ConfigError(f"cell = {fields!r}: must be a mapping of fields")
+            raise ConfigError(f"cell = {shown(fields)}: must be a mapping of fields")
         imports = fields.get("imports", ())
-        load_imports(imports if isinstance(imports, (list, tuple)) else ())
+        load_imports(path for path in _listed(imports) if isinstance(path, str | Path))
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
             raise one_line(error) from None
+        except RecursionError:
+            raise ConfigError("cell: is nested too deeply, or within itself") from None
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
         """A cell from a YAML file. Raises ConfigError, one line."""
-        try:
-            fields = yaml.safe_load(read_text(Path(path)))
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = "" if mark is None else f", line {mark.line + 1}"
-            raise ConfigError(
-                f"config = {path}{line}: {getattr(error, 'problem', None) or first_line(error)}"
-            ) from None
+        fields = read_yaml(Path(path))
         if not isinstance(fields, dict):
             raise ConfigError(f"config = {path}: must be a mapping of fields")
         return cls.from_fields(fields)
@@ -260,7 +269,7 @@ def import_name(path: str | Path) -> str:
 def load_imports(paths: Iterable[str | Path]) -> None:
     """Runs each file once a process, and again where it has changed, so that the kinds it defines are those of the
     file that cells count by its content. Raises ConfigError, one line."""
-    for path in (Path(path).resolve() for path in paths):
+    for path in map(_resolved, paths):
         name = import_name(path)
         if name in sys.modules:
             continue

@@ -19,7 +19,10 @@ Nested = dict[str, Any]
 
 
 def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bool:
-    """Writes one value under `steps`, the words of a dotted name, if there is such a field; says whether there is."""
+    """Writes one value under `steps`, the words of a dotted name, if there is such a field; says whether there is.
+
+    Of the mappings within `tree`, those that it writes into are replaced by copies, the others are left alone.
+    """
     here: type[Part] | None = schema
     for step in steps[:-1]:
         field = here.model_fields.get(step) if here is not None else None

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from kinds import ConfigError
+from kinds.mistakes import shown
 from simulator.results.units import unit
 
 _NUMBER: Final = re.compile(r"([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*(?: \S+)*)")
@@ -74,11 +75,19 @@ def number(typed: str, field: str) -> int | float | str:
     found = _NUMBER.fullmatch(typed.strip())
     worth = None if found is None else ({"": Fraction(1)} | dict(UNITS[symbol].endings)).get(found[2])
     if found is not None and worth is not None:
+        if _beyond_floats(found[1]):
+            raise ConfigError(f"{field} = {shown(typed)}: must be a number that a float can hold, at most 1e200")
         value = Fraction(found[1]) * worth
         return int(value) if value.denominator == 1 else float(value)
     if symbol and typed.strip().lstrip("+-.").lower() not in ("inf", "nan", "infinity"):
-        raise ConfigError(f"{field} = {typed!r}: must be a number of {symbol}, such as {UNITS[symbol].examples}")
+        raise ConfigError(f"{field} = {shown(typed)}: must be a number of {symbol}, such as {UNITS[symbol].examples}")
     return typed
+
+
+def _beyond_floats(digits: str) -> bool:
+    """Whether a number is so large, or so near 0, that as a fraction it could have any number of digits."""
+    size, mantissa = abs(float(digits)), re.split("[eE]", digits)[0]
+    return size > 1e200 or (size == 0 and any(each.isdigit() and int(each) for each in mantissa))
 
 
 def unit_of(field: str) -> str:

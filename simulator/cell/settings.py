@@ -8,7 +8,6 @@ An axis may move several fields at once, `uplink,downlink`: each of its values i
 
 from __future__ import annotations
 
-import copy
 import difflib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +43,7 @@ def spread(
     used: set[str] = set()
     trees: list[Nested] = []
     for values in itertools.product(*grid.values()):
-        here = copy.deepcopy(tree)
+        here = dict(tree)  # what is written into below is copied on the way
         used |= write(schema, here, {**settings, **_given(dict(zip(grid, values, strict=True)))})
         trees.append(here)
     require_known(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
@@ -131,7 +130,7 @@ def replaced(
         axes = {path: grid[path] for path in above if path in grid}
         left: set[str] = set()
         for values in itertools.product(*axes.values()) if above else ():
-            here, given = copy.deepcopy(tree), _given(dict(zip(axes, values, strict=True)))
+            here, given = dict(tree), _given(dict(zip(axes, values, strict=True)))
             left |= write(schema, here, {**settings, **given, **dict.fromkeys(fields_of(axis))})
         if above and left.isdisjoint(fields_of(axis)):
             found[axis] = above[0]

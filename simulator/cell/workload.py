@@ -18,6 +18,8 @@ from kinds.files import read_table, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
 COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
+MOST = 1_000_000
+"""Requests of a device, and tokens of a request: more would take weeks, and is a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Workload(Choice, family=True):
     """Whether requests come whether or not earlier ones have ended."""
 
     devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
-    prompt_tokens: int = Field(32, ge=1, description="tokens kept of each prompt, its first ones")
-    output_tokens: int = Field(64, ge=1, description="tokens of each answer")
+    prompt_tokens: int = Field(32, ge=1, le=MOST, description="tokens kept of each prompt, its first ones")
+    output_tokens: int = Field(64, ge=1, le=MOST, description="tokens of each answer")
     stop_at_eos: bool = Field(False, description="an answer may end before its length, at the pair's end token")
     prompt_at_cloud: bool = Field(
         False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
@@ -53,12 +55,13 @@ class Workload(Choice, family=True):
     distinct: int | None = Field(
         None,
         ge=1,
+        le=MOST,
         description="requests share this many texts and random numbers, in turn, so that a large run decodes only "
         "these; null: each its own",
     )
 
     learning_requests: int = Field(
-        0, ge=0, le=1_000_000, description="first requests of each device that are served and not counted in metrics"
+        0, ge=0, le=MOST, description="first requests of each device that are served and not counted in metrics"
     )
 
     @model_validator(mode="after")
@@ -91,7 +94,7 @@ class Workload(Choice, family=True):
 class _Counted(Workload):
     """A fixed number of equal requests for each device."""
 
-    requests: int = Field(8, ge=1, description="requests of each device")
+    requests: int = Field(8, ge=1, le=MOST, description="requests of each device")
 
     @property
     def total(self) -> int:

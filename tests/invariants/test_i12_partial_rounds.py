@@ -41,6 +41,10 @@ LOSSES = {
 }
 
 
+LIKE_ANOTHER = ("the third", "now and then", "very long packets")
+"""Where each enumeration takes seconds: a loss that looks at what another loss looks at, elsewhere."""
+
+
 @pytest.mark.parametrize("room_bits", [16, 24, 64])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: f"{scheme.kind} {scheme.max_drafts}")
@@ -52,7 +56,9 @@ def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: DraftScheme, l
         assert enumeration.cut or enumeration.parts == 1
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "loss", [pytest.param(loss, marks=[pytest.mark.slow] if loss in LIKE_ANOTHER else []) for loss in LOSSES]
+)
 def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
     """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
     scheme = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)

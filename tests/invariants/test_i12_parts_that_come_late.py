@@ -62,7 +62,7 @@ def test_i12_a_part_is_awaited_although_a_later_one_overtook_it() -> None:
     assert bend(**OVERTAKEN | {"loss": Looking(places=(2,))}) < 1e-12
 
 
-@pytest.mark.parametrize("window", [1, 2])
+@pytest.mark.parametrize("window", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_i12_with_windows_and_losses_and_delays_in_time(window: int) -> None:
     delay = Dawdling(period_s=0.037, share=0.6, extra_s=0.05)
     loss = Looking(places=(0,), period_s=0.037, share=0.3)

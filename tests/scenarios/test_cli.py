@@ -180,7 +180,15 @@ def test_answers_that_need_no_model_never_import_torch(arguments: list[str]) -> 
 
 
 def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scenarios.latency_vs_bandwidth", "--quick", *small, TWO_RATES, TWO_SCHEMES]
+    command = [
+        sys.executable,
+        "-m",
+        "scenarios.latency_vs_bandwidth",
+        "--quick",
+        *small,
+        "--grid=uplink.rate.bps=1e4",
+        TWO_SCHEMES,
+    ]
     done = subprocess.run([*command, "--seeds=1", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "latency per token" in done.stdout
@@ -189,12 +197,27 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
 
 LIKE_ANOTHER = ("latency_at_70b", "capacity_at_70b")
 """The same grid, figures and questions as another scenario, at other models and clocks."""
+TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"
 FEWER = {
-    "capacity": ["--grid=scheme=cloud_only,k_sqs"],
+    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4"],
+    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs"],
+    "scaling": [TWO_KINDS],
+    "break_even": [TWO_KINDS],
+    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs"],
+    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5"],
     "trees": ["--grid=uplink.rate.bps=1e3,1e5"],
-    "rivals": ["--grid=scheme=cloud_only,k_sqs", "--grid=uplink.rate.bps=1e3,1e5"],
+    "interactions": ["--grid=scheme.k=2,32"],
+    "languages": [TWO_KINDS],
+    "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
+    "lossy_uplink": [TWO_KINDS],
+    "fading": [TWO_KINDS, "--grid=uplink.rate.mean_snr_db=-20,0"],
+    "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
+    "batching": ["--grid=workload.devices=1,8"],
+    "outage": [TWO_KINDS, "--grid=uplink.rate.mean_out_s=0.01,3"],
+    "capacity": [TWO_KINDS],
 }
-"""Where each scheme is tried or searched by itself, one with a choice to make and one without tell as much as all."""
+"""Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
+as all of them do."""
 
 
 def save_svg(figure: Figure, folder: Path, name: str, formats: object = (), page: Page | None = None) -> list[Path]:

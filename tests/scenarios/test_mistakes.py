@@ -49,6 +49,7 @@ MISTAKES = [
     ((*RUN, "--set=workload.prompt_tokens=100000"), "must be at most the pair's context"),
     ((*RUN, "--set=uplink.rate.bps"), "a.b=v"),
     ((*RUN, "--set=scheme={k: 1"), "cannot read the value"),
+    ((*RUN, "--set=seed=2020-13-45"), "cannot read the value, is no timestamp"),
     ((*RUN, "--grid=scheme=[]"), "at least one value"),
     ((*RUN, "--set=seed=1.5"), "seed"),
     ((*RUN, "--seeds=0"), "seeds = 0"),
