@@ -6,6 +6,7 @@ in order, written down and joined without a word about each kind.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from enum import IntEnum
 from typing import NamedTuple
@@ -109,24 +110,29 @@ def unite(mine: Tree, others: Tree) -> None:
 
 def _unite(mine: Node, other: Node) -> None:
     nodes = in_order(other)
-    twins: dict[int, Node] = {id(other): mine} if _alike(mine, other) else {}
-    known: dict[int, dict[tuple[Kind, Key], Step]] = {}
-    for node, taken in nodes:
-        twin = twins.get(id(node))
-        if twin is not None:
-            known[id(node)] = {step[:2]: step for step in steps(twin)}
-            for step in taken:
-                mine_after, after = getattr(known[id(node)].get(step[:2]), "after", None), step.after
-                if mine_after is not None and after is not None and _alike(mine_after, after):
-                    twins[id(after)] = mine_after
+    twins = _twins(mine, other, nodes)
     for node, taken in nodes:
         twin = twins.get(id(node))
         if twin is None:
             _relink(node, taken, twins)
             continue
+        known = {step[:2] for step in steps(twin)}
         for step in taken:
-            if step[:2] not in known[id(node)]:
+            if step[:2] not in known:
                 hang(twin, _led_to(step, twins))
+
+
+def _twins(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[Step]]]) -> dict[int, Node]:
+    """Of the nodes below `other`, by identity: the node of mine that the same steps lead to, and that knows the same."""
+    twins = {id(other): mine} if _alike(mine, other) else {}
+    for node, taken in nodes:
+        twin = twins.get(id(node))
+        known = {} if twin is None else {step[:2]: step.after for step in steps(twin)}
+        for kind, key, after, _ in taken:
+            same = known.get((kind, key))
+            if same is not None and after is not None and _alike(same, after):
+                twins[id(after)] = same
+    return twins
 
 
 def _relink(node: Node, taken: list[Step], twins: dict[int, Node]) -> None:

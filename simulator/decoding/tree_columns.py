@@ -6,6 +6,9 @@ from typing import Final, NamedTuple
 
 from kinds.arrays import Floats, Ints
 
+LARGEST_WEIGHT: Final = 1 << 53
+"""Of whole numbers among the weights: floats hold them exactly."""
+
 
 class IntColumns(NamedTuple):
     """Whole numbers, int64 [n] each."""

@@ -31,7 +31,7 @@ from simulator.decoding.nodes import (
     Verified,
 )
 from simulator.decoding.steps import Key, Kind, Node, Step, Value, hang
-from simulator.decoding.tree_columns import DraftFlag, IntColumns, NodeFlag, RealColumns
+from simulator.decoding.tree_columns import LARGEST_WEIGHT, DraftFlag, IntColumns, NodeFlag, RealColumns
 from simulator.results.rounds import Divergences, DraftSums
 
 T = TypeVar("T")
@@ -233,13 +233,19 @@ def _drafts(whole: IntColumns, reals: RealColumns) -> list[Drafted]:
             drawn_start, drawn_end = drawn_end, drawn_end + size
             drawn_from = weights[drawn_start:drawn_end]
             if flags & DraftFlag.WHOLE_WEIGHTS:
-                drawn_from = drawn_from.astype(np.int64)
+                drawn_from = _whole(drawn_from)
         confidence, dropped, moved, bound = measures
         over_budget, state = bool(flags & DraftFlag.OVER_BUDGET), _exactly(states, length)
         found.append(Drafted(draft, drawn_from, confidence, support_size, dropped, moved, bound, over_budget, state))
     if drawn_end != weights.size or any(True for _ in states):
         raise ValueError("weights or states that are no draft's")
     return found
+
+
+def _whole(weights: Floats) -> Ints:
+    if not (np.abs(weights) <= LARGEST_WEIGHT).all():
+        raise ValueError("weights that are no whole numbers")
+    return weights.astype(np.int64)
 
 
 def _check_supports(supports: Ints, counts: Ints, places: Ints, sizes: Ints) -> None:

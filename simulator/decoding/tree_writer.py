@@ -21,7 +21,7 @@ from simulator.decoding.nodes import (
     Verified,
 )
 from simulator.decoding.steps import Node, Step, in_order
-from simulator.decoding.tree_columns import DraftFlag, IntColumns, NodeFlag, RealColumns
+from simulator.decoding.tree_columns import LARGEST_WEIGHT, DraftFlag, IntColumns, NodeFlag, RealColumns
 from simulator.results.rounds import Divergences
 
 
@@ -204,7 +204,7 @@ def _drawn(draft: Drafted) -> tuple[bool, bool]:
         return False, False
     if drawn.shape != counts.shape or drawn.dtype not in (np.float64, np.int64):
         raise ValueError(f"drawn from {drawn.dtype} {drawn.shape}: float64 or int64 {counts.shape} expected")
-    if drawn.dtype == np.int64 and np.abs(drawn).max() > 1 << 53:
+    if drawn.dtype == np.int64 and np.abs(drawn).max() > LARGEST_WEIGHT:
         raise ValueError("drawn from counts that no float holds")
     return True, drawn.dtype == np.int64
 

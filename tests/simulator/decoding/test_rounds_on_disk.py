@@ -149,7 +149,7 @@ def _interrupted(plant: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_script_s_own_class_is_remembered_in_the_process_alone(
+def test_a_notebook_s_class_is_remembered_in_the_process_alone(
     store: RoundStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = made("k_sqs")

@@ -10,17 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from alike import assert_same
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from remembered import WAYS, cut, made
 
 from channels.codec.wire import Draft
 from simulator import simulate
-from simulator.decoding.byte_columns import LARGEST_BYTES, MAGIC
+from simulator.decoding.byte_columns import LARGEST_BYTES, MAGIC, pack, unpack
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Tree
 from simulator.decoding.steps import LoopError, count, in_order, unite
 from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
+from simulator.decoding.tree_columns import IntColumns, RealColumns
 
 HEAD = struct.Struct("<4sQ")
 
@@ -78,18 +79,39 @@ def test_a_number_that_would_come_back_as_another_type_is_not_written(state: tup
 
 @given(st.sampled_from(["c_sqs", "tree", "two ahead", "half_dense"]), st.integers(0, 1 << 62), st.booleans())
 def test_damaged_bytes_raise_one_error(way: str, seed: int, inside: bool) -> None:
-    """Some bytes changed, or the end cut off: of the file, or of what is in it. Damage may give another tree, never
-    another error, nor more than was there."""
+    """Some bytes changed, or the end cut off: of the file, or of what is compressed in it."""
     rng = random.Random(seed)
     blob = bytearray(plain(written(way)) if inside else written(way))
     for _ in range(rng.choice([1, 1, 2, 20])):
         blob[rng.randrange(len(blob))] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
     del blob[rng.choice([len(blob), len(blob), rng.randrange(len(blob))]) :]
+    check_damaged(compressed(bytes(blob)) if inside else bytes(blob))
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(["dssd", "tree", "one ahead", "edge_only"]), st.integers(0, 1 << 62))
+def test_a_changed_number_raises_one_error(way: str, seed: int) -> None:
+    """One whole number is another: a count, a flag, a place that steps lead to, an id."""
+    rng = random.Random(seed)
+    whole, reals, strings = unpack(written(way), len(IntColumns._fields), len(RealColumns._fields))
+    column = rng.choice([each for each in (*whole, whole[0]) if each.size])
+    place = rng.randrange(column.size)
+    near = int(column[place])
+    column[place] = rng.choice(
+        [-2, -1, 0, 1, near - 1, near + 1, -near, near ^ 2, near ^ 4, near ^ 8, near ^ 32, 1 << 40]
+    )
+    check_damaged(pack(whole, reals, strings))
+
+
+def check_damaged(blob: bytes) -> None:
+    """Damage may give another tree, but one that hangs together; it never gives another error."""
     try:
-        found = from_bytes(compressed(bytes(blob)) if inside else bytes(blob))
+        found = from_bytes(blob)
     except DamagedError:
         return
-    assert count(found) <= len(plain(written(way)))
+    assert_same(found, from_bytes(to_bytes(found)))
+    drafts = [draft.draft for node, _ in in_order(found.edge) if isinstance(node, EdgeNode) for draft in node.drafts]
+    assert all(Draft(each.token, each.support, each.counts) == each for each in drafts)
 
 
 @given(st.binary(max_size=200), st.booleans())
@@ -102,6 +124,13 @@ def test_any_bytes_raise_one_error(blob: bytes, inside: bool) -> None:
 def test_nothing_is_allocated_for_a_size_that_is_only_claimed(size: int) -> None:
     with pytest.raises(DamagedError, match="first bytes"):
         from_bytes(HEAD.pack(MAGIC, size) + written("c_sqs")[HEAD.size :])
+
+
+def test_a_step_that_was_taken_twice_is_damage() -> None:
+    tree = Tree((1, 2), ())
+    tree.edge.then_compose = tuple((1, EdgeNode(1, (1, 2), (), cached=cached)) for cached in (0, 1))
+    with pytest.raises(DamagedError, match="twice"):
+        from_bytes(to_bytes(tree))
 
 
 def test_steps_that_lead_in_a_circle_are_neither_written_nor_walked() -> None:
