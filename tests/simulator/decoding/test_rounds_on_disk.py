@@ -194,9 +194,9 @@ def test_a_change_of_a_source_changes_every_key(tmp_path: Path, monkeypatch: pyt
     for file in (*round_keys.FILES, "channels/wire.py"):
         (tmp_path / file).write_text("x = 1\n")
     monkeypatch.setattr(round_keys, "HOUSE", tmp_path)
-    before = round_keys._made_by.__wrapped__()
+    before = round_keys.made_by.__wrapped__()
     (tmp_path / "channels/wire.py").write_text("x = 2\n")
-    assert round_keys._made_by.__wrapped__() != before
+    assert round_keys.made_by.__wrapped__() != before
 
 
 def test_the_cap_is_a_size_and_nothing_switches_the_store_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
