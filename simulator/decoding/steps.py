@@ -123,7 +123,7 @@ def _unite(mine: Node, other: Node) -> None:
 
 
 def _twins(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[Step]]]) -> dict[int, Node]:
-    """Of the nodes below `other`, by identity: the node of mine that the same steps lead to, and that knows the same."""
+    """By identity of the nodes below `other`: the node of mine that the same steps lead to, and that knows the same."""
     twins = {id(other): mine} if _alike(mine, other) else {}
     for node, taken in nodes:
         twin = twins.get(id(node))
