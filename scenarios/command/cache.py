@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 SUFFIX = ".sqr"
 SHOWN = 12
 """Digits of a fingerprint."""
+FEWEST = 6
+"""Digits of one that may be typed for it."""
+NAMELESS = "(no card)"
+"""A pair that is quick to load, or whose card is gone."""
 COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 """Fingerprint, entries, MB, last use, names."""
 
 
 def add_options(cache: argparse.ArgumentParser) -> None:
     """Of each way: none (what there is), `export`, `import`, `clear`."""
-    ways = cache.add_subparsers(dest="way", metavar="WAY")
+    ways = cache.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
     export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
     take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")
     clear = ways.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
@@ -41,7 +45,7 @@ def add_options(cache: argparse.ArgumentParser) -> None:
         way.add_argument("file", type=Path, metavar=f"FILE{SUFFIX}", help="rounds and what is known of their pairs")
     for way in (export, clear):
         way.add_argument("--pair", metavar="NAME|FINGERPRINT",
-                         help="only of this: a kind, a model's name, or how its fingerprint begins")  # fmt: skip
+                         help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> str:
@@ -96,7 +100,7 @@ def _shown(store: RoundStore) -> str:
     heading = f"{store.path.parent}: {_mb(total)} MB of at most {store.cap_bytes / 1e9:g} GB"
     if not stored:
         return f"{heading}\nNo rounds recorded yet."
-    rows = [_row(each, names.get(each.pair, ["-"])) for each in stored]
+    rows = [_row(each, names.get(each.pair, [NAMELESS])) for each in stored]
     return "\n".join([heading, "", COLUMNS.format("fingerprint", "entries", "MB", "last use", "pair"), *rows])
 
 
@@ -119,8 +123,8 @@ def _names() -> dict[str, list[str]]:
 def _told(recorded: Recorded) -> list[str]:
     """A line a pair."""
     names = {card.fingerprint: card.names for card in recorded.cards}
-    lines = [f"  {pair[:SHOWN]}  {names.get(pair, '-')}: {count} entries" for pair, count in recorded.entries.items()]
-    return [*lines, f"  {_mb(recorded.bytes)} MB"]
+    told = [f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()]
+    return [f"  {line}" for line in (*told, f"{_mb(recorded.bytes)} MB")]
 
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
@@ -131,13 +135,14 @@ def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
     there = {each.pair for each in store.summary()} | {card.fingerprint for card in cards}
     if typed is None:
         return there
-    found = {pair for pair in there if pair.startswith(typed)}
+    found = {pair for pair in there if len(typed) >= FEWEST and pair.startswith(typed)}
     found |= {card.fingerprint for card in cards if card.words & {typed, os.path.abspath(typed)}}
     if not found:
-        known = sorted({name for names in _names().values() for name in names} or {pair[:SHOWN] for pair in there})
+        names = _names()
+        known = sorted({name for pair in there for name in names.get(pair, [pair[:SHOWN]])})
         raise ConfigError(f"pair = {typed!r}: nothing is recorded of it; there is {', '.join(known) or 'nothing'}")
     return found
 
 
 def _mb(size: int) -> str:
-    return f"{size / 1e6:.3g}"
+    return f"{size / 1e6:,.2f}"

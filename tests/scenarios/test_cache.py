@@ -132,7 +132,7 @@ def test_what_there_is_is_shown_by_pair_and_cleared_by_pair(pair: dict[str, str]
     heading, _, columns, *rows = out.splitlines()
     assert status == 0 and heading.endswith("MB of at most 1 GB") and columns.endswith("last use          pair")
     (fingerprint,) = (row.split()[0] for row in rows if "  huggingface " in row)
-    assert [row.split()[1] for row in rows] == ["2", "2"] and any(row.endswith("  -") for row in rows)
+    assert [row.split()[1] for row in rows] == ["2", "2"] and any(row.endswith("  (no card)") for row in rows)
     assert {"huggingface", os.path.abspath("m/v"), "d", fingerprint} < {*completion._pairs()}
     assert "2 entries removed" in typed("cache", "clear", "--pair", fingerprint)[1]
     assert "huggingface" not in typed("cache")[1] and not pair_cards.cards()
@@ -149,7 +149,10 @@ def test_mistakes_are_told_on_one_line(pair: dict[str, str], typed: Typed, monke
     assert "no rounds to export" in told("export", "a.sqr")
     assert "pair = 'opt': nothing is recorded of it; there is nothing" in told("export", "a.sqr", "--pair=opt")
     recorded(over(pair, 1e4))
+    fingerprint = over(pair, 1e4).models.pair.fingerprint
     assert f"there is huggingface {os.path.abspath('m/v')}" in told("clear", "--pair=opt")
+    for nothing in ("", fingerprint[:5], "0" * 12):
+        assert f"pair = {nothing!r}: nothing is recorded of it" in told("clear", "--pair", nothing)
     assert "file = a.zip: must end in .sqr" in told("export", "a.zip")
     assert "file = no/a.sqr: no is no folder" in told("export", "no/a.sqr")
     assert "a.sqr: No such file" in told("import", "a.sqr")

@@ -149,18 +149,30 @@ def test_a_flipped_bit_or_a_cut_is_noticed_before_anything_is_taken_over(file: P
          "damaged"),
         (lambda told: told.update({_card(told): told[_card(told)].replace(b'"size":32', b'"size":64')}),
          "another pair"),
+        (lambda told: told.update({_card(told): told[_card(told)].replace(pair_cards.code().encode(), b"0" * 64)}),
+         "another pair or code"),
         (lambda told: _about(told, format=2), "a recording of format 2; this version reads format 1"),
         (lambda told: _about(told, made_by="0" * 64), "recorded by other code (the source differs)"),
         (lambda told: _about(told, made_by="0" * 64, made_with="numpy 1"), "(numpy 1; here sqsim "),
         (lambda told: _about(told, kind="a recipe"), "damaged"),
     ],
-    ids=["pickle", "path", "stranger", "card", "other-card", "format", "source", "libraries", "kind"],
+    ids=["pickle", "path", "stranger", "card", "other-card", "other-code", "format", "source", "libraries", "kind"],
 )  # fmt: skip
 def test_what_no_export_writes_is_refused_though_its_hashes_fit(
     change: Callable[[dict[str, bytes]], object], told: str, file: Path, other: RoundStore
 ) -> None:
     rewritten(file, change)
     assert told in refused(file, other)
+
+
+def test_a_round_that_was_taken_out_is_missed(file: Path, other: RoundStore) -> None:
+    with ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    del members[_round(members)]
+    with ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    assert "not what was written" in refused(file, other)
 
 
 def test_a_member_that_would_swell_is_refused(file: Path, other: RoundStore) -> None:
