@@ -15,7 +15,7 @@ from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from simulator.sweeps.parts import Parts
-from simulator.sweeps.store import OURS, SEARCH, identity
+from simulator.sweeps.store import OURS, PARTS, SEARCH, identity
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -83,7 +83,7 @@ def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
         return f"nothing; {folder} holds other results: name another --out or add --overwrite"
     if manifest.get("finished"):
         return f"all of it, in {folder}: nothing is run again"
-    done = len(Parts(folder / "parts").landed())
+    done = len(Parts(folder / PARTS).landed())
     return f"{done} of {len(cells)} cells, in {folder}: the run goes on from there"
 
 

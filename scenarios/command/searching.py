@@ -70,7 +70,8 @@ class Search:
         except ConfigError:
             if not self._found and not (self._out / LANDED).is_dir():
                 (self._out / SEARCH).unlink(missing_ok=True)
-                shutil.rmtree(self._out / FAILED, ignore_errors=True)
+                if len(self._places) == 1:
+                    shutil.rmtree(self._out / FAILED, ignore_errors=True)
             raise
         except KeyboardInterrupt:
             told = f"{len(self._found)} of {len(self._places)} settings are found and kept in {self._out}"
@@ -96,7 +97,7 @@ class Search:
                 self._keep()
             progress(len(self._found), total, self._places[place].alternatives[0][0].scheme.kind)
         if failures:
-            raise CellsFailedError(failures, total, self._out if self._found else None, "settings")
+            raise CellsFailedError(failures, total, self._out, "settings")
 
     def cells(self) -> dict[str, Cell]:
         """Of places that were found, by the id of each cell: the same cell at what its setting bears."""

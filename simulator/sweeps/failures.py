@@ -39,7 +39,7 @@ class CellsFailedError(ConfigError):
     def __init__(self, failures: Sequence[Failure], asked: int, out: Path | None, things: str = "cells") -> None:
         self.failures = tuple(failures)
         self.status = 1 if any(each.ours for each in failures) else 2
-        super().__init__(failures[0].told if asked == 1 else _told(failures, f"{asked} {things}", out))
+        super().__init__(failures[0].told if asked == 1 else _told(failures, asked, things, out))
 
 
 class WorkerError(Exception):
@@ -53,14 +53,14 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C, and what there is by then."""
 
 
-def _told(failures: Sequence[Failure], of: str, out: Path | None) -> str:
+def _told(failures: Sequence[Failure], asked: int, things: str, out: Path | None) -> str:
     first = failures[0]
     why = f"{'the first: ' if len(failures) > 1 else ''}{first.told}"
     if out is None:
-        return f"{len(failures)} of {of} failed; {why}"
+        return f"{len(failures)} of {asked} {things} failed; {why}"
+    others = "" if len(failures) == asked else f"the others are done and kept in {out}, and "
     file = out / FAILED / f"{first.cell}.yaml"
-    kept = f"the others are done and kept in {out}, and the same command tries these again"
-    return f"{len(failures)} of {of} failed ({why}; {file}); {kept}"
+    return f"{len(failures)} of {asked} {things} failed ({why}; {file}); {others}the same command tries these again"
 
 
 def failure_of(cell: str, error: Exception) -> Failure:

@@ -51,7 +51,7 @@ class Parts:
             return None
         if all(whole(path) for path in (part / CELLS, *part.glob(REQUESTS), *part.glob(ROUNDS))):
             return pd.read_parquet(part / CELLS)
-        shutil.rmtree(part)
+        _drop(part)
         return None
 
     @contextmanager
@@ -75,8 +75,12 @@ class Parts:
 
     def clear_unfinished(self) -> None:
         """Removes what was under way in a run that is no more."""
-        for each in self.folder.glob(f"*{UNFINISHED}"):
+        for each in (self.folder.with_suffix(UNFINISHED), *self.folder.glob(f"*{UNFINISHED}")):
             shutil.rmtree(each, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Removes all parts."""
+        _drop(self.folder)
 
     def _move(self, scratch: Path, cell: str) -> None:
         try:
@@ -92,6 +96,12 @@ def whole(path: Path, size: int = 1) -> bool:
         return path.stat().st_size >= size and (path.suffix != ".parquet" or pq.read_metadata(path).num_columns > 0)
     except (OSError, pa.ArrowInvalid):
         return False
+
+
+def _drop(folder: Path) -> None:
+    """Removes a folder that is never seen with some of its files gone."""
+    if folder.is_dir():
+        shutil.rmtree(folder.replace(folder.with_suffix(UNFINISHED)))
 
 
 @contextmanager

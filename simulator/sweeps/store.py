@@ -44,6 +44,8 @@ from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, whole
 SEARCH = "search.json"
 """What a search for the most devices has found so far, in the directory of its results."""
 MANIFEST = "manifest.json"
+PARTS = "parts"
+"""The folder of what is done of a sweep that has not ended."""
 OURS = (MANIFEST, SEARCH)
 """Each marks a directory of results."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
@@ -74,7 +76,7 @@ class Store:
         self._identity = identity(cells, asked)
         self._started = time.time()
         self._fresh = not entries(out)
-        self.parts = Parts(out / "parts")
+        self.parts = Parts(out / PARTS)
         found = self._manifest()
         if found.get("identity") != self._identity:
             make_way(out, overwrite, keep)
@@ -95,6 +97,7 @@ class Store:
             return False
         if damaged:
             self._write_copies(self.cells())
+        self.parts.clear()  # of a run that ended between its last two steps
         return True
 
     def cells(self) -> pd.DataFrame:
@@ -116,7 +119,7 @@ class Store:
         for cell in self._cells:
             (self.out / CELL_FILES / f"{cell.id}.yaml").write_text(cell.to_yaml())
         self._write_manifest(finished=True)
-        shutil.rmtree(self.parts.folder)
+        self.parts.clear()
 
     def _write_copies(self, table: pd.DataFrame) -> None:
         atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
@@ -165,14 +168,16 @@ class Store:
 def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
     """Leaves `out`, if it is there, without other results than the files to `keep`.
 
-    Raises ConfigError where something else is in it and may not be overwritten. Only what is known as ours is removed.
+    Raises ConfigError where something else is in it and may not be overwritten; a sweep of which nothing was done may.
+    Only what is known as ours is removed.
     """
     there = [path for path in entries(out) if path.name not in keep]
-    if there and not overwrite:
-        damaged = (out / MANIFEST).is_file() and not read_note(out / MANIFEST)
+    damaged = (out / MANIFEST).is_file() and not read_note(out / MANIFEST)
+    begun = {path.name for path in there} <= {MANIFEST, PARTS, FAILED} and not Parts(out / PARTS).landed()
+    if there and not overwrite and (damaged or not begun):
         other = f"its {MANIFEST} is damaged" if damaged else "holds other results"
         raise ConfigError(f"out = {out}: {other}; name another directory or add --overwrite")
-    if any(path.name in OURS for path in there):
+    if begun or any(path.name in OURS for path in there):
         _remove(there)
 
 

@@ -77,9 +77,9 @@ def sweep(
     path. `progress(done, total, label)` is called as cells are finished, and from within them; `heard` gets the rows of
     each, `failed` a line on each that fails. `trace`: each cell that is simulated now leaves a trace in `out`.
 
-    Raises ConfigError on a user's mistake, and leaves no new directory behind then in which nothing is done; where some
-    cells fail CellsFailedError, once all others are done, or at once without `out`; Interrupted on Ctrl-C. What is done
-    is kept in `out`, and the same call goes on from there.
+    Raises ConfigError on a user's mistake, and leaves no new directory behind then; where some of several cells fail
+    CellsFailedError, once all others are done, or at once without `out`; Interrupted on Ctrl-C. What is done is kept in
+    `out`, and the same call goes on from there.
     """
     crew = crew_of(workers, cluster)
     cells = list({cell.id: cell for cell in cells}.values())
@@ -107,8 +107,9 @@ def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Swee
         grown, table = _grown(cells, growth, run.rows)
         with written(store.out):
             store.finish(grown, table)
-    except ConfigError:
-        store.discard()
+    except ConfigError as error:
+        if run.asked == 1 or not isinstance(error, CellsFailedError):
+            store.discard()
         raise
     except KeyboardInterrupt:
         done = len(store.parts.landed())
@@ -239,8 +240,7 @@ class _Sweep:
         self._ears.failed(f"{write_failure(self._store.out, cell, failure)} failed: {failure.told}")
 
     def _failed(self, failures: Sequence[Failure]) -> CellsFailedError:
-        kept = None if self._store is None or not self._store.parts.landed() else self._store.out
-        error = CellsFailedError(failures, self.asked, kept)
+        error = CellsFailedError(failures, self.asked, None if self._store is None else self._store.out)
         error.__cause__ = WorkerError(failures[0].way)
         return error
 
