@@ -1,0 +1,100 @@
+"""What decodings save that run side by side: CPU seconds of a cut of the main scenario, its schemes and a few seeds.
+
+One process each, as MKL reads its mode once: one decoding after another as MKL comes, the same in the strict mode that
+side by side needs, and side by side. Forward passes are told apart from the rest (softmax, codec, events); tables of
+the latter two must be the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from models.bundled.smollm2 import SmolLM2
+
+SEEDS = 2
+AT_A_TIME = 12
+"""All of them; the whole scenario has some more in each task."""
+ROOT = Path(__file__).resolve().parents[2]
+WAYS = {
+    "as MKL comes": ("1", {"MKL_CBWR": "AUTO"}),
+    "alone": ("1", {}),
+    "side by side": (str(AT_A_TIME), {}),
+}
+
+
+@pytest.mark.skipif(SmolLM2.available() is not None, reason="no smollm2 here")
+def test_what_the_main_scenario_costs_side_by_side(
+    capsys: pytest.CaptureFixture[str], ratio: Callable[..., None]
+) -> None:
+    spent = {}
+    for way, (at_a_time, more) in WAYS.items():
+        environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
+        environment |= {"PYTHONPATH": str(ROOT), **more}
+        command = [sys.executable, __file__, at_a_time]
+        ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        spent[way] = json.loads(ran.stdout.splitlines()[-1])
+    assert spent["alone"]["tables"] == spent["side by side"]["tables"]
+    with capsys.disabled():
+        for way, told in spent.items():
+            print(f"\n{way}: {told['passes_s']:.1f} s of forward passes, {told['all_s']:.1f} s in all", end="")
+    plain, alone, shared = (spent[way] for way in WAYS)
+    meaning = "CPU seconds of a cut of latency_vs_bandwidth"
+    ratio("side by side / one by one: passes", shared["passes_s"] / plain["passes_s"], at_most=1 / 3, meaning=meaning)
+    ratio("side by side / one by one: in all", shared["all_s"] / plain["all_s"], meaning=meaning)
+    ratio("one by one in strict mode / as MKL comes", alone["all_s"] / plain["all_s"], meaning=meaning)
+
+
+def measure(at_a_time: int) -> dict[str, float | str]:
+    """CPU seconds of the forward passes and of all, and a hash of the tables."""
+    from models.packed_passes import ForwardPass
+    from models.shared_passes import together
+    from scenarios.command.run_plan import Changes, plan_of
+    from scenarios.latency_vs_bandwidth import SCENARIO
+    from simulator import simulate
+    from simulator.decoding import decoder
+    from simulator.decoding.memory import Memory
+
+    cells = list({cell.decoding_id: cell for cell in plan_of(SCENARIO, Changes(seeds=SEEDS)).cells}.values())
+    passes_s = Timed(ForwardPass, "alone"), Timed(sys.modules["models.packed_passes"], "packed")
+    loaded = decoder.load(cells[0].models.pair)
+    if at_a_time > 1:
+        assert loaded.drafter.shared.packs and loaded.verifier.shared.packs  # type: ignore[attr-defined]
+    simulate(cells[0], memory=Memory())  # compiles what is compiled
+    for each in passes_s:
+        each.spent_s = 0.0
+    start = time.process_time()
+    calls = [partial(simulate, cell, memory=Memory()) for cell in cells]
+    found = dict(together(calls, at_a_time))
+    all_s = time.process_time() - start
+    tables = hashlib.sha256("".join(found[place].rounds.to_csv() for place in range(len(cells))).encode())
+    return {"passes_s": sum(each.spent_s for each in passes_s), "all_s": all_s, "tables": tables.hexdigest()}
+
+
+class Timed:
+    """Adds up the CPU seconds of a function that it takes the place of."""
+
+    def __init__(self, owner: object, name: str) -> None:
+        self.spent_s = 0.0
+        function = getattr(owner, name)
+
+        def timed(given: object) -> object:
+            start = time.process_time()
+            made = function(given)
+            self.spent_s += time.process_time() - start
+            return made
+
+        setattr(owner, name, timed)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]))))
