@@ -25,14 +25,15 @@ Rule = Callable[..., object]
 """rule(answer, *arguments) of a method: the answer as it is used from there on. Raises ValueError: what it must be."""
 _FOREIGN: dict[str, str] = {}
 """The modules that have registered classes of users, and their files."""
-
-
 LONGEST_VALUE = 200
 """Characters that a complaint shows of a value."""
 
 
 class ConfigError(ValueError):
     """A user's mistake, told on one line: field, value, what is allowed. What a terminal would not show is escaped."""
+
+    status = 2
+    """What a command exits with."""
 
     def __init__(self, told: str) -> None:
         super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in told))
@@ -46,9 +47,6 @@ def shown(value: object) -> str:
         text = f"a {type(value).__name__} too large to be shown"
     half = LONGEST_VALUE // 2
     return text if len(text) <= LONGEST_VALUE else f"{text[:half]}...{text[-half:]}"
-
-    status = 2
-    """What a command exits with."""
 
 
 def is_foreign(module: str) -> bool:
