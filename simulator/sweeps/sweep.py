@@ -108,7 +108,7 @@ def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Swee
         with written(store.out):
             store.finish(grown, table)
     except ConfigError as error:
-        if run.asked == 1 or not isinstance(error, CellsFailedError):
+        if run.alike or not isinstance(error, CellsFailedError):
             store.discard()
         raise
     except KeyboardInterrupt:
@@ -145,6 +145,8 @@ class _Sweep:
 
     def __init__(self, asking: str, crew: Crew, store: Store | None, ears: _Ears, *, trace: bool = False) -> None:
         self.asked = 0
+        self.alike = True
+        """Whether there is nothing yet but one failure in the same words: of a pair that cannot be loaded, say."""
         self._asking, self._crew, self._store, self._ears = asking, crew, store, ears
         self._traces = store.out / CELL_FILES if store is not None and trace else None
 
@@ -156,6 +158,7 @@ class _Sweep:
         sharing: dict[str, list[Cell]] = {}
         for cell in cells:
             if self._store is not None and (rows := self._store.parts.rows(cell.id)) is not None:
+                self.alike = False
                 meter.resumed()
                 yield rows
             else:
@@ -164,13 +167,18 @@ class _Sweep:
         for pair in dict.fromkeys(cell.models.pair for group in groups for cell in group):
             meter.say(f"preparing {pair.kind}")
             pair.prepare()
-        failures = list[Failure]()
+        failures, lines = list[Failure](), list[str]()
         for _, found in self._outcomes(groups, meter):
             if isinstance(found, Failure):
                 failures.append(found)
-                self._fails(found, groups)
+                lines.append(self._line(found, groups))
+                self.alike = self.alike and found.told == failures[0].told
             else:
+                self.alike = False
                 self._ears.heard(found)
+            while lines and not self.alike:
+                self._ears.failed(lines.pop(0))
+            if not isinstance(found, Failure):
                 yield found
         if failures:
             raise self._failed(failures)
@@ -232,15 +240,16 @@ class _Sweep:
             self._store.parts.folder.mkdir(exist_ok=True)
             return tempfile.TemporaryDirectory(prefix="told.", suffix=UNFINISHED, dir=self._store.parts.folder)
 
-    def _fails(self, failure: Failure, groups: Sequence[Sequence[Cell]]) -> None:
-        """Tells of a failure and keeps its cell as a file, where there is a place for it."""
-        if self._store is None or self.asked == 1:
+    def _line(self, failure: Failure, groups: Sequence[Sequence[Cell]]) -> str:
+        """What there is to tell of a failure, whose cell is kept as a file, where there is a place for it."""
+        if self._store is None:
             raise self._failed([failure])
         (cell,) = (cell for group in groups for cell in group if cell.id == failure.cell)
-        self._ears.failed(f"{write_failure(self._store.out, cell, failure)} failed: {failure.told}")
+        return f"{write_failure(self._store.out, cell, failure)} failed: {failure.told}"
 
     def _failed(self, failures: Sequence[Failure]) -> CellsFailedError:
-        error = CellsFailedError(failures, self.asked, None if self._store is None else self._store.out)
+        asked = 1 if self.alike and len(failures) == self.asked else self.asked
+        error = CellsFailedError(failures, asked, None if self._store is None else self._store.out)
         error.__cause__ = WorkerError(failures[0].way)
         return error
 

@@ -79,14 +79,11 @@ def test_one_cell_alone_and_a_sweep_without_a_place_are_told_the_mistake_itself(
         sweep([*good(), bad])
 
 
-def test_where_all_fail_their_files_stay_and_stand_in_nobodys_way(bad: Cell, tmp_path: Path) -> None:
-    out, cells = tmp_path / "out", [bad, bad.with_({"seed": 1})]
-    with pytest.raises(CellsFailedError, match=r"^2 of 2 cells failed \(the first: [^\n]*; the same command tries "):
-        sweep(cells, out)
-    assert sorted(path.stem for path in (out / "failed").iterdir()) == sorted(each.id for each in cells)
-    assert len(sweep(good(), out)) == 2 and not (out / "failed").exists()
-    with pytest.raises(ConfigError, match="holds other results"):
-        sweep(cells, out)
+def test_where_all_fail_alike_it_is_told_once_and_nothing_is_left(bad: Cell, tmp_path: Path) -> None:
+    lines, out = list[str](), tmp_path / "out"
+    with pytest.raises(ConfigError, match=r"^\S*moody.py:11: ZeroDivisionError: float division by zero$"):
+        sweep([bad, bad.with_({"seed": 1})], out, failed=lines.append)
+    assert not lines and not out.exists()
 
 
 def test_a_defect_of_ours_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
