@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
@@ -16,6 +16,7 @@ from simpy.core import StopSimulation
 
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
+from simulator.decoding.round_store import RoundStore
 from simulator.results.metrics import Run, summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
@@ -55,8 +56,12 @@ class _Collector:
 
 
 COLLECTOR = _Collector()
-MEMORY = Memory()
-"""What this process has decoded so far."""
+
+
+@cache
+def memory_here() -> Memory:
+    """What this process has decoded so far, and what was decoded in this cache folder before ($SQSIM_CACHE)."""
+    return Memory(RoundStore.here())
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,17 +94,21 @@ def simulate(
 
     Raises ConfigError for what only the loaded pair or the run can tell: a cell in which nothing comes through.
 
-    `observer` hears what happens; nothing depends on it. `memory` holds what is decoded already; by default this
-    process's own. A remembered run equals a live one. `rounds_to`: a parquet file that takes the rounds as they end, in
-    place of the result's table.
+    `observer` hears what happens; nothing depends on it. `memory` holds what is decoded already, and takes what is not;
+    by default this process's own, on top of the rounds on disk. A remembered run equals a live one. `rounds_to`: a
+    parquet file that takes the rounds as they end, in place of the result's table.
     """
     prepare_pairs([cell])
     learning = cell.workload.learning_requests
     recorder = Recorder(cell.id, rounds_to, learning)
-    plant = build(cell, MEMORY if memory is None else memory, recorder, observer)
+    memory = memory_here() if memory is None else memory
+    plant = build(cell, memory, recorder, observer)
     if observer is not None:
         observer.on_start(plant)
-    run(plant, cell.workload.horizon_s)
+    try:
+        run(plant, cell.workload.horizon_s)
+    finally:
+        memory.flush()
     plant.users.close()
     plant.check()
     requests, rounds = recorder.close()

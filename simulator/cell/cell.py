@@ -249,14 +249,19 @@ def prepare_pairs(cells: Iterable[Cell]) -> None:
         cell.check_pair()
 
 
+def import_name(path: str | Path) -> str:
+    """The module that an imported file becomes, as it reads now. Raises ConfigError where it is gone."""
+    try:
+        return f"sqsim_import_{hashlib.sha256(bytes(Path(path)) + Path(path).read_bytes()).hexdigest()[:12]}"
+    except OSError:
+        raise ConfigError(f"import = {path}: must be a Python file") from None
+
+
 def load_imports(paths: Iterable[str | Path]) -> None:
     """Runs each file once a process, and again where it has changed, so that the kinds it defines are those of the
     file that cells count by its content. Raises ConfigError, one line."""
     for path in (Path(path).resolve() for path in paths):
-        try:
-            name = f"sqsim_import_{hashlib.sha256(bytes(path) + path.read_bytes()).hexdigest()[:12]}"
-        except OSError:
-            raise ConfigError(f"import = {path}: must be a Python file") from None
+        name = import_name(path)
         if name in sys.modules:
             continue
         spec = importlib.util.spec_from_file_location(name, path)

@@ -20,8 +20,10 @@ from simulator.decoding.foresight import Foresight
 from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import Memory, ReplayedText, Root, Tree
+from simulator.decoding.memory import Memory, ReplayedText, Root
 from simulator.decoding.mirror_session import MirrorSession
+from simulator.decoding.nodes import Tree
+from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, Setting
 from simulator.decoding.tree_cloud import TreeCloud
 from simulator.decoding.tree_edge import TreeEdge
@@ -150,9 +152,9 @@ class Decoder:
         self._cell = cell
         self._memory = memory
         settings = [_setting(cell, each) for each in cell.classes]
-        described = [(setting, _description(cell, setting)) for setting in settings]
+        described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
-        """By device: its setting, and the description of it."""
+        """By device: its setting, the description of it, and how its trees are named on disk."""
         self._draft, self._verdict, self._shared = (
             Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")
         )
@@ -182,7 +184,7 @@ class Decoder:
     ) -> RequestDecoding:
         """Of a request to a device whose scheme was left in `state`. The length of the answer decides tokens where
         rounds are drafted ahead, and is part of the root then only."""
-        (setting, description), index = self._settings[device], self._index(device, number)
+        (setting, description, stored), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
         root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
         uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
@@ -190,7 +192,7 @@ class Decoder:
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
             lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_token)
             root = f"{description} {lookahead}", *root[1:]
-        return RequestDecoding(setting, self._memory.tree(root), uniforms, lookahead=lookahead)
+        return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""

@@ -9,39 +9,124 @@ of a half-remembered request are those of a fresh one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from models.interface import CachedText, Laws, TokenTree
-from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
+from simulator.decoding.round_store import Grown, RoundStore
+from simulator.decoding.steps import count
+from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
 from simulator.schemes.sparsifier import State
 
 Tokens = tuple[int, ...]
 Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
+FLUSHED_BYTES = 1 << 26
+"""Of compressed trees that are held at one time to be written."""
 
 
-class Tree:
-    """The decodings of one request: where its edge and its cloud start."""
+class Stored(Protocol):
+    """How trees are named on disk (`round_keys.Origin`)."""
 
-    def __init__(self, prompt: Tokens, state: tuple[float, ...]) -> None:
-        self.edge = EdgeNode(1, prompt, state)
-        self.cloud = CloudNode(1, prompt)
+    @property
+    def pair(self) -> str: ...
+    def key(self, root: Root) -> str: ...
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A tree, and what is known of it on disk."""
+
+    tree: Tree
+    pair: str = ""
+    key: str = ""
+    """"": it stays in the process."""
+    steps: int = 0
+    """That are on disk."""
+    checksum: str = ""
+    """Of the entry on disk, whose steps are all in the tree."""
 
 
 class Memory:
-    """Trees by the description of their root, in this process."""
+    """Trees by the description of their root, in this process and, with a store, on disk.
 
-    def __init__(self) -> None:
-        self._trees: dict[Root, Tree] = {}
+    A tree is looked for on disk when it is first asked for, and written by `flush` where it has grown. Several threads
+    may share a memory; two that ask for one tree take the same steps, and either's outcome may stay.
+    """
 
-    def tree(self, root: Root) -> Tree:
-        """The tree of this root; a bare one where there was none."""
-        tree = self._trees.get(root)
-        if tree is None:
-            _, _, entry, prompt = root
-            tree = self._trees[root] = Tree(prompt, entry)
-        return tree
+    def __init__(self, store: RoundStore | None = None) -> None:
+        self._store = store
+        self._trees: dict[Root, _Kept] = {}
+        self._asked: dict[Root, _Kept] = {}
+        """Since the last flush, of those that may go to disk."""
+        self._lock = threading.Lock()
+
+    def tree(self, root: Root, stored: Stored | None = None) -> Tree:
+        """The tree of this root; a bare one where there was none. `stored`: its name on disk, None to keep it here."""
+        with self._lock:
+            kept = self._trees.get(root)
+            if kept is None:
+                kept = self._trees[root] = self._found(root, stored)
+            if kept.key:
+                self._asked[root] = kept
+            return kept.tree
+
+    def flush(self) -> None:
+        """Writes the trees that have grown since they were read or written."""
+        if self._store is None:
+            return
+        with self._lock:
+            asked, self._asked = list(self._asked.values()), {}
+            grown, size = dict[str, tuple[_Kept, Grown]](), 0
+            for kept in asked:
+                steps = count(kept.tree)
+                if steps > kept.steps and (blob := _written(kept.tree)) is not None:
+                    grown[kept.key] = kept, Grown(kept.key, kept.pair, blob, kept.checksum)
+                    size += len(blob)
+                kept.steps = steps
+                if size > FLUSHED_BYTES:
+                    self._write(self._store, grown)
+                    grown, size = {}, 0
+            self._write(self._store, grown)
+
+    def _write(self, store: RoundStore, grown: Mapping[str, tuple[_Kept, Grown]]) -> None:
+        for key, checksum in store.put_all([each for _, each in grown.values()]).items():
+            grown[key][0].checksum = checksum
+
+    def _found(self, root: Root, stored: Stored | None) -> _Kept:
+        _, _, entry, prompt = root
+        bare = Tree(prompt, entry)
+        if self._store is None or stored is None:
+            return _Kept(bare)
+        kept = _Kept(bare, stored.pair, stored.key(root))
+        entry_found = self._store.find(kept.key)
+        if entry_found is None:
+            return kept
+        tree = _read(entry_found.blob)
+        if tree is None or (tree.edge.committed, tree.edge.state, tree.cloud.committed) != (prompt, entry, prompt):
+            self._store.drop(kept.key)
+            return kept
+        kept.tree, kept.steps, kept.checksum = tree, count(tree), entry_found.checksum
+        return kept
+
+
+def _read(blob: bytes) -> Tree | None:
+    """The tree in an entry; None where it is damaged."""
+    try:
+        return from_bytes(blob)
+    except DamagedError:
+        return None
+
+
+def _written(tree: Tree) -> bytes | None:
+    """The entry of a tree; None of one that no bytes give back, which then stays in the process."""
+    try:
+        return to_bytes(tree)
+    except ValueError:
+        return None
 
 
 Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]

@@ -250,3 +250,11 @@ class TreeVerified(Verified):
 
     tree: TokenTree
     path: tuple[int, ...]
+
+
+class Tree:
+    """The decodings of one request: where its edge and its cloud start."""
+
+    def __init__(self, prompt: Tokens, state: State) -> None:
+        self.edge = EdgeNode(1, prompt, state)
+        self.cloud = CloudNode(1, prompt)

@@ -178,7 +178,8 @@ def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
         processes, timeout=STAY_S, initializer=_undisturbed, initargs=(os.getpid(),), env=ONE_THREAD
     )
     try:
-        yield from _as_they_come(executor, work)
+        # More than its queue holds, and loky's own thread would stumble over the rest where all are stopped.
+        yield from _as_they_come(executor, work, at_a_time=2 * processes)
     except BrokenProcessPool:
         told = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
         raise ConfigError(f"workers = {processes}: {told}") from None
@@ -187,25 +188,23 @@ def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
         raise
 
 
-def _as_they_come(executor: Executor, work: Work[R]) -> Generator[R, None, None]:
-    """By an executor's workers. Raises what a call raises."""
+def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = None) -> Generator[R, None, None]:
+    """By an executor's workers, which are given so many calls at a time. Raises what a call raises."""
     ended: SimpleQueue[Future[R]] = SimpleQueue()
-
-    def begin(calls: Arguments) -> int:
+    waiting, given = deque(work.arguments), 0
+    while waiting or given:
         with _interrupts_wait():
-            for each in calls:
-                executor.submit(work.call, *each).add_done_callback(ended.put)
-        return len(calls)
-
-    waiting = begin(work.arguments)
-    while waiting:
+            while waiting and (at_a_time is None or given < at_a_time):
+                executor.submit(work.call, *waiting.popleft()).add_done_callback(ended.put)
+                given += 1
         try:
             future = ended.get(timeout=LOOK_S)
         except Empty:
             work.look()
             continue
+        given -= 1
         result = future.result()
-        waiting += begin(work.follow(result)) - 1
+        waiting.extend(work.follow(result))
         yield result
 
 

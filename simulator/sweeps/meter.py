@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 from simulator.results.observer import Observer
@@ -124,24 +125,26 @@ class Meter:
         while now_s - self._counted[0][0] > WINDOW_S:
             self._counted.popleft()
         since_s, before = self._counted[0]
-        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s >= TELL_S else 0.0
+        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s > TELL_S else 0.0
 
 
 class TaskMeter:
-    """Adds up how far the cells of one task are, and tells it."""
+    """Adds up how far the cells of one task are, and tells it. Cells of several threads may speak to it."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
+        self._lock = Lock()
         self._shares: dict[str, float] = {}
         self._rounds: dict[str, int] = {}
         self._told_s = 0.0
 
     def at(self, cell: str, share: float, rounds: int, label: str) -> None:
         """A cell is so far; told if it is over, or nothing was told for a while."""
-        self._shares[cell], self._rounds[cell] = share, rounds
-        if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
-            self._tell(Told(sum(self._shares.values()), sum(self._rounds.values()), label))
-            self._told_s = time.monotonic()
+        with self._lock:
+            self._shares[cell], self._rounds[cell] = share, rounds
+            if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
+                self._tell(Told(sum(self._shares.values()), sum(self._rounds.values()), label))
+                self._told_s = time.monotonic()
 
 
 class CellMeter(Observer):

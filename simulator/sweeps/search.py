@@ -204,8 +204,9 @@ def _best(
 def _memory(decodings: tuple[str, ...]) -> Memory:
     """What was decoded once in this process serves every number of devices, and places that share their tokens."""
     from simulator.decoding.memory import Memory
+    from simulator.decoding.round_store import RoundStore
 
-    return Memory()
+    return Memory(RoundStore.here())
 
 
 class _CellFailedError(Exception):

@@ -24,6 +24,7 @@ from models.shared_passes import together
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
+from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
@@ -68,19 +69,14 @@ def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
     return task.name, [outcome for place in sorted(outcomes) for outcome in outcomes[place]]
 
 
-def memory() -> Memory:
-    """Of what a group decodes."""
-    return Memory()
-
-
 def travels() -> bool:
     """Whether what one worker has decoded the others find."""
-    return False
+    return RoundStore.here() is not None
 
 
 def _group(task: Task, group: Sequence[Sent], meter: TaskMeter) -> list[Outcome]:
     """The cells of one group, one after another."""
-    known = memory()
+    known = Memory(RoundStore.here())
     return [_outcome(task, each, known, meter) for each in group]
 
 

@@ -21,7 +21,7 @@ import pickle
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -48,11 +48,11 @@ Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
 
 
 @pytest.mark.parametrize("name", ["bundled", "former", "former, all of V", "verifier", "verifier, 28 of 30 layers"])
-def test_bits_of_a_drafters_laws(name):
+def test_bits_of_a_drafters_laws(name, ratio):
     drafter = drafters().get(name)
     if drafter is None:
         pytest.skip("git's history is not here")
-    table(name, pair().vocabulary, packets(drafter(), contexts()))
+    table(name, pair().vocabulary, packets(drafter(), contexts()), ratio)
 
 
 @cache
@@ -159,7 +159,7 @@ def quantized(q: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray, int]
     return support, counts, size or max(1, int((q >= threshold).sum()))
 
 
-def table(title: str, vocabulary: int, found: dict[Point, list[Packet]]) -> None:
+def table(title: str, vocabulary: int, found: dict[Point, list[Packet]], ratio: Callable[..., None]) -> None:
     print(f"\n{title}: {sum(len(p) for p in found.values()) * ROUND // len(found)} laws a line, V = {vocabulary}")
     header = (
         "point",
@@ -185,6 +185,7 @@ def table(title: str, vocabulary: int, found: dict[Point, list[Packet]]) -> None
         cells = [f"{name}, {point[2]}", f"{ks:.1f}", *(f"{each:.1f}" for each in bits), f"{now / paper:.1%}"]
         cells += [f"{former[point][1]:.1f}", f"{one:.1f}", f"{one / paper:.1%}", "{:.0%} {:.0%}".format(*BARS[point])]
         print("".join(f"{cell:>12}" for cell in cells))
+        ratio(f"recoded / paper's count: {title}, {name}", now / paper, at_most=BARS[point][0], meaning="bits a draft")
 
 
 def mean_bits(sent: list[Packet], resolution: int, vocabulary: int, code: str) -> tuple[float, float]:

@@ -166,7 +166,9 @@ def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
 
 
 @pytest.mark.parametrize("devices", [100, 10_000] if FULL else [100, 1_000])
-def test_rounds_a_second_beside_bare_simpy(devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rounds_a_second_beside_bare_simpy(
+    devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], ratio: Callable[..., None]
+) -> None:
     simulate(cell(1, SESSIONS), memory=MEMORY)
     drafts, all_events, waits, plant_events = shape()
     with capsys.disabled():
@@ -184,3 +186,5 @@ def test_rounds_a_second_beside_bare_simpy(devices: int, tmp_path: Path, capsys:
         f"{rounds / floor_s:.0f}: ratio {floor_s / run_s:.2f}",
         file=sys.stderr,
     )
+    ratio(f"bare plant / run: {devices} devices", bare_s / run_s, at_least=0.5, meaning="CPU time of a round")
+    ratio(f"empty events / run: {devices} devices", floor_s / run_s, meaning="CPU time of a round")

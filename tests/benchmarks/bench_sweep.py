@@ -1,18 +1,21 @@
 """What a simulation costs beside the forward passes it makes, and what more network settings cost beside one.
 
-Both are ratios of whole runs measured in turn in one process, in seconds of this process's own time.
+And what a repeat costs, and a second worker gains. Ratios of whole runs measured in turn, in seconds of this process's
+own time but for the last.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from models.interface import CachedText, LanguageModel, LoadedPair, TokenTree
-from simulator import Cell, simulate
+from simulator import Cell, simulate, sweep
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
 
@@ -87,7 +90,11 @@ def replay(calls: list[Call]) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", ["sotu", "smollm2"])
 def test_what_a_live_run_costs_beside_its_passes(
-    kind: str, scheme: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str,
+    scheme: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ratio: Callable[..., None],
 ) -> None:
     one = cell(scheme, 1e5, *((4, 64) if kind == "sotu" else (1, 16)), pair=kind)
     pair = decoder.load(one.models.pair)
@@ -105,17 +112,46 @@ def test_what_a_live_run_costs_beside_its_passes(
         passes = sum(name == "laws" for _, name, _ in calls)
     with capsys.disabled():
         print(f"\n{kind}, {scheme}: live / bare passes = {statistics.median(ratios):.3f} ({passes} passes; bar 1.15)")
+    ratio(f"live / bare passes: {kind}, {scheme}", statistics.median(ratios), at_most=1.15, meaning="CPU time of a run")
 
 
-def test_twelve_rates_cost_little_more_than_one(capsys: pytest.CaptureFixture[str]) -> None:
-    simulate(cell("k_sqs", 1e5, 1), memory=Memory())
+def rates(bps: Sequence[float], seeds: int = 1) -> list[Cell]:
+    """Each scheme at these rates, on so many seeds: len(SCHEMES) * seeds decodings."""
+    cells = [cell(scheme, rate, requests=8) for scheme in SCHEMES for rate in bps]
+    return [each for one in cells for each in one.grid({"seed": range(seeds)})]
 
-    def sweep(rates: list[float]) -> None:
-        for scheme in SCHEMES:
-            memory = Memory()
-            for bps in rates:
-                simulate(cell(scheme, bps, requests=8), memory=memory)
 
-    one_s, twelve_s = seconds(lambda: sweep(RATES_BPS[6:7])), seconds(lambda: sweep(RATES_BPS))
-    with capsys.disabled():
-        print(f"\ntwelve rates / one rate = {twelve_s / one_s:.3f} ({twelve_s:.1f} s / {one_s:.1f} s; bar 1.25)")
+@pytest.fixture
+def cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder; what is decoded is kept below it, and nothing is yet. Models are loaded, codes are compiled."""
+    sweep([cell(scheme, 1e5, requests=1, output=8) for scheme in SCHEMES], tmp_path / "warm")
+    monkeypatch.setenv("SQSIM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SQSIM_ROUNDS_GB", "4")
+    return tmp_path
+
+
+def test_twelve_rates_and_a_repeat(cold: Path, monkeypatch: pytest.MonkeyPatch, ratio: Callable[..., None]) -> None:
+    """Tables, parts and rounds on disk are written each time."""
+    twelve_s = seconds(lambda: sweep(rates(RATES_BPS), cold / "twelve"))
+    again_s = seconds(lambda: sweep(rates(RATES_BPS), cold / "again"))
+    monkeypatch.setenv("SQSIM_CACHE", str(cold / "other"))
+    one_s = seconds(lambda: sweep(rates(RATES_BPS[6:7]), cold / "one"))
+    one_again_s = seconds(lambda: sweep(rates(RATES_BPS[6:7]), cold / "one_again"))
+    of_a_sweep = "CPU time of a sweep, its tables written"
+    ratio("twelve rates / one rate", twelve_s / one_s, at_most=1.15, meaning=f"{of_a_sweep}, cold both times")
+    ratio("one rate: again / first", one_again_s / one_s, at_most=0.1, meaning=f"{of_a_sweep}, rounds from disk")
+    ratio("twelve rates: again / first", again_s / twelve_s, meaning=f"{of_a_sweep}, rounds from disk")
+
+
+def test_two_workers_and_one(cold: Path, ratio: Callable[..., None]) -> None:
+    """Independent decodings, so many that their lengths even out; the two have loaded their models before."""
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one core")
+    cells = rates(RATES_BPS[6:7], seeds=4)
+    sweep(rates(RATES_BPS[5:6], seeds=2), cold / "models", 2)
+    wall_s = list[float]()
+    for workers in (1, 2):
+        start = time.perf_counter()
+        sweep([each.with_({"seed": each.seed + 100 * workers}) for each in cells], cold / str(workers), workers)
+        wall_s.append(time.perf_counter() - start)
+    ratio("one worker / two workers", wall_s[0] / wall_s[1], at_least=1.7, meaning="wall time, on two idle cores")

@@ -19,8 +19,7 @@ from channels.uniforms import Uniforms
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms

@@ -16,8 +16,7 @@ from exact import PAIR, Enumeration, Law, Script, V
 from channels.uniforms import Uniforms
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens
+from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts

@@ -18,8 +18,7 @@ from exact import PAIR, Law, P, Script, V
 from channels.uniforms import Uniforms
 from models.interface import TokenTree
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import EdgeNode, TreeNode
+from simulator.decoding.nodes import EdgeNode, Tree, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts

@@ -19,7 +19,7 @@ from models.bundled.sotu import Sotu
 from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Tree
+from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs, TreeDrafts
 from simulator.schemes.draft_scheme import DraftScheme

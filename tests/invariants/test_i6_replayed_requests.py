@@ -12,8 +12,7 @@ from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenT
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding, load
 from simulator.decoding.edge_session import EdgeSession
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import EdgeNode, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms

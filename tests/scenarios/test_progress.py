@@ -59,7 +59,7 @@ def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "sqsim: a.yaml failed: why\n"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one process and of two; some words come between whole cells, with the rounds that were closed a second."""
     monkeypatch.setattr("simulator.sweeps.crews.LOOK_S", 0.01)

@@ -10,8 +10,7 @@ from channels.uniforms import Uniforms
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import Lookahead
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import EdgeNode, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import CSqs
 from simulator.schemes.draw import RequestUniforms

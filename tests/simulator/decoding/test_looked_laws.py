@@ -9,7 +9,7 @@ from tables_pair import PROMPTS, Q, Tables
 from channels.uniforms import Uniforms
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
-from simulator.decoding.memory import Tree
+from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import Composed, Rungs
 from simulator.schemes.draft_scheme import DraftScheme

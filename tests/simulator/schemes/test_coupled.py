@@ -16,7 +16,8 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator import Cell, simulate
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Memory, Tree
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import Coupled
 from simulator.schemes.draw import RequestUniforms

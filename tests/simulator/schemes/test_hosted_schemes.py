@@ -19,8 +19,7 @@ from channels.uniforms import Uniforms
 from models.interface import Pair
 from models.verification import total_variation
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import CloudNode
+from simulator.decoding.nodes import CloudNode, Tree
 from simulator.decoding.setting import Setting
 from simulator.schemes import Colocated
 from simulator.schemes.draw import RequestUniforms

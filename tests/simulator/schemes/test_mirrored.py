@@ -17,9 +17,9 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator import Cell, simulate
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Memory, Tree
+from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import CloudNode, Parts, Verified
+from simulator.decoding.nodes import CloudNode, Parts, Tree, Verified
 from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.observer import Airing, ServerPass

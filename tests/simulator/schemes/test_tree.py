@@ -25,8 +25,7 @@ from models.tree_verification import by_rank, child_acceptance, expected_tokens
 from models.verification import total_variation
 from simulator import Cell, simulate
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Tree
-from simulator.decoding.nodes import TreeNode, TreeVerified
+from simulator.decoding.nodes import Tree, TreeNode, TreeVerified
 from simulator.decoding.setting import DraftSetting
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound

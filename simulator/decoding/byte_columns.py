@@ -1,0 +1,95 @@
+"""Columns of numbers as compressed bytes, and back: what a remembered tree is written down as.
+
+A column of whole numbers takes the fewest bytes a number that hold all of them; the bytes of one weight stand together
+(the first bytes of all numbers, then the second), so that the upper ones, which are alike, compress to next to nothing.
+All columns are compressed as one, by zstd. Nothing is larger than what the first bytes say, and nothing is allocated
+before that was checked.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.arrays import Floats, Ints
+
+MAGIC = b"sqt1"
+"""The first bytes, this format's number among them."""
+LARGEST_BYTES = 1 << 29
+"""Of all columns, before they are compressed. Longer ones are not written."""
+_HEAD = struct.Struct("<4sQ")  # magic, bytes of all that was compressed
+_COLUMN = struct.Struct("<BQ")  # place among _INTS, or the number behind them for reals; how many numbers
+_REAL = np.dtype("<f8")
+_INTS = tuple(np.dtype(name) for name in ("<i1", "<u1", "<i2", "<u2", "<i4", "<u4", "<i8"))
+
+
+class DamagedError(ValueError):
+    """Bytes that were not written here, or have changed since."""
+
+
+def pack(whole: Sequence[Ints], reals: Sequence[Floats], rest: bytes) -> bytes:
+    """The columns, int64 [n] and float64 [n], and bytes behind them. Raises ValueError where they are too large."""
+    heads, bodies = list[bytes](), list[bytes]()
+    columns: list[Ints | Floats] = [*whole, *reals]
+    for column in columns:
+        dtype = _smallest(column)
+        heads.append(_COLUMN.pack(_INTS.index(dtype) if dtype in _INTS else len(_INTS), column.size))
+        planes = np.ascontiguousarray(column, dtype=dtype).view(np.uint8).reshape(-1, dtype.itemsize).T
+        bodies.append(planes.tobytes())
+    plain = b"".join([*heads, *bodies, rest])
+    if len(plain) > LARGEST_BYTES:
+        raise ValueError(f"{len(plain)} bytes: at most {LARGEST_BYTES}")
+    return _HEAD.pack(MAGIC, len(plain)) + bytes(pa.compress(plain, codec="zstd", asbytes=True))
+
+
+def unpack(blob: bytes, whole: int, reals: int) -> tuple[list[Ints], list[Floats], bytes]:
+    """What was packed: so many columns of whole numbers and of reals, and the bytes behind them. Raises
+    DamagedError."""
+    plain = _decompressed(blob)
+    place = (whole + reals) * _COLUMN.size
+    if len(plain) < place:
+        raise DamagedError(f"{len(plain)} bytes are too few")
+    ints, floats = list[Ints](), list[Floats]()
+    for number in range(whole + reals):
+        code, length = _COLUMN.unpack_from(plain, number * _COLUMN.size)
+        if code > len(_INTS) or (code == len(_INTS)) != (number >= whole):
+            raise DamagedError(f"column {number} is of another type")
+        dtype = _INTS[code] if number < whole else _REAL
+        end = place + length * dtype.itemsize
+        if end > len(plain):
+            raise DamagedError(f"column {number} is longer than all there is")
+        planes = np.frombuffer(plain, np.uint8, end - place, place).reshape(dtype.itemsize, -1)
+        column: npt.NDArray[np.generic] = np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
+        if number < whole:
+            ints.append(column.astype(np.int64))
+        else:
+            floats.append(column.astype(np.float64))
+        place = end
+    return ints, floats, plain[place:]
+
+
+def _decompressed(blob: bytes) -> bytes:
+    if len(blob) < _HEAD.size:
+        raise DamagedError(f"{len(blob)} bytes are too few")
+    magic, size = _HEAD.unpack_from(blob)
+    if magic != MAGIC or size > LARGEST_BYTES:
+        raise DamagedError("the first bytes are not a remembered tree's")
+    try:
+        plain = bytes(pa.decompress(blob[_HEAD.size :], decompressed_size=size, codec="zstd", asbytes=True))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"zstd: {error}") from None
+    if len(plain) != size:
+        raise DamagedError(f"{len(plain)} bytes, not {size}")
+    return plain
+
+
+def _smallest(column: Ints | Floats) -> np.dtype[np.generic]:
+    """The type of fewest bytes that holds a column exactly."""
+    if column.dtype.kind == "f":
+        return _REAL
+    low, high = (int(column.min()), int(column.max())) if column.size else (0, 0)
+    return next(dtype for dtype in _INTS if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max)

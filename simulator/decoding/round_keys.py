@@ -1,0 +1,125 @@
+"""Under what name a remembered tree lies on disk, and whether it may lie there at all.
+
+A key hashes all that could change what is decoded: the root (`memory.Root`: the pair's weights, library versions and
+dtype, temperature, scheme, random numbers, prompt), the source of what decodes, and the versions of what it computes
+with. Policies are no part of it: a tree tells what was decided, never by whom.
+
+A class of a user's own is known by its file where the cell names it in `imports`, whose content is hashed. One of a
+script or a notebook, or one that an imported file has from another file of the user's, may change without a trace: what
+it decodes is remembered in the process alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from kinds import Part
+from kinds.mistakes import is_foreign
+from simulator.cell.cell import Cell, import_name
+from simulator.cell.scheme import Scheme
+from simulator.decoding.memory import Root
+from simulator.schemes.draft_scheme import DraftScheme
+
+HOUSE = Path(__file__).parents[2]
+SOURCES = ("channels", "kinds", "models", "simulator/schemes", "simulator/decoding")
+"""Folders of what decides tokens and what is noted of them ..."""
+FILES = ("simulator/cell/scheme.py", "simulator/results/rounds.py")
+NO_SOURCES = ("channels/link", "models/clocks", "models/training", "simulator/schemes/policies")
+"""... but for these, which decide when or how many."""
+LIBRARIES = ("numpy", "numba", "scipy")
+"""Those of the models are in the pair's fingerprint."""
+
+
+class Origin(NamedTuple):
+    """What the keys of all requests to a class of devices have in common."""
+
+    pair: str
+    """Fingerprint."""
+    made_by: str
+    """Hash of the code that decodes, and of the versions under it."""
+
+    def key(self, root: Root) -> str:
+        """The name of a tree: sha256, hex digits."""
+        described = json.dumps([self.made_by, *root])
+        return hashlib.sha256(described.encode()).hexdigest()
+
+
+def origin(cell: Cell, scheme: Scheme) -> Origin | None:
+    """Of what this scheme decodes in a cell; None where it must not be kept on disk."""
+    if not _known_by_file(cell, [cell.models.pair, *_parts(scheme)]):
+        return None
+    return Origin(cell.models.pair.fingerprint, _made_by())
+
+
+@cache
+def _made_by() -> str:
+    digest = hashlib.sha256()
+    for path in sorted({*_sources(), *(HOUSE / file for file in FILES)}):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(HOUSE).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    # Python's minor version: since 3.12 its sum of floats is another one
+    versions = [f"{name} {version(name)}" for name in LIBRARIES] + [".".join(platform.python_version_tuple()[:2])]
+    digest.update(" ".join(versions).encode())
+    return digest.hexdigest()
+
+
+def _sources() -> Iterator[Path]:
+    left_out = [HOUSE / folder for folder in NO_SOURCES]
+    for folder in SOURCES:
+        for path in (HOUSE / folder).rglob("*.py"):
+            if not any(path.is_relative_to(each) for each in left_out):
+                yield path
+
+
+def _parts(scheme: Scheme) -> Iterator[object]:
+    """The scheme, and all that it is made of but what decides how many drafts there are."""
+    yield scheme
+    waiting: list[object] = [value for name, value in scheme if name not in ("policy", "oracle")]
+    if isinstance(scheme, DraftScheme):
+        made = scheme.families
+        waiting += [made.sparsifier, made.quantizer, made.code, made.draw, made.acceptance, made.reply]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Part):
+            yield part
+            waiting += [value for _, value in part]
+        elif isinstance(part, list | tuple):
+            waiting += part
+
+
+def _known_by_file(cell: Cell, parts: list[object]) -> bool:
+    """Whether the classes of these parts, and what they inherit from, are ours, a library's, or of the cell's imports,
+    and these use no other file of the user's."""
+    imported = {import_name(path) for path in cell.imports}
+    classes = {base.__module__ for part in parts for base in type(part).__mro__}
+    return not any(_of_user(module) and module not in imported for module in classes | _used_by(imported))
+
+
+def _used_by(modules: set[str]) -> set[str]:
+    """The modules that the names in these modules are from."""
+    loaded = [sys.modules[name] for name in modules if name in sys.modules]  # not what has changed since
+    values = [value for module in loaded for value in vars(module).values()]
+    return {
+        value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", None) or "builtins")
+        for value in values
+    }
+
+
+def _of_user(module: str) -> bool:
+    """Whether a module is neither ours, nor the standard library's, nor an installed package's."""
+    if not is_foreign(module) or module.partition(".")[0] in sys.stdlib_module_names - {"__main__"}:
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None)
+    installed = (sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    return file is None or not any(Path(file).is_relative_to(folder) for folder in installed)

@@ -1,0 +1,269 @@
+"""Decoded rounds on disk: one SQLite file under $SQSIM_CACHE that any number of processes read and write.
+
+An entry is a remembered tree's bytes under a key that hashes all that decides them (`round_keys`), so an entry is never
+wrong, only missing; whatever goes wrong with the file, what was in it is decoded anew. SQLite because the standard
+library has it, its transactions make an entry whole or absent, and its locks hold between processes. Its journal is the
+rollback journal: the write-ahead log needs memory that all processes share, which a cache folder on NFS has not, and
+what it is good for, readers beside a writer, matters little where a cell writes once, at its end. Each call opens the
+file anew, so that a store may cross to another thread or process, and a deleted file comes back.
+
+No lock is held while a model runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from kinds import ConfigError
+from kinds.files import cache_folder
+from simulator.decoding.steps import unite
+from simulator.decoding.tree_bytes import from_bytes, to_bytes
+
+R = TypeVar("R")
+CAP_VARIABLE = "SQSIM_ROUNDS_GB"
+DEFAULT_CAP_GB = 4.0
+WAIT_S = 60.0
+"""For other writers, each of which takes milliseconds."""
+COARSE_S = 3600
+"""A use is noted only where the last one noted is older: a warm run writes nothing."""
+KEPT_SHARE = 0.9
+"""Of the cap, when it is exceeded: room for a while."""
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS trees (key TEXT PRIMARY KEY, pair TEXT NOT NULL, checksum TEXT NOT NULL, "
+    "size INTEGER NOT NULL, used INTEGER NOT NULL, blob BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS by_use ON trees (used, size)",
+    "CREATE INDEX IF NOT EXISTS by_pair ON trees (pair, size, used)",
+)
+_told = set[str]()
+"""What this process has said of its stores: each line once."""
+_given_up = set[tuple[Path, str]]()
+"""What this process tries no more: reading or writing a file."""
+
+
+class Found(NamedTuple):
+    """An entry as it was read."""
+
+    pair: str
+    blob: bytes
+    checksum: str
+
+
+class Grown(NamedTuple):
+    """An entry to be written. `holds`: the checksum of the entry that it holds all of; "" where none is known of."""
+
+    key: str
+    pair: str
+    blob: bytes
+    holds: str = ""
+
+
+class Stored(NamedTuple):
+    """What there is of one pair; `used`: seconds since the epoch, to the hour."""
+
+    pair: str
+    entries: int
+    bytes: int
+    used: int
+
+
+@dataclass(frozen=True)
+class RoundStore:
+    """One file. No method raises for what may befall a file: it is said on stderr, in one line, once a process."""
+
+    path: Path
+    cap_bytes: int
+    _stale: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Keys that were read, and whose use is still to be noted."""
+
+    @classmethod
+    def here(cls) -> RoundStore | None:
+        """Of $SQSIM_CACHE; None where it is switched off ($SQSIM_ROUNDS_GB=0, else the cap). Raises ConfigError."""
+        cap_gb = _cap_gb()
+        return cls(cache_folder() / "rounds" / "rounds.sqlite", int(cap_gb * 1e9)) if cap_gb else None
+
+    def get(self, key: str) -> bytes | None:
+        """The entry; None where there is none that is whole."""
+        found = self.find(key)
+        return None if found is None else found.blob
+
+    def find(self, key: str) -> Found | None:
+        """The entry, with what is known of it; None where there is none that is whole. A damaged one is dropped."""
+        asked = "SELECT pair, blob, checksum, used FROM trees WHERE key = ?"
+        rows = self._rows(asked, (key,))
+        if not rows:
+            return None
+        pair, blob, checksum, used = rows[0]
+        if not isinstance(blob, bytes) or _checksum(key, blob) != checksum:
+            self.drop(key)
+            return None
+        if abs(time.time() - used) > COARSE_S:
+            self._stale.add(key)
+        return Found(pair, blob, checksum)
+
+    def drop(self, key: str) -> None:
+        """Drops an entry that turned out to be damaged, and says so."""
+        _tell(f"{self.path}: damaged rounds were dropped, and are decoded again")
+        self._writing(lambda file: file.execute("DELETE FROM trees WHERE key = ?", (key,)))
+
+    def put(self, key: str, pair: str, blob: bytes) -> None:
+        """Writes an entry. `pair`: the fingerprint of the pair that decoded it."""
+        self.put_all([Grown(key, pair, blob)])
+
+    def put_all(self, grown: Sequence[Grown]) -> dict[str, str]:
+        """Writes entries as one, notes what was used, and drops what was used longest ago where the cap is exceeded.
+
+        Where another process has written an entry since, it becomes what both have decoded. Answers the checksums of
+        what was written as it was given, by key.
+        """
+        if not grown and not self._stale:
+            return {}
+        return self._writing(lambda file: self._put(file, grown)) or {}
+
+    def summary(self) -> Sequence[Stored]:
+        """What there is, by pair, the one used last first."""
+        asked = "SELECT pair, COUNT(*), SUM(size), MAX(used) FROM trees GROUP BY pair ORDER BY MAX(used) DESC, pair"
+        return [Stored(*row) for row in self._rows(asked)]
+
+    def entries(self, pair: str | None = None) -> Iterator[tuple[str, str, bytes]]:
+        """Key, pair and bytes of all whole entries, by key; of one pair or of all."""
+        for (key,) in self._rows("SELECT key FROM trees WHERE ?1 IS NULL OR pair = ?1 ORDER BY key", (pair,)):
+            found = self.find(key)
+            if found is not None:
+                yield key, found.pair, found.blob
+
+    def clear(self, pair: str | None = None) -> int:
+        """Drops the entries of one pair, or all; answers how many there were."""
+        asked = "DELETE FROM trees WHERE ?1 IS NULL OR pair = ?1"
+        return (self._writing(lambda file: file.execute(asked, (pair,)).rowcount) or 0) if self.path.is_file() else 0
+
+    def _put(self, file: sqlite3.Connection, grown: Sequence[Grown]) -> dict[str, str]:
+        now, written = int(time.time()), dict[str, str]()
+        for key, pair, blob, holds in grown:
+            there = file.execute("SELECT blob, checksum FROM trees WHERE key = ?", (key,)).fetchone()
+            whole = blob
+            if there is not None and there[1] not in (holds, _checksum(key, blob)):
+                whole = _united(there[0], blob)
+            if len(whole) > self.cap_bytes:
+                continue
+            checksum = _checksum(key, whole)
+            row = (key, pair, checksum, len(whole), now, whole)
+            file.execute(
+                "INSERT OR REPLACE INTO trees (key, pair, checksum, size, used, blob) VALUES (?,?,?,?,?,?)", row
+            )
+            if whole is blob:
+                written[key] = checksum
+        file.executemany("UPDATE trees SET used = ? WHERE key = ?", [(now, key) for key in self._stale])
+        self._stale.clear()
+        self._make_room(file)
+        return written
+
+    def _make_room(self, file: sqlite3.Connection) -> None:
+        """Drops what was used longest ago, where the cap is exceeded."""
+        (total,) = file.execute("SELECT COALESCE(SUM(size), 0) FROM trees").fetchone()
+        if total <= self.cap_bytes:
+            return
+        dropped = list[tuple[int]]()
+        for place, size in file.execute("SELECT rowid, size FROM trees ORDER BY used, rowid"):
+            if total <= KEPT_SHARE * self.cap_bytes:
+                break
+            total -= size
+            dropped.append((place,))
+        file.executemany("DELETE FROM trees WHERE rowid = ?", dropped)
+
+    def _rows(self, asked: str, values: Sequence[str | None] = ()) -> list[tuple[Any, ...]]:
+        """What a SELECT finds; [] where the file is not there, or cannot be read."""
+        if not self.path.is_file() or (self.path, "reading") in _given_up:
+            return []
+        return self._trying("reading", lambda file: file.execute(asked, values).fetchall()) or []
+
+    def _writing(self, act: Callable[[sqlite3.Connection], R]) -> R | None:
+        """What `act` answers, within one transaction; None where nothing could be written."""
+        return None if (self.path, "writing") in _given_up else self._trying("writing", partial(_within, act))
+
+    def _trying(self, what: str, act: Callable[[sqlite3.Connection], R]) -> R | None:
+        """What `act` answers. A damaged file is removed, and it is tried again with none; of any other trouble is told,
+        and this process tries no more."""
+        for _ in range(2):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with closing(sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)) as file:
+                    opened = self.path.stat()
+                    return act(file)
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                    self._give_up(what, error)
+                    return None
+                self._remove(opened)
+            except OSError as error:
+                self._give_up(what, error)
+                return None
+        return None
+
+    def _give_up(self, what: str, error: Exception) -> None:
+        if "no such table" in str(error):
+            return  # a file that another process is about to fill
+        _given_up.add((self.path, what))
+        _tell(f"{self.path}: {what} failed ({error}); the run goes on without")
+
+    def _remove(self, opened: os.stat_result) -> None:
+        """Removes the damaged file, unless another process has done so since it was opened; its journal first, which
+        would be played back into the next file."""
+        _tell(f"{self.path}: damaged; it is removed, and its rounds are decoded again")
+        with suppress(OSError):
+            if os.path.samestat(self.path.stat(), opened):
+                Path(f"{self.path}-journal").unlink(missing_ok=True)
+                self.path.unlink()
+
+
+def _within(act: Callable[[sqlite3.Connection], R], file: sqlite3.Connection) -> R:
+    """`act` within one transaction, which is undone where it raises."""
+    file.execute("PRAGMA auto_vacuum = FULL")  # of a new file: what is dropped makes it shorter
+    file.execute("PRAGMA synchronous = NORMAL")
+    file.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA:
+        file.execute(statement)
+    answer = act(file)
+    file.execute("COMMIT")
+    return answer
+
+
+def _united(there: object, blob: bytes) -> bytes:
+    """What either entry holds; `blob` where the one that is there is damaged."""
+    try:
+        mine = from_bytes(there if isinstance(there, bytes) else b"")
+        unite(mine, from_bytes(blob))
+        return to_bytes(mine)
+    except ValueError:
+        return blob
+
+
+def _checksum(key: str, blob: bytes) -> str:
+    return hashlib.sha256(key.encode() + blob).hexdigest()
+
+
+def _cap_gb() -> float:
+    typed = os.environ.get(CAP_VARIABLE) or str(DEFAULT_CAP_GB)
+    try:
+        cap_gb = float(typed)
+    except ValueError:
+        cap_gb = -1.0
+    if not (cap_gb >= 0 and isfinite(cap_gb)):
+        raise ConfigError(f"{CAP_VARIABLE} = {typed!r}: must be a size in GB, 0 to keep no rounds")
+    return cap_gb
+
+
+def _tell(line: str) -> None:
+    if line not in _told:
+        _told.add(line)
+        print(f"sqsim: {line}", file=sys.stderr)

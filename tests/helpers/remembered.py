@@ -1,0 +1,81 @@
+"""Cells of every way to decode, and what was remembered of them: kept, cut, counted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pandas as pd
+from cells import cell, link
+
+from models.interface import Laws, TokenTree
+from models.law_text import LawText
+from simulator import Cell, CellResult
+from simulator.decoding.nodes import Tree
+from simulator.decoding.steps import forget, hang, in_order
+
+ASKED = {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 12}
+WAYS: dict[str, dict[str, object]] = {
+    "k_sqs": {"kind": "k_sqs", "max_drafts": 3},
+    "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 3},
+    "coupled": {"kind": "coupled", "max_drafts": 3},
+    "dssd": {"kind": "dssd", "k": 4, "max_drafts": 3},
+    "tree": {"kind": "tree", "widths": [2, 1, 2], "k": 4},
+    "mirrored": {"kind": "mirrored", "max_drafts": 3, "drift": 0.2},
+    "half_dense": {"kind": "half_dense", "max_drafts": 2},
+    "rungs": {"kind": "rungs", "max_drafts": 3},
+    "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 4},
+    "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 2, "depth": 1},
+    "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "depth": 2, "carry": True},
+    "cloud_only": {"kind": "cloud_only"},
+    "colocated": {"kind": "colocated"},
+    "edge_only": {"kind": "edge_only"},
+}
+
+
+def made(way: str, bps: float = 1e5) -> Cell:
+    """A small cell that decodes this way, over links that lose and a cloud that crashes."""
+    lossy = {"kind": "bernoulli", "probability": 0.3}
+    crashes = {"kind": "random", "mean_there_s": 0.4, "mean_away_s": 0.1}
+    uplink, downlink = link(bps, loss=lossy, mtu_bits=400), link(1e6, loss=lossy)
+    cloud = {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02}, "failures": crashes}
+    return cell(WAYS[way], workload=ASKED, uplink=uplink, downlink=downlink, cloud=cloud)
+
+
+@contextmanager
+def counted_passes() -> Iterator[list[int]]:
+    """The tokens of each text that a model makes a pass over meanwhile."""
+    passes = list[int]()
+    laws, tree_laws = LawText.laws, LawText.tree_laws
+
+    def counted(self: LawText, tokens: tuple[int, ...], last: int) -> Laws:
+        passes.append(len(tokens))
+        return laws(self, tokens, last)
+
+    def counted_tree(self: LawText, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+        passes.append(len(tokens))
+        return tree_laws(self, tokens, tree)
+
+    with patch.object(LawText, "laws", counted), patch.object(LawText, "tree_laws", counted_tree):
+        yield passes
+
+
+def cut(tree: Tree, rng: random.Random, keep: float) -> None:
+    """Forgets some of a tree's steps, and so all that is behind them alone."""
+    for root in (tree.edge, tree.cloud):
+        for node, taken in in_order(root):
+            forget(node)
+            for step in taken:
+                if rng.random() < keep:
+                    hang(node, step)
+
+
+def told(result: CellResult) -> tuple[str, str, str]:
+    """All that a run gave, to the last digit."""
+    return (*(_text(table) for table in (result.requests, result.rounds)), repr(result.summary))
+
+
+def _text(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False) + repr(table.dtypes.to_dict())

@@ -1,0 +1,203 @@
+"""The file that rounds are kept in: whole entries or none, whatever befalls it, and one line about it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator.decoding import round_store
+from simulator.decoding.nodes import CloudNode, Tree
+from simulator.decoding.round_store import Grown, RoundStore
+from simulator.decoding.tree_bytes import from_bytes, to_bytes
+
+CAP = 10**7
+WRITER = """import sys
+from pathlib import Path
+from simulator.decoding.round_store import RoundStore
+sys.path[:0] = ["tests/simulator/decoding", "tests/helpers"]
+from test_round_store import asked, key
+store = RoundStore(Path(sys.argv[1]), 10**7)
+for number in range(40):
+    store.put(key(number), "pair", asked(sys.argv[2].encode()))
+    store.put(key(99), "pair", asked(f"{sys.argv[2]} {number}".encode()))
+"""
+FULL = """import resource, sys
+from pathlib import Path
+from simulator.decoding.round_store import RoundStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+store = RoundStore(Path(sys.argv[1]), 10**9)
+for number in range(20):
+    store.put(f"{number:064x}", "pair", bytes(20_000))
+print(sum(len(blob) for *_, blob in store.entries()))
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RoundStore:
+    """An empty one, of a process that has said nothing yet."""
+    monkeypatch.setattr(round_store, "_told", set())
+    monkeypatch.setattr(round_store, "_given_up", set())
+    return RoundStore(tmp_path / "rounds" / "rounds.sqlite", CAP)
+
+
+def key(number: int) -> str:
+    return f"{number:064x}"
+
+
+def asked(*payloads: bytes) -> bytes:
+    """A tree whose cloud has asked for these payloads."""
+    tree = Tree((1, 2), ())
+    tree.cloud.then_ask = tuple(((payload,), CloudNode(1, (1, 2), asked=True)) for payload in payloads)
+    return to_bytes(tree)
+
+
+def payloads(blob: bytes | None) -> set[bytes]:
+    assert blob is not None
+    return {payload for (payload,), _ in from_bytes(blob).cloud.then_ask}
+
+
+def spoil(store: RoundStore, statement: str, *values: object) -> None:
+    with sqlite3.connect(store.path) as file:
+        file.execute(statement, values)
+    file.close()
+
+
+def test_what_is_put_is_there_for_the_next_process_by_key_and_by_pair(store: RoundStore) -> None:
+    assert store.get(key(1)) is None and not store.path.exists(), "asking makes no file"
+    assert not store.summary() and not list(store.entries()) and store.clear() == 0
+    store.put_all([Grown(key(2), "one", b"22"), Grown(key(1), "one", b"1"), Grown(key(3), "two", b"333")])
+    again = RoundStore(store.path, CAP)
+    assert (again.get(key(1)), again.get(key(3)), again.get(key(4))) == (b"1", b"333", None)
+    assert {(each.pair, each.entries, each.bytes) for each in again.summary()} == {("one", 2, 3), ("two", 1, 3)}
+    assert list(again.entries("one")) == [(key(1), "one", b"1"), (key(2), "one", b"22")]
+    assert again.clear("one") == 2 and again.get(key(1)) is None and len(list(again.entries())) == 1
+    assert again.clear() == 1 and not again.summary()
+
+
+def test_an_entry_written_by_two_holds_what_both_hold(store: RoundStore) -> None:
+    store.put(key(1), "pair", asked(b"a"))
+    written = store.put_all([Grown(key(1), "pair", asked(b"b"))])
+    assert payloads(store.get(key(1))) == {b"a", b"b"} and not written
+    found = store.find(key(1))
+    assert found is not None
+    store.put_all([Grown(key(1), "pair", asked(b"c"), holds=found.checksum)])
+    assert payloads(store.get(key(1))) == {b"c"}, "an entry that holds all of the other takes its place"
+
+
+@pytest.mark.parametrize("damage", ["blob = zeroblob(9)", "blob = 'text'", "checksum = ''", "blob = blob || x'00'"])
+def test_a_damaged_entry_is_told_and_dropped_and_the_others_stay(
+    store: RoundStore, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.put_all([Grown(key(1), "pair", b"one"), Grown(key(2), "pair", b"two")])
+    spoil(store, f"UPDATE trees SET {damage} WHERE key = ?", key(1))
+    assert store.get(key(1)) is None and store.get(key(1)) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"sqsim: {store.path}: damaged rounds were dropped, and are decoded again"
+    assert [each for each, *_ in store.entries()] == [key(2)]
+    store.put(key(1), "pair", b"one")
+    assert store.get(key(1)) == b"one"
+
+
+def test_entries_that_were_swapped_are_damaged(store: RoundStore) -> None:
+    store.put_all([Grown(key(1), "pair", b"one"), Grown(key(2), "pair", b"two")])
+    spoil(store, "UPDATE trees SET key = ? WHERE key = ?", key(3), key(1))
+    assert store.get(key(3)) is None
+
+
+@pytest.mark.parametrize("left", [0, 100, 5000, 30_000])
+def test_a_truncated_file_is_told_and_begun_anew(
+    store: RoundStore, left: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.put_all([Grown(key(number), "pair", os.urandom(3000)) for number in range(20)])
+    os.truncate(store.path, left)
+    found = [store.get(key(number)) for number in range(20)]
+    store.put(key(1), "pair", b"one")
+    assert store.get(key(1)) == b"one"
+    assert len(list(store.entries())) <= 20 and not all(found)
+    assert len(capsys.readouterr().err.splitlines()) == (1 if left else 0)
+
+
+def test_a_file_of_something_else_is_told_and_begun_anew(store: RoundStore, capsys: pytest.CaptureFixture[str]) -> None:
+    store.path.parent.mkdir()
+    store.path.write_bytes(b"nonsense" * 1000)
+    Path(f"{store.path}-journal").write_bytes(b"of the nonsense")
+    store.put(key(1), "pair", b"one")
+    assert store.get(key(1)) == b"one"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"sqsim: {store.path}: damaged; it is removed, and its rounds are decoded again"
+
+
+def test_where_nothing_can_be_written_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in place of a folder")
+    for _ in range(3):
+        store = RoundStore(tmp_path / "file" / "rounds.sqlite", CAP)
+        store.put(key(1), "pair", b"one")
+        assert store.get(key(1)) is None and not store.summary() and store.clear() == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_read_only_file_is_read_and_told_once(
+    store: RoundStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.put(key(1), "pair", b"one")
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **named: connect(f"file:{path}?mode=ro", uri=True, **named)
+    )  # as a file that may not be written: root may write any
+    for number in (2, 3):
+        store.put(key(number), "pair", b"more")
+    assert store.get(key(1)) == b"one" and store.get(key(2)) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "writing failed (attempt to write a readonly database); the run goes on without" in line
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_once_and_what_was_written_stays(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path / "rounds.sqlite")]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(run.stdout) in range(20_000, 100_000)
+    (line,) = run.stderr.splitlines()
+    assert "writing failed (" in line and "the run goes on without" in line
+
+
+def test_beyond_the_cap_what_was_used_longest_ago_goes(store: RoundStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1e9]
+    monkeypatch.setattr(round_store.time, "time", lambda: now[0])
+    small = RoundStore(store.path, 100_000)
+    for number in range(8):
+        now[0] += 2 * round_store.COARSE_S
+        small.put(key(number), "pair", bytes([number]) * 12_000)
+    now[0] += 2 * round_store.COARSE_S
+    assert small.get(key(0)) is not None  # used again: noted with the next write
+    small.put(key(8), "pair", b"8" * 12_000)
+    assert [number for number in range(9) if small.get(key(number)) is not None] == [0, 3, 4, 5, 6, 7, 8]
+    assert store.path.stat().st_size < 120_000, "what was dropped still takes room"
+    small.put(key(9), "pair", bytes(100_001))
+    assert small.get(key(9)) is None and small.get(key(8)) is not None
+
+
+def test_a_run_that_only_reads_writes_nothing(store: RoundStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put(key(1), "pair", b"one")
+    before = store.path.stat().st_mtime_ns
+    for _ in range(3):
+        store.get(key(1))
+        store.put_all([])
+    assert store.path.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_processes_that_write_one_file_at_once_lose_nothing(store: RoundStore) -> None:
+    names = ["a", "b", "c"]
+    running = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(store.path), name], stderr=subprocess.PIPE, text=True)
+        for name in names
+    ]
+    assert [(each.communicate()[1], each.returncode) for each in running] == [("", 0)] * 3
+    for number in range(40):
+        assert payloads(store.get(key(number))) == {name.encode() for name in names}
+    assert payloads(store.get(key(99))) == {f"{name} {number}".encode() for name in names for number in range(40)}

@@ -1,0 +1,144 @@
+"""A remembered tree comes back from its bytes as it was, and damaged bytes are noticed, whatever the damage."""
+
+from __future__ import annotations
+
+import random
+import struct
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from alike import assert_same
+from hypothesis import given
+from hypothesis import strategies as st
+from remembered import WAYS, cut, made
+
+from channels.codec.wire import Draft
+from simulator import simulate
+from simulator.decoding.byte_columns import LARGEST_BYTES, MAGIC
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Tree
+from simulator.decoding.steps import LoopError, count, in_order, unite
+from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
+
+HEAD = struct.Struct("<4sQ")
+
+
+@cache
+def trees(way: str) -> list[Tree]:
+    """Of a small cell, live."""
+    memory = Memory()
+    simulate(made(way), memory=memory)
+    return [kept.tree for kept in memory._trees.values()]
+
+
+@cache
+def written(way: str) -> bytes:
+    return to_bytes(trees(way)[0])
+
+
+def plain(blob: bytes) -> bytes:
+    """What was compressed."""
+    _, size = HEAD.unpack_from(blob)
+    return bytes(pa.decompress(blob[HEAD.size :], decompressed_size=size, codec="zstd", asbytes=True))
+
+
+def compressed(whole: bytes) -> bytes:
+    return HEAD.pack(MAGIC, len(whole)) + bytes(pa.compress(whole, codec="zstd", asbytes=True))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_tree_comes_back_to_the_last_bit(way: str) -> None:
+    for tree in trees(way):
+        back = from_bytes(to_bytes(tree))
+        assert_same(tree, back)
+        assert count(back) == count(tree) > 2
+        assert to_bytes(back) == to_bytes(tree)
+
+
+def test_what_no_scheme_here_drafts_comes_back_too() -> None:
+    """Whole weights that are not the counts, a token that is not sent, infinite and signed numbers, a shared node."""
+    draft = Draft(-1, np.array([3, 900_000]), np.array([1, 1 << 31]))
+    drafted = Drafted(draft, np.array([5, 7]), 0.5, 2, -0.0, float("inf"), 0.1, True, (1.5, -0.0))
+    tree = Tree((1, 2), (0.25,))
+    after = EdgeNode(1, (1, 2), tree.edge.state, (drafted,), cached=2)
+    tree.edge.then_draft, tree.edge.then_compose = (after, drafted), ((1, after), (2, after))
+    tree.edge.then_rung = ((3, EdgeNode(1, (7,), ())),)
+    assert_same(tree, from_bytes(to_bytes(tree)))
+
+
+@pytest.mark.parametrize("state", [(np.float64(0.5),), (1,), (True,)])
+def test_a_number_that_would_come_back_as_another_type_is_not_written(state: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="float alone is written"):
+        to_bytes(Tree((1, 2), state))
+    with pytest.raises(ValueError, match="int alone is written"):
+        to_bytes(Tree((1, 2, np.int64(3)), ()))  # type: ignore[arg-type]
+
+
+@given(st.sampled_from(["c_sqs", "tree", "two ahead", "half_dense"]), st.integers(0, 1 << 62), st.booleans())
+def test_damaged_bytes_raise_one_error(way: str, seed: int, inside: bool) -> None:
+    """Some bytes changed, or the end cut off: of the file, or of what is in it. Damage may give another tree, never
+    another error, nor more than was there."""
+    rng = random.Random(seed)
+    blob = bytearray(plain(written(way)) if inside else written(way))
+    for _ in range(rng.choice([1, 1, 2, 20])):
+        blob[rng.randrange(len(blob))] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
+    del blob[rng.choice([len(blob), len(blob), rng.randrange(len(blob))]) :]
+    try:
+        found = from_bytes(compressed(bytes(blob)) if inside else bytes(blob))
+    except DamagedError:
+        return
+    assert count(found) <= len(plain(written(way)))
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_raise_one_error(blob: bytes, inside: bool) -> None:
+    with pytest.raises(DamagedError):
+        from_bytes(compressed(blob) if inside else blob)
+
+
+@pytest.mark.parametrize("size", [LARGEST_BYTES + 1, (1 << 64) - 1])
+def test_nothing_is_allocated_for_a_size_that_is_only_claimed(size: int) -> None:
+    with pytest.raises(DamagedError, match="first bytes"):
+        from_bytes(HEAD.pack(MAGIC, size) + written("c_sqs")[HEAD.size :])
+
+
+def test_steps_that_lead_in_a_circle_are_neither_written_nor_walked() -> None:
+    tree = Tree((1, 2), ())
+    after = EdgeNode(2, (1, 2, 3), (), then_stop=tree.edge)
+    tree.edge.then_stop = after
+    with pytest.raises(LoopError):
+        to_bytes(tree)
+
+
+def test_an_order_has_each_node_once_and_before_what_it_leads_to() -> None:
+    for tree in trees("two ahead"):
+        order = in_order(tree.edge)
+        places = {id(node): place for place, (node, _) in enumerate(order)}
+        assert len(places) == len(order)
+        assert all(places[id(node)] < places[id(step.after)] for node, taken in order for step in taken if step.after)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_halves_of_a_tree_make_the_whole_again(way: str) -> None:
+    tree, missing = trees(way)[0], 0
+    for seed in range(5):
+        mine, others = from_bytes(written(way)), from_bytes(written(way))
+        cut(mine, random.Random(seed), 0.8)
+        missing += count(tree) - count(mine)
+        unite(mine, others)
+        assert [len(in_order(root)) for root in (mine.edge, mine.cloud)] == [
+            len(in_order(root)) for root in (tree.edge, tree.cloud)
+        ], "a node has become two"
+        assert count(mine) == count(tree)
+    assert missing
+
+
+def test_what_another_machine_decoded_otherwise_is_not_mixed_in() -> None:
+    mine, others = Tree((1,), ()), Tree((1,), ())
+    mine.cloud.then_prefill = CloudNode(1, (1,), cached=0)
+    others.cloud.then_prefill = CloudNode(1, (1,), cached=1)
+    others.cloud.then_prefill.then_ask = (((b"x",), CloudNode(1, (1,), asked=True)),)
+    unite(mine, others)
+    assert mine.cloud.then_prefill.cached == 0 and not mine.cloud.then_prefill.then_ask

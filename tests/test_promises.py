@@ -1,0 +1,66 @@
+"""What `make bench` reports: one table and one file of the ratios, kept or not, and of what was not measured."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from promises import Ratio, table
+
+HERE = Path(__file__).parent
+BENCH = """
+import pytest
+
+def test_kept(ratio):
+    ratio("twelve / one", 1.1, at_most=1.15, meaning="CPU time")
+    ratio("one / two workers", 1.5, at_least=1.7, meaning="wall time")
+
+def test_reported_only(ratio):
+    ratio("floor / run", 0.25, meaning="CPU time")
+
+def test_elsewhere(ratio):
+    pytest.skip("no accelerator here")
+
+def test_broken(ratio):
+    raise ValueError("a pass went wrong")
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "at_most", "at_least", "met"),
+    [
+        (1.15, 1.15, None, True), (1.16, 1.15, None, False), (1.7, None, 1.7, True), (1.69, None, 1.7, False),
+        (math.nan, 1.15, None, False), (math.nan, None, 1.7, False), (1.0, 1.2, 0.8, True), (9.0, None, None, None),
+    ],
+)  # fmt: skip
+def test_a_promise_is_kept_up_to_its_bound(value, at_most, at_least, met):
+    assert Ratio("a / b", value, at_most, at_least, "", "bench").met is met
+
+
+def test_columns_of_the_table_begin_below_their_names():
+    long = Ratio("a long name / another", 1 / 3, None, 0.5, "CPU time", "bench")
+    header, first, second = table([long, Ratio("a / b", 123.4, 200, None, "bits", "bench")], []).splitlines()
+    for name, one, other in (("measured", "0.333", "123"), ("promised", ">= 0.5", "<= 200"), ("met", "NO", "yes")):
+        at = header.index(name)
+        assert first[at:].startswith(one) and second[at:].startswith(other)
+
+
+def test_a_session_of_benches_ends_with_its_ratios_and_the_machine(tmp_path: Path):
+    """Through pytest itself, in a process of its own: a promise that is not kept fails no bench."""
+    shutil.copy(HERE / "benchmarks" / "conftest.py", tmp_path)
+    (tmp_path / "bench_small.py").write_text(BENCH)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npython_files = bench_*.py\npythonpath = {HERE / 'helpers'}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "1 failed, 2 passed, 1 skipped" in said
+    assert "not measured: bench_small.py::test_elsewhere: no accelerator here" in said
+    told = json.loads((tmp_path / "build" / "bench.json").read_text())
+    assert {one["name"]: one["met"] for one in told["ratios"]} == {
+        "twelve / one": True, "one / two workers": False, "floor / run": None,
+    }  # fmt: skip
+    assert [one["bench"].partition("::")[2] for one in told["not_measured"]] == ["test_broken", "test_elsewhere"]
+    assert told["not_measured"][0]["reason"] == "ValueError: a pass went wrong"
+    assert told["machine"]["cores"] >= 1 and told["machine"]["numpy"] and told["machine"]["python"] in sys.version
