@@ -33,7 +33,7 @@ from simulator.sweeps.tables import of_one_type
 from simulator.sweeps.tracing import traced
 
 AT_A_TIME: Final = 16
-"""Groups that are decoded side by side: twice as many would cost some 5% less a pass, and twice the memory."""
+"""Groups that are decoded side by side: a pass costs less the more share it, and each keeps its own caches."""
 Sent = tuple[str, Mapping[str, object]]
 """A cell as it travels: its id and its fields."""
 Outcome = tuple[str, pd.DataFrame | Failure]
