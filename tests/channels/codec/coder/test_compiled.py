@@ -1,5 +1,6 @@
 """The cache of compiled code knows every module that compiled code comes from."""
 
+import re
 from pathlib import Path
 
 from channels.codec.coder import compiled
