@@ -194,8 +194,8 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
     assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()
 
 
-LIKE_ANOTHER = ("latency_at_70b", "capacity_at_70b")
-"""The same grid, figures and questions as another scenario, at other models and clocks."""
+LIKE_OTHERS = ("latency_at_70b", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces", "batching")
+"""Each figure and each kind of finding of theirs is another scenario's too."""
 TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"
 FEWER = {
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4"],
@@ -227,7 +227,7 @@ def save_svg(figure: Figure, folder: Path, name: str, formats: object = (), page
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_ANOTHER else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else [])
         for name in NAMES
         if name != "latency_vs_bandwidth"
     ],
