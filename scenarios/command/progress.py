@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 EVERY_S: Final = 30.0
-"""Between two lines where there is no terminal. The first comes at once and the last at the end."""
+"""Between two lines where there is no terminal. The first comes at once and the last at the end, once."""
 RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 
@@ -29,6 +29,7 @@ class Progress:
         self._bar: tqdm[int] | None = None
         self._started: tuple[float, float] | None = None
         self._told_s = -EVERY_S
+        self._over = False
 
     def __enter__(self) -> Self:
         return self
@@ -84,11 +85,12 @@ class Progress:
         self._bar.refresh()
 
     def _print(self, done: float, total: int, label: str, started_s: float, resumed: float) -> None:
-        now_s = self._clock()
-        if now_s - self._told_s < EVERY_S and done < total:
+        now_s, was_over = self._clock(), self._over
+        self._over = done >= total
+        if was_over if self._over else now_s - self._told_s < EVERY_S:
             return
         self._told_s = now_s
         left_s = (now_s - started_s) * (total - done) / (done - resumed) if done > resumed else 0.0
         left = f", about {left_s:.0f} s left" if left_s else ""
-        line = f"{int(100 * done / max(total, 1)):3d}%  {done:.4g} of {total}{left}  {label}"
+        line = f"{int(100 * done / max(total, 1)):3d}%  {round(done, 2):.9g} of {total}{left}  {label}"
         print(line.rstrip(), file=sys.stderr, flush=True)

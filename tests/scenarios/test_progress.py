@@ -39,6 +39,15 @@ def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.Cap
     assert capsys.readouterr().err.splitlines()[-1] == " 60%  60 of 100, about 160 s left  k_sqs"
 
 
+def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last cell's own word, and then its task's, each say that all is done; what is added later goes on."""
+    with Progress(quiet=False, clock=lambda: 0.0) as progress:
+        for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
+            progress(done, total, "k_sqs")
+    said = capsys.readouterr().err.splitlines()
+    assert said == [" 61%  12345.68 of 20000  k_sqs", "100%  20000 of 20000  k_sqs", "100%  4 of 4  k_sqs"]
+
+
 def test_on_a_terminal_it_is_one_bar_with_the_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
