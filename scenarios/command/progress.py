@@ -20,16 +20,18 @@ RESUMED: Final = "resumed"
 class Progress:
     """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
 
-    A context manager: the bar ends with it. `clock` tells seconds.
+    Where `done` is less than it was, something else begins, whose time counts from there. A context manager: the bar
+    ends with it. `clock` tells seconds.
     """
 
     def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
         self._clock = clock
         self._bar: tqdm[int] | None = None
-        self._started: tuple[float, float] | None = None
+        self._part: str | None = None
+        self._started = 0.0, 0.0
         self._told_s = -EVERY_S
-        self._over = False
+        self._done = -1.0
 
     def __enter__(self) -> Self:
         return self
@@ -40,13 +42,10 @@ class Progress:
         self._close()
 
     def part(self, name: str) -> Callable[[float, int, str], None]:
-        """Progress of a part of the work that goes before the rest, told under its name."""
+        """Progress of a part of the work that goes before the rest, or after it, told under its name."""
 
         def told(done: float, total: int, label: str) -> None:
-            self(done, total, f"{name} {label}".rstrip())
-            if done >= total:
-                self._close()
-                self._started, self._told_s = None, -EVERY_S
+            self._tell(name, done, total, f"{name} {label}".rstrip())
 
         return told
 
@@ -59,14 +58,22 @@ class Progress:
             self._bar.refresh()
 
     def __call__(self, done: float, total: int, label: str) -> None:
+        self._tell("", done, total, label)
+
+    def _tell(self, part: str, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
-        if self._started is None or label.endswith(RESUMED):
+        if part != self._part or done < self._done:
+            self._close()
+            self._part, self._told_s, self._done = part, -EVERY_S, -1.0
+            self._started = self._clock(), done
+        elif label.endswith(RESUMED):
             self._started = self._clock(), done
         if sys.stderr.isatty():
             self._draw(done, total, label, self._started[1])
         else:
             self._print(done, total, label, *self._started)
+        self._done = done
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -85,9 +92,8 @@ class Progress:
         self._bar.refresh()
 
     def _print(self, done: float, total: int, label: str, started_s: float, resumed: float) -> None:
-        now_s, was_over = self._clock(), self._over
-        self._over = done >= total
-        if was_over if self._over else now_s - self._told_s < EVERY_S:
+        now_s = self._clock()
+        if done <= self._done if done >= total else now_s - self._told_s < EVERY_S:
             return
         self._told_s = now_s
         left_s = (now_s - started_s) * (total - done) / (done - resumed) if done > resumed else 0.0

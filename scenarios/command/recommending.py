@@ -31,7 +31,7 @@ from simulator.sweeps.parts import written
 from simulator.sweeps.store import SEARCH, identity, make_way
 
 if TYPE_CHECKING:
-    from scenarios.command.running import Means
+    from scenarios.command.means import Means
     from simulator.cell.cell import Cell
 
 KEPT = ("answered", "tv_output")
