@@ -1,5 +1,14 @@
-"""Tests decode what they check: rounds on disk are kept in the store's own tests alone, in folders of their own."""
+"""Tests decode what they check: rounds on disk are kept in the store's own tests alone, in folders of their own.
+
+A property is asked of fewer examples in the fast suite than Hypothesis would take, unless its test says how many its
+claim needs; `make test-slow` asks all of them of many.
+"""
 
 import os
 
+from hypothesis import settings
+
 os.environ["SQSIM_ROUNDS_GB"] = "0"
+settings.register_profile("fast", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.load_profile("fast")

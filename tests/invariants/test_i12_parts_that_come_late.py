@@ -48,7 +48,11 @@ CROWDED: dict[str, Any] = {
 one."""
 
 
-@pytest.mark.parametrize("uplink", [LATE, MISSED, ALL_AT_ONCE], ids=["late", "missed", "at once"])
+@pytest.mark.parametrize(
+    "uplink",
+    [LATE, pytest.param(MISSED, marks=pytest.mark.slow), ALL_AT_ONCE],
+    ids=["late", "missed", "at once"],
+)
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
     assert bend(**uplink) < 1e-12
 
@@ -75,12 +79,14 @@ def test_i12_a_part_that_may_come_late_bends_the_law() -> None:
         assert bend(**LATE) > 0.01
 
 
+@pytest.mark.slow
 def test_i12_a_gap_on_a_link_that_reorders_bends_the_law() -> None:
     """The control: the third part comes before the second or after it, by its length, which tells of draft 2."""
     with patch.object(Dawdling, "keeps_order", True):
         assert bend(**OVERTAKEN) > 0.01
 
 
+@pytest.mark.slow
 def test_i12_a_timer_for_all_that_is_missing_bends_the_law() -> None:
     """The control: how many parts there are tells of the draft after which none could be drawn."""
 
@@ -96,7 +102,11 @@ def test_i12_a_timer_for_all_that_is_missing_bends_the_law() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sharing", "room_bits", "uplink"), [(ProcessorSharing, 64, ALL_AT_ONCE), (RoundRobinSharing, 32, CROWDED)]
+    ("sharing", "room_bits", "uplink"),
+    [
+        (ProcessorSharing, 64, ALL_AT_ONCE),
+        pytest.param(RoundRobinSharing, 32, CROWDED, marks=pytest.mark.slow),
+    ],
 )
 def test_i12_parts_that_join_together_bend_the_law(
     sharing: type[ProcessorSharing] | type[RoundRobinSharing], room_bits: int, uplink: dict[str, Any]
