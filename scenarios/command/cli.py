@@ -197,7 +197,8 @@ def _run(options: argparse.Namespace) -> None:
         print(dry_run(plan, out, workers, given), file=sys.stdout if options.dry_run else sys.stderr)
         if options.dry_run:
             return
-    from scenarios.command.running import Means, run  # here, so that the mistakes above are answered at once
+    from scenarios.command.means import Means
+    from scenarios.command.running import run  # here, so that the mistakes above are answered at once
 
     means = Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace)
     print(run(plan, means))

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import plots
 from scenarios.command.drawing import Note, figures_of
+from scenarios.command.means import Means
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.run_plan import Changes, plan_of
-from scenarios.command.running import Means, run
+from scenarios.command.running import run
 
 HOME = Path(__file__).parents[2] / "docs" / "gallery"
 

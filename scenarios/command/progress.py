@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 EVERY_S: Final = 30.0
-"""Between two lines where there is no terminal. The first comes at once and the last at the end."""
+"""Between two lines where there is no terminal. The first comes at once and the last at the end, once."""
 RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 
@@ -20,15 +20,18 @@ RESUMED: Final = "resumed"
 class Progress:
     """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
 
-    A context manager: the bar ends with it. `clock` tells seconds.
+    Where `done` is less than it was, something else begins, whose time counts from there. A context manager: the bar
+    ends with it. `clock` tells seconds.
     """
 
     def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
         self._clock = clock
         self._bar: tqdm[int] | None = None
-        self._started: tuple[float, float] | None = None
+        self._part: str | None = None
+        self._started = 0.0, 0.0
         self._told_s = -EVERY_S
+        self._done = -1.0
 
     def __enter__(self) -> Self:
         return self
@@ -39,13 +42,10 @@ class Progress:
         self._close()
 
     def part(self, name: str) -> Callable[[float, int, str], None]:
-        """Progress of a part of the work that goes before the rest, told under its name."""
+        """Progress of a part of the work that goes before the rest, or after it, told under its name."""
 
         def told(done: float, total: int, label: str) -> None:
-            self(done, total, f"{name} {label}".rstrip())
-            if done >= total:
-                self._close()
-                self._started, self._told_s = None, -EVERY_S
+            self._tell(name, done, total, f"{name} {label}".rstrip())
 
         return told
 
@@ -58,14 +58,22 @@ class Progress:
             self._bar.refresh()
 
     def __call__(self, done: float, total: int, label: str) -> None:
+        self._tell("", done, total, label)
+
+    def _tell(self, part: str, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
-        if self._started is None or label.endswith(RESUMED):
+        if part != self._part or done < self._done:
+            self._close()
+            self._part, self._told_s, self._done = part, -EVERY_S, -1.0
+            self._started = self._clock(), done
+        elif label.endswith(RESUMED):
             self._started = self._clock(), done
         if sys.stderr.isatty():
             self._draw(done, total, label, self._started[1])
         else:
             self._print(done, total, label, *self._started)
+        self._done = done
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -85,10 +93,10 @@ class Progress:
 
     def _print(self, done: float, total: int, label: str, started_s: float, resumed: float) -> None:
         now_s = self._clock()
-        if now_s - self._told_s < EVERY_S and done < total:
+        if done <= self._done if done >= total else now_s - self._told_s < EVERY_S:
             return
         self._told_s = now_s
         left_s = (now_s - started_s) * (total - done) / (done - resumed) if done > resumed else 0.0
         left = f", about {left_s:.0f} s left" if left_s else ""
-        line = f"{int(100 * done / max(total, 1)):3d}%  {done:.4g} of {total}{left}  {label}"
+        line = f"{int(100 * done / max(total, 1)):3d}%  {round(done, 2):.9g} of {total}{left}  {label}"
         print(line.rstrip(), file=sys.stderr, flush=True)

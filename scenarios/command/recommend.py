@@ -119,8 +119,8 @@ def wish(options: argparse.Namespace) -> Wish:
 def run(options: argparse.Namespace, workers: int) -> str:
     """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
     asked = wish(options)
+    from scenarios.command.means import Means
     from scenarios.command.recommending import recommended  # here, so that the mistakes above are answered at once
-    from scenarios.command.running import Means
 
     means = Means(options.out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)
     return recommended(asked, means)

@@ -31,13 +31,14 @@ from simulator.sweeps.parts import written
 from simulator.sweeps.store import SEARCH, identity, make_way
 
 if TYPE_CHECKING:
-    from scenarios.command.running import Means
+    from scenarios.command.means import Means
     from simulator.cell.cell import Cell
 
 KEPT = ("answered", "tv_output")
 """Beside the metric, what is kept of each cell of the race."""
 KEEP_S = 2.0
-"""At most so much of a race is lost when it is killed."""
+"""Between two notes of what has come. Of a race that is killed the tasks under way are lost, but not what they have
+decoded: it is on disk, and only timed again."""
 TRIED, RECOMMENDED = "tried.csv", "recommended.yaml"
 FIGURE = "recommendation"
 

@@ -18,6 +18,7 @@ from scenarios.command.derived_axis import along
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
 from scenarios.command.findings_file import Answered
 from scenarios.command.headline_table import headline
+from scenarios.command.means import Means
 from scenarios.command.precision import Precision
 from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for
 from scenarios.command.progress import Progress
@@ -36,21 +37,8 @@ from simulator.results.lossy_findings import apart
 from simulator.results.unanswered import complete
 from simulator.results.units import title
 from simulator.studies import SIMULATION
-from simulator.sweeps.crews import crew_of
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.store import SEARCH, make_way
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a run may use, and what it may replace."""
-
-    out: Path
-    workers: int
-    cluster: str | None = None
-    overwrite: bool = False
-    quiet: bool = False
-    trace: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +82,11 @@ def _ran(plan: RunPlan, means: Means) -> str:
         metric = (plan.headlines or RunPlan.headlines)[0]
         precision = Precision(cells, metric, plan.precision) if plan.precision is not None else None
         table = _swept(plan, means, progress, cells, precision)
-    seeds = range(table["seed"].nunique())
-    if precision is not None:
-        cells = precision.at(seeds, cells)
-        choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
-    if means.trace:
-        complete_traces(cells, means.out, crew_of(means.workers, means.cluster))
+        seeds = range(table["seed"].nunique())
+        if precision is not None:
+            cells = precision.at(seeds, cells)
+            choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
+        complete_traces(cells, means, progress.part("tracing"))
     notes = [*plan.notes, *([precision.told(table)] if precision is not None else [])]
     return _told(plan, means.out, cells, table, choices, notes)
 
@@ -183,19 +170,18 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     cells = plan.cells if choices is None else to_show(choices)
     keep = (TUNING,) if choices is not None else ()
     search = Search(settings_of_search(cells, starts), plan.objective, means.out, keep)
-    crew = crew_of(means.workers, means.cluster)
-    search.found(crew, overwrite=means.overwrite, progress=progress, failed=progress.failed)
+    search.found(means.crew(), overwrite=means.overwrite, progress=progress, failed=progress.failed)
     found = search.cells()
+    shown = list(found.values())
     table = sweep(
-        list(found.values()), means.out, means.workers, means.cluster, overwrite=means.overwrite,
-        keep=(SEARCH, *keep), progress=progress, failed=progress.failed, trace=means.trace,
+        shown, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=(SEARCH, *keep),
+        progress=progress, failed=progress.failed, trace=means.trace,
     )  # fmt: skip
-    if means.trace:
-        complete_traces(list(found.values()), means.out, crew_of(means.workers, means.cluster))
+    complete_traces(shown, means, progress.part("tracing"))
     search.write()
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
-    return _told(plan, means.out, list(found.values()), search.beside(table), choices, plan.notes, columns)
+    return _told(plan, means.out, shown, search.beside(table), choices, plan.notes, columns)
 
 
 def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[list[Chosen], dict[str, int]]:
@@ -204,9 +190,8 @@ def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[
     assert plan.best is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.best)
     search = Search(choosing.sought(), plan.objective, _tuning(means))
-    crew = crew_of(means.workers, means.cluster)
     told = progress.part("tuning")
-    found = search.found(crew, overwrite=means.overwrite, progress=told, failed=progress.failed)
+    found = search.found(means.crew(), overwrite=means.overwrite, progress=told, failed=progress.failed)
     search.write()
     chosen = choosing.chosen(found)
     starts = {

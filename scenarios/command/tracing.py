@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from kinds import ConfigError
+from scenarios.command.means import Means
 from simulator.cell.cell import Cell
 from simulator.results.trace import MOST_HEARD
 from simulator.studies import SIMULATION
-from simulator.sweeps.crews import Crew
+from simulator.sweeps.meter import OnProgress
 from simulator.sweeps.store import CELL_FILES
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 
@@ -24,17 +24,20 @@ def require_simulation(study: str) -> None:
         raise ConfigError(f"trace: this scenario asks the study {study!r}, in which no request is served in time")
 
 
-def complete_traces(cells: Sequence[Cell], out: Path, crew: Crew) -> None:
-    """Has each cell's trace in `out`, once its results are; tells what there is to know of them."""
-    folder = out.resolve() / CELL_FILES
+def complete_traces(cells: Sequence[Cell], means: Means, progress: OnProgress) -> None:
+    """Where traces are asked for: has each cell's beside its results, once those are; tells what there is to know."""
+    if not means.trace:
+        return
+    folder = means.out.resolve() / CELL_FILES
     missing = without_trace(cells, folder)
     if missing:
-        told = f"{len(missing)} of {len(cells)} cells were simulated without a trace"
+        told = f"{len(missing)} of {len(cells)} cells have no whole trace"
         print(f"sqsim: trace: {told}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
-        trace_again(missing, folder, crew)
+        trace_again(missing, folder, means.crew(), progress)
     cut = cut_traces(cells, folder)
     if cut:
         path, at_s = cut[0]
-        more = f"; so are {len(cut) - 1} others" if len(cut) > 1 else ""
+        others = len(cut) - 1
+        more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
         told = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
         print(f"sqsim: trace: cut: {told}{more}", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from simulator.results.trace import MOST_HEARD, Trace, trace
 SUFFIX: Final = ".trace.json"
 _HEAD_BYTES: Final = 4096
 """What stands before the events is shorter."""
+_END: Final = "\n]}\n"
 
 
 def trace_path(folder: Path, cell: str) -> Path:
@@ -34,12 +35,27 @@ def write_trace(spans: Spans, cell: str, path: Path) -> None:
 
 def cut_at_s(path: Path) -> float | None:
     """When a trace file stops telling, in simulated seconds; None where it has the whole run. Raises ValueError where
-    it is none of ours."""
-    with path.open(encoding="utf-8") as file:
-        head = file.read(_HEAD_BYTES)
-    first, _, _ = head.partition("\n")
-    found = json.loads(first.removesuffix(",") + "}")["otherData"]["cut_at_s"]
-    return None if found is None else float(found)
+    it is none of ours, or itself cut off."""
+    with path.open("rb") as file:
+        first, _, _ = file.read(_HEAD_BYTES).partition(b"\n")
+        file.seek(max(0, path.stat().st_size - len(_END)))
+        end = file.read()
+    try:
+        found = json.loads(first.removesuffix(b",") + b"}")["otherData"]["cut_at_s"]
+        if end != _END.encode():
+            raise ValueError("no end")
+        return None if found is None else float(found)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no whole trace") from error
+
+
+def is_trace(path: Path) -> bool:
+    """Whether a whole trace of ours is there."""
+    try:
+        cut_at_s(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _write(made: Trace, cell: str, path: Path) -> None:
@@ -52,7 +68,7 @@ def _write(made: Trace, cell: str, path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"otherData":{_compact(about)},\n"displayTimeUnit":"ms",\n"traceEvents":[\n')
         file.write(",\n".join(map(_compact, made.events)))
-        file.write("\n]}\n")
+        file.write(_END)
 
 
 def _compact(value: object) -> str:

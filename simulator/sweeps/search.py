@@ -25,6 +25,7 @@ from simulator.sweeps.parts import place_error, written
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
     from simulator.decoding.memory import Memory
+    from simulator.sweeps.travelling import Sent
 
 Holds = Callable[[int], bool]
 ANSWERED = "answered"
@@ -143,10 +144,12 @@ def capacities(
     `landed`: a folder, in the directory of the results, for what each cell on the way gave: what is there is not
     simulated again. Raises PlaceError where it cannot be written.
     """
+    from simulator.sweeps.travelling import sent
+
     tasks = [
         (
             place,
-            [[cell.model_dump() for cell in cells] for cells in sought.alternatives],
+            [[sent(cell) for cell in cells] for cells in sought.alternatives],
             sought.start,
             objective,
             landed,
@@ -158,7 +161,7 @@ def capacities(
 
 def _capacity(
     place: int,
-    alternatives: list[list[dict[str, object]]],
+    alternatives: Sequence[Sequence[Sent]],
     start: int | None,
     objective: Objective,
     landed: Path | None,
@@ -171,16 +174,16 @@ def _capacity(
 
 
 def _best(
-    alternatives: list[list[dict[str, object]]], start: int | None, objective: Objective, landed: Path | None
+    alternatives: Sequence[Sequence[Sent]], start: int | None, objective: Objective, landed: Path | None
 ) -> Capacity:
     """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
-    from simulator.cell.cell import Cell
+    from simulator.sweeps.travelling import received
 
     rows: list[dict[str, object]] = []
     best: tuple[int, _Setting, Found] | None = None
     first = 0
-    for number, fields in enumerate(alternatives):
-        cells = [Cell.from_fields(each) for each in fields]
+    for number, sent_ones in enumerate(alternatives):
+        cells = list(map(received, sent_ones))
         memory = _memory(tuple(cell.decoding_id for cell in cells))
         setting = _Setting(cells, objective, Trials(memory, landed, rows))
         begin = start

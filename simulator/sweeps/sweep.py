@@ -30,7 +30,8 @@ from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile
 from simulator.sweeps.parts import UNFINISHED, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.tables import in_order
-from simulator.sweeps.worker import Outcome, Task, sent
+from simulator.sweeps.travelling import sent
+from simulator.sweeps.worker import Outcome, Task
 
 OnRows = Callable[[pd.DataFrame], None]
 """Hears the rows of each cell as it ends, in no order."""

@@ -10,13 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.decoding.round_store import RoundStore
 from simulator.results.observer import Observer, Together
-from simulator.results.trace_file import cut_at_s, trace_path, tracer, write_trace
+from simulator.results.trace_file import cut_at_s, is_trace, trace_path, tracer, write_trace
 from simulator.run import simulate
 from simulator.sweeps.crews import Crew, Work
+from simulator.sweeps.meter import OnProgress
+from simulator.sweeps.travelling import Sent, received, sent
 
 
 @contextmanager
@@ -32,18 +35,22 @@ def traced(cell: Cell, observer: Observer | None, folder: Path | None) -> Iterat
 
 
 def without_trace(cells: Iterable[Cell], folder: Path) -> list[Cell]:
-    """The cells that have none in `folder`."""
-    return [cell for cell in cells if not trace_path(folder, cell.id).is_file()]
+    """The cells that have none in `folder`, or a damaged one."""
+    return [cell for cell in cells if not is_trace(trace_path(folder, cell.id))]
 
 
-def trace_again(cells: Iterable[Cell], folder: Path, crew: Crew) -> None:
-    """Simulates the cells once more and writes their traces, those that share their decodings in one worker."""
+def trace_again(cells: Sequence[Cell], folder: Path, crew: Crew, progress: OnProgress) -> None:
+    """Simulates the cells once more and writes their traces, those that share their decodings in one worker, and tells
+    the progress as those end."""
     sharing: dict[str, list[Cell]] = {}
     for cell in cells:
         sharing.setdefault(cell.decoding_id, []).append(cell)
-    tasks = [([cell.model_dump() for cell in group], folder) for group in sharing.values()]
-    for _ in crew.unordered(Work(_trace_group, tasks)):
-        pass
+    done = 0
+    progress(done, len(cells), "")
+    tasks = [([sent(cell) for cell in group], folder) for group in sharing.values()]
+    for traced_now in crew.unordered(Work(_trace_group, tasks)):
+        done += traced_now
+        progress(done, len(cells), "")
 
 
 def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
@@ -52,9 +59,10 @@ def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
     return [(path, at_s) for path in paths if (at_s := cut_at_s(path)) is not None]
 
 
-def _trace_group(fields: Sequence[dict[str, object]], folder: Path) -> None:
-    """Cells that share their decodings, in a worker; they travel as plain fields, as in a sweep."""
+def _trace_group(group: Sequence[Sent], folder: Path) -> int:
+    """Cells that share their decodings, in a worker; how many."""
     memory = Memory(RoundStore.here())
-    for cell in map(Cell.from_fields, fields):
-        with traced(cell, None, folder) as observer:
+    for cell in map(received, group):
+        with users_mistakes_told(cell.imports), traced(cell, None, folder) as observer:
             simulate(cell, observer, memory=memory)
+    return len(group)

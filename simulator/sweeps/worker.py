@@ -1,15 +1,12 @@
 """What a worker does: cells, group by group, each landed as it ends.
 
 Cells of a group share their tokens: the first pays for the forward passes, the others find them in the memory of the
-group. The groups of one task are decoded side by side, so that their passes meet. Cells travel as plain fields, so that
-a user's own kinds are imported where they are used, and beside their ids, which a worker that sees other files than the
-sweep did does not find again.
+group. The groups of one task are decoded side by side, so that their passes meet.
 """
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +15,6 @@ from typing import Final
 
 import pandas as pd
 
-from kinds import ConfigError
 from kinds.mistakes import users_mistakes_told
 from models.shared_passes import together
 from simulator.cell.cell import Cell
@@ -31,11 +27,10 @@ from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
 from simulator.sweeps.tables import of_one_type
 from simulator.sweeps.tracing import traced
+from simulator.sweeps.travelling import Sent, received
 
 AT_A_TIME: Final = 16
 """Groups that are decoded side by side: a pass costs less the more share it, and each keeps its own caches."""
-Sent = tuple[str, Mapping[str, object]]
-"""A cell as it travels: its id and its fields."""
 Outcome = tuple[str, pd.DataFrame | Failure]
 """A cell's id, and its rows or why there are none."""
 
@@ -49,11 +44,6 @@ class Task:
     groups: tuple[tuple[Sent, ...], ...]
     parts: Parts | None
     traces: Path | None = None
-
-
-def sent(cell: Cell) -> Sent:
-    """The cell as it travels."""
-    return cell.id, cell.model_dump()
 
 
 def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
@@ -82,10 +72,10 @@ def _group(task: Task, group: Sequence[Sent], meter: TaskMeter) -> list[Outcome]
     return [_outcome(task, each, known, meter) for each in group]
 
 
-def _outcome(task: Task, sent: Sent, known: Memory, meter: TaskMeter) -> Outcome:
-    name, fields = sent
+def _outcome(task: Task, given: Sent, known: Memory, meter: TaskMeter) -> Outcome:
+    name, _ = given
     try:
-        cell = _received(name, fields)
+        cell = received(given)
         told = CellMeter(meter, name, cell.scheme.kind)
         rows = _answered(task, cell, known, told)
     except PlaceError:
@@ -96,15 +86,6 @@ def _outcome(task: Task, sent: Sent, known: Memory, meter: TaskMeter) -> Outcome
         return name, failure_of(name, error)
     told.over()
     return name, rows
-
-
-def _received(name: str, fields: Mapping[str, object]) -> Cell:
-    """The cell that was sent. Raises ConfigError where its files are others here."""
-    cell = Cell.from_fields(dict(fields))
-    if cell.id != name:
-        files = ", ".join(cell.imports) or "its files"
-        raise ConfigError(f"cell = {name}: {files} on {platform.node()} are not those that the sweep began with")
-    return cell
 
 
 def _answered(task: Task, cell: Cell, known: Memory, told: CellMeter) -> pd.DataFrame:

@@ -21,6 +21,14 @@ def crashing() -> Cell:
     return cell("k_sqs", workload=asked, cloud=cloud, uplink=LOSSY, downlink=LOSSY)
 
 
+def left() -> Cell:
+    """Devices that go away: one while its round is on its way, one while the cloud reads, and one for all of a
+    request."""
+    away = {"kind": "scheduled", "away": [(0, 0.3, 0.5), (1, 0.05, 0.2), (2, 0.0, 5.0)]}
+    asked = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "absences": away}
+    return cell("k_sqs", workload=asked, uplink=LOSSY, downlink=LOSSY)
+
+
 def crowded() -> Cell:
     """More requests than a slow, batching server, one processor a device, and a buffer of two packets bear at once."""
     asked = {"kind": "poisson", "rate_per_s": 4.0, "devices": 4, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
@@ -46,5 +54,6 @@ CELLS: dict[str, Cell] = {
     "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
     "crashes": crashing(),
+    "devices that leave": left(),
     "crowded": crowded(),
 }

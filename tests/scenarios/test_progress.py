@@ -39,6 +39,38 @@ def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.Cap
     assert capsys.readouterr().err.splitlines()[-1] == " 60%  60 of 100, about 160 s left  k_sqs"
 
 
+def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last cell's own word, and then its task's, each say that all is done."""
+    with Progress(quiet=False, clock=lambda: 0.0) as progress:
+        for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
+            progress(done, total, "k_sqs")
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        " 61%  12345.68 of 20000  k_sqs",
+        "100%  20000 of 20000  k_sqs",
+        *(f"{each}  k_sqs" for each in ("  0%  0 of 4", "100%  4 of 4")),
+    ]
+
+
+def test_what_begins_after_something_else_counts_its_own_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sweep behind a search, traces behind a sweep."""
+    times = iter([0.0, 0.0, 600.0, 600.0, 600.0, 640.0, 700.0, 700.0, 700.0, 700.0])
+    with Progress(quiet=False, clock=lambda: next(times)) as progress:
+        for done, total in ((0, 10), (10, 10), (0, 100), (20, 100)):
+            progress(done, total, "k_sqs")
+        tracing = progress.part("tracing")
+        for done in (0, 5, 5):
+            tracing(done, 5, "")
+    assert [line.split("  ")[-2:] for line in capsys.readouterr().err.splitlines()] == [
+        ["0 of 10", "k_sqs"],
+        ["10 of 10", "k_sqs"],
+        ["0 of 100", "k_sqs"],
+        ["20 of 100, about 160 s left", "k_sqs"],
+        ["0 of 5", "tracing"],
+        ["5 of 5", "tracing"],
+    ]
+
+
 def test_on_a_terminal_it_is_one_bar_with_the_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

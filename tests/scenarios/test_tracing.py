@@ -10,9 +10,9 @@ from trace_reader import read_trace
 from typed_command import Typed
 
 from scenarios.command import running, tracing
+from scenarios.command.means import Means
 from simulator import Cell, sweep
 from simulator.results import trace_file
-from simulator.sweeps.crews import crew_of
 
 CELLS = [busy(), busy("cloud_only"), busy(seed=1)]
 TABLES = ("cells.parquet", "requests.parquet", "rounds.parquet")
@@ -25,7 +25,7 @@ def traces(out: Path) -> dict[str, bytes]:
 
 
 def complete(cells: list[Cell], out: Path) -> None:
-    tracing.complete_traces(cells, out, crew_of(1, None))
+    tracing.complete_traces(cells, Means(out, 1, trace=True), lambda *_: None)
 
 
 def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one(
@@ -43,7 +43,7 @@ def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one
     assert not traces(later)
     complete(CELLS, later)
     (line,) = capsys.readouterr().err.splitlines()
-    assert "3 of 3 cells were simulated without a trace" in line
+    assert "3 of 3 cells have no whole trace" in line
     (later / "cells" / f"{CELLS[1].id}.trace.json").unlink()
     sweep(CELLS, later, trace=True)
     complete(CELLS, later)
@@ -51,6 +51,19 @@ def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one
     assert traces(later) == traces(at_once)
     for name in TABLES:
         assert (later / name).read_bytes() == tables[name] == (at_once / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damaged", ["", '{"otherData":3,\n"traceEvents":[\n]}\n', '{"otherData":{"cut_at_s":null},\n"traceEvents":[\n{}']
+)
+def test_a_trace_that_is_damaged_is_made_again(
+    damaged: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(CELLS, tmp_path, trace=True)
+    whole, told = traces(tmp_path), list[tuple[float, int]]()
+    (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
+    tracing.complete_traces(CELLS, Means(tmp_path, 1, trace=True), lambda done, total, _: told.append((done, total)))
+    assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and told == [(0, 1), (1, 1)]
 
 
 def test_a_trace_that_is_cut_is_told(

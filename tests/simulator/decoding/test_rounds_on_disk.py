@@ -76,6 +76,26 @@ def test_i6_another_network_starts_from_what_this_one_decoded(way: str, store: R
         assert way != "k_sqs" or not passes
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_devices_that_ask_for_one_text_at_a_time_leave_a_tree_that_can_be_read(
+    way: str, store: RoundStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Payloads that are the same wait together for a slow server: what is judged of one is the step of all."""
+    cell = made(way).with_(
+        {
+            "workload.devices": 4,
+            "workload.distinct": 1,
+            "uplink.sharing": "own",
+            "downlink.sharing": "own",
+            "cloud.latency": {"kind": "constant", "per_pass_s": 0.5},
+        }
+    )
+    live = told(simulate(cell, memory=Memory(store)))
+    with counted_passes() as passes:
+        assert told(simulate(cell, memory=Memory(store))) == live
+    assert not passes and capsys.readouterr().err == ""
+
+
 @pytest.mark.slow
 def test_i6_another_process_makes_no_pass(tmp_path: Path) -> None:
     environment = {**os.environ, "SQSIM_CACHE": str(tmp_path), "SQSIM_ROUNDS_GB": "1"}

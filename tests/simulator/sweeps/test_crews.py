@@ -19,7 +19,8 @@ from simulator.sweeps.crews import Cluster, Crew, Processes, Work
 from simulator.sweeps.failures import Failure
 from simulator.sweeps.meter import ToFile
 from simulator.sweeps.search import Objective, Sought, capacities
-from simulator.sweeps.worker import Task, sent, work
+from simulator.sweeps.travelling import sent
+from simulator.sweeps.worker import Task, work
 
 DEAF = """from typing import Literal
 from channels.link.losses import Loss

@@ -15,9 +15,11 @@ from cells import cell, link
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.cell import load_imports
 from simulator.studies.simulation import Simulation
-from simulator.sweeps import worker
+from simulator.sweeps import search, tracing
 from simulator.sweeps.failures import CellsFailedError
 from simulator.sweeps.parts import Parts, PlaceError
+from simulator.sweeps.search import Objective
+from simulator.sweeps.travelling import received, sent
 
 ASKED = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
 MOODY = """from typing import Literal
@@ -181,11 +183,15 @@ def test_a_users_file_that_has_changed_is_loaded_anew_and_never_taken_for_the_ol
     file, kind = tmp_path / "moody.py", "changing_in_tests"
     file.write_text(MOODY.replace("moody_in_tests", kind))
     before = moody(file, 1.0, kind)
-    name, fields = worker.sent(before)
+    name, fields = sent(before)
     assert len(sweep([before])) == 1
     file.write_text(file.read_text().replace("bool(0 / self.divisor)", "1 / 0"))
     with pytest.raises(ConfigError, match=rf"^cell = {name}: [^\n]*moody.py on [^\n]* are not those that the sweep"):
-        worker._received(name, fields)
+        received((name, fields))
+    with pytest.raises(ConfigError, match="are not those that the sweep"):
+        search._capacity(0, [[(name, fields)]], None, Objective({"latency_s": 1.0}), None)
+    with pytest.raises(ConfigError, match="are not those that the sweep"):
+        tracing._trace_group([(name, fields)], tmp_path)
     after = moody(file, 1.0, kind)
     assert after.id != before.id
     with pytest.raises(ConfigError, match=r"moody.py:11: ZeroDivisionError"):
