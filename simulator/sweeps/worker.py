@@ -14,13 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistakes_told
-from models.shared_passes import together
+from models.shared_passes import AT_A_TIME, together
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
@@ -32,8 +31,6 @@ from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, p
 from simulator.sweeps.tables import of_one_type
 from simulator.sweeps.tracing import traced
 
-AT_A_TIME: Final = 16
-"""Groups that are decoded side by side: a pass costs less the more share it, and each keeps its own caches."""
 Sent = tuple[str, Mapping[str, object]]
 """A cell as it travels: its id and its fields."""
 Outcome = tuple[str, pd.DataFrame | Failure]
