@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 Ask = Callable[[Sequence["ForwardPass"]], "list[Tensor]"]
 """Has passes of one network made, and answers with the logits of each."""
+AT_A_TIME: Final = 16
+"""Decodings side by side: a pass costs less the more share it, and each keeps its own caches."""
 _ASK: ContextVar[Ask | None] = ContextVar("who makes this context's forward passes", default=None)
+_COMPANY: ContextVar[int] = ContextVar("how many decodings run at one time, this context's included", default=1)
 
 
 def logits_of(wanted: ForwardPass) -> Tensor:
     """The pass's logits [last, V]: beside those of others where several decodings run together, else alone."""
     ask = _ASK.get()
     return wanted.alone() if ask is None else ask([wanted])[0]
+
+
+def company() -> int:
+    """How many decodings run side by side at most, the caller's included: 1 where it is alone."""
+    return _COMPANY.get()
 
 
 def together(calls: Sequence[Callable[[], R]], at_a_time: int) -> Generator[tuple[int, R | Exception], None, None]:
@@ -38,7 +46,8 @@ def together(calls: Sequence[Callable[[], R]], at_a_time: int) -> Generator[tupl
     stops listening, or is interrupted, ends the calls under way: GreenletExit is raised where they wait.
     """
     ask = _ASK.get() or _made_here
-    to_come = deque(_Member(place, call) for place, call in enumerate(calls))
+    beside = company() * min(at_a_time, len(calls))
+    to_come = deque(_Member(place, call, beside) for place, call in enumerate(calls))
     waiting: list[_Member[R]] = []
     try:
         while to_come or waiting:
@@ -61,11 +70,12 @@ class _Member(Generic[R]):
 
     outcome: R | Exception
 
-    def __init__(self, place: int, call: Callable[[], R]) -> None:
+    def __init__(self, place: int, call: Callable[[], R], company: int) -> None:
         self.place = place
         self.wanted: Sequence[ForwardPass] = ()
         """The passes it waits for, of one network."""
         self._call = call
+        self._company = company
         self._greenlet = greenlet(self._run)
         self._greenlet.gr_context = copy_context()
 
@@ -93,6 +103,7 @@ class _Member(Generic[R]):
 
     def _run(self) -> None:
         _ASK.set(self._ask)
+        _COMPANY.set(self._company)
         try:
             self.outcome = self._call()
         except Exception as error:

@@ -16,6 +16,7 @@ from simpy.core import StopSimulation
 
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
+from simulator.decoding.rehearsal import rehearse
 from simulator.decoding.round_store import RoundStore
 from simulator.results.metrics import Run, summarise
 from simulator.results.observer import Observer
@@ -106,6 +107,7 @@ def simulate(
     if observer is not None:
         observer.on_start(plant)
     try:
+        rehearse(cell, memory)
         run(plant, cell.workload.horizon_s)
     finally:
         memory.flush()

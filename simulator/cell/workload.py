@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import log1p
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,9 @@ from simulator.cell.downtime import Downtime, NoDowntime
 COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
 MOST = 1_000_000
 """Requests of a device, and tokens of a request: more would take weeks, and is a slip of the pen."""
+
+HORIZON_S: Final = 1e6
+"""Of a workload that says nothing of when the run ends."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,10 @@ class Workload(Choice, family=True):
         None, gt=0, allow_inf_nan=False, description="a request not answered by then is timed out; null to wait"
     )
     horizon_s: float = Field(
-        1e6, gt=0, allow_inf_nan=False, description="when the run ends at the latest; what is unanswered is in flight"
+        HORIZON_S,
+        gt=0,
+        allow_inf_nan=False,
+        description="when the run ends at the latest; what is unanswered is in flight",
     )
     absences: Downtime = Field(NoDowntime(), description="when devices are away: what they do then is abandoned")
     distinct: int | None = Field(
@@ -84,6 +90,11 @@ class Workload(Choice, family=True):
     @abstractmethod
     def total(self) -> int:
         """How many requests come, all devices together."""
+
+    @property
+    def all_are_awaited(self) -> bool:
+        """Whether no request is given up: no deadline, no horizon that somebody has set, no device that leaves."""
+        return self.deadline_s is None and self.horizon_s >= HORIZON_S and isinstance(self.absences, NoDowntime)
 
     @property
     def longest(self) -> tuple[int, int]:

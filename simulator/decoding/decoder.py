@@ -82,7 +82,7 @@ class RequestDecoding:
         """Of the cloud's own drafter, where it makes the edge's laws again."""
         if isinstance(scheme, BriefScheme):
             self.mirror = ReplayedText(lambda: open_drifted(setting.pair().drafter, setting.temperature, scheme.drift))
-        self._tree = tree
+        self.tree = tree
         self._uniforms = uniforms
         self._lookahead = lookahead
         self._remember = remember
@@ -103,7 +103,7 @@ class RequestDecoding:
         side = TreeEdge if isinstance(self.setting.scheme, TreeScheme) else EdgeSession
         return side(
             self.draft_setting,
-            self._tree.edge,
+            self.tree.edge,
             self.drafter,
             self._uniforms,
             self.meter,
@@ -121,7 +121,7 @@ class RequestDecoding:
         make = side if self.mirror is None else partial(MirrorSession, self.mirror)
         return make(
             self.draft_setting,
-            self._tree.cloud,
+            self.tree.cloud,
             self.verifier,
             self._uniforms,
             self.meter,
@@ -132,12 +132,12 @@ class RequestDecoding:
     def hosted(self) -> HostedSession:
         """Both sides in the cloud."""
         return HostedSession(
-            self.setting, self._tree.cloud, self.drafter, self.verifier, self._uniforms, remember=self._remember
+            self.setting, self.tree.cloud, self.drafter, self.verifier, self._uniforms, remember=self._remember
         )
 
     def local(self) -> LocalSession:
         """The drafter alone at the edge."""
-        return LocalSession(self._tree.edge, self.drafter, self.verifier, self._uniforms, remember=self._remember)
+        return LocalSession(self.tree.edge, self.drafter, self.verifier, self._uniforms, remember=self._remember)
 
 
 class Decoder:

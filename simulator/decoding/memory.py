@@ -62,6 +62,8 @@ class Memory:
         self._trees: dict[Root, _Kept] = {}
         self._asked: dict[Root, _Kept] = {}
         """Since the last flush, of those that may go to disk."""
+        self.rehearsed: set[str] = set()
+        """The decodings, by `Cell.decoding_id`, that were made in this process before their cells were timed."""
         self._lock = threading.Lock()
 
     def tree(self, root: Root, stored: Stored | None = None) -> Tree:

@@ -94,6 +94,16 @@ class DraftScheme(Scheme):
         return families.draw.lossless and families.acceptance.lossless and families.reply.lossless
 
     @property
+    def plans(self) -> bool:
+        """Whether its policy tells the length of a round before it begins, whatever it has seen."""
+        return type(self.families.policy).plan not in (Policy.plan, Oracle.plan)
+
+    @property
+    def carries(self) -> bool:
+        """Whether a request may begin otherwise than the device's first one."""
+        return type(self).entry is not DraftScheme.entry or self.families.sparsifier.carries
+
+    @property
     def rungs(self) -> int:
         """How many settings a round may be under; the policy chooses one for each (`rungs.Rungs`)."""
         return 1
@@ -156,7 +166,7 @@ class DraftScheme(Scheme):
         if not self.families.reply.told_by_length:
             told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
             raise ValueError(f"depth = {self.depth}: {told}")
-        if type(policy).plan in (Policy.plan, Oracle.plan):
+        if not self.plans:
             told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
             raise ValueError(f"depth = {self.depth}: {told}")
 

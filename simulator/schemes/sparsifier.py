@@ -40,6 +40,11 @@ class Sparsifier(Choice, family=True):
         """Whether the whole vocabulary is kept, so that no subset needs to be told."""
         return False
 
+    @property
+    def carries(self) -> bool:
+        """Whether a request may begin otherwise than the device's first one."""
+        return type(self).entry is not Sparsifier.entry
+
     def entry(self, last: State | None) -> State:
         """The state before a request's first draft; `last` is how the device's request before ended, None at first."""
         return ()
@@ -143,6 +148,10 @@ class KeepConformal(Sparsifier):
         """The threshold's law of motion."""
         return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
 
+    @property
+    def carries(self) -> bool:
+        return self.carry
+
     def entry(self, last: State | None) -> State:
         return last if self.carry and last is not None else (self.initial,)
 
@@ -173,6 +182,10 @@ class KeepRunningQuantile(Sparsifier):
     def rule(self) -> RunningQuantile:
         """How the threshold follows."""
         return RunningQuantile(self.target, self.initial, self.window, self.level)
+
+    @property
+    def carries(self) -> bool:
+        return self.carry
 
     def entry(self, last: State | None) -> State:
         return last if self.carry and last is not None else ()

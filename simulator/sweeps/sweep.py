@@ -20,6 +20,7 @@ from typing import Protocol
 import pandas as pd
 
 from kinds import ConfigError
+from models.shared_passes import AT_A_TIME
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.studies import SIMULATION, study
 from simulator.sweeps import worker
@@ -230,7 +231,7 @@ class _Sweep:
         if not (study(self._asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
             return [[group] for group in groups]
         hands = max(1, self._crew.hands())
-        tasks = min(len(groups), hands * ceil(len(groups) / (hands * worker.AT_A_TIME)))
+        tasks = min(len(groups), hands * ceil(len(groups) / (hands * AT_A_TIME)))
         return [groups[start::tasks] for start in range(tasks)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:

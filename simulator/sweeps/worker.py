@@ -11,12 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
 from kinds.mistakes import users_mistakes_told
-from models.shared_passes import together
+from models.shared_passes import AT_A_TIME, together
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
@@ -29,8 +28,6 @@ from simulator.sweeps.tables import of_one_type
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.travelling import Sent, received
 
-AT_A_TIME: Final = 16
-"""Groups that are decoded side by side: a pass costs less the more share it, and each keeps its own caches."""
 Outcome = tuple[str, pd.DataFrame | Failure]
 """A cell's id, and its rows or why there are none."""
 
