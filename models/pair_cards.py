@@ -20,7 +20,7 @@ from typing import Self
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from kinds import ConfigError, Part
-from kinds.files import atomically, cache_folder, sha256
+from kinds.files import atomically, by_content, cache_folder
 from models.interface import LoadedPair, Pair, Prompt
 
 Described = dict[str, JsonValue]
@@ -145,7 +145,7 @@ def forget(fingerprint: str = "") -> None:
 
 def describe(pair: Pair) -> Described:
     """The pair's own fields, files by the hash of their content. Raises ConfigError where one cannot be read."""
-    fields: Described = json.loads(json.dumps(pair.model_dump(), default=_by_content))
+    fields: Described = json.loads(json.dumps(pair.model_dump(), default=by_content))
     return fields
 
 
@@ -193,8 +193,3 @@ def _folder() -> Path:
 
 def _digest(described: Described) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _by_content(value: object) -> str:
-    assert isinstance(value, Path), f"a pair holds {value!r}, which has no name"
-    return sha256(value)

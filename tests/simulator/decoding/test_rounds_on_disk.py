@@ -189,6 +189,17 @@ def test_an_imported_file_s_class_is_kept_unless_it_uses_other_files(tmp_path: P
         assert origin(both, both.scheme) is None
 
 
+def test_a_scheme_s_file_counts_by_its_content(tmp_path: Path, store: RoundStore) -> None:
+    mine, kept = tmp_path / "mine.py", tmp_path / "kept.txt"
+    reading = "from pathlib import Path\nfrom simulator.schemes.sparsifier import KeepTopK\n"
+    made_of = "    kept: Path\n    def made_of(self): return self.keeping(KeepTopK(k=int(self.kept.read_text())))\n"
+    mine.write_text(reading + MINE.replace("NAME", "of_file_in_tests") + made_of)
+    fields = {**made("k_sqs").model_dump(), "scheme": {"kind": "of_file_in_tests", "kept": kept}, "imports": [mine]}
+    for k in (2, 5):
+        kept.write_text(str(k))
+        assert simulate(Cell.from_fields(fields), memory=Memory(store)).summary["support_size"] == k
+
+
 def test_all_that_decides_tokens_is_in_a_key() -> None:
     root = ("a scheme", (0, 1, 2), (0.1,), (5, 6))
     others = [("another", *root[1:]), (root[0], (0, 1, 3), *root[2:]), (*root[:2], (0.1 + 1e-17 * 4,), (5, 6))]
