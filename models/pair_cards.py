@@ -105,14 +105,14 @@ def card_of(pair: Pair) -> PairCard:
 def recorded(pair: Pair) -> PairCard | None:
     """The kept card of a pair whose fingerprint cannot be told without it: by its fields. None where there is none.
 
-    Raises ConfigError where there are several, of weights that were not the same.
+    Raises ConfigError where there are several, of weights that were not the same or did not run on the same device.
     """
     described = describe(pair)
     cards = [card for card in _read(f"*.{_digest(described)}.json") if card.current and card.pair == described]
     if len(cards) > 1:
         told = " and ".join(sorted(card.fingerprint[:12] for card in cards))
         raise ConfigError(
-            f"models.pair = {cards[0].names}: recorded here with other weights, too ({told}); "
+            f"models.pair = {cards[0].names}: recorded here with other weights or on another device, too ({told}); "
             "forget all but one (sqsim cache clear --pair FINGERPRINT)"
         )
     return cards[0] if cards else None
