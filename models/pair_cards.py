@@ -79,27 +79,20 @@ class PairCard(Part):
 
 
 def load(pair: Pair) -> LoadedPair:
-    """The pair's models, read once a process, by the thread that asks first. Raises ConfigError as `Pair.load` does."""
+    """The pair's models, read once a process while their files stand, by the thread that asks first.
+
+    Raises ConfigError as `Pair.load` does, and where files are not those that the pair's fingerprint is of.
+    """
     with _LOADING:
-        return _loaded(pair)
+        return _loaded(pair, pair.fingerprint)
 
 
-@cache
 def card_of(pair: Pair) -> PairCard:
     """The pair's card: of a pair of networks the kept one, where there is one; otherwise by loading it.
 
-    Raises ConfigError as `Pair.load` does.
+    Raises ConfigError as `load` does.
     """
-    if not pair.has_networks:
-        return _made(pair)
-    described = describe(pair)
-    for card in _read(f"{pair.fingerprint[:16]}.{_digest(described)}.json"):
-        if card.current and (card.fingerprint, card.pair) == (pair.fingerprint, described):
-            return card
-    card = _made(pair)
-    with suppress(OSError):  # a cache that takes no files costs the next process a load, and nothing else
-        keep(card)
-    return card
+    return _card_of(pair, pair.fingerprint)
 
 
 def recorded(pair: Pair) -> PairCard | None:
@@ -158,8 +151,25 @@ def code() -> str:
 
 
 @cache
-def _loaded(pair: Pair) -> LoadedPair:
-    return pair.load()
+def _card_of(pair: Pair, fingerprint: str) -> PairCard:
+    if not pair.has_networks:
+        return _made(pair)
+    described = describe(pair)
+    for card in _read(f"{fingerprint[:16]}.{_digest(described)}.json"):
+        if card.current and (card.fingerprint, card.pair) == (fingerprint, described):
+            return card
+    card = _made(pair)
+    with suppress(OSError):  # a cache that takes no files costs the next process a load, and nothing else
+        keep(card)
+    return card
+
+
+@cache
+def _loaded(pair: Pair, fingerprint: str) -> LoadedPair:
+    loaded = pair.load()
+    if type(pair).model_validate(pair.model_dump()).fingerprint != fingerprint:  # what is decoded is kept under it
+        raise ConfigError(f"models.pair = {pair.kind}: its files have changed since the cell was made; make it anew")
+    return loaded
 
 
 def _made(pair: Pair) -> PairCard:
