@@ -157,6 +157,8 @@ def _about(path: Path, archive: ZipFile) -> About:
 def _read(archive: ZipFile, about: About) -> Recorded:
     """Raises one of _DAMAGE where anything is not as it was written."""
     content, entries, size, cards = hashlib.sha256(), dict[str, int](), 0, list[PairCard]()
+    if sum(info.file_size for info in archive.infolist()) > archive.start_dir:
+        raise BadZipFile("members lie in one another")  # few bytes could be read as many
     for info in archive.infolist():
         if info.filename == ABOUT:
             continue
