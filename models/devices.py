@@ -1,5 +1,5 @@
-"""What a network runs on, told without torch: it decides the last bits of every law, so it is in a pair's fingerprint,
-and fingerprints are asked for where nothing is run."""
+"""What a network runs on and how products round there, told without torch: they decide the last bits of every law, so
+they are in a pair's fingerprint, and fingerprints are asked for where nothing is run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
+from models import TORCH_CAME_FIRST
 from models.interface import DeviceName
 
 _NVML: Final = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 """NVIDIA's library that tells of GPUs, and comes with their driver."""
+_STRICT: Final = 0x10000
+"""MKL_CBWR_STRICT of MKL's header mkl_types.h."""
 
 
 def device_of(name: DeviceName) -> Literal["cpu", "cuda"]:
@@ -58,3 +61,19 @@ def _sees_gpu(gpus: int, visible: str | None) -> bool:
         return gpus > 0
     first = visible.partition(",")[0].strip()
     return gpus > 0 and (int(first) < gpus if first.isdecimal() else first.startswith(("GPU-", "MIG-")))
+
+
+@cache
+def products() -> str:
+    """How MKL rounds products in this process: $MKL_CBWR, unless torch made one before that was set (models)."""
+    return os.environ["MKL_CBWR"] if not TORCH_CAME_FIRST or _is_strict() else "not heard"
+
+
+def _is_strict() -> bool:
+    """Whether the MKL within torch, which is imported, is in its strict mode; False where that cannot be told."""
+    torch = sys.modules["torch"].__file__ or ""
+    try:
+        mode: int = ctypes.CDLL(str(Path(torch).parent / "lib" / "libtorch_cpu.so")).mkl_serv_cbwr_get(-1)
+    except (OSError, AttributeError):
+        return False
+    return bool(mode & _STRICT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,16 @@ def test_a_gpu_that_torch_cannot_use_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"^device = 'auto': torch can use no GPU here; set it to cpu$"):
         TransformerModel(tiny.network("gpt2"), "f", "auto")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch without MKL")
+def test_a_fingerprint_tells_products_that_were_made_before_mkl_was_told_how() -> None:
+    told = "from models.cards import fingerprint; print(fingerprint('weights'))"
+    environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
+
+    def fingerprint(before: str) -> str:
+        return subprocess.check_output([sys.executable, "-c", f"{before}; {told}"], env=environment, text=True)
+
+    product = "import torch; torch.ones(9, 9) @ torch.ones(9, 9)"
+    assert fingerprint("pass") == fingerprint("import torch") != fingerprint(product)
