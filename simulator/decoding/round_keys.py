@@ -40,6 +40,9 @@ LIBRARIES = ("numpy", "numba", "scipy")
 OTHERS = {"sqsim", "pydantic", "torch", "transformers", "tokenizers"}
 """What classes that decode may use beside them: what decides no token, or is in the fingerprint."""
 
+CODE_DIGITS = 16
+"""Of a key, that tell what code its tree is of."""
+
 
 class Origin(NamedTuple):
     """What the keys of all requests to a class of devices have in common."""
@@ -50,9 +53,9 @@ class Origin(NamedTuple):
     """Hash of the code that decodes, and of the versions under it."""
 
     def key(self, root: Root) -> str:
-        """The name of a tree: sha256, hex digits."""
+        """The name of a tree, 64 hex digits: the first tell the code, the others are of a sha256 of it all."""
         described = json.dumps([self.made_by, *root])
-        return hashlib.sha256(described.encode()).hexdigest()
+        return self.made_by[:CODE_DIGITS] + hashlib.sha256(described.encode()).hexdigest()[CODE_DIGITS:]
 
 
 def origin(cell: Cell, scheme: Scheme) -> Origin | None:
@@ -60,6 +63,11 @@ def origin(cell: Cell, scheme: Scheme) -> Origin | None:
     if not _known_by_file(cell, [cell.models.pair, *_parts(scheme)]):
         return None
     return Origin(cell.models.pair.fingerprint, made_by())
+
+
+def of_this_code(key: str) -> bool:
+    """Whether what decodes here may ask for this key: of rounds that older code has left, it does not."""
+    return key.startswith(made_by()[:CODE_DIGITS])
 
 
 @cache

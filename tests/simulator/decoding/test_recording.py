@@ -108,6 +108,13 @@ def test_one_pair_goes_alone_with_its_card(store: RoundStore, tmp_path: Path) ->
     assert [pair for _, pair, _ in other.entries()] == [pair] * 6
 
 
+def test_what_older_code_has_left_does_not_travel(file: Path, store: RoundStore, tmp_path: Path) -> None:
+    (key, pair, blob), *_ = store.entries()
+    store.put("0" * len(key), pair, blob)
+    export(tmp_path / "again.sqr", store, {each.pair for each in store.summary()})
+    assert (tmp_path / "again.sqr").read_bytes() == file.read_bytes()
+
+
 def test_rounds_that_are_here_stay(file: Path, store: RoundStore) -> None:
     before = list(store.entries())
     take_over(file, store)
