@@ -85,6 +85,13 @@ def sha256_once(path: Path) -> str:
     return _sha256(path, status.st_size, status.st_mtime_ns)
 
 
+def by_content(value: object) -> str:
+    """What stands for a file among the fields of a part, in JSON: the hash of what is in it. Raises ConfigError when it
+    cannot be read."""
+    assert isinstance(value, Path), f"a field holds {value!r}, which has no name"
+    return sha256(value)
+
+
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Has `write` make a file or folder beside its place, and moves it there when it is whole.
 

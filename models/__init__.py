@@ -1,6 +1,10 @@
 """Language models, the law of acceptance, and how long compute takes. No SimPy, no packets."""
 
 import os
+import sys
+
+TORCH_CAME_FIRST = "torch" in sys.modules and "MKL_CBWR" not in os.environ
+"""Whether products may have been made before this package had its say."""
 
 # Has MKL round a row of a matrix product alike whatever rows stand beside it, so that passes may share one (see
 # packed_passes). It is read once, by the first product of a process, and is part of every fingerprint.

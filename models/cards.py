@@ -4,7 +4,6 @@ of it all. Never imports torch."""
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import read_text, sha256
+from models.devices import products
 from models.interface import Pair
 from models.prompt_files import check_prompts
 
@@ -96,5 +96,5 @@ def fingerprint(*parts: str) -> str:
     """Hash of what decides a float32 model's laws: `parts` (hashes of its files), dtype, library versions, and how
     matrix products round."""
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
-    products = f"MKL_CBWR={os.environ['MKL_CBWR']}"
-    return hashlib.sha256(" ".join([*parts, "float32", *libraries, products]).encode()).hexdigest()
+    decisive = [*parts, "float32", *libraries, f"MKL_CBWR={products()}"]
+    return hashlib.sha256(" ".join(decisive).encode()).hexdigest()

@@ -20,7 +20,7 @@ from typing import Self
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from kinds import ConfigError, Part
-from kinds.files import atomically, cache_folder, sha256
+from kinds.files import atomically, by_content, cache_folder
 from models.interface import LoadedPair, Pair, Prompt
 
 Described = dict[str, JsonValue]
@@ -79,40 +79,33 @@ class PairCard(Part):
 
 
 def load(pair: Pair) -> LoadedPair:
-    """The pair's models, read once a process, by the thread that asks first. Raises ConfigError as `Pair.load` does."""
+    """The pair's models, read once a process while their files stand, by the thread that asks first.
+
+    Raises ConfigError as `Pair.load` does, and where files are not those that the pair's fingerprint is of.
+    """
     with _LOADING:
-        return _loaded(pair)
+        return _loaded(pair, pair.fingerprint)
 
 
-@cache
 def card_of(pair: Pair) -> PairCard:
     """The pair's card: of a pair of networks the kept one, where there is one; otherwise by loading it.
 
-    Raises ConfigError as `Pair.load` does.
+    Raises ConfigError as `load` does.
     """
-    if not pair.has_networks:
-        return _made(pair)
-    described = describe(pair)
-    for card in _read(f"{pair.fingerprint[:16]}.{_digest(described)}.json"):
-        if card.current and (card.fingerprint, card.pair) == (pair.fingerprint, described):
-            return card
-    card = _made(pair)
-    with suppress(OSError):  # a cache that takes no files costs the next process a load, and nothing else
-        keep(card)
-    return card
+    return _card_of(pair, pair.fingerprint)
 
 
 def recorded(pair: Pair) -> PairCard | None:
     """The kept card of a pair whose fingerprint cannot be told without it: by its fields. None where there is none.
 
-    Raises ConfigError where there are several, of weights that were not the same.
+    Raises ConfigError where there are several, of weights that were not the same or did not run on the same device.
     """
     described = describe(pair)
     cards = [card for card in _read(f"*.{_digest(described)}.json") if card.current and card.pair == described]
     if len(cards) > 1:
         told = " and ".join(sorted(card.fingerprint[:12] for card in cards))
         raise ConfigError(
-            f"models.pair = {cards[0].names}: recorded here with other weights, too ({told}); "
+            f"models.pair = {cards[0].names}: recorded here with other weights or on another device, too ({told}); "
             "forget all but one (sqsim cache clear --pair FINGERPRINT)"
         )
     return cards[0] if cards else None
@@ -145,7 +138,7 @@ def forget(fingerprint: str = "") -> None:
 
 def describe(pair: Pair) -> Described:
     """The pair's own fields, files by the hash of their content. Raises ConfigError where one cannot be read."""
-    fields: Described = json.loads(json.dumps(pair.model_dump(), default=_by_content))
+    fields: Described = json.loads(json.dumps(pair.model_dump(), default=by_content))
     return fields
 
 
@@ -158,8 +151,25 @@ def code() -> str:
 
 
 @cache
-def _loaded(pair: Pair) -> LoadedPair:
-    return pair.load()
+def _card_of(pair: Pair, fingerprint: str) -> PairCard:
+    if not pair.has_networks:
+        return _made(pair)
+    described = describe(pair)
+    for card in _read(f"{fingerprint[:16]}.{_digest(described)}.json"):
+        if card.current and (card.fingerprint, card.pair) == (fingerprint, described):
+            return card
+    card = _made(pair)
+    with suppress(OSError):  # a cache that takes no files costs the next process a load, and nothing else
+        keep(card)
+    return card
+
+
+@cache
+def _loaded(pair: Pair, fingerprint: str) -> LoadedPair:
+    loaded = pair.load()
+    if type(pair).model_validate(pair.model_dump()).fingerprint != fingerprint:  # what is decoded is kept under it
+        raise ConfigError(f"models.pair = {pair.kind}: its files have changed since the cell was made; make it anew")
+    return loaded
 
 
 def _made(pair: Pair) -> PairCard:
@@ -193,8 +203,3 @@ def _folder() -> Path:
 
 def _digest(described: Described) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _by_content(value: object) -> str:
-    assert isinstance(value, Path), f"a pair holds {value!r}, which has no name"
-    return sha256(value)

@@ -29,6 +29,7 @@ from transformers.utils import logging
 
 from kinds import ConfigError, first_line
 from models.cards import fingerprint
+from models.devices import device_of
 from models.interface import (
     CachedText,
     DeviceName,
@@ -197,6 +198,8 @@ def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
 
 
 def _device(name: DeviceName) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device = 'cuda': no such device here; auto or cpu allowed")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    """That of the fingerprint, or none."""
+    device = device_of(name)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device = {name!r}: torch can use no GPU here; set it to cpu")
+    return torch.device(device)

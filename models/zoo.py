@@ -22,6 +22,7 @@ from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import fingerprint
+from models.devices import device_of
 from models.interface import DeviceName, LoadedPair, Pair, Speller
 from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
@@ -58,7 +59,7 @@ class _TwoFolders(Pair):
     drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
     verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
     prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
-    device: DeviceName = Field(default="auto", description="where both run; auto takes a GPU when there is one")
+    device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
 
     @property
     def at_hand(self) -> bool:
@@ -81,7 +82,7 @@ class _TwoFolders(Pair):
             return self._card.fingerprint
         drafter, verifier = (_here(name) for name in (self.drafter, self.verifier))
         hashes = _weights_hash(drafter), _weights_hash(verifier), _tokenizer_hash(verifier)
-        return fingerprint(*hashes, sha256(self.prompts), self.device)
+        return fingerprint(*hashes, sha256(self.prompts), device_of(self.device))
 
     @property
     def _away(self) -> str | None:

@@ -17,6 +17,7 @@ from simpy.core import StopSimulation
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.decoding.rehearsal import rehearse
+from simulator.decoding.round_keys import origin
 from simulator.decoding.round_store import RoundStore
 from simulator.results.metrics import Run, summarise
 from simulator.results.observer import Observer
@@ -65,6 +66,13 @@ def memory_here() -> Memory:
     return Memory(RoundStore.here())
 
 
+def memory_for(cell: Cell) -> Memory:
+    """`memory_here`; a bare one for a cell with classes that may change without a trace, as those of a notebook do when
+    it is edited: what they have decoded they might decode otherwise now."""
+    lasting = all(origin(cell, each.scheme) is not None for each in cell.classes)
+    return memory_here() if lasting else Memory()
+
+
 @dataclass(frozen=True, repr=False)
 class CellResult:
     """What one cell gave: `summary` holds `results.METRICS`, then BREAKDOWN as seconds per output token.
@@ -96,13 +104,14 @@ def simulate(
     Raises ConfigError for what only the loaded pair or the run can tell: a cell in which nothing comes through.
 
     `observer` hears what happens; nothing depends on it. `memory` holds what is decoded already, and takes what is not;
-    by default this process's own, on top of the rounds on disk. A remembered run equals a live one. `rounds_to`: a
-    parquet file that takes the rounds as they end, in place of the result's table.
+    by default this process's own, on top of the rounds on disk, or none where classes of a script or a notebook decode:
+    hand over a `Memory()` where several cells shall share what these decode. A remembered run equals a live one.
+    `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table.
     """
     prepare_pairs([cell])
     learning = cell.workload.learning_requests
     recorder = Recorder(cell.id, rounds_to, learning)
-    memory = memory_here() if memory is None else memory
+    memory = memory_for(cell) if memory is None else memory
     plant = build(cell, memory, recorder, observer)
     if observer is not None:
         observer.on_start(plant)

@@ -23,7 +23,7 @@ import models.zoo  # noqa: F401  registers the pairs
 from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
-from kinds.files import sha256
+from kinds.files import by_content
 from kinds.mistakes import raised_at, shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
@@ -44,12 +44,6 @@ class Models(Part):
 
     pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
     temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
-
-
-def _by_content(path: object) -> str:
-    """A file, among the fields of a cell, as the hash of what is in it."""
-    assert isinstance(path, Path), f"a cell holds {path!r}, which has no name"
-    return sha256(path)
 
 
 def _listed(value: object) -> list[object]:
@@ -191,7 +185,7 @@ class Cell(Part):
         return self._digest(self.model_dump(include={"models", "workload", "scheme", "fleet", "seed"}))
 
     def _digest(self, fields: dict[str, Any]) -> str:
-        text = json.dumps(fields, default=_by_content) + self.imports_digest
+        text = json.dumps(fields, default=by_content) + self.imports_digest
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

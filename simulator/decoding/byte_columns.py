@@ -21,6 +21,8 @@ MAGIC = b"sqt1"
 """The first bytes, this format's number among them."""
 LARGEST_BYTES = 1 << 29
 """Of all columns, before they are compressed. Longer ones are not written."""
+MOST_NUMBERS = 1 << 26
+"""In all columns: read, each takes eight bytes, and in lists more."""
 _HEAD = struct.Struct("<4sQ")  # magic, bytes of all that was compressed
 _COLUMN = struct.Struct("<BQ")  # place among _INTS, or the number behind them for reals; how many numbers
 _REAL = np.dtype("<f8")
@@ -35,6 +37,8 @@ def pack(whole: Sequence[Ints], reals: Sequence[Floats], rest: bytes) -> bytes:
     """The columns, int64 [n] and float64 [n], and bytes behind them. Raises ValueError where they are too large."""
     heads, bodies = list[bytes](), list[bytes]()
     columns: list[Ints | Floats] = [*whole, *reals]
+    if (numbers := sum(column.size for column in columns)) > MOST_NUMBERS:
+        raise ValueError(f"{numbers} numbers: at most {MOST_NUMBERS}")
     for column in columns:
         dtype = _smallest(column)
         heads.append(_COLUMN.pack(_INTS.index(dtype) if dtype in _INTS else len(_INTS), column.size))
@@ -53,15 +57,15 @@ def unpack(blob: bytes, whole: int, reals: int) -> tuple[list[Ints], list[Floats
     place = (whole + reals) * _COLUMN.size
     if len(plain) < place:
         raise DamagedError(f"{len(plain)} bytes are too few")
-    ints, floats = list[Ints](), list[Floats]()
+    ints, floats, left = list[Ints](), list[Floats](), MOST_NUMBERS
     for number in range(whole + reals):
         code, length = _COLUMN.unpack_from(plain, number * _COLUMN.size)
         if code > len(_INTS) or (code == len(_INTS)) != (number >= whole):
             raise DamagedError(f"column {number} is of another type")
         dtype = _INTS[code] if number < whole else _REAL
-        end = place + length * dtype.itemsize
-        if end > len(plain):
-            raise DamagedError(f"column {number} is longer than all there is")
+        end, left = place + length * dtype.itemsize, left - length
+        if end > len(plain) or left < 0:
+            raise DamagedError(f"column {number} is longer than all there is, or may be")
         planes = np.frombuffer(plain, np.uint8, end - place, place).reshape(dtype.itemsize, -1)
         column: npt.NDArray[np.generic] = np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
         if number < whole:

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from kinds.files import by_content
 from models.drifted import open_drifted
 from models.interface import Prompt
 from models.pair_cards import card_of, load
@@ -202,16 +203,16 @@ class Decoder:
 
 def _description(cell: Cell, setting: Setting) -> str:
     """What all requests of a class of devices have in common, and decides their tokens beside what is decided on the
-    way. The policy is no part of it: what it decided is in the tree, never who decided."""
+    way, files by their content. The policy is no part of it: what it decided is in the tree, never who decided."""
     described = {
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(mode="json", exclude={"policy", "oracle"}),
+        "scheme": setting.scheme.model_dump(exclude={"policy", "oracle"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }
-    return json.dumps(described, sort_keys=True)
+    return json.dumps(described, sort_keys=True, default=by_content)
 
 
 def _setting(cell: Cell, each: Equipped) -> Setting:

@@ -25,7 +25,7 @@ from kinds import ConfigError, Part, first_line
 from kinds.files import atomically
 from models import pair_cards
 from models.pair_cards import PairCard
-from simulator.decoding.round_keys import LIBRARIES, made_by
+from simulator.decoding.round_keys import LIBRARIES, made_by, of_this_code
 from simulator.decoding.round_store import KEPT_SHARE, Grown, RoundStore
 from simulator.decoding.tree_bytes import from_bytes
 
@@ -64,7 +64,7 @@ class Recorded(NamedTuple):
 
 
 def export(path: Path, store: RoundStore, pairs: Collection[str]) -> Recorded:
-    """Writes what is kept of the pairs of these fingerprints: the whole file, or none.
+    """Writes what this code has left of the pairs of these fingerprints: the whole file, or none.
 
     Raises ConfigError where there is nothing to write, OSError where it cannot be written.
     """
@@ -82,7 +82,7 @@ def export(path: Path, store: RoundStore, pairs: Collection[str]) -> Recorded:
             about = About(format=FORMAT, made_by=made_by(), made_with=_made_with(), content=content.hexdigest())
             archive.writestr(ZipInfo(ABOUT), about.model_dump_json(indent=1))
         if not entries:
-            raise ConfigError(f"{store.path}: no rounds to export")
+            raise ConfigError(f"{store.path}: no rounds to export that this code has decoded")
 
     atomically(path, write)
     return Recorded(entries, sum(sizes), cards)
@@ -119,7 +119,8 @@ def _members_to_write(
         yield f"cards/{card.file_name}", card.model_dump_json().encode()
     for pair in pairs:
         for key, _, blob in store.entries(pair):
-            yield f"rounds/{pair}/{key}", blob
+            if of_this_code(key):
+                yield f"rounds/{pair}/{key}", blob
 
 
 def _checked(path: Path, file: IO[bytes]) -> tuple[ZipFile, Recorded]:
@@ -157,6 +158,8 @@ def _about(path: Path, archive: ZipFile) -> About:
 def _read(archive: ZipFile, about: About) -> Recorded:
     """Raises one of _DAMAGE where anything is not as it was written."""
     content, entries, size, cards = hashlib.sha256(), dict[str, int](), 0, list[PairCard]()
+    if sum(info.file_size for info in archive.infolist()) > archive.start_dir:
+        raise BadZipFile("members lie in one another")  # few bytes could be read as many
     for info in archive.infolist():
         if info.filename == ABOUT:
             continue

@@ -5,22 +5,21 @@ dtype, temperature, scheme, random numbers, prompt), the source of what decodes,
 with. Policies are no part of it: a tree tells what was decided, never by whom.
 
 A class of a user's own is known by its file where the cell names it in `imports`, whose content is hashed. One of a
-script or a notebook, or one that an imported file has from another file of the user's, may change without a trace: what
-it decodes is remembered in the process alone.
+script or a notebook, or one that an imported file has from another file of the user's or from a package of which no key
+tells the version, may change without a trace: what it decodes is never on disk.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import platform
 import sys
-import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 from kinds import Part
@@ -38,6 +37,11 @@ NO_SOURCES = ("channels/link", "models/clocks", "models/training", "simulator/sc
 """... but for these, which decide when or how many."""
 LIBRARIES = ("numpy", "numba", "scipy")
 """Those of the models are in the pair's fingerprint."""
+OTHERS = {"sqsim", "pydantic", "torch", "transformers", "tokenizers"}
+"""What classes that decode may use beside them: what decides no token, or is in the fingerprint."""
+
+CODE_DIGITS = 16
+"""Of a key, that tell what code its tree is of."""
 
 
 class Origin(NamedTuple):
@@ -49,9 +53,9 @@ class Origin(NamedTuple):
     """Hash of the code that decodes, and of the versions under it."""
 
     def key(self, root: Root) -> str:
-        """The name of a tree: sha256, hex digits."""
+        """The name of a tree, 64 hex digits: the first tell the code, the others are of a sha256 of it all."""
         described = json.dumps([self.made_by, *root])
-        return hashlib.sha256(described.encode()).hexdigest()
+        return self.made_by[:CODE_DIGITS] + hashlib.sha256(described.encode()).hexdigest()[CODE_DIGITS:]
 
 
 def origin(cell: Cell, scheme: Scheme) -> Origin | None:
@@ -59,6 +63,11 @@ def origin(cell: Cell, scheme: Scheme) -> Origin | None:
     if not _known_by_file(cell, [cell.models.pair, *_parts(scheme)]):
         return None
     return Origin(cell.models.pair.fingerprint, made_by())
+
+
+def of_this_code(key: str) -> bool:
+    """Whether what decodes here may ask for this key: of rounds that older code has left, it does not."""
+    return key.startswith(made_by()[:CODE_DIGITS])
 
 
 @cache
@@ -100,27 +109,30 @@ def _parts(scheme: Scheme) -> Iterator[object]:
 
 
 def _known_by_file(cell: Cell, parts: list[object]) -> bool:
-    """Whether the classes of these parts, and what they inherit from, are ours, a library's, or of the cell's imports,
-    and these use no other file of the user's."""
+    """Whether the classes of these parts, and what they inherit from, are ours, a known library's, or of the cell's
+    imports, and these use nothing else."""
     imported = {import_name(path) for path in cell.imports}
     classes = {base.__module__ for part in parts for base in type(part).__mro__}
-    return not any(_of_user(module) and module not in imported for module in classes | _used_by(imported))
+    used = {module for path in cell.imports for module in _imported_by(path)}
+    return not any(_may_change(module) for module in (classes - imported) | used)
 
 
-def _used_by(modules: set[str]) -> set[str]:
-    """The modules that the names in these modules are from."""
-    loaded = [sys.modules[name] for name in modules if name in sys.modules]  # not what has changed since
-    values = [value for module in loaded for value in vars(module).values()]
-    return {
-        value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", None) or "builtins")
-        for value in values
-    }
+def _imported_by(path: str) -> Iterator[str]:
+    """The modules that a file imports, wherever in it: of a number that it has from one, the number does not tell."""
+    try:
+        parsed = ast.parse(Path(path).read_bytes())
+    except SyntaxError:  # it has changed since it was imported
+        yield "."
+        return
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
 
 
-def _of_user(module: str) -> bool:
-    """Whether a module is neither ours, nor the standard library's, nor an installed package's."""
-    if not is_foreign(module) or module.partition(".")[0] in sys.stdlib_module_names - {"__main__"}:
-        return False
-    file = getattr(sys.modules.get(module), "__file__", None)
-    installed = (sysconfig.get_path(name) for name in ("purelib", "platlib"))
-    return file is None or not any(Path(file).is_relative_to(folder) for folder in installed)
+def _may_change(module: str) -> bool:
+    """Whether a module is neither ours, nor the standard library's, nor of a library whose version is told: then it is
+    another file of the user's, or a package that a later version of may decode otherwise."""
+    known = (sys.stdlib_module_names - {"__main__"}) | set(LIBRARIES) | OTHERS
+    return is_foreign(module) and module.partition(".")[0] not in known

@@ -33,7 +33,7 @@ QUICK = Synthetic(size=16, contexts=2, prompts=3, entropy_bits=2.0)
 
 
 def forget_this_process() -> None:
-    card_of.cache_clear()
+    pair_cards._card_of.cache_clear()
     pair_cards._loaded.cache_clear()
 
 
@@ -80,7 +80,7 @@ def test_the_card_is_what_a_load_tells_and_later_processes_load_nothing(loads: l
     forget_this_process()
     assert card_of(Synthetic(**QUICK.model_dump())) == first and len(loads) == 1
     assert [path.name for path in cache.iterdir()] == [first.file_name]
-    assert card_of(QUICK.model_copy(update={"seed": 1})) != first and len(loads) == 2
+    assert card_of(Synthetic(**{**QUICK.model_dump(), "seed": 1})) != first and len(loads) == 2
 
 
 def test_a_cell_that_is_remembered_whole_loads_nothing(loads: list[str], tmp_path: Path) -> None:
@@ -214,3 +214,20 @@ def test_a_cell_has_one_name_where_its_weights_are_and_where_they_are_not(
     away(folders)
     (tmp_path / "link").unlink()
     assert [named(way) for way in ways] == recorded
+
+
+def test_weights_that_were_trained_on_are_others_within_a_process(folders: dict[str, str], tmp_path: Path) -> None:
+    def told(fields: dict[str, str]) -> float:
+        workload = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 12}
+        cell = Cell.from_fields({"models": {"pair": fields}, "workload": workload, "scheme": "k_sqs"})
+        return simulate(cell, memory=Memory()).summary["tv_mismatch"]
+
+    before, old = told(folders), Pair.of(folders)
+    assert old.fingerprint
+    tiny.save(Path(folders["drafter"]), "gpt2", seed=5)
+    after = told(folders)
+    tiny.save(tmp_path / "new", "gpt2", seed=5)
+    assert after == told({**folders, "drafter": str(tmp_path / "new")}) != before
+    forget_this_process()
+    with pytest.raises(ConfigError, match=r"^models.pair = huggingface: its files have changed since the cell was"):
+        load(old)

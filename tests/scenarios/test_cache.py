@@ -47,7 +47,7 @@ def on_machine(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """From here on this process is one of that machine's."""
     monkeypatch.setenv("SQSIM_CACHE", str(folder / "machines" / name))
     monkeypatch.setenv("SQSIM_ROUNDS_GB", "1")
-    pair_cards.card_of.cache_clear()
+    pair_cards._card_of.cache_clear()
     pair_cards._loaded.cache_clear()
 
 

@@ -183,18 +183,41 @@ def test_a_notebook_s_class_is_remembered_in_the_process_alone(
     assert not list(store.entries())
 
 
+def test_a_notebook_s_class_that_was_edited_decodes_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = ModuleType("edited_notebook_in_tests")
+    monkeypatch.setitem(sys.modules, notebook.__name__, notebook)
+    keeping = "from simulator.schemes.sparsifier import KeepTopK\n" + MINE.replace("NAME", "edited_in_tests")
+    kept = list[float]()
+    for k in (2.0, 5.0):
+        exec(f"{keeping}    def made_of(self): return self.keeping(KeepTopK(k={int(k)}))\n", vars(notebook))
+        kept.append(simulate(made("k_sqs").with_({"scheme": "edited_in_tests"})).summary["support_size"])
+    assert kept == [2.0, 5.0]
+
+
 def test_an_imported_file_s_class_is_kept_unless_it_uses_other_files(tmp_path: Path) -> None:
-    (tmp_path / "other_file_in_tests.py").write_text("def helps(): pass\n")
+    (tmp_path / "other_file_in_tests.py").write_text("def helps(): pass\nMOST = 3\n")
     alone, helped = tmp_path / "alone.py", tmp_path / "helped.py"
     alone.write_text(MINE.replace("NAME", "alone_in_tests"))
-    helped.write_text(f"import sys\nsys.path.append({str(tmp_path)!r})\nfrom other_file_in_tests import helps\n")
     load_imports([alone])
     own = Cell.from_fields({"scheme": "alone_in_tests", "imports": [str(alone)]})
     assert origin(own, own.scheme) is not None
     unnamed = Cell.from_fields({"scheme": "alone_in_tests"})
     assert origin(unnamed, unnamed.scheme) is None
-    both = Cell.from_fields({"scheme": "alone_in_tests", "imports": [str(alone), str(helped)]})
-    assert origin(both, both.scheme) is None
+    for line in ("from other_file_in_tests import helps", "from other_file_in_tests import MOST", "import pluggy"):
+        helped.write_text(f"import sys\nimport numpy.random\nsys.path.append({str(tmp_path)!r})\n{line}\n")
+        both = Cell.from_fields({"scheme": "alone_in_tests", "imports": [str(alone), str(helped)]})
+        assert origin(both, both.scheme) is None
+
+
+def test_a_scheme_s_file_counts_by_its_content(tmp_path: Path, store: RoundStore) -> None:
+    mine, kept = tmp_path / "mine.py", tmp_path / "kept.txt"
+    reading = "from pathlib import Path\nfrom simulator.schemes.sparsifier import KeepTopK\n"
+    made_of = "    kept: Path\n    def made_of(self): return self.keeping(KeepTopK(k=int(self.kept.read_text())))\n"
+    mine.write_text(reading + MINE.replace("NAME", "of_file_in_tests") + made_of)
+    fields = {**made("k_sqs").model_dump(), "scheme": {"kind": "of_file_in_tests", "kept": kept}, "imports": [mine]}
+    for k in (2, 5):
+        kept.write_text(str(k))
+        assert simulate(Cell.from_fields(fields), memory=Memory(store)).summary["support_size"] == k
 
 
 def test_all_that_decides_tokens_is_in_a_key() -> None:

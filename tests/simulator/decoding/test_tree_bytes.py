@@ -126,6 +126,15 @@ def test_nothing_is_allocated_for_a_size_that_is_only_claimed(size: int) -> None
         from_bytes(HEAD.pack(MAGIC, size) + written("c_sqs")[HEAD.size :])
 
 
+def test_more_numbers_than_a_request_has_are_neither_read_nor_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = written("c_sqs")
+    monkeypatch.setattr("simulator.decoding.byte_columns.MOST_NUMBERS", 100)
+    with pytest.raises(DamagedError, match="longer than all there is, or may be"):
+        from_bytes(blob)
+    with pytest.raises(ValueError, match="numbers: at most 100"):
+        pack([np.zeros(101, np.int64)], [], b"")
+
+
 def test_a_step_of_the_other_end_and_a_draft_before_the_first_are_damage() -> None:
     tree = Tree((1, 2), ())
     drafted = Drafted(Draft(3, np.array([3]), np.array([1])), np.array([1]), 0.5, 1, 0.0, 0.0, 0.0, False, ())
