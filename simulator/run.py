@@ -116,7 +116,8 @@ def simulate(
     if observer is not None:
         observer.on_start(plant)
     try:
-        rehearse(cell, memory)
+        with COLLECTOR.seldom():
+            rehearse(cell, memory)
         run(plant, cell.workload.horizon_s)
     finally:
         memory.flush()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from models.interface import CachedText, LanguageModel, LoadedPair, TokenTree
-from simulator import Cell, simulate, sweep
+from simulator import Cell, run, simulate, sweep
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
 
@@ -100,6 +100,7 @@ def test_what_a_live_run_costs_beside_its_passes(
     pair = decoder.load(one.models.pair)
     calls: list[Call] = []
     recorded = LoadedPair(Recorded(pair.drafter, calls), Recorded(pair.verifier, calls), pair.prompts)
+    monkeypatch.setattr(run, "rehearse", lambda *_: None)  # the bare passes are made one by one, too
     simulate(one, memory=Memory())
     ratios, passes = [], 0
     for _ in range(5):

@@ -7,7 +7,7 @@ import pytest
 
 from models import packed_passes
 from models.shared_passes import together
-from simulator import Cell, simulate, sweep
+from simulator import Cell, run, simulate, sweep
 from simulator.decoding.memory import Memory
 from simulator.run import GC_THRESHOLDS
 from simulator.sweeps import worker
@@ -45,9 +45,11 @@ def tables(result):
     return repr(result.summary), result.requests.to_csv(), result.rounds.to_csv()
 
 
-def test_cells_side_by_side_have_the_tables_of_cells_alone(packed_texts):
+def test_cells_side_by_side_have_the_tables_of_cells_alone(packed_texts, monkeypatch):
     cells = [*map(cell, SCHEMES), cell("k_sqs", 1)]
-    alone = [tables(simulate(each, memory=Memory())) for each in cells]
+    with monkeypatch.context() as one_by_one:
+        one_by_one.setattr(run, "rehearse", lambda *_: None)
+        alone = [tables(simulate(each, memory=Memory())) for each in cells]
     assert not packed_texts
     for order in (cells, cells[:0:-2]):
         ended = dict(together([partial(simulate, each, memory=Memory()) for each in order], 8))
@@ -65,6 +67,7 @@ def test_a_sweep_shares_passes_and_its_table_is_that_of_cells_alone(packed_texts
     shared = sweep(cells)
     assert max(packed_texts) >= 3
     monkeypatch.setattr(worker, "AT_A_TIME", 1)
+    monkeypatch.setattr(run, "rehearse", lambda *_: None)
     packed_texts.clear()
     assert sweep(cells).to_csv() == shared.to_csv()
     assert not packed_texts
