@@ -111,6 +111,7 @@ class OneUniform(Rejection):
         return super().judge(law_after, received, one, round_number, position)
 
 
+@pytest.mark.slow
 def test_drawing_and_judging_with_one_number_bends_the_law() -> None:
     """The enumeration tells the two numbers apart, so by simulation, in rounds of one draft: rejections minus summed
     TV(qhat, p) are a martingale, within 5 sd of 0 unless one number does both."""

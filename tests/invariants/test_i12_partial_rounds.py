@@ -45,7 +45,9 @@ LIKE_ANOTHER = ("the third", "now and then", "very long packets")
 """Where each enumeration takes seconds: a loss that looks at what another loss looks at, elsewhere."""
 
 
-@pytest.mark.parametrize("room_bits", [16, 24, 64])
+@pytest.mark.parametrize(
+    "room_bits", [pytest.param(16, marks=pytest.mark.slow), 24, pytest.param(64, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: f"{scheme.kind} {scheme.max_drafts}")
 def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: DraftScheme, loss: str, room_bits: int) -> None:

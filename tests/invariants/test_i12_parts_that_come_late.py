@@ -50,7 +50,7 @@ one."""
 
 @pytest.mark.parametrize(
     "uplink",
-    [LATE, pytest.param(MISSED, marks=pytest.mark.slow), ALL_AT_ONCE],
+    [LATE, *(pytest.param(each, marks=pytest.mark.slow) for each in (MISSED, ALL_AT_ONCE))],
     ids=["late", "missed", "at once"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:

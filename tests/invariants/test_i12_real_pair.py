@@ -128,7 +128,9 @@ def check_sampled(name: str, samples: int) -> None:
     assert chi_square < len(common) + 5 * np.sqrt(2 * len(common)), name
 
 
-@pytest.mark.parametrize("name", SAMPLED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "tree" else []) for name in SAMPLED]
+)
 def test_i12_sampled_text_follows_the_verifiers_law(name: str) -> None:
     check_sampled(name, 1_000)
 

@@ -208,7 +208,7 @@ FEWER = {
     "interactions": ["--grid=scheme.k=2,32"],
     "languages": [TWO_KINDS],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
-    "lossy_uplink": [TWO_KINDS],
+    "thresholds": ["--grid=models.temperature=0.5,1.1"],
     "fading": [TWO_KINDS, "--grid=uplink.rate.mean_snr_db=-20,0"],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
     "batching": ["--grid=workload.devices=1,8"],

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typed_command import Typed
 
-import scenarios.command.running
+import scenarios.command.means
 import scenarios.command.searching
 import simulator.sweeps.sweep
 from simulator.sweeps.crews import R, Work
@@ -86,7 +86,7 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
             asked.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
-    for module in (scenarios.command.running, simulator.sweeps.sweep):
+    for module in (scenarios.command.means, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "crew_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
@@ -125,6 +125,7 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
     assert set(capacity["first_limit"]) == {"tpot_p95_s"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_keeps_what_schemes_chose(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

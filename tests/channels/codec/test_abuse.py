@@ -119,7 +119,7 @@ def test_decoding_a_megabyte_of_garbage_takes_little_time_and_memory(index):
     assert peak < LARGEST_MEMORY
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="cubic"), b"\xff" * 8)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="logarithmic"), b"\xff" * 8)
 @example(Format(1024, 1 << 20, 255, code="enumerative", token="unsent", support="dense"), b"\x01" * 4)

@@ -90,7 +90,9 @@ def step_up(p: np.ndarray) -> list[bool]:
 
 
 @pytest.mark.parametrize(
-    ("control", "method", "textbook"), [("bh", "fdr_bh", step_up), ("holm", "holm", step_down)], ids=["bh", "holm"]
+    ("control", "method", "textbook"),
+    [("bh", "fdr_bh", step_up), pytest.param("holm", "holm", step_down, marks=pytest.mark.slow)],
+    ids=["bh", "holm"],
 )
 def test_false_alarms_are_held_down_as_the_textbooks_say(
     control: Control, method: str, textbook: Callable[[np.ndarray], list[bool]]
