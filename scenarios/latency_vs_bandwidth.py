@@ -17,7 +17,7 @@ PAPER = {**DRAFTS, "code": "enumerative", "token": "flat"}  # as the paper count
 SCENARIO = Scenario(
     name="latency_vs_bandwidth",
     summary="Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?",
-    minutes=14,
+    minutes=7,
     pairs=("smollm2", "sotu"),
     base={
         "models.temperature": 1.0,
