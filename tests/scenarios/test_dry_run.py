@@ -6,6 +6,8 @@ from pathlib import Path
 
 from typed_command import Finished, Typed
 
+from scenarios.command.registry import scenario
+
 RUN = ("run", "latency_vs_bandwidth", "--quick", "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2")
 
 
@@ -17,7 +19,8 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
     assert "Cells: 24, 12 settings x 2 seeds; 12 to be decoded, the rest timed" in out
     assert "trials, by which each scheme chooses scheme.max_drafts" in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
-    assert "with 1 worker, from the 14 min that the scenario states, which are of another model pair" in out
+    stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"
+    assert f"with 1 worker, {stated}, which are of another model pair" in out
 
 
 def test_a_dry_run_tells_what_is_there_already(typed: Typed, small: tuple[str, ...], finished: Finished) -> None:
