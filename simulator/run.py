@@ -18,7 +18,6 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.decoding.rehearsal import rehearse
 from simulator.decoding.round_keys import origin
-from simulator.decoding.round_store import RoundStore
 from simulator.results.metrics import Run, summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
@@ -63,7 +62,7 @@ COLLECTOR = _Collector()
 @cache
 def memory_here() -> Memory:
     """What this process has decoded so far, and what was decoded in this cache folder before ($SQSIM_CACHE)."""
-    return Memory(RoundStore.here())
+    return Memory.here()
 
 
 def memory_for(cell: Cell) -> Memory:

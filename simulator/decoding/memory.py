@@ -28,7 +28,7 @@ FLUSHED_BYTES = 1 << 26
 """Of compressed trees that are held at one time to be written."""
 
 
-class Stored(Protocol):
+class Address(Protocol):
     """How trees are named on disk (`round_keys.Origin`)."""
 
     @property
@@ -66,7 +66,12 @@ class Memory:
         """The decodings, by `Cell.decoding_id`, that were made in this process before their cells were timed."""
         self._lock = threading.Lock()
 
-    def tree(self, root: Root, stored: Stored | None = None) -> Tree:
+    @classmethod
+    def here(cls) -> Memory:
+        """An empty one on top of the store of this cache folder ($SQSIM_CACHE). Raises ConfigError as that does."""
+        return cls(RoundStore.here())
+
+    def tree(self, root: Root, stored: Address | None = None) -> Tree:
         """The tree of this root; a bare one where there was none. `stored`: its name on disk, None to keep it here."""
         with self._lock:
             kept = self._trees.get(root)
@@ -98,7 +103,7 @@ class Memory:
         for key, checksum in store.put_all([each for _, each in grown.values()]).items():
             grown[key][0].checksum = checksum
 
-    def _found(self, root: Root, stored: Stored | None) -> _Kept:
+    def _found(self, root: Root, stored: Address | None) -> _Kept:
         _, _, entry, prompt = root
         bare = Tree(prompt, entry)
         if self._store is None or stored is None:

@@ -51,7 +51,7 @@ _given_up = set[tuple[Path, str]]()
 """What this process tries no more: reading or writing a file."""
 
 
-class Found(NamedTuple):
+class WholeEntry(NamedTuple):
     """An entry as it was read."""
 
     pair: str
@@ -97,7 +97,7 @@ class RoundStore:
         found = self.find(key)
         return None if found is None else found.blob
 
-    def find(self, key: str) -> Found | None:
+    def find(self, key: str) -> WholeEntry | None:
         """The entry, with what is known of it; None where there is none that is whole. A damaged one is dropped."""
         asked = "SELECT pair, blob, checksum, used FROM trees WHERE key = ?"
         rows = self._rows(asked, (key,))
@@ -109,7 +109,7 @@ class RoundStore:
             return None
         if abs(time.time() - used) > COARSE_S:
             self._stale.add(key)
-        return Found(pair, blob, checksum)
+        return WholeEntry(pair, blob, checksum)
 
     def drop(self, key: str) -> None:
         """Drops an entry that turned out to be damaged, and says so."""

@@ -207,9 +207,8 @@ def _best(
 def _memory(decodings: tuple[str, ...]) -> Memory:
     """What was decoded once in this process serves every number of devices, and places that share their tokens."""
     from simulator.decoding.memory import Memory
-    from simulator.decoding.round_store import RoundStore
 
-    return Memory(RoundStore.here())
+    return Memory.here()
 
 
 class _CellFailedError(Exception):

@@ -13,7 +13,6 @@ from pathlib import Path
 from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.decoding.round_store import RoundStore
 from simulator.results.observer import Observer, Together
 from simulator.results.trace_file import cut_at_s, is_trace, trace_path, tracer, write_trace
 from simulator.run import simulate
@@ -61,7 +60,7 @@ def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
 
 def _trace_group(group: Sequence[Sent], folder: Path) -> int:
     """Cells that share their decodings, in a worker; how many."""
-    memory = Memory(RoundStore.here())
+    memory = Memory.here()
     for cell in map(received, group):
         with users_mistakes_told(cell.imports), traced(cell, None, folder) as observer:
             simulate(cell, observer, memory=memory)

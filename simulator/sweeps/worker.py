@@ -65,7 +65,7 @@ def travels() -> bool:
 
 def _group(task: Task, group: Sequence[Sent], meter: TaskMeter) -> list[Outcome]:
     """The cells of one group, one after another."""
-    known = Memory(RoundStore.here())
+    known = Memory.here()
     return [_outcome(task, each, known, meter) for each in group]
 
 
