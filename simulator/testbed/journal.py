@@ -1,0 +1,228 @@
+"""What each process of a real run notes: one line an event, so that a process that is killed leaves what it had noted.
+
+Every time is in seconds since the run's zero, by the machine's monotonic clock, which all of its processes share.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from simulator.testbed.letters import Address, Kind
+
+Share = tuple[int, int, int, int, int, bool]
+"""Of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only reads."""
+
+
+class Came(NamedTuple):
+    """A request has come to its device."""
+
+    device: int
+    request: int
+    at_s: float
+
+
+class Served(NamedTuple):
+    """Its serving has begun."""
+
+    device: int
+    request: int
+    at_s: float
+
+
+class Began(NamedTuple):
+    """A round has begun, at the edge, or in a cloud that streams."""
+
+    device: int
+    request: int
+    round: int
+    at_s: float
+
+
+class Computed(NamedTuple):
+    """The edge has drafted and encoded a round; `passes_s`: of its drafter's passes, each to its law, in order."""
+
+    device: int
+    request: int
+    round: int
+    began_s: float
+    ended_s: float
+    passes_s: tuple[float, ...]
+
+
+class Put(NamedTuple):
+    """A letter is handed to an endpoint; `content` in hexadecimal."""
+
+    address: Address
+    content: str
+    at_s: float
+
+
+class Attempted(NamedTuple):
+    """An attempt of a packet has joined the link's queue, `bits` with its header."""
+
+    address: Address
+    fragment: int
+    attempt: int
+    bits: int
+    at_s: float
+
+
+class Aired(NamedTuple):
+    """An attempt of a packet was on the air (the relay notes it). `arrives_s`: null where it was lost. `note`: of an
+    acknowledgement that takes capacity, "ACK"."""
+
+    address: Address
+    fragment: int
+    attempt: int
+    bits: int
+    began_s: float
+    left_s: float
+    arrives_s: float | None
+    note: str | None = None
+
+
+class Acked(NamedTuple):
+    """A sender hears that a packet has come."""
+
+    address: Address
+    fragment: int
+    at_s: float
+
+
+class Arrived(NamedTuple):
+    """All of a letter is at its far end."""
+
+    address: Address
+    at_s: float
+
+
+class Withdrawn(NamedTuple):
+    """A sender wants nothing more of a letter: a reply has told that it came, or nobody waits for it."""
+
+    address: Address
+    at_s: float
+
+
+class Submitted(NamedTuple):
+    """A round, or a prefill (round 0), waits for a pass of the server."""
+
+    device: int
+    request: int
+    round: int
+    at_s: float
+
+
+class Passed(NamedTuple):
+    """The server has made a pass: the networks and what judges their laws, of all its shares."""
+
+    began_s: float
+    ended_s: float
+    shares: tuple[Share, ...]
+
+
+class Judged(NamedTuple):
+    """The cloud has judged a round, or decoded one; `decode_s` went into reading its payload before the pass."""
+
+    device: int
+    request: int
+    round: int
+    decode_s: float
+    at_s: float
+
+
+class Closed(NamedTuple):
+    """The tokens of a round are at the edge."""
+
+    device: int
+    request: int
+    round: int
+    tokens: tuple[int, ...]
+    at_s: float
+
+
+class Flushed(NamedTuple):
+    """A round drafted ahead is void, of which so many drafts were made."""
+
+    device: int
+    request: int
+    round: int
+    made: int
+    at_s: float
+
+
+class Ended(NamedTuple):
+    """A request has ended, with these output tokens."""
+
+    device: int
+    request: int
+    tokens: tuple[int, ...]
+    at_s: float
+
+
+class Restarted(NamedTuple):
+    """The cloud is there, for so many times now; 0 is the first. Or (`down`) it was killed."""
+
+    epoch: int
+    down: bool
+    at_s: float
+
+
+Event = (
+    Came | Served | Began | Computed | Put | Attempted | Aired | Acked | Arrived | Withdrawn
+    | Submitted | Passed | Judged | Closed | Flushed | Ended | Restarted
+)  # fmt: skip
+_EVENTS: Final = {each.__name__: each for each in Event.__args__}
+
+
+class Journal:
+    """Of one process. What is noted before `start` is forgotten: the warm-up is no part of the run."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", buffering=1, encoding="utf-8")
+        self._zero_s: float | None = None
+
+    def start(self, zero_s: float) -> None:
+        """The run's zero, by `time.monotonic`."""
+        self._zero_s = zero_s
+
+    @property
+    def running(self) -> bool:
+        """Whether the run has begun."""
+        return self._zero_s is not None
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the run's zero; since the machine's before it."""
+        return time.monotonic() - (self._zero_s or 0.0)
+
+    def note(self, event: Event) -> None:
+        """Keeps an event, its times as `now_s` tells them."""
+        if self._zero_s is not None:
+            self._file.write(json.dumps([type(event).__name__, *event]) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[Event]:
+    """The events of a journal, in the order in which they were noted; a line that a kill has cut short is left out."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            name, *fields = json.loads(line)
+        except ValueError:
+            continue
+        yield _EVENTS[name](*map(_tuples, fields))
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def addressed(fields: tuple[int, int, int, int]) -> Address:
+    """An address as a journal has it."""
+    kind, *index = fields
+    return Address(Kind(kind), *index)

@@ -1,0 +1,170 @@
+"""Which cells can be run for real, and what each process of a run is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from channels.link.link_config import LinkConfig
+from channels.link.rates import ConstantRate
+from channels.link.shaping import TokenBucket
+from kinds import ConfigError
+from simulator.cell.cell import Cell
+from simulator.schemes.brief import BriefScheme
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Way
+
+CELL: Final = "cell.yaml"
+PLAN: Final = "plan.json"
+EDGE_PORT: Final = 5000
+"""Of device 0; the others follow."""
+CLOUD_PORT: Final = 4000
+WARM_UP: Final = MOST
+"""The number of the request that each device is asked before the run's zero: nothing of it is noted."""
+WARM_UP_TOKENS: Final = 12
+
+
+class Hosts(NamedTuple):
+    """Addresses of one interface, the same network at both ends."""
+
+    edge: str
+    cloud: str
+    air: str
+    """Whose name the relay writes under when it tells a sender that a packet has left."""
+
+
+AIR: Final = Hosts("10.77.0.1", "10.77.0.2", "10.77.0.3")
+"""Of the interfaces that are shaped."""
+FREE: Final = Hosts("10.78.0.1", "10.78.0.2", "10.78.0.3")
+"""Of those that take what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
+
+
+class Window(NamedTuple):
+    """From when to when, seconds since the run's zero."""
+
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is done to a run."""
+
+    cloud_down: tuple[Window, ...] = ()
+    """The cloud's process is killed, and begun anew."""
+    link_down: tuple[Window, ...] = ()
+    """Nothing comes through, either way."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of one run: a folder that holds the cell, the plan, and all journals."""
+
+    folder: Path
+    faults: Faults = Faults()
+
+    def write(self, cell: Cell) -> None:
+        """Leaves all that a process has to know in the folder."""
+        (self.folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
+        (self.folder / PLAN).write_text(json.dumps(asdict(self.faults)), encoding="utf-8")
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """As it was written there."""
+        told = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        return cls(folder, Faults(**{name: tuple(Window(*each) for each in told[name]) for name in told}))
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The cell that is run."""
+        return Cell.from_yaml(self.folder / CELL)
+
+    def journal(self, process: str) -> Path:
+        """The journal of "edge N", "cloud E" (for each time that it has begun) or "relay"."""
+        return self.folder / f"{process.replace(' ', '_')}.jsonl"
+
+
+def link(cell: Cell, way: Way) -> LinkConfig:
+    """The cell's link of a way."""
+    return cell.uplink if way == "uplink" else cell.downlink
+
+
+def by_kernel(config: LinkConfig) -> bool:
+    """Whether the kernel's token bucket shapes the link; if not, the relay does, by the rate's own curve."""
+    return isinstance(config.rate, TokenBucket) and config.rate.peak_bps == inf and config.mtu_bits is not None
+
+
+def unshaped(config: LinkConfig) -> bool:
+    """Whether the link takes no time at all."""
+    return isinstance(config.rate, ConstantRate) and config.rate.bps == inf
+
+
+def check(cell: Cell) -> None:
+    """Raises ConfigError, one line, where a cell has something that two processes on this machine cannot be."""
+    for field, value, allowed in _refusals(cell):
+        raise ConfigError(f"{field} = {value}: a real run needs {allowed}")
+
+
+def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
+    """Each with its field, its value, and what is allowed."""
+    workload, cloud, scheme = cell.workload, cell.cloud, cell.scheme
+    if cell.fleet:
+        yield "fleet", f"{len(cell.fleet)} classes", "devices that are all alike: leave it out"
+    if workload.devices > 16:
+        yield "workload.devices", workload.devices, "at most 16, each is a process here"
+    if workload.total > MOST - 1:
+        yield "workload.requests", workload.total, f"at most {MOST - 1} in all"
+    if workload.prompt_at_cloud:
+        yield "workload.prompt_at_cloud", True, "false: the cloud hears of a request by its prompt"
+    if not workload.all_are_awaited:
+        yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
+    if workload.distinct is not None:
+        yield "workload.distinct", workload.distinct, "null: each request decodes for itself"
+    if cell.edge.concurrency > 1:
+        yield "edge.concurrency", cell.edge.concurrency, "1"
+    if cloud.servers > 1:
+        yield "cloud.servers", cloud.servers, "1"
+    if cloud.token_budget is not None:
+        yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
+    if cloud.failures.kind != "none":
+        yield "cloud.failures", cloud.failures.kind, "none: a fault is asked for when it is run"
+    if scheme.protocol == "local":
+        yield "scheme", scheme.kind, "one that crosses the air"
+    if isinstance(scheme, BriefScheme) or scheme.sends_parts:
+        yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
+    if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:
+        yield "scheme.policy", scheme.families.policy.kind, "one that plans each round"
+    for way in ("uplink", "downlink"):
+        yield from ((f"{way}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, way)))
+
+
+def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
+    for field, default in (("access_s", 0.0), ("idle_after_s", None), ("overhead_s", 0.0), ("half_duplex", None),
+                           ("buffer_packets", None)):  # fmt: skip
+        if (value := getattr(config, field)) != default:
+            yield field, value, f"{default}"
+    if config.listens.windows_s:
+        yield "listens", config.listens.kind, "always"
+    if config.sharing.kind != "fifo":
+        yield "sharing", config.sharing.kind, "fifo, the interface's queue"
+    if config.header_bits % 8 or config.header_bits < LEAST_HEADER_BITS:
+        yield "header_bits", config.header_bits, f"whole bytes, {LEAST_HEADER_BITS} bits or more: IPv4, UDP, 12 of ours"
+    if config.arq.ack_bits and (config.arq.ack_bits % 8 or config.arq.ack_bits < LEAST_HEADER_BITS):
+        yield "arq.ack_bits", config.arq.ack_bits, f"0, or whole bytes, {LEAST_HEADER_BITS} bits or more"
+    if config.mtu_bits is not None and (config.mtu_bits % 8 or config.mtu_bits > 8 * 60_000):
+        yield "mtu_bits", config.mtu_bits, "whole bytes, 480000 bits or fewer, or null"
+    if isinstance(config.rate, TokenBucket):
+        if config.mtu_bits is None or config.rate.burst_bits < config.mtu_bits:
+            yield "rate.burst_bits", config.rate.burst_bits, "mtu_bits or more: the kernel's bucket must hold a packet"
+        if config.rate.peak_bps != inf:
+            yield "rate.peak_bps", config.rate.peak_bps, "inf"
+
+
+def most_content_bytes(config: LinkConfig) -> int | None:
+    """What a letter may hold at most, None where it is cut by nothing but the count of its fragments."""
+    return None if config.room_bits is None else MOST_FRAGMENTS * (config.room_bits // 8)
