@@ -42,13 +42,14 @@ FIGURES: dict[str, str] = {
     "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
     "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
+    "validation": "where the time of a token goes in the real system, beside the simulated one",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even", "ahead", "recommendation")
+OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even", "ahead", "validation", "recommendation")
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
-from scenarios.command import cache, calibrate, codec_options, compare, explain, recommend, report
+from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -111,6 +111,7 @@ def _parser() -> Parser:
     compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
     explain.add_options(commands.add_parser("explain", help="one request of a cell: what happened when, and a figure"))
+    real.add_options(commands.add_parser("real", help="a cell as real processes on this machine, over a shaped link"))
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     codec_options.add_options(
         commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
@@ -276,6 +277,10 @@ def _explain(options: argparse.Namespace) -> None:
     print(explain.told(options))
 
 
+def _real(options: argparse.Namespace) -> None:
+    print(real.run(options))
+
+
 def _report(options: argparse.Namespace) -> None:
     print(report.write(options))
 
@@ -288,6 +293,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "compare": _compare,
     "report": _report,
     "explain": _explain,
+    "real": _real,
     "codec": codec_options.run,
     "calibrate": _calibrate,
     "cache": _cache,

@@ -37,6 +37,7 @@ NAMES: tuple[str, ...] = (
     "outage",
     "capacity",
     "capacity_at_70b",
+    "validation",
 )
 LISTS = ("devices", "models", "clocks", "powers")
 """What `sqsim list` shows beside the scenarios; `catalogue` has the text."""

@@ -12,6 +12,7 @@ from typing import Final
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "tokens": "output tokens of a device so far, over its requests",
+    "system": "real: the cell as processes of this machine, over a shaped link; simulated: under clocks measured there",
 }
 """What tells the rows of one cell apart, and can be an axis."""
 
@@ -38,6 +39,7 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "sparsifying_s": "wall time of choosing a support and moving the state, median: differs from run to run",
     "softmax_s": "wall time of the softmax of as many logits, median, in the same run: differs from run to run",
     "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
+    "other_answers": "requests whose tokens in the real system are not those of the simulated one",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
     "rejection_slack": "rejection_bound less tv_qhat",

@@ -19,6 +19,8 @@ STUDIES: dict[str, str] = {
     "laws": "bits and rejections of a scheme on the laws along the verifier's own text, without a network",
     "convergence": "the running mean of the dropped mass along a text, beside the bounds of the conformal threshold",
     "positions": "rejections at each draft position of a round, beside their probability and the terms of its bound",
+    "real": "the cell as real processes on this machine, over a shaped link, in real time",
+    "validation": "the cell as real processes on this machine, and simulated under clocks measured there",
     "sparsifying_time": "wall time of sparsifying a draft's law, beside the softmax that made it",
 }
 """Name of the study, whose module it is, and what it asks."""

@@ -33,6 +33,9 @@ class Study(ABC):
     deterministic: ClassVar[bool] = True
     """Not where wall time is measured: equal cells then have unequal answers, and I6 does not hold."""
 
+    alone: ClassVar[bool] = False
+    """Whether its cells take turns, whatever the number of workers: wall time is measured, of processes of its own."""
+
     def shares(self, cell: Cell) -> str:
         """Cells with the same answer here go to one worker, one after another: what the first makes the others find."""
         return cell.decoding_id

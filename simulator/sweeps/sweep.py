@@ -83,7 +83,9 @@ def sweep(
     CellsFailedError, once all others are done, or at once without `out`; Interrupted on Ctrl-C. What is done is kept in
     `out`, and the same call goes on from there.
     """
-    crew = crew_of(workers, cluster)
+    if study(asking).alone and cluster is not None:
+        raise ConfigError(f"cluster = {cluster!r}: must be left out where real time is measured (study {asking})")
+    crew = crew_of(1 if study(asking).alone else workers, cluster)
     cells = list({cell.id: cell for cell in cells}.values())
     if not cells:
         raise ConfigError("cells = []: at least one is needed")

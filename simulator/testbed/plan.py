@@ -13,8 +13,10 @@ from typing import Final, NamedTuple, Self
 from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate
 from channels.link.shaping import TokenBucket
+from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
+from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Way
@@ -89,6 +91,12 @@ class Plan:
         return self.folder / f"{process.replace(' ', '_')}.jsonl"
 
 
+def faults_of(cell: Cell) -> Faults:
+    """Those that the cell states."""
+    times = cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))
+    return Faults(cloud_down=tuple(Window(*each) for each in times))
+
+
 def link(cell: Cell, way: Way) -> LinkConfig:
     """The cell's link of a way."""
     return cell.uplink if way == "uplink" else cell.downlink
@@ -131,8 +139,8 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "cloud.servers", cloud.servers, "1"
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
-    if cloud.failures.kind != "none":
-        yield "cloud.failures", cloud.failures.kind, "none: a fault is asked for when it is run"
+    if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):
+        yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and begun anew"
     if scheme.protocol == "local":
         yield "scheme", scheme.kind, "one that crosses the air"
     if isinstance(scheme, BriefScheme) or scheme.sends_parts:

@@ -1,0 +1,65 @@
+"""Where the time of a token goes in the real system, and right below it in the simulated one: two bars a cell."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from plots.axes import ticks, written
+from plots.breakdown_figure import LABEL, looks_of
+from plots.caption import caption
+from plots.layout import Told, finish
+from plots.page import Page
+from simulator.results.columns import BREAKDOWN
+
+SYSTEM: Final = "system"
+SYSTEMS: Final = ("real", "simulated")
+METRIC: Final = "latency_per_token_s"
+NOTE: Final = "Upper bar: two real processes over a shaped link on one machine; lower: simulated, with its error."
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """A row a cell, named by the axis; None of another study."""
+    if axis is None or SYSTEM not in summary.columns:
+        return None
+    cells = list(dict.fromkeys(summary[axis]))
+    figure = page.figure(8.4, 0.8 + 0.5 * len(cells))
+    ax = figure.add_subplot()
+    for place, cell in enumerate(cells):
+        rows = summary[summary[axis] == cell].set_index(SYSTEM)
+        if all(system in rows.index for system in SYSTEMS):
+            _pair(ax, place, rows)
+    ax.set_yticks(range(len(cells)), [page.word(str(cell)) for cell in cells])
+    ax.set_ylim(len(cells) - 0.5, -0.5)
+    ax.set_xlim(0, 1.17 * float(summary[METRIC].max()))
+    ax.xaxis.set_major_formatter(ticks("x_s"))
+    ax.grid(axis="y", visible=False)
+    handles, labels = ax.get_legend_handles_labels()
+    first = {label: handle for handle, label in reversed(list(zip(handles, labels, strict=True)))}
+    order = [_word(name) for name in looks_of(BREAKDOWN) if _word(name) in first]
+    told = Told("The real system and the simulated one", caption(summary, page, "", [NOTE], clock=False), LABEL)
+    finish(figure, page, told, [first[name] for name in order], order)
+    return figure
+
+
+def _pair(ax: Axes, place: int, rows: pd.DataFrame) -> None:
+    """Both bars of a cell, and how they compare."""
+    look = looks_of(BREAKDOWN)
+    for shift, system in zip((-0.19, 0.19), SYSTEMS, strict=True):
+        left = 0.0
+        for name in (name for name in look if name in rows.columns and rows.loc[system, name] > 0):
+            colour, hatch, ink = look[name]
+            width = float(rows.loc[system, name])
+            ax.barh(place + shift, width, 0.34, left=left, color=colour, hatch=hatch, hatchcolor=ink, edgecolor="white",
+                    linewidth=0.4, label=_word(name))  # fmt: skip
+            left += width
+    real, made = (float(rows.loc[system, METRIC]) for system in SYSTEMS)
+    ax.text(max(real, made), place - 0.19, f" {written(real, METRIC)}", va="center", fontsize="x-small")
+    ax.text(max(real, made), place + 0.19, f" {100 * (made / real - 1):+.1f}%", va="center", fontsize="x-small")
+
+
+def _word(name: str) -> str:
+    return name.removesuffix("_s").replace("_", " ")

@@ -1,0 +1,74 @@
+"""A cell twice: as real processes on this machine, and simulated under clocks that were measured on it just before.
+
+Nothing of the simulation is fitted to the run it is compared with: passes, encoding and the relay's own delay are timed
+on texts of their own, without the network. Seeds are the same, and so are drafts, verdicts, losses and delays; what may
+differ is time. Both rows have the metrics of a simulation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, Final
+
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.results.requests import Request
+from simulator.run import simulate
+from simulator.studies.study import Answer, Study
+from simulator.testbed import journal
+from simulator.testbed.calibration import calibrate, calibrated
+from simulator.testbed.supervisor import real
+
+REAL: Final = "real"
+SIMULATED: Final = "simulated"
+Texts = Mapping[tuple[int, int], tuple[int, ...]]
+"""Output tokens by device and request."""
+
+
+class Validation(Study):
+    """The real row, then the simulated one."""
+
+    deterministic: ClassVar[bool] = False
+    alone: ClassVar[bool] = True
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+        with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
+            folder = Path(name)
+            calibrate(cell, folder / "clocks")
+            done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
+            said = dict(_said(folder / "journals"))
+            heard = _Texts(observer)
+            made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
+        others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
+        rows = [
+            {"system": system, **result.summary, "other_answers": others}
+            for system, result in ((REAL, done), (SIMULATED, made))
+        ]
+        return Answer(rows, done.requests)
+
+
+class _Texts(Observer):
+    """Keeps what was answered; whatever it hears of the progress goes on to another."""
+
+    def __init__(self, other: Observer | None) -> None:
+        self.texts: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._other = other
+
+    def on_request(self, request: Request, share: float) -> None:
+        self.texts[request.device, request.number] = tuple(request.tokens)
+        if self._other is not None:
+            self._other.on_request(request, share)
+
+
+def _said(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
+    """What was answered in a real run, by its journals."""
+    for path in folder.glob("edge_*.jsonl"):
+        for event in journal.read(path):
+            if isinstance(event, journal.Ended):
+                yield (event.device, event.request), event.tokens
+
+
+STUDY = Validation()

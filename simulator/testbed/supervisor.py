@@ -1,0 +1,232 @@
+"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, does the faults
+that were asked for, and makes the tables when all requests have their answers.
+
+Whatever ends a run, an interrupt among it, ends every process of it; the two hosts exist as long as their processes do.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import simulator
+from kinds import ConfigError
+from simulator.cell.cell import Cell, prepare_pairs
+from simulator.decoding.memory import Memory
+from simulator.run import CellResult, memory_for
+from simulator.testbed.books import tables
+from simulator.testbed.journal import Journal, Restarted
+from simulator.testbed.namespaces import Namespaces
+from simulator.testbed.plan import Faults, Plan, check, faults_of
+
+READY_S: Final = 300.0
+"""In which all processes must have loaded, and served a request to warm up."""
+RUN_S: Final = 3600.0
+"""In which the run must end."""
+LEAD_S: Final = 1.0
+"""From the last word that a process is ready to the run's zero: buckets fill."""
+_ROOT: Final = Path(simulator.__file__).parents[1]
+
+Told = Callable[[float], object]
+"""Hears of the progress, a share of 1."""
+
+
+def real(
+    cell: Cell,
+    faults: Faults | None = None,
+    *,
+    memory: Memory | None = None,
+    rounds_to: Path | None = None,
+    journals: Path | None = None,
+    told: Told = lambda _: None,
+) -> CellResult:
+    """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
+
+    Its clocks of compute are not asked: passes take the time that they take here. `faults`: those that the cell states
+    (`cloud.failures`), unless given. `memory` has what is decoded already when the books are made; the run itself
+    decodes everything. `journals`: a folder that keeps what each process has noted.
+
+    Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
+    """
+    check(cell)
+    prepare_pairs([cell])
+    with _folder(journals) as folder:
+        plan = Plan(folder, faults_of(cell) if faults is None else faults)
+        plan.write(cell)
+        with ExitStack() as stack:
+            _Run(plan, cell, stack, told).serve()
+        memory = memory_for(cell) if memory is None else memory
+        try:
+            return tables(cell, folder, memory, rounds_to)
+        finally:
+            memory.flush()
+
+
+def _folder(journals: Path | None) -> AbstractContextManager[Path]:
+    if journals is None:
+        return _temporary()
+    journals.mkdir(parents=True, exist_ok=True)
+    if any(journals.iterdir()):
+        raise ConfigError(f"journals = {journals}: must be an empty folder, or one that is not there yet")
+    return nullcontext(journals.resolve())
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sqsim.real.") as name:
+        yield Path(name)
+
+
+@dataclass(eq=False)
+class _Process:
+    """One process of the run."""
+
+    name: str
+    popen: subprocess.Popen[str]
+    errors: Path
+    said: set[str] = field(default_factory=set)
+
+    def tell(self, line: str) -> None:
+        assert self.popen.stdin is not None
+        try:
+            self.popen.stdin.write(line + "\n")
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has died; whoever looks after it will see
+
+    def end(self) -> None:
+        """Ends it if it has not ended."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait()
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def last_words(self) -> str:
+        lines = self.errors.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), f"ended with status {self.popen.returncode}")
+
+
+class _Run:
+    """One run under way."""
+
+    def __init__(self, plan: Plan, cell: Cell, stack: ExitStack, told: Told) -> None:
+        self._plan, self._cell, self._stack, self._told = plan, cell, stack, told
+        self._selector = stack.enter_context(selectors.DefaultSelector())
+        self._journal = stack.enter_context(_closing(Journal(plan.journal("supervisor"))))
+        self._hosts = stack.enter_context(Namespaces(cell))
+        self._zero_s = 0.0
+        self._epoch = 0
+        self._relay = self._start("relay", self._relay_argv(), tuple(self._hosts.tuns.values()))
+        self._cloud: _Process | None = self._start_cloud()
+        self._devices = [
+            self._start(f"edge {number}", self._hosts.command("edge", _module("edge", plan.folder, number)), ())
+            for number in range(cell.workload.devices)
+        ]
+
+    def serve(self) -> None:
+        """From the start to the last answer."""
+        self._await("ready", time.monotonic() + READY_S, [self._relay, *self._all_ends()])
+        self._zero_s = time.monotonic() + LEAD_S
+        self._journal.start(self._zero_s)
+        for process in (self._relay, *self._all_ends()):
+            process.tell(f"start {self._zero_s!r}")
+        for window in self._plan.faults.cloud_down:
+            if self._await("done", self._zero_s + window.from_s, self._devices, late=False):
+                break
+            self._kill_cloud()
+            self._await("done", self._zero_s + window.to_s, self._devices, late=False)
+            self._restart_cloud()
+        self._await("done", time.monotonic() + RUN_S, self._devices)
+        for process in (*self._all_ends(), self._relay):
+            process.tell("stop")
+        for process in (*self._all_ends(), self._relay):
+            process.popen.wait(timeout=30)
+
+    def _all_ends(self) -> list[_Process]:
+        return [*self._devices, *([self._cloud] if self._cloud is not None else [])]
+
+    def _relay_argv(self) -> list[str]:
+        tuns = self._hosts.tuns
+        ends = [tuns[side, name] for side in ("edge", "cloud") for name in ("air", "free")]
+        return _module("relay", self._plan.folder, *ends)
+
+    def _start_cloud(self) -> _Process:
+        argv = _module("cloud", self._plan.folder, self._epoch)
+        return self._start(f"cloud {self._epoch}", self._hosts.command("cloud", argv), ())
+
+    def _kill_cloud(self) -> None:
+        assert self._cloud is not None
+        self._selector.unregister(self._cloud.popen.stdout or 0)
+        self._cloud.end()
+        self._cloud = None
+        self._journal.note(Restarted(self._epoch, True, self._journal.now_s))
+
+    def _restart_cloud(self) -> None:
+        self._epoch += 1
+        self._cloud = self._start_cloud()
+        self._await("ready", time.monotonic() + READY_S, [self._cloud])
+        self._cloud.tell(f"start {self._zero_s!r}")
+        self._journal.note(Restarted(self._epoch, False, self._journal.now_s))
+
+    def _start(self, name: str, argv: list[str], files: tuple[int, ...]) -> _Process:
+        errors = self._plan.folder / f"{name.replace(' ', '_')}.err"
+        with errors.open("w") as stderr:
+            popen = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, pass_fds=files,
+                env={**os.environ, **_PATH}, start_new_session=True,
+            )  # fmt: skip
+        process = _Process(name, popen, errors)
+        self._stack.callback(process.end)
+        assert popen.stdout is not None
+        self._selector.register(popen.stdout, selectors.EVENT_READ, process)
+        return process
+
+    def _await(self, word: str, until_s: float, of: list[_Process], late: bool = True) -> bool:
+        """Until each of these has said it: True; or until that time: False, unless that is too `late`. Raises
+        ConfigError where a process ends meanwhile, or it is."""
+        while not all(word in process.said for process in of):
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                if not late:
+                    return False
+                waiting = ", ".join(process.name for process in of if word not in process.said)
+                raise ConfigError(f"real: {waiting} did not say {word!r} in time")
+            for key, _ in self._selector.select(min(left_s, 1.0)):
+                self._hear(key.data)
+        return True
+
+    def _hear(self, process: _Process) -> None:
+        line = process.popen.stdout.readline().strip() if process.popen.stdout is not None else ""
+        if not line:
+            self._selector.unregister(process.popen.stdout or 0)
+            process.popen.wait()
+            raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")
+        process.said.add(line)
+        if line == "answered":
+            self._told(1 / self._cell.workload.total)
+
+
+def _module(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-P", "-m", f"simulator.testbed.{name}", *map(str, arguments)]
+
+
+_PATH: Final = {"PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+@contextmanager
+def _closing(journal: Journal) -> Iterator[Journal]:
+    try:
+        yield journal
+    finally:
+        journal.close()
