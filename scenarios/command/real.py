@@ -1,4 +1,4 @@
-"""`sqsim real CELL.yaml`: a cell as real processes on this machine, over a shaped link, with the tables of a simulation.
+"""`sqsim real CELL.yaml`: a cell as real processes of this machine, over a shaped link, with a simulation's tables.
 
 sqsim real results/paper/cells/ID.yaml --out results/real
 sqsim compare results/paper results/real

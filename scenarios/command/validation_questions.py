@@ -25,7 +25,7 @@ class RealBesideSimulated:
         return errors(cells, [CELL])
 
     def printed(self, cells: pd.DataFrame) -> str:
-        """Times in ms, the simulated one's error in percent beside each; then the parts that matter of the breakdown."""
+        """Times in ms, the simulated one's error beside each; then the parts of the breakdown that matter."""
         from scenarios.command.aligned_columns import aligned
 
         rows = self.rows(cells)
