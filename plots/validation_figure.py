@@ -29,9 +29,10 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     figure = page.figure(8.4, 0.8 + 0.5 * len(cells))
     ax = figure.add_subplot()
     for place, cell in enumerate(cells):
-        rows = summary[summary[axis] == cell].set_index(SYSTEM)
-        if all(system in rows.index for system in SYSTEMS):
-            _pair(ax, place, rows)
+        rows = summary[summary[axis] == cell]
+        both = [rows[rows[SYSTEM] == system] for system in SYSTEMS]
+        if all(len(part) for part in both):
+            _pair(ax, place, *both)
     ax.set_yticks(range(len(cells)), [page.word(str(cell)) for cell in cells])
     ax.set_ylim(len(cells) - 0.5, -0.5)
     ax.set_xlim(0, 1.17 * float(summary[METRIC].max()))
@@ -45,20 +46,19 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     return figure
 
 
-def _pair(ax: Axes, place: int, rows: pd.DataFrame) -> None:
+def _pair(ax: Axes, place: int, real: pd.DataFrame, made: pd.DataFrame) -> None:
     """Both bars of a cell, and how they compare."""
-    look = looks_of(BREAKDOWN)
-    for shift, system in zip((-0.19, 0.19), SYSTEMS, strict=True):
+    look = looks_of([name for name in BREAKDOWN if name in real.columns])
+    for shift, rows in ((-0.19, real), (0.19, made)):
         left = 0.0
-        for name in (name for name in look if name in rows.columns and rows.loc[system, name] > 0):
-            colour, hatch, ink = look[name]
-            width = float(rows.loc[system, name])
+        for name, (colour, hatch, ink) in look.items():
+            width = float(rows[name].mean())
             ax.barh(place + shift, width, 0.34, left=left, color=colour, hatch=hatch, hatchcolor=ink, edgecolor="white",
                     linewidth=0.4, label=_word(name))  # fmt: skip
             left += width
-    real, made = (float(rows.loc[system, METRIC]) for system in SYSTEMS)
-    ax.text(max(real, made), place - 0.19, f" {written(real, METRIC)}", va="center", fontsize="x-small")
-    ax.text(max(real, made), place + 0.19, f" {100 * (made / real - 1):+.1f}%", va="center", fontsize="x-small")
+    took_s, told_s = float(real[METRIC].mean()), float(made[METRIC].mean())
+    ax.text(max(took_s, told_s), place - 0.19, f" {written(took_s, METRIC)}", va="center", fontsize="x-small")
+    ax.text(max(took_s, told_s), place + 0.19, f" {100 * (told_s / took_s - 1):+.1f}%", va="center", fontsize="x-small")
 
 
 def _word(name: str) -> str:

@@ -103,9 +103,9 @@ class Errors:
         rows = errors(table, [CELL])
         if rows.empty:
             return ""
-        found = rows.set_index(CELL)[f"{self.metric}_error"]
-        largest = found.abs().idxmax()
+        found = rows[f"{self.metric}_error"]
+        error, cell = max(zip(found, rows[CELL], strict=True), key=lambda each: abs(each[0]))
         return (
             f"{title(self.metric)}, simulated against real: median error {100 * found.abs().median():.1f}% over "
-            f"{len(found)} cells, largest {100 * found[largest]:+.1f}% ({largest})"
+            f"{len(found)} cells, largest {100 * error:+.1f}% ({cell})"
         )
