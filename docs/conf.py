@@ -37,7 +37,7 @@ autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 PAGES = [
     "scenarios", "gallery/README", "schemes", "how_it_works", "metrics", "limits", "own_parts", "examples", "codec",
-    "looking_inside", "clusters", "api/index",
+    "looking_inside", "validation", "clusters", "api/index",
 ]  # fmt: skip
 MORE = {
     "README": [*(f"/docs/{page}" for page in PAGES), "CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"],
