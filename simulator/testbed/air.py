@@ -1,0 +1,137 @@
+"""One way of a cell's link between its two hosts, without a clock: the simulator's own rate, losses and delays, asked
+about real packets.
+
+A packet joins, leaves, and then arrives or is lost, as on a lane of `simulator.timing.link`: same transmitter, same
+random numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Times are in seconds
+since the run's zero.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from channels.link.losses import PacketIndex
+from channels.link.rates import MessageIndex
+from channels.link.sharing import FifoTransmitter
+from channels.uniforms import Uniforms
+from simulator.cell.cell import Cell
+from simulator.testbed.datagrams import Datagram
+from simulator.testbed.journal import Aired
+from simulator.testbed.letters import HEADER_BYTES, SIMULATED, Address, Header, Kind, Way
+from simulator.testbed.plan import Window, by_kernel, link
+
+_OWN_LUCK: Final = 256
+"""Beyond every fragment's number: letters that the simulator does not know have luck of their own there."""
+
+
+@dataclass(slots=True, eq=False)
+class Passage:
+    """A packet on its way through the air."""
+
+    header: Header
+    bits: int
+    """As the link counts them."""
+    index: MessageIndex
+    luck: PacketIndex
+    """The address of the random numbers that decide on it."""
+    datagram: Datagram
+    """As it came."""
+    packet: bytes
+    """The same as an interface has it."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether it is anything but an acknowledgement."""
+        return self.header.note is None
+
+
+class Air:
+    """One way. `lossy`: whether it loses anything; it does not in the warm-up."""
+
+    def __init__(self, cell: Cell, way: Way, link_down: Sequence[Window] = (), lossy: bool = True) -> None:
+        self._config = config = link(cell, way)
+        self._back = link(cell, "downlink" if way == "uplink" else "uplink")
+        rate, loss, delay, ack = (Uniforms.of(cell.seed, way).under(0, purpose) for purpose in range(4))
+        self.curve = config.curve(rate)
+        self.curve.bound(f"{way}.rate", cell.workload.horizon_s)
+        self._server = None if by_kernel(config) else FifoTransmitter[Passage](self.curve, 0.0)
+        self._loss = config.loss.over(self.curve, loss)
+        self._delay = config.delay.process(delay)
+        self._ack_loss = config.arq.ack_loss.over(self.curve, ack)
+        self._down = link_down
+        self._lossy = lossy
+        self._acks: Counter[tuple[Address, int]] = Counter()
+        """Of each packet of the other way, those that have joined this one."""
+        self._unheard: set[PacketIndex] = set()
+        """Packets that came, and whose acknowledgement will not."""
+
+    @property
+    def due_s(self) -> float:
+        """When the next packet leaves, inf if none does."""
+        return inf if self._server is None else self._server.due_s
+
+    def passage(self, header: Header, datagram: Datagram, packet: bytes) -> Passage:
+        """A packet that enters here, as the simulator knows it."""
+        index, luck = header.address.message, luck_of(header)
+        if header.note is None:
+            bits = 8 * (len(datagram.content) - HEADER_BYTES) + self._config.header_bits
+            return Passage(header, bits, index, luck, datagram, packet)
+        of = header.address, header.fragment
+        earlier = self._acks[of]
+        self._acks[of] += 1
+        luck = (*index, -luck[3] - 1, earlier)
+        return Passage(header, self._back.arq.ack_bits, index, luck, datagram, packet)
+
+    def join(self, passage: Passage, now_s: float) -> Aired | None:
+        """A packet gets in line. Answers what became of it where it has left at once."""
+        if self._server is None:
+            return self._launch(passage, now_s, now_s)
+        self._server.join(passage, now_s)
+        self._server.start(now_s)
+        return None
+
+    def leave(self) -> tuple[Passage, Aired]:
+        """The last bit of a packet has left, at `due_s`; the next one starts."""
+        server = self._server
+        assert server is not None, "I5: a departure from a link that the kernel shapes"
+        now_s = server.due_s
+        passage = server.leave(now_s)
+        aired = self._launch(passage, server.began_s, now_s)
+        server.start(now_s)
+        return passage, aired
+
+    def is_down(self, now_s: float) -> bool:
+        """Whether nothing comes through."""
+        return any(from_s <= now_s < to_s for from_s, to_s in self._down)
+
+    def unheard(self, header: Header) -> bool:
+        """Whether the free acknowledgement of this packet of this way is lost; asked once."""
+        luck = luck_of(header)
+        if luck not in self._unheard:
+            return False
+        self._unheard.remove(luck)
+        return True
+
+    def _launch(self, passage: Passage, began_s: float, now_s: float) -> Aired:
+        bits, luck = passage.bits, passage.luck
+        on_air_s = now_s - began_s
+        rate_bps = bits / on_air_s if on_air_s > 0 else inf
+        lost = (self._lossy and self._loss.lost(now_s, bits, rate_bps, luck)) or self.is_down(now_s)
+        arrives_s = None if lost else now_s + self._delay.delay_s(now_s, luck)
+        answered = self._lossy and passage.carries and not lost and not self._config.arq.ack_bits
+        if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, luck):
+            self._unheard.add(luck)
+        address, fragment = passage.header.address, passage.header.fragment
+        number, note = (fragment, None) if passage.carries else (-fragment - 1, Kind.ACK.name)
+        return Aired(address, number, luck[4], bits, began_s, now_s, arrives_s, note)
+
+
+def luck_of(header: Header) -> PacketIndex:
+    """The address of the random numbers of a packet, or of the one that an acknowledgement is about."""
+    address, fragment = header.address, header.fragment
+    number = fragment if address.kind in SIMULATED else fragment + _OWN_LUCK * address.kind
+    return (*address.message, number, header.attempt)

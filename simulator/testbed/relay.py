@@ -1,0 +1,249 @@
+"""The air: a process that carries packets between the two hosts of a real run, and says what became of each.
+
+    python -m simulator.testbed.relay FOLDER EDGE_AIR EDGE_FREE CLOUD_AIR CLOUD_FREE
+
+The four are file descriptors of the hosts' interfaces. What comes out of one has left its host, and where the kernel
+shapes it has left the link's bucket too; `air` says when it leaves and arrives otherwise. The sender is told when its
+packet's last bit has left, as a radio tells its host. One thread, one queue of what is due, no clock but the machine's.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from pathlib import Path
+from typing import Final
+
+from channels.link.link_config import answer_s
+from kinds import ConfigError
+from simulator.testbed.air import Air, Passage
+from simulator.testbed.datagrams import Datagram, Place, place
+from simulator.testbed.journal import Aired, Journal
+from simulator.testbed.letters import Header, Kind, Way
+from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE, WARM_UP, Hosts, Plan, link
+from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, say
+
+_LONGEST_BYTES: Final = 1 << 16
+_EARLY_S: Final = 50e-6
+"""Before what is due, awake: about what it takes to wake up."""
+_IN_A_ROW: Final = 32
+"""Packets read from one interface before the others have their turn."""
+
+
+@dataclass(slots=True, eq=False)
+class TimedAir:
+    """One way and the instant from which its seconds count."""
+
+    air: Air
+    zero_s: float
+    noted: bool
+    planned: bool = False
+    """Whether its next departure is among what is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inlet:
+    """Where one side's packets enter one of the two nets."""
+
+    way: Way
+    tun: int
+    far_tun: int
+    hosts: Hosts
+    target: bytes
+    """The address of the far host."""
+
+
+Airs = dict[Way, TimedAir]
+
+
+class Relay:
+    """Carries packets from `run` on until it is told to stop. `tuns`: as on the command line."""
+
+    def __init__(self, plan: Plan, journal: Journal, tuns: tuple[int, int, int, int], control: int = 0) -> None:
+        self._cell = plan.cell
+        self._faults = plan.faults
+        self._journal = journal
+        self._control = ControlLines(control)
+        self._control_fd = control
+        edge_air, edge_free, cloud_air, cloud_free = tuns
+        self._inlets = {
+            edge_air: Inlet("uplink", edge_air, cloud_air, AIR, place(AIR.cloud, 0).address),
+            edge_free: Inlet("uplink", edge_free, cloud_free, FREE, place(FREE.cloud, 0).address),
+            cloud_air: Inlet("downlink", cloud_air, edge_air, AIR, place(AIR.edge, 0).address),
+            cloud_free: Inlet("downlink", cloud_free, edge_free, FREE, place(FREE.edge, 0).address),
+        }
+        self._notices_from = place(AIR.air, 0).address
+        up, down = (link(self._cell, way) for way in ("uplink", "downlink"))
+        self._back_s: dict[Way, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
+        """How long a free acknowledgement of a packet of that way travels."""
+        self._warm_up: Airs = self._airs(time.monotonic(), in_run=False)
+        self._run: Airs | None = None
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._unnoted: list[Aired] = []
+        self._buffer = bytearray(_LONGEST_BYTES)
+        self._view = memoryview(self._buffer)
+        self._stopped = False
+
+    def _airs(self, zero_s: float, in_run: bool) -> Airs:
+        down = self._faults.link_down if in_run else ()
+        return {way: TimedAir(Air(self._cell, way, down, in_run), zero_s, in_run) for way in ("uplink", "downlink")}
+
+    def run(self) -> None:
+        """Until `stop`, or the end of the control lines."""
+        sources = [self._control_fd, *self._inlets]
+        while not self._stopped:
+            self._note()
+            wait_s = self._due[0][0] - time.monotonic() - _EARLY_S if self._due else None
+            readable, _, _ = select.select(sources, (), (), None if wait_s is None else max(0.0, wait_s))
+            for source in readable:
+                if source == self._control_fd:
+                    self._hear()
+                else:
+                    self._drain(self._inlets[source])
+            self._pass()
+        self._note()
+
+    def _note(self) -> None:
+        """What has happened since, in a moment that delays no packet."""
+        for aired in self._unnoted:
+            self._journal.note(aired)
+        self._unnoted.clear()
+
+    def _hear(self) -> None:
+        for word, *rest in self._control.read():
+            if word == START:
+                zero_s = float(rest[0])
+                self._journal.start(zero_s)
+                self._run = self._airs(zero_s, in_run=True)
+            else:
+                self._stopped = True
+        self._stopped |= self._control.ended
+
+    # What is due.
+
+    def _pass(self) -> float:
+        """Does what is due by now; answers when that is."""
+        due = self._due
+        now_s = time.monotonic()
+        while due and due[0][0] <= now_s:
+            heappop(due)[2]()
+        return now_s
+
+    def _at(self, due_s: float, then: Callable[[], None]) -> None:
+        heappush(self._due, (due_s, next(self._order), then))
+
+    # A packet comes.
+
+    def _drain(self, inlet: Inlet) -> None:
+        for _ in range(_IN_A_ROW):
+            try:
+                length = os.readv(inlet.tun, (self._buffer,))
+            except BlockingIOError:
+                return
+            self._take(inlet, bytes(self._view[:length]), self._pass())
+            self._pass()
+
+    def _take(self, inlet: Inlet, packet: bytes, now_s: float) -> None:
+        """What is none of ours goes no further."""
+        datagram = Datagram.unpack(packet)
+        if datagram is None or datagram.target.address != inlet.target or not self._ours(inlet, datagram):
+            return
+        try:
+            header = Header.unpack(datagram.content)
+        except ValueError:
+            return
+        acknowledges = header.note is Kind.ACK
+        if header.note is Kind.LEFT or acknowledges == (header.address.way == inlet.way):
+            return
+        airs = self._warm_up if self._run is None or header.address.request == WARM_UP else self._run
+        if inlet.hosts is FREE:
+            if acknowledges:
+                self._answer(airs, inlet, header, packet, now_s)
+            return
+        timed = airs[inlet.way]
+        passage = timed.air.passage(header, datagram, packet)
+        aired = timed.air.join(passage, now_s - timed.zero_s)
+        if aired is None:
+            self._plan(inlet, airs)
+        else:
+            self._left(inlet, airs, passage, aired)
+
+    def _ours(self, inlet: Inlet, datagram: Datagram) -> bool:
+        ports = datagram.source.port, datagram.target.port
+        device, cloud = ports if inlet.way == "uplink" else reversed(ports)
+        return cloud == CLOUD_PORT and 0 <= device - EDGE_PORT < self._cell.workload.devices
+
+    def _answer(self, airs: Airs, inlet: Inlet, header: Header, packet: bytes, now_s: float) -> None:
+        """An acknowledgement that takes no capacity."""
+        timed = airs[header.address.way]
+        if not timed.air.unheard(header) and not timed.air.is_down(now_s - timed.zero_s):
+            self._at(now_s + self._back_s[header.address.way], partial(self._deliver, inlet, packet, timed.air))
+
+    # It leaves, and arrives.
+
+    def _plan(self, inlet: Inlet, airs: Airs) -> None:
+        timed = airs[inlet.way]
+        if not timed.planned and timed.air.due_s < inf:
+            timed.planned = True
+            self._at(timed.zero_s + timed.air.due_s, partial(self._depart, inlet, airs))
+
+    def _depart(self, inlet: Inlet, airs: Airs) -> None:
+        timed = airs[inlet.way]
+        timed.planned = False
+        passage, aired = timed.air.leave()
+        self._plan(inlet, airs)
+        self._left(inlet, airs, passage, aired)
+
+    def _left(self, inlet: Inlet, airs: Airs, passage: Passage, aired: Aired) -> None:
+        """The last bit has gone out: the sender is told, and what is not lost travels."""
+        timed = airs[inlet.way]
+        if passage.carries:
+            os.write(inlet.tun, self._notice(passage))
+        if aired.arrives_s is not None:
+            acked = None if passage.carries else airs[passage.header.address.way].air
+            self._at(timed.zero_s + aired.arrives_s, partial(self._deliver, inlet, passage.packet, acked))
+        if timed.noted:
+            self._unnoted.append(aired)
+
+    def _notice(self, passage: Passage) -> bytes:
+        source, target, _ = passage.datagram
+        address, fragment, attempt, epoch, last, _ = passage.header
+        told = Header(address, fragment, attempt, epoch, last, Kind.LEFT)
+        return Datagram(Place(self._notices_from, target.port), source, told.pack()).pack()
+
+    def _deliver(self, inlet: Inlet, packet: bytes, acked: Air | None) -> None:
+        os.write(inlet.far_tun, packet)
+        if acked is not None:
+            acked.curve.heard()
+
+
+def main(folder: str, *tuns: str) -> None:
+    """The process."""
+    dies_with_parent()
+    real_time()
+    plan = Plan.of(Path(folder))
+    journal = Journal(plan.journal("relay"))
+    edge_air, edge_free, cloud_air, cloud_free = map(int, tuns)
+    relay = Relay(plan, journal, (edge_air, edge_free, cloud_air, cloud_free))
+    gc.freeze()
+    say(READY)
+    try:
+        relay.run()
+    except ConfigError as error:
+        sys.exit(str(error))
+    finally:
+        journal.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
