@@ -22,15 +22,18 @@ from simulator.testbed.sockets import UdpSocket
 E = TypeVar("E")
 _LOOPBACK = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"
 """Of this process alone."""
-EDGE, CLOUD, AIR = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
-_AIR = Places((AIR, 6000), (AIR, 6001))
-_CLOUD = Places((CLOUD, 4000), (CLOUD, 4001))
+_EDGE, _CLOUD, _AIR = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
+AIR = Places((_AIR, 6000), (_AIR, 6001))
+CLOUD = Places((_CLOUD, 4000), (_CLOUD, 4001))
+TIMEOUT_S = 0.04
+ROOM_BYTES = 85
 _GRACE_S = 0.001
 """That the kernel has to hand a datagram over before the clock leaps."""
 
 
-def _device(device: int) -> Places:
-    return Places((EDGE, 5000 + device), (EDGE, 7000 + device))
+def edge(device: int) -> Places:
+    """Where the sockets of a device are."""
+    return Places((_EDGE, 5000 + device), (_EDGE, 7000 + device))
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -88,8 +91,8 @@ class Notes(Journal):
 
 
 class UdpAir:
-    """Serialises packets by the cells' constant rates, loses those in `lost` and the free acknowledgements of those in
-    `deaf`, tells senders what has left, and delivers after the cells' constant delays."""
+    """Serialises packets by the cell's constant rates, loses those in `lost` and the free acknowledgements of those in
+    `deaf`, tells senders what has left, and delivers after the cell's constant delays."""
 
     def __init__(self, cell: Cell, lost: Collection[PacketIndex], deaf: Collection[PacketIndex]) -> None:
         self.left_s: dict[PacketIndex, float] = {}
@@ -97,8 +100,8 @@ class UdpAir:
         self._lost = lost
         self._deaf = deaf
         self._free_s: dict[Way, float] = defaultdict(float)
-        self._air = UdpSocket(_AIR.air, self._enter)
-        self._free = UdpSocket(_AIR.free, self._answer)
+        self._air = UdpSocket(AIR.air, self._enter)
+        self._free = UdpSocket(AIR.free, self._answer)
 
     def open(self) -> None:
         self._air.open()
@@ -110,7 +113,7 @@ class UdpAir:
 
     def slip(self, packet: bytes, to: str = "cloud") -> None:
         """Any bytes at all, to a host."""
-        self._air.send(packet, (_CLOUD if to == "cloud" else _device(0)).air, lambda: None)
+        self._air.send(packet, (CLOUD if to == "cloud" else edge(0)).air, lambda: None)
 
     def _enter(self, packet: bytes) -> None:
         header = Header.unpack(packet)
@@ -138,7 +141,7 @@ class UdpAir:
             asyncio.get_running_loop().call_later(self._link(way).delay.mean_s, send)
 
     def _send(self, packet: bytes, way: Way, device: int) -> None:
-        self._air.send(packet, (_CLOUD if way == "uplink" else _device(device)).air, lambda: None)
+        self._air.send(packet, (CLOUD if way == "uplink" else edge(device)).air, lambda: None)
 
     def _link(self, way: Way) -> Any:
         return link(self._cell, way)
@@ -161,14 +164,14 @@ class World:
         self.edges = [
             Endpoint(
                 cell, "edge", device, self.notes[f"edge {device}"], partial(self._hear, f"edge {device}"),
-                addresses=Addresses(_device(device), {device: _AIR}),
+                addresses=Addresses(edge(device), {device: AIR}),
             )
             for device in devices
         ]  # fmt: skip
         self.edge = self.edges[0]
 
     def cloud_of(self, epoch: int) -> Endpoint:
-        addresses = Addresses(_CLOUD, dict.fromkeys(range(self.cell.workload.devices), _AIR))
+        addresses = Addresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), AIR))
         hear = partial(self._hear, "cloud")
         return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], hear, epoch, addresses)
 
@@ -212,3 +215,15 @@ def played(
 def letter(bytes_: int, round_: int = 1, kind: Kind = Kind.PAYLOAD, device: int = 0, request: int = 0) -> Letter:
     """One whose bytes all differ from their neighbours."""
     return Letter(Address(kind, device, request, round_), bytes((7 * place + round_) % 256 for place in range(bytes_)))
+
+
+def cell(devices: int = 1, arq: dict[str, Any] | None = None, bps: float = 1e6) -> Cell:
+    """1 Mbit/s up and down, 5 ms and 7 ms away, 85 bytes a packet, unless said otherwise."""
+    way = {
+        "rate": {"kind": "constant", "bps": bps},
+        "mtu_bits": 320 + 8 * ROOM_BYTES,
+        "arq": {"kind": "selective_repeat", "timeout_s": TIMEOUT_S, "timer_jitter": 0, **(arq or {})},
+    }
+    delays = {name: {"kind": "constant", "delay_s": delay_s} for name, delay_s in (("up", 0.005), ("down", 0.007))}
+    ways = {"uplink": way | {"delay": delays["up"]}, "downlink": way | {"delay": delays["down"]}}
+    return Cell.model_validate({"workload": {"kind": "closed", "devices": devices}, **ways})
