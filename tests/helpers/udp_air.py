@@ -1,0 +1,229 @@
+"""Devices and a cloud in one event loop, over loopback: real sockets, an air by script, and a clock that leaps over
+waits, so that no test waits, and none fails because the machine was busy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import selectors
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, TypeVar
+
+from channels.link.losses import PacketIndex
+from simulator.cell.cell import Cell
+from simulator.testbed.endpoint import Addresses, Endpoint, Places
+from simulator.testbed.journal import Event, Journal
+from simulator.testbed.letters import Address, Header, Kind, Letter, Way
+from simulator.testbed.plan import link
+from simulator.testbed.sockets import UdpSocket
+
+E = TypeVar("E")
+_LOOPBACK = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"
+"""Of this process alone."""
+_EDGE, _CLOUD, _AIR = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
+AIR = Places((_AIR, 6000), (_AIR, 6001))
+CLOUD = Places((_CLOUD, 4000), (_CLOUD, 4001))
+TIMEOUT_S = 0.04
+ROOM_BYTES = 85
+_GRACE_S = 0.001
+"""That the kernel has to hand a datagram over before the clock leaps."""
+
+
+def edge(device: int) -> Places:
+    """Where the sockets of a device are."""
+    return Places((_EDGE, 5000 + device), (_EDGE, 7000 + device))
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """Its clock stands still while anything can be done, and leaps to the next timer when nothing can."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        super().__init__(_Leaping(self))
+
+    def time(self) -> float:
+        return self._now_s
+
+    def leap(self, by_s: float) -> None:
+        self._now_s += by_s
+
+
+class _Leaping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    def __init__(self, loop: LeapingLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready: list[tuple[selectors.SelectorKey, int]] = super().select(1.0 if timeout is None else 0)
+        if not ready and timeout:
+            ready = super().select(_GRACE_S)
+            if not ready:
+                self._loop.leap(timeout)
+        return ready
+
+
+class Notes(Journal):
+    """A journal in memory, by the loop's clock."""
+
+    def __init__(self, running: bool = True) -> None:
+        self.events: list[Event] = []
+        self._running = running
+
+    def start(self, zero_s: float) -> None:
+        self._running = True
+
+    @property
+    def running(self) -> bool:
+        return self._running
+
+    @property
+    def now_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def note(self, event: Event) -> None:
+        if self._running:
+            self.events.append(event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class UdpAir:
+    """Serialises packets by the cell's constant rates, loses those in `lost` and the free acknowledgements of those in
+    `deaf`, tells senders what has left, and delivers after the cell's constant delays."""
+
+    def __init__(self, cell: Cell, lost: Collection[PacketIndex], deaf: Collection[PacketIndex]) -> None:
+        self.left_s: dict[PacketIndex, float] = {}
+        self._cell = cell
+        self._lost = lost
+        self._deaf = deaf
+        self._free_s: dict[Way, float] = defaultdict(float)
+        self._air = UdpSocket(AIR.air, self._enter)
+        self._free = UdpSocket(AIR.free, self._answer)
+
+    def open(self) -> None:
+        self._air.open()
+        self._free.open()
+
+    def close(self) -> None:
+        self._air.close()
+        self._free.close()
+
+    def slip(self, packet: bytes, to: str = "cloud") -> None:
+        """Any bytes at all, to a host."""
+        self._air.send(packet, (CLOUD if to == "cloud" else edge(0)).air, lambda: None)
+
+    def _enter(self, packet: bytes) -> None:
+        header = Header.unpack(packet)
+        way = header.address.way if header.note is None else _other(header.address.way)
+        loop, rate = asyncio.get_running_loop(), self._link(way).rate
+        bits = 8 * (len(packet) + 28)
+        self._free_s[way] = max(loop.time(), self._free_s[way]) + bits / rate.bps
+        loop.call_at(self._free_s[way], self._leave, header, way, packet)
+
+    def _leave(self, header: Header, way: Way, packet: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        number = header.fragment if header.note is None else -header.fragment - 1
+        index = (*header.address.message, number, header.attempt)
+        self.left_s[index] = loop.time()
+        if header.note is None:
+            self._send(header._replace(note=Kind.LEFT).pack(), _other(way), header.address.device)
+        if index not in self._lost:
+            loop.call_later(self._link(way).delay.mean_s, self._send, packet, way, header.address.device)
+
+    def _answer(self, packet: bytes) -> None:
+        header = Header.unpack(packet)
+        way = _other(header.address.way)
+        if (*header.address.message, header.fragment, header.attempt) not in self._deaf:
+            send = partial(self._send, packet, way, header.address.device)
+            asyncio.get_running_loop().call_later(self._link(way).delay.mean_s, send)
+
+    def _send(self, packet: bytes, way: Way, device: int) -> None:
+        self._air.send(packet, (CLOUD if way == "uplink" else edge(device)).air, lambda: None)
+
+    def _link(self, way: Way) -> Any:
+        return link(self._cell, way)
+
+
+def _other(way: Way) -> Way:
+    return "downlink" if way == "uplink" else "uplink"
+
+
+class World:
+    """What `played` plays in: endpoints, what they heard, what they noted."""
+
+    def __init__(self, cell: Cell, air: UdpAir, running: bool) -> None:
+        devices = range(cell.workload.devices)
+        self.air = air
+        self.cell = cell
+        self.heard: dict[str, list[tuple[float, Letter]]] = defaultdict(list)
+        self.notes = {name: Notes(running) for name in ("cloud", *(f"edge {device}" for device in devices))}
+        self.cloud = self.cloud_of(0)
+        self.edges = [
+            Endpoint(
+                cell, "edge", device, self.notes[f"edge {device}"], partial(self._hear, f"edge {device}"),
+                addresses=Addresses(edge(device), {device: AIR}),
+            )
+            for device in devices
+        ]  # fmt: skip
+        self.edge = self.edges[0]
+
+    def cloud_of(self, epoch: int) -> Endpoint:
+        addresses = Addresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), AIR))
+        hear = partial(self._hear, "cloud")
+        return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], hear, epoch, addresses)
+
+    def at(self, at_s: float, call: Callable[..., object], *arguments: object) -> None:
+        asyncio.get_running_loop().call_at(at_s, call, *arguments)
+
+    def letters(self, name: str) -> list[Letter]:
+        return [letter for _, letter in self.heard[name]]
+
+    def _hear(self, name: str, letter: Letter) -> None:
+        self.heard[name].append((asyncio.get_running_loop().time(), letter))
+
+
+def played(
+    cell: Cell,
+    script: Callable[[World], None],
+    lost: Collection[PacketIndex] = (),
+    deaf: Collection[PacketIndex] = (),
+    until_s: float = 10.0,
+    running: bool = True,
+) -> World:
+    """A world in which the script was begun at 0, and that long has passed since."""
+
+    async def play() -> World:
+        air = UdpAir(cell, lost, deaf)
+        world = World(cell, air, running)
+        air.open()
+        for endpoint in (world.cloud, *world.edges):
+            await endpoint.open()
+        script(world)
+        await asyncio.sleep(until_s)
+        for endpoint in (world.cloud, *world.edges):
+            await endpoint.close()
+        air.close()
+        return world
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        return runner.run(play())
+
+
+def letter(bytes_: int, round_: int = 1, kind: Kind = Kind.PAYLOAD, device: int = 0, request: int = 0) -> Letter:
+    """One whose bytes all differ from their neighbours."""
+    return Letter(Address(kind, device, request, round_), bytes((7 * place + round_) % 256 for place in range(bytes_)))
+
+
+def cell(devices: int = 1, arq: dict[str, Any] | None = None, bps: float = 1e6) -> Cell:
+    """1 Mbit/s up and down, 5 ms and 7 ms away, 85 bytes a packet, unless said otherwise."""
+    way = {
+        "rate": {"kind": "constant", "bps": bps},
+        "mtu_bits": 320 + 8 * ROOM_BYTES,
+        "arq": {"kind": "selective_repeat", "timeout_s": TIMEOUT_S, "timer_jitter": 0, **(arq or {})},
+    }
+    delays = {name: {"kind": "constant", "delay_s": delay_s} for name, delay_s in (("up", 0.005), ("down", 0.007))}
+    ways = {"uplink": way | {"delay": delays["up"]}, "downlink": way | {"delay": delays["down"]}}
+    return Cell.model_validate({"workload": {"kind": "closed", "devices": devices}, **ways})
