@@ -56,9 +56,7 @@ class Request:
         """The round's tokens have reached the device; those past the end of the answer are cut and counted (I9)."""
         self.open[number].answered_s = now_s
         self._close(number)
-        kept = tokens[: self.remaining_tokens]
-        if self.end_token is not None and self.end_token in kept:
-            kept = kept[: kept.index(self.end_token) + 1]
+        kept = within(tokens, self.remaining_tokens, self.end_token)
         if not self.tokens:
             self.first_token_s = now_s
         self.tokens.extend(kept)
@@ -121,3 +119,9 @@ class Request:
     def spent(self) -> SpentTime:
         """Seconds by the columns of BREAKDOWN."""
         return self.ledger.spent
+
+
+def within(tokens: tuple[int, ...], remaining_tokens: int, end_token: int | None) -> tuple[int, ...]:
+    """Of a round's tokens, those up to the end of the answer."""
+    kept = tokens[:remaining_tokens]
+    return kept[: kept.index(end_token) + 1] if end_token is not None and end_token in kept else kept

@@ -1,0 +1,52 @@
+"""The cloud's program: `python -m simulator.testbed.cloud FOLDER EPOCH`, in the cloud's namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator.run import COLLECTOR
+from simulator.testbed.cloud_end import CloudEnd
+from simulator.testbed.endpoint import Endpoint
+from simulator.testbed.journal import Journal
+from simulator.testbed.letters import Letter
+from simulator.testbed.orders import obey, prepare
+from simulator.testbed.plan import Plan
+from simulator.testbed.processes import READY, dies_with_parent, say
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serves all devices over the air, and leaves its journal in the folder."""
+    dies_with_parent()
+    folder, epoch = argv
+    asyncio.run(_run(Plan.of(Path(folder)), int(epoch)))
+
+
+async def _run(plan: Plan, epoch: int) -> None:
+    prepare()
+    journal = Journal(plan.journal(f"cloud {epoch}"))
+
+    def hear(letter: Letter) -> None:
+        end.hear(letter)
+
+    endpoint = Endpoint(plan.cell, "cloud", 0, journal, hear, epoch)
+    end = CloudEnd(plan.cell, journal, endpoint, epoch)
+    end.load()
+    await endpoint.open()
+
+    async def start(zero_s: float) -> None:
+        journal.start(zero_s)
+        end.start()
+
+    with COLLECTOR.seldom():
+        say(READY)
+        await obey(start)
+    end.close()
+    await endpoint.close()
+    journal.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

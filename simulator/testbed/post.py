@@ -1,0 +1,27 @@
+"""What the two ends of a request ask of the network: to carry letters, and to stop carrying them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simulator.testbed.letters import Address, Letter
+
+
+class Post(Protocol):
+    """Of one process (`endpoint.Endpoint`)."""
+
+    def put(self, letter: Letter) -> None:
+        """Takes a letter on; never blocks."""
+        ...
+
+    def acknowledge(self, *addresses: Address) -> None:
+        """A reply tells that these have come."""
+        ...
+
+    def withdraw(self, *addresses: Address) -> None:
+        """These are not wanted any more."""
+        ...
+
+    def begin_anew(self, epoch: int) -> None:
+        """The cloud is another one: nothing is under way any more, and nothing has come."""
+        ...

@@ -1,0 +1,136 @@
+"""Two ends of a real run in one event loop: letters that take a while, overtake one another, and die with the cloud."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from random import Random
+
+from simulator import Cell
+from simulator.testbed.cloud_end import CloudEnd
+from simulator.testbed.device_end import DeviceEnd
+from simulator.testbed.journal import Ended, Event, Journal, read
+from simulator.testbed.letters import Address, Letter
+
+Texts = dict[tuple[int, int], tuple[int, ...]]
+"""The answers, by device and request."""
+
+
+class Mailbox:
+    """One end's post. `delay_s`: the longest that a letter takes; each takes its own time, however long that is."""
+
+    def __init__(self, world: World, epoch: int = 0) -> None:
+        self.epoch = epoch
+        self.under_way: dict[Address, asyncio.TimerHandle] = {}
+        self._world = world
+
+    def put(self, letter: Letter) -> None:
+        address = letter.address
+        assert address not in self.under_way, f"{address} is put twice"
+        delay_s = self._world.luck.uniform(0.0, self._world.delay_s)
+        self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, letter, self.epoch)
+
+    def acknowledge(self, *addresses: Address) -> None:
+        assert not self.under_way.keys() & set(addresses), "what is said to have come is still on its way"
+
+    def withdraw(self, *addresses: Address) -> None:
+        for address in addresses:
+            if address in self.under_way:
+                self.under_way.pop(address).cancel()
+
+    def begin_anew(self, epoch: int) -> None:
+        self.withdraw(*self.under_way)
+        self.epoch = epoch
+
+    def _deliver(self, letter: Letter, epoch: int) -> None:
+        self.under_way.pop(letter.address, None)
+        self._world.deliver(letter, epoch)
+
+
+class World:
+    """A cell in real time, without a network. After each of `kills` letters have come to it, the cloud is killed and
+    begun anew; what it sent before goes on, what is sent to it does not."""
+
+    def __init__(self, cell: Cell, folder: Path, delay_s: float = 0.0, kills: tuple[int, ...] = (), luck: int = 0):
+        self.cell, self.delay_s, self.luck = cell, delay_s, Random(luck)
+        self._folder = folder
+        self._kills = list(kills)
+        self._zero_s: float | None = None
+        self._heard = 0
+        self._epoch = -1
+        self._errors: list[object] = []
+        self._clouds: list[CloudEnd] = []
+        """The killed ones too, which go on, unheard."""
+
+    def events(self) -> list[Event]:
+        """All that was noted, by both ends."""
+        return [event for path in sorted(self._folder.glob("*.jsonl")) for event in read(path)]
+
+    def texts(self) -> Texts:
+        """What was answered."""
+        return {(each.device, each.request): each.tokens for each in self.events() if isinstance(each, Ended)}
+
+    def run(self) -> Texts:
+        """Serves all requests, each device after its warm-up."""
+        asyncio.run(asyncio.wait_for(self._run(), 30.0))
+        assert not self._errors, self._errors
+        return self.texts()
+
+    def deliver(self, letter: Letter, epoch: int) -> None:
+        """A letter is at its end."""
+        if letter.address.way == "downlink":
+            self._devices[letter.address.device].hear(letter)
+            return
+        if epoch != self._epoch:
+            return
+        self._heard += 1
+        if self._zero_s is not None and self._kills and self._heard >= self._kills[0]:
+            del self._kills[0]
+            self._begin_cloud()
+        else:
+            self._cloud.hear(letter)
+
+    def _begin_cloud(self) -> None:
+        self._epoch += 1
+        journal = Journal(self._folder / f"cloud_{self._epoch}.jsonl")
+        self._cloud = CloudEnd(self.cell, journal, _OneLife(self), self._epoch)
+        self._clouds.append(self._cloud)
+        if self._zero_s is not None:
+            journal.start(self._zero_s)
+            self._cloud.start()
+        self._cloud_journal = journal
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._failed)
+        self._main = asyncio.current_task()
+        self._begin_cloud()
+        numbers = range(self.cell.workload.devices)
+        journals = [Journal(self._folder / f"edge_{number}.jsonl") for number in numbers]
+        self._devices = [DeviceEnd(self.cell, number, journals[number], Mailbox(self)) for number in numbers]
+        await asyncio.gather(*(device.warm_up() for device in self._devices))
+        self._zero_s, self._heard = time.monotonic(), 0
+        for journal in (*journals, self._cloud_journal):
+            journal.start(self._zero_s)
+        self._cloud.start()
+        await asyncio.gather(*(device.work() for device in self._devices))
+        for end in (*self._devices, *self._clouds):
+            end.close()
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        self._errors.append(context.get("exception", context["message"]))
+        loop.default_exception_handler(context)
+        if self._main is not None:
+            self._main.cancel()
+
+
+class _OneLife(Mailbox):
+    """The post of a cloud: what a killed one still says is not heard."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, world._epoch)
+
+    def put(self, letter: Letter) -> None:
+        if self.epoch == self._world._epoch:
+            super().put(letter)
