@@ -6,12 +6,11 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-import simpy
-
 from channels.link.link_config import LinkConfig
 from channels.link.timers import TimerJitter
 from channels.link.transmitter import Gate
 from channels.uniforms import Uniforms
+from simulator.results.station import Clock
 from simulator.schemes.policy import SeenLink
 from simulator.timing.access import Access
 from simulator.timing.messages import Fragment, Lane, Port
@@ -25,7 +24,7 @@ class Lanes:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        clock: Clock,
         config: LinkConfig,
         uniforms: Uniforms,
         reverse_delay_s: Callable[[int], float],
@@ -36,7 +35,7 @@ class Lanes:
         """By device."""
         self.gate: Gate[Fragment] | None = None
         """Of each lane that is opened from now on."""
-        self._env = env
+        self._clock = clock
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
@@ -67,7 +66,7 @@ class Lanes:
     def access_s(self, device: int) -> float:
         """How long a message that a device puts now waits for its grant."""
         port = self.ports.get(device)
-        now_s, left_s = self._env.now, -inf if port is None else port.sender.left_s
+        now_s, left_s = self._clock.now, -inf if port is None else port.sender.left_s
         return self._access.wait_s(device, now_s, now_s if port is not None and port.unacked_packets else left_s)
 
     def open_port(self, device: int) -> Port:
@@ -86,7 +85,7 @@ class Lanes:
         curve.bound(f"{self._name}.rate", self._horizon_s)
         lane = self._lanes[key] = Lane(
             curve=curve,
-            server=config.sharing.transmitter(curve, self._env.now),
+            server=config.sharing.transmitter(curve, self._clock.now),
             loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.over(curve, ack),

@@ -11,11 +11,11 @@ import simpy
 
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
-from models.power import Power
 from simulator.cell.cell import Cell
+from simulator.cell.power_figures import power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.results.energy import PowerAndPrice, Watts
+from simulator.results.energy import PowerAndPrice
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
@@ -120,18 +120,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     share_media(env, ways)
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, _figures(cell))
-
-
-def _figures(cell: Cell) -> PowerAndPrice:
-    """What the cell states of power and price."""
-    edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
-    server = _watts(cell.cloud.power, cell.cloud.server_gpus)
-    return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
-
-
-def _watts(power: Power | None, times: int = 1) -> Watts | None:
-    return None if power is None else Watts(times * power.busy_w, times * power.idle_w)
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, power_figures(cell))
 
 
 def _open_exchange(

@@ -1,0 +1,18 @@
+"""What a cell states of power and price, for whoever adds up joules and money."""
+
+from __future__ import annotations
+
+from models.power import Power
+from simulator.cell.cell import Cell
+from simulator.results.energy import PowerAndPrice, Watts
+
+
+def power_figures(cell: Cell) -> PowerAndPrice:
+    """Of each device, in the order of their numbers, and of the servers; None where the cell says nothing."""
+    edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
+    server = _watts(cell.cloud.power, cell.cloud.server_gpus)
+    return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
+
+
+def _watts(power: Power | None, times: int = 1) -> Watts | None:
+    return None if power is None else Watts(times * power.busy_w, times * power.idle_w)

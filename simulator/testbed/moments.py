@@ -1,0 +1,271 @@
+"""All that the journals of a run tell, in order of time: each event at its moment, and those that last at both ends.
+
+Causes come before effects where two moments are one: what began earlier ends first, then what the processes noted, each
+in its own order, then what that sets off. An attempt of a packet is put together from the two journals that tell of it:
+its sender's, when it joined the queue, and the relay's, when it was on the air and whether it came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf, nan
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from channels.link.link_config import answer_s
+from simulator.cell.cell import Cell
+from simulator.testbed.journal import (
+    Acked,
+    Aired,
+    Arrived,
+    Attempted,
+    Computed,
+    Event,
+    Passed,
+    Put,
+    Withdrawn,
+    addressed,
+    read,
+)
+from simulator.testbed.letters import Address, Way
+from simulator.testbed.plan import WARM_UP, link
+from simulator.timing.messages import Fragment
+
+ENDS, NOTED, BEGINS, ENDS_AT_ONCE = range(4)
+"""In which order the moments of one instant are taken."""
+OTHER_WAY: Final[Mapping[Way, Way]] = {"uplink": "downlink", "downlink": "uplink"}
+_Piece = tuple[Address, int]
+"""A packet of a letter, whichever attempt."""
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One attempt of a packet, from the queue to its end; times in seconds, inf: not in the run's time."""
+
+    address: Address
+    """Of the letter; of an acknowledgement, that which it is about."""
+    fragment: int
+    attempt: int
+    bits: int
+    acknowledges: bool
+    joined_s: float
+    began_s: float = inf
+    left_s: float = inf
+    arrives_s: float = nan
+    """nan: never."""
+    heard: bool = True
+    """Whether its sender hears of its arrival; of an acknowledgement that takes capacity nobody needs to."""
+    packet: Fragment | None = None
+    """Once it has joined: of the letter that was under way by then."""
+
+    @property
+    def way(self) -> Way:
+        """The link that it takes."""
+        return OTHER_WAY[self.address.way] if self.acknowledges else self.address.way
+
+    @property
+    def aired(self) -> bool:
+        """Whether the air has had it."""
+        return self.left_s < inf
+
+
+class Joins(NamedTuple):
+    """An attempt joins its queue."""
+
+    flight: Flight
+
+
+class Airs(NamedTuple):
+    """Its first bit goes out."""
+
+    flight: Flight
+
+
+class Leaves(NamedTuple):
+    """Its last bit does."""
+
+    flight: Flight
+
+
+class Lands(NamedTuple):
+    """It is at its far end."""
+
+    flight: Flight
+
+
+class Computing(NamedTuple):
+    """The edge begins to draft a round."""
+
+    computed: Computed
+
+
+class Passing(NamedTuple):
+    """A pass of the server begins."""
+
+    passed: Passed
+
+
+Happening = Event | Joins | Airs | Leaves | Lands | Computing | Passing
+
+
+class Moment(NamedTuple):
+    """Something happens."""
+
+    at_s: float
+    rank: int
+    journal: int
+    place: float
+    """Of the line in its journal."""
+    what: Happening
+
+    @property
+    def order(self) -> tuple[float, int, int, float]:
+        """What moments are sorted by."""
+        return self[:4]
+
+
+@dataclass
+class Told:
+    """Of a whole run."""
+
+    moments: Sequence[Moment]
+    flights: Sequence[Flight]
+    events: Sequence[Event]
+    withdrawn_s: Mapping[Address, Sequence[float]]
+    """When each letter was."""
+
+    @cached_property
+    def aired_bits(self) -> Mapping[Address, int]:
+        """On the air for each letter, headers and repeats included."""
+        bits: Counter[Address] = Counter()
+        for flight in self.flights:
+            if flight.aired and not flight.acknowledges:
+                bits[flight.address] += flight.bits
+        return bits
+
+
+@dataclass(slots=True)
+class _Packets:
+    """What several journals tell of packets."""
+
+    attempted: dict[tuple[Address, int, int], list[tuple[Flight, int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    aired: list[Aired] = field(default_factory=list)
+    tries_s: dict[_Piece, list[float]] = field(default_factory=lambda: defaultdict(list))
+    acked_s: dict[_Piece, list[float]] = field(default_factory=lambda: defaultdict(list))
+    withdrawn_s: dict[Address, list[float]] = field(default_factory=lambda: defaultdict(list))
+    arrived_s: dict[_Piece, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+
+def told(cell: Cell, folder: Path) -> Told:
+    """What the journals in a run's folder tell."""
+    packets, moments, events = _Packets(), list[Moment](), list[Event]()
+    for number, path in enumerate(sorted(folder.glob("*.jsonl"))):
+        for place, event in enumerate(_events(path)):
+            events.append(event)
+            if isinstance(event, Attempted):
+                flight = Flight(*event[:4], acknowledges=False, joined_s=event.at_s)
+                packets.attempted[event[:3]].append((flight, number, place))
+                packets.tries_s[event[:2]].append(event.at_s)
+            elif isinstance(event, Aired):
+                packets.aired.append(event)
+            else:
+                _note(packets, event)
+                moments += _moments(event, number, place)
+    flights = list(_flights(packets, moments))
+    _tell_heard(cell, packets, flights)
+    moments += (each for flight in flights for each in _on_the_air(flight))
+    return Told(sorted(moments, key=lambda each: each.order), flights, events, packets.withdrawn_s)
+
+
+def _events(path: Path) -> Iterator[Event]:
+    """Those that belong to a run, with their addresses."""
+    for event in read(path):
+        if isinstance(event, Put | Attempted | Aired | Acked | Arrived | Withdrawn):
+            event = event._replace(address=addressed(event.address))
+            if event.address.request == WARM_UP:
+                continue
+        yield event
+
+
+def _note(packets: _Packets, event: Event) -> None:
+    if isinstance(event, Acked):
+        packets.acked_s[event[:2]].append(event.at_s)
+    elif isinstance(event, Withdrawn):
+        packets.withdrawn_s[event.address].append(event.at_s)
+
+
+def _moments(event: Event, number: int, place: int) -> Iterator[Moment]:
+    """Of an event that is no packet's."""
+    if isinstance(event, Computed | Passed):
+        at_once = event.began_s >= event.ended_s
+        begins: Happening = Computing(event) if isinstance(event, Computed) else Passing(event)
+        yield Moment(event.began_s, NOTED if at_once else BEGINS, number, place - 0.5, begins)
+        yield Moment(event.ended_s, NOTED, number, place, event)
+    elif not isinstance(event, Attempted | Aired):
+        yield Moment(event.at_s, NOTED, number, place, event)
+
+
+def _flights(packets: _Packets, moments: list[Moment]) -> Iterator[Flight]:
+    """All attempts. Those of one name, after a restart, were on the air in the order in which they joined."""
+    aired = sorted(packets.aired, key=lambda each: each.left_s)
+    for event in aired:
+        if event.note is None and event.arrives_s is not None:
+            packets.arrived_s[event[:2]].append(event.arrives_s)
+    for come in packets.arrived_s.values():
+        come.sort()
+    for event in aired:
+        if event.note is None and (known := packets.attempted.get(event[:3])):
+            flight, number, place = known.pop(0)
+        else:
+            flight = Flight(*event[:4], acknowledges=event.note is not None, joined_s=_joined_s(packets, event))
+            number, place = -1, 0
+        _air(flight, event)
+        moments.append(Moment(flight.joined_s, NOTED, number, place, Joins(flight)))
+        yield flight
+    for waiting in packets.attempted.values():
+        for flight, number, place in waiting:
+            moments.append(Moment(flight.joined_s, NOTED, number, place, Joins(flight)))
+            yield flight
+
+
+def _joined_s(packets: _Packets, event: Aired) -> float:
+    """An acknowledgement joins its queue when what it is about arrives; else the sender's word is lost."""
+    come = packets.arrived_s.get(event[:2], ()) if event.note is not None else ()
+    return min(come[event.attempt], event.began_s) if event.attempt < len(come) else event.began_s
+
+
+def _air(flight: Flight, event: Aired) -> None:
+    """Two processes' words of one packet may cross: it is on the air when it has joined, and never runs back."""
+    flight.began_s = max(event.began_s, flight.joined_s)
+    flight.left_s = max(event.left_s, flight.began_s)
+    flight.arrives_s = nan if event.arrives_s is None else max(event.arrives_s, flight.left_s)
+
+
+def _on_the_air(flight: Flight) -> Iterator[Moment]:
+    if not flight.aired:
+        return
+    at_once = flight.left_s == flight.began_s
+    yield Moment(flight.began_s, BEGINS, 0, 0, Airs(flight))
+    yield Moment(flight.left_s, ENDS_AT_ONCE if at_once else ENDS, 0, 0, Leaves(flight))
+    if flight.arrives_s >= flight.left_s:
+        yield Moment(flight.arrives_s, ENDS_AT_ONCE if at_once else ENDS, 0, 1, Lands(flight))
+
+
+def _tell_heard(cell: Cell, packets: _Packets, flights: Iterable[Flight]) -> None:
+    """Where acknowledgements are free, which were lost: those that had the time to come before the next attempt or the
+    end of the letter, and did not."""
+    for flight in flights:
+        config = link(cell, flight.address.way)
+        if flight.acknowledges or config.arq.ack_bits or not flight.arrives_s >= 0:
+            continue
+        piece, arrives_s = (flight.address, flight.fragment), flight.arrives_s
+        later = (*packets.tries_s.get(piece, ()), *packets.withdrawn_s.get(flight.address, ()))
+        until_s = min((each for each in later if each > flight.joined_s), default=inf)
+        due_s = arrives_s + answer_s(config, link(cell, OTHER_WAY[flight.address.way]))
+        acked = any(each <= until_s for each in packets.acked_s.get(piece, ()))
+        flight.heard = acked or until_s < due_s

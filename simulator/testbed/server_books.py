@@ -1,0 +1,103 @@
+"""What processors and servers of a real run saw: busy times and queues, as stations, and evictions from the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import inf
+
+from simulator.cell.cell import Cell
+from simulator.results.station import Clock, Station
+from simulator.testbed.journal import Computed, Ended, Event, Passed, Restarted, Share, Submitted
+from simulator.timing.cloud.kv_memory import KvMemory
+
+_Job = tuple[int, int, int]
+"""(device, request, round)."""
+
+
+def edge_stations(cell: Cell, events: Iterable[Event], clock: Clock) -> list[Station]:
+    """The processor of each device."""
+    stations = [Station(clock, f"edge {number}") for number in range(cell.workload.devices)]
+    for event in events:
+        if isinstance(event, Computed) and event.began_s <= clock.now:
+            stations[event.device].book((event.began_s, event.began_s, event.ended_s))
+    return stations
+
+
+def server_station(cell: Cell, events: Sequence[Event], clock: Clock) -> Station:
+    """The cloud: each job from its submission to the end of its pass. One that gets none leaves when the cloud is
+    killed, or its request is over."""
+    station = Station(clock, "cloud", cell.cloud.servers)
+    for submitted_s, job, passed in _jobs(events):
+        if submitted_s > clock.now:
+            continue
+        if passed is None:
+            left_s = _given_up_s(events, submitted_s, job)
+            station.book((submitted_s, left_s, left_s))
+        else:
+            began_s = max(submitted_s, passed.began_s)
+            station.book((submitted_s, began_s, max(began_s, passed.ended_s)))
+    return station
+
+
+def _jobs(events: Iterable[Event]) -> list[tuple[float, _Job, Passed | None]]:
+    """When each was submitted, and its pass."""
+    waiting: dict[_Job, float] = {}
+    jobs: list[tuple[float, _Job, Passed | None]] = []
+    told = [each for each in events if isinstance(each, Submitted | Passed)]
+    for event in sorted(told, key=lambda each: each.at_s if isinstance(each, Submitted) else each.ended_s):
+        if isinstance(event, Submitted):
+            job = event.device, event.request, event.round
+            if job in waiting:
+                jobs.append((waiting[job], job, None))
+            waiting[job] = event.at_s
+        else:
+            shared = [(share[0], share[1], share[2]) for share in event.shares]
+            jobs += [(waiting.pop(job, event.began_s), job, event) for job in shared]
+    return jobs + [(submitted_s, job, None) for job, submitted_s in waiting.items()]
+
+
+def _given_up_s(events: Iterable[Event], submitted_s: float, job: _Job) -> float:
+    ends = (
+        each.at_s
+        for each in events
+        if (isinstance(each, Restarted) and each.down)
+        or (isinstance(each, Ended) and (each.device, each.request) == job[:2])
+    )
+    return min((at_s for at_s in ends if at_s >= submitted_s), default=inf)
+
+
+def service_s(events: Iterable[Event], over_s: float) -> float:
+    """Server-seconds of passes up to then."""
+    passes = (each for each in events if isinstance(each, Passed) and each.began_s <= over_s)
+    return sum(min(over_s, each.ended_s) - each.began_s for each in passes)
+
+
+class ServerMemory:
+    """The cache as the simulator's server has it, after the passes of the run: it counts the sessions thrown out."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._kv = KvMemory(cell.kv_tokens if cell.cloud.admission.evicts else None)
+
+    @property
+    def evicted(self) -> int:
+        """Sessions so far."""
+        return self._kv.evicted
+
+    def admit(self, shares: Sequence[Share]) -> None:
+        """A pass begins: its sessions have so many tokens cached, and will have more."""
+        sessions: set[tuple[int, int]] = set()
+        for device, request, _, new_tokens, cached_tokens, _ in shares:
+            self._kv.admit((device, request), cached_tokens + new_tokens, sessions)
+            sessions.add((device, request))
+
+    def crop(self, device: int, request: int, tokens: int) -> None:
+        """Of a session's text only so many tokens stood."""
+        self._kv.crop((device, request), tokens)
+
+    def forget(self, device: int, request: int) -> None:
+        """A session is over."""
+        self._kv.forget((device, request))
+
+    def clear(self) -> None:
+        """The memory has lost everything."""
+        self._kv.clear()
