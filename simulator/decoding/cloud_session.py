@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from kinds.arrays import Floats
-from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.divergences import Measurer
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
@@ -38,7 +38,7 @@ class CloudSession:
         known: CloudNode,
         verifier: ReplayedText,
         uniforms: RequestUniforms,
-        meter: DivergenceMeter,
+        meter: Measurer,
         *,
         lookahead: Lookahead = SYNCHRONOUS,
         remember: bool = True,

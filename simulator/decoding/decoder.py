@@ -16,7 +16,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
 from simulator.decoding.cloud_session import CloudSession
-from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.divergences import DivergenceMeter, Measurer
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.foresight import Foresight
 from simulator.decoding.hosted_session import HostedSession
@@ -99,15 +99,15 @@ class RequestDecoding:
         """Sees both sides."""
         return DivergenceMeter(self.drafter, self.draft_setting, self._uniforms)
 
-    def edge(self) -> EdgeSession:
-        """The side that drafts."""
+    def edge(self, meter: Measurer | None = None) -> EdgeSession:
+        """The side that drafts; `meter` in place of the one that sees both."""
         side = TreeEdge if isinstance(self.setting.scheme, TreeScheme) else EdgeSession
         return side(
             self.draft_setting,
             self.tree.edge,
             self.drafter,
             self._uniforms,
-            self.meter,
+            meter or self.meter,
             lookahead=self._lookahead,
             remember=self._remember,
         )
@@ -116,8 +116,8 @@ class RequestDecoding:
         """What an oracle is told, and nobody else."""
         return Foresight(self.draft_setting)
 
-    def cloud(self) -> CloudSession:
-        """The side that verifies."""
+    def cloud(self, meter: Measurer | None = None) -> CloudSession:
+        """The side that verifies; `meter` in place of the one that sees both."""
         side = TreeCloud if isinstance(self.setting.scheme, TreeScheme) else CloudSession
         make = side if self.mirror is None else partial(MirrorSession, self.mirror)
         return make(
@@ -125,7 +125,7 @@ class RequestDecoding:
             self.tree.cloud,
             self.verifier,
             self._uniforms,
-            self.meter,
+            meter or self.meter,
             lookahead=self._lookahead,
             remember=self._remember,
         )

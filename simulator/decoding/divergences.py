@@ -7,9 +7,11 @@ that replays remembered drafts makes their passes before it judges a round, as a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
+from channels.codec.wire import UNSENT
 from kinds.arrays import Bools, Floats
 from models.tree_verification import TreeVerdict
 from models.verification import Verdict, total_variation
@@ -26,6 +28,61 @@ from simulator.schemes.sparsifier import State
 
 ROUNDING = 1e-9
 """Total variations are sums over the vocabulary, exact but for this."""
+
+
+class Measurer(Protocol):
+    """Beside the sessions of a request: it is told what is sent, and asked what to make of a judged round."""
+
+    def sent(self, node: EdgeNode) -> None:
+        """The edge sends the open round of this node."""
+        ...
+
+    def correction(self, round_number: int, reply: bytes) -> int:
+        """What the edge draws when it hears this reply; UNSENT where that is not to be known here."""
+        ...
+
+    def measure(
+        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Of a round's verified drafts; p [L+1, V]."""
+        ...
+
+    def measure_tree(
+        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Likewise of a round whose drafts branch; p [N+1, V], after the text and each node."""
+        ...
+
+    def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
+        """Of a round without drafts; p [1, V]."""
+        ...
+
+
+class Unmeasured:
+    """The meter of an end that has no other beside it: it sees one side, so it measures nothing."""
+
+    def sent(self, node: EdgeNode) -> None:
+        """Is not kept."""
+
+    def correction(self, round_number: int, reply: bytes) -> int:
+        """Only the edge knows."""
+        return UNSENT
+
+    def measure(
+        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Nothing."""
+        return Divergences()
+
+    def measure_tree(
+        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Nothing."""
+        return Divergences()
+
+    def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
+        """Nothing."""
+        return Divergences()
 
 
 class DivergenceMeter:

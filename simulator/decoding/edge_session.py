@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
-from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
@@ -28,7 +28,7 @@ class EdgeSession:
         start: EdgeNode,
         drafter: ReplayedText,
         uniforms: RequestUniforms,
-        meter: DivergenceMeter,
+        meter: Measurer,
         *,
         lookahead: Lookahead = SYNCHRONOUS,
         remember: bool = True,

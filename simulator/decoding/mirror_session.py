@@ -7,7 +7,7 @@ edge's; whether they are the same is for the checksum to show.
 from __future__ import annotations
 
 from simulator.decoding.cloud_session import CloudSession, Here
-from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.divergences import Measurer
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
@@ -26,7 +26,7 @@ class MirrorSession(CloudSession):
         known: CloudNode,
         verifier: ReplayedText,
         uniforms: RequestUniforms,
-        meter: DivergenceMeter,
+        meter: Measurer,
         *,
         lookahead: Lookahead = SYNCHRONOUS,
         remember: bool = True,
