@@ -17,11 +17,22 @@ Work = Sequence[tuple[int, int]]
 class Latency(Choice, family=True):
     """Duration of one forward pass over a batch. Prefill, decoding and verification are the same call."""
 
-    method_rules: ClassVar[Mapping[str, Rule]] = {"pass_s": lambda seconds, *_: _seconds(seconds)}
+    method_rules: ClassVar[Mapping[str, Rule]] = {
+        "pass_s": lambda seconds, *_: _seconds(seconds),
+        "drawn_s": lambda seconds, *_: _seconds(seconds),
+    }
+    random: ClassVar[bool] = False
+    """Whether passes over the same work may take different times, which `drawn_s` then tells."""
 
     @abstractmethod
     def pass_s(self, work: Work) -> float:
-        """Seconds for one pass over `work`. Raises ValueError on an empty batch: no pass, no duration."""
+        """Seconds for one pass over `work`, their mean where the clock is random. Raises ValueError on an empty batch:
+        no pass, no duration."""
+
+    def drawn_s(self, work: Work, uniform: float) -> float:
+        """Seconds of the one pass over `work` that a number in [0, 1) stands for: larger ones for longer passes. Where
+        a clock is not random, those of every pass."""
+        return self.pass_s(work)
 
     def check_range(self, most: tuple[float, float, float]) -> None:
         """Raises ValueError where a pass of up to `most` (sequences, new and cached tokens of each) may be one that the

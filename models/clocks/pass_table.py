@@ -9,12 +9,12 @@ work, both move to the middle, the monotone table nearest to the measured one (U
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import product
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ AXES = ("sequences", "new tokens a sequence", "cached tokens a sequence")
 LOWEST = (1, 1, 0)
 """Of each axis the least that a pass can have."""
 MOST_TOKENS = 1 << 30
+T = TypeVar("T")
 Point = tuple[float, float, float]
 """Sequences, new tokens a sequence, cached tokens a sequence."""
 
@@ -43,12 +44,12 @@ class TimedPass(NamedTuple):
     provenance: str = ""
 
 
-class PassTable:
+class Grid:
     """Seconds at each point of a grid. `axes`: the values of each axis, ascending; `seconds`: float64, [B, N, C]."""
 
     def __init__(self, axes: Sequence[Sequence[int]], seconds: Floats) -> None:
         self.axes = tuple(tuple(axis) for axis in axes)
-        self.seconds = monotone(seconds)
+        self.seconds = seconds
         self._flat: list[float] = self.seconds.ravel().tolist()
         _, self._rows, self._columns = self.seconds.shape
 
@@ -81,6 +82,13 @@ class PassTable:
         return total
 
 
+class PassTable(Grid):
+    """A grid on which more tokens never take less time, the nearest such to the one that is given."""
+
+    def __init__(self, axes: Sequence[Sequence[int]], seconds: Floats) -> None:
+        super().__init__(axes, monotone(seconds))
+
+
 def monotone(seconds: Floats) -> Floats:
     """The nearest array that falls along no axis: halfway between the largest before each entry and the least after.
     An array that never falls is returned as it is."""
@@ -92,18 +100,23 @@ def monotone(seconds: Floats) -> Floats:
     return middle
 
 
-def read_passes(path: Path) -> PassTable:
-    """The table in a CSV file, read once a process while its size and time stamp stand. Raises ConfigError that names
-    file, line, value and what is allowed."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return table_of(path)  # which tells what is wrong
-    return _read(path, status.st_size, status.st_mtime_ns)
+def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """`read` as a function that reads a file once a process while its size and time stamp stand."""
+    known = cache(lambda path, size, stamp_ns: read(path))
+
+    def found(path: Path) -> T:
+        try:
+            status = path.stat()
+        except (OSError, ValueError):
+            return read(path)  # which tells what is wrong
+        told: T = known(path, status.st_size, status.st_mtime_ns)
+        return told
+
+    return found
 
 
 def table_of(path: Path) -> PassTable:
-    """As `read_passes`, read anew."""
+    """The table in a CSV file. Raises ConfigError that names file, line, value and what is allowed."""
     rows = read_rows(path)
     at: dict[tuple[int, int, int], float] = {}
     for place, row in rows:
@@ -112,7 +125,8 @@ def table_of(path: Path) -> PassTable:
         at[row.batch, row.new_tokens, row.cached_tokens] = row.seconds
     if not at:
         raise ConfigError(f"{path}: holds no pass")
-    return PassTable(*_gridded(path, at))
+    axes = full_axes(path, at)
+    return PassTable(axes, np.array([at[b, n, c] for b, n, c in product(*axes)]).reshape([len(axis) for axis in axes]))
 
 
 def read_rows(path: Path) -> list[tuple[str, TimedPass]]:
@@ -145,8 +159,9 @@ def _count(place: str, name: str, text: str, least: int) -> int:
     return value
 
 
-def _gridded(path: Path, at: Mapping[tuple[int, int, int], float]) -> tuple[list[list[int]], Floats]:
-    """Axes and seconds. Raises ConfigError where a combination is missing: between what would it lie?"""
+def full_axes(path: Path, at: Collection[tuple[int, int, int]]) -> list[list[int]]:
+    """The values of each axis, ascending. Raises ConfigError where a combination is missing: between what would it
+    lie?"""
     axes = [sorted({point[place] for point in at}) for place in range(3)]
     for point in product(*axes):
         if point not in at:
@@ -154,7 +169,7 @@ def _gridded(path: Path, at: Mapping[tuple[int, int, int], float]) -> tuple[list
                 f"{path}: batch, new_tokens, cached_tokens = {_words(point)}: is missing; each value of one must come "
                 "with each of the others"
             )
-    return axes, np.array([at[b, n, c] for b, n, c in product(*axes)]).reshape([len(axis) for axis in axes])
+    return axes
 
 
 def _cell(axis: Sequence[int], value: float) -> tuple[int, float]:
@@ -170,8 +185,5 @@ def _words(point: Sequence[Any]) -> str:
     return ", ".join(str(value) for value in point)
 
 
-def _cached(read: Callable[[Path], PassTable]) -> Callable[[Path, int, int], PassTable]:
-    return cache(lambda path, size, stamp_ns: read(path))
-
-
-_read = _cached(table_of)
+read_passes = read_once(table_of)
+"""As `table_of`, but read once a process while the file stands as it is."""

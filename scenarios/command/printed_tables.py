@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from models.clocks.latency import Latency
+from models.clocks.empirical import Empirical
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
@@ -196,6 +197,8 @@ def _computes(latency: Latency) -> str:
     if isinstance(latency, Profile):
         measured = latency.file if latency.name is None else PROFILES[latency.name].what
         return f"{measured} (profile{'' if latency.name is None else f' {latency.name}'})"
+    if isinstance(latency, Empirical):
+        return f"{latency.file} (empirical)"
     size, device = getattr(latency, "size", None), getattr(latency, "device", None)
     if size is not None and device is not None:
         gpus = getattr(latency, "gpus", 1)

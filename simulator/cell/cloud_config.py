@@ -196,6 +196,21 @@ class CloudConfig(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a drafter pass in the cloud, for schemes that draft there",
     )
+    judge_s: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda seconds: not seconds,
+        description="time beside the verifier's pass to judge a round and write its reply, whatever its drafts",
+    )
+    decode_s_per_draft: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda seconds: not seconds,
+        description="time beside the verifier's pass to read and judge one draft; rounds that share a pass are read "
+        "and judged one after another, as one processor would",
+    )
     gpus: int | None = Field(
         None,
         ge=1,

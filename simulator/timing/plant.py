@@ -28,6 +28,7 @@ from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.protocols import PROTOCOLS
+from simulator.timing.protocols.edge_passes import EdgePasses
 from simulator.timing.protocols.site import Network, Site
 from simulator.timing.receive_windows import ReceiveWindows
 from simulator.timing.users import Users
@@ -94,7 +95,7 @@ class Plant:
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
     env = simpy.Environment()
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, Uniforms.of(cell.seed, "cloud failures"), observer)
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), observer)
     decoder = Decoder(cell, memory)
     users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
@@ -104,7 +105,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     ways: list[tuple[Link, Link]] = []
     for place, each in enumerate(cell.classes):
         uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
-        network = Network(env, uplink, downlink, cloud, each.edge, cell.workload.prompt_at_cloud, windows)
+        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"))
+        network = Network(env, uplink, downlink, cloud, each.edge, passes, cell.workload.prompt_at_cloud, windows)
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
@@ -121,6 +123,11 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, power_figures(cell))
+
+
+def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
+    """Of failures, and of the time that passes take."""
+    return Uniforms.of(cell.seed, "cloud failures"), Uniforms.of(cell.seed, "cloud passes")
 
 
 def _open_exchange(

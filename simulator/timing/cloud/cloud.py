@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
-from itertools import zip_longest
 
 import simpy
 
@@ -16,8 +15,9 @@ from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
 from simulator.timing.cloud.door import Door
-from simulator.timing.cloud.job import Job, SessionKey, Share
+from simulator.timing.cloud.job import Job, SessionKey
 from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.pass_times import PassTimes
 from simulator.timing.cloud.pool import Pool, Server
 from simulator.timing.later import later
 
@@ -35,7 +35,8 @@ class Cloud:
         env: simpy.Environment,
         config: CloudConfig,
         kv_tokens: int | None,
-        uniforms: Uniforms,
+        failure_uniforms: Uniforms,
+        pass_uniforms: Uniforms,
         observer: Observer | None = None,
     ) -> None:
         self.env = env
@@ -44,6 +45,7 @@ class Cloud:
         self.passes = 0
         self.crashes = 0
         self._config = config
+        self._times = PassTimes(config, pass_uniforms)
         self._served_s = 0.0
         self._turn = 0
         self._homes: dict[SessionKey, list[Pool]] = {}
@@ -53,7 +55,7 @@ class Cloud:
         self._servers = [Server(number) for number in range(config.servers)]
         groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
-        self._start_failures(uniforms)
+        self._start_failures(failure_uniforms)
 
     @property
     def service_s(self) -> float:
@@ -167,25 +169,15 @@ class Cloud:
         server.since_s = self.env.now
         server.version += 1
         self.passes += 1
-        duration_s = self._duration_s(server.shares)
+        duration_s = self._times.of_s(server.shares)
         for share in server.shares:
             assert share.job.visit is not None
             self.station.begin(share.job.visit)
             share.job.batch = len(server.shares)
+            share.job.passes += 1
             share.job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
-
-    def _duration_s(self, shares: Sequence[Share]) -> float:
-        """The verifier's pass, after the drafter's passes of jobs that have any: those run side by side."""
-        verify_s = self._config.latency.pass_s([(share.new_tokens, share.cached_tokens) for share in shares])
-        drafting = [share.drafting for share in shares]
-        if not any(drafting):
-            return verify_s
-        passes = zip_longest(*drafting)
-        return verify_s + sum(
-            self._config.drafter_latency.pass_s([work for work in side_by_side if work]) for side_by_side in passes
-        )
 
     def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:

@@ -34,10 +34,16 @@ class Job:
     done: Callable[[], None]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
+    judged_drafts: int | None = None
+    """Drafts that are read and judged beside the pass; None where no round is: a prompt."""
+    number: int = 0
+    """Of the session's jobs."""
     mirrors: bool = False
     """The cloud's own drafter runs over the same tokens, in a pass before each of its passes."""
     batch: int = 0
     """Jobs in the last pass that it was in, itself included."""
+    passes: int = 0
+    """That it was in so far."""
     visit: Customer | None = None
     waits_since_s: float = nan
     """When it came, or was put back."""

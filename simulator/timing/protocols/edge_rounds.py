@@ -10,14 +10,16 @@ from simulator.decoding.nodes import EdgeNode, Parts
 from simulator.results.observer import SECOND
 from simulator.results.rounds import OpenRound, TwoPassages
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import UPLINK_STATES, Site, passes_s
+from simulator.timing.protocols.site import UPLINK_STATES, Site
 
 
 def time_round(site: Site, round_: OpenRound, node: EdgeNode, drafted: EdgeNode) -> float:
     """The processor drafts and encodes a round from now on, from `node` to `drafted`. Answers when it is done."""
     edge, ledger = site.network.edge, site.request.ledger
     start_s, number = site.network.env.now, round_.number
-    durations_s = passes_s(edge.latency)(node.length - node.cached, node.cached, drafted.later_passes)
+    durations_s = site.network.edge_passes.of_round_s(
+        site.request, number, node.length - node.cached, node.cached, drafted.later_passes
+    )
     _, *ends_s = accumulate(durations_s, initial=start_s)
     if node.cached:
         ledger.enter(number, "draft_s", start_s)

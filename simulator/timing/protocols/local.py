@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.results.rounds import At
 from simulator.timing.device import Process
-from simulator.timing.protocols.site import Site, passes_s
+from simulator.timing.protocols.site import Site
 
 
 class Local:
@@ -16,13 +16,13 @@ class Local:
     def serve(self) -> Process[None]:
         site, request = self._site, self._site.request
         env, ledger, session = site.network.env, request.ledger, site.decoding.local()
-        durations_s, node = passes_s(site.network.edge.latency), session.start
+        passes, node = site.network.edge_passes, session.start
         while request.remaining_tokens:
             number = node.round
             round_ = request.begin_round(number, env.now)
             yield from site.device.turn(request, number)
             ledger.enter(number, "draft_s" if node.cached else "prefill_s")
-            (pass_s,) = durations_s(node.length - node.cached, node.cached, ())
+            (pass_s,) = passes.of_round_s(request, number, node.length - node.cached, node.cached)
             site.device.work(env.now + pass_s)
             yield env.timeout(pass_s)
             site.device.rest(request)

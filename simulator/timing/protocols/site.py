@@ -10,13 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from typing import ClassVar
 
 import simpy
 
 from channels.codec import wire
-from models.clocks.latency import Latency
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
@@ -29,6 +27,7 @@ from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgeState
 from simulator.timing.link import Link
 from simulator.timing.messages import Message, unheard
+from simulator.timing.protocols.edge_passes import EdgePasses
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES = {
@@ -59,6 +58,7 @@ class Network:
     downlink: Link
     cloud: Cloud
     edge: Edge
+    edge_passes: EdgePasses
     prompt_at_cloud: bool
     windows: ReceiveWindows | None = None
     """Where some device hears only after sending."""
@@ -83,20 +83,6 @@ class Site:
         """The device waits for nothing more."""
         if self.network.windows is not None:
             self.network.windows.has_all(self.device.number)
-
-
-@lru_cache(maxsize=64)
-def passes_s(latency: Latency) -> Callable[[int, int, tuple[int, ...]], tuple[float, ...]]:
-    """Seconds of each of some passes of one sequence, by (new, cached, later): the first one runs over `new` tokens on
-    top of `cached`, each later one over so many more. Worked out once for all devices of a kind."""
-
-    @lru_cache(maxsize=1 << 14)
-    def durations_s(new: int, cached: int, later: tuple[int, ...]) -> tuple[float, ...]:
-        runs = (new, *later)
-        held = accumulate(runs, initial=cached)
-        return tuple(latency.pass_s([work]) for work in zip(runs, held, strict=False))
-
-    return durations_s
 
 
 @lru_cache(maxsize=1 << 12)
@@ -142,6 +128,8 @@ class CloudHandler(ABC):
         scheme, request = site.decoding.setting.scheme, site.request
         self._request_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._job: Job | None = None
+        self._jobs = 0
+        """Asked for so far."""
         self._batch = 0
         """Jobs in the last pass of the last job."""
         self._replies: dict[int, Message] = {}
@@ -174,9 +162,13 @@ class CloudHandler(ABC):
         network.cloud.forget(self._key)
         self._device_hears = unheard  # or the two ends would hold each other, and the models' caches with them
 
-    def submit(self, text_tokens: int, read_tokens: int, cloud_drafts: int = 0) -> None:
+    def submit(
+        self, text_tokens: int, read_tokens: int, cloud_drafts: int = 0, judged_drafts: int | None = None
+    ) -> None:
         """Asks for a pass over the first `text_tokens` of the text, of which the first `read_tokens` are only read. A
-        drafter in the cloud makes `cloud_drafts` before it, or else runs over the same tokens."""
+        drafter in the cloud makes `cloud_drafts` before it, or else runs over the same tokens. Behind it so many drafts
+        are judged; None: no round is."""
+        self._jobs += 1
         self._job = Job(
             session=self._key,
             text_tokens=text_tokens,
@@ -185,6 +177,8 @@ class CloudHandler(ABC):
             report=self._job_does,
             done=self._ended,
             cloud_drafts=cloud_drafts,
+            judged_drafts=judged_drafts,
+            number=self._jobs,
             mirrors=self._site.decoding.setting.scheme.drafts_in_cloud and not cloud_drafts,
         )
         self._site.network.cloud.submit(self._job)

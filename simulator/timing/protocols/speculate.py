@@ -33,7 +33,7 @@ from simulator.timing.device import EdgeState, Process
 from simulator.timing.later import delay_until
 from simulator.timing.messages import Message
 from simulator.timing.protocols.edge_rounds import note_payload, round_message, second_message, time_round
-from simulator.timing.protocols.site import Site, passes_s, send_prompt
+from simulator.timing.protocols.site import Site, send_prompt
 from simulator.timing.protocols.speculate_cloud import SpeculateCloud
 
 
@@ -58,7 +58,7 @@ class Speculate:
         self._policy = scheme.families.policy
         self._policy_state = self._policy.entry(None if site.kept is None else site.kept.policy)
         self._max_drafts = scheme.max_drafts
-        self._passes_s = passes_s(site.network.edge.latency)
+        self._edge_passes = site.network.edge_passes
         self._cloud = SpeculateCloud(site, self._hear)
         self._uplinked: list[Message] = []
         self._verdicts: tuple[SeenVerdict, ...] = ()
@@ -174,7 +174,9 @@ class Speculate:
         """A pass, and the draw from it, unless the policy is to see the law first."""
         env, ledger, node = self._site.network.env, self._site.request.ledger, asked.node
         ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
-        (pass_s,) = self._passes_s(node.length - node.cached, node.cached, ())
+        (pass_s,) = self._edge_passes.of_round_s(
+            self._site.request, round_.number, node.length - node.cached, node.cached, made=round_.edge_passes
+        )
         self._site.device.work(env.now + pass_s)
         if not node.drafts:
             node = self._on_rung(node, action.rung)

@@ -68,7 +68,12 @@ class SpeculateCloud(CloudHandler):
         if self._times is not None:
             self._times.submitted()
         in_turn = new_tokens if self._session.in_turn(self._node) else 0
-        self.submit(len(self._node.committed) + new_tokens, read_tokens=self._node.cached, cloud_drafts=in_turn)
+        self.submit(
+            len(self._node.committed) + new_tokens,
+            read_tokens=self._node.cached,
+            cloud_drafts=in_turn,
+            judged_drafts=new_tokens - self._node.owed,
+        )
 
     def job_does(self, state: str) -> None:
         if not self._ready:

@@ -68,7 +68,8 @@ class StreamCloud(CloudHandler):
         scheme, request = self._site.decoding.setting.scheme, self._site.request
         round_.drafted = most_drafts(scheme.drafts, request.output_tokens - self._generated)
         tokens = len(node.committed) + round_.drafted
-        self.submit(tokens, read_tokens=node.cached or tokens, cloud_drafts=round_.drafted)
+        drafts = round_.drafted
+        self.submit(tokens, read_tokens=node.cached or tokens, cloud_drafts=drafts, judged_drafts=drafts)
 
     def job_does(self, state: str) -> None:
         self._ledger.enter(self._round.number, state)

@@ -1,0 +1,57 @@
+"""A clock that draws each pass from measured ones, with the spread that a real machine has.
+
+The file's columns are those of the clock `profile`, but each point has many rows, each one pass that was timed there;
+`sqsim calibrate --cell` writes such a file. `pass_samples` says how what lies between is filled in. Nothing is
+extrapolated unless `beyond` says so.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from models.clocks.beyond import Beyond, check_reach, seconds_in
+from models.clocks.latency import Latency, Work
+from models.clocks.pass_samples import PassSamples, read_samples
+from models.clocks.pass_table import Point
+
+
+class Empirical(Latency):
+    """Passes drawn from measured ones by sequences, new and cached tokens, their quantiles interpolated."""
+
+    random: ClassVar[bool] = True
+    kind: Literal["empirical"] = "empirical"
+    file: Path = Field(
+        description="a CSV file: batch, new_tokens, cached_tokens, seconds, many rows a point, as "
+        "`sqsim calibrate --cell` writes it"
+    )
+    beyond: Beyond = "refuse"
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        assert self.samples
+        return self
+
+    @cached_property
+    def samples(self) -> PassSamples:
+        """Raises ConfigError, one line, where the file is not a table of passes."""
+        return read_samples(self.file)
+
+    def pass_s(self, work: Work) -> float:
+        """The mean of all draws. Raises ConfigError on a pass beyond the table where `beyond` has it refused."""
+        return fmean(seconds_in(level, work, self.beyond, self._called) for level in self.samples.levels)
+
+    def drawn_s(self, work: Work, uniform: float) -> float:
+        """The quantile of `uniform`. Raises as `pass_s` does."""
+        return seconds_in(self.samples.level(uniform), work, self.beyond, self._called)
+
+    def check_range(self, most: Point) -> None:
+        check_reach(self.samples.levels[0], most, self.beyond, self._called)
+
+    @property
+    def _called(self) -> str:
+        return f"table {self.file}"
