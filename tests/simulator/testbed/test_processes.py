@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.testbed import host
-from simulator.testbed.processes import ControlLines, say
+from simulator.testbed.processes import ControlLines, heard, say
 
 SLEEPS = f"""
 import importlib.util, sys, time

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,11 +18,13 @@ import pytest
 from cells import cell
 
 from channels.uniforms import Uniforms
+from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.datagrams import Datagram, Place, place
 from simulator.testbed.journal import Aired, Journal, read
 from simulator.testbed.letters import Address, Header, Kind
+from simulator.testbed.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import AIR, FREE, WARM_UP, Faults, Plan, Window
 from simulator.testbed.relay import Relay
 
@@ -219,17 +223,11 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
 
 def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
-    sent = bench.send(PAYLOAD._replace(fragment=3, note=Kind.ACK), bytes(20), sender="cloud")
+    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=Kind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
     assert bench.silent()
     (aired,) = bench.stop()
-    assert (aired.address, aired.fragment, aired.attempt, aired.bits, aired.note) == (
-        PAYLOAD.address,
-        -4,
-        0,
-        480,
-        "ACK",
-    )
+    assert (*aired[:4], aired.note) == (PAYLOAD.address, 3, 2, 480, "ACK")
     assert aired.left_s - aired.began_s == pytest.approx(0.01)
 
 
@@ -305,3 +303,53 @@ def test_it_ends_when_its_control_lines_do(benches: Benches) -> None:
     bench.send(PAYLOAD)
     assert bench.got("cloud")
     assert len(bench.stop(last=b"")) == 1
+
+
+LISTEN = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as cloud:
+    cloud.bind(("10.77.0.2", 4000))
+    print("there", flush=True)
+    print(cloud.recv(100).hex())
+"""
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as edge:
+    edge.bind(("10.77.0.1", 5000))
+    edge.settimeout(5)
+    edge.sendto(bytes.fromhex(sys.argv[1]), ("10.77.0.2", 4000))
+    content, (address, port) = edge.recvfrom(100)
+    print(address, port, content.hex())
+"""
+
+
+def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
+    given = of(rate={"kind": "token_bucket"}, mtu_bits=8_000)
+    try:
+        hosts = Namespaces(given)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    Plan(tmp_path).write(given)
+    tuns = [hosts.tuns[side, net] for side in SIDES for net in NETS]
+    python = [sys.executable, "-I", "-S", "-c"]
+    program = [sys.executable, "-m", "simulator.testbed.relay", str(tmp_path), *map(str, tuns)]
+    piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with hosts, subprocess.Popen(program, pass_fds=tuns, **piped) as relay:
+        assert relay.stdin is not None
+        assert relay.stdout is not None
+        assert relay.stdout.readline() == "ready\n"
+        relay.stdin.write(f"start {time.monotonic()}\n")
+        relay.stdin.flush()
+        with subprocess.Popen(hosts.command("cloud", [*python, LISTEN]), **piped) as cloud:
+            assert cloud.stdout is not None
+            assert cloud.stdout.readline() == "there\n"
+            sent = PAYLOAD.pack() + b"content"
+            asked = subprocess.run(hosts.command("edge", [*python, ASK, sent.hex()]), capture_output=True, text=True)
+            assert cloud.communicate()[0].strip() == sent.hex()
+        relay.communicate("stop\n")
+        assert relay.returncode == 0
+    told = PAYLOAD._replace(note=Kind.LEFT).pack()
+    assert asked.stdout.splitlines() == [f"10.77.0.3 4000 {told.hex()}"]
+    (aired,) = read(Plan(tmp_path).journal("relay"))
+    assert isinstance(aired, Aired)
+    assert aired.bits == 320 + 8 * len(b"content")
