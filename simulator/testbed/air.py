@@ -8,7 +8,6 @@ since the run's zero.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -21,7 +20,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.testbed.datagrams import Datagram
 from simulator.testbed.journal import Aired
-from simulator.testbed.letters import HEADER_BYTES, SIMULATED, Address, Header, Kind, Way
+from simulator.testbed.letters import HEADER_BYTES, SIMULATED, Header, Kind, Way
 from simulator.testbed.plan import Window, by_kernel, link
 
 _OWN_LUCK: Final = 256
@@ -64,8 +63,6 @@ class Air:
         self._ack_loss = config.arq.ack_loss.over(self.curve, ack)
         self._down = link_down
         self._lossy = lossy
-        self._acks: Counter[tuple[Address, int]] = Counter()
-        """Of each packet of the other way, those that have joined this one."""
         self._unheard: set[PacketIndex] = set()
         """Packets that came, and whose acknowledgement will not."""
 
@@ -75,15 +72,13 @@ class Air:
         return inf if self._server is None else self._server.due_s
 
     def passage(self, header: Header, datagram: Datagram, packet: bytes) -> Passage:
-        """A packet that enters here, as the simulator knows it."""
+        """A packet that enters here, as the simulator knows it. The attempt of an acknowledgement that takes capacity
+        is how many went before it, of the same packet."""
         index, luck = header.address.message, luck_of(header)
         if header.note is None:
             bits = 8 * (len(datagram.content) - HEADER_BYTES) + self._config.header_bits
             return Passage(header, bits, index, luck, datagram, packet)
-        of = header.address, header.fragment
-        earlier = self._acks[of]
-        self._acks[of] += 1
-        luck = (*index, -luck[3] - 1, earlier)
+        luck = (*index, -luck[3] - 1, header.attempt)
         return Passage(header, self._back.arq.ack_bits, index, luck, datagram, packet)
 
     def join(self, passage: Passage, now_s: float) -> Aired | None:
@@ -125,9 +120,8 @@ class Air:
         answered = self._lossy and passage.carries and not lost and not self._config.arq.ack_bits
         if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, luck):
             self._unheard.add(luck)
-        address, fragment = passage.header.address, passage.header.fragment
-        number, note = (fragment, None) if passage.carries else (-fragment - 1, Kind.ACK.name)
-        return Aired(address, number, luck[4], bits, began_s, now_s, arrives_s, note)
+        header, note = passage.header, None if passage.carries else Kind.ACK.name
+        return Aired(header.address, header.fragment, header.attempt, bits, began_s, now_s, arrives_s, note)
 
 
 def luck_of(header: Header) -> PacketIndex:

@@ -99,6 +99,8 @@ class Header(NamedTuple):
         if len(packet) < HEADER_BYTES:
             raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
         flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
-        said = Kind(flags & ~_LAST)
+        said, named = Kind(flags & ~_LAST), Kind(kind)
         note = said if said in (Kind.ACK, Kind.LEFT) else None
-        return cls(Address(Kind(kind), device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)
+        if named in (Kind.ACK, Kind.LEFT) or not (note or said is named):
+            raise ValueError(f"a header of kind {said.name} that names a {named.name}")
+        return cls(Address(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)

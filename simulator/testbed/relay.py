@@ -35,6 +35,8 @@ from simulator.testbed.processes import READY, START, ControlLines, dies_with_pa
 _LONGEST_BYTES: Final = 1 << 16
 _EARLY_S: Final = 50e-6
 """Before what is due, awake: about what it takes to wake up."""
+_LONGEST_S: Final = 60.0
+"""Asleep, whatever is due."""
 _IN_A_ROW: Final = 32
 """Packets read from one interface before the others have their turn."""
 
@@ -103,8 +105,8 @@ class Relay:
         sources = [self._control_fd, *self._inlets]
         while not self._stopped:
             self._note()
-            wait_s = self._due[0][0] - time.monotonic() - _EARLY_S if self._due else None
-            readable, _, _ = select.select(sources, (), (), None if wait_s is None else max(0.0, wait_s))
+            wait_s = self._due[0][0] - time.monotonic() - _EARLY_S if self._due else _LONGEST_S
+            readable, _, _ = select.select(sources, (), (), min(max(0.0, wait_s), _LONGEST_S))
             for source in readable:
                 if source == self._control_fd:
                     self._hear()

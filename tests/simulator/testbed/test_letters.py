@@ -1,0 +1,52 @@
+"""Headers of packets: what one end writes is what the other reads, and what neither wrote is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
+
+from simulator.testbed.letters import HEADER_BYTES, LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Address, Header, Kind
+
+NOTES = (Kind.ACK, Kind.LEFT)
+numbers = some.integers(0, MOST)
+headers = some.builds(
+    Header,
+    address=some.builds(
+        Address, some.sampled_from([kind for kind in Kind if kind not in NOTES]), numbers, numbers, numbers
+    ),
+    fragment=some.integers(0, MOST_FRAGMENTS),
+    attempt=numbers,
+    epoch=some.integers(0, 255),
+    last=some.booleans(),
+    note=some.sampled_from([None, *NOTES]),
+)
+
+
+@given(headers, some.binary(max_size=40))
+def test_a_header_comes_back_as_it_was_whatever_follows_it(header: Header, content: bytes) -> None:
+    assert Header.unpack(header.pack() + content) == header
+
+
+@given(some.binary(max_size=20))
+@example(bytes((Kind.PROMPT,)) + bytes(8) + bytes((Kind.REPLY,)) + bytes(2))
+@example(bytes((Kind.ACK,)) + bytes(8) + bytes((Kind.ACK,)) + bytes(2))
+def test_junk_is_refused_by_a_value_error_and_what_is_taken_is_written_back_alike(packet: bytes) -> None:
+    try:
+        header = Header.unpack(packet)
+    except ValueError:
+        return
+    assert header.pack() == packet[:HEADER_BYTES]
+
+
+def test_a_header_cut_short_is_refused() -> None:
+    whole = Header(Address(Kind.PAYLOAD, 0, 0, 1), 0, 0).pack()
+    for length in range(HEADER_BYTES):
+        with pytest.raises(ValueError, match="a header has 12"):
+            Header.unpack(whole[:length])
+
+
+def test_ipv4_udp_and_a_header_are_the_bits_that_a_link_has_by_default() -> None:
+    from channels.link.link_config import LinkConfig
+
+    assert LinkConfig().header_bits == LEAST_HEADER_BITS == 320

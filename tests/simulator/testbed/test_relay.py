@@ -1,0 +1,255 @@
+"""The relay, with socket pairs in place of interfaces: what it lets through, when, and what it tells and notes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cells import cell
+from relays import Benches, of, packet
+
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from simulator.testbed.datagrams import Datagram, Place, place
+from simulator.testbed.journal import Aired, read
+from simulator.testbed.letters import Address, Header, Kind
+from simulator.testbed.namespaces import NETS, SIDES, Namespaces, Net, Side
+from simulator.testbed.plan import AIR, WARM_UP, Faults, Plan, Window
+
+LATE_S = 0.5
+"""By how much a loaded machine may be late here."""
+LOSS = {"kind": "bernoulli", "probability": 0.5}
+PAYLOAD = Header(Address(Kind.PAYLOAD, 0, 2, 1), 0, 0)
+REPLY = Header(Address(Kind.REPLY, 0, 2, 1), 0, 0)
+
+
+@pytest.fixture
+def benches(tmp_path: Path) -> Iterator[Benches]:
+    benches = Benches(tmp_path)
+    yield benches
+    for bench in benches.made:
+        bench.close()
+
+
+def notice(header: Header, net: Net = "air", sender: Side = "edge") -> bytes:
+    """What the sender of a packet hears when it has left."""
+    sent = Datagram.unpack(packet(header, net=net, sender=sender))
+    assert sent is not None
+    content = header._replace(note=Kind.LEFT).pack()
+    return Datagram(Place(place(AIR.air, 0).address, sent.target.port), sent.source, content).pack()
+
+
+def test_a_packet_comes_through_as_it_is_once_it_has_left_and_travelled(benches: Benches) -> None:
+    bench = benches(of(delay_s=0.05, rate={"kind": "constant", "bps": 8_000}))
+    sent = bench.send(PAYLOAD, bytes(10))
+    assert bench.got("edge") == notice(PAYLOAD)
+    told_s = time.monotonic() - bench.zero_s
+    assert bench.got("cloud") == sent
+    arrived_s = time.monotonic() - bench.zero_s
+    (aired,) = bench.stop()
+    assert aired[:4] == (PAYLOAD.address, 0, 0, 400)
+    assert aired.left_s == pytest.approx(aired.began_s + 0.05)
+    assert aired.arrives_s == pytest.approx(aired.left_s + 0.05)
+    assert aired.left_s <= told_s < aired.left_s + LATE_S
+    assert aired.left_s + 0.05 <= arrived_s < aired.left_s + 0.05 + LATE_S
+
+
+def test_packets_leave_one_after_the_other_each_way_for_itself(benches: Benches) -> None:
+    bench = benches(of(rate={"kind": "constant", "bps": 40_000}))
+    for fragment in range(4):
+        bench.send(PAYLOAD._replace(fragment=fragment), bytes(10))
+        bench.send(REPLY._replace(fragment=fragment), bytes(10), sender="cloud")
+    for side in ("edge", "cloud"):
+        assert all(bench.got(side) for _ in range(8))
+    aired = bench.stop()
+    for way in ("uplink", "downlink"):
+        of_way = [each for each in aired if Address(*each.address).way == way]
+        assert [each.fragment for each in of_way] == [0, 1, 2, 3]
+        left_s = [each.left_s for each in of_way]
+        assert [after - before for before, after in pairwise(left_s)] == pytest.approx([0.01] * 3)
+        assert [each.began_s for each in of_way[1:]] == left_s[:-1]
+
+
+def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_left(benches: Benches) -> None:
+    given = of(loss=LOSS)
+    bench = benches(given)
+    sent = [bench.send(PAYLOAD._replace(fragment=number, attempt=number % 3)) for number in range(20)]
+    uniform = Uniforms.of(given.seed, "uplink").under(0, 1).uniform
+    lost = [uniform(0, 2, 1, number, number % 3) < 0.5 for number in range(20)]
+    assert 0 < sum(lost) < 20
+    assert all(bench.got("edge") for _ in range(20))
+    assert [bench.got("cloud") for _ in range(20 - sum(lost))] == [
+        each for each, gone in zip(sent, lost, strict=True) if not gone
+    ]
+    assert bench.silent()
+    assert [each.arrives_s is None for each in bench.stop()] == lost
+
+
+def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_noted(benches: Benches) -> None:
+    bench = benches(of(delay_s=0.05))
+    ack = REPLY._replace(note=Kind.ACK)
+    sent_s = time.monotonic()
+    sent = bench.send(ack, net="free")
+    assert bench.got("cloud", "free") == sent
+    assert 0.05 <= time.monotonic() - sent_s < 0.05 + LATE_S
+    assert bench.silent()
+    assert bench.stop() == []
+
+
+def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Benches) -> None:
+    given = of(arq={"kind": "selective_repeat", "timeout_s": 1.0, "ack_loss": LOSS})
+    bench = benches(given)
+    uniform = Uniforms.of(given.seed, "uplink").under(0, 3).uniform
+    lost = [uniform(0, 2, 1, number, 0) < 0.5 for number in range(20)]
+    assert 0 < sum(lost) < 20
+    acks = []
+    for number in range(20):
+        header = PAYLOAD._replace(fragment=number)
+        bench.send(header)
+        assert bench.got("edge")
+        assert bench.got("cloud")
+        acks.append(bench.send(header._replace(note=Kind.ACK), net="free", sender="cloud"))
+    heard = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
+    assert [bench.got("edge", "free") for _ in heard] == heard
+    assert bench.silent()
+
+
+def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
+    bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
+    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=Kind.ACK), bytes(20), sender="cloud")
+    assert bench.got("edge") == sent
+    assert bench.silent()
+    (aired,) = bench.stop()
+    assert (*aired[:4], aired.note) == (PAYLOAD.address, 3, 2, 480, "ACK")
+    assert aired.left_s - aired.began_s == pytest.approx(0.01)
+
+
+def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of(benches: Benches) -> None:
+    bench = benches(of(), Faults(link_down=(Window(0.0, 0.3),)))
+    bench.send(PAYLOAD)
+    bench.send(PAYLOAD._replace(note=Kind.ACK), net="free", sender="cloud")
+    assert bench.got("edge") == notice(PAYLOAD)
+    assert bench.silent()
+    time.sleep(max(0.0, bench.zero_s + 0.3 - time.monotonic()))
+    sent = bench.send(PAYLOAD._replace(attempt=1))
+    assert bench.got("cloud") == sent
+    first, second = bench.stop()
+    assert first.arrives_s is None
+    assert second.arrives_s == second.left_s
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_the_warm_up_loses_nothing_and_nothing_of_it_is_noted(benches: Benches, started: bool) -> None:
+    bench = benches(of(loss=LOSS | {"probability": 0.9}), started=started)
+    for number in range(20):
+        warm = Header(Address(Kind.PROMPT, 0, WARM_UP, 0), number, 0)
+        sent = bench.send(warm)
+        assert bench.got("edge") == notice(warm)
+        assert bench.got("cloud") == sent
+    assert bench.stop() == []
+
+
+def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
+    """The bucket has 400 bits at first and drips for an hour after that, in the warm-up as in the run."""
+    bucket = {"kind": "token_bucket", "bps": 0.1, "burst_bits": 400}
+    given = cell(uplink={"rate": bucket, "arq": "selective_repeat"})
+    bench = benches(given, started=False)
+    for number in (WARM_UP, 0):
+        header = Header(Address(Kind.PROMPT, 0, number, 0), 0, 0)
+        bench.send(header, bytes(10))
+        assert bench.got("edge") == notice(header)
+        bench.send(header, bytes(10))
+        assert bench.got("edge", within_s=0.02) is None
+        if number:
+            bench.start()
+    (aired,) = bench.stop()
+    assert 0 <= aired.left_s < LATE_S
+
+
+@pytest.mark.parametrize(
+    "odd", ["tcp", "port", "address", "kind", "notice", "wrong way", "on free", "fragment", "short"]
+)
+def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> None:
+    bench = benches(of())
+    plain = packet(PAYLOAD, b"content")
+    net: Net = "free" if odd == "on free" else "air"
+    bench.hosts["edge", net].send(
+        {
+            "tcp": plain[:9] + b"\x06" + plain[10:],
+            "port": plain[:22] + b"\x00\x35" + plain[24:],
+            "address": plain[:16] + bytes((10, 77, 0, 9)) + plain[20:],
+            "kind": plain[:28] + b"\x7f" + plain[29:],
+            "notice": packet(PAYLOAD._replace(note=Kind.LEFT)),
+            "wrong way": packet(REPLY),
+            "on free": packet(PAYLOAD, net="free"),
+            "fragment": plain[:6] + b"\x20\x00" + plain[8:],
+            "short": plain[:30],
+        }[odd]
+    )
+    assert bench.silent()
+    assert bench.send(PAYLOAD) == bench.got("cloud")
+    assert len(bench.stop()) == 1
+
+
+def test_it_ends_when_its_control_lines_do(benches: Benches) -> None:
+    bench = benches(of())
+    bench.send(PAYLOAD)
+    assert bench.got("cloud")
+    assert len(bench.stop(last=b"")) == 1
+
+
+LISTEN = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as cloud:
+    cloud.bind(("10.77.0.2", 4000))
+    print("there", flush=True)
+    print(cloud.recv(100).hex())
+"""
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as edge:
+    edge.bind(("10.77.0.1", 5000))
+    edge.settimeout(5)
+    edge.sendto(bytes.fromhex(sys.argv[1]), ("10.77.0.2", 4000))
+    content, (address, port) = edge.recvfrom(100)
+    print(address, port, content.hex())
+"""
+
+
+@pytest.mark.slow
+def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
+    given = of(rate={"kind": "token_bucket"}, mtu_bits=8_000)
+    try:
+        hosts = Namespaces(given)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    Plan(tmp_path).write(given)
+    tuns = [hosts.tuns[side, net] for side in SIDES for net in NETS]
+    python = [sys.executable, "-I", "-S", "-c"]
+    program = [sys.executable, "-m", "simulator.testbed.relay", str(tmp_path), *map(str, tuns)]
+    piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with hosts, subprocess.Popen(program, pass_fds=tuns, **piped) as relay:
+        assert relay.stdin is not None
+        assert relay.stdout is not None
+        assert relay.stdout.readline() == "ready\n"
+        relay.stdin.write(f"start {time.monotonic()}\n")
+        relay.stdin.flush()
+        with subprocess.Popen(hosts.command("cloud", [*python, LISTEN]), **piped) as cloud:
+            assert cloud.stdout is not None
+            assert cloud.stdout.readline() == "there\n"
+            sent = PAYLOAD.pack() + b"content"
+            asked = subprocess.run(hosts.command("edge", [*python, ASK, sent.hex()]), capture_output=True, text=True)
+            assert cloud.communicate()[0].strip() == sent.hex()
+        relay.communicate("stop\n")
+        assert relay.returncode == 0
+    told = PAYLOAD._replace(note=Kind.LEFT).pack()
+    assert asked.stdout.splitlines() == [f"10.77.0.3 4000 {told.hex()}"]
+    (aired,) = read(Plan(tmp_path).journal("relay"))
+    assert isinstance(aired, Aired)
+    assert aired.bits == 320 + 8 * len(b"content")
