@@ -21,6 +21,7 @@ from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Way
 
+WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
 CELL: Final = "cell.yaml"
 PLAN: Final = "plan.json"
 EDGE_PORT: Final = 5000
@@ -107,6 +108,11 @@ def by_kernel(config: LinkConfig) -> bool:
     return isinstance(config.rate, TokenBucket) and config.rate.peak_bps == inf and config.mtu_bits is not None
 
 
+def filled_s(config: LinkConfig) -> float:
+    """How long the kernel's bucket takes to fill."""
+    return config.rate.burst_bits / config.rate.bps if isinstance(config.rate, TokenBucket) else 0.0
+
+
 def unshaped(config: LinkConfig) -> bool:
     """Whether the link takes no time at all."""
     return isinstance(config.rate, ConstantRate) and config.rate.bps == inf
@@ -147,7 +153,13 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
     if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:
         yield "scheme.policy", scheme.families.policy.kind, "one that plans each round"
-    for way in ("uplink", "downlink"):
+    for way, back in zip(WAYS, reversed(WAYS), strict=True):
+        if 0 < link(cell, way).arq.ack_bits < (header_bits := link(cell, back).header_bits):
+            yield (
+                f"{way}.arq.ack_bits",
+                link(cell, way).arq.ack_bits,
+                f"0, or {back}.header_bits or more, {header_bits}",
+            )
         yield from ((f"{way}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, way)))
 
 

@@ -26,14 +26,14 @@ from simulator.run import CellResult, memory_for
 from simulator.testbed.books import tables
 from simulator.testbed.journal import Journal, Restarted
 from simulator.testbed.namespaces import Namespaces
-from simulator.testbed.plan import Faults, Plan, check, faults_of
+from simulator.testbed.plan import WAYS, Faults, Plan, check, faults_of, filled_s, link
 
 READY_S: Final = 300.0
 """In which all processes must have loaded, and served a request to warm up."""
 RUN_S: Final = 3600.0
 """In which the run must end."""
 LEAD_S: Final = 1.0
-"""From the last word that a process is ready to the run's zero: buckets fill."""
+"""From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
 _ROOT: Final = Path(simulator.__file__).parents[1]
 
 Told = Callable[[float], object]
@@ -137,7 +137,7 @@ class _Run:
     def serve(self) -> None:
         """From the start to the last answer."""
         self._await("ready", time.monotonic() + READY_S, [self._relay, *self._all_ends()])
-        self._zero_s = time.monotonic() + LEAD_S
+        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, way)) for way in WAYS))
         self._journal.start(self._zero_s)
         for process in (self._relay, *self._all_ends()):
             process.tell(f"start {self._zero_s!r}")
