@@ -31,7 +31,7 @@ K_SQS = {"kind": "k_sqs", "k": 4, "max_drafts": 3}
 def lossy(bps: float, **fields: Any) -> dict[str, Any]:
     """A link that loses packets and acknowledgements, and cuts letters into some packets."""
     arq = {"kind": "selective_repeat", "timeout_s": 0.15, "ack_loss": LOSSY}
-    return link(bps, loss=LOSSY, mtu_bits=480) | {"arq": arq | fields}
+    return link(bps, loss=LOSSY, mtu_bits=384) | {"arq": arq | fields}
 
 
 def crowded(scheme: dict[str, Any], seed: int = 0, **fields: Any) -> Cell:
@@ -58,7 +58,7 @@ CELLS = {
         uplink=lossy(3e4, ack_bits=320, ack_loss="none"),
         downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
     ),
-    "forgetful": crowded(K_SQS, cloud=CLOUD | {"kv_tokens": 28, "admission": "evict"}),
+    "forgetful": crowded(K_SQS, cloud=CLOUD | {"kv_tokens": 26, "admission": "evict"}),
     "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
 }
 
