@@ -37,6 +37,8 @@ from simulator.timing.messages import Fragment
 ENDS, NOTED, BEGINS, ENDS_AT_ONCE = range(4)
 """In which order the moments of one instant are taken."""
 OTHER_WAY: Final[Mapping[Way, Way]] = {"uplink": "downlink", "downlink": "uplink"}
+LATE_S: Final = 0.02
+"""By which a free acknowledgement may come late, and count as that of the attempt that it was due for."""
 _Piece = tuple[Address, int]
 """A packet of a letter, whichever attempt."""
 
@@ -264,8 +266,13 @@ def _tell_heard(cell: Cell, packets: _Packets, flights: Iterable[Flight]) -> Non
         if flight.acknowledges or config.arq.ack_bits or not flight.arrives_s >= 0:
             continue
         piece, arrives_s = (flight.address, flight.fragment), flight.arrives_s
-        later = (*packets.tries_s.get(piece, ()), *packets.withdrawn_s.get(flight.address, ()))
-        until_s = min((each for each in later if each > flight.joined_s), default=inf)
         due_s = arrives_s + answer_s(config, link(cell, OTHER_WAY[flight.address.way]))
-        acked = any(each <= until_s for each in packets.acked_s.get(piece, ()))
-        flight.heard = acked or until_s < due_s
+        again_s = _next_s(packets.tries_s.get(piece, ()), flight.joined_s)
+        gone_s = _next_s(packets.withdrawn_s.get(flight.address, ()), flight.joined_s)
+        acked_s = packets.acked_s.get(piece, ())
+        heard = any(each <= min(again_s, gone_s) or abs(each - due_s) < LATE_S for each in acked_s)
+        flight.heard = heard or gone_s < min(due_s, again_s)
+
+
+def _next_s(times_s: Iterable[float], after_s: float) -> float:
+    return min((each for each in times_s if each > after_s), default=inf)

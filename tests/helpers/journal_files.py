@@ -24,6 +24,8 @@ from simulator.testbed.letters import Address, Kind
 
 PYTHON_S = 2e-5
 """What a step takes that takes no time in the simulator."""
+READ_AGAIN_S = 0.05
+"""Of the text, by a cloud that has begun anew."""
 TIMES = {"at_s", "began_s", "ended_s", "left_s", "arrives_s"}
 Lines = dict[str, list[Event]]
 
@@ -75,27 +77,38 @@ class Restart:
         cloud, edge = lines["cloud_0"], lines["edge_0"]
         self.killed_s, self.later_s = killed_s, later_s
         self.from_s = next(each.at_s for each in cloud if isinstance(each, Submitted) and each.round == number)
-        self.payload = next(each for each in edge if isinstance(each, Put) and each.address.round == number)
+        self.payload = next((each for each in edge if isinstance(each, Put) and each.address.round == number), None)
+
+        def here(event: Event) -> bool:
+            """It is on the air when the cloud is killed, and of a round before."""
+            return isinstance(event, Aired) and event.began_s < killed_s and event.address.round < number
+
         was = {name: [each for each in events if _from_s(each) < killed_s] for name, events in lines.items()}
+        again = {"cloud_0": self.from_s, "edge_0": killed_s, "relay": self.from_s}
         goes_on = {
-            name: [_later(each, later_s) for each in events if _from_s(each) >= self.from_s]
-            for name, events in lines.items()
+            name: [_later(each, later_s) for each in lines[name] if _from_s(each) >= again[name] and not here(each)]
+            for name in again
         }
         was["cloud_0"] = [each for each in was["cloud_0"] if _to_s(each) < killed_s]
-        was["relay"] = [each if _comes_s(each) < killed_s else _lost(each) for each in was["relay"]]
+        was["relay"] = [each if here(each) or _comes_s(each) < killed_s else _lost(each) for each in was["relay"]]
         again_s = self.from_s + later_s
         hello = self._crosses(Address(Kind.HELLO, 0, 0, 0), "01", killed_s + 0.2, killed_s + 0.25)
         restore = self._crosses(Address(Kind.RESTORE, 0, 0, number), "00" * 9, killed_s + 0.26, again_s - 0.1)
-        payload = self._crosses(self.payload.address, self.payload.content, killed_s + 0.27, again_s)
-        prefill = [Submitted(0, 0, 0, again_s - 0.1), Passed(again_s - 0.1, again_s - 0.05, ((0, 0, 0, 9, 0, True),))]
+        sent = [hello, restore]
+        if self.payload is not None:
+            sent.append(self._crosses(self.payload.address, self.payload.content, killed_s + 0.27, again_s))
+        prefill = [
+            Submitted(0, 0, 0, again_s - 0.1),
+            Passed(again_s - 0.1, again_s - 0.1 + READ_AGAIN_S, ((0, 0, 0, 9, 0, True),)),
+        ]
         self.lines: Lines = {
             "cloud_0": was["cloud_0"],
-            "cloud_1": [*hello[0], restore[2], *prefill, payload[2], *goes_on["cloud_0"]],
-            "edge_0": [*was["edge_0"], hello[2], *restore[0], *payload[0], *goes_on["edge_0"]],
-            "relay": [*was["relay"], hello[1], restore[1], payload[1], *goes_on["relay"]],
+            "cloud_1": [*hello[0], restore[2], *prefill, *(each[2] for each in sent[2:]), *goes_on["cloud_0"]],
+            "edge_0": [*was["edge_0"], hello[2], *(put for each in sent[1:] for put in each[0]), *goes_on["edge_0"]],
+            "relay": [*was["relay"], *(each[1] for each in sent), *goes_on["relay"]],
             "supervisor": [Restarted(0, True, killed_s), Restarted(1, False, killed_s + 0.2)],
         }
-        self.added_bits = sum(each[1].bits for each in (hello, restore, payload))
+        self.added_bits = sum(each[1].bits for each in sent)
 
     def _crosses(
         self, address: Address, content: str, at_s: float, comes_s: float

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
-from journal_files import Restart, lines_of, slowed, write
+from journal_files import READ_AGAIN_S, Restart, lines_of, slowed, write
 from twin_journals import simulated
 
 from simulator import Cell, CellResult
@@ -186,26 +186,31 @@ QUIET_S = 1.0
 
 
 @pytest.mark.parametrize("judged_before", [False, True])
+@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}], ids=lambda scheme: str(scheme["kind"]))
 def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
-    judged_before: bool, tmp_path: Path
+    scheme: dict[str, Any], judged_before: bool, tmp_path: Path
 ) -> None:
-    expected, _ = simulated(ALONE, tmp_path)
+    alone = ALONE.with_({"scheme": scheme})
+    expected, _ = simulated(alone, tmp_path)
     lines = lines_of(tmp_path)
     reply = next(each for each in lines["relay"] if isinstance(each, Aired) and each.address[0::3] == (Kind.REPLY, 3))
     passed = next(each for each in lines["cloud_0"] if isinstance(each, Passed) and each.shares[0][2] == 3)
     killed_s = reply.left_s + 0.001 if judged_before else passed.ended_s - 0.001
     restart = Restart(lines, 3, killed_s, QUIET_S)
     write(tmp_path, restart.lines)
-    real = tables(ALONE, tmp_path, Memory())
+    real = tables(alone, tmp_path, Memory())
     again = real.rounds["round"] == 3
     for name in expected.rounds.columns:
         if not name.endswith(("_s", "link_bits", "_attempts")):
             assert expected.rounds[name].equals(real.rounds[name]), name
-    assert real.rounds["uplink_attempts"][again].item() == 2
+    assert real.rounds["uplink_attempts"][again].item() == 2 * (restart.payload is not None)
     assert real.requests["latency_s"].item() == pytest.approx(expected.requests["latency_s"].item() + QUIET_S)
     spent = real.requests[list(BREAKDOWN)].sum(axis=1) - expected.requests[list(BREAKDOWN)].sum(axis=1)
     assert spent.item() == pytest.approx(QUIET_S, abs=1e-9)
-    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item())
+    read_again_s = (
+        0.0 if restart.payload else READ_AGAIN_S
+    )  # a payload comes after it, a round without one waits for it
+    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item() + read_again_s)
     bits = bits_sent(real) - bits_sent(expected)
     assert bits == pytest.approx(restart.added_bits + judged_before * reply.bits)
 
