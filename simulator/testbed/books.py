@@ -277,7 +277,7 @@ class Replay:
 
     @_take.register
     def _(self, what: Restarted) -> None:
-        if what.down:
+        if what.down or what.epoch:
             self.memory.clear()
             for book in self._served.values():
                 book.cloud_killed()

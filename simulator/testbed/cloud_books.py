@@ -49,6 +49,7 @@ class CloudBook:
                 self._request.open[number].dropped = True
             return
         self._here.add(number)
+        self._submitted.discard(number)
         self._enter(number, self._state if number == self.due else "cloud_queue_s")
 
     def submit(self, number: int) -> None:

@@ -50,11 +50,11 @@ class DraftedBook(RequestBook):
         if round_ is None:
             raise differs(self.where(number), "drafted round", number, "one that has begun, and is not over")
         ends_s = list(accumulate(computed.passes_s, initial=start_s))[1:]
-        drafted = self._draft(number)
+        self._draft(number)
         self._ledger.enter(number, "draft_s" if self._starts[number].cached else "prefill_s", start_s)
         if ends_s and not self._starts[number].cached:
             self._ledger.enter(number, "draft_s", ends_s[0])
-        if ends_s and len(ends_s) >= drafted.passes:  # else it was cut on the way
+        if ends_s:  # one that was cut on the way is void, and no time is charged to it
             self._ledger.enter(number, "encode_s", ends_s[-1])
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
         self._hidden_since_s = start_s if self._sent else None
@@ -102,9 +102,9 @@ class DraftedBook(RequestBook):
         number = flushed.round
         if number not in self.request.open:
             raise differs(self.where(number), "flushed round", number, f"one of {list(self.request.open)}")
-        if number not in self._sent or self._sent == {number}:
-            self._show()
         self._sent.discard(number)
+        if not self._sent:
+            self._show()
         self.request.flush_round(number, flushed.made, on_air_bits, self._clock.now)
 
     def end(self, tokens: tuple[int, ...]) -> None:

@@ -7,7 +7,7 @@ its sender's, when it joined the queue, and the relay's, when it was on the air 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,6 +37,8 @@ from simulator.timing.messages import Fragment
 ENDS, NOTED, BEGINS, ENDS_AT_ONCE = range(4)
 """In which order the moments of one instant are taken."""
 OTHER_WAY: Final[Mapping[Way, Way]] = {"uplink": "downlink", "downlink": "uplink"}
+LATE_S: Final = 0.02
+"""By which a free acknowledgement may come late, and count as that of the attempt that it was due for."""
 _Piece = tuple[Address, int]
 """A packet of a letter, whichever attempt."""
 
@@ -158,7 +160,8 @@ class _Packets:
     tries_s: dict[_Piece, list[float]] = field(default_factory=lambda: defaultdict(list))
     acked_s: dict[_Piece, list[float]] = field(default_factory=lambda: defaultdict(list))
     withdrawn_s: dict[Address, list[float]] = field(default_factory=lambda: defaultdict(list))
-    arrived_s: dict[_Piece, list[float]] = field(default_factory=lambda: defaultdict(list))
+    arrived_s: dict[_Piece, deque[float]] = field(default_factory=dict)
+    """Each packet's, those that no acknowledgement is known of yet."""
 
 
 def told(cell: Cell, folder: Path) -> Told:
@@ -213,11 +216,9 @@ def _moments(event: Event, number: int, place: int) -> Iterator[Moment]:
 def _flights(packets: _Packets, moments: list[Moment]) -> Iterator[Flight]:
     """All attempts. Those of one name, after a restart, were on the air in the order in which they joined."""
     aired = sorted(packets.aired, key=lambda each: each.left_s)
-    for event in aired:
-        if event.note is None and event.arrives_s is not None:
-            packets.arrived_s[event[:2]].append(event.arrives_s)
-    for come in packets.arrived_s.values():
-        come.sort()
+    come = [each for each in aired if each.note is None and each.arrives_s is not None]
+    for event in sorted(come, key=lambda each: each.arrives_s or 0.0):
+        packets.arrived_s.setdefault(event[:2], deque()).append(event.arrives_s or 0.0)
     for event in aired:
         if event.note is None and (known := packets.attempted.get(event[:3])):
             flight, number, place = known.pop(0)
@@ -234,9 +235,10 @@ def _flights(packets: _Packets, moments: list[Moment]) -> Iterator[Flight]:
 
 
 def _joined_s(packets: _Packets, event: Aired) -> float:
-    """An acknowledgement joins its queue when what it is about arrives; else the sender's word is lost."""
-    come = packets.arrived_s.get(event[:2], ()) if event.note is not None else ()
-    return min(come[event.attempt], event.began_s) if event.attempt < len(come) else event.began_s
+    """An acknowledgement joins its queue when what it is about arrives, the first one first; else the sender's word is
+    lost."""
+    come = packets.arrived_s.get(event[:2]) if event.note is not None else None
+    return min(come.popleft(), event.began_s) if come else event.began_s
 
 
 def _air(flight: Flight, event: Aired) -> None:
@@ -264,8 +266,13 @@ def _tell_heard(cell: Cell, packets: _Packets, flights: Iterable[Flight]) -> Non
         if flight.acknowledges or config.arq.ack_bits or not flight.arrives_s >= 0:
             continue
         piece, arrives_s = (flight.address, flight.fragment), flight.arrives_s
-        later = (*packets.tries_s.get(piece, ()), *packets.withdrawn_s.get(flight.address, ()))
-        until_s = min((each for each in later if each > flight.joined_s), default=inf)
         due_s = arrives_s + answer_s(config, link(cell, OTHER_WAY[flight.address.way]))
-        acked = any(each <= until_s for each in packets.acked_s.get(piece, ()))
-        flight.heard = acked or until_s < due_s
+        again_s = _next_s(packets.tries_s.get(piece, ()), flight.joined_s)
+        gone_s = _next_s(packets.withdrawn_s.get(flight.address, ()), flight.joined_s)
+        acked_s = packets.acked_s.get(piece, ())
+        heard = any(each <= min(again_s, gone_s) or abs(each - due_s) < LATE_S for each in acked_s)
+        flight.heard = heard or gone_s < min(due_s, again_s)
+
+
+def _next_s(times_s: Iterable[float], after_s: float) -> float:
+    return min((each for each in times_s if each > after_s), default=inf)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
+from journal_files import READ_AGAIN_S, Lines, Restart, lines_of, slowed, write
 from twin_journals import simulated
 
-from simulator import Cell
+from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.books import tables
+from simulator.testbed.journal import Aired, Closed, Ended, Event, Passed, Put
+from simulator.testbed.letters import Address, Kind
 from simulator.testbed.plan import check
 from simulator.testbed.replay import RealRunError
 
@@ -29,13 +33,15 @@ K_SQS = {"kind": "k_sqs", "k": 4, "max_drafts": 3}
 def lossy(bps: float, **fields: Any) -> dict[str, Any]:
     """A link that loses packets and acknowledgements, and cuts letters into some packets."""
     arq = {"kind": "selective_repeat", "timeout_s": 0.15, "ack_loss": LOSSY}
-    return link(bps, loss=LOSSY, mtu_bits=480) | {"arq": arq | fields}
+    return link(bps, loss=LOSSY, mtu_bits=384) | {"arq": arq | fields}
 
 
 def crowded(scheme: dict[str, Any], seed: int = 0, **fields: Any) -> Cell:
     """Three devices, one link and one server."""
     made = cell(
-        scheme, seed=seed, **{"workload": THINKING, "cloud": CLOUD, "uplink": lossy(2e4), "downlink": lossy(1e5)} | fields
+        scheme,
+        seed=seed,
+        **{"workload": THINKING, "cloud": CLOUD, "uplink": lossy(2e4), "downlink": lossy(1e5)} | fields,
     )
     check(made)
     return made
@@ -54,9 +60,23 @@ CELLS = {
         uplink=lossy(3e4, ack_bits=320, ack_loss="none"),
         downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
     ),
-    "forgetful": crowded(K_SQS, cloud=CLOUD | {"kv_tokens": 40}),
+    "forgetful": crowded(K_SQS, cloud=CLOUD | {"kv_tokens": 26, "admission": "evict"}),
     "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
 }
+
+
+@cache
+def ran(name: str) -> tuple[CellResult, Lines]:
+    """What the simulator says of a cell, and the journals of its twin."""
+    with TemporaryDirectory() as folder:
+        return simulated(CELLS[name], Path(folder))[0], lines_of(Path(folder))
+
+
+def left(name: str, folder: Path) -> CellResult:
+    """What the simulator says of a cell whose twin has left its journals in this folder."""
+    expected, lines = ran(name)
+    write(folder, lines)
+    return expected
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -70,10 +90,142 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_path: Path) -> None:
-    expected, _ = simulated(CELLS[name], tmp_path)
+    expected = left(name, tmp_path)
     real = tables(CELLS[name], tmp_path, Memory())
     same(expected.requests, real.requests)
     same(expected.rounds, real.rounds)
     assert list(real.summary) == list(expected.summary)
     for metric, value in expected.summary.items():
         assert real.summary[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
+
+
+def test_the_runs_of_these_tests_have_all_that_may_go_wrong() -> None:
+    found = {name: ran(name)[0] for name in ("lossy", "ahead", "forgetful")}
+    assert found["lossy"].summary["timeout_wait_s"] > 0 and found["lossy"].summary["retransmit_s"] > 0
+    assert found["ahead"].rounds["flushed"].any() and (found["ahead"].rounds["flushed_bits"] > 0).any()
+    assert found["ahead"].summary["dropped_packets"] > 0
+    assert found["ahead"].summary["hidden_draft_s_per_token"] > 0
+    assert found["forgetful"].summary["cloud_evictions"] > 0
+
+
+@pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead"])
+def test_each_instant_is_charged_once_where_steps_take_time(name: str, tmp_path: Path) -> None:
+    expected, lines = ran(name)
+    write(tmp_path, slowed(lines))
+    real = tables(CELLS[name], tmp_path, Memory())
+    same_decoding(expected.rounds, real.rounds)
+    gap_s = real.requests[list(BREAKDOWN)].sum(axis=1) - real.requests["latency_s"]
+    assert gap_s.abs().max() < 1e-9
+    for name in BREAKDOWN:
+        assert real.requests[name].to_numpy() == pytest.approx(expected.requests[name].to_numpy(), abs=5e-3), name
+
+
+def same_decoding(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """The same rounds, but for their times."""
+    columns = [name for name in one.columns if not name.endswith("_s")]
+    key = ["device", "request", "round"]
+    pd.testing.assert_frame_equal(
+        one[columns].sort_values(key, ignore_index=True), other[columns].sort_values(key, ignore_index=True)
+    )
+
+
+def altered(events: list[Event], kind: Kind, byte: int) -> tuple[list[Event], Address]:
+    """One byte of the third letter of a kind is another."""
+    places = [place for place, each in enumerate(events) if isinstance(each, Put) and each.address.kind is kind]
+    place = places[2]
+    event = events[place]
+    assert isinstance(event, Put)
+    content = bytearray.fromhex(event.content)
+    content[byte] ^= 1
+    return [*events[:place], event._replace(content=content.hex()), *events[place + 1 :]], event.address
+
+
+@pytest.mark.parametrize(("process", "kind"), [("edge_1", Kind.PAYLOAD), ("cloud_0", Kind.REPLY)])
+def test_one_byte_that_differs_is_told(process: str, kind: Kind, tmp_path: Path) -> None:
+    made = CELLS["dense"]
+    left("dense", tmp_path)
+    lines = lines_of(tmp_path)
+    lines[process], (_, device, request, number) = altered(lines[process], kind, 0)
+    write(tmp_path, lines)
+    where = f"device {device}, request {request}, round {number}: {kind.name.lower()} of .* from byte 0 on"
+    with pytest.raises(RealRunError, match=where):
+        tables(made, tmp_path, Memory())
+
+
+def test_other_tokens_are_told(tmp_path: Path) -> None:
+    made = CELLS["cloud_only"]
+    left("cloud_only", tmp_path)
+    lines = lines_of(tmp_path)
+    place, closed = next((place, each) for place, each in enumerate(lines["edge_2"]) if isinstance(each, Closed))
+    lines["edge_2"][place] = closed._replace(tokens=(closed.tokens[0] ^ 1, *closed.tokens[1:]))
+    write(tmp_path, lines)
+    with pytest.raises(RealRunError, match="device 2, request 0, round 1: tokens = "):
+        tables(made, tmp_path, Memory())
+
+
+def test_a_request_without_end_is_told(tmp_path: Path) -> None:
+    made = CELLS["dense"]
+    left("dense", tmp_path)
+    lines = lines_of(tmp_path)
+    assert isinstance(lines["edge_1"].pop(), Ended)
+    write(tmp_path, lines)
+    with pytest.raises(RealRunError, match="device 1, request 1: ended = never"):
+        tables(made, tmp_path, Memory())
+    write(tmp_path, {name: events for name, events in lines.items() if name != "edge_1"})
+    with pytest.raises(RealRunError, match="requests = 4: must be 6"):
+        tables(made, tmp_path, Memory())
+
+
+def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
+    made = CELLS["dense"]
+    expected = left("dense", tmp_path)
+    for path in tmp_path.glob("*.jsonl"):
+        path.write_text(path.read_text(encoding="utf-8") + '["Put", [2, 0, 1', encoding="utf-8")
+    same(expected.rounds, tables(made, tmp_path, Memory()).rounds)
+
+
+ALONE = crowded(
+    K_SQS,
+    workload=ASKED | {"devices": 1, "requests": 1},
+    cloud=CLOUD | {"batching": "none"},
+    uplink=link(2e4),
+    downlink=link(1e5),
+)
+QUIET_S = 1.0
+"""From the round's submission before the cloud was killed to that after it."""
+
+
+@pytest.mark.parametrize("judged_before", [False, True])
+@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}], ids=lambda scheme: str(scheme["kind"]))
+def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
+    scheme: dict[str, Any], judged_before: bool, tmp_path: Path
+) -> None:
+    alone = ALONE.with_({"scheme": scheme})
+    expected, _ = simulated(alone, tmp_path)
+    lines = lines_of(tmp_path)
+    reply = next(each for each in lines["relay"] if isinstance(each, Aired) and each.address[0::3] == (Kind.REPLY, 3))
+    passed = next(each for each in lines["cloud_0"] if isinstance(each, Passed) and each.shares[0][2] == 3)
+    killed_s = reply.left_s + 0.001 if judged_before else passed.ended_s - 0.001
+    restart = Restart(lines, 3, killed_s, QUIET_S)
+    write(tmp_path, restart.lines)
+    real = tables(alone, tmp_path, Memory())
+    again = real.rounds["round"] == 3
+    for name in expected.rounds.columns:
+        if not name.endswith(("_s", "link_bits", "_attempts")):
+            assert expected.rounds[name].equals(real.rounds[name]), name
+    assert real.rounds["uplink_attempts"][again].item() == 2 * (restart.payload is not None)
+    assert real.requests["latency_s"].item() == pytest.approx(expected.requests["latency_s"].item() + QUIET_S)
+    spent = real.requests[list(BREAKDOWN)].sum(axis=1) - expected.requests[list(BREAKDOWN)].sum(axis=1)
+    assert spent.item() == pytest.approx(QUIET_S, abs=1e-9)
+    read_again_s = (
+        0.0 if restart.payload else READ_AGAIN_S
+    )  # a payload comes after it, a round without one waits for it
+    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item() + read_again_s)
+    bits = bits_sent(real) - bits_sent(expected)
+    assert bits == pytest.approx(restart.added_bits + judged_before * reply.bits)
+
+
+def bits_sent(result: CellResult) -> float:
+    """Both ways."""
+    per_token = result.summary["uplink_bits_per_token"] + result.summary["downlink_bits_per_token"]
+    return per_token * float(result.requests["output_tokens"].sum())
