@@ -15,7 +15,11 @@ from plants import ran
 
 from models.interface import Laws
 from simulator import Cell
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.nodes import Tokens
 from simulator.testbed.journal import Came, Closed, Computed, Ended, Flushed, Judged, Passed, Served
+from simulator.testbed.judged_rounds import JudgedRounds
+from simulator.testbed.restore import Restored
 from simulator.testbed.timed_text import TimedText
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
@@ -62,6 +66,31 @@ def test_a_cloud_that_is_killed_and_begins_anew_changes_no_token(
     scheme: str, kills: tuple[int, ...], tmp_path: Path
 ) -> None:
     assert World(asked(scheme), tmp_path, 0.002, kills).run() == simulated(scheme)
+
+
+@pytest.mark.parametrize("scheme", ["dssd", "k_sqs", "two ahead"])
+def test_a_cloud_is_told_what_the_killed_one_knew(scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    knew: dict[tuple[object, int], tuple[Tokens, bool]] = {}
+    told: list[tuple[tuple[object, int], tuple[Tokens, bool]]] = []
+    open_, judged = JudgedRounds._open, JudgedRounds._judged
+
+    def opens(rounds: JudgedRounds, decoding: RequestDecoding, restored: Restored) -> None:
+        if restored.round > 1:
+            told.append(((rounds._key, restored.round), (restored.tokens, restored.owed)))
+        open_(rounds, decoding, restored)
+
+    def has_judged(rounds: JudgedRounds, number: int) -> None:
+        node = rounds._node
+        assert node is not None
+        knew[rounds._key, node.round] = node.committed, node.owed
+        judged(rounds, number)
+
+    monkeypatch.setattr(JudgedRounds, "_open", opens)
+    monkeypatch.setattr(JudgedRounds, "_judged", has_judged)
+    assert World(asked(scheme), tmp_path, 0.002, (9, 17, 25, 33)).run() == simulated(scheme)
+    assert told
+    assert all(knew[key] == what for key, what in told)
+    assert any(owed for _, (_, owed) in told) == (scheme == "dssd")
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs", "one ahead"])
