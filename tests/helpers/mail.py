@@ -11,14 +11,16 @@ from simulator import Cell
 from simulator.testbed.cloud_end import CloudEnd
 from simulator.testbed.device_end import DeviceEnd
 from simulator.testbed.journal import Ended, Event, Journal, read
-from simulator.testbed.letters import Address, Letter
+from simulator.testbed.letters import Address, Kind, Letter
 
 Texts = dict[tuple[int, int], tuple[int, ...]]
 """The answers, by device and request."""
+LIMIT_S = 30.0
+"""A run that takes longer hangs."""
 
 
 class Mailbox:
-    """One end's post. `delay_s`: the longest that a letter takes; each takes its own time, however long that is."""
+    """One end's post. Each letter takes a time of its own, up to the world's `delay_s`."""
 
     def __init__(self, world: World, epoch: int = 0) -> None:
         self.epoch = epoch
@@ -50,7 +52,7 @@ class Mailbox:
 
 class World:
     """A cell in real time, without a network. After each of `kills` letters have come to it, the cloud is killed and
-    begun anew; what it sent before goes on, what is sent to it does not."""
+    begun anew; as on the real air, nothing is heard that was put in another of its lives."""
 
     def __init__(self, cell: Cell, folder: Path, delay_s: float = 0.0, kills: tuple[int, ...] = (), luck: int = 0):
         self.cell, self.delay_s, self.luck = cell, delay_s, Random(luck)
@@ -73,14 +75,16 @@ class World:
 
     def run(self) -> Texts:
         """Serves all requests, each device after its warm-up."""
-        asyncio.run(asyncio.wait_for(self._run(), 30.0))
+        asyncio.run(asyncio.wait_for(self._run(), LIMIT_S))
         assert not self._errors, self._errors
         return self.texts()
 
     def deliver(self, letter: Letter, epoch: int) -> None:
         """A letter is at its end."""
         if letter.address.way == "downlink":
-            self._devices[letter.address.device].hear(letter)
+            device = letter.address.device
+            if letter.address.kind is Kind.HELLO or epoch == self._mailboxes[device].epoch:
+                self._devices[device].hear(letter)
             return
         if epoch != self._epoch:
             return
@@ -108,7 +112,8 @@ class World:
         self._begin_cloud()
         numbers = range(self.cell.workload.devices)
         journals = [Journal(self._folder / f"edge_{number}.jsonl") for number in numbers]
-        self._devices = [DeviceEnd(self.cell, number, journals[number], Mailbox(self)) for number in numbers]
+        self._mailboxes = [Mailbox(self) for _ in numbers]
+        self._devices = [DeviceEnd(self.cell, each, journals[each], self._mailboxes[each]) for each in numbers]
         await asyncio.gather(*(device.warm_up() for device in self._devices))
         self._zero_s, self._heard = time.monotonic(), 0
         for journal in (*journals, self._cloud_journal):

@@ -1,0 +1,54 @@
+"""What is said after the cloud has begun anew."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.codec import wire
+from channels.codec.wire import CodecError
+from simulator.schemes.hosted import CloudOnly
+from simulator.testbed.letters import MOST
+from simulator.testbed.restore import Restored, pack_hello, unpack_hello
+
+VOCABULARIES = (2, 64, 257, 50_000)
+
+
+def wire_format(vocabulary: int) -> wire.Format:
+    return CloudOnly().format(vocabulary)
+
+
+@st.composite
+def restored(draw: st.DrawFn) -> tuple[Restored, wire.Format]:
+    vocabulary = draw(st.sampled_from(VOCABULARIES))
+    tokens = draw(st.lists(st.integers(0, vocabulary - 1), min_size=1, max_size=40))
+    told = Restored(draw(st.integers(1, MOST)), draw(st.booleans()), draw(st.integers(1, len(tokens))), tuple(tokens))
+    return told, wire_format(vocabulary)
+
+
+@given(restored())
+def test_what_is_unpacked_is_what_was_packed(one: tuple[Restored, wire.Format]) -> None:
+    told, format = one
+    assert Restored.unpack(told.pack(format), format) == told
+
+
+@given(st.binary(max_size=24), st.sampled_from(VOCABULARIES))
+def test_bytes_are_refused_or_are_those_of_what_they_say(content: bytes, vocabulary: int) -> None:
+    format = wire_format(vocabulary)
+    try:
+        told = Restored.unpack(content, format)
+    except CodecError:
+        return
+    assert told.pack(format) == content
+
+
+def test_the_cloud_goes_on_with_nothing_cached() -> None:
+    node = Restored(4, True, 2, (5, 6, 7)).node
+    assert (node.round, node.committed, node.cached, node.owed) == (4, (5, 6, 7), 0, True)
+
+
+def test_a_hello_tells_its_epoch() -> None:
+    assert [unpack_hello(pack_hello(epoch)) for epoch in (1, 255)] == [1, 255]
+    with pytest.raises(CodecError):
+        unpack_hello(b"")
