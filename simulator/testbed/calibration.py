@@ -79,16 +79,16 @@ class _Plan(NamedTuple):
     """Passes over one new token between two waits; 0: it never waits (`TextPasses`)."""
 
 
-def calibrate(cell: Cell, folder: Path, progress: Progress) -> None:
-    """Measures, and writes the folder. Raises ConfigError where the cell cannot be run for real."""
+def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BUDGET_S) -> None:
+    """Measures for about so long, and writes the folder. Raises ConfigError where the cell cannot be run for real."""
     plan.check(cell)
     prepare_pairs([cell])
     folder.mkdir(parents=True, exist_ok=True)
     settings: dict[str, object] = {}
     for each in _plans(cell):
-        settings[each.place] = _measured(cell, each, folder, progress)
+        settings[each.place] = _measured(cell, each, folder, progress, (1 - SESSIONS_SHARE) * budget_s * each.share)
     progress(0, 1, "rounds")
-    times = session_times(cell, SESSIONS_SHARE * BUDGET_S)
+    times = session_times(cell, SESSIONS_SHARE * budget_s)
     progress(1, 1, "rounds")
     settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s
@@ -114,13 +114,12 @@ def _plans(cell: Cell) -> list[_Plan]:
     return [_Plan("drafter_in_cloud.csv", "cloud.drafter_latency", pair.drafter, points, 0.3, in_a_row=0), alone]
 
 
-def _measured(cell: Cell, each: _Plan, folder: Path, progress: Progress) -> dict[str, str]:
+def _measured(cell: Cell, each: _Plan, folder: Path, progress: Progress, budget_s: float) -> dict[str, str]:
     """Leaves the passes in the folder; answers the clock that draws from them."""
     text = load(cell.models.pair).prompts[-1].tokens
     longest = each.points.longest
     repeated = (text * (longest // len(text) + 1))[:longest]
     timer = TextPasses(each.model, repeated, cell.models.temperature, PAUSE_S, each.in_a_row)
-    budget_s = (1 - SESSIONS_SHARE) * BUDGET_S * each.share
     rows = sampled(
         timer, each.points.near, each.points.rare, SAMPLES, budget_s, lambda done, of: progress(done, of, each.file)
     )

@@ -12,8 +12,9 @@ from simulator.cell.cloud_config import request_tokens
 
 Point = tuple[int, int, int]
 """Sequences, new and cached tokens of each."""
-COUNTS = (1, 2, 4, 8, 16)
-"""Of sequences, and of new tokens, up to the most there are."""
+BATCHES = (1, 2, 4, 8, 16)
+ROUNDS = (1, 4, 16)
+"""New tokens of a round. Of both, up to the most there are."""
 
 
 class PassPoints(NamedTuple):
@@ -40,7 +41,7 @@ def cloud_points(cell: Cell) -> PassPoints:
     """Of the verifier: a round's drafts and the token before them, or a prompt."""
     shortest, longest = _prompts(cell)
     prompts = (shortest, longest) if cell.scheme.protocol == "stream" else (shortest - 1, longest - 1)
-    return _grid(_batches(cell), _up_to(cell.scheme.drafts + 1), prompts, _texts(cell))
+    return _grid(_batches(cell), _up_to(cell.scheme.drafts + 1, ROUNDS), prompts, _texts(cell))
 
 
 def drafter_points(cell: Cell) -> PassPoints:
@@ -56,12 +57,12 @@ def _grid(batches: Iterable[int], rounds: Iterable[int], prompts: Iterable[int],
     return PassPoints(near, [point for point in points if point not in set(near)])
 
 
-def _up_to(most: int) -> list[int]:
-    return sorted({each for each in COUNTS if 1.5 * each <= most} | {most})
+def _up_to(most: int, counts: Iterable[int]) -> list[int]:
+    return sorted({each for each in counts if 1.5 * each <= most} | {most})
 
 
 def _batches(cell: Cell) -> list[int]:
-    return _up_to(min(cell.cloud.batching.cap, cell.most_requests))
+    return _up_to(min(cell.cloud.batching.cap, cell.most_requests), BATCHES)
 
 
 def _prompts(cell: Cell) -> tuple[int, int]:
