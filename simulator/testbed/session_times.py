@@ -6,7 +6,7 @@ Both ends of a request run in one loop, without a network, on a text that the ce
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 from typing import NamedTuple, Self
 
@@ -24,9 +24,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 
 WARM_ROUNDS = 6
 """That come first and are not counted: code is compiled, tables are made."""
-ROUNDS = 80
-LONGEST_TAIL = 0.95
-"""Rounds that take longer than this share of all count as long as that: a stop of the whole machine is no work."""
+LEAST_ROUNDS, ROUNDS = 12, 80
 
 
 class RoundTime(NamedTuple):
@@ -38,6 +36,8 @@ class RoundTime(NamedTuple):
     """That the cloud judged."""
     edge_s: float
     cloud_s: float
+    whole: bool = False
+    """Whether the edge was asked for all the drafts that a round may have."""
 
 
 class SessionTimes(NamedTuple):
@@ -49,13 +49,17 @@ class SessionTimes(NamedTuple):
 
 
 def session_times(cell: Cell, budget_s: float) -> SessionTimes:
-    """Of a cell whose devices are all alike. The cloud's is a constant and a slope that fit best, neither below 0."""
-    found = _within(islice(_rounds(cell), WARM_ROUNDS + ROUNDS), budget_s)
-    rounds = found[WARM_ROUNDS:] or found
-    laws, drafts = (np.array([float(each[place]) for each in rounds]) for place in (0, 1))
-    edge_s, cloud_s = (_without_tail([each[place] for each in rounds]) for place in (2, 3))
+    """Of a cell whose devices are all alike: how long rounds of few drafts and of many typically take, since where the
+    machine stops for a while, that is no work of theirs. The edge's is that of whole rounds, as it has no constant; the
+    cloud's is a constant and a slope, neither below 0."""
+    ever = _rounds(cell)
+    for _ in islice(ever, WARM_ROUNDS):
+        pass
+    rounds = _within(islice(ever, ROUNDS), budget_s)
+    drafts = np.array([float(each.drafts) for each in rounds])
+    cloud_s = _typical(drafts, np.array([each.cloud_s for each in rounds]))
     judge_s, decode_s = nnls(np.column_stack([np.ones(len(drafts)), drafts]), cloud_s)[0]
-    encode_s = edge_s.sum() / laws.sum() if laws.any() else 0.0
+    encode_s = float(np.median([each.edge_s / each.laws for each in rounds if each.whole] or [0.0]))
     return SessionTimes(*(float(f"{seconds:.4g}") for seconds in (encode_s, judge_s, decode_s)))
 
 
@@ -64,14 +68,14 @@ def _within(rounds: Iterator[RoundTime], budget_s: float) -> list[RoundTime]:
     found = []
     for each in rounds:
         found.append(each)
-        if time.perf_counter() > end_s:
+        if len(found) >= LEAST_ROUNDS and time.perf_counter() > end_s:
             break
     return found
 
 
-def _without_tail(seconds: Sequence[float]) -> Floats:
-    shortened: Floats = np.minimum(seconds, np.quantile(seconds, LONGEST_TAIL))
-    return shortened
+def _typical(counts: Floats, seconds: Floats) -> Floats:
+    """Of each round, the median of those that have as much to do."""
+    return np.array([np.median(seconds[counts == each]) for each in counts])
 
 
 def _rounds(cell: Cell) -> Iterator[RoundTime]:
@@ -89,7 +93,6 @@ def _rounds(cell: Cell) -> Iterator[RoundTime]:
 
 
 def _drafted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int) -> Iterator[RoundTime]:
-    """Rounds of 1, 2, ... drafts, as many as the scheme has, then 1 again."""
     at_edge, in_cloud, setting = _Watch(), _Watch(), decoding.setting
     decoding.drafter = _WatchedText(lambda: setting.pair().drafter.open(setting.temperature), at_edge)
     decoding.verifier = _WatchedText(lambda: setting.pair().verifier.open(setting.temperature), in_cloud)
@@ -98,7 +101,7 @@ def _drafted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: 
     decoding.verifier.catch_up()
     most = decoding.draft_setting.scheme.max_drafts
     while len(node.committed) < len(prompt) + output_tokens:
-        drafts = 1 + (node.round - 1) % most
+        drafts = _asked(node.round, most)
         with at_edge:
             drafted = edge.compose(node, drafts)
             parts = edge.seal(drafted).parts
@@ -108,7 +111,7 @@ def _drafted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: 
             there, verified = cloud.verify(there, parts)
         with at_edge:
             node, _ = edge.resolve(drafted, verified.reply)
-        yield RoundTime(drafted.laws, judged, at_edge.taken_s(), in_cloud.taken_s())
+        yield RoundTime(drafted.laws, judged, at_edge.taken_s(), in_cloud.taken_s(), drafts == most)
 
 
 def _hosted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int) -> Iterator[RoundTime]:
@@ -118,10 +121,15 @@ def _hosted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: i
     session, most = decoding.hosted(), decoding.setting.scheme.drafts
     node = session.start(prompt)
     while len(node.committed) < len(prompt) + output_tokens:
-        drafts = 1 + (node.round - 1) % most if most else 0
+        drafts = _asked(node.round, most)
         with watch:
             node, _ = session.decode(node, drafts)
         yield RoundTime(0, drafts, 0.0, watch.taken_s())
+
+
+def _asked(round_number: int, most: int) -> int:
+    """Drafts of a round: all that the scheme has, or one, or half of them, in turn."""
+    return min(most, (most, 1, (most + 1) // 2)[round_number % 3])
 
 
 class _Watch:
