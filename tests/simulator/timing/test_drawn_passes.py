@@ -63,12 +63,33 @@ def test_the_tables_are_the_same_alone_and_in_a_sweep_in_any_order(
 
 
 def test_a_devices_passes_take_as_long_whatever_the_network_does(clocks: Clocks) -> None:
-    """A slower uplink moves all events, and not one of the durations: the time in passes stays."""
-    spent = ["draft_s", "prefill_s"]
-    lone = {"workload.devices": 1, "workload.requests": 3}
-    fast, slow = (simulate(drawn(clocks, "k_sqs", **lone, **{"uplink.rate.bps": bps})).requests for bps in (2e4, 5e3))
+    """A slower uplink moves all events and changes their order among devices, and not one duration of a draft."""
+    fast, slow = (simulate(drawn(clocks, "k_sqs", **{"uplink.rate.bps": bps})).requests for bps in (2e4, 5e3))
+    spent = ["device", "request", "draft_s"]
     pd.testing.assert_frame_equal(times(fast)[spent], times(slow)[spent], check_exact=False, rtol=1e-9)
     assert not times(fast)["latency_s"].equals(times(slow)["latency_s"])
+
+
+def test_a_servers_pass_takes_as_long_whatever_was_served_before(clocks: Clocks) -> None:
+    """Of two sessions, whichever comes first."""
+    spent_s = []
+    for order in ((1, 2), (2, 1)):
+        bench = Bench(latency=clocks[1], batching="none")
+        visits = {device: bench.submit((device, 0), 9) for device in order}
+        bench.env.run()
+        first, second = (visits[device].done_s[0] for device in order)
+        spent_s.append(dict(zip(order, (first, second - first), strict=True)))
+    assert spent_s[0] == pytest.approx(spent_s[1], rel=1e-9)
+    assert spent_s[0][1] != spent_s[0][2]
+
+
+def test_a_pass_that_is_made_again_is_drawn_again(clocks: Clocks) -> None:
+    """After a crash, or where a prefill is cut."""
+    bench = Bench(latency=clocks[1], batching="continuous", token_budget=2)
+    visit = bench.submit((7, 0), 12, prefill=True)
+    bench.env.run()
+    began_s = [*visit.began_s, visit.done_s[0]]
+    assert len({round(after - before, 3) for before, after in itertools.pairwise(began_s)}) > 2
 
 
 def test_passes_of_a_clock_that_draws_are_spread_as_its_samples(clocks: Clocks) -> None:
