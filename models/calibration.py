@@ -18,6 +18,8 @@ from models.clocks.pass_table import TimedPass
 from models.clocks.roofline import Roofline
 
 FLOAT32_BYTES = 4.0
+VERIFIED_TOKENS = 16
+"""New tokens of a pass up to which the law after each is asked for, as a verification does; behind more, the last."""
 DAMPING = 1e-3
 """Of the roofline's fit: keeps a figure that no pass depends on where the search began."""
 

@@ -17,13 +17,11 @@ import torch
 from transformers import DynamicCache
 
 from kinds import ConfigError
-from models.calibration import PassTimer
+from models.calibration import VERIFIED_TOKENS, PassTimer
 from models.clocks.datasheets import ModelSize
 from models.clocks.model_config import size_of
 from models.interface import CachedText, LanguageModel
 from models.transformer import TransformerModel
-
-VERIFIED_TOKENS = 16
 
 
 def timer_of(model: LanguageModel, threads: int = 1) -> PassTimer:

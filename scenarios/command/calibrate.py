@@ -35,9 +35,11 @@ ROUNDS, QUICK_ROUNDS = 5, 3
 def add_options(calibrate: argparse.ArgumentParser) -> None:
     """Of the command."""
     add = calibrate.add_argument
-    add("pair", metavar="PAIR", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
+    add("pair", metavar="PAIR", nargs="?", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
+    add("--cell", type=Path, metavar="FILE.yaml",
+        help="in place of a pair: what the processes of this cell do here, their passes and all else")  # fmt: skip
     add("--out", type=Path, required=True, metavar="FILE.csv",
-        help="where the table goes; of both models: FILE.drafter.csv and FILE.verifier.csv")  # fmt: skip
+        help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of a cell: its folder")  # fmt: skip
     add("--model", choices=("both", *PLACES), default="both", help="which of the pair (default: both)")
     add("--quick", action="store_true", help="fewer passes: sequences 1 and 4, up to 64 new and 256 cached tokens")
     add("--device", choices=("auto", "cpu", "cuda"), help="where they run, for pairs that can be elsewhere")
@@ -49,8 +51,13 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
+    from scenarios.command.calibrate_cell import measured_cell
     from scenarios.command.typed_pair import typed_pair
 
+    if options.cell is not None:
+        return measured_cell(options)
+    if options.pair is None:
+        raise ConfigError("pair: a PAIR must be given, or --cell FILE.yaml")
     roles: list[Role] = [role for role in PLACES if options.model in ("both", role)]
     plans = {role: _axes(options, role) for role in roles}
     if not 1 <= options.threads <= 1024:

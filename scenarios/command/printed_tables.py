@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from models.clocks.latency import Latency
 from models.clocks.empirical import Empirical
+from models.clocks.latency import Latency
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along

@@ -121,12 +121,12 @@ class Cell(Part):
         self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
         for each in self.classes:
             each.check_clock(prompt, output)
-            self.cloud.check_clocks(each.scheme, self._most_requests, prompt, output)
+            self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
         return self
 
     @property
-    def _most_requests(self) -> int:
+    def most_requests(self) -> int:
         """The most that are served at one time. In a closed loop a device has one."""
         places = [each.count * (each.edge.concurrency if self.workload.open else 1) for each in self.classes]
         return sum(places)

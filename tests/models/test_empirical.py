@@ -1,0 +1,132 @@
+"""A clock of samples: what it draws is what was measured, at the points as often, between them in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kinds import ConfigError, one_line
+from models.clocks.affine import Affine
+from models.clocks.constant import ConstantLatency
+from models.clocks.empirical import Empirical
+from models.clocks.latency import Latency
+from models.clocks.profile import Profile
+
+AXES = ((1, 2), (1, 4), (0, 8))
+POINTS = list(product(*AXES))
+HEADER = "batch,new_tokens,cached_tokens,seconds"
+SAMPLES = {
+    point: [(1 + place) * 0.01, (3 + place) * 0.01, (2 + 7 * (place % 3)) * 0.01, 0.005]
+    for place, point in enumerate(POINTS)
+}
+"""Four of each point, in no order; a point may be faster than one of less work."""
+
+
+def written(path: Path, samples: dict[tuple[int, int, int], list[float]], header: str = HEADER) -> Path:
+    rows = [",".join(map(str, (*point, seconds))) for point, each in samples.items() for seconds in each]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Empirical:
+    return Empirical(file=written(tmp_path_factory.mktemp("clock") / "t.csv", SAMPLES))
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_at_a_point_each_of_its_samples_is_drawn_as_often(clock: Empirical, point: tuple[int, int, int]) -> None:
+    batch, new, cached = point
+    drawn = Counter(clock.drawn_s([(new, cached)] * batch, (place + 0.5) / 400) for place in range(400))
+    assert drawn == dict.fromkeys(SAMPLES[point], 100)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 8)), min_size=1, max_size=2), st.floats(0, 1, exclude_max=True)
+)
+def test_between_points_a_draw_is_within_the_draws_at_the_corners(
+    clock: Empirical, work: list[tuple[int, int]], uniform: float
+) -> None:
+    corners = [clock.drawn_s([(new, cached)] * len(work), uniform) for new, cached in product(*AXES[1:])]
+    assert min(corners) - 1e-12 <= clock.drawn_s(work, uniform) <= max(corners) + 1e-12
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 8)), min_size=1, max_size=2))
+def test_a_pass_without_a_draw_takes_the_mean_of_all_draws(clock: Empirical, work: list[tuple[int, int]]) -> None:
+    draws = [clock.drawn_s(work, (place + 0.5) / 40) for place in range(40)]
+    assert clock.pass_s(work) == pytest.approx(sum(draws) / 40, rel=1e-12)
+
+
+@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
+def test_a_larger_number_stands_for_no_shorter_pass(clock: Empirical, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert clock.drawn_s([(2, 3)], low) <= clock.drawn_s([(2, 3)], high)
+
+
+def test_samples_of_a_point_that_has_fewer_stand_for_several(tmp_path: Path) -> None:
+    samples = SAMPLES | {POINTS[0]: [0.1, 0.3], POINTS[1]: [0.7]}
+    clock = Empirical(file=written(tmp_path / "t.csv", samples))
+    drawn = [clock.drawn_s([POINTS[0][1:]], (place + 0.5) / 4) for place in range(4)]
+    assert drawn == [0.1, 0.1, 0.3, 0.3]
+    assert {clock.drawn_s([POINTS[1][1:]], (place + 0.5) / 4) for place in range(4)} == {0.7}
+
+
+def test_one_sample_a_point_is_a_profile(tmp_path: Path) -> None:
+    affine = Affine(base_s=0.01, per_token_s=0.002, per_cached_token_s=1e-4)
+    single = {(b, n, c): [affine.pass_s([(n, c)] * b)] for b, n, c in POINTS}
+    file = written(tmp_path / "t.csv", single)
+    for work in ([(1, 3)], [(2, 8), (3, 1)]):
+        for clock in (Empirical(file=file), Profile(file=file)):
+            assert clock.drawn_s(work, 0.3) == pytest.approx(affine.pass_s(work), rel=1e-12)
+
+
+def test_clocks_that_draw_nothing_answer_with_the_pass() -> None:
+    assert Empirical.random and not any(kind.random for kind in Latency.kinds.values() if kind is not Empirical)
+    for clock in (ConstantLatency(), Affine()):
+        assert clock.drawn_s([(3, 5)], 0.9) == clock.pass_s([(3, 5)])
+
+
+def test_a_pass_beyond_the_samples_is_held_extended_or_refused(clock: Empirical) -> None:
+    far, uniform = [(8, 8)], 0.6
+    held, extended = (clock.model_copy(update={"beyond": beyond}) for beyond in ("hold", "extend"))
+    last = clock.drawn_s([(4, 8)], uniform)
+    assert held.drawn_s(far, uniform) == last
+    assert extended.drawn_s(far, uniform) >= last
+    with pytest.raises(
+        ConfigError, match=r"^table .*t.csv: a pass of 8 new tokens a sequence, measured: 1 to 4; anoth"
+    ):
+        clock.drawn_s(far, uniform)
+    with pytest.raises(ValueError, match=r"there are passes of 8 new tokens"):
+        clock.check_range((1, 8, 8))
+    held.check_range((1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{HEADER}\n1,1,0,fast\n", "line 2: seconds = 'fast': must be a number above 0"),
+        (f"{HEADER}\n1,1,0,0.1\n1,1,0,-1\n", "line 3: seconds = '-1': must be a number above 0"),
+        (f"{HEADER}\n0,1,0,0.1\n", "line 2: batch = '0': must be a whole number from 1"),
+        (f"{HEADER}\n1,1,0,0.1\n1,2,8,0.1\n", "= 1, 1, 8: is missing"),
+        (f"{HEADER}\n", "holds no pass"),
+        ("a,b\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
+    ],
+)
+def test_a_bad_file_is_told_on_one_line(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(text)
+    with pytest.raises((ConfigError, ValidationError)) as error:
+        Empirical(file=file)
+    told = str(one_line(error.value) if isinstance(error.value, ValidationError) else error.value)
+    assert words in told and "\n" not in told
+
+
+def test_an_empty_pass_is_refused(clock: Empirical) -> None:
+    for ask in (clock.pass_s, lambda work: clock.drawn_s(work, 0.5)):
+        with pytest.raises(ValueError, match="empty"):
+            ask([])

@@ -1,0 +1,134 @@
+"""A cell's calibration: the passes its workload makes, files that load, and a cell that they fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from cells import cell
+
+from kinds import ConfigError
+from models.calibration import PassTimer
+from models.clocks.empirical import Empirical
+from models.sampled_passes import RARE_EVERY, TextPasses, sampled
+from simulator import Cell, simulate
+from simulator.testbed import calibration
+from simulator.testbed.calibration import CALIBRATED, Calibration, calibrate, calibrated
+from simulator.testbed.pass_points import cloud_points, drafter_points, edge_points
+from simulator.testbed.session_times import session_times
+
+WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+
+
+def asked(scheme: object = "k_sqs", **fields: object) -> Cell:
+    return cell(scheme, workload=WORKLOAD, cloud={"batching": "waiting"}).with_(fields)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "SAMPLES", 6)
+    monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "clocks"),
+    [
+        ("k_sqs", {"edge.latency": "edge.csv", "cloud.latency": "cloud.csv"}),
+        ("tree", {"edge.latency": "edge.csv", "cloud.latency": "cloud.csv"}),
+        ("cloud_only", {"cloud.latency": "cloud.csv"}),
+        (
+            {"kind": "colocated", "max_drafts": 3},
+            {"cloud.drafter_latency": "drafter_in_cloud.csv", "cloud.latency": "cloud.csv"},
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("quick")
+def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: object, clocks: dict[str, str]) -> None:
+    here, folder = asked(scheme), tmp_path / "made"
+    calibrate(here, folder, lambda *_: None, budget_s=4)
+    told = Calibration.of(folder).settings
+    files = {name: Path(value["file"]).name for name, value in told.items() if isinstance(value, dict)}
+    assert files == clocks
+    assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
+    found = calibrated(here, folder)
+    assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
+    assert len(simulate(found).requests) == 3
+
+
+def test_points_are_those_that_the_workload_reaches() -> None:
+    """Rounds of 4 drafts, 3 devices; a prompt of 8, of which the cloud reads 7; texts up to 8 + 24 + 4 + 1."""
+    here = asked({"kind": "k_sqs", "max_drafts": 4})
+    rounds = {(1, new, text) for new in (1, 2) for text in (7, 37)}
+    assert set(edge_points(here).near) == {*rounds, (1, 8, 0)}
+    judged = {(batch, new, text) for batch in (1, 2, 3) for new in (1, 5) for text in (7, 37)}
+    assert set(cloud_points(here).near) == judged | {(batch, 7, 0) for batch in (1, 2, 3)}
+    assert edge_points(here).longest == 45
+    alone = cloud_points(asked("cloud_only", **{"cloud.batching.cap": 1}))
+    assert set(alone.near) == {(1, 1, 7), (1, 1, 33), (1, 8, 0)}
+    assert {point[0] for point in drafter_points(asked("colocated")).near} == {1, 2, 3}
+
+
+class Counted:
+    """A timer of a machine on which each pass takes a second of its own clock."""
+
+    most_sequences: int | None = None
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, int]] = []
+
+    def pass_s(self, batch: int, new_tokens: int, cached_tokens: int) -> float:
+        self.asked.append((batch, new_tokens, cached_tokens))
+        return 1.0
+
+
+def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
+    timer: PassTimer = Counted()
+    near, rare = [(1, 1, 0), (1, 2, 0)], [(1, 1, 9)]
+    rows = sampled(timer, near, rare, 2 * RARE_EVERY, 60.0, lambda *_: None)
+    by_point = {point: sum(row[:3] == point for row in rows) for point in (*near, *rare)}
+    assert by_point == {near[0]: 10, near[1]: 10, rare[0]: 2}
+
+
+def test_sampling_stops_early_where_there_is_no_time() -> None:
+    heard: list[tuple[int, int]] = []
+    rows = sampled(Counted(), [(1, 1, 0)], [], 1000, 0.0, lambda *told: heard.append(told))
+    assert len(rows) == RARE_EVERY and heard[-1] == (1000, 1000)
+
+
+def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_were() -> None:
+    model = asked().models.pair.load().verifier
+    timer = TextPasses(model, tuple(range(40)), 1.0, pause_s=0.0, in_a_row=1)
+    for point in ((1, 3, 8), (2, 3, 8), (2, 9, 0), (1, 1, 39)):
+        assert timer.pass_s(*point) > 0
+    assert {held: len(texts) for held, texts in timer._filled.items()} == {8: 2, 0: 2, 39: 1}
+    assert all(text.cached == tuple(range(held)) for held, texts in timer._filled.items() for text in texts)
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", {"kind": "k_sqs", "depth": 2}, "dssd", "coupled", "cloud_only"], ids=str)
+def test_what_the_ends_take_beside_passes_is_measured(scheme: object) -> None:
+    found = session_times(asked(scheme), 0.5)
+    assert 0 <= found.judge_s + found.decode_s_per_draft < 1
+    assert (found.encode_s_per_draft > 0) == (scheme != "cloud_only")
+
+
+def test_delays_that_others_measure_stay_beside_the_settings(tmp_path: Path) -> None:
+    Calibration({"cloud.judge_s": 0.5}, {"relay_s": 1e-3}).write(tmp_path)
+    assert Calibration.of(tmp_path).delays == {"relay_s": 1e-3}
+    assert calibrated(asked(), tmp_path).cloud.judge_s == 0.5
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"settings": {}}, "must be settings and delays"),
+        ({"settings": 3, "delays": {}}, "settings = 3: must be a mapping"),
+        ({"settings": {"edge.encode_s_per_draft": -1}, "delays": {}}, "edge.encode_s_per_draft = -1"),
+    ],
+)
+def test_a_folder_that_holds_something_else_is_told_on_one_line(tmp_path: Path, content: object, words: str) -> None:
+    (tmp_path / CALIBRATED).write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=words) as error:
+        calibrated(asked(), tmp_path)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,133 @@
+"""Passes that are drawn: by whose they are, never by when they are made; and what a server does beside them."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cells import busy, cell
+from servers import Bench
+
+from simulator import Cell, simulate, sweep
+
+Clocks = tuple[dict[str, str], dict[str, str]]
+SPREAD = (0.5, 0.8, 1.0, 1.3, 2.4)
+
+
+@pytest.fixture(scope="module")
+def clocks(tmp_path_factory: pytest.TempPathFactory) -> Clocks:
+    """The edge's and the cloud's."""
+    folder = tmp_path_factory.mktemp("clocks")
+    return table(folder / "edge.csv", 0.004), table(folder / "cloud.csv", 0.02)
+
+
+def table(path: Path, base_s: float) -> dict[str, str]:
+    points = itertools.product((1, 4), (1, 32), (0, 64))
+    rows = [f"{b},{n},{c},{(base_s + 1e-4 * b * n + 1e-6 * c) * each}" for b, n, c in points for each in SPREAD]
+    path.write_text("\n".join(["batch,new_tokens,cached_tokens,seconds", *rows]) + "\n")
+    return {"kind": "empirical", "file": str(path), "beyond": "extend"}
+
+
+def drawn(clocks: Clocks, scheme: object, **fields: object) -> Cell:
+    edge, cloud = clocks
+    own = {"edge.latency": edge, "cloud.latency": cloud, "cloud.drafter_latency": edge, "cloud.batching": "waiting"}
+    return busy(scheme).with_(own | fields)
+
+
+def times(requests: pd.DataFrame) -> pd.DataFrame:
+    return requests.drop(columns="cell").sort_values(["device", "request"]).reset_index(drop=True)
+
+
+SCHEMES = ("k_sqs", "edge_only", "cloud_only", {"kind": "colocated", "max_drafts": 3}, {"kind": "k_sqs", "depth": 1})
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+def test_other_seeds_draw_other_passes_of_the_same_texts(clocks: Clocks, scheme: object) -> None:
+    here = drawn(clocks, scheme)
+    again, other = simulate(here), simulate(here.with_({"seed": 1}))
+    pd.testing.assert_frame_equal(simulate(here).requests, again.requests)
+    assert not times(again.requests)["latency_s"].equals(times(other.requests)["latency_s"])
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_tables_are_the_same_alone_and_in_a_sweep_in_any_order(
+    clocks: Clocks, tmp_path: Path, workers: int
+) -> None:
+    """I6."""
+    cells = [drawn(clocks, scheme) for scheme in SCHEMES[:4]]
+    alone = {each.id: simulate(each).summary["latency_per_token_s"] for each in cells}
+    swept = sweep(cells[::-1], tmp_path, workers)
+    assert dict(zip(swept["cell"], swept["latency_per_token_s"], strict=True)) == alone
+
+
+def test_a_devices_passes_take_as_long_whatever_the_network_does(clocks: Clocks) -> None:
+    """A slower uplink moves all events and changes their order among devices, and not one duration of a draft."""
+    fast, slow = (simulate(drawn(clocks, "k_sqs", **{"uplink.rate.bps": bps})).requests for bps in (2e4, 5e3))
+    spent = ["device", "request", "draft_s"]
+    pd.testing.assert_frame_equal(times(fast)[spent], times(slow)[spent], check_exact=False, rtol=1e-9)
+    assert not times(fast)["latency_s"].equals(times(slow)["latency_s"])
+
+
+def test_a_servers_pass_takes_as_long_whatever_was_served_before(clocks: Clocks) -> None:
+    """Of two sessions, whichever comes first."""
+    spent_s = []
+    for order in ((1, 2), (2, 1)):
+        bench = Bench(latency=clocks[1], batching="none")
+        visits = {device: bench.submit((device, 0), 9) for device in order}
+        bench.env.run()
+        first, second = (visits[device].done_s[0] for device in order)
+        spent_s.append(dict(zip(order, (first, second - first), strict=True)))
+    assert spent_s[0] == pytest.approx(spent_s[1], rel=1e-9)
+    assert spent_s[0][1] != spent_s[0][2]
+
+
+def test_a_pass_that_is_made_again_is_drawn_again(clocks: Clocks) -> None:
+    """After a crash, or where a prefill is cut."""
+    bench = Bench(latency=clocks[1], batching="continuous", token_budget=2)
+    visit = bench.submit((7, 0), 12, prefill=True)
+    bench.env.run()
+    began_s = [*visit.began_s, visit.done_s[0]]
+    assert len({round(after - before, 3) for before, after in itertools.pairwise(began_s)}) > 2
+
+
+def test_passes_of_a_clock_that_draws_are_spread_as_its_samples(clocks: Clocks) -> None:
+    """Of a text decoded by a verifier alone, the tokens are 20.1 ms and a little apart, times one of the samples."""
+    lone = {"workload.devices": 1, "workload.requests": 1, "workload.output_tokens": 200, "downlink": quick()}
+    ends_s = simulate(drawn(clocks, "cloud_only", **lone)).rounds["verified_s"]
+    gaps = ends_s.diff().dropna() / 0.0201
+    shares = [((gaps > low * 0.97) & (gaps < low * 1.05)).mean() for low in SPREAD]
+    assert shares == pytest.approx([0.2] * 5, abs=0.15)  # 5.3 standard deviations of 199 draws
+    assert sum(shares) == 1
+
+
+def quick() -> dict[str, object]:
+    return {"rate": {"kind": "constant", "bps": 1e12}, "delay": {"kind": "constant", "delay_s": 0.0}}
+
+
+def test_rounds_of_a_pass_are_judged_beside_it_one_after_another() -> None:
+    """A pass of 1 s; a judgement of .1 s and .01 s a draft."""
+    bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, judge_s=0.1, decode_s_per_draft=0.01)
+    prompt = bench.submit((0, 0), 5, prefill=True)
+    bench.env.run()
+    rounds = [bench.submit((device, 0), 9, judged_drafts=drafts) for device, drafts in enumerate((4, 0, 3), 1)]
+    bench.env.run()
+    assert prompt.done_s == [1.0]
+    assert [each.done_s[0] for each in rounds] == pytest.approx([2.14, 3.37, 3.37])
+
+
+def test_a_judgement_takes_longer_by_what_a_cell_says() -> None:
+    lone = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+    plain = cell(workload=lone)
+    slow = plain.with_({"cloud.judge_s": 0.003, "cloud.decode_s_per_draft": 0.001})
+    (before, after) = (simulate(each) for each in (plain, slow))
+    rounds, drafts = len(after.rounds), after.rounds["drafted"].sum()
+    longer_s = after.requests["latency_s"].sum() - before.requests["latency_s"].sum()
+    assert longer_s == pytest.approx(0.003 * rounds + 0.001 * drafts, rel=1e-9)
+
+
+def test_what_takes_no_time_is_in_no_dump() -> None:
+    """So that a cell keeps the id that it had."""
+    assert not {"judge_s", "decode_s_per_draft"} & set(Cell().model_dump()["cloud"])
+    assert Cell().with_({"cloud.judge_s": 0.0}).id == Cell().id != Cell().with_({"cloud.judge_s": 0.1}).id
