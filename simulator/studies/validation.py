@@ -17,7 +17,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.run import simulate
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Answer, Row, Study
 from simulator.testbed import journal
 from simulator.testbed.calibration import calibrate, calibrated
 from simulator.testbed.supervisor import real
@@ -37,13 +37,13 @@ class Validation(Study):
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
             folder = Path(name)
-            calibrate(cell, folder / "clocks")
+            calibrate(cell, folder / "clocks", lambda *_: None)
             done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
             said = dict(_said(folder / "journals"))
             heard = _Texts(observer)
             made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
         others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
-        rows = [
+        rows: list[Row] = [
             {"system": system, **result.summary, "other_answers": others}
             for system, result in ((REAL, done), (SIMULATED, made))
         ]

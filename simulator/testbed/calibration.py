@@ -7,13 +7,14 @@ settings that go with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import yaml
 
+from channels.link.delays import ConstantDelay
 from kinds import ConfigError
 from kinds.files import atomically
 from kinds.yaml_file import read_yaml
@@ -24,6 +25,7 @@ from models.sampled_passes import TextPasses, sampled
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.testbed import plan
 from simulator.testbed.pass_points import PassPoints, cloud_points, drafter_points, edge_points
+from simulator.testbed.path_times import path_times
 from simulator.testbed.session_times import session_times
 
 CALIBRATED: Final = "calibrated.yaml"
@@ -45,7 +47,7 @@ class Calibration:
     settings: dict[str, object]
     """Fields of the cell, as `Cell.with_` takes them."""
     delays: dict[str, float] = field(default_factory=dict)
-    """Seconds that something beside the ends takes, by its name; whoever measures it writes and reads it."""
+    """Seconds that the path adds to a letter, by its way: they go to the links' delays."""
 
     def write(self, folder: Path) -> None:
         """Leaves it in the folder."""
@@ -90,15 +92,28 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     progress(0, 1, "rounds")
     times = session_times(cell, SESSIONS_SHARE * budget_s)
     progress(1, 1, "rounds")
+    progress(0, 1, "path")
+    path = path_times()
+    progress(1, 1, "path")
     settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s
     settings["cloud.decode_s_per_draft"] = times.decode_s_per_draft
-    Calibration(settings).write(folder)
+    Calibration(settings, {"uplink": path.up_s, "downlink": path.down_s}).write(folder)
 
 
 def calibrated(cell: Cell, folder: Path) -> Cell:
     """The cell with what was measured there. Raises ConfigError, one line."""
-    return cell.with_(Calibration.of(folder).settings)
+    found = Calibration.of(folder)
+    return cell.with_({**found.settings, **dict(_delays(cell, found.delays))})
+
+
+def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, object]]:
+    """The delays of the links with what the path adds. Raises ConfigError where one has no constant to add it to."""
+    for way in plan.WAYS:
+        delay = plan.link(cell, way).delay
+        if not isinstance(delay, ConstantDelay):
+            raise ConfigError(f"{way}.delay = {delay.kind}: must be constant, for what the path adds to it")
+        yield f"{way}.delay", {"kind": delay.kind, "delay_s": delay.delay_s + added_s.get(way, 0.0)}
 
 
 def _plans(cell: Cell) -> list[_Plan]:

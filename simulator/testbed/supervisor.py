@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import simulator
 from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
@@ -34,7 +33,7 @@ RUN_S: Final = 3600.0
 """In which the run must end."""
 LEAD_S: Final = 1.0
 """From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
-_ROOT: Final = Path(simulator.__file__).parents[1]
+_ROOT: Final = Path(__file__).parents[2]
 
 Told = Callable[[float], object]
 """Hears of the progress, a share of 1."""

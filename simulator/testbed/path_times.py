@@ -1,0 +1,82 @@
+"""What the path adds to a letter beside rate, loss and delay: kernel, interfaces, relay, event loops, threads.
+
+Measured by a small run of the real system on this machine, over a link that takes no time but a constant delay, with a
+pair whose passes take next to none: what is left of the time between one end's work and the other's.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.testbed.journal import Arrived, Computed, Judged, Passed, Put, read
+from simulator.testbed.letters import Kind
+from simulator.testbed.supervisor import real
+
+DELAY_S: Final = 0.01
+"""Of each way: processes sleep meanwhile, and must be woken, as in a run."""
+_SMALL: Final = {
+    "models.pair": {"kind": "synthetic", "size": 64},
+    "scheme": {"kind": "dense", "max_drafts": 2},
+    "workload.requests": 4,
+    "workload.output_tokens": 48,
+    "uplink.rate.bps": float("inf"),
+    "downlink.rate.bps": float("inf"),
+    "uplink.delay": {"kind": "constant", "delay_s": DELAY_S},
+    "downlink.delay": {"kind": "constant", "delay_s": DELAY_S},
+}
+Round = tuple[int, int]
+"""(request, round) of the one device."""
+
+
+class PathTimes(NamedTuple):
+    """Medians, seconds."""
+
+    up_s: float
+    """From the edge's last work on a round to the cloud's first."""
+    down_s: float
+    """From the cloud's last work on a round to the edge's first on the next."""
+
+
+@cache
+def path_times() -> PathTimes:
+    """Takes some ten seconds, once a process. Raises ConfigError where nothing can be run for real."""
+    with tempfile.TemporaryDirectory(prefix="sqsim.path.") as name:
+        folder = Path(name) / "journals"
+        real(Cell().with_(_SMALL), memory=Memory(), journals=folder)
+        return _times(folder)
+
+
+def _times(folder: Path) -> PathTimes:
+    computed = dict[Round, Computed]()
+    judged = dict[Round, Judged]()
+    passed = dict[Round, Passed]()
+    arrived, put = dict[tuple[Kind, Round], float](), dict[tuple[Kind, Round], float]()
+    for event in (event for path in folder.glob("*.jsonl") for event in read(path)):
+        if isinstance(event, Computed):
+            computed[event.request, event.round] = event
+        elif isinstance(event, Judged):
+            judged[event.request, event.round] = event
+        elif isinstance(event, Passed):
+            passed |= {(request, round_): event for _, request, round_, *_ in event.shares}
+        elif isinstance(event, Arrived | Put):
+            kind, _, request, round_ = event.address
+            (arrived if isinstance(event, Arrived) else put)[Kind(kind), (request, round_)] = event.at_s
+    rounds = [each for each in judged if each in computed and each[1] > 1]
+    ups = [passed[each].began_s - judged[each].decode_s - computed[each].ended_s - DELAY_S for each in rounds]
+    downs = [
+        computed[after].began_s - passed[each].ended_s - DELAY_S
+        for each in rounds
+        if (after := (each[0], each[1] + 1)) in computed
+    ]
+    return PathTimes(_middle(ups), _middle(downs))
+
+
+def _middle(times_s: Sequence[float]) -> float:
+    return max(0.0, median(times_s))
