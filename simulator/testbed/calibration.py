@@ -90,7 +90,8 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     progress(0, 1, "rounds")
     times = session_times(cell, SESSIONS_SHARE * budget_s)
     progress(1, 1, "rounds")
-    settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
+    if cell.scheme.protocol != "stream":
+        settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s
     settings["cloud.decode_s_per_draft"] = times.decode_s_per_draft
     Calibration(settings).write(folder)
