@@ -95,7 +95,8 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     progress(0, 1, "path")
     path = path_times()
     progress(1, 1, "path")
-    settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
+    if cell.scheme.protocol != "stream":
+        settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s
     settings["cloud.decode_s_per_draft"] = times.decode_s_per_draft
     Calibration(settings, {"uplink": path.up_s, "downlink": path.down_s}).write(folder)

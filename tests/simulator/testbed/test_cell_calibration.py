@@ -51,6 +51,7 @@ def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: o
     told = Calibration.of(folder).settings
     files = {name: Path(value["file"]).name for name, value in told.items() if isinstance(value, dict)}
     assert files == clocks
+    assert ("edge.encode_s_per_draft" in told) == ("edge.latency" in told)
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
     assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
