@@ -13,7 +13,7 @@ OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
 def measured_cell(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
     from simulator import Cell
-    from simulator.testbed.calibration import CALIBRATED, Calibration, calibrate
+    from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate
 
     for name in OF_A_PAIR:
         if (value := getattr(options, name)) is not None:

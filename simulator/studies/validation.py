@@ -19,7 +19,7 @@ from simulator.results.requests import Request
 from simulator.run import simulate
 from simulator.studies.study import Answer, Row, Study
 from simulator.testbed import journal
-from simulator.testbed.calibration import calibrate, calibrated
+from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
 from simulator.testbed.supervisor import real
 
 REAL: Final = "real"

@@ -145,6 +145,8 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "cloud.servers", cloud.servers, "1"
     if cloud.admission.evicts:
         yield "cloud.admission", cloud.admission.kind, "whole_request: this machine's memory holds all"
+    if cloud.kv_tokens not in (None, "memory"):
+        yield "cloud.kv_tokens", cloud.kv_tokens, "null or memory: this machine's memory holds all"
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
     if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):

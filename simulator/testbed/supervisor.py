@@ -22,9 +22,9 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
-from simulator.testbed.books import tables
+from simulator.testbed.air.namespaces import Namespaces
+from simulator.testbed.books.real_tables import tables
 from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.namespaces import Namespaces
 from simulator.testbed.plan import WAYS, Faults, Plan, check, faults_of, filled_s, link
 
 READY_S: Final = 300.0
@@ -129,7 +129,7 @@ class _Run:
         self._relay = self._start("relay", self._relay_argv(), tuple(self._hosts.tuns.values()))
         self._cloud: _Process | None = self._start_cloud()
         self._devices = [
-            self._start(f"edge {number}", self._hosts.command("edge", _module("edge", plan.folder, number)), ())
+            self._start(f"edge {number}", self._hosts.command("edge", _module("ends.edge", plan.folder, number)), ())
             for number in range(cell.workload.devices)
         ]
 
@@ -158,10 +158,10 @@ class _Run:
     def _relay_argv(self) -> list[str]:
         tuns = self._hosts.tuns
         ends = [tuns[side, name] for side in ("edge", "cloud") for name in ("air", "free")]
-        return _module("relay", self._plan.folder, *ends)
+        return _module("air.relay", self._plan.folder, *ends)
 
     def _start_cloud(self) -> _Process:
-        argv = _module("cloud", self._plan.folder, self._epoch)
+        argv = _module("ends.cloud", self._plan.folder, self._epoch)
         return self._start(f"cloud {self._epoch}", self._hosts.command("cloud", argv), ())
 
     def _kill_cloud(self) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 
 from simulator import Cell
-from simulator.testbed.cloud_end import CloudEnd
-from simulator.testbed.device_end import DeviceEnd
+from simulator.testbed.ends.cloud_end import CloudEnd
+from simulator.testbed.ends.device_end import DeviceEnd
 from simulator.testbed.journal import Ended, Event, Journal, read
 from simulator.testbed.letters import Address, Kind, Letter
 

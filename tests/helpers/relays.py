@@ -14,12 +14,12 @@ from cells import cell
 
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
-from simulator.testbed.datagrams import Datagram, place
+from simulator.testbed.air.datagrams import Datagram, place
+from simulator.testbed.air.namespaces import NETS, SIDES, Net, Side
+from simulator.testbed.air.relay import Relay
 from simulator.testbed.journal import Aired, Journal, read
 from simulator.testbed.letters import Header
-from simulator.testbed.namespaces import NETS, SIDES, Net, Side
 from simulator.testbed.plan import AIR, FREE, Faults, Plan
-from simulator.testbed.relay import Relay
 
 HOSTS = {"air": AIR, "free": FREE}
 NO_FAULTS = Faults()

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
-from simulator.testbed.endpoint import Addresses, Endpoint, Places
+from simulator.testbed.endpoints.endpoint import Addresses, Endpoint, Places
+from simulator.testbed.endpoints.sockets import UdpSocket
 from simulator.testbed.journal import Event, Journal
 from simulator.testbed.letters import Address, Header, Kind, Letter, Way
 from simulator.testbed.plan import link
-from simulator.testbed.sockets import UdpSocket
 
 E = TypeVar("E")
 _LOOPBACK = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"

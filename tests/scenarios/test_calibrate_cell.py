@@ -9,8 +9,8 @@ from cells import cell
 from typed_command import Typed
 
 from simulator import Cell
-from simulator.testbed import calibration
-from simulator.testbed.calibration import calibrated
+from simulator.testbed.calibration import cell_calibration as calibration
+from simulator.testbed.calibration.cell_calibration import calibrated
 
 
 def test_the_command_measures_a_cell(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

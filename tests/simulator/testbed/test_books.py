@@ -17,11 +17,11 @@ from twin_journals import simulated
 from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.books import tables
+from simulator.testbed.books.real_tables import tables
+from simulator.testbed.books.replay import RealRunError
 from simulator.testbed.journal import Aired, Closed, Ended, Event, Passed, Put
 from simulator.testbed.letters import Address, Kind
 from simulator.testbed.plan import check
-from simulator.testbed.replay import RealRunError
 
 ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
 THINKING = ASKED | {"think_s": 0.05}
@@ -60,7 +60,6 @@ CELLS = {
         uplink=lossy(3e4, ack_bits=320, ack_loss="none"),
         downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
     ),
-    "forgetful": crowded(K_SQS, cloud=CLOUD | {"kv_tokens": 26, "admission": "evict"}),
     "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
 }
 
@@ -100,12 +99,11 @@ def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_p
 
 
 def test_the_runs_of_these_tests_have_all_that_may_go_wrong() -> None:
-    found = {name: ran(name)[0] for name in ("lossy", "ahead", "forgetful")}
+    found = {name: ran(name)[0] for name in ("lossy", "ahead")}
     assert found["lossy"].summary["timeout_wait_s"] > 0 and found["lossy"].summary["retransmit_s"] > 0
     assert found["ahead"].rounds["flushed"].any() and (found["ahead"].rounds["flushed_bits"] > 0).any()
     assert found["ahead"].summary["dropped_packets"] > 0
     assert found["ahead"].summary["hidden_draft_s_per_token"] > 0
-    assert found["forgetful"].summary["cloud_evictions"] > 0
 
 
 @pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead"])

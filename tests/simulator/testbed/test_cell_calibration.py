@@ -13,10 +13,10 @@ from models.calibration import PassTimer
 from models.clocks.empirical import Empirical
 from models.sampled_passes import RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
-from simulator.testbed import calibration
-from simulator.testbed.calibration import CALIBRATED, Calibration, calibrate, calibrated
-from simulator.testbed.pass_points import cloud_points, drafter_points, edge_points
-from simulator.testbed.session_times import session_times
+from simulator.testbed.calibration import cell_calibration as calibration
+from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate, calibrated
+from simulator.testbed.calibration.pass_points import cloud_points, drafter_points, edge_points
+from simulator.testbed.calibration.session_times import session_times
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 

@@ -9,7 +9,7 @@ import time
 from udp_air import CLOUD, Notes, World, cell, edge, letter, played
 
 from channels.link.losses import PacketIndex
-from simulator.testbed.endpoint import Addresses, Endpoint, Places
+from simulator.testbed.endpoints.endpoint import Addresses, Endpoint, Places
 from simulator.testbed.journal import Acked, Arrived, Attempted, Put, Withdrawn
 from simulator.testbed.letters import Header, Kind, Letter
 

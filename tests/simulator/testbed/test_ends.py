@@ -17,10 +17,10 @@ from models.interface import Laws
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tokens
+from simulator.testbed.ends.judged_rounds import JudgedRounds
+from simulator.testbed.ends.restore import Restored
+from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import Came, Closed, Computed, Ended, Flushed, Judged, Passed, Served
-from simulator.testbed.judged_rounds import JudgedRounds
-from simulator.testbed.restore import Restored
-from simulator.testbed.timed_text import TimedText
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
 SCHEMES: dict[str, dict[str, Any]] = {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from channels.codec import wire
 from channels.codec.wire import CodecError
 from simulator.schemes.hosted import CloudOnly
+from simulator.testbed.ends.restore import Restored, pack_hello, unpack_hello
 from simulator.testbed.letters import MOST
-from simulator.testbed.restore import Restored, pack_hello, unpack_hello
 
 VOCABULARIES = (2, 64, 257, 50_000)
 

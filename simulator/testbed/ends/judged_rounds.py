@@ -11,9 +11,9 @@ from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.nodes import CloudNode, Parts, Verified
-from simulator.testbed.answering import AnsweredRounds, Premises
+from simulator.testbed.ends.answering import AnsweredRounds, Premises
+from simulator.testbed.ends.restore import Restored
 from simulator.testbed.letters import Address
-from simulator.testbed.restore import Restored
 
 
 class JudgedRounds(AnsweredRounds):

@@ -11,11 +11,11 @@ from models.interface import Prompt
 from simulator.cell.cloud_config import request_tokens
 from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.nodes import Verified
+from simulator.testbed.ends.passes import RealJob, RealPasses
+from simulator.testbed.ends.post import Post
+from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Journal, Judged
 from simulator.testbed.letters import Address, Kind, Letter
-from simulator.testbed.passes import RealJob, RealPasses
-from simulator.testbed.post import Post
-from simulator.testbed.restore import Restored
 from simulator.timing.cloud.job import JobState
 
 

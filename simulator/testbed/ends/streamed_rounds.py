@@ -6,9 +6,9 @@ import asyncio
 
 from channels.codec import wire
 from simulator.decoding.decoder import RequestDecoding
+from simulator.testbed.ends.restore import Restored
+from simulator.testbed.ends.serving import Serving
 from simulator.testbed.letters import Address
-from simulator.testbed.restore import Restored
-from simulator.testbed.serving import Serving
 
 
 class StreamedRounds:

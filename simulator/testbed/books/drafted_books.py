@@ -8,10 +8,10 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Verified
 from simulator.results.requests import Request
 from simulator.schemes.policy import most_drafts
-from simulator.testbed.cloud_books import CloudBook
+from simulator.testbed.books.cloud_books import CloudBook
+from simulator.testbed.books.replay import ReplayClock, check_bytes, differs
+from simulator.testbed.books.request_books import RequestBook
 from simulator.testbed.journal import Computed, Flushed
-from simulator.testbed.replay import ReplayClock, check_bytes, differs
-from simulator.testbed.request_books import RequestBook
 from simulator.timing.device import EdgeState
 
 
@@ -134,10 +134,6 @@ class DraftedBook(RequestBook):
 
     def passed(self, number: int) -> None:
         self._cloud.passed(number)
-
-    @property
-    def cached_tokens(self) -> int:
-        return self._cloud.cached_tokens
 
     def _judge(self, number: int) -> Verified:
         payload = self._payloads.get(number)

@@ -33,11 +33,6 @@ class CloudBook:
         """The round that is judged next."""
         return self._node.round
 
-    @property
-    def cached_tokens(self) -> int:
-        """Tokens of the text that stay in the server's memory."""
-        return self._node.cached
-
     def prompt_arrived(self) -> None:
         """Its prefill can be asked for."""
         self._wait("cloud_queue_s")

@@ -12,14 +12,14 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.drafted_rounds import DraftedRounds
+from simulator.testbed.ends.drafted_rounds import DraftedRounds
+from simulator.testbed.ends.post import Post
+from simulator.testbed.ends.restore import unpack_hello
+from simulator.testbed.ends.serving import ServedRounds, Serving
+from simulator.testbed.ends.streamed_rounds import StreamedRounds
 from simulator.testbed.journal import Came, Ended, Journal, Served
 from simulator.testbed.letters import Kind, Letter
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.post import Post
-from simulator.testbed.restore import unpack_hello
-from simulator.testbed.serving import ServedRounds, Serving
-from simulator.testbed.streamed_rounds import StreamedRounds
 from simulator.timing.device import EdgeState
 
 

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from channels.codec import wire
 from simulator.results.requests import within
+from simulator.testbed.ends.post import Post
+from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Began, Closed, Journal
 from simulator.testbed.letters import Address, Kind, Letter
-from simulator.testbed.post import Post
-from simulator.testbed.restore import Restored
 from simulator.timing.device import EdgeState
 
 

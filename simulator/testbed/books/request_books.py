@@ -14,11 +14,11 @@ from abc import ABC, abstractmethod
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
+from simulator.testbed.books.link_books import Carried
+from simulator.testbed.books.replay import ReplayClock, check_bytes, differs
+from simulator.testbed.books.sent_again import after
 from simulator.testbed.journal import Closed, Computed, Flushed
 from simulator.testbed.letters import Address, Kind
-from simulator.testbed.link_books import Carried
-from simulator.testbed.replay import ReplayClock, check_bytes, differs
-from simulator.testbed.sent_again import after
 from simulator.timing.device import EdgeState
 from simulator.timing.messages import Message
 from simulator.timing.protocols.site import DOWNLINK_STATES, UPLINK_STATES, token_bytes
@@ -176,11 +176,6 @@ class RequestBook(ABC):
     @abstractmethod
     def passed(self, number: int) -> None:
         """The pass has ended."""
-
-    @property
-    @abstractmethod
-    def cached_tokens(self) -> int:
-        """Tokens of its text that the server's memory keeps."""
 
     def judge(self, number: int) -> None:
         """A round is judged, or decoded; what was judged before a restart is judged alike after it."""

@@ -11,15 +11,15 @@ from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.answering import AnsweredRounds, Premises
-from simulator.testbed.hosted_rounds import HostedRounds
+from simulator.testbed.ends.answering import AnsweredRounds, Premises
+from simulator.testbed.ends.hosted_rounds import HostedRounds
+from simulator.testbed.ends.judged_rounds import JudgedRounds
+from simulator.testbed.ends.passes import RealPasses, make_together
+from simulator.testbed.ends.post import Post
+from simulator.testbed.ends.restore import pack_hello
 from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.judged_rounds import JudgedRounds
 from simulator.testbed.letters import Address, Kind, Letter
-from simulator.testbed.passes import RealPasses, make_together
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.post import Post
-from simulator.testbed.restore import pack_hello
 
 
 class CloudEnd:

@@ -6,9 +6,9 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.schemes.policy import most_drafts
-from simulator.testbed.answering import AnsweredRounds
+from simulator.testbed.ends.answering import AnsweredRounds
+from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Began
-from simulator.testbed.restore import Restored
 
 
 class HostedRounds(AnsweredRounds):

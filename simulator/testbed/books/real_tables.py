@@ -22,7 +22,13 @@ from simulator.results.metrics import PlantTotals, Run, summarise
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.run import CellResult
-from simulator.testbed.drafted_books import DraftedBook
+from simulator.testbed.books.drafted_books import DraftedBook
+from simulator.testbed.books.link_books import Carried, way_totals
+from simulator.testbed.books.moments import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
+from simulator.testbed.books.replay import RealRunError, ReplayClock
+from simulator.testbed.books.request_books import RequestBook
+from simulator.testbed.books.server_books import edge_stations, server_station, service_s
+from simulator.testbed.books.streamed_books import StreamedBook
 from simulator.testbed.journal import (
     Acked,
     Arrived,
@@ -42,12 +48,6 @@ from simulator.testbed.journal import (
     Withdrawn,
 )
 from simulator.testbed.letters import SIMULATED, Address, Kind, Way
-from simulator.testbed.link_books import Carried, way_totals
-from simulator.testbed.moments import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
-from simulator.testbed.replay import RealRunError, ReplayClock
-from simulator.testbed.request_books import RequestBook
-from simulator.testbed.server_books import ServerMemory, edge_stations, server_station, service_s
-from simulator.testbed.streamed_books import StreamedBook
 from simulator.timing.device import EdgeState
 from simulator.timing.invariants import check_request
 
@@ -86,7 +86,7 @@ def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
         cloud=server_station(cell, known.events, clock),
         cloud_service_s=service_s(known.events, clock.now),
         dropped_packets=up_dropped + down_dropped,
-        cloud_evictions=replay.memory.evicted,
+        cloud_evictions=0,
         open=cell.workload.open,
         figures=power_figures(cell),
     )
@@ -97,7 +97,6 @@ class Replay:
 
     def __init__(self, cell: Cell, memory: Memory, recorder: Recorder, known: Told) -> None:
         self.clock = ReplayClock()
-        self.memory = ServerMemory(cell)
         self._cell = cell
         self._decoder = Decoder(cell, memory)
         self._recorder = recorder
@@ -170,7 +169,6 @@ class Replay:
         check_request(book.request)
         self._kept[what.device] = book.kept
         self._recorder.add(book.request)
-        self.memory.forget(what.device, what.request)
         self._ended += 1
 
     @_take.register
@@ -255,7 +253,6 @@ class Replay:
 
     @_take.register
     def _(self, what: Passing) -> None:
-        self.memory.admit(what.passed.shares)
         for book, share in self._sharing(what.passed):
             book.passes(share[2], share[5])
 
@@ -273,11 +270,9 @@ class Replay:
     def _(self, what: Judged) -> None:
         if (book := self._book(what.device, what.request)) is not None:
             book.judge(what.round)
-            self.memory.crop(what.device, what.request, book.cached_tokens)
 
     @_take.register
     def _(self, what: Restarted) -> None:
         if what.down or what.epoch:
-            self.memory.clear()
             for book in self._served.values():
                 book.cloud_killed()

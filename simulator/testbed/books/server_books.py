@@ -1,4 +1,4 @@
-"""What processors and servers of a real run saw: busy times and queues, as stations, and evictions from the memory."""
+"""What processors and servers of a real run saw: busy times and queues, as stations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from math import inf
 
 from simulator.cell.cell import Cell
 from simulator.results.station import Clock, Station
-from simulator.testbed.journal import Computed, Ended, Event, Passed, Restarted, Share, Submitted
-from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.testbed.journal import Computed, Ended, Event, Passed, Restarted, Submitted
 
 _Job = tuple[int, int, int]
 """(device, request, round)."""
@@ -70,34 +69,3 @@ def service_s(events: Iterable[Event], over_s: float) -> float:
     """Server-seconds of passes up to then."""
     passes = (each for each in events if isinstance(each, Passed) and each.began_s <= over_s)
     return sum(min(over_s, each.ended_s) - each.began_s for each in passes)
-
-
-class ServerMemory:
-    """The cache as the simulator's server has it, after the passes of the run: it counts the sessions thrown out."""
-
-    def __init__(self, cell: Cell) -> None:
-        self._kv = KvMemory(cell.kv_tokens if cell.cloud.admission.evicts else None)
-
-    @property
-    def evicted(self) -> int:
-        """Sessions so far."""
-        return self._kv.evicted
-
-    def admit(self, shares: Sequence[Share]) -> None:
-        """A pass begins: its sessions have so many tokens cached, and will have more."""
-        sessions: set[tuple[int, int]] = set()
-        for device, request, _, new_tokens, cached_tokens, _ in shares:
-            self._kv.admit((device, request), cached_tokens + new_tokens, sessions)
-            sessions.add((device, request))
-
-    def crop(self, device: int, request: int, tokens: int) -> None:
-        """Of a session's text only so many tokens stood."""
-        self._kv.crop((device, request), tokens)
-
-    def forget(self, device: int, request: int) -> None:
-        """A session is over."""
-        self._kv.forget((device, request))
-
-    def clear(self) -> None:
-        """The memory has lost everything."""
-        self._kv.clear()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from simulator.testbed.failures import end_process, tell_failure
+from simulator.testbed.ends.failures import end_process, tell_failure
 from simulator.testbed.processes import START, STOP, heard
 
 _SWITCH_INTERVAL_S: Final = 1e-4

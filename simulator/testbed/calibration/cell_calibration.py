@@ -24,9 +24,9 @@ from models.pair_cards import load
 from models.sampled_passes import TextPasses, sampled
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.testbed import plan
-from simulator.testbed.pass_points import PassPoints, cloud_points, drafter_points, edge_points
-from simulator.testbed.path_times import path_times
-from simulator.testbed.session_times import session_times
+from simulator.testbed.calibration.pass_points import PassPoints, cloud_points, drafter_points, edge_points
+from simulator.testbed.calibration.path_times import path_times
+from simulator.testbed.calibration.session_times import session_times
 
 CALIBRATED: Final = "calibrated.yaml"
 SAMPLES: Final = 25

@@ -1,4 +1,4 @@
-"""The program of one edge device: `python -m simulator.testbed.edge FOLDER DEVICE`, in the edge's namespace."""
+"""The program of one edge device: `python -m simulator.testbed.ends.edge FOLDER DEVICE`, in the edge's namespace."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.run import COLLECTOR
-from simulator.testbed.device_end import DeviceEnd
-from simulator.testbed.endpoint import Endpoint
+from simulator.testbed.endpoints.endpoint import Endpoint
+from simulator.testbed.ends.device_end import DeviceEnd
+from simulator.testbed.ends.orders import obey, prepare
 from simulator.testbed.journal import Journal
 from simulator.testbed.letters import Letter
-from simulator.testbed.orders import obey, prepare
 from simulator.testbed.plan import Plan
 from simulator.testbed.processes import DONE, READY, dies_with_parent, say
 

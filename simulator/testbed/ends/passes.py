@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from models.shared_passes import together
 from simulator.cell.cloud_config import Batching
 from simulator.results.station import Customer
-from simulator.testbed.failures import tell_failure
+from simulator.testbed.ends.failures import tell_failure
 from simulator.testbed.journal import Journal, Passed, Submitted
 from simulator.testbed.journal import Share as NotedShare
 from simulator.timing.cloud.door import Door

@@ -1,4 +1,4 @@
-"""The cloud's program: `python -m simulator.testbed.cloud FOLDER EPOCH`, in the cloud's namespace."""
+"""The cloud's program: `python -m simulator.testbed.ends.cloud FOLDER EPOCH`, in the cloud's namespace."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.run import COLLECTOR
-from simulator.testbed.cloud_end import CloudEnd
-from simulator.testbed.endpoint import Endpoint
+from simulator.testbed.endpoints.endpoint import Endpoint
+from simulator.testbed.ends.cloud_end import CloudEnd
+from simulator.testbed.ends.orders import obey, prepare
 from simulator.testbed.journal import Journal
 from simulator.testbed.letters import Letter
-from simulator.testbed.orders import obey, prepare
 from simulator.testbed.plan import Plan
 from simulator.testbed.processes import READY, dies_with_parent, say
 

@@ -9,8 +9,8 @@ from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
 from simulator.results.rounds import At
 from simulator.schemes.policy import most_drafts
-from simulator.testbed.replay import ReplayClock
-from simulator.testbed.request_books import RequestBook
+from simulator.testbed.books.replay import ReplayClock
+from simulator.testbed.books.request_books import RequestBook
 from simulator.timing.protocols.site import bytes_tokens
 
 
@@ -60,10 +60,6 @@ class StreamedBook(RequestBook):
 
     def _does(self, number: int, state: str) -> None:
         self._enter(number or self._node.round, state)
-
-    @property
-    def cached_tokens(self) -> int:
-        return self._node.cached
 
     def _judge(self, number: int) -> Verified:
         self._check_due(number, self._node.round)
