@@ -137,8 +137,6 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload.prompt_at_cloud", True, "false: the cloud hears of a request by its prompt"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
-    if workload.distinct is not None:
-        yield "workload.distinct", workload.distinct, "null: each request decodes for itself"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
     if cloud.servers > 1:
