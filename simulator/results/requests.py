@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from models.interface import Prompt
@@ -43,9 +43,7 @@ class Request:
     @property
     def remaining_tokens(self) -> int:
         """Output tokens still to come, at most."""
-        if self.end_token is not None and self.tokens and self.tokens[-1] == self.end_token:
-            return 0
-        return self.output_tokens - len(self.tokens)
+        return still_to_come(self.tokens, self.output_tokens, self.end_token)
 
     def begin_round(self, number: int, now_s: float) -> OpenRound:
         """Opens round 1, 2, ... for notes."""
@@ -119,6 +117,13 @@ class Request:
     def spent(self) -> SpentTime:
         """Seconds by the columns of BREAKDOWN."""
         return self.ledger.spent
+
+
+def still_to_come(tokens: Sequence[int], output_tokens: int, end_token: int | None) -> int:
+    """Of an answer of `output_tokens`, how many may follow those that are here; none behind its end token."""
+    if end_token is not None and tokens and tokens[-1] == end_token:
+        return 0
+    return output_tokens - len(tokens)
 
 
 def within(tokens: tuple[int, ...], remaining_tokens: int, end_token: int | None) -> tuple[int, ...]:

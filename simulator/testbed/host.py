@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 MTU_BYTES: Final = 65_000
-_QUEUE_PACKETS: Final = 1_000
+_QUEUE_PACKETS: Final = 1 << 16
+"""Between two looks of the relay, of all devices: what is more is lost, and nobody is told."""
 _PR_SET_PDEATHSIG: Final = 1
 _TUNSETIFF: Final = 0x400454CA
 _IFF_TUN: Final = 0x0001

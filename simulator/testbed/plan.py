@@ -19,7 +19,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Way
+from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, Way
 
 WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
 CELL: Final = "cell.yaml"
@@ -30,6 +30,8 @@ CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
 """The number of the request that each device is asked before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
+_LARGEST_BITS: Final = 8 * 60_000
+"""Of a packet."""
 
 
 class Hosts(NamedTuple):
@@ -133,6 +135,9 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload.devices", workload.devices, "at most 16, each is a process here"
     if workload.total > MOST - 1:
         yield "workload.requests", workload.total, f"at most {MOST - 1} in all"
+    step = 1 + scheme.depth if isinstance(scheme, DraftScheme) else 1
+    if step * (output_tokens := workload.longest[1]) > MOST:
+        yield "workload.output_tokens", output_tokens, f"at most {MOST // step}, a round's number takes two bytes"
     if workload.prompt_at_cloud:
         yield "workload.prompt_at_cloud", True, "false: the cloud hears of a request by its prompt"
     if not workload.all_are_awaited:
@@ -176,17 +181,13 @@ def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
         yield "sharing", config.sharing.kind, "fifo, the interface's queue"
     if config.header_bits % 8 or config.header_bits < LEAST_HEADER_BITS:
         yield "header_bits", config.header_bits, f"whole bytes, {LEAST_HEADER_BITS} bits or more: IPv4, UDP, 12 of ours"
-    if config.arq.ack_bits and (config.arq.ack_bits % 8 or config.arq.ack_bits < LEAST_HEADER_BITS):
-        yield "arq.ack_bits", config.arq.ack_bits, f"0, or whole bytes, {LEAST_HEADER_BITS} bits or more"
-    if config.mtu_bits is not None and (config.mtu_bits % 8 or config.mtu_bits > 8 * 60_000):
-        yield "mtu_bits", config.mtu_bits, "whole bytes, 480000 bits or fewer, or null"
+    ack_bits = config.arq.ack_bits
+    if ack_bits and (ack_bits % 8 or not LEAST_HEADER_BITS <= ack_bits <= _LARGEST_BITS):
+        yield "arq.ack_bits", ack_bits, f"0, or whole bytes, {LEAST_HEADER_BITS} to {_LARGEST_BITS} bits"
+    if config.mtu_bits is not None and (config.mtu_bits % 8 or config.mtu_bits > _LARGEST_BITS):
+        yield "mtu_bits", config.mtu_bits, f"whole bytes, {_LARGEST_BITS} bits or fewer, or null"
     if isinstance(config.rate, TokenBucket):
         if config.mtu_bits is None or config.rate.burst_bits < config.mtu_bits:
             yield "rate.burst_bits", config.rate.burst_bits, "mtu_bits or more: the kernel's bucket must hold a packet"
         if config.rate.peak_bps != inf:
             yield "rate.peak_bps", config.rate.peak_bps, "inf"
-
-
-def most_content_bytes(config: LinkConfig) -> int | None:
-    """What a letter may hold at most, None where it is cut by nothing but the count of its fragments."""
-    return None if config.room_bits is None else MOST_FRAGMENTS * (config.room_bits // 8)

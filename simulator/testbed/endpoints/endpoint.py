@@ -76,7 +76,7 @@ class Endpoint:
         """Behind an acknowledgement; None: they go over the free network."""
         self.epoch = epoch
         self.strange = 0
-        """UdpSocket that were no packets for this host, and were dropped."""
+        """Datagrams that were no packets for this host, and were dropped."""
 
     @property
     def vain(self) -> int:

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from simulator.testbed.host import MTU_BYTES
+from simulator.testbed.letters import IP_UDP_BYTES
+
 HostPort = tuple[str, int]
 """An IPv4 address and a port."""
 BUFFER_BYTES: Final = 1 << 26
 """What the kernel may hold of one socket, either way: a wide window before a thin link."""
-LARGEST_BYTES: Final = 65_535 - 20 - 8
-"""That a datagram can carry in IPv4."""
+LARGEST_BYTES: Final = MTU_BYTES - IP_UDP_BYTES
+"""That a datagram can carry through the interfaces in one piece: the relay takes no fragments of IP."""
 _AT_ONCE: Final = 64
 """Datagrams read before others in the loop have their turn."""
 # Linux's SO_SNDBUFFORCE and SO_RCVBUFFORCE, which Python does not name: past the host's limits, for those who may.

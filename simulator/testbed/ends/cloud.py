@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from simulator.run import COLLECTOR
 from simulator.testbed.endpoints.endpoint import Endpoint
 from simulator.testbed.ends.cloud_end import CloudEnd
-from simulator.testbed.ends.orders import obey, prepare
+from simulator.testbed.ends.orders import obey, play
 from simulator.testbed.journal import Journal
 from simulator.testbed.letters import Letter
 from simulator.testbed.plan import Plan
@@ -21,11 +20,10 @@ def main(argv: Sequence[str]) -> None:
     """Serves all devices over the air, and leaves its journal in the folder."""
     dies_with_parent()
     folder, epoch = argv
-    asyncio.run(_run(Plan.of(Path(folder)), int(epoch)))
+    play(_run(Plan.of(Path(folder)), int(epoch)))
 
 
 async def _run(plan: Plan, epoch: int) -> None:
-    prepare()
     journal = Journal(plan.journal(f"cloud {epoch}"))
 
     def hear(letter: Letter) -> None:

@@ -74,6 +74,7 @@ class CloudEnd:
 
     def close(self) -> None:
         """Ends the worker; a pass that is under way is made to its end."""
+        self._premises.passes.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _rounds(self, device: int, number: int) -> AnsweredRounds:

@@ -13,6 +13,7 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.ends.drafted_rounds import DraftedRounds
+from simulator.testbed.ends.failures import tell_failure
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import unpack_hello
 from simulator.testbed.ends.serving import ServedRounds, Serving
@@ -36,7 +37,7 @@ class DeviceEnd:
         self._post = post
         self._kept: EdgeState | None = None
         self._epoch = 0
-        self._open: tuple[int, ServedRounds] | None = None
+        self._open: tuple[Serving, ServedRounds] | None = None
         """The request that is served, and its rounds."""
 
     async def warm_up(self) -> None:
@@ -58,7 +59,7 @@ class DeviceEnd:
             epoch = unpack_hello(letter.content)
             if epoch > self._epoch:
                 self._begin_anew(epoch)
-        elif self._open is not None and number == self._open[0]:
+        elif self._open is not None and number == self._open[0].number:
             self._open[1].hear(round_number, letter.content)
 
     def close(self) -> None:
@@ -68,7 +69,7 @@ class DeviceEnd:
     def _begin_anew(self, epoch: int) -> None:
         self._epoch = epoch
         self._post.begin_anew(epoch)
-        if self._open is not None:
+        if self._open is not None and self._open[0].remaining_tokens:  # the answered one may not be put away yet
             self._open[1].begin_anew()
 
     def _asks(self) -> Iterator[Ask]:
@@ -84,6 +85,7 @@ class DeviceEnd:
             return
         here: asyncio.Queue[tuple[int, Ask] | None] = asyncio.Queue()
         arriving = asyncio.create_task(self._arrive(here))
+        arriving.add_done_callback(tell_failure)
         while (one := await here.get()) is not None:
             yield one
         await arriving
@@ -116,7 +118,7 @@ class DeviceEnd:
         )
         drafts = isinstance(self._cell.scheme, DraftScheme)
         rounds = DraftedRounds(serving, decoding, kept) if drafts else StreamedRounds(serving, decoding)
-        self._open = number, rounds
+        self._open = serving, rounds
         after = await rounds.serve()
         self._open = None
         self._journal.note(Ended(device, number, tuple(serving.tokens), self._journal.now_s))

@@ -11,7 +11,7 @@ from pathlib import Path
 from simulator.run import COLLECTOR
 from simulator.testbed.endpoints.endpoint import Endpoint
 from simulator.testbed.ends.device_end import DeviceEnd
-from simulator.testbed.ends.orders import obey, prepare
+from simulator.testbed.ends.orders import obey, play
 from simulator.testbed.journal import Journal
 from simulator.testbed.letters import Letter
 from simulator.testbed.plan import Plan
@@ -22,11 +22,10 @@ def main(argv: Sequence[str]) -> None:
     """Serves the device's requests over the air, and leaves its journal in the folder."""
     dies_with_parent()
     folder, device = argv
-    asyncio.run(_run(Plan.of(Path(folder)), int(device)))
+    play(_run(Plan.of(Path(folder)), int(device)))
 
 
 async def _run(plan: Plan, device: int) -> None:
-    prepare()
     journal = Journal(plan.journal(f"edge {device}"))
 
     def hear(letter: Letter) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import selectors
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from simulator.testbed.ends.failures import end_process, tell_failure
@@ -12,25 +14,34 @@ from simulator.testbed.processes import START, STOP, heard
 
 _SWITCH_INTERVAL_S: Final = 1e-4
 """Between threads, so that the network need not wait while the worker makes a pass."""
+_PR_SET_TIMERSLACK: Final = 29
 
 
-def prepare() -> None:
-    """The running event loop of a program: a failure anywhere is its end."""
+def play(program: Coroutine[None, None, None]) -> None:
+    """Runs a program in an event loop of its own, to its end; a failure anywhere ends the process.
+
+    The loop waits by `select`: `epoll` counts milliseconds, and would have every timer run out half of one late. Nor
+    may the kernel put waits off to save energy.
+    """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    asyncio.get_running_loop().set_exception_handler(end_process)
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(program)
 
 
-async def obey(start: Callable[[float], Awaitable[None]]) -> None:
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    loop.set_exception_handler(end_process)
+    return loop
+
+
+async def obey(start: Callable[[float], Coroutine[None, None, None]]) -> None:
     """Has the run started with its zero, by `time.monotonic`, when told to; returns when told to stop, or when there is
     nobody left to tell."""
-
-    async def started(zero_s: float) -> None:
-        await start(zero_s)
-
     running: asyncio.Task[None] | None = None
     async for word, *values in heard():
         if word == START:
-            running = asyncio.create_task(started(float(values[0])))
+            running = asyncio.create_task(start(float(values[0])))
             running.add_done_callback(tell_failure)
         elif word == STOP:
             break

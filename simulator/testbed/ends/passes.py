@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from models.shared_passes import together
 from simulator.cell.cloud_config import Batching
 from simulator.results.station import Customer
-from simulator.testbed.ends.failures import tell_failure
 from simulator.testbed.journal import Journal, Passed, Submitted
 from simulator.testbed.journal import Share as NotedShare
 from simulator.timing.cloud.door import Door
@@ -44,7 +44,8 @@ class RealPasses:
         self._worker = worker
         self._over: set[SessionKey] = set()
         self._jobs: dict[Job, RealJob] = {}
-        self._pass: asyncio.Task[None] | None = None
+        self._pass: asyncio.Future[tuple[float, float]] | None = None
+        """The last one that has begun."""
 
     def submit(self, job: RealJob) -> None:
         """Takes on a job; never blocks."""
@@ -72,6 +73,11 @@ class RealPasses:
         else:
             self._pool.forget(session)
 
+    def close(self) -> None:
+        """Nothing is wanted any more, what is in a pass neither."""
+        if self._pass is not None:
+            self._pass.cancel()
+
     def _dispatch(self) -> None:
         pool = self._pool
         if not pool.waiting or pool.free() is None:
@@ -89,15 +95,18 @@ class RealPasses:
     def _begin(self) -> None:
         begun = self._pool.begin(self._server)
         assert begun, "I5: an empty pool does not admit its first job"
-        self._pass = asyncio.get_running_loop().create_task(self._make(self._server.shares))
-        self._pass.add_done_callback(tell_failure)
-
-    async def _make(self, shares: Sequence[Share]) -> None:
+        shares = self._server.shares
         jobs = [self._jobs.pop(share.job) for share in shares]
-        for job in jobs:
-            job.batch = len(jobs)
-        runs = [job.run for job in jobs]
-        began_s, ended_s = await asyncio.get_running_loop().run_in_executor(self._worker, self._run, runs)
+        self._pass = asyncio.get_running_loop().run_in_executor(self._worker, self._run, [job.run for job in jobs])
+        self._pass.add_done_callback(partial(self._ended, jobs, shares))
+
+    def _ended(
+        self, jobs: Sequence[RealJob], shares: Sequence[Share], made: asyncio.Future[tuple[float, float]]
+    ) -> None:
+        """Raises what has failed in the pass."""
+        if made.cancelled():
+            return
+        began_s, ended_s = made.result()
         noted = tuple(_noted(job, share) for job, share in zip(jobs, shares, strict=True))
         self._journal.note(Passed(began_s, ended_s, noted))
         self._pool.end(self._server)

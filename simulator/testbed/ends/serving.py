@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from channels.codec import wire
-from simulator.results.requests import within
+from simulator.results.requests import still_to_come, within
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Began, Closed, Journal
@@ -35,8 +35,7 @@ class Serving:
     @property
     def remaining_tokens(self) -> int:
         """Output tokens still to come, at most."""
-        ended = self.end_token is not None and self.tokens and self.tokens[-1] == self.end_token
-        return 0 if ended else self.output_tokens - len(self.tokens)
+        return still_to_come(self.tokens, self.output_tokens, self.end_token)
 
     def begin_round(self, number: int) -> None:
         """Round 1, 2, ... begins now."""

@@ -17,10 +17,13 @@ from models.interface import Laws
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tokens
+from simulator.testbed.ends.device_end import DeviceEnd
 from simulator.testbed.ends.judged_rounds import JudgedRounds
-from simulator.testbed.ends.restore import Restored
+from simulator.testbed.ends.restore import Restored, pack_hello
+from simulator.testbed.ends.serving import Serving
 from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import Came, Closed, Computed, Ended, Flushed, Judged, Passed, Served
+from simulator.testbed.letters import Address, Kind, Letter
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -66,6 +69,31 @@ def test_a_cloud_that_is_killed_and_begins_anew_changes_no_token(
     scheme: str, kills: tuple[int, ...], tmp_path: Path
 ) -> None:
     assert World(asked(scheme), tmp_path, 0.002, kills).run() == simulated(scheme)
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs"])
+def test_a_cloud_that_begins_anew_between_an_answers_last_token_and_its_end_is_told_nothing_of_it(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored, heard, send = list[int](), DeviceEnd.hear, Serving.send_restored
+    world = World(asked(scheme), tmp_path)
+
+    def hears(end: DeviceEnd, letter: Letter) -> None:
+        heard(end, letter)
+        answered = end._open is not None and not end._open[0].remaining_tokens
+        if answered and end._journal.running and world._epoch == 0:
+            world._begin_cloud()
+            heard(end, Letter(Address(Kind.HELLO, end._device, 0, 0), pack_hello(1)))
+
+    def sends(serving: Serving, told: Restored) -> Address:
+        restored.append(serving.remaining_tokens)
+        return send(serving, told)
+
+    monkeypatch.setattr(DeviceEnd, "hear", hears)
+    monkeypatch.setattr(Serving, "send_restored", sends)
+    assert world.run() == simulated(scheme)
+    assert world._epoch == 1
+    assert all(restored)
 
 
 @pytest.mark.parametrize("scheme", ["dssd", "k_sqs", "two ahead"])

@@ -214,7 +214,7 @@ def test_the_run_begins_with_senders_that_know_nothing_of_the_warm_up() -> None:
     ("mtu_bits", "bytes_", "message"),
     [
         (320 + 8, 256, "mtu_bits = 328: a letter of 256 bytes needs 256 packets of it, at most 255 are allowed"),
-        (None, 65_496, "mtu_bits = None: a letter of 65496 bytes needs a limit: one packet holds at most 65495"),
+        (None, 64_961, "mtu_bits = None: a letter of 64961 bytes needs a limit: one packet holds at most 64960"),
     ],
 )
 def test_a_letter_that_no_packets_carry_is_refused(mtu_bits: int | None, bytes_: int, message: str) -> None:
