@@ -95,9 +95,8 @@ class World:
         """A letter is at its end."""
         if letter.address.way == "downlink":
             device = letter.address.device
-            if letter.address.kind is Kind.HELLO:
-                self._devices[device].hear(letter)
-            elif epoch == self._mailboxes[device].epoch and not self._cuts(letter.address, epoch):
+            heard = epoch == self._mailboxes[device].epoch and not self._cuts(letter.address, epoch)
+            if letter.address.kind is Kind.HELLO or heard:
                 self._devices[device].hear(letter)
             return
         if epoch != self._epoch:
