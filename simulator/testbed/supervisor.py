@@ -94,11 +94,9 @@ class _Process:
 
     def tell(self, line: str) -> None:
         assert self.popen.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # it has died; whoever looks after it will see
             self.popen.stdin.write(line + "\n")
             self.popen.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has died; whoever looks after it will see
 
     def end(self) -> None:
         """Ends it if it has not ended."""
@@ -107,7 +105,8 @@ class _Process:
         self.popen.wait()
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # of what it was told after its end
+                    pipe.close()
 
     def waited(self) -> None:
         """Waits for its end; all that counts is in its journal, so that one which takes too long may be killed."""
