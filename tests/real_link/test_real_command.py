@@ -54,7 +54,7 @@ class Place:
         env = os.environ | {"TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "scenarios.command", *words], cwd=self.folder, env=env, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_heeds_interrupts,
         )  # fmt: skip
         self.started.append(popen)
         return popen
@@ -102,6 +102,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
         if popen.poll() is None:
             popen.kill()
         popen.communicate()
+
+
+def _heeds_interrupts() -> None:
+    """A process that a shell started in the background does not, nor do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(condition: Callable[[], bool]) -> None:
