@@ -28,7 +28,8 @@ def _folder(letter: str, folder: ResultFolder) -> str:
     size = f"{_count(cells['cell'].nunique(), 'cell')}, {_count(cells['seed'].nunique(), 'seed')}"
     code = f"sqsim {manifest.get('sqsim')}, commit {str(manifest.get('commit') or 'unknown')[:12]}"
     date = f", {manifest['date']}" if manifest.get("date") else ""
-    return f"{letter}: {folder.path}: {folder.note.scenario}, {size}; {code}{date}"
+    measured = "; real time, another run has other times" if manifest.get("deterministic") is False else ""
+    return f"{letter}: {folder.path}: {folder.note.scenario}, {size}; {code}{date}{measured}"
 
 
 def _versions(found: Compared) -> list[str]:

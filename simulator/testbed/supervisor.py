@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -31,12 +31,11 @@ READY_S: Final = 300.0
 """In which all processes must have loaded, and served a request to warm up."""
 RUN_S: Final = 3600.0
 """In which the run must end."""
+STOP_S: Final = 30.0
+"""In which a process that is told to stop ends by itself."""
 LEAD_S: Final = 1.0
 """From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
 _ROOT: Final = Path(__file__).parents[2]
-
-Told = Callable[[float], object]
-"""Hears of the progress, a share of 1."""
 
 
 def real(
@@ -46,7 +45,6 @@ def real(
     memory: Memory | None = None,
     rounds_to: Path | None = None,
     journals: Path | None = None,
-    told: Told = lambda _: None,
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
@@ -62,7 +60,7 @@ def real(
         plan = Plan(folder, faults_of(cell) if faults is None else faults)
         plan.write(cell)
         with ExitStack() as stack:
-            _Run(plan, cell, stack, told).serve()
+            _Run(plan, cell, stack).serve()
         memory = memory_for(cell) if memory is None else memory
         try:
             return tables(cell, folder, memory, rounds_to)
@@ -96,11 +94,9 @@ class _Process:
 
     def tell(self, line: str) -> None:
         assert self.popen.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # it has died; whoever looks after it will see
             self.popen.stdin.write(line + "\n")
             self.popen.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has died; whoever looks after it will see
 
     def end(self) -> None:
         """Ends it if it has not ended."""
@@ -109,18 +105,25 @@ class _Process:
         self.popen.wait()
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # of what it was told after its end
+                    pipe.close()
+
+    def waited(self) -> None:
+        """Waits for its end; all that counts is in its journal, so that one which takes too long may be killed."""
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(timeout=STOP_S)
 
     def last_words(self) -> str:
         lines = self.errors.read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), f"ended with status {self.popen.returncode}")
+        last = next((line for line in reversed(lines) if line.strip()), f"status {self.popen.returncode}")
+        return last.removeprefix(f"{ConfigError.__module__}.{ConfigError.__qualname__}: ")
 
 
 class _Run:
     """One run under way."""
 
-    def __init__(self, plan: Plan, cell: Cell, stack: ExitStack, told: Told) -> None:
-        self._plan, self._cell, self._stack, self._told = plan, cell, stack, told
+    def __init__(self, plan: Plan, cell: Cell, stack: ExitStack) -> None:
+        self._plan, self._cell, self._stack = plan, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
         self._journal = stack.enter_context(_closing(Journal(plan.journal("supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
@@ -150,7 +153,7 @@ class _Run:
         for process in (*self._all_ends(), self._relay):
             process.tell("stop")
         for process in (*self._all_ends(), self._relay):
-            process.popen.wait(timeout=30)
+            process.waited()
 
     def _all_ends(self) -> list[_Process]:
         return [*self._devices, *([self._cloud] if self._cloud is not None else [])]
@@ -212,8 +215,6 @@ class _Run:
             process.popen.wait()
             raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")
         process.said.add(line)
-        if line == "answered":
-            self._told(1 / self._cell.workload.total)
 
 
 def _module(name: str, *arguments: object) -> list[str]:

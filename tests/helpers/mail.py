@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
@@ -52,12 +53,23 @@ class Mailbox:
 
 class World:
     """A cell in real time, without a network. After each of `kills` letters have come to it, the cloud is killed and
-    begun anew; as on the real air, nothing is heard that was put in another of its lives."""
+    begun anew, and where a reply to one of the rounds in `cut`, or to a later one of its request, would be heard first;
+    as on the real air, nothing is heard that was put in another of its lives."""
 
-    def __init__(self, cell: Cell, folder: Path, delay_s: float = 0.0, kills: tuple[int, ...] = (), luck: int = 0):
+    def __init__(
+        self,
+        cell: Cell,
+        folder: Path,
+        delay_s: float = 0.0,
+        kills: tuple[int, ...] = (),
+        luck: int = 0,
+        cut: Iterable[tuple[int, int, int]] = (),
+    ) -> None:
         self.cell, self.delay_s, self.luck = cell, delay_s, Random(luck)
         self._folder = folder
         self._kills = list(kills)
+        self._cut = list(cut)
+        """(device, request, round)."""
         self._zero_s: float | None = None
         self._heard = 0
         self._epoch = -1
@@ -83,7 +95,8 @@ class World:
         """A letter is at its end."""
         if letter.address.way == "downlink":
             device = letter.address.device
-            if letter.address.kind is Kind.HELLO or epoch == self._mailboxes[device].epoch:
+            heard = epoch == self._mailboxes[device].epoch and not self._cuts(letter.address, epoch)
+            if letter.address.kind is Kind.HELLO or heard:
                 self._devices[device].hear(letter)
             return
         if epoch != self._epoch:
@@ -94,6 +107,14 @@ class World:
             self._begin_cloud()
         else:
             self._cloud.hear(letter)
+
+    def _cuts(self, reply: Address, epoch: int) -> bool:
+        """Whether the cloud was killed before this could be heard."""
+        due = [each for each in self._cut if each[:2] == reply[1:3] and reply.round >= each[2]]
+        if due and epoch == self._epoch:
+            self._cut.remove(due[0])
+            self._begin_cloud()
+        return bool(due)
 
     def _begin_cloud(self) -> None:
         self._epoch += 1

@@ -73,12 +73,15 @@ def test_settings_of_one_directory_alone_and_other_versions_are_named(
     other = edited(lambda table: table[~is_k_sqs(table)])
     manifest = json.loads((other / "manifest.json").read_text())
     manifest |= {"commit": "0123456789abcdef", "libraries": {**manifest["libraries"], "numpy": "9.9"}}
+    manifest |= {"deterministic": False}
     (other / "manifest.json").write_text(json.dumps(manifest))
     status, out, _ = typed("compare", str(finished.out), str(other))
     assert status == 0 and ", 1 in A only, 0 in B only" in out
     (line,) = [line for line in out.splitlines() if line.startswith("In A only")]
     assert "k_sqs" in line and "10 kbit/s" in line
     assert "commit 0123456789ab" in out and "-> 9.9" in out
+    both = [line for line in out.splitlines() if line.startswith(("A: ", "B: "))]
+    assert ["real time" in line for line in both] == [False, True]
 
 
 def test_a_program_gets_the_same_as_json(typed: Typed, finished: Finished, edited: Callable[[Edit], Path]) -> None:

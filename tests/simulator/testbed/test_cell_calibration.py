@@ -16,6 +16,7 @@ from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate, calibrated
 from simulator.testbed.calibration.pass_points import cloud_points, drafter_points, edge_points
+from simulator.testbed.calibration.path_times import PathTimes, path_times
 from simulator.testbed.calibration.session_times import session_times
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
@@ -29,6 +30,7 @@ def asked(scheme: object = "k_sqs", **fields: object) -> Cell:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "SAMPLES", 6)
     monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
+    monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 2e-3))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,8 @@ def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: o
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
     assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
+    assert found.uplink.delay.delay_s - here.uplink.delay.delay_s == pytest.approx(1e-3)
+    assert found.downlink.delay.delay_s - here.downlink.delay.delay_s == pytest.approx(2e-3)
     assert len(simulate(found).requests) == 3
 
 
@@ -112,6 +116,16 @@ def test_what_the_ends_take_beside_passes_is_measured(scheme: object) -> None:
     found = session_times(asked(scheme), 0.5)
     assert 0 <= found.judge_s + found.decode_s_per_draft < 1
     assert (found.encode_s_per_draft > 0) == (scheme != "cloud_only")
+
+
+@pytest.mark.slow
+def test_the_path_takes_a_small_part_of_what_the_link_takes() -> None:
+    try:
+        found = path_times()
+    except ConfigError as error:
+        pytest.skip(str(error))
+    assert all(0 < each < 0.05 for each in found)
+    assert path_times() is found
 
 
 def test_delays_that_others_measure_stay_beside_the_settings(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from plants import ran
 from models.interface import Laws
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.nodes import Tokens
+from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.testbed.ends.device_end import DeviceEnd
+from simulator.testbed.ends.drafted_rounds import DraftedRounds, _Drafting
 from simulator.testbed.ends.judged_rounds import JudgedRounds
 from simulator.testbed.ends.restore import Restored, pack_hello
 from simulator.testbed.ends.serving import Serving
@@ -34,7 +35,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True},
     "coupled": {"kind": "coupled", "max_drafts": 3},
     "tree": {"kind": "tree"},
-    "dssd": {"kind": "dssd"},
+    "dssd": {"kind": "dssd", "max_drafts": 3},
     "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": 1},
     "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True, "depth": 2},
 }
@@ -115,8 +116,10 @@ def test_a_cloud_is_told_what_the_killed_one_knew(scheme: str, tmp_path: Path, m
 
     monkeypatch.setattr(JudgedRounds, "_open", opens)
     monkeypatch.setattr(JudgedRounds, "_judged", has_judged)
-    assert World(asked(scheme), tmp_path, 0.002, (9, 17, 25, 33)).run() == simulated(scheme)
-    assert told
+    # With two rounds ahead, round 4 is drafted once the verdict on round 1 is here.
+    cut = [(device, request, round_) for device in range(3) for request in range(2) for round_ in (4, 5)]
+    assert World(asked(scheme), tmp_path, 0.002, cut=cut).run() == simulated(scheme)
+    assert {key for (key, _), _ in told} >= {(device, request) for device, request, _ in cut}
     assert all(knew[key] == what for key, what in told)
     assert any(owed for _, (_, owed) in told) == (scheme == "dssd")
 
@@ -149,7 +152,7 @@ def test_every_round_is_computed_judged_and_closed_once(tmp_path: Path) -> None:
 
 
 def test_devices_that_wait_for_one_another_share_passes(tmp_path: Path) -> None:
-    window = {"batching": {"kind": "window", "window_s": 0.02, "cap": 3}}
+    window = {"batching": {"kind": "window", "window_s": 0.1, "cap": 3}}
     world = World(asked("k_sqs", cloud=window), tmp_path)
     assert world.run() == simulated("k_sqs")
     passes = [each for each in world.events() if isinstance(each, Passed)]
@@ -162,12 +165,21 @@ def test_devices_that_wait_for_one_another_share_passes(tmp_path: Path) -> None:
 def test_a_verdict_cuts_the_round_that_is_drafted_on_what_it_rejects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each round ahead is drafted slowly, and not before another verdict is here."""
+
     def slow(text: TimedText, tokens: tuple[int, ...], last: int) -> Laws:
         time.sleep(0.002)
         return fast(text, tokens, last)
 
-    fast = TimedText.laws
+    def waits(rounds: DraftedRounds, node: EdgeNode, plan: int, drafting: _Drafting) -> EdgeNode:
+        settled, until_s = rounds._settled, time.monotonic() + 10
+        while rounds._sent and rounds._settled is settled and time.monotonic() < until_s:
+            time.sleep(0.0005)
+        return goes_on(rounds, node, plan, drafting)
+
+    fast, goes_on = TimedText.laws, DraftedRounds._drafted_until_cut
     monkeypatch.setattr(TimedText, "laws", slow)
+    monkeypatch.setattr(DraftedRounds, "_drafted_until_cut", waits)
     world = World(asked("two ahead"), tmp_path, 0.002)
     assert world.run() == simulated("two ahead")
     events = world.events()

@@ -1,0 +1,126 @@
+"""Cells run as real processes: they answer what the simulator answers, whatever is lost, killed or cut off meanwhile.
+
+Slow (real time passes), and skipped with a reason where network namespaces are not permitted.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mail import Texts
+from plants import ran
+
+from kinds import ConfigError
+from simulator import Cell
+from simulator.results.columns import BREAKDOWN
+from simulator.testbed.air.namespaces import Namespaces
+from simulator.testbed.journal import Ended, Restarted, read
+from simulator.testbed.plan import Faults, Window
+from simulator.testbed.supervisor import real
+
+pytestmark = pytest.mark.slow
+
+DELAY = {"kind": "constant", "delay_s": 0.01}
+BASE = {
+    "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 12, "uplink.rate.bps": 20e3,
+    "uplink.delay": DELAY, "downlink.delay": DELAY, "uplink.mtu_bits": 4000,
+}  # fmt: skip
+SYNTHETIC = {"models.pair": {"kind": "synthetic", "size": 64}}
+LOST = {"kind": "bernoulli", "probability": 0.15}
+LOST_BOTH_WAYS = {"uplink.loss": LOST, "downlink.loss": LOST}
+BUCKET = {"uplink.rate": {"kind": "token_bucket", "bps": 20e3, "burst_bits": 4000}}
+ACKNOWLEDGED = {"uplink.arq.ack_bits": 320, "downlink.arq.ack_bits": 320}
+AHEAD = {"kind": "k_sqs", "max_drafts": 4, "depth": 1}
+CELLS: dict[str, dict[str, Any]] = {
+    "cloud_only": {"scheme": "cloud_only", **LOST_BOTH_WAYS},
+    "dense": {"scheme": {"kind": "dense", "max_drafts": 3}, **BUCKET, "uplink.loss": LOST},
+    "k_sqs": {"scheme": "k_sqs", **LOST_BOTH_WAYS, **ACKNOWLEDGED},
+    "c_sqs": {"scheme": {"kind": "c_sqs", "max_drafts": 4}, "workload.devices": 3, **BUCKET, "uplink.loss": LOST},
+    "coupled": {"scheme": {"kind": "coupled", "max_drafts": 4}, "workload.devices": 3, **LOST_BOTH_WAYS},
+    "ahead": {"scheme": AHEAD, "uplink.rate.bps": 100e3},
+    "ahead, lossy": {"scheme": AHEAD, **LOST_BOTH_WAYS, **SYNTHETIC},
+    "tree": {"scheme": "tree", **SYNTHETIC, **ACKNOWLEDGED},
+    "colocated": {"scheme": "colocated", "workload.devices": 3, "downlink.loss": LOST},
+    "both buckets": {"scheme": "k_sqs", **SYNTHETIC, **BUCKET, **LOST_BOTH_WAYS,
+                     "downlink.rate": {"kind": "token_bucket", "bps": 1e5, "burst_bits": 12_000},
+                     "downlink.mtu_bits": 12_000},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _permitted() -> None:
+    try:
+        Namespaces(Cell()).close()
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+def of(fields: dict[str, Any]) -> Cell:
+    return Cell().with_(BASE | fields)
+
+
+def said(folder: Path) -> Texts:
+    ends = [event for path in folder.glob("edge_*.jsonl") for event in read(path) if isinstance(event, Ended)]
+    assert len({(each.device, each.request) for each in ends}) == len(ends), "an answer ends once"
+    return {(each.device, each.request): each.tokens for each in ends}
+
+
+def expected(cell: Cell) -> Texts:
+    return {(each.device, each.number): tuple(each.tokens) for each in ran(cell).requests}
+
+
+def complete(cell: Cell, requests: pd.DataFrame) -> None:
+    """Each request is in the table, and each instant of it is charged once."""
+    assert len(requests) == cell.workload.total
+    gap_s = requests[list(BREAKDOWN)].sum(axis=1) - requests["latency_s"]
+    assert gap_s.abs().max() < 1e-6
+    assert (requests[list(BREAKDOWN)] >= -1e-9).all(axis=None)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_real_processes_answer_what_the_simulator_answers(name: str, tmp_path: Path) -> None:
+    cell = of(CELLS[name])
+    result = real(cell, journals=tmp_path / "journals")
+    assert said(tmp_path / "journals") == expected(cell)
+    complete(cell, result.requests)
+    assert result.summary["latency_per_token_s"] > 0
+    if cell.uplink.loss.kind == "bernoulli" and name != "dense":
+        assert result.summary["retransmit_s"] + result.summary["timeout_wait_s"] > 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fields"),
+    [("cloud_only", {"workload.output_tokens": 64}), ("k_sqs", {}), (AHEAD, {})],
+    ids=["cloud_only", "k_sqs", "ahead"],
+)
+def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
+    scheme: object, fields: dict[str, Any], tmp_path: Path
+) -> None:
+    cell = of({"scheme": scheme, **fields})
+    result = real(cell, Faults(cloud_down=(Window(0.15, 0.3),)), journals=tmp_path / "journals")
+    assert said(tmp_path / "journals") == expected(cell)
+    complete(cell, result.requests)
+    clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)
+              if isinstance(event, Restarted) and event.down]  # fmt: skip
+    assert len(clouds) == 1 and (tmp_path / "journals" / "cloud_1.jsonl").stat().st_size > 0
+
+
+DOWN_S = 3.0
+
+
+@cache
+def undisturbed_s() -> float:
+    return float(real(of({"scheme": "k_sqs"})).requests["latency_s"].sum())
+
+
+def test_a_link_that_is_down_for_a_while_delays_and_changes_no_token(tmp_path: Path) -> None:
+    cell = of({"scheme": "k_sqs"})
+    result = real(cell, Faults(link_down=(Window(0.3, 0.3 + DOWN_S),)), journals=tmp_path / "journals")
+    assert said(tmp_path / "journals") == expected(cell)
+    complete(cell, result.requests)
+    longer_s = result.requests["latency_s"].sum() - undisturbed_s()
+    assert DOWN_S - 1.0 < longer_s < DOWN_S + 3.0  # a timer that has backed off may be late

@@ -1,0 +1,87 @@
+"""`sqsim real`, where it is refused: one line, and nothing is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cells import cell
+from typed_command import Typed
+
+from simulator.testbed import supervisor
+from simulator.testbed.air import namespaces
+from simulator.testbed.plan import Faults
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    (tmp_path / "cell.yaml").write_text(cell().to_yaml())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["cell.yaml", "--set=cloud.servers=2"], "cloud.servers = 2: a real run needs 1"),
+        (["cell.yaml", "--set=scheme=edge_only"], "scheme = edge_only: a real run needs"),
+        (["cell.yaml", "--set=nothing=2"], "nothing"),
+        (["cell.yaml", "--seeds=0"], "seeds = 0"),
+        (["none.yaml"], "none.yaml"),
+        (["other.yaml"], "other.yaml"),
+    ],
+    ids=str,
+)
+def test_a_wrong_command_is_told_on_one_line_and_makes_nothing(
+    typed: Typed, asked: Path, words: list[str], told: str
+) -> None:
+    (asked / "other.yaml").write_text("- 1\n- 2\n")
+    before = sorted(asked.iterdir())
+    status, out, error = typed("real", *words, "--out=out")
+    assert (status, out, error.count("\n")) == (2, "", 1) and told in error
+    assert sorted(asked.iterdir()) == before
+
+
+def test_where_a_tool_is_missing_one_line_says_so_and_nothing_is_made(
+    typed: Typed, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespaces.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setenv("TMPDIR", str(asked))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    before = sorted(asked.iterdir())
+    status, out, error = typed("real", "cell.yaml", "--out=out", "--quiet")
+    assert (status, out, error.count("\n")) == (2, "", 1), error
+    assert "real: unshare is missing here: needs util-linux" in error
+    assert sorted(asked.iterdir()) == before
+
+
+def test_where_namespaces_are_not_permitted_one_line_says_so_and_nothing_is_made(
+    typed: Typed, asked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tools = tmp_path_factory.mktemp("tools")
+    for name in ("unshare", "nsenter", "ip", "tc"):
+        (tools / name).write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2; exit 1\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    monkeypatch.setattr(namespaces, "_TUN", tools)
+    status, out, error = typed("real", "cell.yaml", "--out=out", "--quiet")
+    assert (status, out, error.count("\n")) == (2, "", 1), error
+    assert "network namespaces are not permitted here (unshare: Operation not permitted)" in error
+    assert not (asked / "out").exists()
+
+
+def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Faults] = []
+
+    class StoppedError(Exception):
+        pass
+
+    def stops(plan: supervisor.Plan, *_: object) -> None:
+        done.append(plan.faults)
+        raise StoppedError
+
+    monkeypatch.setattr(supervisor, "_Run", stops)
+    failing = cell(cloud={"failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}})
+    for given in (None, Faults()):
+        with pytest.raises(StoppedError):
+            supervisor.real(failing, given)
+    assert [len(each.cloud_down) for each in done] == [1, 0]

@@ -1,0 +1,132 @@
+"""The real system beside the simulated one, on a table whose errors are known: told, tabled, drawn, on the page."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import plots
+from kinds import ConfigError
+from scenarios.command.drawing import Note
+from scenarios.command.validation_page import BEGIN, END, measured, write
+from scenarios.command.validation_questions import CELL, Errors, RealBesideSimulated, SameAnswers
+from simulator.results.validation_errors import errors
+
+NAMES = ("thin", "wide")
+TOOK_S = {"thin": 0.1, "wide": 0.02}
+SIMULATED = {"thin": 1.10, "wide": 0.95}
+"""Of the real system's time."""
+
+
+SHARES = {
+    "latency_per_token_s": 1.0, "latency_per_token_p50_s": 1.0, "latency_per_token_p90_s": 2.0,
+    "latency_per_token_p99_s": 3.0, "ttft_s": 4.0, "uplink_transmit_s": 0.66, "verify_s": 0.335, "encode_s": 0.005,
+}  # fmt: skip
+"""Of the time per token."""
+
+
+def table(others: int = 0) -> pd.DataFrame:
+    """Two cells, two seeds. Two thirds of the time are on the air, the rest is the cloud's, and almost nothing else."""
+    rows = []
+    for name, seed, system in product(NAMES, range(2), ("real", "simulated")):
+        took_s = TOOK_S[name] * (1 + 0.2 * seed) * (SIMULATED[name] if system == "simulated" else 1)
+        keys = {CELL: name, "scheme.kind": "dense", "seed": seed, "system": system, "cell": f"{name}{seed}"}
+        differ = {"other_answers": others if name == "wide" and seed else 0}
+        rows.append(keys | differ | {column: share * took_s for column, share in SHARES.items()})
+    return pd.DataFrame(rows)
+
+
+def test_an_error_is_the_simulated_ones_beyond_the_real_ones_mean_over_seeds() -> None:
+    rows = errors(table(), [CELL])
+    assert rows[CELL].tolist() == list(NAMES)
+    assert rows["latency_per_token_s_real"].tolist() == pytest.approx([0.11, 0.022])
+    assert rows["latency_per_token_s_simulated"].tolist() == pytest.approx([0.121, 0.0209])
+    for name in ("latency_per_token_s", "ttft_s", "verify_s"):
+        assert rows[f"{name}_error"].tolist() == pytest.approx([0.10, -0.05])
+    assert errors(table().drop(columns="system"), [CELL]).empty
+
+
+def test_nothing_is_no_error_where_the_real_system_took_none() -> None:
+    rows = errors(table().assign(encode_s=0.0), [CELL])
+    assert rows["encode_s_error"].isna().all()
+
+
+def test_the_median_error_and_the_largest_are_told() -> None:
+    assert Errors().told(table(), CELL) == (
+        "latency per token, simulated against real: median error 7.5% over 2 cells, largest +10.0% (thin)"
+    )
+    below = table()
+    below.loc[(below["system"] == "simulated") & (below[CELL] == "wide"), "ttft_s"] *= 0.5
+    assert Errors("ttft_s").told(below, CELL).endswith("largest -52.5% (wide)")
+    assert Errors().told(table().drop(columns="system"), CELL) == ""
+
+
+def test_answers_that_differ_are_counted_and_their_cells_named() -> None:
+    assert SameAnswers().told(table(), CELL) == "Every answer of the 2 cells has the simulated one's tokens"
+    assert SameAnswers().told(table(others=3), CELL) == "Answers whose tokens differ: 3, in wide"
+    assert SameAnswers().told(table().drop(columns="system"), CELL) == ""
+
+
+def test_the_printed_table_has_times_errors_and_the_parts_that_matter() -> None:
+    printed = RealBesideSimulated().printed(table(others=3))
+    thin, wide = (next(line for line in printed.splitlines() if line.startswith(name)) for name in NAMES)
+    assert thin.split() == ["thin", "110.0", "+10.0%", "110.0", "+10.0%", "220.0", "+10.0%", "330.0", "+10.0%",
+                            "440.0", "+10.0%", "0"]  # fmt: skip
+    assert wide.split()[-1] == "3"
+    assert "  thin: uplink transmit 72.6 / 79.9, verify 36.9 / 40.5" in printed
+    assert "encode" not in printed
+    assert RealBesideSimulated().printed(table().drop(columns="system")) == ""
+
+
+def test_two_bars_a_cell_are_drawn_with_the_error_beside_the_lower() -> None:
+    figure = plots.draw("validation", table(), CELL)
+    assert figure is not None
+    figure.canvas.draw()
+    panel = figure.axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == list(NAMES)
+    texts = [text.get_text().strip() for text in panel.texts]
+    assert texts[1::2] == ["+10.0%", "-5.0%"]
+    ends = {round(bar.get_y() + bar.get_height() / 2, 2): 0.0 for bar in panel.patches}
+    for bar in panel.patches:
+        place = round(bar.get_y() + bar.get_height() / 2, 2)
+        ends[place] = max(ends[place], bar.get_x() + bar.get_width())
+    assert [ends[place] for place in sorted(ends)] == pytest.approx([0.11, 0.121, 0.022, 0.0209])
+    assert plots.draw("validation", table().drop(columns="system"), CELL) is None
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    table().to_csv(folder / "cells.csv", index=False)
+    (folder / "manifest.json").write_text(json.dumps({"date": "2026-11-26T22:00:00+00:00"}))
+    Note("validation", CELL, ("validation",), findings=["Every answer is the same"]).write(folder)
+    return folder
+
+
+def test_the_page_has_both_tables_and_what_was_found(results: Path) -> None:
+    page = measured(results)
+    assert "Measured on 2026-11-26." in page and "* Every answer is the same" in page
+    assert "| thin | 110.0 (+10.0%) | 110.0 (+10.0%) | 220.0 (+10.0%) | 330.0 (+10.0%) | 440.0 (+10.0%) | 0 |" in page
+    heads = [line for line in page.splitlines() if line.startswith("| cell |")]
+    assert len(heads) == 2 and "uplink transmit" in heads[1] and "encode" not in heads[1]
+    assert "72.6 / 79.9" in page
+
+
+def test_the_page_is_written_between_its_marks(results: Path, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    (docs / "figures").mkdir(parents=True)
+    (docs / "validation.md").write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")
+    table().to_csv(results / "summary.csv", index=False)
+    for _ in range(2):
+        write(results, docs)
+        page = (docs / "validation.md").read_text()
+        assert page.startswith(f"before\n\n{BEGIN}\n\n") and page.endswith(f"\n\n{END}\n\nafter\n")
+        assert "old" not in page and page.count("| thin |") == 2
+    assert (docs / "figures" / "validation.svg").is_file()
+    with pytest.raises(ConfigError, match="holds no results"):
+        write(tmp_path / "none", docs)

@@ -1,0 +1,101 @@
+"""Which cells can be run for real: each thing that two processes on one machine cannot be is named on one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kinds import ConfigError
+from scenarios.command.registry import scenario
+from scenarios.command.run_plan import Changes, plan_of
+from simulator import Cell
+from simulator.testbed.letters import MOST
+from simulator.testbed.plan import Faults, Plan, Window, by_kernel, check, faults_of, filled_s, unshaped
+from simulator.testbed.supervisor import real
+
+BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}
+DEVICES = [{"count": 1}, {"count": 1, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.1}}}]
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"fleet": DEVICES, "workload.devices": 2}, "fleet = 2 classes"),
+    ({"workload.devices": 17}, "workload.devices = 17"),
+    ({"workload.requests": MOST}, f"workload.requests = {MOST}"),
+    ({"workload.prompt_at_cloud": True}, "workload.prompt_at_cloud = True"),
+    ({"workload.deadline_s": 5.0}, "workload = closed"),
+    ({"workload.horizon_s": 5.0}, "workload = closed"),
+    ({"workload.absences": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}}, "workload = closed"),
+    ({"workload.distinct": 1}, "workload.distinct = 1"),
+    ({"edge.concurrency": 2}, "edge.concurrency = 2"),
+    ({"cloud.servers": 2}, "cloud.servers = 2"),
+    ({"cloud.admission": "evict", "cloud.kv_tokens": 4000}, "cloud.admission = evict"),
+    ({"cloud.kv_tokens": 4000}, "cloud.kv_tokens = 4000"),
+    ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
+    ({"cloud.failures": "random"}, "cloud.failures = random"),
+    ({"scheme": "edge_only"}, "scheme = edge_only"),
+    ({"scheme": "mirrored"}, "scheme = mirrored"),
+    ({"scheme": {"kind": "k_sqs", "partial": True}}, "scheme = k_sqs"),
+    ({"scheme": "skip_when_confident"}, "scheme.policy = until_unsure"),
+    ({"uplink.arq.ack_bits": 320, "downlink.header_bits": 400}, "uplink.arq.ack_bits = 320"),
+    ({"uplink.access_s": 0.1}, "uplink.access_s = 0.1"),
+    ({"uplink.idle_access_s": 0.1, "uplink.idle_after_s": 1.0}, "uplink.idle_after_s = 1.0"),
+    ({"downlink.overhead_s": 0.1}, "downlink.overhead_s = 0.1"),
+    ({"uplink.half_duplex": "device", "downlink.half_duplex": "device"}, "uplink.half_duplex = device"),
+    ({"downlink.buffer_packets": 5}, "downlink.buffer_packets = 5"),
+    ({"downlink.listens": "after_sending", "uplink.arq.timeout_s": 5.0}, "downlink.listens = after_sending"),
+    ({"uplink.sharing": "round_robin"}, "uplink.sharing = round_robin"),
+    ({"uplink.header_bits": 312}, "uplink.header_bits = 312"),
+    ({"downlink.header_bits": 321}, "downlink.header_bits = 321"),
+    ({"uplink.arq.ack_bits": 321}, "uplink.arq.ack_bits = 321"),
+    ({"uplink.mtu_bits": 4001}, "uplink.mtu_bits = 4001"),
+    ({"uplink.mtu_bits": 480_008}, "uplink.mtu_bits = 480008"),
+    ({"uplink.rate": BUCKET}, "uplink.rate.burst_bits = 4000"),
+    ({"uplink.rate": BUCKET, "uplink.mtu_bits": 8000}, "uplink.rate.burst_bits = 4000"),
+    ({"uplink.rate": BUCKET | {"peak_bps": 1e6}, "uplink.mtu_bits": 4000}, "uplink.rate.peak_bps = 1000000"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "told"), REFUSED, ids=[told for _, told in REFUSED])
+def test_what_cannot_be_run_is_named_on_one_line(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check(Cell().with_(fields))
+    message = str(caught.value)
+    assert message.startswith(told) and ": a real run needs " in message and "\n" not in message
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_cells_of_the_scenario_can_be_run(quick: bool) -> None:
+    cells = plan_of(scenario("validation"), Changes(quick=quick)).cells
+    assert len(cells) >= 3
+    for each in cells:
+        check(each)
+
+
+def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "edge_0.jsonl").write_text("of another run")
+    with pytest.raises(ConfigError, match=r"^journals = [^\n]*: must be an empty folder[^\n]*$"):
+        real(Cell(), journals=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["edge_0.jsonl"]
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
+    cell = Cell().with_({"uplink.rate.bps": 12345.0})
+    written = Plan(tmp_path, Faults((Window(1.0, 2.5),), (Window(0.5, 0.75), Window(3.0, 4.0))))
+    written.write(cell)
+    read = Plan.of(tmp_path)
+    assert read.faults == written.faults and read.cell == cell
+    assert read.journal("edge 3").name == "edge_3.jsonl"
+
+
+def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
+    failures = {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}
+    assert faults_of(Cell().with_({"cloud.failures": failures})).cloud_down == (Window(1.0, 2.0), Window(3.0, 3.5))
+    assert faults_of(Cell()) == Faults()
+
+
+def test_the_kernel_shapes_token_buckets_and_the_relay_all_else() -> None:
+    shaped = Cell().with_({"uplink.rate": BUCKET, "uplink.mtu_bits": 4000, "downlink.rate.bps": float("inf")})
+    check(shaped)
+    assert by_kernel(shaped.uplink) and not by_kernel(shaped.downlink)
+    assert filled_s(shaped.uplink) == pytest.approx(0.2) and filled_s(shaped.downlink) == 0
+    assert unshaped(shaped.downlink) and not unshaped(shaped.uplink)
