@@ -54,7 +54,7 @@ def test_words_that_come_in_one_piece_are_all_heard(tmp_path: Path, started: Sta
 
 def test_a_process_that_dies_is_told_by_its_last_words(tmp_path: Path, started: Started) -> None:
     one = process("import sys; sys.stderr.write('x' * (1 << 17) + '\\nno luck\\n'); sys.exit(1)", tmp_path, started)
-    with pytest.raises(ConfigError, match="^real: the process one ended: no luck$"):
+    with pytest.raises(ConfigError, match=r"^real: the process one ended: no luck$"):
         awaiting(one)._await("ready", time.monotonic() + 10, [one])
 
 
@@ -63,14 +63,14 @@ def test_a_process_that_closes_its_output_and_goes_on_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(supervisor, "END_S", 0.1)
     one = process("import os; os.close(1); input()", tmp_path, started)
-    with pytest.raises(ConfigError, match="^real: the process one ended: "):
+    with pytest.raises(ConfigError, match=r"^real: the process one ended: "):
         awaiting(one)._await("ready", time.monotonic() + 10, [one])
 
 
 @pytest.mark.parametrize(
     ("program", "told"),
     [
-        ("input(); input()", "did not end within 0.5 s"),
+        ("input(); input()", r"did not end within 0\.5 s"),
         ("input(); raise SystemExit('the disk is full')", "failed at its end: the disk is full"),
     ],
 )
@@ -80,7 +80,7 @@ def test_an_end_that_is_none_is_told_on_one_line(
     monkeypatch.setattr(supervisor, "END_S", 0.5)
     one = process(program, tmp_path, started)
     one.tell("stop")
-    with pytest.raises(ConfigError, match=f"^real: the process one {told}$"):
+    with pytest.raises(ConfigError, match=rf"^real: the process one {told}$"):
         awaiting(one)._check_end(one)
 
 
@@ -88,5 +88,5 @@ def test_silence_is_told_by_who_is_silent(tmp_path: Path, started: Started) -> N
     one = process("input()", tmp_path, started)
     run = awaiting(one)
     assert not run._await("done", time.monotonic() + 0.05, [one], late=False)
-    with pytest.raises(ConfigError, match="^real: one did not say 'done' in time$"):
+    with pytest.raises(ConfigError, match=r"^real: one did not say 'done' in time$"):
         run._await("done", time.monotonic() + 0.05, [one])
