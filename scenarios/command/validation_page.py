@@ -62,7 +62,9 @@ def measured(results: Path) -> str:
             "\n".join(_times(rows)),
             findings,
             "![Where the time of a token goes in both](figures/validation.svg)",
-            f"Each part of the time per token, ms, real / simulated, those of {100 * LEAST:.0f}% or more:",
+            f"Each part of the time per token, ms, real / simulated, those of {100 * LEAST:.0f}% or more. What kernel, "
+            "event loops and threads take is in the simulated one's propagation, and in the real one's part that it "
+            "delays: edge queue, encode, cloud queue, verify.",
             "\n".join(_parts(rows)),
         ]
     )

@@ -35,7 +35,8 @@ class Compared(NamedTuple):
 
 def errors(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row a cell, in order: `cell`, and of each quantity NAME `NAME_real`, `NAME_simulated`, `NAME_error`: the mean
-    over its seeds of both, and how far they are apart. `names`: columns that tell cells apart but for the seed."""
+    over its seeds of both, and how far they are apart; `other_answers` in all. `names`: columns that tell cells apart
+    but for the seed."""
     if SYSTEM not in table.columns:
         return pd.DataFrame()
     rows = []
@@ -46,6 +47,6 @@ def errors(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         for name in (*COMPARED, *(each for each in BREAKDOWN if each in part.columns)):
             found = Compared(float(means[REAL][name]), float(means[SIMULATED][name]))
             row |= {f"{name}_real": found.real, f"{name}_simulated": found.simulated, f"{name}_error": found.error}
-        row[OTHER_ANSWERS] = int(part[OTHER_ANSWERS].max())
+        row[OTHER_ANSWERS] = int(part[part[SYSTEM] == REAL][OTHER_ANSWERS].sum())
         rows.append(row)
     return pd.DataFrame(rows)

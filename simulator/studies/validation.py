@@ -1,8 +1,9 @@
 """A cell twice: as real processes on this machine, and simulated under clocks that were measured on it just before.
 
-Nothing of the simulation is fitted to the run it is compared with: passes, encoding and the relay's own delay are timed
-on texts of their own, without the network. Seeds are the same, and so are drafts, verdicts, losses and delays; what may
-differ is time. Both rows have the metrics of a simulation.
+Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging are timed on texts of
+their own, without the network, and what the path adds by a small run of another cell, once a process. Seeds are the
+same, and so are drafts, verdicts, losses and delays; what may differ is time. Both rows have the metrics of a
+simulation.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ class Validation(Study):
         with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
             folder = Path(name)
             calibrate(cell, folder / "clocks", lambda *_: None)
+            clocked = calibrated(cell, folder / "clocks")
             done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
             said = dict(_said(folder / "journals"))
             heard = _Texts(observer)
-            made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
+            made = simulate(clocked, heard, memory=memory)
         others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
         rows: list[Row] = [
             {"system": system, **result.summary, "other_answers": others}

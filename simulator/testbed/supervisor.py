@@ -26,13 +26,14 @@ from simulator.testbed.air.namespaces import Namespaces
 from simulator.testbed.books.real_tables import tables
 from simulator.testbed.journal import Journal, Restarted
 from simulator.testbed.plan import WAYS, Faults, Plan, check, faults_of, filled_s, link
+from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 
 READY_S: Final = 300.0
 """In which all processes must have loaded, and served a request to warm up."""
 RUN_S: Final = 3600.0
 """In which the run must end."""
-STOP_S: Final = 30.0
-"""In which a process that is told to stop ends by itself."""
+END_S: Final = 30.0
+"""In which a process must end that was told to, or that says nothing more."""
 LEAD_S: Final = 1.0
 """From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
 _ROOT: Final = Path(__file__).parents[2]
@@ -92,6 +93,16 @@ class _Process:
     errors: Path
     said: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        assert self.popen.stdout is not None
+        self._lines = ControlLines(self.popen.stdout.fileno())
+
+    def hear(self) -> bool:
+        """Takes in all that it has said by now, one word a line; answers whether it may say more. Anything else that
+        is printed there, by a file that the cell imports, is nobody's word."""
+        self.said |= {" ".join(words) for words in self._lines.read()}
+        return not self._lines.ended
+
     def tell(self, line: str) -> None:
         assert self.popen.stdin is not None
         with suppress(BrokenPipeError):  # it has died; whoever looks after it will see
@@ -108,10 +119,12 @@ class _Process:
                 with suppress(BrokenPipeError):  # of what it was told after its end
                     pipe.close()
 
-    def waited(self) -> None:
-        """Waits for its end; all that counts is in its journal, so that one which takes too long may be killed."""
-        with suppress(subprocess.TimeoutExpired):
-            self.popen.wait(timeout=STOP_S)
+    def status(self) -> int | None:
+        """Its status once it has ended; None where it does not end in time."""
+        try:
+            return self.popen.wait(END_S)
+        except subprocess.TimeoutExpired:
+            return None
 
     def last_words(self) -> str:
         lines = self.errors.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -138,22 +151,22 @@ class _Run:
 
     def serve(self) -> None:
         """From the start to the last answer."""
-        self._await("ready", time.monotonic() + READY_S, [self._relay, *self._all_ends()])
+        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._all_ends()])
         self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, way)) for way in WAYS))
         self._journal.start(self._zero_s)
         for process in (self._relay, *self._all_ends()):
-            process.tell(f"start {self._zero_s!r}")
+            process.tell(f"{START} {self._zero_s!r}")
         for window in self._plan.faults.cloud_down:
-            if self._await("done", self._zero_s + window.from_s, self._devices, late=False):
+            if self._await(DONE, self._zero_s + window.from_s, self._devices, late=False):
                 break
             self._kill_cloud()
-            self._await("done", self._zero_s + window.to_s, self._devices, late=False)
+            self._await(DONE, self._zero_s + window.to_s, self._devices, late=False)
             self._restart_cloud()
-        self._await("done", time.monotonic() + RUN_S, self._devices)
+        self._await(DONE, time.monotonic() + RUN_S, self._devices)
         for process in (*self._all_ends(), self._relay):
-            process.tell("stop")
+            process.tell(STOP)
         for process in (*self._all_ends(), self._relay):
-            process.waited()
+            self._check_end(process)
 
     def _all_ends(self) -> list[_Process]:
         return [*self._devices, *([self._cloud] if self._cloud is not None else [])]
@@ -177,8 +190,8 @@ class _Run:
     def _restart_cloud(self) -> None:
         self._epoch += 1
         self._cloud = self._start_cloud()
-        self._await("ready", time.monotonic() + READY_S, [self._cloud])
-        self._cloud.tell(f"start {self._zero_s!r}")
+        self._await(READY, time.monotonic() + READY_S, [self._cloud])
+        self._cloud.tell(f"{START} {self._zero_s!r}")
         self._journal.note(Restarted(self._epoch, False, self._journal.now_s))
 
     def _start(self, name: str, argv: list[str], files: tuple[int, ...]) -> _Process:
@@ -209,12 +222,19 @@ class _Run:
         return True
 
     def _hear(self, process: _Process) -> None:
-        line = process.popen.stdout.readline().strip() if process.popen.stdout is not None else ""
-        if not line:
+        """Raises ConfigError where it will say nothing more."""
+        if not process.hear():
             self._selector.unregister(process.popen.stdout or 0)
-            process.popen.wait()
+            process.status()
             raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")
-        process.said.add(line)
+
+    def _check_end(self, process: _Process) -> None:
+        """Raises ConfigError where it does not end, or has failed: its journal may then be short of something."""
+        status = process.status()
+        if status is None:
+            raise ConfigError(f"real: the process {process.name} did not end within {END_S:g} s")
+        if status:
+            raise ConfigError(f"real: the process {process.name} failed at its end: {process.last_words()}")
 
 
 def _module(name: str, *arguments: object) -> list[str]:

@@ -17,7 +17,7 @@ from simulator.testbed.calibration.path_times import PathTimes
 def test_the_command_measures_a_cell(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "SAMPLES", 6)
     monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
-    monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 2e-3))
+    monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 1e-3))
     file = tmp_path / "cell.yaml"
     file.write_text(cell("cloud_only").to_yaml())
     status, out, _ = typed("calibrate", "--cell", str(file), "--out", str(tmp_path / "here"), "--quiet")

@@ -86,15 +86,15 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     plan.check(cell)
     prepare_pairs([cell])
     folder.mkdir(parents=True, exist_ok=True)
+    progress(0, 1, "path")
+    path = path_times()
+    progress(1, 1, "path")
     settings: dict[str, object] = {}
     for each in _plans(cell):
         settings[each.place] = _measured(cell, each, folder, progress, (1 - SESSIONS_SHARE) * budget_s * each.share)
     progress(0, 1, "rounds")
-    times = session_times(cell, SESSIONS_SHARE * budget_s)
+    times = session_times(cell, SESSIONS_SHARE * budget_s, PAUSE_S)
     progress(1, 1, "rounds")
-    progress(0, 1, "path")
-    path = path_times()
-    progress(1, 1, "path")
     if cell.scheme.protocol != "stream":
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s

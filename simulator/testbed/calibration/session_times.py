@@ -1,6 +1,7 @@
 """What the two ends of a cell take on this machine beside their networks' passes: to draft and encode, and to judge.
 
-Both ends of a request run in one loop, without a network, on a text that the cell itself does not see.
+Both ends of a request run in one loop, without a network, on a text that the cell itself does not see; each waits
+before its work, as it does for the other in a run.
 """
 
 from __future__ import annotations
@@ -48,11 +49,13 @@ class SessionTimes(NamedTuple):
     decode_s_per_draft: float
 
 
-def session_times(cell: Cell, budget_s: float) -> SessionTimes:
+def session_times(cell: Cell, budget_s: float, pause_s: float) -> SessionTimes:
     """Of a cell whose devices are all alike: how long rounds of few drafts and of many typically take, since where the
     machine stops for a while, that is no work of theirs. The edge's is that of whole rounds, as it has no constant; the
-    cloud's is a constant and a slope, neither below 0."""
-    ever = _rounds(cell)
+    cloud's is a constant and a slope, neither below 0. `pause_s`: for how long a processor is idle before each end's
+    work on a round, as it is where it waits for a verdict or a payload: what it then finds cold takes up to twice as
+    long."""
+    ever = _rounds(cell, pause_s)
     for _ in islice(ever, WARM_ROUNDS):
         pass
     rounds = _within(islice(ever, ROUNDS), budget_s)
@@ -78,7 +81,7 @@ def _typical(counts: Floats, seconds: Floats) -> Floats:
     return np.array([np.median(seconds[counts == each]) for each in counts])
 
 
-def _rounds(cell: Cell) -> Iterator[RoundTime]:
+def _rounds(cell: Cell, pause_s: float) -> Iterator[RoundTime]:
     """Of one request after another, without end. Of another seed, that is of other texts; no round ahead of its verdict
     costs more than one behind it."""
     ahead = {"scheme.depth": 0} if getattr(cell.scheme, "depth", 0) else {}
@@ -88,11 +91,15 @@ def _rounds(cell: Cell) -> Iterator[RoundTime]:
     for number in count():
         prompt = decoder.prompt(0, number, ask)
         decoding = decoder.decoding(0, number, prompt, None, ask.output_tokens)
-        drafting = isinstance(other.scheme, DraftScheme)
-        yield from (_drafted if drafting else _hosted)(decoding, prompt.tokens, ask.output_tokens)
+        if isinstance(other.scheme, DraftScheme):
+            yield from _drafted(decoding, prompt.tokens, ask.output_tokens, pause_s)
+        else:  # a cloud that decodes by itself waits for nothing between its rounds
+            yield from _hosted(decoding, prompt.tokens, ask.output_tokens)
 
 
-def _drafted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int) -> Iterator[RoundTime]:
+def _drafted(
+    decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int, pause_s: float
+) -> Iterator[RoundTime]:
     at_edge, in_cloud, setting = _Watch(), _Watch(), decoding.setting
     decoding.drafter = _WatchedText(lambda: setting.pair().drafter.open(setting.temperature), at_edge)
     decoding.verifier = _WatchedText(lambda: setting.pair().verifier.open(setting.temperature), in_cloud)
@@ -105,10 +112,12 @@ def _drafted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: 
         with at_edge:
             drafted = edge.compose(node, drafts)
             parts = edge.seal(drafted).parts
+        time.sleep(pause_s)
         with in_cloud:
             new_tokens = cloud.receive(there, parts)
             judged = new_tokens - there.owed
             there, verified = cloud.verify(there, parts)
+        time.sleep(pause_s)
         with at_edge:
             node, _ = edge.resolve(drafted, verified.reply)
         yield RoundTime(drafted.laws, judged, at_edge.taken_s(), in_cloud.taken_s(), drafts == most)

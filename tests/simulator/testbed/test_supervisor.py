@@ -1,61 +1,108 @@
-"""What the supervisor says and does of one process: its last words, and that it ends."""
+"""The supervisor and its processes: what they say, in whatever pieces, and how they end."""
 
 from __future__ import annotations
 
-import signal
+import selectors
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kinds import ConfigError
 from simulator.testbed import supervisor
-from simulator.testbed.supervisor import _Process
+from simulator.testbed.supervisor import _Process, _Run
 
-FAILS = "from kinds import ConfigError\nraise ConfigError('mtu_bits = None: too little')"
+Started = list[_Process]
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[list[_Process]]:
-    found: list[_Process] = []
-    yield found
-    for each in found:
-        each.end()
+def started() -> Iterator[Started]:
+    processes: Started = []
+    yield processes
+    for process in processes:
+        process.end()
 
 
-def started(made: list[_Process], folder: Path, script: str) -> _Process:
-    errors = folder / "edge_0.err"
+def process(program: str, folder: Path, started: Started) -> _Process:
+    errors = folder / "one.err"
     with errors.open("w") as stderr:
-        popen = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                 stderr=stderr, text=True)  # fmt: skip
-    made.append(_Process("edge 0", popen, errors))
-    return made[-1]
+        popen = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", program],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        )  # fmt: skip
+    started.append(_Process("one", popen, errors))
+    return started[-1]
+
+
+def awaiting(*of: _Process) -> _Run:
+    """A run with no processes but these."""
+    run = object.__new__(_Run)
+    run._selector = selectors.DefaultSelector()
+    for each in of:
+        run._selector.register(each.popen.stdout or 0, selectors.EVENT_READ, each)
+    return run
+
+
+def test_words_that_come_in_one_piece_are_all_heard(tmp_path: Path, started: Started) -> None:
+    one = process("print('ready\\n\\nhello from an import\\ndone', flush=True); input()", tmp_path, started)
+    assert awaiting(one)._await("done", time.monotonic() + 10, [one])
+    assert {"ready", "done"} <= one.said
+
+
+def test_a_process_that_dies_is_told_by_its_last_words(tmp_path: Path, started: Started) -> None:
+    one = process("import sys; sys.stderr.write('x' * (1 << 17) + '\\nno luck\\n'); sys.exit(1)", tmp_path, started)
+    with pytest.raises(ConfigError, match=r"^real: the process one ended: no luck$"):
+        awaiting(one)._await("ready", time.monotonic() + 10, [one])
+
+
+def test_a_process_that_closes_its_output_and_goes_on_is_not_waited_for(
+    tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "END_S", 0.1)
+    one = process("import os; os.close(1); input()", tmp_path, started)
+    with pytest.raises(ConfigError, match=r"^real: the process one ended: "):
+        awaiting(one)._await("ready", time.monotonic() + 10, [one])
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("program", "told"),
     [
-        (FAILS, "mtu_bits = None: too little"),
-        ("raise KeyError(3)", "KeyError: 3"),
+        ("input(); input()", r"did not end within 0\.5 s"),
+        ("input(); raise SystemExit('the disk is full')", "failed at its end: the disk is full"),
+    ],
+)
+def test_an_end_that_is_none_is_told_on_one_line(
+    tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch, program: str, told: str
+) -> None:
+    monkeypatch.setattr(supervisor, "END_S", 0.5)
+    one = process(program, tmp_path, started)
+    one.tell("stop")
+    with pytest.raises(ConfigError, match=rf"^real: the process one {told}$"):
+        awaiting(one)._check_end(one)
+
+
+def test_silence_is_told_by_who_is_silent(tmp_path: Path, started: Started) -> None:
+    one = process("input()", tmp_path, started)
+    run = awaiting(one)
+    assert not run._await("done", time.monotonic() + 0.05, [one], late=False)
+    with pytest.raises(ConfigError, match=r"^real: one did not say 'done' in time$"):
+        run._await("done", time.monotonic() + 0.05, [one])
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("import sys; sys.stderr.write('kinds.mistakes.ConfigError: mtu_bits = None: too little')", "mtu_bits = None"),
         ("import os; os.kill(os.getpid(), 9)", "status -9"),
     ],
 )
 def test_the_last_words_of_a_process_are_its_complaint_or_how_it_ended(
-    made: list[_Process], tmp_path: Path, script: str, told: str
+    tmp_path: Path, started: Started, program: str, told: str
 ) -> None:
-    process = started(made, tmp_path, script)
-    process.popen.wait()
-    process.tell("stop")
-    assert process.last_words() == told
-
-
-def test_a_process_that_does_not_stop_is_killed(
-    made: list[_Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "STOP_S", 0.05)
-    process = started(made, tmp_path, "import time; time.sleep(60)")
-    process.waited()
-    assert process.popen.poll() is None
-    process.end()
-    assert process.popen.returncode == -signal.SIGKILL
+    one = process(program, tmp_path, started)
+    one.popen.wait()
+    one.tell("stop")
+    assert one.last_words().startswith(told)
