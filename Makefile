@@ -11,6 +11,8 @@ STAMP := .venv/installed
 run: $(STAMP)
 	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
+# Tests are rewritten and compiled once, not by each worker and program each time, also where Python is told not to.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests --ignore=tests/benchmarks
 

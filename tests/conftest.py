@@ -2,6 +2,9 @@
 
 A property is asked of fewer examples in the fast suite than Hypothesis would take, unless its test says how many its
 claim needs; `make test-slow` asks all of them of many.
+
+Each process computes with one thread, as the workers of a sweep do: the suite has a process on each core already, and
+threads that wait for their turn take a quarter of its time.
 """
 
 import os
@@ -9,6 +12,8 @@ import os
 from hypothesis import settings
 
 os.environ["SQSIM_ROUNDS_GB"] = "0"
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read when numpy is imported, which is later
 settings.register_profile("fast", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("fast")
