@@ -41,8 +41,9 @@ LOSSES = {
 }
 
 
-LIKE_ANOTHER = ("the third", "now and then", "very long packets")
-"""Where each enumeration takes seconds: a loss that looks at what another loss looks at, elsewhere."""
+LIKE_ANOTHER = ("none", "the third", "now and then", "long packets", "very long packets")
+"""Where each enumeration takes seconds: a loss that looks at what another loss looks at, elsewhere; at the lengths and
+at nothing the enumerations above look as well."""
 
 
 @pytest.mark.parametrize(
