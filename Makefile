@@ -17,7 +17,7 @@ test: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests --ignore=tests/benchmarks
 
 test-slow: $(STAMP)
-	$(BIN)/pytest -m slow --hypothesis-profile=thorough tests --ignore=tests/benchmarks
+	$(BIN)/pytest -m "slow or hypothesis" --hypothesis-profile=thorough tests --ignore=tests/benchmarks
 
 check: $(STAMP)
 	$(BIN)/ruff check .

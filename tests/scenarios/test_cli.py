@@ -224,13 +224,15 @@ CURVES = [
       for step in (1e-3, 0.01) for beta in (0.2, 0.05, 0.0045)),
 ]  # fmt: skip
 """Families that overlap in bits, one of them with a step to choose."""
+UNTUNED = "--set=scheme.max_drafts=4"
+"""No trials: `finished` and five of these have them."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
-    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4"],
-    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs"],
-    "scaling": [TWO_KINDS],
+    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
+    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
+    "scaling": [TWO_KINDS, UNTUNED],
     "break_even": [TWO_KINDS],
-    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs"],
+    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", UNTUNED],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "interactions": ["--grid=scheme.k=2,32"],
