@@ -16,7 +16,7 @@ from hypothesis import settings
 os.environ["SQSIM_ROUNDS_GB"] = "0"
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read when numpy is imported, which is later
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(50_000, 20, 10)
 settings.register_profile("fast", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("fast")
