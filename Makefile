@@ -11,11 +11,13 @@ STAMP := .venv/installed
 run: $(STAMP)
 	$(BIN)/sqsim run latency_vs_bandwidth --overwrite
 
+# Tests are rewritten and compiled once, not by each worker and program each time, also where Python is told not to.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests --ignore=tests/benchmarks
 
 test-slow: $(STAMP)
-	$(BIN)/pytest -m slow --hypothesis-profile=thorough tests --ignore=tests/benchmarks
+	$(BIN)/pytest -m "slow or hypothesis" --hypothesis-profile=thorough tests --ignore=tests/benchmarks
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -39,16 +39,18 @@ LOSSES = {
     "long packets": Looking(longer_than=24),
     "very long packets": Looking(longer_than=32),
 }
-
-
 LIKE_ANOTHER = ("the third", "now and then", "very long packets")
-"""Where each enumeration takes seconds: a loss that looks at what another loss looks at, elsewhere."""
+"""A loss that looks at what another loss looks at, elsewhere."""
+
+
+def losses(*slow: str) -> list[object]:
+    return [pytest.param(loss, marks=[pytest.mark.slow] if loss in slow else []) for loss in LOSSES]
 
 
 @pytest.mark.parametrize(
     "room_bits", [pytest.param(16, marks=pytest.mark.slow), 24, pytest.param(64, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", losses(*LIKE_ANOTHER))
 @pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: f"{scheme.kind} {scheme.max_drafts}")
 def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: DraftScheme, loss: str, room_bits: int) -> None:
     """Which drafts are heard is up to losses that look at the place and at the time, so at the bits before."""
@@ -58,9 +60,7 @@ def test_i12_output_law_is_the_verifiers_whatever_arrives(scheme: DraftScheme, l
         assert enumeration.cut or enumeration.parts == 1
 
 
-@pytest.mark.parametrize(
-    "loss", [pytest.param(loss, marks=[pytest.mark.slow] if loss in LIKE_ANOTHER else []) for loss in LOSSES]
-)
+@pytest.mark.parametrize("loss", losses("none", "long packets", *LIKE_ANOTHER))
 def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
     """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
     scheme = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)

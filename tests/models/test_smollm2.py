@@ -144,7 +144,7 @@ def test_the_drafter_follows_the_verifier_on_its_own_text(pair):
     shares = []
     for index in (0, 12, 24, 36):
         prompt, verifier = pair.prompts[index].tokens, pair.verifier.open(1.0)
-        uniforms, text, laws = np.random.default_rng(index).random(12), prompt, []
+        uniforms, text, laws = np.random.default_rng(index).random(6), prompt, []
         for uniform in uniforms:
             laws.append(verifier.laws(text, 1)[0])
             text += (inverse_cdf(laws[-1], float(uniform)),)

@@ -30,9 +30,10 @@ def fresh_laws(model, tokens, temperature=1.0):
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def test_laws_after_random_accept_reject_histories_equal_a_fresh_forward(model):
+@pytest.mark.parametrize("histories", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_laws_after_random_accept_reject_histories_equal_a_fresh_forward(model, histories):
     rng = np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(histories):
         text = model.open(1.0)
         committed = tuple(rng.integers(tiny.VOCABULARY, size=rng.integers(1, 12)).tolist())
         for _ in range(4):

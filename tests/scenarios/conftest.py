@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,8 +54,9 @@ def _families(below: type[Choice]) -> list[type[Choice]]:
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Types `sqsim ARGUMENTS` in an empty folder: (exit status, stdout, stderr)."""
+    """Types `sqsim ARGUMENTS` in an empty folder, in which Python keeps nothing: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         try:

@@ -17,6 +17,7 @@ import plots
 import scenarios.command.running
 import scenarios.command.searching
 import simulator
+from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.writing import write
 from scenarios.command.registry import NAMES, scenario
@@ -153,29 +154,48 @@ def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_list_names_every_scenario_and_shows_every_field_of_one(typed: Typed) -> None:
+def test_list_names_every_scenario(typed: Typed) -> None:
     status, out, _ = typed("list")
     assert status == 0 and [line.split()[0] for line in out.splitlines()] == list(NAMES)
-    ours = {kind for kind, cls in simulator.Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
-    for name in NAMES:
-        status, page, _ = typed("list", name)
-        assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
-        for field in ("uplink.rate.kind", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
-            assert field in page
-        assert any(ours <= set(re.split("[, ]+", listed)) for listed in " ".join(page.split()).split("one of "))
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["list"], ["list", NAMES[0]], ["run", "nothing"], ["run", NAMES[0], "--set=seed=x"], ["plot", "x"]],
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (at % 6 > 0)) for at, name in enumerate(NAMES)]
 )
-def test_answers_that_need_no_model_never_import_torch(arguments: list[str]) -> None:
-    code = (
-        "import sys\nfrom scenarios.command.cli import main\n"
-        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
-        "sys.exit(40 + sum(name in sys.modules for name in ('torch', 'transformers')))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 40
+def test_list_shows_every_field_of_a_scenario(name: str, typed: Typed) -> None:
+    ours = {kind for kind, cls in simulator.Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
+    status, page, _ = typed("list", name)
+    assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
+    for field in ("uplink.rate.kind", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
+        assert field in page
+    assert any(ours <= set(re.split("[, ]+", listed)) for listed in " ".join(page.split()).split("one of "))
+
+
+NO_MODEL = [
+    ["--help"],
+    ["list"],
+    ["list", NAMES[0]],
+    ["run", "nothing"],
+    ["run", NAMES[0], "--set=seed=x"],
+    ["plot", "x"],
+]
+
+
+def test_answers_that_need_no_model_never_import_torch() -> None:
+    code = f"""
+import sys
+from scenarios.command.cli import main
+for arguments in {NO_MODEL!r}:
+    try:
+        main(arguments)
+    except SystemExit:
+        pass
+    if loaded := {{"torch", "transformers"}} & sys.modules.keys():
+        sys.exit(f"{{loaded}} after {{arguments}}")
+print("none in all")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 
 def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> None:
@@ -197,23 +217,34 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
 LIKE_OTHERS = ("latency_at_70b", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces", "batching")
 """Each figure and each kind of finding of theirs is another scenario's too."""
 TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"
+CURVES = [
+    *(f"{{kind: top_k, k: {k}}}" for k in (2, 6, 28)),
+    *(f"{{kind: threshold, beta: {beta}}}" for beta in (0.2, 0.05, 0.0045)),
+    *(f"{{kind: conformal, step: {step}, target: 5e-4, initial: {beta}}}"
+      for step in (1e-3, 0.01) for beta in (0.2, 0.05, 0.0045)),
+]  # fmt: skip
+"""Families that overlap in bits, one of them with a step to choose."""
+UNTUNED = "--set=scheme.max_drafts=4"
+"""No trials: `finished` and five of these have them."""
+RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
-    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4"],
-    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs"],
-    "scaling": [TWO_KINDS],
+    "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
+    "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
+    "scaling": [TWO_KINDS, UNTUNED],
     "break_even": [TWO_KINDS],
-    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs"],
-    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5"],
-    "trees": ["--grid=uplink.rate.bps=1e3,1e5"],
+    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", UNTUNED],
+    "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
+    "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "interactions": ["--grid=scheme.k=2,32"],
-    "languages": [TWO_KINDS],
+    "languages": [TWO_KINDS, f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}"],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
-    "thresholds": ["--grid=models.temperature=0.5,1.1"],
+    "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
+    "adaptive": [f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}"],
     "fading": [TWO_KINDS, "--grid=uplink.rate.mean_snr_db=-20,0"],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
     "batching": ["--grid=workload.devices=1,8"],
     "outage": [TWO_KINDS, "--grid=uplink.rate.mean_out_s=0.01,3"],
-    "capacity": [TWO_KINDS],
+    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
 as all of them do."""

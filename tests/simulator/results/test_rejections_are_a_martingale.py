@@ -128,7 +128,9 @@ def _judged(decoder: Decoder, device: int) -> Iterator[tuple[Floats, Floats, int
             yield p, qhat, draft.draft.token, n < verified.accepted, tokens[n]
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    "scheme", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("dense", "half_top_k"))) for name in SCHEMES]
+)
 def test_rejections_are_as_many_as_their_probabilities_say(scheme: str) -> None:
     assert not play(Decoder(cell(scheme), Memory())).seen
 
