@@ -4,6 +4,7 @@ import gc
 from functools import partial
 
 import pytest
+from packing import packs_here
 
 from models import packed_passes
 from models.shared_passes import together
@@ -54,7 +55,7 @@ def test_cells_side_by_side_have_the_tables_of_cells_alone(packed_texts, monkeyp
     for order in (cells, cells[:0:-2]):
         ended = dict(together([partial(simulate, each, memory=Memory()) for each in order], 8))
         assert [tables(ended[place]) for place in range(len(order))] == [alone[cells.index(each)] for each in order]
-    assert max(packed_texts) >= 3
+    assert max(packed_texts) >= 3 if packs_here() else not packed_texts
 
 
 def test_a_sweep_shares_passes_and_its_table_is_that_of_cells_alone(packed_texts, monkeypatch):
@@ -65,7 +66,7 @@ def test_a_sweep_shares_passes_and_its_table_is_that_of_cells_alone(packed_texts
         for seed in range(2)
     ]
     shared = sweep(cells)
-    assert max(packed_texts) >= 3
+    assert max(packed_texts) >= 3 if packs_here() else not packed_texts
     monkeypatch.setattr(worker, "AT_A_TIME", 1)
     monkeypatch.setattr(run, "rehearse", lambda *_: None)
     packed_texts.clear()

@@ -9,6 +9,7 @@ import torch
 from greenlet import GreenletExit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packing import require_packing
 
 from models import packed_passes
 from models.bundled.smollm2 import SmolLM2
@@ -83,12 +84,14 @@ def test_a_text_has_the_same_bits_alone_and_in_any_company(architecture, packed_
         assert at_once([partial(story, model, seed) for seed in reversed(seeds)]) == alone[::-1]
 
     in_company()
+    require_packing()
     assert max(packed_texts) > 2
 
 
 def test_texts_of_two_models_share_with_their_own_kind(packed_texts):
     calls = [(MODELS[name], seed) for seed in range(4) for name in ("llama", "opt")]
     assert at_once([partial(story, *call) for call in calls]) == [story(*call) for call in calls]
+    require_packing()
     assert max(packed_texts) == 4
 
 
@@ -96,6 +99,7 @@ def test_more_new_tokens_than_a_pass_takes_are_several_passes(packed_texts, monk
     monkeypatch.setattr(packed_passes, "MOST_TOKENS", 40)
     calls = [partial(story, MODELS["llama"], seed) for seed in range(12)]
     assert at_once(calls) == [call() for call in calls]
+    require_packing()
     assert packed_texts
 
 
@@ -135,6 +139,7 @@ def test_a_dependence_on_the_row_is_found_and_keeps_passes_alone(planted, packed
 
 @pytest.mark.parametrize("architecture", PACKING)
 def test_these_architectures_do_pack_here(architecture):
+    require_packing()
     assert packs(SharedNetwork(tiny.network(architecture)))
 
 
@@ -160,6 +165,7 @@ def test_a_pass_that_fails_fails_those_that_asked_for_it(monkeypatch):
     def no_memory(passes):
         raise MemoryError(len(passes))
 
+    require_packing()
     lines = [partial(story, MODELS["llama"], seed) for seed in (1, 2)]
     others = [partial(story, MODELS["gpt_neo"], 3)]
     monkeypatch.setattr(packed_passes, "packed", no_memory)
@@ -217,6 +223,7 @@ def test_calls_within_calls_share_with_those_outside(packed_texts):
     expected = [[story(MODELS["llama"], seed + more) for more in range(3)] for seed in (10, 20)]
     ended = dict(together([partial(inner, 10), partial(inner, 20)], 2))
     assert [ended[0], ended[1]] == expected
+    require_packing()
     assert max(packed_texts) > 3
 
 
