@@ -45,8 +45,9 @@ def write(results: Path, docs: Path) -> None:
     for name, figure in figures_of(results):
         plots.save_small(figure, docs / "figures" / f"{name}.svg")
     page = docs / f"{NAME}.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+    before, begun, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    assert begun and ended, f"{page} has lost its marks"
     page.write_text(f"{before}{BEGIN}\n\n{measured(results)}\n\n{END}{after}", encoding="utf-8")
 
 

@@ -209,12 +209,11 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[Event]:
-    """The events of a journal, in the order in which they were noted; a line that a kill has cut short is left out."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            name, *fields = json.loads(line)
-        except ValueError:
-            continue
+    """The events of a journal, in the order in which they were noted; a last line that a kill has cut short is left
+    out."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for line in lines[:-1]:  # each line that is whole ends
+        name, *fields = json.loads(line)
         yield _EVENTS[name](*map(_tuples, fields))
 
 

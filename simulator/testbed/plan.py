@@ -22,6 +22,8 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, Way
 
 WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
+MOST_FILLING_S: Final = 60.0
+"""Of the kernel's bucket: a run waits for it."""
 CELL: Final = "cell.yaml"
 PLAN: Final = "plan.json"
 EDGE_PORT: Final = 5000
@@ -92,6 +94,14 @@ class Plan:
     def journal(self, process: str) -> Path:
         """The journal of "edge N", "cloud E" (for each time that it has begun) or "relay"."""
         return self.folder / f"{process.replace(' ', '_')}.jsonl"
+
+
+def check_faults(cell: Cell, faults: Faults) -> None:
+    """Raises ConfigError where the cell's cloud cannot go on as before after a kill."""
+    scheme = cell.scheme
+    if faults.cloud_down and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
+        told = "must be none: its replies are laws, whose last bits are others where a text is read again at once"
+        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {told}")
 
 
 def faults_of(cell: Cell) -> Faults:
@@ -189,5 +199,7 @@ def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
     if isinstance(config.rate, TokenBucket):
         if config.mtu_bits is None or config.rate.burst_bits < config.mtu_bits:
             yield "rate.burst_bits", config.rate.burst_bits, "mtu_bits or more: the kernel's bucket must hold a packet"
+        if filled_s(config) > MOST_FILLING_S:
+            yield "rate.burst_bits", config.rate.burst_bits, f"a bucket that fills within {MOST_FILLING_S:g} s"
         if config.rate.peak_bps != inf:
             yield "rate.peak_bps", config.rate.peak_bps, "inf"

@@ -25,7 +25,7 @@ from simulator.run import CellResult, memory_for
 from simulator.testbed.air.namespaces import Namespaces
 from simulator.testbed.books.real_tables import tables
 from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.plan import WAYS, Faults, Plan, check, faults_of, filled_s, link
+from simulator.testbed.plan import WAYS, Faults, Plan, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 
 READY_S: Final = 300.0
@@ -56,9 +56,11 @@ def real(
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
     check(cell)
+    faults = faults_of(cell) if faults is None else faults
+    check_faults(cell, faults)
     prepare_pairs([cell])
     with _folder(journals) as folder:
-        plan = Plan(folder, faults_of(cell) if faults is None else faults)
+        plan = Plan(folder, faults)
         plan.write(cell)
         with ExitStack() as stack:
             _Run(plan, cell, stack).serve()
@@ -192,7 +194,6 @@ class _Run:
         self._cloud = self._start_cloud()
         self._await(READY, time.monotonic() + READY_S, [self._cloud])
         self._cloud.tell(f"{START} {self._zero_s!r}")
-        self._journal.note(Restarted(self._epoch, False, self._journal.now_s))
 
     def _start(self, name: str, argv: list[str], files: tuple[int, ...]) -> _Process:
         errors = self._plan.folder / f"{name.replace(' ', '_')}.err"

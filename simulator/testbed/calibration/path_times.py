@@ -7,16 +7,13 @@ pair whose passes take next to none: what is left of the time between one end's 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from typing import Final, NamedTuple
 
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.testbed.journal import Arrived, Computed, Judged, Passed, Put, read
-from simulator.testbed.letters import Kind
+from simulator.testbed.journal import Computed, Judged, Passed, read
 from simulator.testbed.supervisor import real
 
 DELAY_S: Final = 0.01
@@ -36,7 +33,7 @@ Round = tuple[int, int]
 
 
 class PathTimes(NamedTuple):
-    """Medians, seconds."""
+    """Means, seconds."""
 
     up_s: float
     """From the edge's last work on a round to the cloud's first."""
@@ -44,9 +41,8 @@ class PathTimes(NamedTuple):
     """From the cloud's last work on a round to the edge's first on the next."""
 
 
-@cache
 def path_times() -> PathTimes:
-    """Takes some ten seconds, once a process. Raises ConfigError where nothing can be run for real."""
+    """Takes some ten seconds. Raises ConfigError where nothing can be run for real."""
     with tempfile.TemporaryDirectory(prefix="sqsim.path.") as name:
         folder = Path(name) / "journals"
         real(Cell().with_(_SMALL), memory=Memory(), journals=folder)
@@ -57,7 +53,6 @@ def _times(folder: Path) -> PathTimes:
     computed = dict[Round, Computed]()
     judged = dict[Round, Judged]()
     passed = dict[Round, Passed]()
-    arrived, put = dict[tuple[Kind, Round], float](), dict[tuple[Kind, Round], float]()
     for event in (event for path in folder.glob("*.jsonl") for event in read(path)):
         if isinstance(event, Computed):
             computed[event.request, event.round] = event
@@ -65,9 +60,6 @@ def _times(folder: Path) -> PathTimes:
             judged[event.request, event.round] = event
         elif isinstance(event, Passed):
             passed |= {(request, round_): event for _, request, round_, *_ in event.shares}
-        elif isinstance(event, Arrived | Put):
-            kind, _, request, round_ = event.address
-            (arrived if isinstance(event, Arrived) else put)[Kind(kind), (request, round_)] = event.at_s
     rounds = [each for each in judged if each in computed and each[1] > 1]
     ups = [passed[each].began_s - judged[each].decode_s - computed[each].ended_s - DELAY_S for each in rounds]
     downs = [
@@ -75,8 +67,4 @@ def _times(folder: Path) -> PathTimes:
         for each in rounds
         if (after := (each[0], each[1] + 1)) in computed
     ]
-    return PathTimes(_middle(ups), _middle(downs))
-
-
-def _middle(times_s: Sequence[float]) -> float:
-    return max(0.0, median(times_s))
+    return PathTimes(max(0.0, fmean(ups)), max(0.0, fmean(downs)))

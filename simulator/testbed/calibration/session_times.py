@@ -15,7 +15,6 @@ import numpy as np
 from scipy.optimize import nnls
 
 from channels.uniforms import Uniforms
-from kinds.arrays import Floats
 from models.interface import CachedText, Laws, TokenTree
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder, RequestDecoding
@@ -50,9 +49,9 @@ class SessionTimes(NamedTuple):
 
 
 def session_times(cell: Cell, budget_s: float, pause_s: float) -> SessionTimes:
-    """Of a cell whose devices are all alike: how long rounds of few drafts and of many typically take, since where the
-    machine stops for a while, that is no work of theirs. The edge's is that of whole rounds, as it has no constant; the
-    cloud's is a constant and a slope, neither below 0. `pause_s`: for how long a processor is idle before each end's
+    """Of a cell whose devices are all alike: the means over rounds of few drafts and of many, what the machine does
+    beside them included, as it is in a run. The edge's is that of whole rounds, as it has no constant; the cloud's is a
+    constant and a slope, neither below 0. `pause_s`: for how long a processor is idle before each end's
     work on a round, as it is where it waits for a verdict or a payload: what it then finds cold takes up to twice as
     long."""
     ever = _rounds(cell, pause_s)
@@ -60,9 +59,9 @@ def session_times(cell: Cell, budget_s: float, pause_s: float) -> SessionTimes:
         pass
     rounds = _within(islice(ever, ROUNDS), budget_s)
     drafts = np.array([float(each.drafts) for each in rounds])
-    cloud_s = _typical(drafts, np.array([each.cloud_s for each in rounds]))
+    cloud_s = np.array([each.cloud_s for each in rounds])
     judge_s, decode_s = nnls(np.column_stack([np.ones(len(drafts)), drafts]), cloud_s)[0]
-    encode_s = float(np.median([each.edge_s / each.laws for each in rounds if each.whole] or [0.0]))
+    encode_s = float(np.mean([each.edge_s / each.laws for each in rounds if each.whole] or [0.0]))
     return SessionTimes(*(float(f"{seconds:.4g}") for seconds in (encode_s, judge_s, decode_s)))
 
 
@@ -74,11 +73,6 @@ def _within(rounds: Iterator[RoundTime], budget_s: float) -> list[RoundTime]:
         if len(found) >= LEAST_ROUNDS and time.perf_counter() > end_s:
             break
     return found
-
-
-def _typical(counts: Floats, seconds: Floats) -> Floats:
-    """Of each round, the median of those that have as much to do."""
-    return np.array([np.median(seconds[counts == each]) for each in counts])
 
 
 def _rounds(cell: Cell, pause_s: float) -> Iterator[RoundTime]:

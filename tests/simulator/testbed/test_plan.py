@@ -25,7 +25,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"workload.deadline_s": 5.0}, "workload = closed"),
     ({"workload.horizon_s": 5.0}, "workload = closed"),
     ({"workload.absences": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}}, "workload = closed"),
-    ({"workload.distinct": 1}, "workload.distinct = 1"),
     ({"edge.concurrency": 2}, "edge.concurrency = 2"),
     ({"cloud.servers": 2}, "cloud.servers = 2"),
     ({"cloud.admission": "evict", "cloud.kv_tokens": 4000}, "cloud.admission = evict"),
