@@ -214,8 +214,10 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
     assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()
 
 
-LIKE_OTHERS = ("latency_at_70b", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces", "batching")
+LIKE_OTHERS = ("latency_at_70b", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces", "batching", "outage")
 """Each figure and each kind of finding of theirs is another scenario's too."""
+IN_REAL_TIME = ("validation",)
+"""A minute or more; its figure, tables and questions have tests of their own."""
 TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"
 CURVES = [
     *(f"{{kind: top_k, k: {k}}}" for k in (2, 6, 28)),
@@ -258,7 +260,7 @@ def save_svg(figure: Figure, folder: Path, name: str, formats: object = (), page
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name in (*LIKE_OTHERS, *IN_REAL_TIME) else [])
         for name in NAMES
         if name != "latency_vs_bandwidth"
     ],
