@@ -1,8 +1,9 @@
 """Many measured passes at each point of a grid: how they are spread, and what lies between the points.
 
 A machine is slow or fast for a second or more, a spell, and passes of one spell are so together. A spell's factor F is
-the mean over its passes of their seconds over their point's mean, as a share of the mean of all spells. What is left,
-seconds / F, scaled to the mean that was measured at its point, is spread from pass to pass.
+the mean over its passes of their seconds over their point's mean, as a share of the mean of all spells, moved towards 1
+until factors vary by no more than chance leaves over: the mean of a few passes differs from another where no spell
+does. What is left, seconds / F, scaled to the mean that was measured at its point, is spread from pass to pass.
 
 Level k of n is a grid of its own: at each point the k-th shortest of its n passes, rid of their spells. A draw picks a
 level, looks the pass up there, so that between points the quantile functions are interpolated, and takes it times a
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
+from math import sqrt
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, pvariance, variance
 
 import numpy as np
 
@@ -69,9 +71,23 @@ def _factors(points: Iterable[list[TimedPass]]) -> dict[Spell, float]:
         mean_s = fmean(row.seconds for row in rows)
         for row in rows:
             shares.setdefault(row.spell, []).append(row.seconds / mean_s)
+    if len(shares) == 1:
+        return dict.fromkeys(shares, 1.0)
     means = {spell: fmean(each) for spell, each in shares.items()}
     middle = fmean(means.values())
-    return {spell: mean / middle for spell, mean in means.items()}
+    kept = _more_than_chance(list(shares.values()), variance(means.values()))
+    return {spell: 1 + kept * (mean / middle - 1) for spell, mean in means.items()}
+
+
+def _more_than_chance(spells: list[list[float]], found: float) -> float:
+    """The share of the standard deviation of spells' means that is theirs, where `found` is their variance, and not
+    that of so few passes: 0 where there is no more."""
+    freedom = sum(len(shares) - 1 for shares in spells)
+    if not found or not freedom:
+        return 1.0
+    within = sum(pvariance(shares) * len(shares) for shares in spells) / freedom
+    chance = fmean(within / len(shares) for shares in spells)
+    return sqrt(max(0.0, 1 - chance / found))
 
 
 def _spread(rows: list[TimedPass], factors: dict[Spell, float], levels: int) -> Floats:
