@@ -16,7 +16,7 @@ import numpy as np
 
 from models.clocks.bundled_profiles import FOLDER, PROFILES
 from models.clocks.cited_passes import CitedPass, CitedProfile
-from models.clocks.pass_table import COLUMNS, PROVENANCE, TimedPass
+from models.clocks.pass_table import COLUMNS, PROVENANCE, SPELL, TimedPass
 
 SERVER_AXES = ((1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16, 64, 256, 1024, 2048), (0, 512, 2048, 8192))
 EDGE_AXES = ((1,), (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 2048), (0, 128, 512, 2048, 8192))
@@ -41,9 +41,16 @@ def rows(profile: CitedProfile) -> list[TimedPass]:
 
 
 def csv_text(table: Iterable[TimedPass]) -> str:
-    """A table as the file that `pass_table` reads; seconds to five digits."""
-    lines = (f"{row.batch},{row.new_tokens},{row.cached_tokens},{row.seconds:.5g},{row.provenance}" for row in table)
-    return "\n".join((",".join((*COLUMNS, PROVENANCE)), *lines)) + "\n"
+    """A table as the file that `pass_table` reads; seconds to five digits. Its last column is the spell, where its
+    passes have one: all, or none."""
+    passes = list(table)
+    told = [SPELL] if any(row.spell is not None for row in passes) else []
+    return "\n".join((",".join((*COLUMNS, PROVENANCE, *told)), *map(_line, passes))) + "\n"
+
+
+def _line(row: TimedPass) -> str:
+    told = [] if row.spell is None else [row.spell]
+    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *told)))
 
 
 def _scaled_s(profile: CitedProfile, point: tuple[int, int, int]) -> float:

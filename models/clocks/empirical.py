@@ -1,4 +1,5 @@
-"""A clock that draws each pass from measured ones, with the spread that a real machine has.
+"""A clock that draws each pass from measured ones, with the spread that a real machine has: from one second to the
+next, for all passes alike, and from pass to pass.
 
 The file's columns are those of the clock `profile`, but each point has many rows, each one pass that was timed there;
 `sqsim calibrate --cell` writes such a file. `pass_samples` says how what lies between is filled in. Nothing is
@@ -27,7 +28,8 @@ class Empirical(Latency):
     kind: Literal["empirical"] = "empirical"
     file: Path = Field(
         description="a CSV file: batch, new_tokens, cached_tokens, seconds, many rows a point, as "
-        "`sqsim calibrate --cell` writes it"
+        "`sqsim calibrate --cell` writes it; rows of one number in a last column, spell, were measured within a "
+        "second or two: a request has all its passes from a slow spell or all from a fast one"
     )
     beyond: Beyond = "refuse"
 
@@ -42,12 +44,14 @@ class Empirical(Latency):
         return read_samples(self.file)
 
     def pass_s(self, work: Work) -> float:
-        """The mean of all draws. Raises ConfigError on a pass beyond the table where `beyond` has it refused."""
+        """The mean of all draws: at a point of the table, of what was measured there. Raises ConfigError on a pass
+        beyond the table where `beyond` has it refused."""
         return fmean(seconds_in(level, work, self.beyond, self._called) for level in self.samples.levels)
 
-    def drawn_s(self, work: Work, uniform: float) -> float:
-        """The quantile of `uniform`. Raises as `pass_s` does."""
-        return seconds_in(self.samples.level(uniform), work, self.beyond, self._called)
+    def drawn_s(self, work: Work, uniform: float, spell: float) -> float:
+        """The quantile of `uniform` in the spell of `spell`. Raises as `pass_s` does."""
+        steady_s = seconds_in(self.samples.level(uniform), work, self.beyond, self._called)
+        return steady_s * self.samples.factor(spell)
 
     def check_range(self, most: Point) -> None:
         check_reach(self.samples.levels[0], most, self.beyond, self._called)

@@ -29,9 +29,10 @@ class Latency(Choice, family=True):
         """Seconds for one pass over `work`, their mean where the clock is random. Raises ValueError on an empty batch:
         no pass, no duration."""
 
-    def drawn_s(self, work: Work, uniform: float) -> float:
-        """Seconds of the one pass over `work` that a number in [0, 1) stands for: larger ones for longer passes. Where
-        a clock is not random, those of every pass."""
+    def drawn_s(self, work: Work, uniform: float, spell: float) -> float:
+        """Seconds of the one pass over `work` that two numbers in [0, 1) stand for: `uniform`, each pass's own, larger
+        ones for longer passes, and `spell`, the same for all passes of a request, larger ones for a slower machine.
+        Where a clock is not random, those of every pass."""
         return self.pass_s(work)
 
     def check_range(self, most: tuple[float, float, float]) -> None:

@@ -9,7 +9,7 @@ work, both move to the middle, the monotone table nearest to the measured one (U
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import product
 from math import inf
@@ -24,7 +24,9 @@ from kinds.files import read_lines, read_table
 
 COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")
 PROVENANCE = "provenance"
-"""A last column that a file may have; it says of each row where it is from, and decides nothing."""
+"""A column that a file may have; it says of each row where it is from, and decides nothing."""
+SPELL = "spell"
+"""A last column that a file may have: rows of one number were measured in the same second or two."""
 AXES = ("sequences", "new tokens a sequence", "cached tokens a sequence")
 LOWEST = (1, 1, 0)
 """Of each axis the least that a pass can have."""
@@ -42,6 +44,8 @@ class TimedPass(NamedTuple):
     cached_tokens: int
     seconds: float
     provenance: str = ""
+    spell: int | None = None
+    """None: nobody noted when it was measured."""
 
 
 class Grid:
@@ -132,21 +136,22 @@ def table_of(path: Path) -> PassTable:
 def read_rows(path: Path) -> list[tuple[str, TimedPass]]:
     """The rows of a file, each behind its place. Raises ConfigError."""
     first = next(iter(read_lines(path)), ("", ""))[1]
-    named = first.rstrip().endswith(PROVENANCE)
-    columns = (*COLUMNS, PROVENANCE) if named else COLUMNS
-    return [(place, _row(place, row)) for place, row in read_table(path, columns)]
+    more = {name.strip() for name in first.split(",")}
+    columns = (*COLUMNS, *(name for name in (PROVENANCE, SPELL) if name in more))
+    return [(place, _row(place, dict(zip(columns, row, strict=True)))) for place, row in read_table(path, columns)]
 
 
-def _row(place: str, row: Sequence[str]) -> TimedPass:
+def _row(place: str, row: Mapping[str, str]) -> TimedPass:
     least = dict(zip(COLUMNS, LOWEST, strict=False))
-    counts = [_count(place, name, text, least[name]) for name, text in zip(COLUMNS[:3], row[:3], strict=True)]
+    counts = [_count(place, name, row[name], least[name]) for name in COLUMNS[:3]]
     try:
-        seconds = float(row[3])
+        seconds = float(row["seconds"])
     except ValueError:
         seconds = -1.0
     if not 0 < seconds < inf:
-        raise ConfigError(f"{place}: seconds = {row[3]!r}: must be a number above 0")
-    return TimedPass(counts[0], counts[1], counts[2], seconds, row[4] if len(row) > 4 else "")
+        raise ConfigError(f"{place}: seconds = {row['seconds']!r}: must be a number above 0")
+    spell = _count(place, SPELL, row[SPELL], 0) if SPELL in row else None
+    return TimedPass(counts[0], counts[1], counts[2], seconds, row.get(PROVENANCE, ""), spell)
 
 
 def _count(place: str, name: str, text: str, least: int) -> int:

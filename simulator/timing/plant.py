@@ -95,7 +95,8 @@ class Plant:
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
     env = simpy.Environment()
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), observer)
+    spells = Uniforms.of(cell.seed, "spells")
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
     decoder = Decoder(cell, memory)
     users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
@@ -105,7 +106,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     ways: list[tuple[Link, Link]] = []
     for place, each in enumerate(cell.classes):
         uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
-        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"))
+        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
         network = Network(env, uplink, downlink, cloud, each.edge, passes, cell.workload.prompt_at_cloud, windows)
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)

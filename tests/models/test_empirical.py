@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
+from statistics import fmean, pstdev
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,7 @@ from models.clocks.affine import Affine
 from models.clocks.constant import ConstantLatency
 from models.clocks.empirical import Empirical
 from models.clocks.latency import Latency
+from models.clocks.pass_table import read_rows
 from models.clocks.profile import Profile
 
 AXES = ((1, 2), (1, 4), (0, 8))
@@ -42,7 +46,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Empirical:
 @pytest.mark.parametrize("point", POINTS)
 def test_at_a_point_each_of_its_samples_is_drawn_as_often(clock: Empirical, point: tuple[int, int, int]) -> None:
     batch, new, cached = point
-    drawn = Counter(clock.drawn_s([(new, cached)] * batch, (place + 0.5) / 400) for place in range(400))
+    drawn = Counter(clock.drawn_s([(new, cached)] * batch, (place + 0.5) / 400, 0.4) for place in range(400))
     assert drawn == dict.fromkeys(SAMPLES[point], 100)
 
 
@@ -52,28 +56,110 @@ def test_at_a_point_each_of_its_samples_is_drawn_as_often(clock: Empirical, poin
 def test_between_points_a_draw_is_within_the_draws_at_the_corners(
     clock: Empirical, work: list[tuple[int, int]], uniform: float
 ) -> None:
-    corners = [clock.drawn_s([(new, cached)] * len(work), uniform) for new, cached in product(*AXES[1:])]
-    assert min(corners) - 1e-12 <= clock.drawn_s(work, uniform) <= max(corners) + 1e-12
+    corners = [clock.drawn_s([(new, cached)] * len(work), uniform, 0.4) for new, cached in product(*AXES[1:])]
+    assert min(corners) - 1e-12 <= clock.drawn_s(work, uniform, 0.4) <= max(corners) + 1e-12
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 8)), min_size=1, max_size=2))
 def test_a_pass_without_a_draw_takes_the_mean_of_all_draws(clock: Empirical, work: list[tuple[int, int]]) -> None:
-    draws = [clock.drawn_s(work, (place + 0.5) / 40) for place in range(40)]
+    draws = [clock.drawn_s(work, (place + 0.5) / 40, 0.4) for place in range(40)]
     assert clock.pass_s(work) == pytest.approx(sum(draws) / 40, rel=1e-12)
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
 def test_a_larger_number_stands_for_no_shorter_pass(clock: Empirical, one: float, other: float) -> None:
     low, high = sorted((one, other))
-    assert clock.drawn_s([(2, 3)], low) <= clock.drawn_s([(2, 3)], high)
+    assert clock.drawn_s([(2, 3)], low, 0.4) <= clock.drawn_s([(2, 3)], high, 0.4)
 
 
 def test_samples_of_a_point_that_has_fewer_stand_for_several(tmp_path: Path) -> None:
     samples = SAMPLES | {POINTS[0]: [0.1, 0.3], POINTS[1]: [0.7]}
     clock = Empirical(file=written(tmp_path / "t.csv", samples))
-    drawn = [clock.drawn_s([POINTS[0][1:]], (place + 0.5) / 4) for place in range(4)]
+    drawn = [clock.drawn_s([POINTS[0][1:]], (place + 0.5) / 4, 0.4) for place in range(4)]
     assert drawn == [0.1, 0.1, 0.3, 0.3]
-    assert {clock.drawn_s([POINTS[1][1:]], (place + 0.5) / 4) for place in range(4)} == {0.7}
+    assert {clock.drawn_s([POINTS[1][1:]], (place + 0.5) / 4, 0.4) for place in range(4)} == {0.7}
+
+
+FACTORS = (1.1, 0.9, 1.0, 1.3)
+"""Of spells, in order of time; their mean is 1.075."""
+
+
+def in_spells(path: Path, rows: Iterable[tuple[tuple[int, int, int], float, int]]) -> Empirical:
+    lines = [f"{b},{n},{c},{seconds!r},{spell}" for (b, n, c), seconds, spell in rows]
+    path.write_text("\n".join([f"{HEADER},spell", *lines]) + "\n")
+    return Empirical(file=path, beyond="extend")
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Empirical:
+    """Each point with another spread, the last one in one spell of four alone."""
+    generator = random.Random(5)
+    rows = [
+        (point, (1 + place) * 0.01 * factor * generator.lognormvariate(0.0, 0.2), 3 * spell)
+        for place, point in enumerate(POINTS)
+        for spell, factor in enumerate(FACTORS[:1] if point == POINTS[-1] else FACTORS)
+        for _ in range(5)
+    ]
+    return in_spells(tmp_path_factory.mktemp("clock") / "t.csv", rows)
+
+
+def mean_draw_s(clock: Empirical, work: list[tuple[int, int]]) -> float:
+    places = [(place + 0.5) / 20 for place in range(20)]
+    spells = [(place + 0.5) / 4 for place in range(4)]
+    return fmean(clock.drawn_s(work, uniform, spell) for uniform, spell in product(places, spells))
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_at_a_point_the_mean_of_all_draws_is_that_of_what_was_measured(
+    uneven: Empirical, point: tuple[int, int, int]
+) -> None:
+    measured = fmean(row.seconds for _, row in read_rows(uneven.file) if row[:3] == point)
+    work = [point[1:]] * point[0]
+    assert uneven.pass_s(work) == pytest.approx(measured, rel=1e-12)
+    assert mean_draw_s(uneven, work) == pytest.approx(measured, rel=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 20)), min_size=1, max_size=3))
+def test_in_all_spells_the_mean_of_all_draws_is_the_pass(uneven: Empirical, work: list[tuple[int, int]]) -> None:
+    assert mean_draw_s(uneven, work) == pytest.approx(uneven.pass_s(work), rel=1e-12)
+
+
+def test_passes_that_differ_by_their_spells_alone_have_their_spells_factors(tmp_path: Path) -> None:
+    rows = [
+        (point, (1 + i) * 0.01 * each, spell) for i, point in enumerate(POINTS) for spell, each in enumerate(FACTORS)
+    ]
+    clock = in_spells(tmp_path / "t.csv", rows)
+    for place, factor in enumerate(sorted(FACTORS)):
+        drawn = [clock.drawn_s([(1, 0)], uniform / 10, (place + 0.5) / 4) for uniform in range(10)]
+        assert drawn == pytest.approx([0.01 * factor] * 10, rel=1e-9)
+
+
+@pytest.mark.parametrize(("true", "within"), [(0.0, 0.035), (0.08, 0.016)])
+def test_factors_vary_as_spells_do_and_not_as_passes(tmp_path: Path, true: float, within: float) -> None:
+    """Of 1,000 spells of 8 passes each that vary by 20 % among themselves, which alone makes 7 % of their means; so
+    near is five standard errors."""
+    generator = random.Random(2)
+    spells = [1 + true * generator.choice((-1, 1)) for _ in range(1000)]
+    rows = [
+        (point, factor * (1 + 0.2 * generator.choice((-1, 1))), spell)
+        for spell, factor in enumerate(spells)
+        for point in POINTS
+    ]
+    assert pstdev(in_spells(tmp_path / "t.csv", rows).samples.factors) == pytest.approx(true, abs=within)
+
+
+@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
+def test_a_larger_number_stands_for_no_faster_spell(uneven: Empirical, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert uneven.drawn_s([(2, 3)], 0.3, low) <= uneven.drawn_s([(2, 3)], 0.3, high)
+
+
+def test_passes_of_one_spell_are_drawn_to_the_bit_as_those_of_none(clock: Empirical, tmp_path: Path) -> None:
+    one = in_spells(tmp_path / "t.csv", [(point, each, 7) for point, every in SAMPLES.items() for each in every])
+    for point, place in product(POINTS, range(4)):
+        ranked = sorted(SAMPLES[point])[place]
+        for each in (one, clock):
+            assert {each.drawn_s([point[1:]] * point[0], place / 4, spell) for spell in (0.0, 0.99)} == {ranked}
 
 
 def test_one_sample_a_point_is_a_profile(tmp_path: Path) -> None:
@@ -82,25 +168,25 @@ def test_one_sample_a_point_is_a_profile(tmp_path: Path) -> None:
     file = written(tmp_path / "t.csv", single)
     for work in ([(1, 3)], [(2, 8), (3, 1)]):
         for clock in (Empirical(file=file), Profile(file=file)):
-            assert clock.drawn_s(work, 0.3) == pytest.approx(affine.pass_s(work), rel=1e-12)
+            assert clock.drawn_s(work, 0.3, 0.4) == pytest.approx(affine.pass_s(work), rel=1e-12)
 
 
 def test_clocks_that_draw_nothing_answer_with_the_pass() -> None:
     assert Empirical.random and not any(kind.random for kind in Latency.kinds.values() if kind is not Empirical)
     for clock in (ConstantLatency(), Affine()):
-        assert clock.drawn_s([(3, 5)], 0.9) == clock.pass_s([(3, 5)])
+        assert clock.drawn_s([(3, 5)], 0.9, 0.4) == clock.pass_s([(3, 5)])
 
 
 def test_a_pass_beyond_the_samples_is_held_extended_or_refused(clock: Empirical) -> None:
     far, uniform = [(8, 8)], 0.6
     held, extended = (clock.model_copy(update={"beyond": beyond}) for beyond in ("hold", "extend"))
-    last = clock.drawn_s([(4, 8)], uniform)
-    assert held.drawn_s(far, uniform) == last
-    assert extended.drawn_s(far, uniform) >= last
+    last = clock.drawn_s([(4, 8)], uniform, 0.4)
+    assert held.drawn_s(far, uniform, 0.4) == last
+    assert extended.drawn_s(far, uniform, 0.4) >= last
     with pytest.raises(
         ConfigError, match=r"^table .*t.csv: a pass of 8 new tokens a sequence, measured: 1 to 4; anoth"
     ):
-        clock.drawn_s(far, uniform)
+        clock.drawn_s(far, uniform, 0.4)
     with pytest.raises(ValueError, match=r"there are passes of 8 new tokens"):
         clock.check_range((1, 8, 8))
     held.check_range((1, 8, 8))
@@ -114,6 +200,9 @@ def test_a_pass_beyond_the_samples_is_held_extended_or_refused(clock: Empirical)
         (f"{HEADER}\n0,1,0,0.1\n", "line 2: batch = '0': must be a whole number from 1"),
         (f"{HEADER}\n1,1,0,0.1\n1,2,8,0.1\n", "= 1, 1, 8: is missing"),
         (f"{HEADER}\n", "holds no pass"),
+        (f"{HEADER},spell\n1,1,0,0.1,0\n1,1,0,0.1,-1\n", "line 3: spell = '-1': must be a whole number from 0"),
+        (f"{HEADER},spell\n1,1,0,0.1,\n", "line 2: spell = '': must be a whole number from 0"),
+        (f"{HEADER},spell,provenance\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds, prov"),
         ("a,b\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
     ],
 )
@@ -127,6 +216,6 @@ def test_a_bad_file_is_told_on_one_line(tmp_path: Path, text: str, words: str) -
 
 
 def test_an_empty_pass_is_refused(clock: Empirical) -> None:
-    for ask in (clock.pass_s, lambda work: clock.drawn_s(work, 0.5)):
+    for ask in (clock.pass_s, lambda work: clock.drawn_s(work, 0.5, 0.4)):
         with pytest.raises(ValueError, match="empty"):
             ask([])

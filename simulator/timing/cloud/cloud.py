@@ -37,6 +37,7 @@ class Cloud:
         kv_tokens: int | None,
         failure_uniforms: Uniforms,
         pass_uniforms: Uniforms,
+        spell_uniforms: Uniforms,
         observer: Observer | None = None,
     ) -> None:
         self.env = env
@@ -45,7 +46,7 @@ class Cloud:
         self.passes = 0
         self.crashes = 0
         self._config = config
-        self._times = PassTimes(config, pass_uniforms)
+        self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         self._served_s = 0.0
         self._turn = 0
         self._homes: dict[SessionKey, list[Pool]] = {}

@@ -1,7 +1,8 @@
 """How long a server's pass takes, with all that belongs to it.
 
 Where a clock draws, a pass takes as long as the place of its first job says: which of its session's jobs, in which of
-its passes. What else happens in the cloud, and when, makes no difference.
+its passes; and whether that session meets a slow machine or a fast one. What else happens in the cloud, and when, makes
+no difference.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from simulator.timing.cloud.job import Share
 
 
 class PassTimes:
-    """Of the servers of a cloud."""
+    """Of the servers of a cloud. `spells`: by session, as for the passes at its edge (`EdgePasses`)."""
 
-    def __init__(self, config: CloudConfig, uniforms: Uniforms) -> None:
+    def __init__(self, config: CloudConfig, uniforms: Uniforms, spells: Uniforms) -> None:
         self._latency = config.latency
         self._drafter_latency = config.drafter_latency
         self._judge_s = config.judge_s
         self._decode_s_per_draft = config.decode_s_per_draft
         self._uniforms = uniforms
+        self._spells = spells
 
     def of_s(self, shares: Sequence[Share]) -> float:
         """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, and
@@ -43,7 +45,8 @@ class PassTimes:
         if not latency.random:
             return latency.pass_s(work)
         job = first.job
-        return latency.drawn_s(work, self._uniforms.uniform(*job.session, job.number, job.passes, place))
+        uniform = self._uniforms.uniform(*job.session, job.number, job.passes, place)
+        return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
 
     def _judging_s(self, shares: Sequence[Share]) -> float:
         if not (self._judge_s or self._decode_s_per_draft):

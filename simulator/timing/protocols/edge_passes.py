@@ -12,10 +12,15 @@ from simulator.results.requests import Request
 
 
 class EdgePasses:
-    """Of one clock. Where it draws, a pass takes as long as its place in its request says, whenever it is made."""
+    """Of one clock. Where it draws, a pass takes as long as its request and its place there say, whenever it is made.
 
-    def __init__(self, latency: Latency, uniforms: Uniforms) -> None:
+    `spells`: whether a request meets a slow machine or a fast one, by device and request, the same for its passes in
+    the cloud.
+    """
+
+    def __init__(self, latency: Latency, uniforms: Uniforms, spells: Uniforms) -> None:
         self._latency = latency
+        self._spells = spells
         self._uniforms = uniforms if latency.random else None
         self._known_s = _durations_s(latency)
 
@@ -27,8 +32,9 @@ class EdgePasses:
         if self._uniforms is None:
             return self._known_s(new, cached, later)
         uniforms = self._uniforms.under(request.device, request.number, round_number)
+        spell = self._spells.uniform(request.device, request.number)
         passes = enumerate(_works(new, cached, later), made)
-        return tuple(self._latency.drawn_s([work], uniforms.uniform(place)) for place, work in passes)
+        return tuple(self._latency.drawn_s([work], uniforms.uniform(place), spell) for place, work in passes)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from cells import cell
 from kinds import ConfigError
 from models.calibration import PassTimer
 from models.clocks.empirical import Empirical
-from models.sampled_passes import RARE_EVERY, TextPasses, sampled
+from models.sampled_passes import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration import session_times as times
@@ -58,6 +58,7 @@ def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: o
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
     assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
+    assert len(found.cloud.latency.samples.factors) >= LEAST_ROUNDS
     added_s = [getattr(found, way).delay.mean_s - getattr(here, way).delay.mean_s for way in ("uplink", "downlink")]
     assert added_s == pytest.approx([1e-3, 2e-3])
     assert len(simulate(found).requests) == 3
@@ -95,6 +96,8 @@ def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
     rows = sampled(timer, near, rare, 2 * RARE_EVERY, 60.0, lambda *_: None)
     by_point = {point: sum(row[:3] == point for row in rows) for point in (*near, *rare)}
     assert by_point == {near[0]: 10, near[1]: 10, rare[0]: 2}
+    assert sorted(row.spell for row in rows if row[:3] == near[0]) == list(range(10))
+    assert [row.spell for row in rows if row[:3] == rare[0]] == [0, RARE_EVERY]
 
 
 def test_sampling_stops_early_where_there_is_no_time() -> None:

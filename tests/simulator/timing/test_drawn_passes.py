@@ -10,6 +10,7 @@ import pytest
 from cells import busy, cell
 from servers import Bench
 
+from channels.uniforms import Uniforms
 from simulator import Cell, simulate, sweep
 
 Clocks = tuple[dict[str, str], dict[str, str]]
@@ -81,6 +82,47 @@ def test_a_servers_pass_takes_as_long_whatever_was_served_before(clocks: Clocks)
         spent_s.append(dict(zip(order, (first, second - first), strict=True)))
     assert spent_s[0] == pytest.approx(spent_s[1], rel=1e-9)
     assert spent_s[0][1] != spent_s[0][2]
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", {"kind": "colocated", "max_drafts": 3}], ids=str)
+def test_a_request_is_slow_or_fast_at_its_edge_and_in_the_cloud(tmp_path: Path, scheme: object) -> None:
+    """Two spells of .9 and of 1.1, and nothing else that differs; the edge's later spell is the fast one."""
+    both = in_spells(tmp_path / "edge.csv", 0.004, (1.1, 0.9)), in_spells(tmp_path / "cloud.csv", 0.02, (0.9, 1.1))
+    lone = {
+        "workload.devices": 1,
+        "workload.requests": 24,
+        "edge.encode_s_per_draft": 0.0,
+        "uplink": quick(),
+        "downlink": quick(),
+    }
+    here = drawn(both, scheme, **lone)
+    steady = {"edge.latency": plain(0.004), "cloud.drafter_latency": plain(0.004), "cloud.latency": plain(0.02)}
+    drawn_s, steady_s = (times(simulate(each).requests)["latency_s"] for each in (here, here.with_(steady)))
+    spells = [Uniforms.of(here.seed, "spells").uniform(0, number) for number in range(24)]
+    assert list(drawn_s / steady_s) == pytest.approx([0.9 if spell < 0.5 else 1.1 for spell in spells], rel=1e-6)
+    assert 6 < sum(spell < 0.5 for spell in spells) < 18
+
+
+def test_of_sessions_in_one_pass_the_first_ones_spell_is_the_passs(tmp_path: Path) -> None:
+    spells = Uniforms.of(0, "spells")
+    slow, fast = (next(d for d in range(99) if (spells.uniform(d, 0) < 0.5) == below) for below in (False, True))
+    for order, seconds in (((slow, fast), 1.1), ((fast, slow), 0.9)):
+        bench = Bench(latency=in_spells(tmp_path / "t.csv", 1.0, (0.9, 1.1)), batching="waiting")
+        holds = bench.submit((500, 0), 1)
+        visits = [bench.submit((device, 0), 1) for device in order]
+        bench.env.run()
+        assert [visit.done_s[0] - holds.done_s[0] for visit in visits] == pytest.approx([seconds] * 2, rel=1e-3)
+
+
+def in_spells(path: Path, base_s: float, factors: tuple[float, float]) -> dict[str, str]:
+    points = itertools.product((1, 4), (1, 32), (0, 64))
+    rows = [f"{b},{n},{c},{base_s * each},{spell}" for b, n, c in points for spell, each in enumerate(factors)]
+    path.write_text("\n".join(["batch,new_tokens,cached_tokens,seconds,spell", *rows]) + "\n")
+    return {"kind": "empirical", "file": str(path), "beyond": "extend"}
+
+
+def plain(per_pass_s: float) -> dict[str, object]:
+    return {"kind": "constant", "per_pass_s": per_pass_s}
 
 
 def test_a_pass_that_is_made_again_is_drawn_again(clocks: Clocks) -> None:
