@@ -1,9 +1,9 @@
-"""A cell twice: as real processes on this machine, and simulated under clocks that were measured on it just before.
+"""A cell twice: as real processes on this machine, and simulated under clocks that were measured on it.
 
-Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging are timed on texts of
-their own, without the network, and what the path adds by a small run of another cell, once a process. Seeds are the
-same, and so are drafts, verdicts, losses and delays; what may differ is time. Both rows have the metrics of a
-simulation.
+One calibration is made just before the real run and one just after, since a machine is faster in one minute than in the
+next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging are timed on texts
+of their own, without the network, and what the path adds by a small run of another cell. Seeds are the same, and so are
+drafts, verdicts, losses and delays; what may differ is time. Both rows have the metrics of a simulation.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from simulator.run import simulate
 from simulator.studies.study import Answer, Row, Study
 from simulator.testbed import journal
 from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
+from simulator.testbed.calibration.merged_calibrations import merge
 from simulator.testbed.supervisor import real
 
+BUDGET_S: Final = 20.0
+"""Of each of the two calibrations."""
 REAL: Final = "real"
 SIMULATED: Final = "simulated"
 Texts = Mapping[tuple[int, int], tuple[int, ...]]
@@ -38,18 +41,23 @@ class Validation(Study):
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
             folder = Path(name)
-            calibrate(cell, folder / "clocks", lambda *_: None)
-            clocked = calibrated(cell, folder / "clocks")
+            calibrate(cell, folder / "before", _unheard, BUDGET_S)
+            calibrated(cell, folder / "before")  # refused now, if at all
             done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
-            said = dict(_said(folder / "journals"))
-            heard = _Texts(observer)
-            made = simulate(clocked, heard, memory=memory)
+            calibrate(cell, folder / "after", _unheard, BUDGET_S)
+            merge(folder / "before", folder / "after", folder / "clocks")
+            said, heard = dict(_said(folder / "journals")), _Texts(observer)
+            made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
         others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
         rows: list[Row] = [
             {"system": system, **result.summary, "other_answers": others}
             for system, result in ((REAL, done), (SIMULATED, made))
         ]
         return Answer(rows, done.requests)
+
+
+def _unheard(_done: float, _of: int, _what: str) -> None:
+    """Of a calibration's progress: the cell's own is told."""
 
 
 class _Texts(Observer):
