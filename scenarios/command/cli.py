@@ -205,14 +205,6 @@ def _run(options: argparse.Namespace) -> None:
     print(run(plan, means))
 
 
-def _calibrate(options: argparse.Namespace) -> None:
-    print(calibrate.run(options))
-
-
-def _cache(options: argparse.Namespace) -> None:
-    print(cache.run(options))
-
-
 def _recommend(options: argparse.Namespace) -> None:
     print(recommend.run(options, options.workers or _cores()))
 
@@ -269,20 +261,9 @@ def _plot(options: argparse.Namespace) -> None:
         print(path, flush=True)
 
 
-def _compare(options: argparse.Namespace) -> None:
-    print(compare.told(options))
-
-
-def _explain(options: argparse.Namespace) -> None:
-    print(explain.told(options))
-
-
-def _real(options: argparse.Namespace) -> None:
-    print(real.run(options))
-
-
-def _report(options: argparse.Namespace) -> None:
-    print(report.write(options))
+def _printed(answer: Callable[[argparse.Namespace], str | Path]) -> Callable[[argparse.Namespace], None]:
+    """A command that prints its answer."""
+    return lambda options: print(answer(options))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -290,12 +271,12 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "run": _run,
     "recommend": _recommend,
     "plot": _plot,
-    "compare": _compare,
-    "report": _report,
-    "explain": _explain,
-    "real": _real,
+    "compare": _printed(compare.told),
+    "report": _printed(report.write),
+    "explain": _printed(explain.told),
+    "real": _printed(real.run),
     "codec": codec_options.run,
-    "calibrate": _calibrate,
-    "cache": _cache,
+    "calibrate": _printed(calibrate.run),
+    "cache": _printed(cache.run),
     "completion": _completion,
 }

@@ -16,7 +16,9 @@ from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
+from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
+from simulator.cell.scheme import Scheme
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, Way
@@ -138,7 +140,18 @@ def check(cell: Cell) -> None:
 
 def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
     """Each with its field, its value, and what is allowed."""
-    workload, cloud, scheme = cell.workload, cell.cloud, cell.scheme
+    yield from _of_devices(cell)
+    yield from _of_cloud(cell.cloud)
+    yield from _of_scheme(cell.scheme)
+    for way, back in zip(WAYS, reversed(WAYS), strict=True):
+        ack_bits, header_bits = link(cell, way).arq.ack_bits, link(cell, back).header_bits
+        if 0 < ack_bits < header_bits:
+            yield f"{way}.arq.ack_bits", ack_bits, f"0, or {back}.header_bits or more, {header_bits}"
+        yield from ((f"{way}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, way)))
+
+
+def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
+    workload, scheme = cell.workload, cell.scheme
     if cell.fleet:
         yield "fleet", f"{len(cell.fleet)} classes", "devices that are all alike: leave it out"
     if workload.devices > 16:
@@ -154,6 +167,9 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
+
+
+def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
     if cloud.servers > 1:
         yield "cloud.servers", cloud.servers, "1"
     if cloud.admission.evicts:
@@ -164,20 +180,17 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
     if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):
         yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and begun anew"
+    elif any(to_s == inf for _, to_s in cloud.failures.times(0, Uniforms.of(0, ""))):
+        yield "cloud.failures", cloud.failures.kind, "a cloud that comes back"
+
+
+def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
     if scheme.protocol == "local":
         yield "scheme", scheme.kind, "one that crosses the air"
     if isinstance(scheme, BriefScheme) or scheme.sends_parts:
         yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
     if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:
         yield "scheme.policy", scheme.families.policy.kind, "one that plans each round"
-    for way, back in zip(WAYS, reversed(WAYS), strict=True):
-        if 0 < link(cell, way).arq.ack_bits < (header_bits := link(cell, back).header_bits):
-            yield (
-                f"{way}.arq.ack_bits",
-                link(cell, way).arq.ack_bits,
-                f"0, or {back}.header_bits or more, {header_bits}",
-            )
-        yield from ((f"{way}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, way)))
 
 
 def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:

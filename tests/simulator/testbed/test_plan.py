@@ -31,6 +31,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"cloud.kv_tokens": 4000}, "cloud.kv_tokens = 4000"),
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
     ({"cloud.failures": "random"}, "cloud.failures = random"),
+    ({"cloud.failures": {"kind": "scheduled", "away": [[0, 1, "inf"]]}}, "cloud.failures = scheduled"),
     ({"scheme": "edge_only"}, "scheme = edge_only"),
     ({"scheme": "mirrored"}, "scheme = mirrored"),
     ({"scheme": {"kind": "k_sqs", "partial": True}}, "scheme = k_sqs"),
