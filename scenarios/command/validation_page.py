@@ -22,20 +22,13 @@ from scenarios.command.means import Means
 from scenarios.command.registry import scenario
 from scenarios.command.run_plan import Changes, plan_of
 from scenarios.command.running import run
-from scenarios.command.validation_questions import CELL, LEAST, RealBesideSimulated
+from scenarios.command.validation_questions import CELL, LEAST, TIMES, RealBesideSimulated
 from simulator.results.columns import BREAKDOWN
-from simulator.results.validation_errors import COMPARED, OTHER_ANSWERS
+from simulator.results.validation_errors import OTHER_ANSWERS
 
 NAME = "validation"
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
-_HEADS = {
-    "latency_per_token_s": "a token",
-    "latency_per_token_p50_s": "p50",
-    "latency_per_token_p90_s": "p90",
-    "latency_per_token_p99_s": "p99",
-    "ttft_s": "first token",
-}
 
 
 def write(results: Path, docs: Path) -> None:
@@ -72,10 +65,10 @@ def measured(results: Path) -> str:
 
 
 def _times(rows: pd.DataFrame) -> Iterator[str]:
-    yield "| cell | " + " | ".join(_HEADS[name] for name in COMPARED) + " | other answers |"
-    yield "|---|" + "---:|" * (len(COMPARED) + 1)
+    yield "| cell | " + " | ".join(TIMES.values()) + " | other answers |"
+    yield "|---|" + "---:|" * (len(TIMES) + 1)
     for row in rows.to_dict("records"):
-        told = [f"{1e3 * row[f'{name}_real']:.1f} ({100 * row[f'{name}_error']:+.1f}%)" for name in COMPARED]
+        told = [f"{1e3 * row[f'{name}_real']:.1f} ({100 * row[f'{name}_error']:+.1f}%)" for name in TIMES]
         yield f"| {row[CELL]} | " + " | ".join(told) + f" | {row[OTHER_ANSWERS]} |"
 
 

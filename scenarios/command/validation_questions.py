@@ -34,14 +34,14 @@ class RealBesideSimulated:
         return "\n\n".join(
             [
                 "The real system, ms, and how far the simulated one is from it:",
-                aligned(["cell", *_TIMES.values(), "answers that differ"], [_times(row) for _, row in rows.iterrows()]),
+                aligned(["cell", *TIMES.values(), "answers that differ"], [_times(row) for _, row in rows.iterrows()]),
                 f"Parts of the time per token, ms, real / simulated (those of {100 * LEAST:.0f}% or more):",
                 *(_parts(row) for _, row in rows.iterrows()),
             ]
         )
 
 
-_TIMES = {
+TIMES = {
     "latency_per_token_s": "mean a token",
     "latency_per_token_p50_s": "p50",
     "latency_per_token_p90_s": "p90",
@@ -55,7 +55,7 @@ LEAST = 0.01
 def _times(row: pd.Series) -> list[str]:
     from simulator.results.validation_errors import OTHER_ANSWERS
 
-    told = [f"{1e3 * row[f'{name}_real']:.1f} {100 * row[f'{name}_error']:+.1f}%" for name in _TIMES]
+    told = [f"{1e3 * row[f'{name}_real']:.1f} {100 * row[f'{name}_error']:+.1f}%" for name in TIMES]
     return [str(row[CELL]), *told, str(row[OTHER_ANSWERS])]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from math import nan
+from typing import Final
 
 import pandas as pd
 
@@ -21,21 +22,10 @@ COMPARED: Final = (
 OTHER_ANSWERS: Final = "other_answers"
 
 
-class Compared(NamedTuple):
-    """One quantity of one cell in both systems."""
-
-    real: float
-    simulated: float
-
-    @property
-    def error(self) -> float:
-        """How far the simulated one is above the real one, as a share of that; nan where that is 0."""
-        return self.simulated / self.real - 1 if self.real else float("nan")
-
-
 def errors(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A row a cell, in order: `cell`, and of each quantity NAME `NAME_real`, `NAME_simulated`, `NAME_error`: the mean
-    over its seeds of both, and how far they are apart; `other_answers` in all. `names`: columns that tell cells apart
+    over its seeds of both, and how far the simulated one is above the real one, as a share of
+    that, nan where that is 0; `other_answers` in all. `names`: columns that tell cells apart
     but for the seed."""
     if SYSTEM not in table.columns:
         return pd.DataFrame()
@@ -45,8 +35,9 @@ def errors(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         means = {system: part[part[SYSTEM] == system].mean(numeric_only=True) for system in (REAL, SIMULATED)}
         row: dict[str, object] = dict(told)
         for name in (*COMPARED, *(each for each in BREAKDOWN if each in part.columns)):
-            found = Compared(float(means[REAL][name]), float(means[SIMULATED][name]))
-            row |= {f"{name}_real": found.real, f"{name}_simulated": found.simulated, f"{name}_error": found.error}
+            real, simulated = (float(means[system][name]) for system in (REAL, SIMULATED))
+            error = simulated / real - 1 if real else nan
+            row |= {f"{name}_real": real, f"{name}_simulated": simulated, f"{name}_error": error}
         row[OTHER_ANSWERS] = int(part[part[SYSTEM] == REAL][OTHER_ANSWERS].sum())
         rows.append(row)
     return pd.DataFrame(rows)

@@ -17,6 +17,7 @@ from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
+from simulator.results.validation_errors import OTHER_ANSWERS, REAL, SIMULATED, SYSTEM
 from simulator.run import simulate
 from simulator.studies.study import Answer, Row, Study
 from simulator.testbed import journal
@@ -26,8 +27,6 @@ from simulator.testbed.supervisor import real
 
 BUDGET_S: Final = 20.0
 """Of each of the two calibrations."""
-REAL: Final = "real"
-SIMULATED: Final = "simulated"
 Texts = Mapping[tuple[int, int], tuple[int, ...]]
 """Output tokens by device and request."""
 
@@ -50,7 +49,7 @@ class Validation(Study):
             made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
         others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
         rows: list[Row] = [
-            {"system": system, **result.summary, "other_answers": others}
+            {SYSTEM: system, **result.summary, OTHER_ANSWERS: others}
             for system, result in ((REAL, done), (SIMULATED, made))
         ]
         return Answer(rows, done.requests)

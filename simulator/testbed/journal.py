@@ -175,6 +175,8 @@ Event = (
     Came | Served | Began | Computed | Put | Attempted | Aired | Acked | Arrived | Withdrawn
     | Submitted | Passed | Judged | Closed | Flushed | Ended | Restarted
 )  # fmt: skip
+Addressed = Put | Attempted | Aired | Acked | Arrived | Withdrawn
+"""Those about a letter."""
 _EVENTS: Final = {each.__name__: each for each in Event.__args__}
 
 
@@ -214,14 +216,14 @@ def read(path: Path) -> Iterator[Event]:
     lines = path.read_text(encoding="utf-8").split("\n")
     for line in lines[:-1]:  # each line that is whole ends
         name, *fields = json.loads(line)
-        yield _EVENTS[name](*map(_tuples, fields))
+        event = _EVENTS[name](*map(_tuples, fields))
+        yield event._replace(address=_addressed(event.address)) if isinstance(event, Addressed) else event
 
 
 def _tuples(value: object) -> object:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def addressed(fields: tuple[int, int, int, int]) -> Address:
-    """An address as a journal has it."""
+def _addressed(fields: tuple[int, int, int, int]) -> Address:
     kind, *index = fields
     return Address(Kind(kind), *index)

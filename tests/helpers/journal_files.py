@@ -17,7 +17,6 @@ from simulator.testbed.journal import (
     Put,
     Restarted,
     Submitted,
-    addressed,
     read,
 )
 from simulator.testbed.letters import Address, Kind
@@ -32,7 +31,7 @@ Lines = dict[str, list[Event]]
 
 def lines_of(folder: Path) -> Lines:
     """By process."""
-    return {path.stem: [_addressed(event) for event in read(path)] for path in sorted(folder.glob("*.jsonl"))}
+    return {path.stem: list(read(path)) for path in sorted(folder.glob("*.jsonl"))}
 
 
 def write(folder: Path, lines: Mapping[str, Iterable[Event]]) -> None:
@@ -62,11 +61,6 @@ def slowed(lines: Lines) -> Lines:
             else:
                 slow[process].append(event._replace(at_s=at_s + steps[at_s] * PYTHON_S))
     return slow
-
-
-def _addressed(event: Event) -> Event:
-    address = getattr(event, "address", None)
-    return event if address is None else event._replace(address=addressed(address))  # type: ignore[call-arg]
 
 
 class Restart:

@@ -14,15 +14,13 @@ import pytest
 from mail import Texts
 from plants import ran
 
-from kinds import ConfigError
 from simulator import Cell
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.air.namespaces import Namespaces
 from simulator.testbed.journal import Ended, Restarted, read
 from simulator.testbed.plan import Faults, Window
 from simulator.testbed.supervisor import real
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
 DELAY = {"kind": "constant", "delay_s": 0.01}
 BASE = {
@@ -49,14 +47,6 @@ CELLS: dict[str, dict[str, Any]] = {
                      "downlink.rate": {"kind": "token_bucket", "bps": 1e5, "burst_bits": 12_000},
                      "downlink.mtu_bits": 12_000},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _permitted() -> None:
-    try:
-        Namespaces(Cell()).close()
-    except ConfigError as error:
-        pytest.skip(str(error))
 
 
 def of(fields: dict[str, Any]) -> Cell:

@@ -17,12 +17,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kinds import ConfigError
 from simulator import Cell
-from simulator.testbed.air.namespaces import Namespaces
 from simulator.testbed.journal import Aired, Closed, read
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 120.0
@@ -30,14 +28,6 @@ CELL = {
     "models.pair": {"kind": "synthetic", "size": 64}, "scheme": "k_sqs", "workload.requests": 3,
     "workload.output_tokens": 24, "uplink.rate.bps": 20e3, "uplink.mtu_bits": 4000,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _permitted() -> None:
-    try:
-        Namespaces(Cell()).close()
-    except ConfigError as error:
-        pytest.skip(str(error))
 
 
 class Place:

@@ -29,7 +29,7 @@ from simulator.testbed.air.datagrams import Datagram, Place, place
 from simulator.testbed.air.way import Air, Passage
 from simulator.testbed.journal import Aired, Journal
 from simulator.testbed.letters import Header, Kind, Way
-from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE, WARM_UP, Hosts, Plan, link
+from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE, WARM_UP, WAYS, Hosts, Plan, link
 from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, say
 
 _LONGEST_BYTES: Final = 1 << 16
@@ -84,7 +84,7 @@ class Relay:
             cloud_free: Inlet("downlink", cloud_free, edge_free, FREE, place(FREE.edge, 0).address),
         }
         self._notices_from = place(AIR.air, 0).address
-        up, down = (link(self._cell, way) for way in ("uplink", "downlink"))
+        up, down = (link(self._cell, way) for way in WAYS)
         self._back_s: dict[Way, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
         """How long a free acknowledgement of a packet of that way travels."""
         self._warm_up: Airs = self._airs(time.monotonic(), in_run=False)
@@ -98,7 +98,7 @@ class Relay:
 
     def _airs(self, zero_s: float, in_run: bool) -> Airs:
         down = self._faults.link_down if in_run else ()
-        return {way: TimedAir(Air(self._cell, way, down, in_run), zero_s, in_run) for way in ("uplink", "downlink")}
+        return {way: TimedAir(Air(self._cell, way, down, in_run), zero_s, in_run) for way in WAYS}
 
     def run(self) -> None:
         """Until `stop`, or the end of the control lines."""

@@ -19,15 +19,13 @@ from channels.link.link_config import answer_s
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import (
     Acked,
+    Addressed,
     Aired,
-    Arrived,
     Attempted,
     Computed,
     Event,
     Passed,
-    Put,
     Withdrawn,
-    addressed,
     read,
 )
 from simulator.testbed.letters import Address, Way
@@ -186,13 +184,10 @@ def told(cell: Cell, folder: Path) -> Told:
 
 
 def _events(path: Path) -> Iterator[Event]:
-    """Those that belong to a run, with their addresses."""
+    """Those that belong to a run."""
     for event in read(path):
-        if isinstance(event, Put | Attempted | Aired | Acked | Arrived | Withdrawn):
-            event = event._replace(address=addressed(event.address))
-            if event.address.request == WARM_UP:
-                continue
-        yield event
+        if not (isinstance(event, Addressed) and event.address.request == WARM_UP):
+            yield event
 
 
 def _note(packets: _Packets, event: Event) -> None:

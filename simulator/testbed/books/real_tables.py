@@ -25,7 +25,7 @@ from simulator.run import CellResult
 from simulator.testbed.books.drafted_books import DraftedBook
 from simulator.testbed.books.link_books import Carried, way_totals
 from simulator.testbed.books.moments import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
-from simulator.testbed.books.replay import RealRunError, ReplayClock
+from simulator.testbed.books.replay_clock import RealRunError, ReplayClock
 from simulator.testbed.books.request_books import RequestBook
 from simulator.testbed.books.server_books import edge_stations, server_station, service_s
 from simulator.testbed.books.streamed_books import StreamedBook

@@ -15,7 +15,7 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
 from simulator.testbed.books.link_books import Carried
-from simulator.testbed.books.replay import ReplayClock, check_bytes, differs
+from simulator.testbed.books.replay_clock import ReplayClock, check_bytes, differs
 from simulator.testbed.books.sent_again import after
 from simulator.testbed.journal import Closed, Computed, Flushed
 from simulator.testbed.letters import Address, Kind

@@ -13,7 +13,7 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.ends.drafted_rounds import DraftedRounds
-from simulator.testbed.ends.failures import tell_failure
+from simulator.testbed.ends.orders import tell_failure
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import unpack_hello
 from simulator.testbed.ends.serving import ServedRounds, Serving

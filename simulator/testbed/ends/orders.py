@@ -1,15 +1,16 @@
-"""What the programs of both hosts do as their supervisor says: begin at the run's zero, and end."""
+"""What the programs of both hosts do as their supervisor says: begin at the run's zero, and end; and end as soon as
+anything in them fails, in whatever task or callback that is."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import selectors
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-from simulator.testbed.ends.failures import end_process, tell_failure
 from simulator.testbed.processes import START, STOP, heard
 
 _SWITCH_INTERVAL_S: Final = 1e-4
@@ -31,7 +32,7 @@ def play(program: Coroutine[None, None, None]) -> None:
 
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
-    loop.set_exception_handler(end_process)
+    loop.set_exception_handler(_end_process)
     return loop
 
 
@@ -47,3 +48,15 @@ async def obey(start: Callable[[float], Coroutine[None, None, None]]) -> None:
             break
     if running is not None:
         running.cancel()
+
+
+def tell_failure(task: asyncio.Task[None]) -> None:
+    """To be called when a task that nobody waits for is done."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": "a task has failed", "exception": error})
+
+
+def _end_process(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """An exception handler of an event loop: tells, and ends the process with status 1."""
+    loop.default_exception_handler(context)
+    os._exit(1)

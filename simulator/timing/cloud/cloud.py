@@ -17,8 +17,8 @@ from simulator.results.station import Station
 from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey
 from simulator.timing.cloud.kv_memory import KvMemory
-from simulator.timing.cloud.pass_times import PassTimes
 from simulator.timing.cloud.pool import Pool, Server
+from simulator.timing.cloud.server_passes import PassTimes
 from simulator.timing.later import later
 
 Process = Generator[simpy.Event, object, None]

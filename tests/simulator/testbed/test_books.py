@@ -18,7 +18,7 @@ from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.books.real_tables import tables
-from simulator.testbed.books.replay import RealRunError
+from simulator.testbed.books.replay_clock import RealRunError
 from simulator.testbed.journal import Aired, Closed, Ended, Event, Passed, Put
 from simulator.testbed.letters import Address, Kind
 from simulator.testbed.plan import check
