@@ -204,5 +204,5 @@ class ConstantCurve(Curve):
         return position.time_s if self._bps > 0 else inf
 
     def finish(self, position: Position, bits: float) -> Position:
-        busy_s = bits / self._bps if self._bps > 0 else inf if bits > 0 else 0.0
+        busy_s = bits / self._bps if self._bps > 0 else inf
         return Position(position.time_s + busy_s, 0.0, position.message)
