@@ -12,7 +12,6 @@ from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.overhead import WithOverhead
 from channels.link.radio_power import RADIOS, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.sharing import Fifo, Sharing
@@ -163,11 +162,15 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
-        gated = {"overhead_s": self.overhead_s, "half_duplex": self.half_duplex, "listens": self.listens.windows_s}
-        for field in (name for name, value in gated.items() if value):
+        gated = (
+            ("overhead_s", self.overhead_s, self.rate.takes_overhead),
+            ("half_duplex", self.half_duplex, self.rate.begins_at_once),
+            ("listens", self.listens.windows_s, self.rate.begins_at_once),
+        )
+        for field, _, fits in (each for each in gated if each[1]):
             if self.sharing.fluid:
                 raise ValueError(f"{field} needs packets that are sent one at a time, not sharing all at once")
-            if not self.rate.time_alone:
+            if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
         if self.half_duplex and self.listens.windows_s:
             raise ValueError("half_duplex is implied where listens is after_sending: leave it null")
@@ -176,7 +179,7 @@ class LinkConfig(Part):
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one lane, what each packet costs beside its bits included."""
         curve = self.rate.curve(uniforms)
-        return WithOverhead(curve, self.overhead_s) if self.overhead_s else curve
+        return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
