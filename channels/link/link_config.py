@@ -12,7 +12,7 @@ from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.radio_power import RADIOS, RadioName
+from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
@@ -90,7 +90,8 @@ class LinkConfig(Part):
         None,
         exclude_if=_is_none,
         description="What a device's radio draws while a packet is on the air: of an uplink sending, of a downlink "
-        "receiving; a number or a name of `sqsim list powers`; null: no figure.",
+        "receiving; a number or a name of `sqsim list powers`, of which some draw until after the last packet; null: "
+        "no figure.",
     )
     label: str | None = Field(
         None,
@@ -198,12 +199,16 @@ class LinkConfig(Part):
         """`reassembly_s`, or what stands for it."""
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
-    def radio_w(self, sends: bool) -> float | None:
-        """`power_w` as a number: of a device that sends on this link, or receives."""
-        if not isinstance(self.power_w, str):
-            return self.power_w
-        radio = RADIOS[self.power_w]
-        return radio.transmit_w if sends else radio.receive_w
+    def on_air(self, sends: bool) -> OnAir | None:
+        """What `power_w` says of a packet on the air, of a device that sends on this link, or receives."""
+        if isinstance(self.power_w, str):
+            return RADIOS[self.power_w].on_air(sends)
+        return None if self.power_w is None else OnAir(self.power_w)
+
+    @property
+    def connection(self) -> Connection | None:
+        """What the radio that `power_w` names draws to stay connected, if we know."""
+        return RADIOS[self.power_w].connection if isinstance(self.power_w, str) else None
 
     @property
     def room_bits(self) -> int | None:
@@ -252,6 +257,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and up.arq.ack_bits:
         told = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
         raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {told}")
+    if up.connection != down.connection and None not in (up.power_w, down.power_w):
+        told = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
+        raise ConfigError(f"{down_name}.power_w = {down.power_w}: {told}")
     check_round_trip(up_name, up, answer_s(up, down))
     check_round_trip(down_name, down, answer_s(down, up))
 
