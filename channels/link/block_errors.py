@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.link.rates import Curve, Fade, Rate
-from channels.link.rayleigh import RayleighFading
+from channels.link.rayleigh import SHORTEST_FADE_S, RayleighFading
 from channels.uniforms import Uniforms
 
 _NAT_BITS: Final = log2(e)
@@ -39,9 +39,10 @@ class BlockErrors(Loss):
     )
     coherence_s: float | None = Field(
         None,
-        gt=0,
+        ge=SHORTEST_FADE_S,
         allow_inf_nan=False,
-        description="Time that one Rayleigh fade around `snr_db` lasts, seconds; null: no fading.",
+        description="Time that one Rayleigh fade around `snr_db` lasts, seconds, at least 10 microseconds; null: no "
+        "fading.",
     )
     bandwidth_hz: float = Field(
         180_000.0,

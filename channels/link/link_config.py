@@ -12,8 +12,7 @@ from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.overhead import WithOverhead
-from channels.link.radio_power import RADIOS, RadioName
+from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
@@ -91,7 +90,8 @@ class LinkConfig(Part):
         None,
         exclude_if=_is_none,
         description="What a device's radio draws while a packet is on the air: of an uplink sending, of a downlink "
-        "receiving; a number or a name of `sqsim list powers`; null: no figure.",
+        "receiving; a number or a name of `sqsim list powers`, of which some draw until after the last packet; null: "
+        "no figure.",
     )
     label: str | None = Field(
         None,
@@ -163,11 +163,15 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
-        gated = {"overhead_s": self.overhead_s, "half_duplex": self.half_duplex, "listens": self.listens.windows_s}
-        for field in (name for name, value in gated.items() if value):
+        gated = (
+            ("overhead_s", self.overhead_s, self.rate.takes_overhead),
+            ("half_duplex", self.half_duplex, self.rate.begins_at_once),
+            ("listens", self.listens.windows_s, self.rate.begins_at_once),
+        )
+        for field, _, fits in (each for each in gated if each[1]):
             if self.sharing.fluid:
                 raise ValueError(f"{field} needs packets that are sent one at a time, not sharing all at once")
-            if not self.rate.time_alone:
+            if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
         if self.half_duplex and self.listens.windows_s:
             raise ValueError("half_duplex is implied where listens is after_sending: leave it null")
@@ -176,7 +180,7 @@ class LinkConfig(Part):
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one lane, what each packet costs beside its bits included."""
         curve = self.rate.curve(uniforms)
-        return WithOverhead(curve, self.overhead_s) if self.overhead_s else curve
+        return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def window_packets(self, reverse_delay_s: float) -> int:
         """The window of a device: the one that `arq` states, else as many of the smallest packets, bare headers, as the
@@ -195,12 +199,16 @@ class LinkConfig(Part):
         """`reassembly_s`, or what stands for it."""
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
-    def radio_w(self, sends: bool) -> float | None:
-        """`power_w` as a number: of a device that sends on this link, or receives."""
-        if not isinstance(self.power_w, str):
-            return self.power_w
-        radio = RADIOS[self.power_w]
-        return radio.transmit_w if sends else radio.receive_w
+    def on_air(self, sends: bool) -> OnAir | None:
+        """What `power_w` says of a packet on the air, of a device that sends on this link, or receives."""
+        if isinstance(self.power_w, str):
+            return RADIOS[self.power_w].on_air(sends)
+        return None if self.power_w is None else OnAir(self.power_w)
+
+    @property
+    def connection(self) -> Connection | None:
+        """What the radio that `power_w` names draws to stay connected, if we know."""
+        return RADIOS[self.power_w].connection if isinstance(self.power_w, str) else None
 
     @property
     def room_bits(self) -> int | None:
@@ -249,6 +257,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and up.arq.ack_bits:
         told = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
         raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {told}")
+    if up.connection != down.connection and None not in (up.power_w, down.power_w):
+        told = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
+        raise ConfigError(f"{down_name}.power_w = {down.power_w}: {told}")
     check_round_trip(up_name, up, answer_s(up, down))
     check_round_trip(down_name, down, answer_s(down, up))
 

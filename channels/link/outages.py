@@ -106,12 +106,11 @@ class _InterruptedCurve(Curve):
         return total_bits + self._inner.served_bits(at_s, t1_s)
 
     def finish(self, position: Position, bits: float) -> Position:
-        if bits <= 0:
-            return position
         left_bits = bits
         for start_s, end_s in self._from(position.time_s):
             end = self._inner.finish(position, left_bits)
-            if end.time_s <= start_s or self.over(start_s) or end.time_s == inf:
+            begins = self._inner.ready_s(position, left_bits) < start_s
+            if (begins and end.time_s <= start_s) or self.over(start_s) or end.time_s == inf:
                 return end
             left_bits -= self._served_until(position, start_s)
             position = Position(max(position.time_s, end_s), 0.0, position.message)

@@ -19,7 +19,7 @@ from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli, NoLoss
 from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
-from channels.link.shaping import DutyCycle
+from channels.link.shaping import LoRa
 from channels.link.sharing import Fifo, Own
 from channels.link.timers import JacobsonTimer
 
@@ -34,8 +34,8 @@ class Preset:
 
 
 _GEO_S, _LEO_S, _IRIDIUM_S = 0.27073, 0.012885, 0.1
-_LORA_EU868 = {7: (5_470, 222), 8: (3_125, 222), 9: (1_760, 115), 10: (980, 51), 11: (440, 51), 12: (250, 51)}
-"""Bits per second and largest payload in bytes of each spreading factor at 125 kHz, DR5 down to DR0."""
+_LORA_EU868_BYTES = {7: 222, 8: 222, 9: 115, 10: 51, 11: 51, 12: 51}
+"""Largest payload of each spreading factor at 125 kHz, DR5 down to DR0."""
 _ADAPTIVE = JacobsonTimer()
 _LTE_STATUS_BITS, _NR_STATUS_BITS = 32, 40
 """What an acknowledgement takes of the other way: an RLC STATUS PDU that acknowledges one number (D/C 1, CPT 3, ACK_SN
@@ -194,12 +194,12 @@ Q_S = Preset(
 
 def _lora(factor: int) -> Preset:
     """LoRaWAN class A in Europe at a spreading factor of 7 to 12."""
-    bps, payload_bytes = _LORA_EU868[factor]
+    payload_bytes = _LORA_EU868_BYTES[factor]
     frame_bits = 13 * 8
     mtu_bits, header_bits = frame_bits + payload_bytes * 8, frame_bits + 96
     return Preset(
         uplink=LinkConfig(
-            rate=DutyCycle(bps=bps, duty=0.01),
+            rate=LoRa(spreading_factor=factor, duty=0.01),
             loss=Bernoulli(probability=0.01),
             delay=ConstantDelay(delay_s=0.001),
             mtu_bits=mtu_bits,
@@ -208,7 +208,7 @@ def _lora(factor: int) -> Preset:
             sharing=Own(),
         ),
         downlink=LinkConfig(
-            rate=ConstantRate(bps=bps),
+            rate=LoRa(spreading_factor=factor, crc=False, duty=1),
             loss=Bernoulli(probability=0.01),
             delay=ConstantDelay(delay_s=0.001),
             listens=AfterSending(delays_s=(1, 2)),
@@ -216,17 +216,18 @@ def _lora(factor: int) -> Preset:
             header_bits=header_bits,
             arq=StopAndWait(timeout_s=0.1, timer_jitter=0),
         ),
-        source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, {bps} bit/s, at most "
-        f"{payload_bytes} bytes behind 13 of header. Class A (L2 1.0.4, section 3.3): one frame down for each frame "
-        "up, 1 s or 2 s after its end; without an answer it is sent again 1 to 3 s after that (RETRANSMIT_TIMEOUT). "
-        "Duty cycle 1%, ETSI EN 300 220. Loss 1%, no preamble, the second window at the rate of the first; a gateway "
-        "that hears while it sends, without a duty cycle of its own (I).",
+        source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, at most {payload_bytes} "
+        "bytes behind 13 of header; time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; U), preamble of 8 "
+        "symbols, explicit header, code rate 4/5, check bits up alone. Class A (L2 1.0.4, section 3.3): one frame down "
+        "for each frame up, 1 s or 2 s after its end; without an answer it is sent again 1 to 3 s after that "
+        "(RETRANSMIT_TIMEOUT). Duty cycle 1%, ETSI EN 300 220. Loss 1%, the second window at the rate of the first; a "
+        "gateway that hears while it sends, without a duty cycle of its own (I).",
     )
 
 
 PRESETS = {
     "nb_iot": NB_IOT,
-    **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868},
+    **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868_BYTES},
     "lte_cell_edge": LTE_CELL_EDGE,
     "wifi": WIFI,
     "satellite_geo": SATELLITE_GEO,

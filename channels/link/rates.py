@@ -83,6 +83,10 @@ class Curve(ABC):
         """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
         return Position(now_s, 0.0, message)
 
+    def with_overhead(self, overhead_s: float) -> Curve:
+        """The same service where each packet takes `overhead_s` of airtime before its first payload bit."""
+        return _WithOverhead(self, overhead_s)
+
     def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
         """The channel between two instants, both of them past or now; here nothing, as most rates know of none."""
         return ()
@@ -116,6 +120,16 @@ class Rate(Choice, family=True):
     def fading(self) -> bool:
         """Whether its curve tells the `fades` behind the rate, for a loss to follow."""
         return False
+
+    @property
+    def begins_at_once(self) -> bool:
+        """Whether nothing that was sent before makes a packet wait once its sender is free."""
+        return self.time_alone
+
+    @property
+    def takes_overhead(self) -> bool:
+        """Whether its curve knows what airtime beside a packet's bits (`overhead_s`) comes to."""
+        return self.time_alone
 
     @property
     def airtime_share(self) -> float:
@@ -204,5 +218,42 @@ class ConstantCurve(Curve):
         return position.time_s if self._bps > 0 else inf
 
     def finish(self, position: Position, bits: float) -> Position:
-        busy_s = bits / self._bps if self._bps > 0 else inf if bits > 0 else 0.0
+        busy_s = bits / self._bps if self._bps > 0 else inf
         return Position(position.time_s + busy_s, 0.0, position.message)
+
+
+class _WithOverhead(Curve):
+    """Another curve, of a rate of time alone, on which each packet takes `overhead_s` before its first payload bit."""
+
+    def __init__(self, curve: Curve, overhead_s: float) -> None:
+        self._curve = curve
+        self._overhead_s = overhead_s
+
+    def bound(self, field: str, horizon_s: float) -> None:
+        super().bound(field, horizon_s)
+        self._curve.bound(field, horizon_s)
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        """Without overhead: how much of that there is depends on the packets."""
+        return self._curve.served_bits(t0_s, t1_s)
+
+    def ready_s(self, position: Position, bits: float) -> float:
+        return self._curve.ready_s(position, bits)
+
+    def finish(self, position: Position, bits: float) -> Position:
+        payload_s = self.ready_s(position, bits) + self._overhead_s
+        if self.over(payload_s):
+            return Position(inf, 0.0, position.message)
+        return self._curve.finish(self._curve.idle(position, payload_s, position.message), bits)
+
+    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
+        return self._curve.idle(position, now_s, message)
+
+    def forget(self, before_s: float) -> None:
+        self._curve.forget(before_s)
+
+    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
+        return self._curve.fades(t0_s, t1_s)
+
+    def heard(self) -> None:
+        self._curve.heard()

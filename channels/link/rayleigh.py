@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from channels.link.rates import Curve, Fade, Rate
 from channels.link.step_curve import StepCurve
+from channels.on_off import MOST_CHANGES
 from channels.uniforms import Uniforms
+from kinds import ConfigError
+
+SHORTEST_FADE_S: Final = 1e-5
+"""Far below what any motion gives."""
 
 
 class Rayleigh(Rate):
@@ -23,7 +28,7 @@ class Rayleigh(Rate):
     mean_snr_db: float = Field(3.0, ge=-60, le=100, description="Mean signal-to-noise ratio, dB.")
     coherence_s: float = Field(
         0.05,
-        ge=1e-5,
+        ge=SHORTEST_FADE_S,
         allow_inf_nan=False,
         description="Time that one fade lasts, seconds; at least 10 microseconds, far below what any motion gives.",
     )
@@ -70,7 +75,13 @@ class RayleighFading:
         return (number + 1) * self._coherence_s
 
     def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
-        """The fades between two instants, in order, as far as they lie there."""
+        """The fades between two instants, in order, as far as they lie there. Raises ConfigError, before the first,
+        where they are more than a run can count."""
+        if t1_s - t0_s > MOST_CHANGES * self._coherence_s:
+            raise ConfigError(
+                f"loss.coherence_s = {self._coherence_s:g}: a packet of {t1_s - t0_s:g} s on the air would last over "
+                f"{(t1_s - t0_s) / self._coherence_s:,.0f} fades; at most {MOST_CHANGES:,}"
+            )
         number = int(t0_s / self._coherence_s)
         if self.end_s(number) <= t0_s:
             number += 1  # the quotient was rounded down to a whole number

@@ -1,17 +1,21 @@
-"""Rates that remember what was sent: a token bucket, and a duty cycle that answers airtime with silence.
+"""Rates that remember what was sent: a token bucket, and a duty cycle that answers airtime with silence, LoRa's too.
 
-In both the position's credit is 0 for a link that has long been idle; after it has sent, minus what it still owes.
+In all of them the position's credit is 0 for a link that has long been idle; after it has sent, minus what it still
+owes.
 """
 
 from __future__ import annotations
 
-from math import inf
-from typing import ClassVar, Literal, Self
+from abc import abstractmethod
+from math import ceil, inf
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, MessageIndex, Position, Rate
 from channels.uniforms import Uniforms
+
+_LONG_SYMBOL_S: Final = 0.016
 
 
 class TokenBucket(Rate):
@@ -39,26 +43,86 @@ class TokenBucket(Rate):
         return _BucketCurve(self)
 
 
-class DutyCycle(Rate):
-    """After an airtime a, silence of a (1/d - 1), as LoRaWAN devices keep under ETSI EN 300 220."""
+class _Rationed(Rate):
+    """A rate whose sender keeps a duty cycle: after an airtime a it is silent for a (1/d - 1)."""
 
-    kind: Literal["duty_cycle"] = "duty_cycle"
     time_alone: ClassVar[bool] = False
-    bps: float = Field(
-        5_470.0, gt=0, allow_inf_nan=False, description="Rate on the air, bits per second (LoRa SF7: 5470)."
-    )
     duty: float = Field(0.01, gt=0, le=1, description="Most of the time that may be airtime, 0 to 1 (EU868: 0.01).")
 
     @property
-    def fastest_bps(self) -> float:
-        return self.bps
+    def begins_at_once(self) -> bool:
+        return self.duty == 1
+
+    @property
+    def takes_overhead(self) -> bool:
+        return True
 
     @property
     def airtime_share(self) -> float:
         return self.duty
 
+    @property
+    @abstractmethod
+    def fastest_bps(self) -> float: ...
+
+    @abstractmethod
+    def airtime_s(self, bits: float) -> float:
+        """How long a packet of so many bits, header included, is on the air."""
+
     def curve(self, uniforms: Uniforms) -> Curve:
         return _DutyCurve(self)
+
+
+class DutyCycle(_Rationed):
+    """After an airtime a, silence of a (1/d - 1), as devices keep under ETSI EN 300 220."""
+
+    kind: Literal["duty_cycle"] = "duty_cycle"
+    bps: float = Field(5_470.0, gt=0, allow_inf_nan=False, description="Rate on the air, bits per second.")
+
+    @property
+    def fastest_bps(self) -> float:
+        return self.bps
+
+    def airtime_s(self, bits: float) -> float:
+        return bits / self.bps
+
+
+class LoRa(_Rationed):
+    """Frames of LoRa, each with its preamble and header, under a duty cycle.
+
+    Time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; AN1200.13), explicit header: a symbol lasts 2^SF / W;
+    there are P + 4.25 symbols of preamble, 8 that hold the header and the first bits, and a block of 4 + C symbols for
+    each further 4 (SF - 2 E) bits, begun blocks in full.
+    """
+
+    kind: Literal["lora"] = "lora"
+    spreading_factor: int = Field(7, ge=7, le=12, description="Spreading factor SF, 7 to 12.")
+    bandwidth_hz: float = Field(125_000.0, ge=7_800, le=500_000, description="Bandwidth W, Hz.")
+    coding_rate: int = Field(1, ge=1, le=4, description="Check bits C on each 4 bits, 1 to 4 (LoRaWAN: 1).")
+    preamble_symbols: int = Field(8, ge=6, le=65_535, description="Symbols of preamble P (LoRaWAN: 8).")
+    crc: bool = Field(True, description="Whether 16 check bits end the payload: those of LoRaWAN do up, and not down.")
+
+    @property
+    def fastest_bps(self) -> float:
+        return self._block_bits / (self._block_symbols * self._symbol_s)
+
+    def airtime_s(self, bits: float) -> float:
+        beyond_bits = 8 * ceil(bits / 8) - 4 * self.spreading_factor + 28 + 16 * self.crc
+        blocks = max(0, ceil(beyond_bits / self._block_bits))
+        return (self.preamble_symbols + 4.25 + 8 + blocks * self._block_symbols) * self._symbol_s
+
+    @property
+    def _symbol_s(self) -> float:
+        return 2**self.spreading_factor / self.bandwidth_hz
+
+    @property
+    def _block_symbols(self) -> int:
+        return 4 + self.coding_rate
+
+    @property
+    def _block_bits(self) -> int:
+        """E, the optimization for low data rates, is on where a symbol is longer than 16 ms: there it is mandated."""
+        return 4 * (self.spreading_factor - 2 * (self._symbol_s > _LONG_SYMBOL_S))
 
 
 class _BucketCurve(Curve):
@@ -90,23 +154,27 @@ class _BucketCurve(Curve):
 
 
 class _DutyCurve(Curve):
-    """Credit: minus the bits that the owed silence would have carried."""
+    """Credit: minus the seconds of silence that are owed."""
 
-    def __init__(self, rate: DutyCycle) -> None:
-        self._bps = rate.bps
-        self._owed_per_bit = 1 / rate.duty - 1
+    def __init__(self, rate: _Rationed, overhead_s: float = 0.0) -> None:
+        self._rate = rate
+        self._overhead_s = overhead_s
+        self._owed = 1 / rate.duty - 1
+
+    def with_overhead(self, overhead_s: float) -> Curve:
+        """It is airtime too, and is owed for."""
+        return _DutyCurve(self._rate, self._overhead_s + overhead_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         """The long-run share of the rate: how it falls into airtime and silence depends on the packets."""
-        return self._bps * (t1_s - t0_s) / (1 + self._owed_per_bit) if t1_s > t0_s else 0.0
+        return self._rate.fastest_bps * (t1_s - t0_s) * self._rate.duty if t1_s > t0_s else 0.0
 
     def ready_s(self, position: Position, bits: float) -> float:
-        return position.time_s - position.credit_bits / self._bps
+        return position.time_s - position.credit_bits
 
     def finish(self, position: Position, bits: float) -> Position:
-        end_s = self.ready_s(position, bits) + bits / self._bps
-        return Position(end_s, -bits * self._owed_per_bit, position.message)
+        airtime_s = self._overhead_s + self._rate.airtime_s(bits)
+        return Position(self.ready_s(position, bits) + airtime_s, -airtime_s * self._owed, position.message)
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
-        credit_bits = position.credit_bits + self._bps * (now_s - position.time_s)
-        return Position(now_s, min(0.0, credit_bits), message)
+        return Position(now_s, min(0.0, position.credit_bits + now_s - position.time_s), message)

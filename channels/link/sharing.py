@@ -264,7 +264,7 @@ class ProcessorTransmitter(Transmitter[Q]):
         self.due_s = inf
         if self._active:
             left_bits = (self._active[0][0] - self._virtual_bits) * len(self._active)
-            self._departure = self._curve.finish(self._position, left_bits)
+            self._departure = self._curve.finish(self._position, left_bits) if left_bits > 0 else self._position
             self.due_s = self._departure.time_s
 
 

@@ -41,7 +41,7 @@ class StepCurve(Curve):
 
     def finish(self, position: Position, bits: float) -> Position:
         if bits <= 0:
-            return position
+            return position._replace(time_s=self.ready_s(position, bits))
         if self.over(position.time_s):
             return Position(inf, 0.0, position.message)
         goal_bits = self._total_bits(position.time_s) + bits

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from models.clocks.datasheets import DEVICES, Accelerator, ModelSize
+from models.clocks.datasheets import DEVICES, GIB, Accelerator, ModelSize
 from models.clocks.roofline import Roofline
 
 
@@ -62,14 +62,14 @@ def _phone(prefill_tokens_per_s: float, parameters: int) -> Accelerator:
         name="oneplus_12",
         flops_per_s=2 * parameters * prefill_tokens_per_s / 0.7,
         bytes_per_s=76.8e9,
-        memory_bytes=16e9,
+        memory_bytes=16 * GIB,
         launch_per_layer_s=0.0,
         source="OnePlus 12: Snapdragon 8 Gen 3, LPDDR5X-9600 on 64 bit, 16 GB; arithmetic from the cited prefill",
     )
 
 
 LAPTOP_4060 = Accelerator(
-    name="rtx_4060_laptop", flops_per_s=29.1e12, bytes_per_s=256e9, memory_bytes=8e9,
+    name="rtx_4060_laptop", flops_per_s=29.1e12, bytes_per_s=256e9, memory_bytes=8 * GIB,
     source="NVIDIA GeForce RTX 40 laptop comparison: 8 GB GDDR6 on 128 bit at 16 Gbit/s; 233 AI TOPS, an eighth of it "
     "in dense FP16 with FP32 sums",
 )  # fmt: skip

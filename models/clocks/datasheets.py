@@ -1,8 +1,8 @@
 """Figures of accelerators and dimensions of models, each with its source. A field takes an entry by its name.
 
 What real kernels reach of a device's peak figures is stated by the efficiency factors of a roofline. What no data sheet
-has, the time that goes by around the kernels of a layer, is from measured passes. Memory is as the sources write it, a
-GB as 1e9 bytes; unified memory is shared with the processor and all that runs there.
+has, the time that goes by around the kernels of a layer, is from measured passes, and memory is what a process finds
+there: `MEMORY_GIB`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,20 @@ LINK_BYTES_PER_S = {
 }  # fmt: skip
 """NVLink one way: half of the 600, 900 and 1,800 GB/s both ways of the data sheets named below."""
 
+GIB = 2**30
+MEMORY_GIB = {
+    "jetson_orin_nano_8gb": 7.44, "jetson_orin_nano_super_8gb": 7.44,
+    "jetson_agx_orin_32gb": 29.97, "jetson_agx_orin_64gb": 60.0, "raspberry_pi_5": 16.0, "apple_m2": 24.0,
+    "rtx_3090": 23.6, "rtx_4090": 23.6, "t4": 14.56, "l4": 22.03, "a10": 22.05, "l40s": 44.4,
+    "a100_40gb_sxm": 39.49, "a100_80gb_sxm": 79.15, "h100_80gb_sxm": 79.15, "h200_141gb_sxm": 139.8,
+    "b200_sxm": 178.35, "mi300x": 191.7, "tpu_v5e": 15.75,
+}  # fmt: skip
+"""Memory in 2^30 bytes. A data sheet's GB of memory is 2^30 bytes, less what error correction and the driver keep.
+
+Read by us: what PyTorch tells to be a GPU's total capacity, in users' messages of memory run out (cards of one name
+differ by 1%). Assumed: of `jetson_agx_orin_64gb` the share of the one of 32 GB; all of `raspberry_pi_5` and `apple_m2`;
+`tpu_v5e` (U). Unified memory is shared with the processor and all that runs there, which is not taken off."""
+
 
 class Accelerator(Part):
     """An accelerator: peak figures, dense 16-bit arithmetic, and what launching a layer's kernels takes."""
@@ -48,7 +62,7 @@ class Accelerator(Part):
         default=None, gt=0, description="peak bandwidth to the other GPUs of its server, one way; null: no such link"
     )
     memory_bytes: float | None = Field(
-        default=None, gt=0, description="memory that weights, keys and values may lie in; null where it is not known"
+        default=None, gt=0, description="memory that a process finds there, bytes; null where it is not known"
     )
     source: str = Field(default="user", description="where the figures come from")
 
@@ -64,18 +78,18 @@ class ModelSize(Part):
     source: str = Field(default="user", description="where the figures come from")
 
 
-def _devices(*rows: tuple[str, float, float, float, str]) -> dict[str, Accelerator]:
+def _devices(*rows: tuple[str, float, float, str]) -> dict[str, Accelerator]:
     return {
         name: Accelerator(
             name=name,
             flops_per_s=flops_per_s,
             bytes_per_s=bytes_per_s,
-            memory_bytes=memory_bytes,
+            memory_bytes=MEMORY_GIB[name] * GIB,
             launch_per_layer_s=LAUNCH_PER_LAYER_S.get(name, SERVER_LAUNCH_S),
             link_bytes_per_s=LINK_BYTES_PER_S.get(name),
             source=source,
         )
-        for name, flops_per_s, bytes_per_s, memory_bytes, source in rows
+        for name, flops_per_s, bytes_per_s, source in rows
     }
 
 
@@ -88,69 +102,69 @@ def _sizes(*rows: tuple[str, int, int, int, int, str]) -> dict[str, ModelSize]:
 
 DEVICES: dict[str, Accelerator] = _devices(
     (
-        "jetson_orin_nano_8gb", 10e12, 68e9, 8e9,
+        "jetson_orin_nano_8gb", 10e12, 68e9,
         "NVIDIA Jetson Orin Nano Series data sheet DS-11105-001: 8 GB unified, 68 GB/s, 40 sparse INT8 TOPS, that is "
         "10 dense FP16 TFLOPS (a quarter: half without sparsity, half from INT8 to FP16)",
     ),
     (
-        "jetson_orin_nano_super_8gb", 16.75e12, 102e9, 8e9,
+        "jetson_orin_nano_super_8gb", 16.75e12, 102e9,
         "NVIDIA Jetson Orin Nano Super Developer Kit data sheet: 8 GB unified, 102 GB/s, 67 sparse INT8 TOPS, a "
         "quarter of it in dense FP16",
     ),
     (
-        "jetson_agx_orin_32gb", 27e12, 204.8e9, 32e9,
+        "jetson_agx_orin_32gb", 27e12, 204.8e9,
         "NVIDIA Jetson AGX Orin Series technical brief v1.2: 32 GB unified, 204.8 GB/s, GPU 108 sparse INT8 "
         "TOPS, a quarter of it in dense FP16",
     ),
     (
-        "jetson_agx_orin_64gb", 42.5e12, 204.8e9, 64e9,
+        "jetson_agx_orin_64gb", 42.5e12, 204.8e9,
         "NVIDIA Jetson AGX Orin Series technical brief v1.2: 64 GB unified, 204.8 GB/s, GPU 170 sparse INT8 "
         "TOPS, that is 42.5 dense FP16 TFLOPS",
     ),
     (
-        "raspberry_pi_5", 307.2e9, 17.1e9, 16e9,
+        "raspberry_pi_5", 307.2e9, 17.1e9,
         "Raspberry Pi 5 product brief: four Cortex-A76 at 2.4 GHz, LPDDR4X-4267 on 32 bit, up to 16 GB for all; two "
         "FP16 pipes of 128 bit with fused multiply-add, 32 operations a core and cycle",
     ),
     (
-        "apple_m2", 3.6e12, 100e9, 24e9,
+        "apple_m2", 3.6e12, 100e9,
         "Apple, M2 announcement, June 2022: up to 24 GB unified, 100 GB/s, GPU 3.6 TFLOPS; FP16 at the same rate",
     ),
     (
-        "rtx_3090", 71e12, 936e9, 24e9,
+        "rtx_3090", 71e12, 936e9,
         "NVIDIA GA102 white paper v2.1: 24 GB, 936 GB/s, 71 dense FP16 TFLOPS with FP32 sums",
     ),
     (
-        "rtx_4090", 165.2e12, 1008e9, 24e9,
+        "rtx_4090", 165.2e12, 1008e9,
         "NVIDIA Ada white paper v2.1: 24 GB, 1,008 GB/s, 165.2 dense FP16 TFLOPS with FP32 sums",
     ),
-    ("t4", 65e12, 300e9, 16e9, "NVIDIA T4 datasheet: 65 FP16 TFLOPS, 16 GB, 300 GB/s"),
-    ("l4", 121e12, 300e9, 24e9, "NVIDIA L4 datasheet: 242 sparse FP16 TFLOPS, half of it dense, 24 GB, 300 GB/s"),
-    ("a10", 125e12, 600e9, 24e9, "NVIDIA A10 datasheet: 125 dense FP16 TFLOPS, 24 GB, 600 GB/s"),
-    ("l40s", 362.05e12, 864e9, 48e9, "NVIDIA L40S datasheet: 362.05 dense FP16 TFLOPS, 48 GB, 864 GB/s"),
+    ("t4", 65e12, 300e9, "NVIDIA T4 datasheet: 65 FP16 TFLOPS, 16 GB, 300 GB/s"),
+    ("l4", 121e12, 300e9, "NVIDIA L4 datasheet: 242 sparse FP16 TFLOPS, half of it dense, 24 GB, 300 GB/s"),
+    ("a10", 125e12, 600e9, "NVIDIA A10 datasheet: 125 dense FP16 TFLOPS, 24 GB, 600 GB/s"),
+    ("l40s", 362.05e12, 864e9, "NVIDIA L40S datasheet: 362.05 dense FP16 TFLOPS, 48 GB, 864 GB/s"),
     (
-        "a100_40gb_sxm", 312e12, 1.555e12, 40e9,
+        "a100_40gb_sxm", 312e12, 1.555e12,
         "NVIDIA A100 Tensor Core GPU datasheet, 40GB SXM: 312 dense FP16 TFLOPS, 1,555 GB/s",
     ),
     (
-        "a100_80gb_sxm", 312e12, 2.039e12, 80e9,
+        "a100_80gb_sxm", 312e12, 2.039e12,
         "NVIDIA A100 Tensor Core GPU datasheet, 80GB SXM: 312 dense FP16 TFLOPS, 2,039 GB/s",
     ),
     (
-        "h100_80gb_sxm", 989.5e12, 3.35e12, 80e9,
+        "h100_80gb_sxm", 989.5e12, 3.35e12,
         "NVIDIA H100 Tensor Core GPU datasheet, SXM: 1,979 sparse FP16 TFLOPS, half of it dense, 80 GB, 3.35 TB/s",
     ),
     (
-        "h200_141gb_sxm", 989.5e12, 4.8e12, 141e9,
+        "h200_141gb_sxm", 989.5e12, 4.8e12,
         "NVIDIA H200 Tensor Core GPU datasheet, SXM: 1,979 sparse FP16 TFLOPS, half of it dense, 141 GB, 4.8 TB/s",
     ),
     (
-        "b200_sxm", 2.25e15, 8e12, 180e9,
+        "b200_sxm", 2.25e15, 8e12,
         "NVIDIA DGX B200 datasheet, an eighth: 4.5 sparse FP16 PFLOPS, half dense, 180 GB, 8 TB/s",
     ),
-    ("mi300x", 1307.4e12, 5.3e12, 192e9, "AMD Instinct MI300X data sheet: 1,307.4 dense FP16 TFLOPS, 192 GB, 5.3 TB/s"),
+    ("mi300x", 1307.4e12, 5.3e12, "AMD Instinct MI300X data sheet: 1,307.4 dense FP16 TFLOPS, 192 GB, 5.3 TB/s"),
     (
-        "tpu_v5e", 197e12, 819e9, 16e9,
+        "tpu_v5e", 197e12, 819e9,
         "Google Cloud TPU documentation, v5e: 197 bfloat16 TFLOPS, 16 GB and 819 GB/s a chip",
     ),
 )  # fmt: skip

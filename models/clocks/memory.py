@@ -16,6 +16,7 @@ class Footprint:
 
     model: str
     device: str
+    gpus: int
     device_bytes: float
     weights_bytes: float
     token_bytes: float
@@ -33,6 +34,7 @@ def footprint(latency: Latency) -> Footprint | None:
     return Footprint(
         model=size.name,
         device=latency.device.name,
+        gpus=latency.gpus,
         device_bytes=latency.gpus * latency.device.memory_bytes,
         weights_bytes=latency.bytes_per_parameter * size.parameters,
         token_bytes=latency.bytes_per_kv * 2 * size.layers * size.kv_width,

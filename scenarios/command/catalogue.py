@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from channels.link.radio_power import RADIOS
+from channels.link.radio_power import RADIOS, Connection
 from models.clocks.cited_passes import CitedProfile
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.profile import PROFILES
@@ -67,17 +67,28 @@ def _passes(profile: CitedProfile) -> str:
 def powers() -> str:
     """A line a processor, a radio and a price with its figures, and where they are from."""
     processors = [(name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.source) for name, each in POWERS.items()]
-    radios = [(name, f"{each.transmit_w:g}", f"{each.receive_w:g}", each.source) for name, each in RADIOS.items()]
+    radios = [
+        (name, f"{each.transmit_w:g}", f"{each.receive_w:g}", *_connection(each.connection), each.source)
+        for name, each in RADIOS.items()
+    ]
     prices = [(name, f"{each.usd:.2f}", each.source) for name, each in PRICES.items()]
     tables = (
         _table(("processor", "busy W", "idle W", "of one; idle 0: no figure"), processors)
         + _how("edge.power", "cloud.power", POWER_NEEDED),
-        _table(("radio", "sends W", "receives W", "while a packet is on the air"), radios)
+        _table(
+            ("radio", "sends W", "receives W", "connected W", "tail s", "with a packet on the air; and until after it"),
+            radios,
+        )
         + "\n\nA name or watts: --set uplink.power_w=NAME, --set downlink.power_w=NAME",
         _table(("price", "USD", "of one GPU for an hour, on demand"), prices)
         + "\n\nA name or dollars: --set cloud.usd_per_gpu_hour=NAME",
     )
     return "\n\n".join(tables)
+
+
+def _connection(connection: Connection | None) -> tuple[str, str]:
+    """Watts and seconds; nothing where there is no figure."""
+    return ("", "") if connection is None else (f"{connection.watts:g}", f"{connection.tail_s:g}")
 
 
 LISTS = {"devices": devices, "models": models, "clocks": clocks, "powers": powers}

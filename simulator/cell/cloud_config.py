@@ -185,6 +185,13 @@ class CloudConfig(Part):
     memory_utilization: float = Field(
         0.9, gt=0, le=1, description="share of the device's memory for weights, keys and values, where it decides"
     )
+    activation_bytes: float = Field(
+        1.4e9,
+        ge=0,
+        allow_inf_nan=False,
+        description="memory of each GPU, of that share, that passes take beside weights, keys and values: assumed, as "
+        "of an 8B model in vLLM on a GPU of 80 GB; 0.3 to 7 GB as passes are short or long",
+    )
     admission: Admission = Field(WholeRequest(), description="whose keys and values the memory holds")
     failures: Downtime = Field(
         NoDowntime(), description="when servers are down: a crash loses their pass and their caches"
@@ -279,15 +286,16 @@ class CloudConfig(Part):
         models = [verifier]
         if drafts_here and (drafter := footprint(self.drafter_latency)) and drafter.device == verifier.device:
             models.append(drafter)
-        room_bytes = self.memory_utilization * verifier.device_bytes
+        room_bytes = self.memory_utilization * verifier.device_bytes - verifier.gpus * self.activation_bytes
         weights_bytes = sum(model.weights_bytes for model in models)
         tokens = int((room_bytes - weights_bytes) // sum(model.token_bytes for model in models))
         if tokens < 1:
             raise ValueError(
                 f"cloud.latency.size = {' with '.join(model.model for model in models)}: takes "
                 f"{weights_bytes / 1e9:,.1f} GB for its weights, of {room_bytes / 1e9:,.1f} GB that "
-                f"cloud.memory_utilization = {self.memory_utilization:g} leaves on {verifier.device}; "
-                "another device, or null for cloud.kv_tokens"
+                f"cloud.memory_utilization = {self.memory_utilization:g} and cloud.activation_bytes = "
+                f"{self.activation_bytes:g} leave on {verifier.gpus} {verifier.device}; another device, or null for "
+                "cloud.kv_tokens"
             )
         return tokens
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.power import Power
 from simulator.cell.cell import Cell
-from simulator.results.energy import PowerAndPrice, Watts
+from simulator.results.energy import Connections, PowerAndPrice, Watts
 
 
 def power_figures(cell: Cell) -> PowerAndPrice:
@@ -12,6 +12,12 @@ def power_figures(cell: Cell) -> PowerAndPrice:
     edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
     server = _watts(cell.cloud.power, cell.cloud.server_gpus)
     return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
+
+
+def connections_of(cell: Cell) -> Connections:
+    """Of the devices whose radios are known to draw something to stay connected; of none of their packets yet."""
+    radios = [each.uplink.connection for each in cell.classes for _ in range(each.count)]
+    return Connections({device: radio for device, radio in enumerate(radios) if radio is not None})
 
 
 def _watts(power: Power | None, times: int = 1) -> Watts | None:

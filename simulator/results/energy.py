@@ -2,19 +2,21 @@
 
 Only time is the simulator's; each sum here is of busy seconds and watts. A device draws `busy_w` while its processor
 works and `idle_w` for the rest of the time in which a request is open there; a radio draws while a packet is on the
-air; a server while it runs a pass and, where all its time is charged for, `idle_w` beside. nan where a figure is needed
-and none is given.
+air and, of those that are known to stay connected, until its connection is given up; a server while it runs a pass and,
+where all its time is charged for, `idle_w` beside. nan where a figure is needed and none is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from channels.link.radio_power import Connection
 from kinds.arrays import Floats
+from simulator.results.observer import Airing, Observer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +60,41 @@ def edges_j(run: Run) -> float:
 
 
 def radios_j(run: Run) -> float:
-    """Of the devices' radios: sending on the uplinks, receiving on the downlinks."""
-    links = [
-        each for way in (run.plant.uplink, run.plant.downlink) for each in zip(way.air_s, way.power_w, strict=True)
-    ]
-    return sum(np.nan if power_w is None else power_w * air_s for air_s, power_w in links) if links else np.nan
+    """Of the devices' radios: sending on the uplinks, receiving on the downlinks, and connected in between."""
+    ways = (run.plant.uplink, run.plant.downlink)
+    links = [each for way in ways for each in zip(way.radios, way.air_s, way.bits, strict=True)]
+    on_air = [np.nan if radio is None else radio.watts * air_s + radio.j_per_bit * bits for radio, air_s, bits in links]
+    return sum(on_air) + run.plant.connected_j if links else np.nan
+
+
+class Connections(Observer):
+    """How long the radios of some devices stay connected. Packets are heard of as they leave, both ways."""
+
+    def __init__(self, radios: Mapping[int, Connection]) -> None:
+        """`radios`: by device, what its connection draws."""
+        self.radios = radios
+        self._spans: dict[int, list[tuple[float, float]]] = {}
+
+    def on_packet(self, airing: Airing) -> None:
+        self.aired(airing.address[0], airing.began_s, airing.left_s)
+
+    def aired(self, device: int, began_s: float, left_s: float) -> None:
+        """A packet of this device, or for it, was on the air, and left no earlier than those heard of before."""
+        if device in self.radios:
+            spans, to_s = self._spans.setdefault(device, []), left_s + self.radios[device].tail_s
+            while spans and spans[-1][1] >= began_s:
+                began_s = min(began_s, spans.pop()[0])
+            spans.append((began_s, to_s))
+
+    @property
+    def joules(self) -> float:
+        """Of the connections of all devices, from the first packet of each until its tail is over, be it after the end
+        of the run."""
+        return sum(
+            self.radios[device].set_up_j + self.radios[device].watts * (to_s - from_s)
+            for device, spans in self._spans.items()
+            for from_s, to_s in spans
+        )
 
 
 def cloud_j(run: Run) -> float:
@@ -128,7 +160,9 @@ PER_TOKEN: Final = (
     PerToken(
         "radio_j_per_token",
         "joules of the devices' radios: uplink.power_w while a packet is on the uplink, downlink.power_w while one is "
-        "on the downlink, each attempt with its header and overhead / output tokens; nan where a link has no power_w",
+        "on the downlink, each attempt with its header and overhead; of lte and wifi also what the connection draws "
+        "from the first packet until its tail after the last is over, be it past the end of the run / output tokens; "
+        "nan where a link has no power_w",
         radios_j,
     ),
     PerToken(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from channels.link.radio_power import OnAir
 from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN, OVERLOAD, ROUND_COLUMNS
 from simulator.results.energy import PER_TOKEN, PowerAndPrice
@@ -25,15 +26,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Way:
-    """What went one way: its links' stations, and the bits put on them."""
+    """What went one way, link by link."""
 
     stations: Sequence[Station]
-    bits_sent: int
+    bits: Sequence[int]
+    """Put on each."""
     devices: Sequence[int]
     """How many share each link."""
     air_s: Sequence[float]
     """How long each had a packet on the air."""
-    power_w: Sequence[float | None]
+    radios: Sequence[OnAir | None]
+    """What a packet there costs a device; None where nothing is said of it."""
+
+    @property
+    def bits_sent(self) -> int:
+        """Put on all of them."""
+        return sum(self.bits)
 
     def busy(self, over_s: float) -> float:
         """The share of the time that a link is taken, mean over the links."""
@@ -57,6 +65,8 @@ class PlantTotals:
     """Server-seconds of passes."""
     dropped_packets: int
     cloud_evictions: int
+    connected_j: float
+    """What the devices' radios have drawn, or will, because they stay connected."""
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice

@@ -217,7 +217,7 @@ class Link:
         began_s, address = lane.server.began_s, packet.address
         timeout_s = packet.port.sender.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
-        packet.rate_bps = rate_bps = packet.bits / on_air_s if on_air_s > 0 else inf
+        packet.rate_bps = rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = lane.loss.lost(now_s, packet.bits, rate_bps, address)
         travel_s = nan if lost else lane.delay.delay_s(now_s, address)
         if self._observer is not None:

@@ -12,10 +12,10 @@ import simpy
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.cell.power_figures import power_figures
+from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.results.energy import PowerAndPrice
+from simulator.results.energy import Connections, PowerAndPrice
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
@@ -46,6 +46,8 @@ class Plant:
     users: Users
     sharers: Mapping[Link, int]
     """How many devices share each link; 1 where each has a lane of its own."""
+    connections: Connections
+    """Of radios that are known to keep one."""
     figures: PowerAndPrice
     """What power and price the cell states."""
 
@@ -71,10 +73,10 @@ class Plant:
         ways = [
             Way(
                 [link.station for link in links],
-                sum(link.bits_sent for link in links),
+                [link.bits_sent for link in links],
                 [self.sharers[link] for link in links],
                 [link.air_s for link in links],
-                [link.config.radio_w(sends=links is self.uplinks) for link in links],
+                [link.config.on_air(sends=links is self.uplinks) for link in links],
             )
             for links in (self.uplinks, self.downlinks)
         ]
@@ -87,6 +89,7 @@ class Plant:
             cloud_service_s=self.cloud.service_s,
             dropped_packets=sum(link.dropped for link in self.links),
             cloud_evictions=self.cloud.evictions,
+            connected_j=self.connections.joules,
             open=self.users.open,
             figures=self.figures,
         )
@@ -100,7 +103,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     decoder = Decoder(cell, memory)
     users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
-    watching = observer if windows is None else windows if observer is None else Together(windows, observer)
+    connections = connections_of(cell)
+    watching = _together(windows, connections if connections.radios else None, observer)
     uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
@@ -123,7 +127,14 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     share_media(env, ways)
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, power_figures(cell))
+    figures = power_figures(cell)
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, connections, figures)
+
+
+def _together(*observers: Observer | None) -> Observer | None:
+    """Those of them that there are, as one."""
+    there = [each for each in observers if each is not None]
+    return Together(*there) if len(there) > 1 else there[0] if there else None
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:

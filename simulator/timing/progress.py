@@ -12,8 +12,8 @@ from typing import Final
 from kinds import ConfigError
 from simulator.timing.plant import Plant
 
-EVENTS: Final = 2_000_000
-"""SimPy events that a run may make without progress, some ten seconds of computing; a token takes tens."""
+EVENTS: Final = 200_000
+"""SimPy events that a run may make without progress, some two seconds of computing; a token takes tens."""
 EVENTS_OF_A_DEVICE: Final = 1_000
 """As many more for each device: all may draft before the first token comes."""
 LOOKS: Final = 100

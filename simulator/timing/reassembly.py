@@ -75,7 +75,8 @@ class Reassembly:
             self._deliver(message, leading)
         elif packet.number < leading:
             before = message.packets[leading - 1]
-            on_air_s = self._overhead_s + (awaited.bits + self._silence * before.bits) / before.rate_bps
+            before_s = self._overhead_s + before.bits / before.rate_bps
+            on_air_s = self._overhead_s + awaited.bits / before.rate_bps + self._silence * before_s
             later(self._env, self._wait_s + on_air_s, partial(self._give_up, awaited))
 
     def _give_up(self, awaited: Fragment, _: simpy.Event) -> None:

@@ -182,5 +182,5 @@ def test_every_profile_names_its_source_and_licence_and_enough_are_there():
 
 def test_a_named_profile_knows_its_memory_and_a_file_does_not(table):
     known = footprint(Profile(name="h100x4_70b"))
-    assert known is not None and known.device_bytes == 320e9 and known.weights_bytes == 2 * 68_976_648_192
+    assert known is not None and known.device_bytes == 4 * 79.15 * 2**30 and known.weights_bytes == 2 * 68_976_648_192
     assert footprint(Profile(file=table)) is None

@@ -119,10 +119,10 @@ def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[WayTotal
     aired = [each for each in own if each.began_s <= over_s]
     totals = WayTotals(
         [station],
-        sum(each.bits for each in aired),
+        [sum(each.bits for each in aired)],
         [cell.workload.devices],
         [_union_s(aired, over_s)],
-        [config.radio_w(sends=way == "uplink")],
+        [config.on_air(sends=way == "uplink")],
     )
     return totals, dropped
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.cell.power_figures import power_figures
+from simulator.cell.power_figures import connections_of, power_figures
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
@@ -78,6 +78,10 @@ def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
     clock = replay.clock
     up, up_dropped = way_totals(cell, "uplink", known, clock)
     down, down_dropped = way_totals(cell, "downlink", known, clock)
+    connections = connections_of(cell)
+    for flight in sorted(known.flights, key=lambda each: each.left_s):
+        if flight.left_s <= clock.now:
+            connections.aired(flight.address.message[0], flight.began_s, flight.left_s)
     return PlantTotals(
         over_s=clock.now,
         uplink=up,
@@ -87,6 +91,7 @@ def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
         cloud_service_s=service_s(known.events, clock.now),
         dropped_packets=up_dropped + down_dropped,
         cloud_evictions=0,
+        connected_j=connections.joules,
         open=cell.workload.open,
         figures=power_figures(cell),
     )

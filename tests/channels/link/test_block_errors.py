@@ -17,6 +17,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.link.rates import Fade, Position, Rate
 from channels.uniforms import Uniforms
+from kinds import ConfigError
 
 W_HZ = 180e3
 
@@ -139,6 +140,7 @@ def test_a_loss_with_a_process_alone_is_asked_over_any_curve(uniforms: Uniforms)
         ({"sharing": "processor"}, r"loss = block_errors: needs packets sent one at a time"),
         ({"loss": {"snr_db": None, "coherence_s": 1}}, "coherence_s = 1"),
         ({"arq": {"ack_loss": {"kind": "block_errors", "snr_db": None}}}, r"arq.ack_loss.snr_db = null"),
+        ({"loss": {"coherence_s": 9e-6}}, r"greater than or equal to 0\.00001"),
     ],
 )
 def test_a_link_without_the_channel_that_its_loss_needs_is_refused(fields: dict[str, Any], told: str) -> None:
@@ -146,3 +148,9 @@ def test_a_link_without_the_channel_that_its_loss_needs_is_refused(fields: dict[
         fields = fields | {part: {"kind": kind, **fields.get(part, {})}}
     with pytest.raises(ValidationError, match=told):
         LinkConfig.model_validate(fields)
+
+
+def test_a_packet_over_more_fades_than_a_run_can_count_is_refused_at_once(uniforms: Uniforms) -> None:
+    process = BlockErrors(coherence_s=1e-5).process(uniforms)
+    with pytest.raises(ConfigError, match=r"^loss\.coherence_s = 1e-05: .* 30 s on the air .* at most 2,000,000"):
+        process.lost(40.0, 3000, 100.0, (0, 0, 1, 0, 0))

@@ -91,8 +91,25 @@ def test_a_curve_is_a_pure_function_of_its_uniforms(name: str, uniforms: Uniform
     assert forward == [other.finish(question, 30_000) for question in reversed(questions)][::-1]
 
 
-def test_no_bits_take_no_time(curve: Curve) -> None:
-    assert curve.finish(Position(0.25), 0).time_s == 0.25
+@settings(max_examples=30, deadline=None)
+@given(start_s=TIMES)
+def test_no_bits_take_no_time_once_the_link_carries_something(curve: Curve, start_s: float) -> None:
+    assert curve.finish(Position(start_s), 0).time_s == curve.ready_s(Position(start_s), 0)
+
+
+def test_a_rate_of_0_does_not_even_let_an_empty_packet_through(uniforms: Uniforms) -> None:
+    curve = Rate.of({"kind": "constant", "bps": 0}).curve(uniforms)
+    assert curve.finish(Position(1.0), 0).time_s == curve.ready_s(Position(1.0), 0) == INF
+
+
+def test_whatever_the_rate_nothing_leaves_in_the_first_instant_of_an_outage(uniforms: Uniforms) -> None:
+    """Out from 1 to 2 s, and from 2 to 4 s by an outage around it: what comes at 1 s, at 2 s or between waits."""
+    for inner in (INF, 1e9):
+        inside = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": inner}, "outages_s": ((1, 2),)}
+        curve = Rate.of({"kind": "scheduled_outages", "rate": inside, "outages_s": ((2, 4),)}).curve(uniforms)
+        for start_s, end_s in ((0.5, 0.5), (1.0, 4.0), (1.5, 4.0), (2.0, 4.0), (3.0, 4.0), (4.0, 4.0)):
+            assert curve.ready_s(Position(start_s), 1000) == end_s
+            assert curve.finish(Position(start_s), 1000).time_s == pytest.approx(end_s, abs=2e-6)
 
 
 def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniforms) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from channels.link.link_config import LinkConfig
 from channels.link.mahimahi import MahimahiCurve, generated_trace
 from channels.link.rates import Position, Rate
 from channels.link.step_curve import StepCurve
@@ -213,6 +214,49 @@ def test_airtime_is_answered_with_silence(uniforms: Uniforms) -> None:
     assert curve.finish(first, 50).time_s == 4.5
     assert curve.finish(curve.idle(first, 3.0), 50).time_s == 4.5
     assert curve.finish(curve.idle(first, 10.0), 50).time_s == 10.5
+
+
+def test_airtime_beside_the_bits_is_answered_with_silence_too(uniforms: Uniforms) -> None:
+    """A duty of 1/4: 0.5 s of overhead and 1 s of bits, 4.5 s of silence, then 0.5 s and 0.5 s."""
+    link = LinkConfig.model_validate({"overhead_s": 0.5, "rate": {"kind": "duty_cycle", "bps": 100, "duty": 0.25}})
+    curve = link.curve(uniforms)
+    first = curve.finish(Position(0.0), 100)
+    assert (first.time_s, curve.ready_s(first, 50), curve.finish(first, 50).time_s) == (1.5, 6.0, 7.0)
+    assert curve.finish(curve.idle(first, 8.0), 50).time_s == 9.0
+
+
+def airtime_ms(bits: int, **fields: object) -> float:
+    """Of a LoRa frame."""
+    curve = Rate.of({"kind": "lora", **fields}).curve(Uniforms.of(0, "link"))
+    return 1e3 * curve.finish(Position(0.0), bits).time_s
+
+
+@pytest.mark.parametrize(
+    ("factor", "frame_bytes", "told_ms"), [(7, 23, 61.7), (9, 23, 205.8), (12, 23, 1482.8), (7, 64, 118.0)]
+)
+def test_a_lora_frame_is_on_the_air_as_long_as_public_calculators_say(
+    factor: int, frame_bytes: int, told_ms: float
+) -> None:
+    """LoRaWAN at 125 kHz and 4/5, 13 bytes of frame around a payload of 10 or 51."""
+    assert airtime_ms(8 * frame_bytes, spreading_factor=factor) == pytest.approx(told_ms, abs=0.06)
+
+
+@given(
+    st.integers(7, 12), st.sampled_from([125e3, 250e3, 500e3]), st.integers(1, 4), st.integers(0, 255), st.booleans()
+)
+def test_a_lora_frame_has_the_symbols_that_its_bits_fill(
+    factor: int, band_hz: float, rate: int, payload: int, crc: bool
+) -> None:
+    """An interleaver block at a time: the first, at the lowest rate, has 8 symbols for the 20 bits of the header and
+    what else fits into 4 (SF - 2) bits; each further one is 4 + C symbols for 4 bits a row, two rows fewer where
+    a symbol is longer than 16 ms."""
+    symbol_s = 2**factor / band_hz
+    left_bits, symbols = 8 * payload + 16 * crc - (4 * (factor - 2) - 20), 8.0
+    while left_bits > 0:
+        left_bits -= 4 * (factor - 2 if symbol_s > 0.016 else factor)
+        symbols += 4 + rate
+    fields = {"spreading_factor": factor, "bandwidth_hz": band_hz, "coding_rate": rate, "crc": crc}
+    assert airtime_ms(8 * payload, **fields) == pytest.approx(1e3 * symbol_s * (8 + 4.25 + symbols))
 
 
 def test_a_packet_waits_out_an_outage(uniforms: Uniforms) -> None:

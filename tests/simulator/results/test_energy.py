@@ -12,12 +12,12 @@ import pytest
 from cells import PAIR, cell, link
 from plants import Watch
 
-from channels.link.radio_power import RADIOS
+from channels.link.radio_power import RADIOS, Connection, OnAir
 from models.power import POWERS, PRICES
 from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import METRICS
-from simulator.results.energy import PER_TOKEN, open_s
+from simulator.results.energy import PER_TOKEN, Connections, open_s
 from simulator.results.intervals import summarise as summary_of
 from simulator.results.observer import Airing, ServerPass
 
@@ -240,7 +240,57 @@ def test_named_figures_are_cited_and_radios_send_and_receive() -> None:
     assert all("(U" in each.source or "(P" in each.source for each in (*POWERS.values(), *RADIOS.values()))
     assert all("(P" in each.source and each.usd > 0 for each in PRICES.values())
     nb_iot = Cell().with_({"uplink.power_w": "nb_iot"}).uplink
-    assert (nb_iot.radio_w(sends=True), nb_iot.radio_w(sends=False)) == (0.5, 0.08)
+    assert (nb_iot.on_air(sends=True), nb_iot.on_air(sends=False)) == (OnAir(0.5), OnAir(0.08))
+
+
+def test_one_packet_over_lte_costs_the_joules_of_its_connection() -> None:
+    """The source's own figure for a packet alone is 12.76 J, promotion and tail; airtime of a packet of 1,000 bits at 1
+    Mbit/s costs 2 mJ."""
+    radio = RADIOS["lte"]
+    alone = Connections({0: radio.connection or pytest.fail()})
+    alone.aired(0, 5.0, 5.001)
+    alone.aired(1, 5.0, 5.001)
+    up = radio.on_air(sends=True)
+    assert alone.joules + 0.001 * up.watts + 1000 * up.j_per_bit == pytest.approx(12.76, rel=0.02)
+
+
+def test_a_connection_lasts_until_its_tail_is_over_and_is_set_up_again_after() -> None:
+    """By hand, 2 W, 10 s, 3 J: packets at 0 to 1, 4 to 5 and, of another way, 2 to 6 s; then at 20 to 21 s."""
+    kept = Connections({7: Connection(2.0, 10.0, 3.0)})
+    for began_s, left_s in ((0.0, 1.0), (4.0, 5.0), (2.0, 6.0), (20.0, 21.0)):
+        kept.aired(7, began_s, left_s)
+    assert kept.joules == 2 * (16 + 11) + 2 * 3
+
+
+@pytest.mark.parametrize("links", ["planned", "lossy", "own lanes"])
+def test_a_connected_radio_draws_from_its_first_packet_to_the_tail_of_its_last(links: str) -> None:
+    """Each device's joules, added up by an observer who sorts its packets; a request a minute breaks the connection."""
+    up, down = ({**way, "power_w": "lte"} for way in LINKS[links])
+    asked = {"kind": "closed", "requests": 2, "devices": 2, "prompt_tokens": 8, "output_tokens": 12, "think_s": 60.0}
+    of, heard = cell(workload=asked, uplink=up, downlink=down), Heard()
+    result = simulate(of, heard, memory=MEMORY)
+    joules, radio = 0.0, RADIOS["lte"]
+    assert radio.connection is not None
+    for device in range(2):
+        spans = [(each.began_s, each.left_s + 11.576) for each in heard.airings if each.address[0] == device]
+        apart = 1 + sum(later > max(to_s for from_s, to_s in spans if from_s < later) for later, _ in sorted(spans)[1:])
+        assert apart == 2
+        joules += 1.06 * union_s(spans) + apart * 0.2601 * 1.2107
+    for way, per_bit in (("uplink", 0.43839e-6), ("downlink", 0.05197e-6)):
+        own = [each for each in heard.airings if each.link == way]
+        lanes = [None] if not getattr(of, way).sharing.lane_per_device else [0, 1]
+        joules += per_bit * sum(each.bits for each in own)
+        joules += (1.28804 - 1.06) * sum(
+            union_s([(each.began_s, each.left_s) for each in own if lane in (None, each.address[0])]) for lane in lanes
+        )
+    tokens = result.requests["output_tokens"].sum()
+    assert result.summary["radio_j_per_token"] * tokens == pytest.approx(joules, rel=1e-9)
+
+
+def test_a_connection_is_of_both_ways_or_of_none() -> None:
+    with pytest.raises(ConfigError, match=r"^downlink\.power_w = wifi: must be that of uplink, lte, since one radio"):
+        Cell().with_({"uplink.power_w": "lte", "downlink.power_w": "wifi"})
+    assert Cell().with_({"uplink.power_w": "nb_iot", "downlink.power_w": "80 mW"})
 
 
 def test_a_summary_leaves_seeds_without_a_figure_out() -> None:

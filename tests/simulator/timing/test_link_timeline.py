@@ -248,3 +248,28 @@ def test_an_outage_before_a_packet_is_waiting_and_within_it_is_airtime() -> None
 
 def test_states_are_the_documented_ones() -> None:
     assert STATES == ("queue", "transmit", "retransmit", "propagation", "timeout_wait")
+
+
+def test_at_an_infinite_rate_what_comes_as_an_outage_begins_waits_and_is_counted() -> None:
+    rate = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": float("inf")}, "outages_s": [[1.0, 3.0]]}
+    bench = Bench(rate=rate)
+    message = bench.put(1.0, device=0, bits=1000)
+    bench.run()
+    assert bench.log[0, 0] == [(1.0, "queue"), (3.0, "transmit"), (3.0, "propagation"), (3.1, "deliver")]
+    assert (message.delivered_bits, bench.link.bits_sent) == (1000, 1000)
+
+
+def test_an_empty_packet_that_meets_an_outage_is_on_the_air_for_no_time() -> None:
+    rate = {"kind": "trace", "points": [[0.0, 1000.0], [1.0, 0.0], [3.0, 1000.0]]}
+    bench = Bench(rate=rate)
+    bench.put(1.5, device=0, bits=0)
+    bench.run()
+    assert bench.log[0, 0][-1] == (3.1, "deliver") and bench.link.air_s == 0.0
+
+
+def test_an_empty_packet_is_airtime_alone_and_block_errors_spare_it() -> None:
+    bench = Bench(overhead_s=0.3, loss={"kind": "block_errors", "snr_db": 3.0})
+    for at_s in (0.1, 0.7, 1.9):
+        bench.put(at_s, device=0, bits=0, number=int(10 * at_s))
+    bench.run()
+    assert (bench.link.delivered, bench.link.lost) == (3, 0) and bench.link.air_s == pytest.approx(0.9)

@@ -67,7 +67,7 @@ def test_packets_of_a_half_duplex_preset_do_not_overlap(name: str) -> None:
 def test_a_lora_device_pays_for_each_streamed_token_with_the_silence_after_an_empty_frame(factor: int) -> None:
     """Cloud-only: 100 times the airtime of a bare header of 200 bits a token, or the wait for a window if longer."""
     link = PRESETS[f"lora_sf{factor}"].uplink
-    cycle_ms = 1000 * 100 * link.header_bits / link.rate.bps  # type: ignore[attr-defined]
+    cycle_ms = 1000 * 100 * link.rate.airtime_s(link.header_bits)  # type: ignore[attr-defined]
     assert ms_per_token(f"lora_sf{factor}", "cloud_only") >= 0.8 * cycle_ms
 
 

@@ -46,6 +46,14 @@ def test_a_wait_that_ends_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
             assert set(table["outcome"]) == {outcome}
 
 
+@pytest.mark.slow
+def test_a_run_that_gets_nowhere_is_refused_within_a_few_seconds() -> None:
+    """200,000 events, some two seconds of computing, and a thousand for each device."""
+    fields, _ = ENDLESS["all packets lost"]
+    with pytest.raises(ConfigError, match=r"allowed are 201,000 events"):
+        simulate(cell(**fields))
+
+
 def test_looking_at_the_progress_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"kind": "closed", "requests": 4, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
     fields = {"workload": asked, "uplink": link(2e4, loss={"kind": "bernoulli", "probability": 0.5})}
