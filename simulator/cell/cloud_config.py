@@ -19,6 +19,7 @@ from models.clocks.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
+from simulator.results.energy import Charged
 
 
 def _price(value: object) -> object:
@@ -231,11 +232,11 @@ class CloudConfig(Part):
             description="price of a GPU for an hour: US dollars, or a name of `sqsim list powers`; null: no figure",
         )
     )
-    charged: Literal["busy", "held"] = Field(
-        "busy",
-        exclude_if=lambda charged: charged == "busy",
-        description="GPU time that is charged for: passes alone, the rest being others'; or all of it from the first "
-        "arrival to the end of the last request",
+    charged: Charged = Field(
+        "both",
+        exclude_if=lambda charged: charged == "both",
+        description="GPU time that is charged for: busy, passes alone, the rest being others'; held, all of it from "
+        "the first arrival to the end of the last request; both, each in columns of its own",
     )
 
     @property
