@@ -6,17 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.clocks.latency import Latency, Work, require_work
+from models.clocks.latency import LONGEST_S, Latency, Work, require_work
 
 
 class Affine(Latency):
     """base + per sequence + per new token + per cached token, summed over the batch."""
 
     kind: Literal["affine"] = "affine"
-    base_s: float = Field(default=0.02, ge=0, allow_inf_nan=False, description="seconds a pass, whatever is in it")
-    per_sequence_s: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="seconds a sequence of the batch")
-    per_token_s: float = Field(default=1e-4, ge=0, allow_inf_nan=False, description="seconds a new token")
-    per_cached_token_s: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="seconds a cached token")
+    base_s: float = Field(default=0.02, ge=0, le=LONGEST_S, description="seconds a pass, whatever is in it")
+    per_sequence_s: float = Field(default=0.0, ge=0, le=LONGEST_S, description="seconds a sequence of the batch")
+    per_token_s: float = Field(default=1e-4, ge=0, le=LONGEST_S, description="seconds a new token")
+    per_cached_token_s: float = Field(default=0.0, ge=0, le=LONGEST_S, description="seconds a cached token")
 
     def pass_s(self, work: Work) -> float:
         require_work(work)

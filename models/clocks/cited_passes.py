@@ -74,19 +74,19 @@ LAPTOP_4060 = Accelerator(
     "in dense FP16 with FP32 sums",
 )  # fmt: skip
 LFM2_1_2B = ModelSize(
-    name="lfm2.5_1.2b", parameters=1_170_340_608, layers=16, width=2048, kv_width=192,
+    name="lfm2.5_1.2b", parameters=1_170_340_608, layers=16, width=2048, kv_width=192, heads=32, kv_heads=8,
     source="LiquidAI/LFM2.5-1.2B, released configuration; six of its 16 layers attend, with 512 keys: 192 on average",
 )  # fmt: skip
 GEMMA_3_1B = ModelSize(
-    name="gemma_3_1b", parameters=999_885_952, layers=26, width=1152, kv_width=256,
+    name="gemma_3_1b", parameters=999_885_952, layers=26, width=1152, kv_width=256, heads=4, kv_heads=1,
     source="google/gemma-3-1b-it, released configuration",
 )  # fmt: skip
 QWEN3_1_7B = ModelSize(
-    name="qwen3_1.7b", parameters=1_720_574_976, layers=28, width=2048, kv_width=1024,
+    name="qwen3_1.7b", parameters=1_720_574_976, layers=28, width=2048, kv_width=1024, heads=16, kv_heads=8,
     source="Qwen/Qwen3-1.7B, released configuration",
 )  # fmt: skip
 QWEN3_32B = ModelSize(
-    name="qwen3_32b", parameters=32_762_123_264, layers=64, width=5120, kv_width=1024,
+    name="qwen3_32b", parameters=32_762_123_264, layers=64, width=5120, kv_width=1024, heads=64, kv_heads=8,
     source="Qwen/Qwen3-32B, released configuration",
 )  # fmt: skip
 ORIN = DEVICES["jetson_orin_nano_super_8gb"]

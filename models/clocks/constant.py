@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.clocks.latency import Latency, Work, require_work
+from models.clocks.latency import LONGEST_S, Latency, Work, require_work
 
 
 class ConstantLatency(Latency):
     """Every pass takes the same time."""
 
     kind: Literal["constant"] = "constant"
-    per_pass_s: float = Field(default=0.02, ge=0, allow_inf_nan=False, description="seconds a pass")
+    per_pass_s: float = Field(default=0.02, ge=0, le=LONGEST_S, description="seconds a pass")
 
     def pass_s(self, work: Work) -> float:
         require_work(work)

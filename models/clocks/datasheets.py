@@ -75,6 +75,12 @@ class ModelSize(Part):
     layers: PositiveInt = Field(description="transformer blocks")
     width: PositiveInt = Field(description="d, of the residual stream")
     kv_width: PositiveInt = Field(description="width of a layer's keys: d, or less with grouped heads")
+    heads: PositiveInt | None = Field(
+        default=None, description="attention heads of a layer, which tensor parallelism divides; null: not known"
+    )
+    kv_heads: PositiveInt | None = Field(
+        default=None, description="heads of a layer's keys and values, fewer with grouped heads; null: not known"
+    )
     source: str = Field(default="user", description="where the figures come from")
 
 
@@ -93,11 +99,9 @@ def _devices(*rows: tuple[str, float, float, str]) -> dict[str, Accelerator]:
     }
 
 
-def _sizes(*rows: tuple[str, int, int, int, int, str]) -> dict[str, ModelSize]:
-    return {
-        name: ModelSize(name=name, parameters=parameters, layers=layers, width=width, kv_width=kv_width, source=source)
-        for name, parameters, layers, width, kv_width, source in rows
-    }
+def _sizes(*rows: tuple[str, int, int, int, int, int, int, str]) -> dict[str, ModelSize]:
+    fields = list(ModelSize.model_fields)
+    return {row[0]: ModelSize.model_validate(dict(zip(fields, row, strict=True))) for row in rows}
 
 
 DEVICES: dict[str, Accelerator] = _devices(
@@ -173,38 +177,40 @@ _OPT = "Zhang et al. 2022, arXiv 2205.01068, table 1; parameters as released"
 _LLAMA_2 = "Touvron et al. 2023, arXiv 2307.09288; released configuration"
 _LLAMA_3 = "Grattafiori et al. 2024, arXiv 2407.21783; released configuration"
 _PYTHIA = "Biderman et al. 2023, arXiv 2304.01373; released configuration"
+_SMOLLM2 = "Allal et al. 2025, arXiv 2502.02737; HuggingFaceTB's released configuration of the Instruct model"
+_TINYLLAMA = "Zhang et al. 2024, arXiv 2401.02385; released configuration"
 _QWEN = "Qwen team 2024, arXiv 2412.15115; released configuration"
 
 SIZES: dict[str, ModelSize] = _sizes(
-    ("opt_125m", 125_239_296, 12, 768, 768, _OPT),
-    ("opt_1.3b", 1_315_758_080, 24, 2048, 2048, _OPT),
-    ("opt_2.7b", 2_651_596_800, 32, 2560, 2560, _OPT),
-    ("opt_6.7b", 6_658_473_984, 32, 4096, 4096, _OPT),
-    ("opt_13b", 12_853_473_280, 40, 5120, 5120, _OPT),
-    ("gpt2", 124_439_808, 12, 768, 768, "openai-community/gpt2, released configuration"),
-    ("gpt_neo_125m", 125_198_592, 12, 768, 768, "EleutherAI/gpt-neo-125m, released configuration"),
-    ("gpt_neo_1.3b", 1_315_575_808, 24, 2048, 2048, "EleutherAI/gpt-neo-1.3B, released configuration"),
-    ("gpt_neo_2.7b", 2_651_307_520, 32, 2560, 2560, "EleutherAI/gpt-neo-2.7B, released configuration"),
-    ("pythia_160m", 162_322_944, 12, 768, 768, _PYTHIA),
-    ("pythia_410m", 405_334_016, 24, 1024, 1024, _PYTHIA),
-    ("pythia_1.4b", 1_414_647_808, 24, 2048, 2048, _PYTHIA),
-    ("pythia_2.8b", 2_775_208_960, 32, 2560, 2560, _PYTHIA),
-    ("pythia_6.9b", 6_857_302_016, 32, 4096, 4096, _PYTHIA),
-    ("smollm2_135m", 134_515_008, 30, 576, 192, "HuggingFaceTB/SmolLM2-135M-Instruct, released configuration"),
-    ("smollm2_360m", 361_821_120, 32, 960, 320, "HuggingFaceTB/SmolLM2-360M-Instruct, released configuration"),
-    ("smollm2_1.7b", 1_711_376_384, 24, 2048, 2048, "HuggingFaceTB/SmolLM2-1.7B-Instruct, released configuration"),
-    ("tinyllama_1.1b", 1_100_048_384, 22, 2048, 256, "Zhang et al. 2024, arXiv 2401.02385; released configuration"),
-    ("llama_2_7b", 6_738_415_616, 32, 4096, 4096, _LLAMA_2),
-    ("llama_2_13b", 13_015_864_320, 40, 5120, 5120, _LLAMA_2),
-    ("llama_2_70b", 68_976_648_192, 80, 8192, 1024, _LLAMA_2),
-    ("llama_3.2_1b", 1_235_814_400, 16, 2048, 512, "meta-llama/Llama-3.2-1B, released configuration"),
-    ("llama_3.2_3b", 3_212_749_824, 28, 3072, 1024, "meta-llama/Llama-3.2-3B, released configuration"),
-    ("llama_3.1_8b", 8_030_261_248, 32, 4096, 1024, _LLAMA_3),
-    ("llama_3.1_70b", 70_553_706_496, 80, 8192, 1024, _LLAMA_3),
-    ("qwen2.5_0.5b", 494_032_768, 24, 896, 128, _QWEN),
-    ("qwen2.5_1.5b", 1_543_714_304, 28, 1536, 256, _QWEN),
-    ("qwen2.5_7b", 7_615_616_512, 28, 3584, 512, _QWEN),
-    ("mistral_7b", 7_241_732_096, 32, 4096, 1024, "Jiang et al. 2023, arXiv 2310.06825; released configuration"),
+    ("opt_125m", 125_239_296, 12, 768, 768, 12, 12, _OPT),
+    ("opt_1.3b", 1_315_758_080, 24, 2048, 2048, 32, 32, _OPT),
+    ("opt_2.7b", 2_651_596_800, 32, 2560, 2560, 32, 32, _OPT),
+    ("opt_6.7b", 6_658_473_984, 32, 4096, 4096, 32, 32, _OPT),
+    ("opt_13b", 12_853_473_280, 40, 5120, 5120, 40, 40, _OPT),
+    ("gpt2", 124_439_808, 12, 768, 768, 12, 12, "openai-community/gpt2, released configuration"),
+    ("gpt_neo_125m", 125_198_592, 12, 768, 768, 12, 12, "EleutherAI/gpt-neo-125m, released configuration"),
+    ("gpt_neo_1.3b", 1_315_575_808, 24, 2048, 2048, 16, 16, "EleutherAI/gpt-neo-1.3B, released configuration"),
+    ("gpt_neo_2.7b", 2_651_307_520, 32, 2560, 2560, 20, 20, "EleutherAI/gpt-neo-2.7B, released configuration"),
+    ("pythia_160m", 162_322_944, 12, 768, 768, 12, 12, _PYTHIA),
+    ("pythia_410m", 405_334_016, 24, 1024, 1024, 16, 16, _PYTHIA),
+    ("pythia_1.4b", 1_414_647_808, 24, 2048, 2048, 16, 16, _PYTHIA),
+    ("pythia_2.8b", 2_775_208_960, 32, 2560, 2560, 32, 32, _PYTHIA),
+    ("pythia_6.9b", 6_857_302_016, 32, 4096, 4096, 32, 32, _PYTHIA),
+    ("smollm2_135m", 134_515_008, 30, 576, 192, 9, 3, _SMOLLM2),
+    ("smollm2_360m", 361_821_120, 32, 960, 320, 15, 5, _SMOLLM2),
+    ("smollm2_1.7b", 1_711_376_384, 24, 2048, 2048, 32, 32, _SMOLLM2),
+    ("tinyllama_1.1b", 1_100_048_384, 22, 2048, 256, 32, 4, _TINYLLAMA),
+    ("llama_2_7b", 6_738_415_616, 32, 4096, 4096, 32, 32, _LLAMA_2),
+    ("llama_2_13b", 13_015_864_320, 40, 5120, 5120, 40, 40, _LLAMA_2),
+    ("llama_2_70b", 68_976_648_192, 80, 8192, 1024, 64, 8, _LLAMA_2),
+    ("llama_3.2_1b", 1_235_814_400, 16, 2048, 512, 32, 8, "meta-llama/Llama-3.2-1B, released configuration"),
+    ("llama_3.2_3b", 3_212_749_824, 28, 3072, 1024, 24, 8, "meta-llama/Llama-3.2-3B, released configuration"),
+    ("llama_3.1_8b", 8_030_261_248, 32, 4096, 1024, 32, 8, _LLAMA_3),
+    ("llama_3.1_70b", 70_553_706_496, 80, 8192, 1024, 64, 8, _LLAMA_3),
+    ("qwen2.5_0.5b", 494_032_768, 24, 896, 128, 14, 2, _QWEN),
+    ("qwen2.5_1.5b", 1_543_714_304, 28, 1536, 256, 12, 2, _QWEN),
+    ("qwen2.5_7b", 7_615_616_512, 28, 3584, 512, 28, 4, _QWEN),
+    ("mistral_7b", 7_241_732_096, 32, 4096, 1024, 32, 8, "Jiang et al. 2023, arXiv 2310.06825; released configuration"),
 )
 
 

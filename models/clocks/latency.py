@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from kinds import Choice
 from kinds.mistakes import Rule, is_number
 
 Work = Sequence[tuple[int, int]]
 """One batched pass: for each sequence (new_tokens, cached_tokens)."""
+LONGEST_S: Final = 10.0
+"""The most seconds that a field states for one pass, sequence or token: more are milliseconds by mistake. A table of
+measured passes may hold longer ones."""
 
 
 class Latency(Choice, family=True):

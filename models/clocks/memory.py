@@ -37,5 +37,5 @@ def footprint(latency: Latency) -> Footprint | None:
         gpus=latency.gpus,
         device_bytes=latency.gpus * latency.device.memory_bytes,
         weights_bytes=latency.bytes_per_parameter * size.parameters,
-        token_bytes=latency.bytes_per_kv * 2 * size.layers * size.kv_width,
+        token_bytes=latency.bytes_per_kv * 2 * size.layers * size.kv_width * latency.kv_copies,
     )

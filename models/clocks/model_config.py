@@ -42,6 +42,7 @@ def size_of(config: Config, name: str, folder: Path | None = None) -> ModelSize:
     heads = _first(config, "num_attention_heads", "n_head", "num_heads")
     width = _first(config, "hidden_size", "n_embd")
     head_width = config.get("head_dim") or width // heads
+    kv_heads = config.get("num_key_value_heads") or heads
     count = PARAMETERS.get(config["model_type"])
     parameters = count(config) if count is not None else _stored(folder)
     if not parameters:
@@ -55,7 +56,9 @@ def size_of(config: Config, name: str, folder: Path | None = None) -> ModelSize:
         parameters=parameters,
         layers=_first(config, "num_hidden_layers", "n_layer", "num_layers"),
         width=width,
-        kv_width=(config.get("num_key_value_heads") or heads) * head_width,
+        kv_width=kv_heads * head_width,
+        heads=heads,
+        kv_heads=kv_heads,
         source=f"config.json of {name}",
     )
 

@@ -57,12 +57,10 @@ class Grid:
         self._flat: list[float] = self.seconds.ravel().tolist()
         _, self._rows, self._columns = self.seconds.shape
 
-    def beyond(self, point: Point) -> int | None:
-        """The first axis on which a point lies outside the grid, None where on none."""
-        for place, (axis, value) in enumerate(zip(self.axes, point, strict=True)):
-            if not axis[0] <= value <= axis[-1]:
-                return place
-        return None
+    def outside(self, point: Point) -> list[int]:
+        """The axes on which a point lies outside the grid."""
+        pairs = enumerate(zip(self.axes, point, strict=True))
+        return [place for place, (axis, value) in pairs if not axis[0] <= value <= axis[-1]]
 
     def at(self, point: Point) -> float:
         """Seconds at a point; outside the grid at its nearest point."""

@@ -47,6 +47,11 @@ class Profile(Latency):
         """Of a server that was measured, for power and price; None of a file, which does not tell."""
         return None if self.name is None else PROFILES[self.name].clock.gpus
 
+    @property
+    def place(self) -> Literal["edge", "cloud"] | None:
+        """Where a server or a device was measured that has a name; None of a file, which does not tell."""
+        return None if self.name is None else PROFILES[self.name].place
+
     @cached_property
     def table(self) -> PassTable:
         """Raises ConfigError, one line, where the file is not a table of passes."""

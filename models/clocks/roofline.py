@@ -7,7 +7,8 @@ arithmetic and its traffic, and neither hides behind the other:
 
 with 2 FLOPs a parameter and new token, 4 d a layer for each pair of a new token and a token it attends to, all weights
 once a pass, keys and values once a sequence. F and B are peaks of a data sheet times the share that real kernels reach.
-Tensor parallelism divides all four by the number of GPUs, which then sum their parts twice a layer.
+Tensor parallelism divides all four by the number of GPUs, which then sum their parts twice a layer. It gives each GPU
+as many whole heads as any other; where there are fewer heads of keys than GPUs, several GPUs hold the same ones.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
-from models.clocks.latency import Latency, Work, require_work
+from models.clocks.latency import LONGEST_S, Latency, Work, require_work
 from models.clocks.model_config import size_at
 
 DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
@@ -48,7 +49,7 @@ class Roofline(Latency):
         default=1,
         ge=1,
         le=64,
-        description="devices that share each layer (tensor parallel), joined by the device's link",
+        description="devices that share the heads of each layer (tensor parallel), joined by the device's link",
     )
     bytes_per_parameter: float = Field(default=2.0, gt=0, le=8, description="weights in memory; 2 is FP16")
     bytes_per_kv: float = Field(default=2.0, gt=0, le=8, description="each number of the KV cache; 2 is FP16")
@@ -69,7 +70,7 @@ class Roofline(Latency):
     overhead_s: float | None = Field(
         default=None,
         ge=0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         description="time of a pass beside arithmetic and traffic; null: the device's launch_per_layer_s a layer",
     )
 
@@ -78,6 +79,19 @@ class Roofline(Latency):
         if self.gpus > 1 and self.device.link_bytes_per_s is None:
             raise ValueError(f"gpus = {self.gpus}: must be 1 on {self.device.name}, which has no link_bytes_per_s")
         return self
+
+    @model_validator(mode="after")
+    def _heads_are_whole(self) -> Self:
+        if not _shares_heads(self.size, self.gpus):
+            allowed = ", ".join(str(gpus) for gpus in range(1, 65) if _shares_heads(self.size, gpus))
+            heads = f"{self.size.heads} heads of {self.size.name} ({self.size.kv_heads} of keys)"
+            raise ValueError(f"gpus = {self.gpus}: must divide the {heads}: one of {allowed}")
+        return self
+
+    @property
+    def kv_copies(self) -> float:
+        """How many GPUs hold each head of keys and values: more than 1 where there are more GPUs than such heads."""
+        return max(1.0, self.gpus / self.size.kv_heads) if self.size.kv_heads else 1.0
 
     def pass_s(self, work: Work) -> float:
         require_work(work)
@@ -107,9 +121,16 @@ class Roofline(Latency):
             weights_s=self.bytes_per_parameter * size.parameters / bytes_per_s,
             linear_s=2 * size.parameters / flops_per_s,
             pair_s=4 * size.layers * size.width / flops_per_s,
-            held_s=self.bytes_per_kv * 2 * size.layers * size.kv_width / bytes_per_s,
+            held_s=self.bytes_per_kv * 2 * size.layers * size.kv_width * self.kv_copies / bytes_per_s,
             exchange_s=exchange_s,
         )
+
+
+def _shares_heads(size: ModelSize, gpus: int) -> bool:
+    """Whether so many GPUs can each take as many whole heads, as far as these are known: a multiple of the GPUs, and
+    of keys that, or a divisor, as vLLM has it."""
+    keys = size.kv_heads or gpus
+    return (size.heads or gpus) % gpus == 0 and (keys % gpus == 0 or gpus % keys == 0)
 
 
 class _Costs(NamedTuple):

@@ -34,10 +34,16 @@ def devices() -> str:
 def models() -> str:
     """A line a model with its dimensions, and where they are from."""
     rows = [
-        (name, f"{each.parameters / 1e9:.3g}", f"{each.layers}", f"{each.width}", f"{each.kv_width}", each.source)
+        (
+            name,
+            f"{each.parameters / 1e9:.3g}",
+            *(f"{n}" for n in (each.layers, each.width, each.kv_width, each.heads)),
+            each.source,
+        )
         for name, each in SIZES.items()
     ]
-    heading = ("model", "1e9 parameters", "layers", "d", "KV", "what a clock stands for; tokens come from models.pair")
+    what = "what a clock stands for; tokens come from models.pair"
+    heading = ("model", "1e9 parameters", "layers", "d", "KV", "heads", what)
     return _table(heading, rows) + _how("edge.latency.size", "cloud.latency.size", SIZE_NEEDED)
 
 

@@ -120,6 +120,8 @@ class Cell(Part):
         drafts = max(each.scheme.drafts for each in self.classes)
         self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
         for each in self.classes:
+            side_by_side = each.edge.concurrency if self.workload.open else 1
+            each.check_memory(request_tokens(prompt, output, each.scheme.drafts), side_by_side)
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()

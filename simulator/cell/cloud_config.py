@@ -12,12 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from kinds import Choice, ConfigError, Part, meant
 from kinds.mistakes import is_number, not_negative
 from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.latency import Latency
-from models.clocks.memory import footprint
+from models.clocks.latency import LONGEST_S, Latency
+from models.clocks.memory import Footprint, footprint
+from models.clocks.profile import PROFILES, Profile
 from models.clocks.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
+from simulator.results.energy import Charged
 
 
 def _price(value: object) -> object:
@@ -206,14 +208,14 @@ class CloudConfig(Part):
     judge_s: float = Field(
         0.0,
         ge=0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         exclude_if=lambda seconds: not seconds,
         description="time beside the verifier's pass to judge a round and write its reply, whatever its drafts",
     )
     decode_s_per_draft: float = Field(
         0.0,
         ge=0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         exclude_if=lambda seconds: not seconds,
         description="time beside the verifier's pass to read and judge one draft; rounds that share a pass are read "
         "and judged one after another, as one processor would",
@@ -237,11 +239,11 @@ class CloudConfig(Part):
             description="price of a GPU for an hour: US dollars, or a name of `sqsim list powers`; null: no figure",
         )
     )
-    charged: Literal["busy", "held"] = Field(
-        "busy",
-        exclude_if=lambda charged: charged == "busy",
-        description="GPU time that is charged for: passes alone, the rest being others'; or all of it from the first "
-        "arrival to the end of the last request",
+    charged: Charged = Field(
+        "both",
+        exclude_if=lambda charged: charged == "both",
+        description="GPU time that is charged for: busy, passes alone, the rest being others'; held, all of it from "
+        "the first arrival to the end of the last request; both, each in columns of its own",
     )
 
     @property
@@ -276,25 +278,29 @@ class CloudConfig(Part):
         """Tokens that the memory of a server holds, None for no limit. Raises ValueError where the weights do not fit.
 
         `drafts_here`: schemes draft in the cloud, so where both clocks name one device the drafter's weights lie there
-        too, and its keys and values beside the verifier's for each token, whoever's it is.
+        too, and its keys and values beside the verifier's for each token, whoever's it is. A drafter on a device of its
+        own must fit there.
         """
         if self.kv_tokens != "memory":
             return self.kv_tokens
-        verifier = footprint(self.latency)
-        if verifier is None:
-            return None
-        models = [verifier]
-        if drafts_here and (drafter := footprint(self.drafter_latency)) and drafter.device == verifier.device:
-            models.append(drafter)
-        room_bytes = self.memory_utilization * verifier.device_bytes - verifier.gpus * self.activation_bytes
+        verifier, drafter = footprint(self.latency), footprint(self.drafter_latency) if drafts_here else None
+        beside = [each for each in (verifier, drafter) if each and verifier and each.device == verifier.device]
+        if drafter and drafter not in beside:
+            self._room("cloud.drafter_latency", [drafter])
+        return self._room("cloud.latency", beside) if beside else None
+
+    def _room(self, name: str, models: Sequence[Footprint]) -> int:
+        """Tokens that models hold on the one device of all, at least 1. `name`: of the first one's field."""
+        first = models[0]
+        room_bytes = self.memory_utilization * first.device_bytes - first.gpus * self.activation_bytes
         weights_bytes = sum(model.weights_bytes for model in models)
         tokens = int((room_bytes - weights_bytes) // sum(model.token_bytes for model in models))
         if tokens < 1:
             raise ValueError(
-                f"cloud.latency.size = {' with '.join(model.model for model in models)}: takes "
+                f"{name}.size = {' with '.join(model.model for model in models)}: takes "
                 f"{weights_bytes / 1e9:,.1f} GB for its weights, of {room_bytes / 1e9:,.1f} GB that "
                 f"cloud.memory_utilization = {self.memory_utilization:g} and cloud.activation_bytes = "
-                f"{self.activation_bytes:g} leave on {verifier.gpus} {verifier.device}; another device, or null for "
+                f"{self.activation_bytes:g} leave on {first.gpus} {first.device}; another device, or null for "
                 "cloud.kv_tokens"
             )
         return tokens
@@ -307,14 +313,17 @@ class CloudConfig(Part):
         return moves or evicts or not isinstance(self.failures, NoDowntime)
 
     def check_clocks(self, scheme: Scheme, requests: int, prompt: int, output: int) -> None:
-        """Raises ConfigError where a pass over the scheme's requests, so many at a time, may be one that its clock
-        knows nothing of."""
+        """Raises ConfigError where a clock that the scheme needs was measured on a device and not on a server, or knows
+        nothing of a pass that there may be over its requests, so many at a time."""
         text = request_tokens(prompt, output, scheme.drafts)
         most = (min(self.batching.cap, requests), text if self.reads_again else prompt + scheme.drafts, text)
         clocks = {"latency": self.latency} if scheme.protocol != "local" else {}
         if scheme.drafts_in_cloud:
             clocks["drafter_latency"] = self.drafter_latency
         for name, clock in clocks.items():
+            if isinstance(clock, Profile) and clock.place == "edge":
+                servers = ", ".join(profile for profile, cited in PROFILES.items() if cited.place == "cloud")
+                raise ConfigError(f"cloud.{name}.name = {clock.name}: must be a profile of a server, one of {servers}")
             try:
                 clock.check_range(most)
             except ValueError as error:

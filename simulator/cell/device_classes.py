@@ -10,7 +10,8 @@ from pydantic import Field
 from channels.link.link_config import LinkConfig, check_both_ways
 from kinds import ConfigError, Part
 from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.latency import Latency
+from models.clocks.latency import LONGEST_S, Latency
+from models.clocks.memory import footprint
 from models.clocks.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, Power
 from simulator.cell.scheme import Scheme
@@ -29,8 +30,15 @@ class Edge(Part):
     encode_s_per_draft: float = Field(
         1e-4,
         ge=0,
-        allow_inf_nan=False,
+        le=LONGEST_S,
         description="time to sparsify, quantize and encode one draft, of a tree one law (an assumption)",
+    )
+    memory_utilization: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="share of the device's memory for the drafter's weights, keys and values; the rest is for all else "
+        "that runs there (an assumption)",
     )
     power: Annotated[Power | None, named(POWERS, "power", POWER_NEEDED)] = Field(
         None,
@@ -84,6 +92,23 @@ class Equipped:
                 self.edge.latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
+
+    def check_memory(self, tokens: int, requests: int) -> None:
+        """Raises ConfigError where the drafter does not fit the device beside the keys and values of so many requests
+        of so many tokens."""
+        model = footprint(self.edge.latency) if self.scheme.protocol != "stream" else None
+        if model is None:
+            return
+        share, kv_bytes = self.edge.memory_utilization, requests * tokens * model.token_bytes
+        room_bytes = share * model.device_bytes
+        if model.weights_bytes + kv_bytes > room_bytes:
+            raise ConfigError(
+                f"{self.name}edge.latency.size = {model.model}: takes {model.weights_bytes / 1e9:,.1f} GB for its "
+                f"weights and {kv_bytes / 1e9:,.2g} GB for keys and values of {tokens:,} tokens"
+                f"{f' of {requests} requests each' if requests > 1 else ''}, of {room_bytes / 1e9:,.1f} GB that "
+                f"{self.name}edge.memory_utilization = {share:g} leaves on {model.device}; a "
+                "smaller model, fewer bytes_per_parameter or another device"
+            )
 
     def check_concurrency(self) -> None:
         """Raises ConfigError where requests cannot be served side by side."""

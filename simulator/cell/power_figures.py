@@ -11,7 +11,7 @@ def power_figures(cell: Cell) -> PowerAndPrice:
     """Of each device, in the order of their numbers, and of the servers; None where the cell says nothing."""
     edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
     server = _watts(cell.cloud.power, cell.cloud.server_gpus)
-    return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged == "held")
+    return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged)
 
 
 def connections_of(cell: Cell) -> Connections:

@@ -2,15 +2,18 @@
 
 Only time is the simulator's; each sum here is of busy seconds and watts. A device draws `busy_w` while its processor
 works and `idle_w` for the rest of the time in which a request is open there; a radio draws while a packet is on the
-air and, of those that are known to stay connected, until its connection is given up; a server while it runs a pass and,
-where all its time is charged for, `idle_w` beside. nan where a figure is needed and none is given.
+air and, of those that are known to stay connected, until its connection is given up; a server while it runs a pass.
+What a server draws and costs depends on which of its time is charged for, by a factor of hundreds where it mostly
+waits: its passes alone (busy), or all of it, with `idle_w` between them (held). Each is a metric of its own that says
+in its name which it is. nan where a figure is needed and none is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from simulator.results.metrics import Run
 
 HOUR_S: Final = 3600.0
+
+
+Charged = Literal["busy", "held", "both"]
 
 
 class Watts(NamedTuple):
@@ -42,8 +48,8 @@ class PowerAndPrice:
     server: Watts | None = None
     """All GPUs of one."""
     server_usd_per_hour: float | None = None
-    held: bool = False
-    """Whether servers cost from the first arrival to the end of the last request, and not only while they work."""
+    charged: Charged = "both"
+    """Which of a server's time costs: its passes, or all from the first arrival to the end of the last request."""
 
 
 def edges_j(run: Run) -> float:
@@ -97,24 +103,25 @@ class Connections(Observer):
         )
 
 
-def cloud_j(run: Run) -> float:
-    """Of all servers."""
-    watts, busy_s = run.plant.figures.server, run.plant.cloud_service_s
-    if watts is None:
+def cloud_j(run: Run, charged: Charged) -> float:
+    """Joules of all servers in the time that is charged for, nan without watts or where other time is charged for."""
+    watts, busy_s, cost_s = run.plant.figures.server, run.plant.cloud_service_s, charged_s(run, charged)
+    if watts is None or np.isnan(cost_s):
         return np.nan
-    return watts.busy_w * busy_s + watts.idle_w * max(0.0, charged_s(run) - busy_s)
+    return watts.busy_w * busy_s + watts.idle_w * max(0.0, cost_s - busy_s)
 
 
-def charged_s(run: Run) -> float:
-    """Server-seconds that cost."""
-    held_s = run.plant.cloud.servers * run.served_span_s()
-    return held_s if run.plant.figures.held else run.plant.cloud_service_s
-
-
-def usd(run: Run) -> float:
-    """Of all servers."""
+def usd(run: Run, charged: Charged) -> float:
+    """Price of all servers in the time that is charged for, nan without a price or where other time is charged for."""
     usd_per_hour = run.plant.figures.server_usd_per_hour
-    return np.nan if usd_per_hour is None else usd_per_hour / HOUR_S * charged_s(run)
+    return np.nan if usd_per_hour is None else usd_per_hour / HOUR_S * charged_s(run, charged)
+
+
+def charged_s(run: Run, charged: Charged) -> float:
+    """Server-seconds that cost, nan where the cell has others charged for."""
+    if run.plant.figures.charged not in (charged, "both"):
+        return np.nan
+    return run.plant.cloud_service_s if charged == "busy" else run.plant.cloud.servers * run.served_span_s()
 
 
 def open_s(requests: pd.DataFrame, over_s: float) -> dict[int, float]:
@@ -166,15 +173,27 @@ PER_TOKEN: Final = (
         radios_j,
     ),
     PerToken(
-        "cloud_j_per_token",
-        "joules of the cloud's GPUs: cloud.power.busy_w in passes and, where cloud.charged is held, idle_w for the "
-        "rest from the first arrival to the end of the last request / output tokens; nan without cloud.power",
-        cloud_j,
+        "cloud_busy_j_per_token",
+        "joules of the cloud's GPUs in passes alone: cloud.power.busy_w / output tokens; nan without cloud.power or "
+        "where cloud.charged is held",
+        partial(cloud_j, charged="busy"),
     ),
     PerToken(
-        "usd_per_million_tokens",
-        "price of the cloud's GPUs: cloud.usd_per_gpu_hour for passes, or, where cloud.charged is held, from the first "
-        "arrival to the end of the last request / a million output tokens; nan without a price",
-        lambda run: 1e6 * usd(run),
+        "cloud_held_j_per_token",
+        "joules of the cloud's GPUs from the first arrival to the end of the last request: cloud.power.busy_w in "
+        "passes, idle_w for the rest / output tokens; nan without cloud.power or where cloud.charged is busy",
+        partial(cloud_j, charged="held"),
+    ),
+    PerToken(
+        "busy_usd_per_million_tokens",
+        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour / a million output "
+        "tokens; nan without a price or where cloud.charged is held",
+        lambda run: 1e6 * usd(run, "busy"),
+    ),
+    PerToken(
+        "held_usd_per_million_tokens",
+        "price of the cloud's GPUs from the first arrival to the end of the last request, idle or not: "
+        "cloud.usd_per_gpu_hour / a million output tokens; nan without a price or where cloud.charged is busy",
+        lambda run: 1e6 * usd(run, "held"),
     ),
 )

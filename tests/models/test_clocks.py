@@ -1,5 +1,7 @@
 """Durations of passes against closed forms written out by hand."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,38 @@ def test_tensor_parallel_gpus_divide_the_work_and_sum_their_parts_twice_a_layer(
     assert four.pass_s(work) == pytest.approx(one.pass_s(work) / 4 + sums_s, rel=1e-12)
 
 
+SHARED_BY = {
+    "opt_13b": {1: 1, 2: 1, 3: 0, 4: 1, 5: 1, 6: 0, 8: 1, 16: 0, 40: 1, 64: 0},
+    "llama_3.1_70b": {1: 1, 2: 1, 3: 0, 4: 1, 5: 0, 8: 1, 16: 2, 32: 4, 64: 8},
+    "llama_3.2_3b": {1: 1, 2: 1, 3: 0, 4: 1, 6: 0, 8: 1, 12: 0, 24: 3},
+    "qwen2.5_0.5b": {1: 1, 2: 1, 7: 0, 14: 7},
+}
+"""By hand, by GPUs: how many hold each head of keys; 0 where heads of queries or of keys do not come out even."""
+
+
+@pytest.mark.parametrize("name", SHARED_BY)
+def test_gpus_share_whole_heads_or_are_refused_with_what_is_allowed(name):
+    allowed = [gpus for gpus, copies in SHARED_BY[name].items() if copies]
+    for gpus, copies in SHARED_BY[name].items():
+        if copies:
+            assert Roofline(size=name, gpus=gpus).kv_copies == copies
+            continue
+        said = rf"gpus = {gpus}: must divide the {SIZES[name].heads} heads of {name} .*: one of [\d, ]*$"
+        with pytest.raises(ValidationError) as error:
+            Roofline(size=name, gpus=gpus)
+        told = str(one_line(error.value))
+        assert re.search(said, told)
+        assert set(map(int, told.rpartition("one of ")[2].split(", "))) >= set(allowed) - {gpus}
+    assert Roofline(size=TINY, device="h100_80gb_sxm", gpus=3).kv_copies == 1
+
+
+def test_gpus_that_hold_the_same_heads_of_keys_read_them_as_often():
+    device = UNIT.model_copy(update={"link_bytes_per_s": 1e30})
+    size = TINY.model_copy(update={"heads": 8, "kv_heads": 2})
+    fewer, more = (Roofline(size=size, device=device, gpus=gpus, overhead_s=0)._costs for gpus in (2, 8))
+    assert more.weights_s == fewer.weights_s / 4 and more.held_s == fewer.held_s
+
+
 @given(work, st.integers(1, 50), st.integers(0, 50))
 def test_more_work_never_takes_less_time(batch, new, cached):
     for latency in (Affine(per_cached_token_s=1e-6), Roofline(), Roofline(gpus=2)):
@@ -152,7 +186,16 @@ def test_a_device_is_named_or_written_out():
         ({"kind": "roofline", "device": "a100"}, "did you mean a100_40gb_sxm or a100_80gb_sxm?"),
         ({"kind": "roofline", "size": "opt_1.4b"}, "parameters: 125M, layers: 12, width: 768, kv_width: 768}"),
         ({"kind": "affine", "base_s": -1}, "greater than or equal to 0"),
-        ({"kind": "constant", "per_pass_s": float("inf")}, "finite"),
+        ({"kind": "constant", "per_pass_s": float("inf")}, "less than or equal to 10"),
+        ({"kind": "constant", "per_pass_s": float("nan")}, "less than or equal to 10"),
+        ({"kind": "constant", "per_pass_s": 43}, "per_pass_s = 43: should be less than or equal to 10"),
+        ({"kind": "affine", "base_s": 20}, "base_s = 20: should be less than or equal to 10"),
+        ({"kind": "affine", "per_token_s": 18.6}, "per_token_s = 18.6: should be less than or equal to 10"),
+        ({"kind": "roofline", "overhead_s": 40}, "overhead_s = 40: should be less than or equal to 10"),
+        (
+            {"kind": "roofline", "gpus": 3},
+            "gpus = 3: must divide the 40 heads of opt_13b (40 of keys): one of 1, 2",
+        ),
         ({"kind": "roofline", "memory_efficiency": 1.5}, "less than or equal to 1"),
         ({"kind": "roofline", "overhead_s": -1}, "greater than or equal to 0"),
         ({"kind": "roofline", "device": "t4", "gpus": 2}, "gpus = 2: must be 1 on t4, which has no link_bytes_per_s"),

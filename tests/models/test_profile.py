@@ -83,6 +83,18 @@ def test_below_the_table_an_extended_pass_takes_what_the_nearest_takes(tmp_path)
     assert clock.pass_s([(1, 0)]) == AFFINE.pass_s([(1, 10)] * 2)
 
 
+def test_an_axis_of_one_value_is_held_where_told_and_never_extended(tmp_path):
+    file = written(tmp_path / "one.csv", axes=((1,), (1, 2), (0, 10)))
+    held, extended = (Profile(file=file, beyond=beyond) for beyond in ("hold", "extend"))
+    assert extended.pass_s([(9, 99)]) == pytest.approx(AFFINE.pass_s([(9, 99)]), rel=1e-12)
+    for batch in (8, 64):
+        assert held.pass_s([(1, 0)] * batch) == held.pass_s([(1, 0)])
+        with pytest.raises(ConfigError, match=f"a pass of {batch} sequences, measured: 1 alone; .* or `hold` for its"):
+            extended.pass_s([(1, 0)] * batch)
+        with pytest.raises(ValueError, match=f"there are passes of {batch} sequences, measured: 1 alone"):
+            extended.check_range((batch, 1, 0))
+
+
 def test_a_clock_tells_beforehand_what_it_will_refuse(table):
     Profile(file=table).check_range((8, 64, 500))
     Profile(file=table, beyond="hold").check_range((99, 999, 9999))

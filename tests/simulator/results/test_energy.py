@@ -20,6 +20,7 @@ from simulator.results import METRICS
 from simulator.results.energy import PER_TOKEN, Connections, open_s
 from simulator.results.intervals import summarise as summary_of
 from simulator.results.observer import Airing, ServerPass
+from simulator.results.units import title
 
 MEMORY: Final = Memory()
 NAMES: Final = tuple(each.name for each in PER_TOKEN)
@@ -82,7 +83,7 @@ def random_cell(links: str, number: int) -> Cell:
     cloud |= {"power": {"busy_w": 100 + luck.random(), "idle_w": 30}, "usd_per_gpu_hour": 1 + luck.random()}
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.5, "idle_w": luck.random()}}
     links_ = {"uplink": up | {"power_w": luck.random()}, "downlink": down | {"power_w": luck.random()}}
-    cloud["charged"] = str(luck.choice(["busy", "held"]))
+    cloud["charged"] = str(luck.choice(["busy", "held", "both"]))
     scheme = str(luck.choice(["k_sqs", "cloud_only"]))
     return cell(scheme, seed=number, workload=asked, edge=edge, cloud=cloud, **links_)
 
@@ -114,14 +115,18 @@ def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(l
     passes = [min(over_s, each.ended_s) - each.began_s for each in heard.passes if each.began_s < over_s]
     tokens, requests = result.requests["output_tokens"].sum(), result.requests
     span_s = requests["finish_s"].max() - requests["arrival_s"].min()
-    charged_s = 2 * span_s if of.cloud.charged == "held" else math.fsum(passes)
     power, price = of.cloud.power, of.cloud.usd_per_gpu_hour
     assert power is not None and isinstance(price, float)
-    cloud_j = 2 * (power.busy_w * math.fsum(passes) + power.idle_w * (charged_s - math.fsum(passes)))
     told = {name: result.summary[name] * tokens for name in NAMES}
     assert told["radio_j_per_token"] == pytest.approx(radios_j, rel=1e-9)
-    assert told["cloud_j_per_token"] == pytest.approx(cloud_j, rel=1e-9)
-    assert told["usd_per_million_tokens"] == pytest.approx(1e6 * 2 * price * charged_s / 3600, rel=1e-9)
+    for charged, charged_s in (("busy", math.fsum(passes)), ("held", 2 * span_s)):
+        joules, usd = told[f"cloud_{charged}_j_per_token"], told[f"{charged}_usd_per_million_tokens"]
+        if of.cloud.charged not in (charged, "both"):
+            assert math.isnan(joules) and math.isnan(usd)
+            continue
+        cloud_j = 2 * (power.busy_w * math.fsum(passes) + power.idle_w * (charged_s - math.fsum(passes)))
+        assert joules == pytest.approx(cloud_j, rel=1e-9)
+        assert usd == pytest.approx(1e6 * 2 * price * charged_s / 3600, rel=1e-9)
 
 
 def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link() -> None:
@@ -152,8 +157,9 @@ def test_a_device_idles_while_a_request_is_open_there_and_no_longer() -> None:
         ({"edge.power": "raspberry_pi_5"}, 1),
         ({"uplink.power_w": "nb_iot"}, 0),
         ({"uplink.power_w": "nb_iot", "downlink.power_w": "80 mW"}, 1),
-        ({"cloud.power": "h100_80gb_sxm"}, 1),
-        ({"cloud.usd_per_gpu_hour": "h100_specialist_2026"}, 1),
+        ({"cloud.power": "h100_80gb_sxm"}, 2),
+        ({"cloud.usd_per_gpu_hour": "h100_specialist_2026"}, 2),
+        ({"cloud.usd_per_gpu_hour": "h100_specialist_2026", "cloud.charged": "busy"}, 1),
     ],
 )
 def test_without_a_figure_there_is_no_number(given: dict[str, object], number: int) -> None:
@@ -194,9 +200,9 @@ def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
     one, four = (
         simulate(cell("cloud_only").with_(given | {"cloud.gpus": gpus}), memory=MEMORY).summary for gpus in (1, 4)
     )
-    assert one["cloud_j_per_token"] == pytest.approx(400 * one["cloud_s_per_token"])
-    assert one["usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 * one["cloud_s_per_token"])
-    assert [four[name] / one[name] for name in NAMES[2:]] == pytest.approx([4, 4])
+    assert one["cloud_busy_j_per_token"] == pytest.approx(400 * one["cloud_s_per_token"])
+    assert one["busy_usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 * one["cloud_s_per_token"])
+    assert [four[name] / one[name] for name in NAMES[2:]] == pytest.approx([4, 4, 4, 4])
     clocked = Cell().with_({"cloud.latency": {"kind": "roofline", "gpus": 4, "size": "llama_3.1_70b"}})
     assert clocked.cloud.server_gpus == 4 and Cell().cloud.server_gpus == 1
     with pytest.raises(ConfigError, match=r"^cloud.gpus = 2: must be null or cloud.latency.gpus, 4"):
@@ -208,8 +214,26 @@ def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
 def test_a_server_that_is_held_costs_while_it_idles() -> None:
     given: dict[str, object] = {"cloud.power": {"busy_w": 400, "idle_w": 400}, "cloud.usd_per_gpu_hour": 3.6}
     held = simulate(cell().with_(given | {"cloud.charged": "held"}), memory=MEMORY).summary
-    assert held["cloud_j_per_token"] == pytest.approx(400 / held["tokens_per_s"])
-    assert held["usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 / held["tokens_per_s"])
+    assert held["cloud_held_j_per_token"] == pytest.approx(400 / held["tokens_per_s"])
+    assert held["held_usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 / held["tokens_per_s"])
+
+
+def test_both_prices_stand_side_by_side_and_each_says_which_it_is() -> None:
+    """They may order two settings one way and the other: here the slower link holds the server and works it no more."""
+    priced: dict[str, object] = {"cloud.usd_per_gpu_hour": 3.6, "cloud.power": {"busy_w": 400, "idle_w": 40}}
+    slow, fast = (
+        simulate(cell(scheme, bps).with_(priced), memory=MEMORY).summary
+        for scheme, bps in (("k_sqs", 1e3), ("cloud_only", 1e6))
+    )
+    assert slow["busy_usd_per_million_tokens"] < fast["busy_usd_per_million_tokens"]
+    assert slow["held_usd_per_million_tokens"] > 10 * fast["held_usd_per_million_tokens"]
+    names = NAMES[2:]
+    for name in names:
+        assert ("busy" in title(name).split()) != ("held" in title(name).split()) and not math.isnan(slow[name])
+    for charged in ("busy", "held"):
+        alone = simulate(cell("k_sqs", 1e3).with_(priced | {"cloud.charged": charged}), memory=MEMORY).summary
+        for name in names:
+            assert alone[name] == slow[name] if charged in name else math.isnan(alone[name])
 
 
 @pytest.mark.parametrize(

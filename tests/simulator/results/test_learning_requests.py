@@ -53,14 +53,12 @@ def test_what_stations_draw_and_cost_is_divided_by_the_tokens_of_all() -> None:
         "cloud.power": {"busy_w": 100, "idle_w": 10},
         "cloud.usd_per_gpu_hour": 1,
     }
-    for charged in ("busy", "held"):
-        priced = cell(workload=ASKED).with_(figures | {"cloud.charged": charged})
-        summaries = [
-            simulate(priced.with_({"workload.learning_requests": learning}), memory=MEMORY).summary
-            for learning in (0, 2)
-        ]
-        for each in PER_TOKEN:
-            assert summaries[0][each.name] == summaries[1][each.name] > 0
+    priced = cell(workload=ASKED).with_(figures)
+    summaries = [
+        simulate(priced.with_({"workload.learning_requests": learning}), memory=MEMORY).summary for learning in (0, 2)
+    ]
+    for each in PER_TOKEN:
+        assert summaries[0][each.name] == summaries[1][each.name] > 0
 
 
 def test_some_must_be_left_to_count() -> None:

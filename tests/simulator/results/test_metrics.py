@@ -193,20 +193,21 @@ def radios_j(run: Account) -> float:
     return math.fsum((each.left_s - each.began_s) * watts(way, each.address[0]) for each, way in ways)
 
 
-def charged_s(run: Account) -> float:
-    return run.cell.cloud.servers * span_s(run) if run.cell.cloud.charged == "held" else cloud_s(run)
+def charged_s(run: Account, charged: str) -> float:
+    seconds = {"held": run.cell.cloud.servers * span_s(run), "busy": cloud_s(run)}
+    return seconds[charged] if run.cell.cloud.charged in (charged, "both") else math.nan
 
 
-def cloud_j(run: Account) -> float:
+def cloud_j(run: Account, charged: str) -> float:
     power, gpus = run.cell.cloud.power, run.cell.cloud.gpus or 1
     if power is None:
         return math.nan
-    return gpus * (power.busy_w * cloud_s(run) + power.idle_w * (charged_s(run) - cloud_s(run)))
+    return gpus * (power.busy_w * cloud_s(run) + power.idle_w * (charged_s(run, charged) - cloud_s(run)))
 
 
-def usd(run: Account) -> float:
+def usd(run: Account, charged: str) -> float:
     price = run.cell.cloud.usd_per_gpu_hour
-    return (run.cell.cloud.gpus or 1) * charged_s(run) / 3600 * price if isinstance(price, float) else math.nan
+    return (run.cell.cloud.gpus or 1) * charged_s(run, charged) / 3600 * price if isinstance(price, float) else math.nan
 
 
 def share(outcome: str) -> Value:
@@ -273,8 +274,10 @@ EXPECTED: Final[dict[str, Value]] = {
     "cloud_s_per_token": lambda run: over(cloud_s(run), tokens(run)),
     "edge_j_per_token": lambda run: over(edges_j(run), tokens(run)),
     "radio_j_per_token": lambda run: over(radios_j(run), tokens(run)),
-    "cloud_j_per_token": lambda run: over(cloud_j(run), tokens(run)),
-    "usd_per_million_tokens": lambda run: over(1e6 * usd(run), tokens(run)),
+    "cloud_busy_j_per_token": lambda run: over(cloud_j(run, "busy"), tokens(run)),
+    "cloud_held_j_per_token": lambda run: over(cloud_j(run, "held"), tokens(run)),
+    "busy_usd_per_million_tokens": lambda run: over(1e6 * usd(run, "busy"), tokens(run)),
+    "held_usd_per_million_tokens": lambda run: over(1e6 * usd(run, "held"), tokens(run)),
     "edge_busy": lambda run: mean(
         sum(each.busy_s for each in run.requests if each.device == device) / run.over_s
         for device in range(len(run.devices))

@@ -20,7 +20,7 @@ from simulator.results.units import prefix_of_all, quantity, title, unit
         ("cloud_s_per_token", "s"), ("scheme.k", ""), ("models.temperature", ""), ("workload.prompt_tokens", "tokens"),
         ("resampling_per_token", ""), ("edge.encode_s_per_draft", "s"), ("uplink.rate.mean_snr_db", "dB"),
         ("edge_j_per_token", "J"), ("uplink.power_w", "W"), ("cloud.usd_per_gpu_hour", "USD"),
-        ("usd_per_million_tokens", "USD"),
+        ("held_usd_per_million_tokens", "USD"),
     ],
 )  # fmt: skip
 def test_the_unit_is_in_the_name(name: str, symbol: str) -> None:
@@ -42,7 +42,8 @@ def test_every_time_of_the_tables_is_in_seconds() -> None:
         (12345, "x_bits", "12,345 bit"), (0.05, "probability", "0.05"), ("dense", "kind", "dense"),
         ("/home/me/french.jsonl", "models.pair.prompts", "french"), ("my.up", "uplink.rate.path", "my"),
         ("a/b", "uplink.label", "a/b"), (24, "models.pair.prompts", "24"),
-        (True, "stop", "True"), (0.0123, "edge_j_per_token", "12.3 mJ"), (2.5, "usd_per_million_tokens", "2.5 USD"),
+        (True, "stop", "True"), (0.0123, "edge_j_per_token", "12.3 mJ"),
+        (2.5, "busy_usd_per_million_tokens", "2.5 USD"),
     ],
 )  # fmt: skip
 def test_quantities_carry_prefix_and_unit(value: object, name: str, text: str) -> None:

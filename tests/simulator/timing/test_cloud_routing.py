@@ -158,8 +158,8 @@ def test_in_the_queue_a_withdrawn_job_leaves_and_in_a_pass_it_runs_on_unheard() 
 
 
 def blocked() -> Bench:
-    """Two servers, one memory of 2 x 60: A's pass of 100 s holds 60; B's 70 wait for room; C's 30 wait behind B."""
-    made = bench("shared", kv_tokens=60, admission="evict", latency={"kind": "constant", "per_pass_s": 100})
+    """Two servers, one memory of 2 x 60: A's pass of 10 s holds 60; B's 70 wait for room; C's 30 wait behind B."""
+    made = bench("shared", kv_tokens=60, admission="evict", latency={"kind": "constant", "per_pass_s": 10})
     for time_s, session, tokens in ((0, A, 60), (1, B, 70), (2, C, 30)):
         made.at(time_s, session, tokens)
     return made
@@ -181,5 +181,5 @@ def test_a_withdrawn_job_holds_its_memory_to_the_end_of_its_pass() -> None:
 
     made.call(7, end)
     made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [100.0], [100.0]]
+    assert [visit.began_s for visit in made.visits] == [[0.0], [10.0], [10.0]]
     assert [pool.kv.held(A) for pool in made.cloud._pools] == [0]
