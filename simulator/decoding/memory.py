@@ -81,6 +81,12 @@ class Memory:
                 self._asked[root] = kept
             return kept.tree
 
+    def forget(self) -> None:
+        """Drops all trees, those that are not written among them: what made them does not make them again."""
+        with self._lock:
+            self._trees, self._asked = {}, {}
+            self.rehearsed.clear()
+
     def flush(self) -> None:
         """Writes the trees that have grown since they were read or written."""
         if self._store is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -76,7 +76,7 @@ def names(request: Request) -> tuple[Root, str]:
     return memory.names
 
 
-def with_(changes: dict[str, object], cell: Cell = BASE) -> Request:
+def with_(changes: Mapping[str, object], cell: Cell = BASE) -> Request:
     return Request(cell.with_(changes))
 
 
