@@ -16,7 +16,7 @@ from typing import Protocol
 
 from models.interface import CachedText, Laws, TokenTree
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
-from simulator.decoding.round_store import Grown, RoundStore
+from simulator.decoding.round_store import Grown, RoundStore, tell_once
 from simulator.decoding.steps import count
 from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
 from simulator.schemes.sparsifier import State
@@ -135,10 +135,11 @@ def _read(blob: bytes) -> Tree | None:
 
 
 def _written(tree: Tree) -> bytes | None:
-    """The entry of a tree; None of one that no bytes give back, which then stays in the process."""
+    """The entry of a tree; None of one that no bytes give back, which then stays in the process, and why is told."""
     try:
         return to_bytes(tree)
-    except ValueError:
+    except ValueError as error:
+        tell_once(f"rounds that were decoded are not kept on disk ({error}); each run decodes them anew")
         return None
 
 

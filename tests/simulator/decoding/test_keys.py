@@ -27,7 +27,7 @@ from simulator.sweeps import store
 from simulator.sweeps.store import LIBRARIES, identity
 
 BASE: Final = Cell.from_fields({
-    "models": {"pair": {"kind": "synthetic", "size": 16, "entropy_bits": 3.0, "distance": 0.3}},
+    "models": {"pair": {"kind": "synthetic", "size": 16, "entropy_bits": 3.0, "distance": 0.3, "prompts": 1}},
     "workload": {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 12},
     "scheme": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 3, "partial": True, "carry": True},
     "uplink": {"mtu_bits": 400},
@@ -117,6 +117,10 @@ def test_what_is_described_of_a_request_changes_its_tree_s_key(ingredient: str) 
 @pytest.mark.parametrize("ingredient", OTHERS)
 def test_what_else_decides_tokens_changes_a_tree_s_key(ingredient: str) -> None:
     assert_another(Request(), OTHERS[ingredient])
+    one, other = names(Request())[0], names(OTHERS[ingredient])[0]
+    assert sum(mine != theirs for mine, theirs in zip(one, other, strict=True)) == 1, (
+        "another ingredient has changed too"
+    )
 
 
 def test_no_ingredient_is_without_a_test() -> None:
