@@ -1,13 +1,16 @@
 """Users' mistakes, each told on one line: a value that a field refuses, and what a class of their own does wrong.
 
 A class of a user's file is called from deep inside a run. Where it raises, the file and line of its own code are told.
-Where it answers what it must not, the rule is told that its family has for that method: `Choice.rules`. Our own classes
-are trusted, and asked as they are.
+Where it answers what it must not, the rule is told that its family has for that method: `Choice.method_rules`. Its
+methods are pure functions, for what they answer is remembered: now and then one is called twice, and refused where the
+two answers differ. Our own classes are trusted, and asked as they are.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import random
 import re
 import sys
 import traceback
@@ -20,6 +23,8 @@ from numbers import Real
 from os.path import realpath, relpath
 from typing import TypeGuard
 
+import numpy as np
+
 OURS = frozenset({"kinds", "channels", "models", "simulator", "scenarios", "plots"})
 Rule = Callable[..., object]
 """rule(answer, *arguments) of a method: the answer as it is used from there on. Raises ValueError: what it must be."""
@@ -27,6 +32,8 @@ _FOREIGN: dict[str, str] = {}
 """The modules that have registered classes of users, and their files."""
 LONGEST_VALUE = 200
 """Characters that a complaint shows of a value."""
+CALLED_TWICE, TWICE_EVERY = 8, 64
+"""Calls of a user's method that are made twice: the first so many, and then one of so many."""
 
 
 class ConfigError(ValueError):
@@ -37,6 +44,10 @@ class ConfigError(ValueError):
 
     def __init__(self, told: str) -> None:
         super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in told))
+
+
+class ImpureError(ConfigError):
+    """A user's class does not answer the same each time: nothing that it has decided may be remembered."""
 
 
 def shown(value: object) -> str:
@@ -124,10 +135,45 @@ def raised_at(file: str, error: BaseException) -> str:
     return f"{_near(file)}{f':{lines[-1]}' if lines else ''}: {_said(error)}"
 
 
+@contextmanager
+def global_random_numbers_unused() -> Iterator[None]:
+    """Raises ImpureError where, with classes of users about, the random numbers of a module were drawn from meanwhile:
+    whoever did so, a run with it cannot be repeated."""
+    before = _global_random_state()
+    yield
+    if _FOREIGN and _global_random_state() != before:
+        files = ", ".join(sorted({_near(file) for file in _FOREIGN.values()}))
+        raise ImpureError(
+            f"{files}: draws from the global random numbers of `random` or `numpy.random`, so that no run can be "
+            "repeated; `uniforms`, where a method is handed them, are numbers that can"
+        )
+
+
+def _global_random_state() -> object:
+    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - it is asked whether others use it
+    return random.getstate(), state["pos"], state["key"].tobytes()
+
+
 def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]:
+    calls, found = 0, list[ImpureError]()
+
+    def answered(*arguments: object, **named: object) -> object:
+        """The method's answer, which is the same when it is called again."""
+        nonlocal calls
+        calls += 1
+        answer = method(*arguments, **named)
+        if calls <= CALLED_TWICE or calls % TWICE_EVERY == 0:
+            again = method(*arguments, **named)
+            if not _same(answer, again):
+                told = f"must be pure: called twice alike, it returned {shown(answer)}, then {shown(again)}"
+                found.append(ImpureError(str(broken_rule(method, told))))
+        if found:
+            raise found[0]
+        return answer
+
     @wraps(method)
     def asked(*arguments: object, **named: object) -> object:
-        answer = method(*arguments, **named)
+        answer = answered(*arguments, **named)
         try:
             return rule(answer, *arguments[1:], **named)
         except ConfigError:
@@ -136,6 +182,19 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
             raise broken_rule(method, error) from None
 
     return asked
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two answers are equal, as far as they can be compared: objects without a value of their own are not."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f")
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(_same(*each) for each in zip(one, other, strict=True))
+    if dataclasses.is_dataclass(one) and type(one) is type(other):
+        return all(_same(getattr(one, field.name), getattr(other, field.name)) for field in dataclasses.fields(one))
+    if isinstance(one, bool | int | float | str | bytes) and isinstance(other, bool | int | float | str | bytes):
+        return one == other or (one != one and other != other)
+    return type(one) is type(other)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -97,6 +97,24 @@ def residual(p: Floats, qhat: Floats) -> Floats:
     return beyond if beyond.any() else p
 
 
+def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
+    """The distribution of the token that a position commits under `verify`, given that it is reached, rows [n, V].
+
+    Its draft is drawn from `drawn` [n, V], accepted with probability min(1, p / qhat), and replaced from
+    max(0, corrected - qhat) otherwise; `corrected` is p unless given. It is p where drawn is qhat and corrected is p.
+    """
+    if corrected is None and (drawn is qhat or np.array_equal(drawn, qhat)):
+        return p
+    corrected = p if corrected is None else corrected
+    ratio = np.minimum(1.0, np.divide(p, qhat, out=np.ones_like(p), where=qhat > 0))
+    kept = drawn * ratio
+    beyond = np.maximum(0.0, corrected - qhat)
+    mass = beyond.sum(axis=1, keepdims=True)
+    correction = np.divide(beyond, mass, out=corrected.copy(), where=mass > 0)
+    law: Floats = kept + (1.0 - kept.sum(axis=1, keepdims=True)) * correction
+    return law
+
+
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
     """Judges drafts by the race both ends run: draft n is accepted iff it is `race(p_n, exponentials[n])`.
 

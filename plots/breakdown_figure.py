@@ -59,7 +59,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     figure, axes = _grid(page, len(panels), order)
     cut = [_panel(ax, rows, order, names, large) for ax, (_, rows) in zip(axes, panels, strict=True)]
     lossy = lossy_curves(summary)
-    labels = [page.curve(name) + (" (lossy)" if name in lossy else "") for name in order]
+    labels = [page.curve(name) + lossy.get(name, "") for name in order]
     for ax, (at, _) in zip(axes, panels, strict=True):
         ax.set_yticks(range(len(order)), labels)
         ax.set_ylim(len(order) - 0.5, -0.5)

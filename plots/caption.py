@@ -14,10 +14,15 @@ import pandas as pd
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import CI_SUFFIX
+from simulator.results.lossy import MARK, UNKNOWN
 from simulator.results.units import unit
 
 Better = Literal["lower", "higher", ""]
 LOSSY: Final = "(lossy): its text does not follow the verifier's law."
+MEANT: Final = {
+    MARK: LOSSY,
+    UNKNOWN: "(not known to be lossless): how far its text is from the verifier's distribution is not known.",
+}
 UNANSWERED: Final = "not all answered"
 LEFT_OUT: Final = "Times are of the answered requests alone."
 _MANY: Final = 3
@@ -47,8 +52,9 @@ def unanswered(rows: pd.DataFrame) -> pd.Series[bool]:
 def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[str]:
     """What the marks of lossy curves stand for, and whose times a figure of `metric`, if it is one of time, shows
     where requests went unanswered."""
-    lossy, lost = bool(lossy_curves(summary)), unit(metric) == "s" and bool(unanswered(summary).any())
-    return [*([LOSSY] if lossy else []), *([LEFT_OUT] if lost else [])]
+    lost = unit(metric) == "s" and bool(unanswered(summary).any())
+    said = [MEANT[mark] for mark in dict.fromkeys(lossy_curves(summary).values())]
+    return [*said, *([LEFT_OUT] if lost else [])]
 
 
 def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> list[str]:

@@ -145,9 +145,7 @@ def bars(
                 color=colours[j], marker=look[name].marker if logarithmic else "",
                 markerfacecolor=look[name].face if one.filled else "white",
             )  # fmt: skip
-    ax.set_yticks(
-        range(len(groups)), [page.curve(name) + (" (lossy)" if look[name].lossy else "") for name, _ in groups]
-    )
+    ax.set_yticks(range(len(groups)), [page.curve(name) + look[name].mark for name, _ in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.grid(axis="y", visible=logarithmic)
 
@@ -173,7 +171,7 @@ def key(labels: Sequence[str]) -> tuple[list[Artist], list[str]]:
 def curve_handles(look: dict[str, Look], names: Sequence[str], page: Page) -> tuple[list[Artist], list[str]]:
     """The legend of these curves, lossy ones said to be."""
     handles: list[Artist] = [look[name].handle() for name in names]
-    return handles, [page.curve(name) + (" (lossy)" if look[name].lossy else "") for name in names]
+    return handles, [page.curve(name) + look[name].mark for name in names]
 
 
 def hollow_mark() -> Line2D:

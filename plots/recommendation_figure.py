@@ -46,7 +46,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     margin.xaxis.set_major_formatter(PercentFormatter(1.0))
     margin.set_xlabel("more than the recommended")
     lossy = lossy_curves(summary)
-    names = [page.curve(curve) + (" (lossy)" if curve in lossy else "") for curve in summary[CURVE].astype(str)]
+    names = [page.curve(curve) + lossy.get(curve, "") for curve in summary[CURVE].astype(str)]
     reached.set_yticks(range(len(summary)), names)
     reached.set_ylim(len(summary) - 0.5, -0.5)
     better: Better = "higher" if summary[BETTER].iloc[0] == "higher" else "lower"

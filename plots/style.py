@@ -19,7 +19,8 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import FillStyleType
 
 from plots.page import Page
-from simulator.results.columns import CURVE, LOSSLESS_TV
+from simulator.results.columns import CURVE
+from simulator.results.lossy import marks
 
 _SHEET: dict[str, Any] = {
     "font.size": 10,
@@ -85,9 +86,14 @@ class Look:
     colour: str
     marker: str
     dashes: object = "-"
-    lossy: bool = False
+    mark: str = ""
+    """What is said behind the name of a lossy scheme's curve."""
     fill: FillStyleType = "full"
     """Of the marker: half of it for further curves of a scheme, so that they are told apart in grey."""
+
+    @property
+    def lossy(self) -> bool:
+        return bool(self.mark)
 
     @property
     def face(self) -> str:
@@ -123,7 +129,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
         names = list(dict.fromkeys(summary[CURVE].astype(str)))
         first = SCHEMES.get(str(summary["scheme.kind"].iloc[0]), (_SPARE_COLOURS[0], _SPARE_MARKERS[0]))
         others = [first, *(look for look in SCHEMES.values() if look != first)]
-        return {name: _look(others[place % len(others)], 0, name in lossy) for place, name in enumerate(names)}
+        return {name: _look(others[place % len(others)], 0, lossy.get(name, "")) for place, name in enumerate(names)}
     found: dict[str, Look] = {}
     styles = dict(SCHEMES)
     seen: dict[str, int] = {}
@@ -136,7 +142,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
                 _SPARE_MARKERS[spare % len(_SPARE_MARKERS)],
             )
         rank = seen[kind] = seen.get(kind, -1) + 1
-        found[curve] = _look(styles[kind], rank, curve in lossy)
+        found[curve] = _look(styles[kind], rank, lossy.get(curve, ""))
     return found
 
 
@@ -149,20 +155,15 @@ def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
     return kinds.where(~several, kinds + " " + summary[_POLICY].astype(str))
 
 
-def _look(style: tuple[str, str], rank: int, lossy: bool) -> Look:
-    dashes, fill = _DASHES[(rank + lossy) % len(_DASHES)], _FILLS[rank % len(_FILLS)]
-    return Look(*style, dashes=dashes, lossy=lossy, fill=fill)
+def _look(style: tuple[str, str], rank: int, mark: str) -> Look:
+    dashes, fill = _DASHES[(rank + bool(mark)) % len(_DASHES)], _FILLS[rank % len(_FILLS)]
+    return Look(*style, dashes=dashes, mark=mark, fill=fill)
 
 
-def lossy_curves(summary: pd.DataFrame) -> set[str]:
-    """The curves whose text does not follow the verifier's law: by the column `lossy`, else by `tv_output`."""
-    if "lossy" in summary.columns:
-        marked = summary["lossy"].fillna(False).astype(bool)
-    elif "tv_output" in summary.columns:
-        marked = summary["tv_output"].fillna(0.0) > LOSSLESS_TV
-    else:
-        return set()
-    return set(summary.loc[marked, CURVE].astype(str))
+def lossy_curves(summary: pd.DataFrame) -> dict[str, str]:
+    """The curves whose text does not follow the verifier's law, or is not known to, each with its mark: by the column
+    `lossy`, else by `tv_output`."""
+    return marks(summary.assign(lossy=summary["lossy"].fillna(False)) if "lossy" in summary.columns else summary)
 
 
 def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -30,7 +30,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     links, curves = (list(dict.fromkeys(summary[name])) for name in (axis, CURVE))
     table = summary.pivot(index=axis, columns=CURVE, values=METRIC).reindex(index=links, columns=curves)
     kinds = summary.drop_duplicates(CURVE).set_index(CURVE)["scheme.kind"].reindex(curves)
-    lossless = ~np.isin(curves, list(lossy_curves(summary)))
+    lossy = lossy_curves(summary)
+    lossless = ~np.isin(curves, list(lossy))
     values = table.to_numpy(dtype=np.float64)
     rival = np.flatnonzero((kinds == RIVAL).to_numpy())
     below = values < values[:, rival[:1]] if rival.size else np.zeros(values.shape, dtype=bool)
@@ -45,7 +46,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     figure = page.figure(0.6 + 0.075 * longest + 0.95 * len(curves), height)
     ax = figure.add_subplot()
     cells(ax, values, shown, Scale.of(values))
-    tops = [_side(page.curve(c), ok) for c, ok in zip(curves, lossless, strict=True)]
+    tops = [_side(page.curve(curve), lossy.get(curve, "")) for curve in curves]
     sides(ax, [quantity(link, axis) for link in links], tops)
     ax.xaxis.tick_top()
     notes = ["Framed: lowest of a row among lossless schemes. " + ("Bold: below cloud only. " if rival.size else "")
@@ -61,8 +62,8 @@ def _text(value: float) -> str:
     return written(value, METRIC) + ("*" if value <= READING_S else "")
 
 
-def _side(curve: str, lossless: bool) -> str:
-    return textwrap.fill(curve, 9, break_long_words=False) + ("" if lossless else "\n(lossy)")
+def _side(curve: str, mark: str) -> str:
+    return textwrap.fill(curve + mark, 9, break_long_words=False)
 
 
 def _lowest(values: Floats, lossless: np.ndarray) -> list[tuple[int, Floats]]:

@@ -14,6 +14,7 @@ import pandas as pd
 import simpy
 from simpy.core import StopSimulation
 
+from kinds.mistakes import ImpureError, global_random_numbers_unused
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.decoding.rehearsal import rehearse
@@ -115,9 +116,13 @@ def simulate(
     if observer is not None:
         observer.on_start(plant)
     try:
-        with COLLECTOR.seldom():
-            rehearse(cell, memory)
-        run(plant, cell.workload.horizon_s)
+        with global_random_numbers_unused():
+            with COLLECTOR.seldom():
+                rehearse(cell, memory)
+            run(plant, cell.workload.horizon_s)
+    except ImpureError:
+        memory.forget()
+        raise
     finally:
         memory.flush()
     plant.users.close()

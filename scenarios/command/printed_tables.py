@@ -21,7 +21,7 @@ from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD
 from simulator.results.findings import joined, stretches
-from simulator.results.lossy import lossy_curves, marked
+from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.rejection_findings import BOUND, BOUND_NOTE, capped
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Objective
@@ -103,7 +103,8 @@ def costs(summary: pd.DataFrame) -> str:
         [str(curve), *(_over_axis(rows, name) for name, _ in present)]
         for curve, rows in marked(summary).groupby(CURVE, sort=False)
     ]
-    heading = textwrap.fill(COSTS_HEADING + (OUTPUT_HEADING if lossy else ""), WIDTH)
+    unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
+    heading = textwrap.fill(COSTS_HEADING + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
     return heading + "\n\n" + aligned(["", *(label for _, label in present)], body)
 
 

@@ -131,14 +131,14 @@ class PaysFirst:
 def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
     """The pairs of curves of two kinds that differ in the scheme alone."""
     from simulator.results.columns import CURVE
-    from simulator.results.lossy import MARK
+    from simulator.results.lossy import unmarked
 
     curves = {name: list(found[CURVE].unique()) for name, found in rows.groupby("scheme.kind")}
     return [
         (mine, theirs)
         for mine in curves.get(kind, [])
         for theirs in curves.get(against, [])
-        if mine.removesuffix(MARK).removeprefix(kind) == theirs.removesuffix(MARK).removeprefix(against)
+        if unmarked(mine).removeprefix(kind) == unmarked(theirs).removeprefix(against)
     ]
 
 

@@ -131,7 +131,7 @@ class Heat:
         if any(math.isnan(self.aim.cost(row)) for row in found):
             return NO_NUMBER
         meant = self.settings[place].scheme.lossless
-        return LOSSY if meant and any(row["tv_output"] > LOSSLESS_TV for row in found) else ""
+        return LOSSY if meant and not all(row["tv_output"] <= LOSSLESS_TV for row in found) else ""
 
     def best_of_kinds(self, rows: Mapping[str, Row]) -> list[int]:
         """The leader, then of each other kind of scheme the best: of those that raced longest the least mean."""
@@ -183,7 +183,7 @@ class Budget:
 def race(settings: Sequence[Cell], aim: Aim, trying: Try, budget: Budget) -> list[Heat]:
     """The finished heats, lossless settings first. Raises ConfigError where a heat has nobody who can be ranked."""
     fewer = _that_fit(settings, trying, budget)
-    apart = ([cell for cell in fewer if cell.scheme.lossless is lossless] for lossless in (True, False))
+    apart = ([cell for cell in fewer if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
     heats = [Heat(cells, aim) for cells in apart if cells]
     had = 0
     for number, most in enumerate(LOOKS, 1):

@@ -26,7 +26,7 @@ from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
 from simulator.results.findings import joined, percent, with_interval
 from simulator.results.intervals import Interval, interval, paired, summarise, varying, with_curves
-from simulator.results.lossy import MARK
+from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, symbol, unit
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Recommendation:
                 mean = interval([self.rows[each.id][metric] for each in heat.at(place, seeds)])
                 than = "" if stop is None or stop.than is None else self.names[heat.settings[stop.than].id]
                 found.append({
-                    CURVE: self.names[cell.id], **fields, "lossless": cell.scheme.lossless, "seeds": seeds,
+                    CURVE: self.names[cell.id], **fields, "lossless": bool(cell.scheme.lossless), "seeds": seeds,
                     metric: mean.mean, metric + CI_SUFFIX: mean.half_width, "stopped": "" if stop is None else stop.why,
                     "than": than,
                 })  # fmt: skip
@@ -172,9 +172,10 @@ class Recommendation:
         factor = factor if unit(metric) in ("s", "bit/s") else 1.0
         in_unit = in_unit if factor != 1.0 or not prefix else f" ({unit(metric)})"
         counts = Counter(cell.scheme.kind for heat in self.heats for cell in heat.settings)
+        lossy = marks(self.summary)
         body = [
             [
-                self._short(str(row[CURVE])) + (MARK if lossy else ""),
+                self._short(str(row[CURVE])) + lossy.get(str(row[CURVE]), ""),
                 number(row[metric] / factor, row[metric + CI_SUFFIX] / factor),
                 "best"
                 if str(row[CURVE]) == self.names[self.best.id]
@@ -182,7 +183,7 @@ class Recommendation:
                 number(row["payload_bits_per_token"]),
                 str(counts[str(row["scheme.kind"])]),
             ]
-            for (_, row), lossy in zip(self.summary.iterrows(), self._lossy(self.summary), strict=True)
+            for _, row in self.summary.iterrows()
         ]
         heading = (
             f"The best of each kind on {self.wish.seeds} other seeds; margin to the best, paired by seed; payload bits"
@@ -235,7 +236,8 @@ class Recommendation:
             self.shown, self.wish.aim.metric, self._is(name), self._is(self.names[self.best.id]), relative=True
         )
         tv = float(lossy["tv_output"].iloc[0])
-        return f"Lossy, apart: {self._spoken(name)}, {percent(less)} than that; its text is {tv:.2g} off in TV"
+        off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
+        return f"Lossy, apart: {self._spoken(name)}, {percent(less)} than that; {off}"
 
     def _alike(self, heat: Heat) -> str:
         """The settings that neither the race nor the seeds shown, where it is among those, tell from the best."""

@@ -128,7 +128,7 @@ def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Pro
         cells, means.out, means.workers, means.cluster, overwrite=True, keep=(SEARCH,),
         progress=progress.part("best of each kind"), failed=progress.failed,
     )  # fmt: skip
-    return with_lossy(table, [cell.id for cell in cells if not cell.scheme.lossless])
+    return with_lossy(table, {cell.id: cell.scheme.lossless for cell in cells})
 
 
 def _written(told: Recommendation, out: Path) -> str:

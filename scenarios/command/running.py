@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
@@ -28,16 +29,19 @@ from scenarios.command.tracing import complete_traces, require_simulation
 from scenarios.command.written_files import written
 from simulator.cell.cell import Cell
 from simulator.results.best_settings import one_setting
-from simulator.results.columns import BEST, FIXED, SEARCHED, SETTING
+from simulator.results.columns import BEST, CURVE, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
 from simulator.results.findings import SEPARABLE
 from simulator.results.intervals import summarise
 from simulator.results.lossy import marked, with_lossy
 from simulator.results.lossy_findings import apart
+from simulator.results.rejection_findings import beyond_chance
 from simulator.results.unanswered import complete
 from simulator.results.units import title
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
+from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import SEARCH, make_way
 
 
@@ -140,7 +144,7 @@ def _told(
     hidden = (*searched, *plan.hidden)
     by_id = {cell.id: cell for cell in cells}
     computed = along([by_id[cell] for cell in table["cell"]], plan.axis)
-    table = with_lossy(table.assign(**computed), _lossy(cells))
+    table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
     if choices is None:
         summary = summarise(table)
         shown_at = {name: summary[name].tolist() for name in computed}
@@ -203,17 +207,13 @@ def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[
     return [each for each, _ in chosen], starts
 
 
-def _lossy(cells: Sequence[Cell]) -> list[str]:
-    """The ids of cells whose scheme says that its text is not the verifier's."""
-    return [cell.id for cell in cells if not cell.scheme.lossless]
-
-
 def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out: Path, notes: Sequence[str]) -> str:
     """The question, tables, findings, the answer, what is overloaded, what the run stands for, and where all is; writes
     note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     found, answer = _said(plan, replace(shown, table=marked(shown.table)))
-    findings_file.write(out, _about(plan, cells, shown), [*found, *answer])
+    remarks = [*_overloads(plan, shown), *_rejections(cells, marked(shown.table), out)]
+    findings_file.write(out, _about(plan, cells, shown, remarks), [*found, *answer])
     replace(note, findings=[each.line for each in (*found, *answer)]).write(out)
     for each in plan.tables:
         if not (rows := each.rows(shown.table)).empty:
@@ -224,7 +224,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text += [wrapped(each.line) for each in found]
     text += [SEPARABLE] if any("separable" in each.line for each in found) else []
     text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
-    text += map(wrapped, _overloads(plan, shown))
+    text += map(wrapped, remarks)
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
     tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     text += [wrapped(tokens), *map(wrapped, clock)]
@@ -246,12 +246,29 @@ def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
     return [each for each in said if not each.line.startswith(ANSWER)], answer
 
 
-def _about(plan: RunPlan, cells: Sequence[Cell], shown: Shown) -> dict[str, Plain]:
+def _about(plan: RunPlan, cells: Sequence[Cell], shown: Shown, remarks: Sequence[str]) -> dict[str, Plain]:
     """What stands before the findings in their file."""
-    remarks = [*_overloads(plan, shown), *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
+    remarks = [*remarks, *([f"Assumed: {plan.assumed}"] if plan.assumed else [])]
     remarks += stands_for(cells, clock=plan.study == SIMULATION).splitlines()
     seeds = int(shown.table["seed"].nunique())
     return {"scenario": plan.name, "question": plan.question, "axis": shown.axis, "seeds": seeds, "remarks": remarks}
+
+
+def _rejections(cells: Sequence[Cell], table: pd.DataFrame, out: Path) -> list[str]:
+    """A line where rejections are not what TV(qhat, p) says; of schemes that race or branch it says nothing of them."""
+    if not (out / ROUNDS).is_file():
+        return []
+    names = dict(zip(table["cell"], table[CURVE], strict=True))
+    looked = {
+        cell.id: -(-cell.workload.total // (cell.workload.distinct or cell.workload.total))
+        for cell in cells
+        if all(isinstance(each.scheme, DraftScheme) and each.scheme.rejects for each in cell.classes)
+    }
+    summed = ("verified", "unjudged", "accepted", "tv_qhat")
+    rounds = pq.read_table(out / ROUNDS, columns=["cell", *summed])
+    sums = rounds.group_by("cell").aggregate([(name, "sum") for name in summed]).to_pandas().set_index("cell")
+    line = beyond_chance(sums.set_axis(summed, axis=1), names, looked)
+    return [line] if line else []
 
 
 def _overloads(plan: RunPlan, shown: Shown) -> list[str]:

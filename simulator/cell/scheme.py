@@ -21,8 +21,9 @@ class Scheme(Choice, family=True):
         """How its requests are served."""
 
     @property
-    def lossless(self) -> bool:
-        """Whether the committed text is meant to follow the verifier's law. `tv_output` is measured either way."""
+    def lossless(self) -> bool | None:
+        """Whether the scheme says that the committed text follows the verifier's law; None where a part of it, such as
+        a user's acceptance, does not say. `tv_output` is measured either way, and decides where it can."""
         return True
 
     @property

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from kinds.arrays import Floats, Ints
 
-MAGIC = b"sqt1"
+MAGIC = b"sqt2"
 """The first bytes, this format's number among them."""
 LARGEST_BYTES = 1 << 29
 """Of all columns, before they are compressed. Longer ones are not written."""

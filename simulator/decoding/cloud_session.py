@@ -134,7 +134,7 @@ class CloudSession:
         if drafts:
             divergences = self._meter.measure(node.round, p, heard, verdict, committed)
         else:
-            divergences = self._meter.measure_alone(p, verdict, committed)
+            divergences = self._meter.measure_alone(node.round, len(text), p, verdict, committed)
         after = node.after((*correction, *known), step, owed=not verdict.drawn)
         return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
 

@@ -18,11 +18,13 @@ from models.verification import Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, TreeNode
 from simulator.decoding.setting import DraftSetting
+from simulator.results.columns import LOSSLESS_TV
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received, received
 from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.enumeration import JudgedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
 
@@ -53,8 +55,10 @@ class Measurer(Protocol):
         """Likewise of a round whose drafts branch; p [N+1, V], after the text and each node."""
         ...
 
-    def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
-        """Of a round without drafts; p [1, V]."""
+    def measure_alone(
+        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Of a round without drafts, whose token stands at `position` in the text; p [1, V]."""
         ...
 
 
@@ -80,7 +84,9 @@ class Unmeasured:
         """Nothing."""
         return Divergences()
 
-    def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
+    def measure_alone(
+        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Divergences:
         """Nothing."""
         return Divergences()
 
@@ -117,18 +123,20 @@ class DivergenceMeter:
         text = sent.context()[: len(sent.committed) + len(arrived)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
+        round_ = JudgedRound(acceptance, p, heard, verdict.accepted, self._uniforms, round_number, len(sent.committed))
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, arrived, strict=False)])
-            return diverge(p, q, raced, slack, None, acceptance, verdict, committed)
+            return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
         unjudged = heard.unjudged[: len(arrived)]
         sent_laws = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
-        qhat, drawn = np.where(unjudged[:, None], q, sent_laws), drawn_laws(arrived, q)
+        qhat = np.where(unjudged[:, None], q, sent_laws)
+        drawn = drawn_laws(arrived, q, qhat)
         judged_by = heard.qhat[: len(arrived)]
         if heard.worked_out and not np.array_equal(judged_by, sent_laws):
             qhat, drawn, slack = judged_by, sent_laws, slack + total_variation(judged_by, sent_laws)
-        corrected = self._corrected(p[: len(arrived)], text)
-        return diverge(p, q, qhat, slack, drawn, acceptance, verdict, committed, corrected, unjudged)
+        outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
+        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unjudged)
 
     def measure_tree(
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
@@ -153,7 +161,7 @@ class DivergenceMeter:
         along = p[[node + 1 for node in reached]]
         qhat = heard.qhat[firsts]
         acceptance = self._scheme.families.acceptance
-        return diverge(along, q, qhat, slack, drawn_laws(judged, q), acceptance, line, committed)
+        return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
     def _judged(self, round_number: int) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""
@@ -162,10 +170,13 @@ class DivergenceMeter:
         self._drafter.catch_up()
         return self._sent[round_number]
 
-    def measure_alone(self, p: Floats, verdict: Verdict, committed: tuple[int, ...]) -> Divergences:
-        """Of a round without drafts; p [1, V]."""
-        none = np.empty((0, p.shape[1]))
-        return diverge(p, none, none, np.empty(0), None, self._scheme.families.acceptance, verdict, committed)
+    def measure_alone(
+        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
+    ) -> Divergences:
+        """Of a round without drafts, whose token stands at `position` in the text; p [1, V]."""
+        none, acceptance = np.empty((0, p.shape[1])), self._scheme.families.acceptance
+        round_ = JudgedRound(acceptance, p, received((), p.shape[1]), 0, self._uniforms, round_number, position)
+        return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
 
     def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
         """What the verified drafts would be corrected with, rows like those of p [n, V]; None where that is p. `text`
@@ -196,36 +207,54 @@ def diverge(
     q: Floats,
     qhat: Floats,
     slack: Floats,
-    drawn: Floats | None,
     acceptance: Acceptance,
     verdict: Verdict,
     committed: tuple[int, ...],
-    corrected: Floats | None = None,
+    outputs: Floats,
     unjudged: Bools | None = None,
 ) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
-    by the triangle inequality is all that qhat may add to TV(q, p). `drawn` [n, V]: the laws the drafts were drawn
-    from, None where these are qhat; `corrected` [n, V]: those corrections are made with, None where these are p. Where
-    both are None the committed tokens follow p, but for `unjudged` [n]: drafts that stood without judgement, drawn from
-    q, which is their qhat, too; they cannot be rejected."""
+    by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
+    nan where that is not known. `unjudged` [n]: drafts that stood without judgement, drawn from q, which is their qhat,
+    too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
     spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
-    output = np.zeros(verified)
-    if drawn is not None or corrected is not None:
-        laws = output_law(p[:verified], qhat, qhat if drawn is None else drawn, corrected)
-        output = total_variation(laws, p[:verified])
+    off = outputs[: len(committed)].copy()
+    off[:verified][spared] = mismatch[spared]
     with np.errstate(divide="ignore"):  # of a token that nobody judged, the verifier may think nothing
         nll = float(-np.log(p[positions, list(committed)]).sum())
     return Divergences.of(
         np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), total_variation(q, qhat)]),
-        tv_output=float(np.where(spared, mismatch, output).sum()),
+        tv_output=float(off.sum()),
         nll=nll,
         unjudged=spared,
     )
+
+
+def tv_outputs(round_: JudgedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
+    """TV(output, p) of each position of a round that was reached: as its acceptance states it, else as enumeration
+    finds it, else nan. qhat, drawn [n, V]: of the drafts up to the first rejected, what they are judged by and drawn
+    from; `corrected` [n, V]: what corrections are made with, None where that is p."""
+    p = round_.p[: round_.accepted + 1]
+    lacking = len(p) - len(qhat)  # the bonus, where nothing is rejected
+    rows = _padded(qhat, lacking)
+    drawn_rows = rows if drawn is qhat else _padded(drawn, lacking)
+    corrected_rows = None if corrected is None else np.concatenate([corrected, p[len(corrected) :]])
+    stated = round_.acceptance.output_distribution(p, rows, drawn_rows, corrected_rows)
+    if stated is not None:
+        return np.zeros(len(p)) if stated is p else total_variation(stated, p)
+    found = [round_.output(n, row) for n, row in enumerate(drawn_rows)]
+    off = [np.nan if law is None else float(total_variation(law, p[n])) for n, law in enumerate(found)]
+    return np.array([0.0 if each <= LOSSLESS_TV else each for each in off])  # which is less than FINEST leaves open
+
+
+def _padded(rows: Floats, lacking: int) -> Floats:
+    """The rows [n, V], and so many of zeros."""
+    return np.concatenate([rows, np.zeros((lacking, rows.shape[1]))]) if lacking else rows
 
 
 def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
@@ -234,11 +263,11 @@ def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 
 
-def drawn_laws(drafts: Sequence[Drafted], q: Floats) -> Floats | None:
-    """The laws, rows like those of q [n, V], that these drafts were drawn from; None where each was drawn from the very
-    counts that it was sent with."""
+def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
+    """The laws, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was drawn from
+    the very counts that it was sent with."""
     if all(np.array_equal(each.drawn_from, each.draft.counts) for each in drafts):
-        return None
+        return qhat
     drawn = np.zeros_like(q)
     for row, each in zip(drawn, drafts, strict=True):
         row[each.draft.support] = each.drawn_from / each.drawn_from.sum()
@@ -251,20 +280,4 @@ def raced_law(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) ->
     weights = scheme.families.draw.weights(proposal, q)
     law = np.zeros_like(q)
     law[proposal.ids] = weights / weights.sum()
-    return law
-
-
-def output_law(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
-    """The law of the token that a verified position commits, rows [n, V].
-
-    Its draft is drawn from `drawn`, accepted with probability min(1, p / qhat), and replaced from
-    max(0, corrected - qhat) otherwise; `corrected` is p unless given. Equals p where drawn equals qhat and corrected p.
-    """
-    corrected = p if corrected is None else corrected
-    ratio = np.minimum(1.0, np.divide(p, qhat, out=np.ones_like(p), where=qhat > 0))
-    kept = drawn * ratio
-    residual = np.maximum(0.0, corrected - qhat)
-    mass = residual.sum(axis=1, keepdims=True)
-    correction = np.divide(residual, mass, out=corrected.copy(), where=mass > 0)
-    law: Floats = kept + (1.0 - kept.sum(axis=1, keepdims=True)) * correction
     return law

@@ -73,7 +73,9 @@ class HostedSession:
         verdict = verify(p, np.array(drafts, dtype=np.int64), q, numbers)
         committed = (*drafts[: verdict.accepted], verdict.token)
         judged = q[: min(verdict.accepted + 1, len(drafts))]
-        divergences = diverge(p, judged, judged, np.zeros(len(judged)), None, Rejection(), verdict, committed)
+        divergences = diverge(
+            p, judged, judged, np.zeros(len(judged)), Rejection(), verdict, committed, np.zeros(len(p))
+        )
         return Verified(
             tuple(drafts), verdict.accepted, wire.encode_tokens(committed, self._format), committed, divergences
         )

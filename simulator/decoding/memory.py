@@ -16,7 +16,7 @@ from typing import Protocol
 
 from models.interface import CachedText, Laws, TokenTree
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
-from simulator.decoding.round_store import Grown, RoundStore
+from simulator.decoding.round_store import Grown, RoundStore, tell_once
 from simulator.decoding.steps import count
 from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
 from simulator.schemes.sparsifier import State
@@ -81,6 +81,12 @@ class Memory:
                 self._asked[root] = kept
             return kept.tree
 
+    def forget(self) -> None:
+        """Drops all trees, those that are not written among them: what made them does not make them again."""
+        with self._lock:
+            self._trees, self._asked = {}, {}
+            self.rehearsed.clear()
+
     def flush(self) -> None:
         """Writes the trees that have grown since they were read or written."""
         if self._store is None:
@@ -129,10 +135,11 @@ def _read(blob: bytes) -> Tree | None:
 
 
 def _written(tree: Tree) -> bytes | None:
-    """The entry of a tree; None of one that no bytes give back, which then stays in the process."""
+    """The entry of a tree; None of one that no bytes give back, which then stays in the process, and why is told."""
     try:
         return to_bytes(tree)
-    except ValueError:
+    except ValueError as error:
+        tell_once(f"rounds that were decoded are not kept on disk ({error}); each run decodes them anew")
         return None
 
 

@@ -113,7 +113,7 @@ class RoundStore:
 
     def drop(self, key: str) -> None:
         """Drops an entry that turned out to be damaged, and says so."""
-        _tell(f"{self.path}: damaged rounds were dropped, and are decoded again")
+        tell_once(f"{self.path}: damaged rounds were dropped, and are decoded again")
         self._writing(lambda file: file.execute("DELETE FROM trees WHERE key = ?", (key,)))
 
     def put(self, key: str, pair: str, blob: bytes) -> None:
@@ -214,12 +214,12 @@ class RoundStore:
         if "no such table" in str(error):
             return  # a file that another process is about to fill
         _given_up.add((self.path, what))
-        _tell(f"{self.path}: {what} failed ({error}); the run goes on without")
+        tell_once(f"{self.path}: {what} failed ({error}); the run goes on without")
 
     def _remove(self, opened: os.stat_result) -> None:
         """Removes the damaged file, unless another process has done so since it was opened; its journal first, which
         would be played back into the next file."""
-        _tell(f"{self.path}: damaged; it is removed, and its rounds are decoded again")
+        tell_once(f"{self.path}: damaged; it is removed, and its rounds are decoded again")
         with suppress(OSError):
             if os.path.samestat(self.path.stat(), opened):
                 Path(f"{self.path}-journal").unlink(missing_ok=True)
@@ -263,7 +263,8 @@ def _cap_gb() -> float:
     return cap_gb
 
 
-def _tell(line: str) -> None:
+def tell_once(line: str) -> None:
+    """Says a line on stderr, the first time in this process."""
     if line not in _told:
         _told.add(line)
         print(f"sqsim: {line}", file=sys.stderr)

@@ -1,10 +1,17 @@
-"""What stands in which column of a written tree, and in which bit: known to writer and reader."""
+"""What stands in which column of a written tree, and in which bit: known to writer and reader.
+
+The numbers of a draft, a payload's sums and a judged round are those that their classes declare, in that order, so that
+a new one is written and read without a word here.
+"""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, NamedTuple, get_type_hints
 
 from kinds.arrays import Floats, Ints
+from simulator.decoding.nodes import Drafted
 
 LARGEST_WEIGHT: Final = 1 << 53
 """Of whole numbers among the weights: floats hold them exactly."""
@@ -19,8 +26,8 @@ class IntColumns(NamedTuple):
     lengths: Ints
     """Of the strings of bytes behind the columns, no two of them the same."""
     drafts: Ints
-    """[5, n] of all drafts, flat: place of the token in its support or UNSENT, K, support size, flags, length of the
-    state."""
+    """[4 + w, n] of all drafts, flat: place of the token in its support or UNSENT, K, flags, length of the state, and
+    the w whole numbers of `Drafted`."""
     supports: Ints
     """Of all drafts, as differences."""
     counts: Ints
@@ -31,9 +38,9 @@ class RealColumns(NamedTuple):
 
     reals: Floats
     measured: Floats
-    """[4, n] of each judged round, flat."""
+    """[m, n] of each judged round, flat: its `DraftDivergences`."""
     drafts: Floats
-    """[4, n] of all drafts, flat: confidence, dropped mass, TV by quantization, covering bound."""
+    """[r, n] of all drafts, flat: the r real numbers of `Drafted`."""
     states: Floats
     """Of all drafts."""
     weights: Floats
@@ -57,8 +64,34 @@ class NodeFlag:
 class DraftFlag:
     """Bits."""
 
-    OVER_BUDGET: Final = 1
-    OTHER_WEIGHTS: Final = 2
+    OTHER_WEIGHTS: Final = 1
     """It was drawn by weights that are not its counts ..."""
-    WHOLE_WEIGHTS: Final = 4
+    WHOLE_WEIGHTS: Final = 2
     """... but whole numbers too."""
+
+
+class Declared(NamedTuple):
+    """The numbers that a class declares, in order."""
+
+    whole: Mapping[str, type]
+    """int or bool, by name."""
+    real: tuple[str, ...]
+    """Of type float."""
+
+
+def declared(kind: type, *others: str) -> Declared:
+    """Of a class: its fields but for `others`, which are written otherwise. Raises TypeError where one is no number."""
+    return _declared(kind, others)
+
+
+@cache
+def _declared(kind: type, others: tuple[str, ...]) -> Declared:
+    types = {name: type_ for name, type_ in get_type_hints(kind).items() if name not in others}
+    for name, type_ in types.items():
+        if type_ not in (int, bool, float):
+            raise TypeError(f"{kind.__name__}.{name} is {type_}: only int, bool and float are kept on disk")
+    whole = {name: type_ for name, type_ in types.items() if type_ is not float}
+    return Declared(whole, tuple(name for name in types if name not in whole))
+
+
+DRAFT: Final = declared(Drafted, "draft", "drawn_from", "state")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice, pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,8 +31,17 @@ from simulator.decoding.nodes import (
     Verified,
 )
 from simulator.decoding.steps import Key, Kind, Node, Step, Value, hang
-from simulator.decoding.tree_columns import LARGEST_WEIGHT, DraftFlag, IntColumns, NodeFlag, RealColumns
-from simulator.results.rounds import Divergences, DraftSums
+from simulator.decoding.tree_columns import (
+    DRAFT,
+    LARGEST_WEIGHT,
+    Declared,
+    DraftFlag,
+    IntColumns,
+    NodeFlag,
+    RealColumns,
+    declared,
+)
+from simulator.results.rounds import Divergences, DraftDivergences, DraftSums
 
 T = TypeVar("T")
 LARGEST_SHARED = 1 << 27
@@ -134,10 +143,8 @@ class TreeReader:
 
     def _payload(self) -> Payload:
         parts = self._parts()
-        drafted, support_size, coded_size, over_budget = self._take(4)
-        dropped_mass, tv_quantization = self._floats(2)
-        sums = DraftSums(support_size, coded_size, dropped_mass, tv_quantization, bool(over_budget))
-        return Payload(parts, drafted, sums)
+        drafted = next(self._shape)
+        return Payload(parts, drafted, DraftSums(**self._declared(declared(DraftSums))))
 
     def _verified(self) -> Verified:
         branches, accepted, reply = self._take(3)
@@ -149,14 +156,13 @@ class TreeReader:
         return TreeVerified(drafts, accepted, told, committed, divergences, tree=tree, path=self._numbers())
 
     def _divergences(self) -> Divergences:
-        verified, unjudged, columns = self._take(3)
-        start, end = self._measured_read, self._measured_read + 4 * columns
+        numbers = self._declared(declared(Divergences, "measured"))
+        rows, columns = len(DraftDivergences._fields), next(self._shape)
+        start, end = self._measured_read, self._measured_read + rows * columns
         if not start <= end <= self._measured.size:
             raise ValueError("more was measured than there is")
         self._measured_read = end
-        mismatch, tv_qhat, bound, output, nll = self._floats(5)
-        measured = self._measured[start:end].reshape(4, columns)
-        return Divergences(verified, mismatch, tv_qhat, bound, output, nll, unjudged, measured)
+        return Divergences(**numbers, measured=self._measured[start:end].reshape(rows, columns))
 
     def _tree(self) -> TokenTree:
         tokens = self._text()
@@ -189,6 +195,12 @@ class TreeReader:
     def _floats(self, count: int) -> tuple[float, ...]:
         return _exactly(self._reals, count)
 
+    def _declared(self, numbers: Declared) -> dict[str, Any]:
+        """The numbers that a class declares, by name."""
+        whole = zip(numbers.whole.items(), self._take(len(numbers.whole)), strict=True)
+        real = zip(numbers.real, self._floats(len(numbers.real)), strict=True)
+        return {name: type_(number) for (name, type_), number in whole} | dict(real)
+
 
 def _exactly(column: Iterator[T], count: int) -> tuple[T, ...]:
     """The next so many of a column."""
@@ -217,14 +229,14 @@ def _cut(strings: bytes, lengths: list[int]) -> list[bytes]:
 
 def _drafts(whole: IntColumns, reals: RealColumns) -> list[Drafted]:
     """The drafts, checked all at once; their arrays are views of the columns."""
-    rows, counts, weights = whole.drafts.reshape(5, -1), whole.counts, reals.weights
+    rows, counts, weights = whole.drafts.reshape(4 + len(DRAFT.whole), -1), whole.counts, reals.weights
     supports = np.cumsum(whole.supports, dtype=np.int64)
     _check_supports(supports, counts, rows[0], rows[1])
     supports.flags.writeable = counts.flags.writeable = False
     states: Iterator[float] = iter(reals.states.tolist())
     found, end, drawn_end = list[Drafted](), 0, 0
-    measured = reals.drafts.reshape(4, -1).T.tolist()
-    for (place, size, support_size, flags, length), measures in zip(rows.T.tolist(), measured, strict=True):
+    measured = reals.drafts.reshape(len(DRAFT.real), -1).T.tolist()
+    for (place, size, flags, length, *numbers), measures in zip(rows.T.tolist(), measured, strict=True):
         start, end = end, end + size
         token = UNSENT if place == UNSENT else int(supports[start + place])
         draft = Draft.of(token, supports[start:end], counts[start:end])
@@ -234,9 +246,9 @@ def _drafts(whole: IntColumns, reals: RealColumns) -> list[Drafted]:
             drawn_from = weights[drawn_start:drawn_end]
             if flags & DraftFlag.WHOLE_WEIGHTS:
                 drawn_from = _whole(drawn_from)
-        confidence, dropped, moved, bound = measures
-        over_budget, state = bool(flags & DraftFlag.OVER_BUDGET), _exactly(states, length)
-        found.append(Drafted(draft, drawn_from, confidence, support_size, dropped, moved, bound, over_budget, state))
+        told = {name: type_(number) for (name, type_), number in zip(DRAFT.whole.items(), numbers, strict=True)}
+        told |= zip(DRAFT.real, measures, strict=True)
+        found.append(Drafted(draft=draft, drawn_from=drawn_from, state=_exactly(states, length), **told))
     if drawn_end != weights.size or any(True for _ in states):
         raise ValueError("weights or states that are no draft's")
     return found

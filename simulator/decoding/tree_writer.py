@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,8 +22,19 @@ from simulator.decoding.nodes import (
     Verified,
 )
 from simulator.decoding.steps import Node, Step, in_order
-from simulator.decoding.tree_columns import LARGEST_WEIGHT, DraftFlag, IntColumns, NodeFlag, RealColumns
-from simulator.results.rounds import Divergences
+from simulator.decoding.tree_columns import (
+    DRAFT,
+    LARGEST_WEIGHT,
+    Declared,
+    DraftFlag,
+    IntColumns,
+    NodeFlag,
+    RealColumns,
+    declared,
+)
+from simulator.results.rounds import Divergences, DraftDivergences
+
+T = TypeVar("T")
 
 
 class TreeWriter:
@@ -48,7 +60,7 @@ class TreeWriter:
             shape=_integers(self._shape),
             tokens=_integers(self._tokens),
             lengths=_integers([len(string) for string in self._strings]),
-            drafts=_integers([number for each in drafts for number in _row(each)]).reshape(-1, 5).T.reshape(-1),
+            drafts=_integers(_columns([_row(each) for each in drafts])),
             supports=np.diff(supports, prepend=np.int64(0)),
             counts=_joined([each.draft.counts for each in drafts]),
         )
@@ -56,7 +68,7 @@ class TreeWriter:
         reals = RealColumns(
             reals=_reals(self._reals),
             measured=_concatenated(self._measured),
-            drafts=_reals([real for each in drafts for real in _real_row(each)]).reshape(-1, 4).T.reshape(-1),
+            drafts=_reals(_columns([[getattr(each, name) for name in DRAFT.real] for each in drafts])),
             states=_reals([real for each in drafts for real in each.state]),
             weights=_concatenated(weights),
         )
@@ -139,10 +151,9 @@ class TreeWriter:
             self._text(value)
 
     def _payload(self, payload: Payload) -> None:
-        support_size, coded_size, dropped_mass, tv_quantization, over_budget = payload.sums
         self._strings_of(payload.parts)
-        self._numbers(payload.drafted, support_size, coded_size, _bit(over_budget))
-        self._reals += (dropped_mass, tv_quantization)
+        self._numbers(payload.drafted)
+        self._declared(payload.sums, declared(type(payload.sums)))
 
     def _verified(self, verified: Verified) -> None:
         branches = isinstance(verified, TreeVerified)
@@ -156,10 +167,11 @@ class TreeWriter:
             self._numbers(len(verified.path), *verified.path)
 
     def _divergences(self, found: Divergences) -> None:
-        if found.measured.dtype != np.float64 or found.measured.shape[:1] != (4,):
-            raise ValueError(f"measured is {found.measured.dtype} {found.measured.shape}: float64 [4, n] expected")
-        self._numbers(found.verified, found.unjudged, found.measured.shape[1])
-        self._reals += (found.tv_mismatch, found.tv_qhat, found.rejection_bound, found.tv_output, found.nll)
+        rows = len(DraftDivergences._fields)
+        if found.measured.dtype != np.float64 or found.measured.shape[:1] != (rows,):
+            raise ValueError(f"measured is {found.measured.dtype} {found.measured.shape}: float64 [{rows}, n] expected")
+        self._declared(found, declared(type(found), "measured"))
+        self._numbers(found.measured.shape[1])
         self._measured.append(found.measured.ravel())
 
     def _draft(self, draft: Drafted) -> int:
@@ -178,23 +190,29 @@ class TreeWriter:
     def _numbers(self, *numbers: int) -> None:
         self._shape += numbers
 
+    def _declared(self, value: object, numbers: Declared) -> None:
+        self._shape += _whole(value, numbers)
+        self._reals += [getattr(value, name) for name in numbers.real]
+
 
 def _row(draft: Drafted) -> tuple[int, ...]:
     """What `IntColumns.drafts` has of a draft."""
     others, integers = _drawn(draft)
     support, token = draft.draft.support, draft.draft.token
-    flags = (
-        DraftFlag.OVER_BUDGET * _bit(draft.over_budget)
-        | DraftFlag.OTHER_WEIGHTS * others
-        | DraftFlag.WHOLE_WEIGHTS * integers
-    )
+    flags = DraftFlag.OTHER_WEIGHTS * others | DraftFlag.WHOLE_WEIGHTS * integers
     place = UNSENT if token == UNSENT else int(support.searchsorted(token))
-    return place, support.size, draft.support_size, flags, len(draft.state)
+    return place, support.size, flags, len(draft.state), *_whole(draft, DRAFT)
 
 
-def _real_row(draft: Drafted) -> tuple[float, ...]:
-    """What `RealColumns.drafts` has of a draft."""
-    return draft.confidence, draft.dropped_mass, draft.tv_quantization, draft.covering_bound
+def _columns(rows: Sequence[Sequence[T]]) -> list[T]:
+    """The rows' first numbers, then their second, ..."""
+    return [number for column in zip(*rows, strict=True) for number in column]
+
+
+def _whole(value: object, numbers: Declared) -> list[int]:
+    """The whole numbers of a value, as they are declared."""
+    found = [(getattr(value, name), type_) for name, type_ in numbers.whole.items()]
+    return [_bit(number) if type_ is bool else number for number, type_ in found]
 
 
 def _drawn(draft: Drafted) -> tuple[bool, bool]:

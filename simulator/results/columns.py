@@ -22,8 +22,8 @@ tokens each, rounded up."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
 LOSSY: Final = "lossy"
-"""The column of a summary that tells whether a scheme's text departs from the verifier's law: such a scheme is marked,
-and ranked apart."""
+"""The column of a summary that tells whether a scheme's text departs from the verifier's law, or is not known to follow
+it: such a scheme is marked, and ranked apart."""
 LOSSLESS_TV: Final = 1e-7
 """A `tv_output` of no more is none: rounding. A law that crosses the air in single precision is off by 6e-8 at most."""
 N_SUFFIX: Final = "_n"
@@ -133,7 +133,8 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "tv_output", "float64", "verified.divergences.tv_output", "committed",
-        meaning="total variation between the law the committed token follows and the verifier's, mean over positions",
+        meaning="total variation between the law the committed token follows and the verifier's, mean over positions; "
+        "nan where a user's acceptance does not state it (`output_distribution`) and it cannot be enumerated",
     ),
     RoundColumn(
         "nll", "float64", "verified.divergences.nll", "committed", "verifier_nll_per_token",

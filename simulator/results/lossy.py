@@ -1,13 +1,14 @@
-"""Schemes whose text does not follow the verifier's law: which they are, how they are named, and how they are kept out
-of a ranking.
+"""Schemes whose text does not follow the verifier's law, or is not known to: which they are, how they are named, and
+how they are kept out of a ranking.
 
 A scheme says that it is lossy (`Scheme.lossless`); where one does not, and `tv_output` says otherwise, it is lossy all
-the same.
+the same. A scheme that says nothing, as one with a user's acceptance, is lossless only where `tv_output` shows it; and
+where tokens were committed whose `tv_output` is nan, no scheme is known to be lossless, whatever it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -15,20 +16,32 @@ from simulator.results.columns import CURVE, LOSSLESS_TV, LOSSY
 
 MARK = " (lossy)"
 """After the name of a curve."""
+UNKNOWN = " (not known to be lossless)"
+"""Likewise, where nothing is known of its text."""
+MARKS = (MARK, UNKNOWN)
+TEXT = "verifier_nll_per_token"
+"""A metric that has a number wherever a token was committed."""
 LIMITS = ("oracle",)
 """Kinds of scheme that know what no edge can: limits for the others, ranked with none of them."""
 
 
-def with_lossy(cells: pd.DataFrame, said: Collection[str]) -> pd.DataFrame:
-    """A table of cells with LOSSY. `said`: the ids of those whose scheme says that it is."""
+def with_lossy(cells: pd.DataFrame, said: Mapping[str, bool | None]) -> pd.DataFrame:
+    """A table of cells with LOSSY. `said`: by the ids of cells whether their scheme says that it is lossless."""
+    claims = [said.get(cell, True) for cell in cells["cell"]]
+    shown = cells["tv_output"] <= LOSSLESS_TV if "tv_output" in cells.columns else pd.Series(False, index=cells.index)
+    lossy = [claim is False or (claim is None and not seen) for claim, seen in zip(claims, shown, strict=True)]
     # The copy: a wide table is kept in pieces.
-    return cells.copy().assign(**{LOSSY: cells["cell"].isin(list(said)) | departs(cells)})
+    return cells.copy().assign(**{LOSSY: pd.Series(lossy, index=cells.index, dtype=bool) | departs(cells)})
 
 
 def departs(table: pd.DataFrame) -> pd.Series[bool]:
-    """Of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be."""
+    """Of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be, or was not
+    seen though there is one."""
     said = table[LOSSY].astype(bool) if LOSSY in table.columns else pd.Series(False, index=table.index)
-    return said | (table["tv_output"] > LOSSLESS_TV) if "tv_output" in table.columns else said
+    if "tv_output" not in table.columns:
+        return said
+    unseen = table["tv_output"].isna() & table[TEXT].notna() if TEXT in table.columns else False
+    return said | (table["tv_output"] > LOSSLESS_TV) | unseen
 
 
 def lossy_curves(table: pd.DataFrame) -> list[str]:
@@ -44,9 +57,25 @@ def limit_curves(table: pd.DataFrame) -> list[str]:
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with MARK after the names of its lossy curves; those that have it keep it."""
-    lossy = {curve for curve in lossy_curves(table) if not curve.endswith(MARK)}
-    return table.assign(**{CURVE: [f"{curve}{MARK}" if curve in lossy else curve for curve in table[CURVE]]})
+    """The table with MARK, or UNKNOWN where no total variation is known, after the names of its lossy curves; those
+    that have one keep it."""
+    names = {curve: curve + mark for curve, mark in marks(table).items() if not curve.endswith(MARKS)}
+    return table.assign(**{CURVE: [names.get(curve, curve) for curve in table[CURVE]]})
+
+
+def marks(table: pd.DataFrame) -> dict[str, str]:
+    """The mark of each lossy curve, by its name."""
+    return {curve: UNKNOWN if _unknown(table[table[CURVE] == curve]) else MARK for curve in lossy_curves(table)}
+
+
+def unmarked(curve: str) -> str:
+    """The name of a curve without its mark."""
+    return curve.removesuffix(MARK).removesuffix(UNKNOWN)
+
+
+def _unknown(rows: pd.DataFrame) -> bool:
+    """Whether a curve has tokens, and nowhere a number of how far off they are."""
+    return "tv_output" in rows.columns and bool(rows["tv_output"].isna().all()) and TEXT in rows.columns
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from simulator.results.columns import CURVE
 from simulator.results.findings import along, with_interval
 from simulator.results.intervals import interval, paired
-from simulator.results.lossy import lossy_curves
+from simulator.results.lossy import UNKNOWN, lossy_curves, marks
 from simulator.results.units import quantity, title
 
 OFF = "tv_output"
@@ -23,12 +23,14 @@ def apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> str:
         said = curve
         if OFF in cells.columns:
             off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
-            said += f", {title(OFF)} {with_interval(off, OFF)}"
+            said += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
         gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve))
         if metric is not None and gains:
             said += f", {title(metric)} {_ways(gains[0], gains[-1])} the lowest of the lossless"
         told.append(said)
-    return f"Lossy, ranked apart: {'; '.join(told)}" if told else ""
+    unknown = UNKNOWN in marks(cells).values()
+    what = "Lossy or not known to be lossless" if unknown else "Lossy"
+    return f"{what}, ranked apart: {'; '.join(told)}" if told else ""
 
 
 def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[float]:

@@ -5,7 +5,7 @@ Its rows are those of the study `positions`, with a curve. Means are over all ve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,10 @@ import pandas as pd
 
 from simulator.results.columns import CURVE
 
+BEYOND = 5.0
+"""Standard deviations, a false alarm in 2 million: rejections less the sum of TV(qhat, p) are a martingale."""
+LEAST_VARIANCE = 1e-6
+"""Where all TV are 0 but for rounding."""
 BOUND = "rejection_bound"
 """On what is expected, per draft."""
 BOUND_NOTE = "a rate may lie above it by chance; a bound above 1 says nothing: shown as 1"
@@ -94,6 +98,29 @@ def martingale(table: pd.DataFrame) -> str:
         f"Rejections less the sum of TV(qhat, p): at most {farthest:.2g} sd in each of {cells} cells, {over_seeds:.2g} "
         f"over all seeds of a curve; TV(qhat, p) <= TV(q, p) + alpha + covering bound asserted of {drafts:,} drafts"
     )
+
+
+def beyond_chance(sums: pd.DataFrame, curves: Mapping[str, str], copies: Mapping[str, int]) -> str:
+    """The curves of which a cell's rejections are more than BEYOND standard deviations from the sum of TV(qhat, p) over
+    its verified drafts, each with its farthest cell; "" where none is.
+
+    sums: by cell, the columns verified, unjudged, accepted and tv_qhat added up over its rounds. curves: the name of
+    each cell's curve. copies: of the cells to look at, how many requests share text and random numbers.
+    """
+    farthest = dict[str, tuple[float, str]]()
+    for cell, row in sums[(sums["verified"] > 0) & sums.index.isin([*copies])].iterrows():
+        curve, expected = curves[str(cell)], row["tv_qhat"]
+        rejected = row["verified"] + row["unjudged"] - row["accepted"]
+        variance = max(LEAST_VARIANCE, expected * (1 - expected / row["verified"]))  # the sum of TV (1 - TV), at most
+        apart = abs(rejected - expected) / np.sqrt(copies[str(cell)] * variance)
+        if apart > max(BEYOND, farthest.get(curve, (0.0, ""))[0]):
+            rates = f"{rejected / row['verified']:.2f} a verified draft, expected {expected / row['verified']:.2f}"
+            farthest[curve] = apart, f"{curve} {rates} ({apart:.2g} sd)"
+    if not farthest:
+        return ""
+    why = "drafts are not accepted as in speculative sampling, or not drawn from qhat"
+    told = "; ".join(line for _, line in farthest.values())
+    return f"Rejections differ from the sum of TV(qhat, p) beyond chance ({why}): {told}"
 
 
 def how_often(table: pd.DataFrame) -> str:

@@ -1,12 +1,16 @@
 """The rule by which the cloud judges drafts. It asks for the target law after a prefix of the round, so that a line of
-drafts, a coupled line and a tree are judged by the same call. Rules: `models.verification`."""
+drafts, a coupled line and a tree are judged by the same call. Rules: `models.verification`.
+
+What a rule leaves of the verifier's distribution it states (`Acceptance.output_distribution`); where it does not, it is
+found by enumeration (`enumerated_output`) or not known.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -14,7 +18,7 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import LawAfter, Verdict, couple_along, reject_along, stop_along
+from models.verification import LawAfter, Verdict, couple_along, output_distribution, reject_along, stop_along
 from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
 
@@ -47,9 +51,13 @@ def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | No
 class Acceptance(Choice, family=True):
     """How drafts are judged."""
 
-    lossless: ClassVar[bool] = True
-    """Whether what is committed follows the target law, where each draft follows the law it is judged by."""
-    method_rules: ClassVar[Mapping[str, Rule]] = {"judge": answers.verdict}
+    lossless: ClassVar[bool | None] = None
+    """Whether what is committed follows the target law, where each draft follows the law it is judged by. None: the
+    class does not say, and its text counts as the verifier's only where its output distribution shows it."""
+    method_rules: ClassVar[Mapping[str, Rule]] = {
+        "judge": answers.verdict,
+        "output_distribution": answers.distributions,
+    }
 
     races: ClassVar[bool] = False
     """Whether it is a race with the numbers that the edge ran its own with."""
@@ -63,6 +71,26 @@ class Acceptance(Choice, family=True):
         """The verdict. law_after(prefix): p [V] after the committed text and these drafts of the round. `position`: of
         the round's first token in the text."""
 
+    def output_distribution(
+        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
+    ) -> Floats | None:
+        """The distribution of the token that a position commits, given that it is reached, rows [n, V] like those of
+        all arguments: p the target, qhat what its draft is judged by, drawn what the draft is drawn from, corrected
+        what an edge that corrects has in place of p (None: p). Rows of qhat and drawn are 0 where no draft is left, so
+        that the bonus token is asked for. None: not stated; `judge` is enumerated where the vocabulary is small.
+        """
+        return None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that judges otherwise than the one it inherits from inherits no statement of what that leaves."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "judge" in cls.__dict__:
+            if "output_distribution" not in cls.__dict__:
+                cls.output_distribution = Acceptance.output_distribution  # type: ignore[method-assign]
+            if "lossless" not in cls.__dict__:
+                cls.lossless = None
+
     def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
         """No draft is rejected with more than this probability, [n], from TV(q, p) and alpha + covering bound, [n]."""
         return mismatch + slack
@@ -71,6 +99,7 @@ class Acceptance(Choice, family=True):
 class Rejection(Acceptance):
     """Speculative decoding: accept with probability min(1, p / qhat), correct from the residual (Leviathan et al.)."""
 
+    lossless: ClassVar[bool | None] = True
     kind: Literal["rejection"] = "rejection"
 
     def judge(
@@ -79,11 +108,17 @@ class Rejection(Acceptance):
         numbers = _numbers(received, uniforms, round_number)
         return reject_along(law_after, received.drafts, received.qhat, numbers)
 
+    def output_distribution(
+        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
+    ) -> Floats | None:
+        return output_distribution(p, qhat, drawn, corrected)
+
 
 class SplitRejection(Acceptance):
     """`rejection` in two halves: the cloud accepts by the scalars qhat(d), the edge draws the correction (DSSD,
     arXiv 2507.12000). Both take the numbers that the cloud would have taken by itself."""
 
+    lossless: ClassVar[bool | None] = True
     edge_corrects: ClassVar[bool] = True
     kind: Literal["split_rejection"] = "split_rejection"
 
@@ -93,6 +128,11 @@ class SplitRejection(Acceptance):
         chances = received.qhat[np.arange(len(received.drafts)), received.drafts]
         return stop_along(law_after, received.drafts, chances, _numbers(received, uniforms, round_number))
 
+    def output_distribution(
+        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
+    ) -> Floats | None:
+        return output_distribution(p, qhat, drawn, corrected)
+
 
 class Coupling(Acceptance):
     """A draft stands iff it wins the verifier's race too, run with the exponentials that the edge ran its own with.
@@ -100,6 +140,7 @@ class Coupling(Acceptance):
     The committed text is the verifier's own race, whatever is drafted (Daliri, Musco, Suresh, arXiv 2408.07978).
     """
 
+    lossless: ClassVar[bool | None] = True
     races: ClassVar[bool] = True
     kind: Literal["coupling"] = "coupling"
 
@@ -109,6 +150,11 @@ class Coupling(Acceptance):
         size = received.qhat.shape[1]
         races = np.array([uniforms.shared.exponentials(size, position + n) for n in range(len(received.drafts) + 1)])
         return couple_along(law_after, received.drafts, races)
+
+    def output_distribution(
+        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
+    ) -> Floats | None:
+        return p
 
     def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
         """A race of laws TV apart has one winner with probability (1 - TV) / (1 + TV) at least."""

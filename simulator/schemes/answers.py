@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Entries of an array that a complaint shows."""
+ROUNDING = 1e-6
+"""By which the sum of a distribution may be off 1."""
 
 
 def ids(answer: object, q: Floats, state: object) -> Ints:
@@ -63,6 +65,19 @@ def verdict(answer: object, law_after: object, received: Received, *others: obje
     if isinstance(answer, Verdict) and not answer.drawn and 0 <= answer.accepted < len(received.drafts):
         return answer
     return heard(answer, received.drafts.tolist(), received.qhat.shape[1])
+
+
+def distributions(answer: object, p: Floats, *others: object) -> object:
+    """What the positions of a round commit, rows like those of p [n, V]; None where that is not known."""
+    if answer is None:
+        return None
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.shape != p.shape:
+        raise ValueError(
+            f"must return distributions, an array {list(p.shape)} of floats, or None, got {_shown(answer)}"
+        )
+    if not (answer >= -ROUNDING).all() or not np.allclose(answer.sum(axis=1), 1.0, rtol=0, atol=ROUNDING):
+        raise ValueError(f"must return rows of 0 or more that sum to 1, got sums {_shown(answer.sum(axis=1))}")
+    return answer
 
 
 def content(answer: object, *arguments: object) -> bytes:

@@ -89,9 +89,14 @@ class DraftScheme(Scheme):
         return self.max_drafts
 
     @property
-    def lossless(self) -> bool:
+    def lossless(self) -> bool | None:
         families = self.families
-        return families.draw.lossless and families.acceptance.lossless and families.reply.lossless
+        return families.draw.lossless and families.reply.lossless and families.acceptance.lossless
+
+    @property
+    def rejects(self) -> bool:
+        """Whether a draft is rejected with probability TV(qhat, p), where it is judged as in speculative sampling."""
+        return not self.branches and not self.families.acceptance.races
 
     @property
     def plans(self) -> bool:

@@ -54,7 +54,7 @@ class UntilUnsure(Policy):
 class WhereUnsure(Rejection):
     """As rejection, but drafts that came unjudged stand. Of this scheme alone: its kind has no default."""
 
-    lossless: ClassVar[bool] = False
+    lossless: ClassVar[bool | None] = False
     kind: Literal["where_unsure"]  # type: ignore[assignment]
 
     def judge(
@@ -67,6 +67,12 @@ class WhereUnsure(Rejection):
             return own
 
         return super().judge(law_or_draft, received, uniforms, round_number, position)
+
+    def output_distribution(
+        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
+    ) -> Floats | None:
+        """Of the positions that are judged."""
+        return super().output_distribution(p, qhat, drawn, corrected)
 
 
 class SkipWhenConfident(LatticeScheme):

@@ -53,7 +53,7 @@ def drafts_from_law(cell: Cell) -> DraftScheme:
     scheme = cell.scheme
     if cell.fleet:
         raise ConfigError("fleet: a study is of one scheme; leave the fleet out")
-    if not isinstance(scheme, DraftScheme) or not scheme.sends_qhat or not scheme.lossless:
+    if not isinstance(scheme, DraftScheme) or not scheme.sends_qhat or scheme.lossless is False:
         raise ConfigError(f"scheme = {scheme.kind!r}: has no distribution that is sent and drawn from")
     if scheme.branches:
         raise ConfigError(f"scheme = {scheme.kind!r}: has several drafts a position; a study is of a line of drafts")

@@ -123,8 +123,8 @@ class Store:
 
     def _write_copies(self, table: pd.DataFrame) -> None:
         atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
-        lossy = [cell.id for cell in self._cells if not cell.scheme.lossless]
-        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, lossy)).to_csv, index=False))
+        said = {cell.id: cell.scheme.lossless for cell in self._cells}
+        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, said)).to_csv, index=False))
 
     def discard(self) -> None:
         """Undoes the opening of a directory in which nothing has been finished."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import struct
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +21,12 @@ from channels.codec.wire import Draft
 from simulator import simulate
 from simulator.decoding.byte_columns import LARGEST_BYTES, MAGIC, pack, unpack
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Tree
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Payload, Tree, sum_drafts
+from simulator.decoding.round_store import RoundStore
 from simulator.decoding.steps import Kind, LoopError, count, in_order, unite
 from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
-from simulator.decoding.tree_columns import IntColumns, RealColumns
+from simulator.decoding.tree_columns import IntColumns, RealColumns, declared
+from simulator.results.rounds import DraftSums
 
 HEAD = struct.Struct("<4sQ")
 
@@ -75,6 +80,65 @@ def test_a_number_that_would_come_back_as_another_type_is_not_written(state: tup
         to_bytes(Tree((1, 2), state))
     with pytest.raises(ValueError, match="int alone is written"):
         to_bytes(Tree((1, 2, np.int64(3)), ()))  # type: ignore[arg-type]
+
+
+class MoreSums(NamedTuple):
+    """`DraftSums` with quantities that a new column adds, of each type."""
+
+    support_size: int = 0
+    coded_size: int = 0
+    dropped_mass: float = 0.0
+    tv_quantization: float = 0.0
+    over_budget: bool = False
+    likeliest: float = 0.0
+    unlikely: int = 0
+    sure: bool = False
+
+
+def more_sums(drafts: Sequence[Drafted]) -> MoreSums:
+    chances = [draft.confidence for draft in drafts]
+    return MoreSums(*sum_drafts(drafts), max(chances), sum(each < 0.5 for each in chances), max(chances) > 0.9)
+
+
+def test_a_quantity_of_drafts_that_a_new_column_adds_is_kept_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("simulator.decoding.edge_session.sum_drafts", more_sums)
+    monkeypatch.setattr("simulator.decoding.tree_reader.DraftSums", MoreSums)
+    store = RoundStore(tmp_path / "rounds.sqlite", 10**8)
+    memory = Memory(store)
+    simulate(made("k_sqs"), memory=memory)
+    trees = {kept.key: kept.tree for kept in memory._trees.values()}
+    entries = list(store.entries())
+    assert len(entries) == len(trees) == 2 and capsys.readouterr().err == ""
+    for key, _, blob in entries:
+        assert_same(trees[key], from_bytes(blob))
+    sums = [step.value.sums for tree in trees.values() for _, taken in in_order(tree.edge) for step in taken
+            if isinstance(step.value, Payload)]  # fmt: skip
+    assert all(isinstance(each, MoreSums) and each.likeliest > 0 for each in sums) and sums
+
+
+def test_a_declared_field_that_is_no_number_is_told_when_it_is_declared() -> None:
+    class Worded(NamedTuple):
+        word: str = ""
+
+    with pytest.raises(TypeError, match=r"Worded.word is .*str.*: only int, bool and float are kept on disk"):
+        declared(Worded)
+
+
+def test_what_cannot_be_kept_on_disk_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def odd_sums(drafts: Sequence[Drafted]) -> DraftSums:
+        return sum_drafts(drafts)._replace(support_size=np.int64(3))  # type: ignore[arg-type]
+
+    monkeypatch.setattr("simulator.decoding.edge_session.sum_drafts", odd_sums)
+    store = RoundStore(tmp_path / "rounds.sqlite", 10**8)
+    for bps in (1e5, 2e5):
+        simulate(made("k_sqs", bps), memory=Memory(store))
+    why = "int64: int alone is written"
+    told = f"sqsim: rounds that were decoded are not kept on disk ({why}); each run decodes them anew\n"
+    assert capsys.readouterr().err == told and not list(store.entries())
 
 
 @given(st.sampled_from(["c_sqs", "tree", "two ahead", "half_dense"]), st.integers(0, 1 << 62), st.booleans())

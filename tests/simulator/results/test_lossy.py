@@ -30,8 +30,8 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def said(cells: pd.DataFrame) -> list[str]:
-    return [cell for cell in cells["cell"] if cell.startswith("edge_only")]
+def said(cells: pd.DataFrame) -> dict[str, bool | None]:
+    return {cell: not cell.startswith("edge_only") for cell in cells["cell"]}
 
 
 def test_a_scheme_is_lossy_where_it_says_so_and_where_its_text_shows_it() -> None:
@@ -59,14 +59,14 @@ def test_a_lossy_curve_is_marked_once_and_kept_out_of_the_ranking_of_others() ->
 
 
 def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless() -> None:
-    told = apart(marked(with_lossy(table(), [])), AXIS, "latency_per_token_s")
+    told = apart(marked(with_lossy(table(), {})), AXIS, "latency_per_token_s")
     assert told == (
         "Lossy, ranked apart: edge_only (lossy), TV output 0.35 ± 0.64, latency per token 90% to 97.5% below the "
         "lowest of the lossless; liar (lossy), TV output 0.01 in every seed, latency per token 25% below to 200% above "
         "the lowest of the lossless"
     )
     assert apart(table().query("curve == 'dense'"), AXIS, "latency_per_token_s") == ""
-    assert apart(marked(with_lossy(table(), [])), AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")
+    assert apart(marked(with_lossy(table(), {})), AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")
 
 
 def test_a_scheme_that_knows_what_no_edge_can_is_ranked_with_none() -> None:

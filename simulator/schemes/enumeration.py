@@ -1,0 +1,182 @@
+"""The output distribution of an acceptance that states none, by exact enumeration of its `judge` at one position.
+
+Given the text, the drafts before a position and the random numbers that accepted them, the token that the position
+commits is a function of its draft, of the number that judges it and of the number that draws a correction or bonus. All
+drafts that could have been drawn are judged, and the interval [0, 1) of a number is halved where the outcome changes,
+down to FINEST; a rule that changes its mind twice between two of GRID's points is not seen to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from channels.uniforms import Uniforms
+from kinds.arrays import Floats
+from simulator.schemes.acceptance import Acceptance, Received
+from simulator.schemes.draw import RequestUniforms
+
+T = TypeVar("T")
+LARGEST_VOCABULARY: Final = 64
+"""Ids over which a judge is enumerated: each costs some thirty calls a position."""
+FINEST: Final = 2.0**-31
+GRID: Final = (*(n / 8 for n in range(8)), 1 - 2.0**-53)
+PROBES: Final = GRID[::4]
+
+
+class NotEnumerableError(Exception):
+    """The rule asks for something that one position does not decide: other random numbers, a later target law."""
+
+
+class _Outcome(NamedTuple):
+    """Whether the draft is accepted, and the token committed at its position."""
+
+    kept: bool
+    token: int
+
+
+class _Unasked(Uniforms):
+    """Random numbers that no rule may use that is to be enumerated."""
+
+    __slots__ = ()
+
+    def under(self, *prefix: int) -> Uniforms:
+        raise NotEnumerableError
+
+    def _digest(self, index: tuple[int, ...], size: int) -> bytes:
+        raise NotEnumerableError
+
+
+class _Numbers(_Unasked):
+    """The verification's numbers of a round: those of the drafts before one as they were, two others as they are told.
+
+    `own`: the number of the draft; `last`: the one other number that may be asked for.
+    """
+
+    __slots__ = ("at", "last", "other", "own", "was")
+    at: int
+    was: Callable[[int], float]
+    own: float | None
+    last: float
+    other: int | None
+
+    def __init__(self, at: int, was: Callable[[int], float], own: float | None, last: float) -> None:
+        super().__init__(b"")
+        for name, value in (("at", at), ("was", was), ("own", own), ("last", last), ("other", None)):
+            object.__setattr__(self, name, value)
+
+    def uniform(self, *index: int) -> float:
+        number = index[-1]
+        if number < self.at:
+            return self.was(number)
+        if number == self.at and self.own is not None:
+            return self.own
+        if self.other not in (None, number):
+            raise NotEnumerableError
+        object.__setattr__(self, "other", number)
+        return self.last
+
+
+@dataclass(frozen=True)
+class JudgedRound:
+    """A round as it was judged: p [L + 1, V], what was received, and how many drafts were accepted."""
+
+    acceptance: Acceptance
+    p: Floats
+    heard: Received
+    accepted: int
+    uniforms: RequestUniforms
+    number: int
+    position: int
+    """Of its first token in the text."""
+    _cuts: set[float] = field(default_factory=set)
+    """Where outcomes were found to change with the last number: they often do so at the same places."""
+
+    def output(self, at: int, drawn: Floats) -> Floats | None:
+        """The distribution [V] of the token at draft `at`, which was reached and drawn from `drawn` [V]; of the bonus
+        where `at` is L. None where the vocabulary is too large, or the rule looks at more than this position."""
+        if self.p.shape[1] > LARGEST_VOCABULARY:
+            return None
+        law = np.zeros(self.p.shape[1])
+        try:
+            if at == len(self.heard.drafts):
+                self._add(law, 1.0, partial(self._outcome, at, None, None))
+            else:
+                self._add_drafts(law, at, drawn)
+        except NotEnumerableError:
+            return None
+        law /= law.sum()
+        return law
+
+    def _add_drafts(self, law: Floats, at: int, drawn: Floats) -> None:
+        """Adds to a distribution [V] what is made of each draft that could have been drawn."""
+        there = self._outcome(at, int(self.heard.drafts[at]), self._was(at), 0.5)
+        if there.kept != (self.accepted > at):  # a round cut off here goes otherwise than the whole one did
+            raise NotEnumerableError
+        for draft in np.flatnonzero(drawn).tolist():
+            judged = partial(self._outcome, at, draft)
+            for begin, end, probed in _pieces(partial(self._probed, judged), ()):
+                weight = float(drawn[draft]) * (end - begin)
+                if all(outcome.kept for outcome in probed):
+                    law[draft] += weight
+                else:
+                    self._add(law, weight, partial(judged, (begin + end) / 2))
+
+    def _was(self, number: int) -> float:
+        return self.uniforms.verdict.uniform(self.number, number)
+
+    def _probed(self, judged: Callable[[float, float], _Outcome], own: float) -> tuple[_Outcome, ...]:
+        return tuple(judged(own, last) for last in PROBES)
+
+    def _add(self, law: Floats, weight: float, judged: Callable[[float], _Outcome]) -> None:
+        """Adds to a distribution [V] what the last number makes of it."""
+        for begin, end, outcome in _pieces(judged, self._cuts):
+            law[outcome.token] += weight * (end - begin)
+            self._cuts.update((begin, end))
+
+    def _outcome(self, at: int, draft: int | None, own: float | None, last: float) -> _Outcome:
+        """What is made of a round that ends with this draft at `at`; None: with the draft before it, all accepted."""
+        before, beyond = tuple(self.heard.drafts[:at].tolist()), list[bool]()
+        line = before if draft is None else (*before, draft)
+
+        def law_after(prefix: tuple[int, ...]) -> Floats:
+            if prefix != line[: len(prefix)]:
+                raise NotEnumerableError
+            if len(prefix) > at:  # the law after another draft than was drawn is not known: this one stands for it
+                beyond.append(True)
+            law: Floats = self.p[min(len(prefix), at)]
+            return law
+
+        laws, size = self.heard, len(line)
+        cut = Received(np.array(line, dtype=np.int64), laws.qhat[:size], laws.unjudged[:size], laws.worked_out)
+        unasked = _Unasked(b"")
+        numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)
+        verdict = self.acceptance.judge(law_after, cut, numbers, self.number, self.position)
+        if verdict.accepted > at:
+            return _Outcome(True, line[at])
+        if verdict.accepted < at or beyond or not verdict.drawn:
+            raise NotEnumerableError
+        return _Outcome(False, verdict.token)
+
+
+def _pieces(value: Callable[[float], T], cuts: Collection[float]) -> list[tuple[float, float, T]]:
+    """(begin, end, value) of intervals in order, within each of which the value is the same. They make up [0, 1) but
+    for FINEST at each change of it."""
+    points = sorted({*GRID, *cuts})
+    waiting, found = list(pairwise([(point, value(point)) for point in points]))[::-1], list[tuple[float, float, T]]()
+    while waiting:
+        (begin, first), (end, last) = waiting.pop()
+        if first == last:
+            if found and found[-1][1:] == (begin, first):
+                begin = found.pop()[0]
+            found.append((begin, end, first))
+        elif end - begin > FINEST:
+            middle = (begin + end) / 2
+            between = middle, value(middle)
+            waiting += [(between, (end, last)), ((begin, first), between)]
+    return found

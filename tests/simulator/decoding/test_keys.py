@@ -1,0 +1,221 @@
+"""A key that remembers names every ingredient of what it remembers: change one, and the key is another.
+
+Two keys: that of a remembered tree, in the process and on disk, and the identity of a result directory.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from models.synthetic import Synthetic
+from simulator import Cell, simulate
+from simulator.cell.workload import Ask
+from simulator.decoding import round_keys
+from simulator.decoding.decoder import Decoder
+from simulator.decoding.memory import Address, Memory, Root
+from simulator.decoding.nodes import Tree
+from simulator.schemes.sparsifier import State
+from simulator.sweeps import store
+from simulator.sweeps.store import LIBRARIES, identity
+
+BASE: Final = Cell.from_fields({
+    "models": {"pair": {"kind": "synthetic", "size": 16, "entropy_bits": 3.0, "distance": 0.3, "prompts": 1}},
+    "workload": {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 12},
+    "scheme": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 3, "partial": True, "carry": True},
+    "uplink": {"mtu_bits": 400},
+})  # fmt: skip
+AHEAD: Final = BASE.with_({"scheme.partial": False, "scheme.depth": 1, "models.pair.kind": "synthetic"})
+SCHEME: Final[dict[str, object]] = {
+    "initial": 0.06, "target": 0.01, "step": 0.01, "rollback": "none", "k_max": 5, "carry": False, "resolution": 50,
+    "max_drafts": 2, "budget_bits": 4000, "partial": False, "code": "enumerative", "token": "flat", "prior": "",
+    "reply_token": "coded",
+}  # fmt: skip
+"""Another value of each field of the scheme, but of `depth`, which goes with whole rounds alone."""
+PAIR: Final[dict[str, object]] = {
+    "size": 17, "order": 2, "contexts": 9, "entropy_bits": 2.9, "distance": 0.2, "prompts": 3, "context": 300,
+    "seed": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a tree is asked for by."""
+
+    cell: Cell = BASE
+    device: int = 0
+    number: int = 0
+    state: State | None = None
+    prompt_tokens: int = 8
+    output_tokens: int = 12
+
+
+class Naming(Memory):
+    """Notes under what names trees are asked for, in the process and on disk."""
+
+    names: tuple[Root, str]
+
+    def tree(self, root: Root, stored: Address | None = None) -> Tree:
+        assert stored is not None
+        self.names = root, stored.key(root)
+        return super().tree(root)
+
+
+def names(request: Request) -> tuple[Root, str]:
+    memory = Naming()
+    decoder = Decoder(request.cell, memory)
+    prompt = decoder.prompt(0, 0, Ask(request.prompt_tokens, request.output_tokens))
+    decoder.decoding(request.device, request.number, prompt, request.state, request.output_tokens)
+    return memory.names
+
+
+def with_(changes: Mapping[str, object], cell: Cell = BASE) -> Request:
+    return Request(cell.with_(changes))
+
+
+def described(request: Request) -> dict[str, object]:
+    """What all requests of a class of devices have in common."""
+    found: dict[str, object] = json.loads(names(request)[0][0])
+    return found
+
+
+def assert_another(one: Request, other: Request) -> None:
+    """Both names differ: nothing that one decodes is found by the other, here or on disk."""
+    (root, key), (other_root, other_key) = names(one), names(other)
+    assert root != other_root and key != other_key
+
+
+DESCRIBED: Final[dict[str, Request]] = {
+    "temperature": with_({"models.temperature": 0.2}),
+    "pair": with_({"models.pair.distance": 0.31}),
+    "scheme": with_({"scheme.resolution": 50}),
+    "room_bits": with_({"uplink.mtu_bits": 500}),
+}
+OTHERS: Final[dict[str, Request]] = {
+    "seed": with_({"seed": 1}),
+    "device": Request(device=1),
+    "request": Request(number=1),
+    "state at entry": Request(state=(0.3,)),
+    "prompt": Request(prompt_tokens=7),
+}
+
+
+@pytest.mark.parametrize("ingredient", DESCRIBED)
+def test_what_is_described_of_a_request_changes_its_tree_s_key(ingredient: str) -> None:
+    one, other = described(Request()), described(DESCRIBED[ingredient])
+    assert {name for name in one if one[name] != other[name]} == {ingredient}
+    assert_another(Request(), DESCRIBED[ingredient])
+
+
+@pytest.mark.parametrize("ingredient", OTHERS)
+def test_what_else_decides_tokens_changes_a_tree_s_key(ingredient: str) -> None:
+    assert_another(Request(), OTHERS[ingredient])
+    one, other = names(Request())[0], names(OTHERS[ingredient])[0]
+    assert sum(mine != theirs for mine, theirs in zip(one, other, strict=True)) == 1, (
+        "another ingredient has changed too"
+    )
+
+
+def test_no_ingredient_is_without_a_test() -> None:
+    assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
+    assert {*SCHEME, "kind", "depth"} == set(type(BASE.scheme).model_fields)
+    assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
+
+
+@pytest.mark.parametrize("field", SCHEME)
+def test_each_field_of_the_scheme_changes_a_tree_s_key(field: str) -> None:
+    assert_another(Request(), with_({f"scheme.{field}": SCHEME[field]}))
+
+
+@pytest.mark.parametrize("field", PAIR)
+def test_each_field_of_the_pair_changes_a_tree_s_key(field: str) -> None:
+    assert_another(Request(), with_({f"models.pair.{field}": PAIR[field]}))
+
+
+def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:
+    request = Request(AHEAD)
+    assert_another(request, replace(request, output_tokens=13))
+    assert_another(request, with_({"scheme.depth": 2}, AHEAD))
+
+
+def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
+    """So that cells that differ in their network, clock or policy share what they decode."""
+    for changes in ({"uplink.rate.bps": 1e4}, {"cloud.servers": 2}, {"workload.devices": 3}):
+        assert names(with_(changes)) == names(Request())
+
+
+def test_weights_change_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, result = names(Request()), identity([BASE])
+    monkeypatch.setattr(Synthetic, "fingerprint", property(lambda pair: 64 * "0"))
+    after = names(Request())
+    assert after[0] != before[0] and after[1] != before[1] and identity([BASE]) != result
+
+
+def test_the_content_of_imports_changes_both_keys(tmp_path: Path) -> None:
+    mine, found = tmp_path / "mine.py", list[tuple[Root, str, str]]()
+    for content in ("x = 1\n", "x = 2\n"):
+        mine.write_text(content)
+        cell = Cell.from_fields(BASE.model_dump() | {"imports": [str(mine)]})
+        found.append((*names(Request(cell)), identity([cell])))
+    for one, other in zip(*found, strict=True):
+        assert one != other
+
+
+@pytest.mark.parametrize("library", [*round_keys.LIBRARIES, "python"])
+def test_versions_change_a_tree_s_key_on_disk(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = round_keys.made_by.__wrapped__()
+    monkeypatch.setattr(round_keys, "version", lambda name: "0" if name == library else metadata.version(name))
+    if library == "python":
+        monkeypatch.setattr(platform, "python_version_tuple", lambda: ("3", "99", "0"))
+    after = round_keys.made_by.__wrapped__()
+    root = names(Request())[0]
+    assert round_keys.Origin("pair", before).key(root) != round_keys.Origin("pair", after).key(root)
+
+
+def other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_code", lambda: "other")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_versions_change_a_result_s_identity(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, version = identity([BASE]), metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0" if name == library else version(name))
+    assert identity([BASE]) != before
+
+
+CHANGES: Final[dict[str, Callable[[], str]]] = {
+    "question": lambda: identity([BASE], "another study"),
+    "number of cells": lambda: identity([BASE, AHEAD]),
+    "order of cells": lambda: identity([AHEAD, BASE]),
+    **{
+        path: lambda path=path, value=value: identity([BASE.with_({path: value})])  # type: ignore[misc]
+        for path, value in {
+            "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
+            "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
+            "seed": 1,
+        }.items()
+    },
+}  # fmt: skip
+
+
+def test_each_part_of_a_cell_and_of_what_is_asked_changes_a_result_s_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [identity([BASE]), *(change() for change in CHANGES.values())]
+    other_code(monkeypatch)
+    found.append(identity([BASE]))
+    assert len(set(found)) == len(found)
+    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "fleet"}
+
+
+def test_a_memory_that_holds_another_temperature_gives_the_tokens_of_this_one() -> None:
+    memory, cold = Memory(), BASE.with_({"models.temperature": 0.2})
+    rates = [simulate(cell, memory=memory).summary["acceptance_rate"] for cell in (BASE, cold)]
+    assert rates[0] != rates[1] == simulate(cold, memory=Memory()).summary["acceptance_rate"]
