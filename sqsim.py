@@ -62,9 +62,10 @@ def sweep(
 ) -> pd.DataFrame:
     """Runs many cells and returns a row for each: its configuration, then its metrics.
 
-    `out`: a directory that gets the tables, and from which an interrupted sweep goes on; `overwrite` replaces other
-    results in it. `workers` processes here, or the address of a Dask `cluster`. `asking` names another study of a cell
-    than its simulation; `progress(done, total, label)` hears how far it is.
+    `out`: a directory that gets the tables, from which an interrupted sweep goes on, and one that has ended is read;
+    `overwrite` replaces what has ended in it, and other results. `workers` processes here, or the address of a Dask
+    `cluster`. `asking` names another study of a cell than its simulation; `progress(done, total, label)` hears how far
+    it is.
     """
     from simulator.studies import STUDIES
     from simulator.sweeps.sweep import sweep as run

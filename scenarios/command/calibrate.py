@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kinds import ConfigError
 from kinds.files import atomically
+from scenarios.command.cell_file import add_import
 from scenarios.command.progress import Progress
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
     for name, what in (("batch", "sequences"), ("new", "new tokens"), ("cached", "cached tokens")):
         add(f"--{name}", metavar="N,N,...", help=f"measure these numbers of {what}")
     add("--quiet", action="store_true", help="no progress on stderr")
+    add_import(calibrate, cell=True)
 
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
     from scenarios.command.calibrate_cell import measured_cell
     from scenarios.command.typed_pair import typed_pair
+    from simulator.cell.imported_files import load_imports
 
     if options.cell is not None:
         return measured_cell(options)
@@ -66,6 +69,7 @@ def run(options: argparse.Namespace) -> str:
         raise ConfigError(f"out = {options.out}: {options.out.parent} is no folder")
     if options.out.suffix != ".csv":
         raise ConfigError(f"out = {options.out}: must end in .csv")
+    load_imports(options.imports)
     pair = typed_pair(options.pair, options.device)
     pair.prepare()
     loaded = pair.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from kinds import ConfigError
+from scenarios.command.cell_file import read_cell
 from scenarios.command.progress import Progress
 
 OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
@@ -12,7 +13,6 @@ OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
 
 def measured_cell(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from simulator import Cell
     from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate
 
     for name in OF_A_PAIR:
@@ -20,7 +20,7 @@ def measured_cell(options: argparse.Namespace) -> str:
             raise ConfigError(f"{name} = {value}: is of a pair; leave it out beside --cell, which says it all")
     if options.out.suffix or options.out.is_file():
         raise ConfigError(f"out = {options.out}: must be a folder, which is made where it is not there")
-    cell = Cell.from_yaml(options.cell)
+    cell = read_cell(options.cell, options.imports, trust=options.trust)
     with Progress(options.quiet) as progress:
         calibrate(cell, options.out, progress)
     settings = Calibration.of(options.out).settings

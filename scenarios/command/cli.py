@@ -18,6 +18,7 @@ from typing import NoReturn
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
 from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
+from scenarios.command.cell_file import add_import
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -104,7 +105,7 @@ def _parser() -> Parser:
     run = commands.add_parser("run", help="run a scenario, or one cell from a file")
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
-    _run_options(run)
+    _run_options(run, cell=True)
     recommend.add_options(
         commands.add_parser("recommend", help="the best scheme and parameters for a link, pair, hardware and load")
     )
@@ -138,7 +139,7 @@ def _plot_options(plot: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where figures go (default: DIR/figures)")
 
 
-def _run_options(run: argparse.ArgumentParser) -> None:
+def _run_options(run: argparse.ArgumentParser, *, cell: bool = False) -> None:
     add = run.add_argument
     add("--set", action="append", default=[], metavar="A.B=V", help="change a field in every cell; V is YAML")
     add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="sweep a field; replaces or adds an axis")
@@ -150,13 +151,12 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     add("--workers", type=int, metavar="N", help="processes (default: one a core)")
     add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
-    add("--overwrite", action="store_true", help="replace other results in DIR")
+    add("--overwrite", action="store_true", help="run again, and replace the results in DIR")
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
     add("--quiet", action="store_true", help="no progress on stderr")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
-    add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
-        help="load a file that registers schemes, losses, ... of your own")  # fmt: skip
+    add_import(run, cell=cell)
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -195,7 +195,10 @@ def _run(options: argparse.Namespace) -> None:
     if options.dry_run or options.verbose:
         from scenarios.command.dry_run import dry_run
 
-        print(dry_run(plan, out, workers, given), file=sys.stdout if options.dry_run else sys.stderr)
+        print(
+            dry_run(plan, out, workers, given, overwrite=options.overwrite),
+            file=sys.stdout if options.dry_run else sys.stderr,
+        )
         if options.dry_run:
             return
     from scenarios.command.means import Means
@@ -222,7 +225,11 @@ def _cores() -> int:
 
 def _changes(options: argparse.Namespace) -> Changes:
     plain = Changes(
-        seeds=options.seeds, precision=options.precision, quick=options.quick, imports=tuple(options.imports)
+        seeds=options.seeds,
+        precision=options.precision,
+        quick=options.quick,
+        imports=tuple(options.imports),
+        trust=getattr(options, "trust", False),
     )
     if not (options.set or options.grid):
         return plain

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinds import ConfigError
+from scenarios.command.cell_file import add_import
 
 
 def add_options(codec: argparse.ArgumentParser) -> None:
@@ -26,8 +27,7 @@ def add_options(codec: argparse.ArgumentParser) -> None:
     for way in (cost, encode, decode):
         way.add_argument("--code", choices=("enumerative", "recoded"), help="in place of the scheme's own")
         way.add_argument("--context", default="", metavar="ID,ID,...", help="token ids that both ends hold")
-        way.add_argument("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
-                         help="load a file that registers schemes of your own")  # fmt: skip
+        add_import(way, "schemes")
     _add_prior_options(ways.add_parser("prior", help="tables of language for a pair, which make its packets shorter"))
     encode.add_argument("--token", type=int, metavar="ID", help="the drafted id (default: the likeliest)")
     encode.add_argument("--out", type=Path, metavar="FILE", help="write the bytes there as well")
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         print(_prior(options))
         return
     from scenarios.command import codec
-    from simulator.cell.cell import load_imports
+    from simulator.cell.imported_files import load_imports
 
     load_imports(options.imports)
     try:

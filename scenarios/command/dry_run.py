@@ -15,7 +15,7 @@ from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from simulator.sweeps.parts import Parts
-from simulator.sweeps.store import OURS, PARTS, SEARCH, identity
+from simulator.sweeps.store import MANIFEST, OURS, PARTS, SEARCH, identity
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -26,9 +26,13 @@ TIMED = 0.02
 """What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
 
 
-def dry_run(plan: RunPlan, out: Path, workers: int, scenario: Scenario | None) -> str:
+def dry_run(plan: RunPlan, out: Path, workers: int, scenario: Scenario | None, *, overwrite: bool = False) -> str:
     """A few lines about a plan that would write to `out`."""
-    return "\n".join([*plan.notes, *_cells(plan), *_remembered(plan, out), _time(plan, workers, scenario)])
+    if overwrite and read_note(out / MANIFEST).get("finished"):
+        there = [f"Remembered: nothing; --overwrite removes the results in {out}, and all is run"]
+    else:
+        there = _remembered(plan, out)
+    return "\n".join([*plan.notes, *_cells(plan), *there, _time(plan, workers, scenario)])
 
 
 def _cells(plan: RunPlan) -> list[str]:
@@ -75,7 +79,7 @@ def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
-    manifest = read_note(folder / "manifest.json")
+    manifest = read_note(folder / MANIFEST)
     if not manifest:
         strangers = folder.is_dir() and any(path.name != TUNING for path in folder.iterdir())
         return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from scenarios.command.cell_file import add_import, read_cell
 
 if TYPE_CHECKING:
     from models.interface import Speller
@@ -30,14 +31,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--rounds", type=_rounds, metavar="A-B", help="only these rounds, in the text and in the figure")
     add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
     add("--no-figure", action="store_false", dest="drawn", help="only the text")
+    add_import(parser, cell=True)
 
 
 def told(options: argparse.Namespace) -> str:
     """The timeline as text; draws it too. Raises ConfigError, one line."""
     from scenarios.command.timeline_text import story
-    from simulator.cell.cell import Cell
 
-    cell = Cell.from_yaml(options.cell)
+    cell = read_cell(options.cell, options.imports, trust=options.trust)
     key = options.device, options.request
     _require_request(cell, *key)
     made = _simulated(cell, *key)

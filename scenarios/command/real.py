@@ -10,6 +10,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from scenarios.command.cell_file import add_import
 from scenarios.command.run_plan import Changes, plan_around
 
 STUDY = "real"
@@ -22,8 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--set", action="append", default=[], metavar="A.B=V", help="change a field of the cell; V is YAML")
     add("--seeds", type=int, metavar="N", help="how many seeds, from the cell's own on (default: 1)")
     add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME_real)")
-    add("--overwrite", action="store_true", help="replace other results in DIR")
+    add("--overwrite", action="store_true", help="run again, and replace the results in DIR")
     add("--quiet", action="store_true", help="no progress on stderr")
+    add_import(parser, cell=True)
 
 
 def run(options: argparse.Namespace) -> str:
@@ -33,7 +35,8 @@ def run(options: argparse.Namespace) -> str:
     from scenarios.command.typed_settings import parse_settings
     from simulator.testbed.plan import check
 
-    changes = Changes(settings=parse_settings(options.set), seeds=options.seeds)
+    settings = parse_settings(options.set)
+    changes = Changes(settings, seeds=options.seeds, imports=tuple(options.imports), trust=options.trust)
     plan = plan_around(options.cell, changes)
     for cell in plan.cells:
         check(cell)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kinds import ConfigError
+from scenarios.command.cell_file import add_import, read_cell
 
 if TYPE_CHECKING:
     from scenarios.command.racing import Aim
@@ -78,11 +79,10 @@ def add_options(recommend: argparse.ArgumentParser) -> None:
     add("--workers", type=int, metavar="N", help="processes (default: one a core)")
     add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
     add("--out", type=Path, default=Path("results/recommend"), metavar="DIR", help="default: results/recommend")
-    add("--overwrite", action="store_true", help="replace other results in DIR")
+    add("--overwrite", action="store_true", help="race again, and replace the results in DIR")
     add("--quiet", action="store_true", help="no progress on stderr")
     add("-v", "--verbose", action="store_true", help="say where a mistake was found")
-    add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
-        help="load a file that registers schemes, losses, ... of your own")  # fmt: skip
+    add_import(recommend, cell=True)
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -90,7 +90,7 @@ def wish(options: argparse.Namespace) -> Wish:
     from scenarios.command.candidates import candidates, thinned, without
     from scenarios.command.racing import Aim
     from scenarios.command.typed_settings import parse_axes, parse_settings
-    from simulator.cell.cell import load_imports
+    from simulator.cell.imported_files import load_imports
 
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
@@ -160,7 +160,6 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
     from simulator.cell.cell import Cell
     from simulator.cell.settings import changed
 
-    imports = [str(path) for path in options.imports]
     if options.link is not None:
         for way in ("uplink", "downlink"):
             if way in settings:
@@ -168,15 +167,14 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
             settings[way] = {"preset": f"{options.link}.{way}"}
         _check_link(options.link)
     if options.config is not None:
-        cell = Cell.from_yaml(options.config).model_dump()
-        return {**cell, "imports": [*cell["imports"], *imports]}
+        return read_cell(options.config, options.imports, trust=options.trust).model_dump()
     if options.devices is not None:
         if "workload.devices" in settings:
             raise ConfigError("workload.devices: both --devices and --set give it; give one")
         settings["workload.devices"] = options.devices
     several = settings.get("workload.devices", 1) != 1
     base = dict(SHARED_BASE if several else BASE)
-    return changed(Cell, {**base, "imports": imports})
+    return changed(Cell, {**base, "imports": [str(path) for path in options.imports]})
 
 
 def _check_link(name: str) -> None:

@@ -26,9 +26,10 @@ from scenarios.command.recommendation import Recommendation
 from simulator.cell.cell import prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.lossy import with_lossy
+from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import written
-from simulator.sweeps.store import SEARCH, identity, make_way
+from simulator.sweeps.store import SEARCH, begin_again, holds, identity, make_way
 
 if TYPE_CHECKING:
     from scenarios.command.means import Means
@@ -103,6 +104,8 @@ def recommended(wish: Wish, means: Means) -> str:
     in which nothing has been simulated."""
     with only_writer(means.out), Progress(means.quiet) as progress:
         prepare_pairs(wish.settings)
+        if means.overwrite:
+            begin_again(means.out)
         trials = Trials(wish, means, progress)
         trials.open()
         kinds = len({cell.scheme.kind for cell in wish.settings})
@@ -124,8 +127,9 @@ def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Pro
         for each in expand(cell, {"seed": [cell.seed + place for place in range(wish.seeds)]})
     ]
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
+    overwrite = not holds(means.out, cells, SIMULATION)
     table = sweep(
-        cells, means.out, means.workers, means.cluster, overwrite=True, keep=(SEARCH,),
+        cells, means.out, means.workers, means.cluster, overwrite=overwrite, keep=(SEARCH,),
         progress=progress.part("best of each kind"), failed=progress.failed,
     )  # fmt: skip
     return with_lossy(table, {cell.id: cell.scheme.lossless for cell in cells})
@@ -141,6 +145,10 @@ def _written(told: Recommendation, out: Path) -> str:
     Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=told.fields).write(out)
     figures = list(draw_all(told.summary, None, (FIGURE,), out / "figures"))
     drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
-    places = [f"Its cell: {out / RECOMMENDED}, for sqsim run --config", f"All tried: {out / TRIED}"]
+    beside = "".join(f" --import {path}" for path in told.best.imports)
+    places = [
+        f"Its cell: {out / RECOMMENDED}, for sqsim run --config{beside and f' FILE{beside}'}",
+        f"All tried: {out / TRIED}",
+    ]
     places += [f"Results: {out}/{BESIDE}, cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml"]
     return "\n".join([*told.text(), "", *places, *([drawn] if drawn else [])])

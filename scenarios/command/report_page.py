@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -101,12 +103,14 @@ def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
     """(what it does, what to type)."""
     manifest, name = folder.manifest, folder.note.scenario
     cell = folder.cells["cell"].iloc[0]
+    imports = json.loads(str(folder.cells.get("imports", pd.Series(["[]"])).iloc[0]))
+    beside = "".join(f" --import {path}" for path in imports)
     commit = str(manifest.get("commit") or "").removesuffix("+")
     asked = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
     told = [
         ("the code that made it", f"git checkout {commit}" if commit else ""),
         ("the same run", asked),
-        ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml"),
+        ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml{beside}"),
         ("its figures and this page", f"sqsim plot {folder.path}; sqsim report {folder.path}"),
         ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import plots
 from kinds import ConfigError, kinds_of_file
+from scenarios.command.cell_file import read_cell
 from scenarios.command.questions import Question, Table
 from scenarios.command.scenario import Best, Quick, Scenario
 
@@ -28,6 +29,8 @@ class Changes:
     """The largest relative half-width of the headline, for which seeds are added."""
     quick: bool = False
     imports: Sequence[Path] = ()
+    trust: bool = False
+    """Whether a cell's file may run what it imports."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     """
     from scenarios.command.named_kinds import NamedKinds
     from scenarios.command.told_fields import told_fields
-    from simulator.cell.cell import Cell, load_imports
+    from simulator.cell.cell import Cell
+    from simulator.cell.imported_files import load_imports
     from simulator.cell.settings import changed
 
     plots.check(scenario.figures)
@@ -239,10 +243,11 @@ def _lack_of(kind: str) -> str | None:
 def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
     from scenarios.command.told_fields import told_fields
-    from simulator.cell.cell import Cell, load_imports
+    from simulator.cell.imported_files import load_imports
 
     load_imports(changes.imports)
-    cells, notes = _spread(Cell.from_yaml(file).model_dump(), {}, 1, changes)
+    cell = read_cell(file, changes.imports, trust=changes.trust)
+    cells, notes = _spread(cell.model_dump(), {}, 1, changes)
     warnings = [*_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")

@@ -27,7 +27,7 @@ from scenarios.command.run_plan import RunPlan
 from scenarios.command.searching import Search, settings_of_search
 from scenarios.command.tracing import complete_traces, require_simulation
 from scenarios.command.written_files import written
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import BEST, CURVE, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
@@ -42,7 +42,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import ROUNDS
-from simulator.sweeps.store import SEARCH, make_way
+from simulator.sweeps.store import SEARCH, begin_again, holds, make_way
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,9 @@ def run(plan: RunPlan, means: Means) -> str:
     if means.trace:
         require_simulation(plan.study)
     with only_writer(means.out):
+        if means.overwrite:
+            prepare_pairs(plan.cells)
+            begin_again(means.out)
         return _ran(plan, means)
 
 
@@ -113,12 +116,12 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
 
     assert plan.best is not None
     choosing = Choosing(plan.cells, plan.best)
-    folder = _tuning(means)
+    folder, cells = _tuning(means), choosing.trials()
+    overwrite = means.overwrite and not holds(folder, cells, SIMULATION)
     told = progress.part("tuning")
     trials = sweep(
-        choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told,
-        failed=progress.failed,
-    )  # fmt: skip
+        cells, folder, means.workers, means.cluster, overwrite=overwrite, progress=told, failed=progress.failed
+    )
     return choosing.choices(trials)
 
 

@@ -8,9 +8,7 @@ checked against each other, and named.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +22,15 @@ from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
 from kinds.files import by_content
-from kinds.mistakes import raised_at, shown
+from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
 from simulator.cell.cloud_config import CloudConfig, request_tokens
 from simulator.cell.device_classes import DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import differences
+from simulator.cell.imported_files import imports_digest, resolved
+from simulator.cell.imported_files import load_imports as load_imports
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
@@ -53,14 +53,7 @@ def _listed(value: object) -> list[object]:
 def _absolute(paths: object) -> object:
     if not isinstance(paths, (list, tuple)):
         return paths
-    return tuple(str(_resolved(path)) if isinstance(path, str | Path) else path for path in paths)
-
-
-def _resolved(path: str | Path) -> Path:
-    try:
-        return Path(path).resolve()
-    except ValueError:  # no file can have such a name
-        raise ConfigError(f"import = {str(path)!r}: must be a Python file") from None
+    return tuple(str(resolved(path)) if isinstance(path, str | Path) else path for path in paths)
 
 
 def _rooted(value: object, plain: object) -> object:
@@ -192,12 +185,11 @@ class Cell(Part):
 
     @cached_property
     def imports_digest(self) -> str:
-        """Hash of the imported files' contents, "" where there are none. Raises ConfigError where one is gone."""
-        try:
-            contents = [Path(path).read_bytes() for path in self.imports]
-        except OSError as error:
-            raise ConfigError(f"import = {error.filename}: {error.strerror}") from None
-        return hashlib.sha256(b"".join(contents)).hexdigest() if contents else ""
+        """Hash of the imported files and of the user's own modules that they import, "" where there are none.
+
+        Raises ConfigError where one is gone.
+        """
+        return imports_digest(self.imports)
 
     def to_yaml(self) -> str:
         """The whole cell written out, as `sqsim run --config` reads it, from any folder: paths are absolute."""
@@ -252,30 +244,3 @@ def prepare_pairs(cells: Iterable[Cell]) -> None:
         if not cell.models.pair.at_hand:
             cell.models.pair.prepare()
         cell.check_pair()
-
-
-def import_name(path: str | Path) -> str:
-    """The module that an imported file becomes, as it reads now. Raises ConfigError where it is gone."""
-    try:
-        return f"sqsim_import_{hashlib.sha256(bytes(Path(path)) + Path(path).read_bytes()).hexdigest()[:12]}"
-    except OSError:
-        raise ConfigError(f"import = {path}: must be a Python file") from None
-
-
-def load_imports(paths: Iterable[str | Path]) -> None:
-    """Runs each file once a process, and again where it has changed, so that the kinds it defines are those of the
-    file that cells count by its content. Raises ConfigError, one line."""
-    for path in map(_resolved, paths):
-        name = import_name(path)
-        if name in sys.modules:
-            continue
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ConfigError(f"import = {path}: must be a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[name]
-            raise ConfigError(f"import = {raised_at(str(path), error)}") from error

@@ -4,9 +4,9 @@ A key hashes all that could change what is decoded: the root (`memory.Root`: the
 dtype, temperature, scheme, random numbers, prompt), the source of what decodes, and the versions of what it computes
 with. Policies are no part of it: a tree tells what was decided, never by whom.
 
-A class of a user's own is known by its file where the cell names it in `imports`, whose content is hashed. One of a
-script or a notebook, or one that an imported file has from another file of the user's or from a package of which no key
-tells the version, may change without a trace: what it decodes is never on disk.
+A class of a user's own is known by its file where the cell names it in `imports`, or where it is in a module of the
+user's own that such a file imports: the contents of all these are hashed. One of a script or a notebook, or one that
+uses a package of which no key tells the version, may change without a trace: what it decodes is never on disk.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 from kinds import Part
 from kinds.mistakes import is_foreign
-from simulator.cell.cell import Cell, import_name
+from simulator.cell.cell import Cell
+from simulator.cell.imported_files import import_name, local_modules
 from simulator.cell.scheme import Scheme
 from simulator.decoding.memory import Root
 from simulator.schemes.draft_scheme import DraftScheme
@@ -112,22 +113,23 @@ def _known_by_file(cell: Cell, parts: list[object]) -> bool:
     """Whether the classes of these parts, and what they inherit from, are ours, a known library's, or of the cell's
     imports, and these use nothing else."""
     imported = {import_name(path) for path in cell.imports}
+    local = {name: path for file in cell.imports for name, path in local_modules(file).items()}
     classes = {base.__module__ for part in parts for base in type(part).__mro__}
-    used = {module for path in cell.imports for module in _imported_by(path)}
-    return not any(_may_change(module) for module in (classes - imported) | used)
+    used = {module for path in (*map(Path, cell.imports), *local.values()) for module in _imported_by(path)}
+    return not any(_may_change(module) for module in (classes | used) - imported - local.keys())
 
 
-def _imported_by(path: str) -> Iterator[str]:
+def _imported_by(path: Path) -> Iterator[str]:
     """The modules that a file imports, wherever in it: of a number that it has from one, the number does not tell."""
     try:
-        parsed = ast.parse(Path(path).read_bytes())
-    except SyntaxError:  # it has changed since it was imported
+        parsed = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # it has changed since it was imported, or is no Python
         yield "."
         return
     for node in ast.walk(parsed):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module or "."
 
 

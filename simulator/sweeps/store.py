@@ -78,7 +78,7 @@ class Store:
         self._fresh = not entries(out)
         self.parts = Parts(out / PARTS)
         found = self._manifest()
-        if found.get("identity") != self._identity:
+        if found.get("identity") != self._identity or (overwrite and found.get("finished")):
             make_way(out, overwrite, keep)
             self._open()
         self.parts.clear_unfinished()
@@ -163,6 +163,18 @@ class Store:
         }
         text = json.dumps(manifest, indent=1)
         atomically(self.out / MANIFEST, lambda path: path.write_text(text))
+
+
+def holds(out: Path, cells: Sequence[Cell], asked: str = "") -> bool:
+    """Whether the results in `out`, whole or begun, are those of these cells: a sweep then goes on with them."""
+    return read_note(out / MANIFEST).get("identity") == identity(cells, asked)
+
+
+def begin_again(out: Path) -> None:
+    """Removes results that are whole, with all that was made on the way to them: they are to be made again. Those of a
+    run that has not ended stay, and are gone on with."""
+    if read_note(out / MANIFEST).get("finished"):
+        make_way(out, overwrite=True)
 
 
 def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:

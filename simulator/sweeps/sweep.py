@@ -73,8 +73,9 @@ def sweep(
     `asking` names another study than to simulate them; it may give several rows a cell. `growth` may add cells once
     these are done, and again once those are. A cell that is given twice is one.
 
-    `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, one with
-    other results refused unless `overwrite`; files named in `keep` are the caller's, and stay. `cluster`: in place of
+    `out` gets the tables, one YAML file a cell and a manifest; a directory left by the same sweep is resumed, or read
+    where it is whole, one with other results refused; with `overwrite` both are made anew, and only a sweep that was
+    interrupted is resumed. Files named in `keep` are the caller's, and stay. `cluster`: in place of
     `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
     path. `progress(done, total, label)` is called as cells are finished, and from within them; `heard` gets the rows of
     each, `failed` a line on each that fails. `trace`: each cell that is simulated now leaves a trace in `out`.

@@ -1,0 +1,59 @@
+"""A cell from a YAML file that was typed, and the Python files that it may run.
+
+A cell names the files that register its kinds in `imports`, and reading it runs them. The file may be of a folder that
+somebody sent, so it runs nothing that is not typed beside it: `--import FILE.py` for each, or `--trust` for all. A
+typed file stands for one of the same name that the cell has from another place.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinds import ConfigError
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+
+
+def add_import(parser: argparse.ArgumentParser, what: str = "schemes, losses, ...", *, cell: bool = False) -> None:
+    """Adds `--import` to a command, and `--trust` to one that reads a cell from a file."""
+    add = parser.add_argument
+    add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
+        help=f"load a file that registers {what} of your own")  # fmt: skip
+    if cell:
+        add("--trust", action="store_true", help="run the Python files that a cell's file names in its imports")
+
+
+def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) -> Cell:
+    """The cell in a YAML file, with the typed `imports` added to its own.
+
+    Raises ConfigError where the file is no cell, or imports a file that is neither typed nor trusted: nothing of it has
+    run then.
+    """
+    from kinds.yaml_file import read_yaml
+    from simulator.cell.cell import Cell
+
+    fields = read_yaml(file)
+    if not isinstance(fields, dict):
+        raise ConfigError(f"config = {file}: must be a mapping of fields")
+    named = fields.get("imports", [])
+    if isinstance(named, list | tuple):
+        left = [str(path) for path in imports]
+        own = [_standing_for(each, left, file, trust) if isinstance(each, str) else each for each in named]
+        fields = {**fields, "imports": [*own, *left]}
+    return Cell.from_fields(fields)
+
+
+def _standing_for(named: str, typed: list[str], file: Path, trust: bool) -> str:
+    """What is loaded for a file that a cell names: the one of that name among those `typed`, which it leaves."""
+    for each in typed:
+        if Path(each).name == Path(named).name:
+            typed.remove(each)
+            return each
+    if not trust:
+        told = f"its imports name {named}, which would run"
+        raise ConfigError(f"config = {file}: {told}; add --import {named}, or --trust for all that it names")
+    return named

@@ -1,0 +1,112 @@
+"""A cell from a file with a user's own kinds: what is typed beside it counts, and nothing runs that is not typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from typed_command import Typed
+
+from simulator.sweeps import worker
+
+CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
+workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
+scheme: own_in_tests
+"""
+MINE = """from pathlib import Path
+from typing import Literal
+from simulator.schemes.k_sqs import KSqs
+
+Path("it_ran").touch()
+
+class Mine(KSqs):
+    kind: Literal["own_in_tests"] = "own_in_tests"
+    k: int = NUMBER
+"""
+RUN = ("run", "--config=cell.yaml", "--out=out", "--quiet")
+
+
+@pytest.fixture
+def folder(typed: Typed, tmp_path: Path) -> Path:
+    """The working folder, with a user's file and a cell of its kind."""
+    (tmp_path / "mine.py").write_text(MINE.replace("NUMBER", "3"))
+    (tmp_path / "cell.yaml").write_text(CELL)
+    return tmp_path
+
+
+def support_of(folder: Path) -> list[float]:
+    return [float(size) for size in pd.read_csv(folder / "out" / "cells.csv")["support_size"]]
+
+
+def written_cell(folder: Path) -> Path:
+    (path,) = (folder / "out" / "cells").glob("*.yaml")
+    return path
+
+
+def test_what_is_imported_beside_a_cells_file_is_in_the_cell_and_an_edit_of_it_is_another_cell(
+    folder: Path, typed: Typed
+) -> None:
+    run = (*RUN, "--import=mine.py", "--workers=1")
+    assert typed(*run)[0] == 0 and support_of(folder) == [3.0]
+    assert yaml.safe_load(written_cell(folder).read_text())["imports"] == [str(folder / "mine.py")]
+    (folder / "mine.py").write_text(MINE.replace("NUMBER", "13"))
+    status, out, err = typed(*run)
+    assert (status, out, err.count("\n")) == (2, "", 1) and "holds other results" in err
+    assert typed(*run, "--overwrite")[0] == 0 and support_of(folder) == [13.0]
+
+
+@pytest.mark.slow
+def test_workers_load_what_is_imported_beside_a_cells_file(folder: Path, typed: Typed) -> None:
+    status, _, err = typed(*RUN, "--import=mine.py", "--workers=2", "--grid=uplink.rate.bps=1e4,1e5", "--seeds=2")
+    assert (status, err) == (0, "") and support_of(folder) == [3.0] * 4
+
+
+def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(
+    folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome, done = worker._outcome, list[str]()
+
+    def noted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+        done.append(sent[0])
+        return outcome(task, sent, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "_outcome", noted)
+    run = (*RUN, "--import=mine.py", "--workers=1")
+    first = typed(*run)
+    assert len(done) == 1 and typed(*run) == first and len(done) == 1
+    assert "nothing is run again" in typed(*run, "--dry-run")[1]
+    assert "--overwrite removes the results" in typed(*run, "--dry-run", "--overwrite")[1]
+    assert typed(*run, "--overwrite") == first and len(done) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--config"],
+        ["run", "--dry-run", "--config"],
+        ["explain"],
+        ["real"],
+        ["recommend", "--config"],
+        ["calibrate", "--out=measured", "--cell"],
+    ],
+    ids=lambda command: "_".join(command[:2]),
+)
+def test_a_cells_file_runs_no_file_that_is_not_typed_beside_it(command: list[str], folder: Path, typed: Typed) -> None:
+    (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
+    status, out, err = typed(*command, "sent.yaml")
+    assert (status, out) == (2, "")
+    told = f"config = sent.yaml: its imports name {folder / 'mine.py'}, which would run"
+    assert err == f"sqsim: {told}; add --import {folder / 'mine.py'}, or --trust for all that it names\n"
+    assert not (folder / "it_ran").exists()
+
+
+def test_a_cells_file_runs_what_is_trusted_or_typed_under_the_same_name_from_another_place(
+    folder: Path, typed: Typed
+) -> None:
+    (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
+    assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 0
+    (folder / "sent.yaml").write_text(CELL + "imports: [/somebody/elses/mine.py]\n")
+    assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 2
+    assert typed("explain", "sent.yaml", "--no-figure", "--import=mine.py")[0] == 0
