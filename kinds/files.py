@@ -1,4 +1,7 @@
-"""Files, ours and a user's: complaints name file and line, what is written is whole, a file is known by its hash."""
+"""Files, ours and a user's: complaints name file and line, what is written is whole, a file is known by its hash.
+
+Only regular files are read, and whole ones only up to a stated size: a pipe or a device may never end.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,64 @@ import csv
 import hashlib
 import json
 import os
+import re
+import stat
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from io import StringIO
+from io import BufferedReader, StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 
-from kinds import ConfigError
+from kinds import ConfigError, first_line
+
+MOST_BYTES: Final = 64 * 2**20
+"""Of a file that is read whole."""
+MOST_LINES: Final = 2_000_000
+"""Of a file that is read by its lines."""
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, each line ended by a newline alone. Raises ConfigError that says what is wrong."""
-    raw = _read(path)
+@contextmanager
+def open_file(path: Path) -> Iterator[BufferedReader]:
+    """A regular file, opened to read its bytes. Raises ConfigError where it cannot be read, or is a pipe or a device,
+    which may never end."""
     try:
-        return StringIO(raw.decode(), newline=None).getvalue()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigError(f"{path}: cannot be read (must be a regular file; no directory, pipe or device)")
+    try:
+        with open(descriptor, "rb") as file:
+            yield file
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def require_file(path: Path) -> Path:
+    """The path, for a library that opens it by itself. Raises ConfigError as `open_file` does."""
+    with open_file(path):
+        return path
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """All bytes of a regular file. Raises ConfigError where it cannot be read, or has more than `most` bytes."""
+    with open_file(path) as file:
+        if os.fstat(file.fileno()).st_size <= most and len(found := file.read(most + 1)) <= most:
+            return found
+    raise ConfigError(f"{path}: cannot be read (must have at most {most:,} bytes)")
+
+
+def read_text(path: Path, most: int = MOST_BYTES) -> str:
+    """The text of a UTF-8 file, each line ended by a newline alone. Raises ConfigError that says what is wrong."""
+    raw = read_bytes(path, most)
+    try:
+        return raw.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = 1 + raw.count(b"\n", 0, error.start)
         raise ConfigError(f"{path}, line {line}: must be UTF-8 text") from None
@@ -33,17 +77,41 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
 
     Raises ConfigError when the file cannot be read.
     """
-    lines = read_text(path).split("\n")
+    text = read_text(path)
+    if text.count("\n") > MOST_LINES:
+        raise ConfigError(f"{path}: cannot be read (must have at most {MOST_LINES:,} lines)")
+    lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
     return [(f"{path}, line {number}", line) for number, line in enumerate(lines, 1)]
 
 
+def parse_json(text: str, place: str) -> object:
+    """The value of a JSON text. Raises ConfigError naming `place` where it is none, or holds half a surrogate pair,
+    which no file and no terminal could show again."""
+    try:
+        found: object = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{place}: must be Unicode text, holds a lone surrogate") from None
+    except RecursionError:
+        raise ConfigError(f"{place}: is nested too deeply") from None
+    except ValueError as error:
+        raise ConfigError(f"{place}: not JSON, {first_line(error)}") from None
+    return found
+
+
+def read_json(path: Path, most: int = MOST_BYTES) -> object:
+    """The value of a JSON file. Raises ConfigError as `read_text` and `parse_json` do."""
+    return parse_json(read_text(path, most), str(path))
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """The JSON object that a file of our own holds; {} where it is not there, or damaged."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = read_json(path)
+    except ConfigError:
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -69,11 +137,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]
 
 def sha256(path: Path) -> str:
     """Hash of a file's bytes, hex digits. Raises ConfigError when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_once(path: Path) -> str:
@@ -112,13 +177,6 @@ def cache_folder() -> Path:
 @cache
 def _sha256(path: Path, size: int, stamp_ns: int) -> str:
     return sha256(path)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:

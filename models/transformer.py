@@ -11,10 +11,10 @@ from __future__ import annotations
 import bisect
 import inspect
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -29,6 +29,7 @@ from transformers.utils import logging
 
 from kinds import ConfigError, first_line
 from models.cards import fingerprint
+from models.clocks.model_config import stored_numbers
 from models.devices import device_of
 from models.interface import (
     CachedText,
@@ -39,32 +40,40 @@ from models.interface import (
     require_tree,
     require_tree_passed,
 )
+from models.model_folder import require_loadable
 from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of
 from models.tree_attention import keep_nodes, tree_pass
+
+_BUFFERS: Final = 2**26
+"""Numbers that a network may hold beside twice its weights: masks and tables of positions."""
 
 
 def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> TransformerModel:
     """The model saved in `folder` (config.json and safetensors, sharded or not), in float32.
 
     `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. Raises
-    ConfigError when the cache cannot be rolled back, when there are no safetensors, or when they do not fit the config.
+    ConfigError when the cache cannot be rolled back, when there are no safetensors, when they do not fit the config, or
+    when the folder would have code of its own run (see `models.model_folder`).
     """
+    require_loadable(folder)
     logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         require_croppable(config, str(folder))
+        _require_sizes_of_weights(config, folder)
         network, report = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
+            trust_remote_code=False,
             output_loading_info=True,
         )
     except ConfigError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except Exception as error:  # of a stranger's files, each library in between has errors of its own
         raise ConfigError(f"{folder}: no causal language model could be read ({first_line(error)})") from error
     if missing := sorted(report["missing_keys"]):
         raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
@@ -72,10 +81,11 @@ def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> 
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer saved beside a model. Raises ConfigError when there is none."""
+    """The tokenizer saved beside a model. Raises ConfigError when there is none, or only one with code of its own."""
+    require_loadable(folder)
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
         raise ConfigError(f"{folder}: no tokenizer could be read ({first_line(error)})") from error
 
 
@@ -91,6 +101,20 @@ def require_croppable(config: PreTrainedConfig, name: str) -> None:
         raise ConfigError(f"{name}: {kind} caches through {', '.join(unfit)}; only full attention caches roll back")
     if not layers and not _has_attention_layers(config):
         raise ConfigError(f"{name}: {kind} keeps a state, not keys and values; only full attention caches roll back")
+
+
+def _require_sizes_of_weights(config: PreTrainedConfig, folder: Path) -> None:
+    """Raises ConfigError where the configuration makes a network far larger than the weights beside it, which would be
+    filled with zeros before they are found missing, or where its attention comes from outside the library."""
+    attention = str(config._attn_implementation)
+    if "/" in attention or ":" in attention:
+        raise ConfigError(f"{folder}: attn_implementation = {attention!r}: must be one of the transformers library")
+    with torch.device("meta"):  # sizes without numbers
+        network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    described = sum(each.numel() for each in (*network.parameters(), *network.buffers()))
+    stored = stored_numbers(folder)
+    if described > 2 * stored + _BUFFERS:
+        raise ConfigError(f"{folder}: config.json describes {described:,} numbers, its safetensors hold {stored:,}")
 
 
 def _has_attention_layers(config: PreTrainedConfig) -> bool:

@@ -6,7 +6,6 @@ torch is imported by `load`.
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from kinds import ConfigError, first_line
-from kinds.files import sha256, sha256_once
+from kinds.files import sha256
 from models import published as published  # registers its kinds, as the others do theirs
 from models import replay as replay
 from models import synthetic as synthetic
@@ -24,14 +23,12 @@ from models.bundled import sotu as sotu
 from models.cards import fingerprint
 from models.devices import device_of
 from models.interface import DeviceName, LoadedPair, Pair, Speller
+from models.model_folder import FILES, folder_hash, read_config
 from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-"""What is downloaded of a model."""
 
 
 def _rooted(name: str) -> str:
@@ -81,8 +78,8 @@ class _TwoFolders(Pair):
         if self._card:
             return self._card.fingerprint
         drafter, verifier = (_here(name) for name in (self.drafter, self.verifier))
-        hashes = _weights_hash(drafter), _weights_hash(verifier), _tokenizer_hash(verifier)
-        return fingerprint(*hashes, sha256(self.prompts), device_of(self.device))
+        hashes = folder_hash(drafter), folder_hash(verifier), sha256(self.prompts)
+        return fingerprint(*hashes, device_of(self.device))
 
     @property
     def _away(self) -> str | None:
@@ -117,7 +114,7 @@ class _TwoFolders(Pair):
         _require_one_vocabulary(
             *tokenizers, *(_integer(name, ("vocab_size",)) for name in (self.drafter, self.verifier))
         )
-        drafter, verifier = (load_model(folder, _weights_hash(folder), self.device) for folder in folders)
+        drafter, verifier = (load_model(folder, folder_hash(folder), self.device) for folder in folders)
         prompts = read_prompts(self.prompts, lambda text: list(tokenizers[1].encode(text)))
         return LoadedPair(drafter, verifier, prompts, tokenizers[1].eos_token_id)
 
@@ -185,12 +182,15 @@ def _require_one_vocabulary(
 
 def _integer(name: str, keys: tuple[str, ...]) -> int:
     """The first of `keys` in the model's config.json. Raises ConfigError when there is none."""
-    path = _here(name) / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        return next(int(config[key]) for key in keys if key in config)
-    except (OSError, ValueError, TypeError, StopIteration):
-        raise ConfigError(f"{path}: {' or '.join(keys)} expected in a model's configuration") from None
+    folder = _here(name)
+    config = read_config(folder)
+    found = next((config[key] for key in keys if key in config), None)
+    if type(found) is not int or found < 1:
+        expected = " or ".join(keys)
+        raise ConfigError(
+            f"{folder / 'config.json'}: {expected} expected in a model's configuration, a whole number from 1"
+        )
+    return found
 
 
 def _local(name: str) -> Path | None:
@@ -239,14 +239,3 @@ def _download(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{name}: neither a folder nor a model the hub gives ({first_line(error)})") from error
-
-
-def _weights_hash(folder: Path) -> str:
-    """One hash over the configuration and all safetensors of a folder, in order of their names."""
-    return " ".join(sha256_once(path) for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))])
-
-
-def _tokenizer_hash(folder: Path) -> str:
-    """One hash over all that a tokenizer may be read from, in order of the files' names."""
-    files = sorted(path for pattern in FILES if pattern != "*.safetensors" for path in folder.glob(pattern))
-    return " ".join(f"{path.name} {sha256_once(path)}" for path in files)

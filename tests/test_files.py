@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from channels.link.rates import Rate
 from kinds import ConfigError
-from kinds.files import atomically, cache_folder, read_lines, read_table, sha256, sha256_once
+from kinds.files import (
+    atomically,
+    cache_folder,
+    parse_json,
+    read_bytes,
+    read_json,
+    read_lines,
+    read_note,
+    read_table,
+    require_file,
+    sha256,
+    sha256_once,
+)
 from models.prompt_files import read_prompts
 from scenarios.command.codec import read_law
 from simulator.cell.workload import Workload
@@ -105,6 +119,53 @@ def test_what_cannot_be_read_is_told_on_one_line(tmp_path: Path, name: str) -> N
         with pytest.raises(ConfigError, match="cannot be read") as caught:
             read(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [require_file, read_bytes, read_lines, read_json, sha256, sha256_once])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_may_never_end_is_refused_at_once(tmp_path: Path, kind: str, read: Callable[[Path], object]) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "pipe"
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path}: cannot be read (must be a regular file; no directory, pipe or device)"
+    assert read_note(path) == {}
+
+
+def test_a_file_larger_than_its_bound_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"12345")
+    assert read_bytes(path, 5) == b"12345"
+    with pytest.raises(ConfigError, match=r"must have at most 4 bytes"):
+        read_bytes(path, 4)
+    os.truncate(path, 1 << 40)  # a hole: no bytes on the disk
+    with pytest.raises(ConfigError, match=r"must have at most 67,108,864 bytes"):
+        read_lines(path)
+    os.truncate(path, 0)
+    path.write_bytes(b"\n" * 2_000_001)
+    with pytest.raises(ConfigError, match=r"must have at most 2,000,000 lines"):
+        read_lines(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "not JSON, Expecting"),
+        ("[" * 100_000, "is nested too deeply"),
+        ("9" * 5000, "not JSON, Exceeds the limit"),
+        (r'{"a": ["\ud800"]}', "must be Unicode text, holds a lone surrogate"),
+        (r'{"\uDfff": 1}', "must be Unicode text, holds a lone surrogate"),
+    ],
+)
+def test_what_is_wrong_with_json_is_told_in_one_line(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"^p: {told}") as caught:
+        parse_json(text, "p")
+    assert "\n" not in str(caught.value)
+
+
+def test_json_may_spell_a_whole_surrogate_pair_and_a_backslash() -> None:
+    assert parse_json(r'["\ud83d\ude00", "\\ud800"]', "p") == ["\U0001f600", r"\ud800"]
 
 
 def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:

@@ -6,19 +6,17 @@ other from the headers of its safetensors files, where those are at hand too. No
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, Final
 
 from kinds import ConfigError
-from kinds.files import read_text
+from kinds.files import open_file, parse_json, read_json
 from models.clocks.datasheets import ModelSize
 
 Config = Mapping[str, Any]
+_MOST_HEADER_BYTES: Final = 2**24
 
 
 def size_at(place: str) -> ModelSize | None:
@@ -28,10 +26,11 @@ def size_at(place: str) -> ModelSize | None:
     if path is None:
         return None
     try:
-        config = json.loads(read_text(path))
+        config = read_json(path)
+        assert isinstance(config, dict)
         name = place if not Path(place).exists() else path.resolve().parent.name
         return size_of(config, name, path.parent)
-    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path}: not a model's configuration; write parameters, layers, width, kv_width") from None
@@ -44,7 +43,7 @@ def size_of(config: Config, name: str, folder: Path | None = None) -> ModelSize:
     head_width = config.get("head_dim") or width // heads
     kv_heads = config.get("num_key_value_heads") or heads
     count = PARAMETERS.get(config["model_type"])
-    parameters = count(config) if count is not None else _stored(folder)
+    parameters = count(config) if count is not None else stored_numbers(folder) if folder is not None else 0
     if not parameters:
         known = ", ".join(sorted(PARAMETERS))
         raise ConfigError(
@@ -140,13 +139,19 @@ def _embeddings(config: Config, d: int, positions: int = 0, tied: bool = True) -
     return int((tables * config["vocab_size"] + positions) * d)
 
 
-def _stored(folder: Path | None) -> int:
-    """The numbers in all safetensors of a folder, from their headers."""
+def stored_numbers(folder: Path) -> int:
+    """The numbers in all safetensors of a folder, from their headers. Raises ConfigError where one has none."""
     total = 0
-    for path in sorted(folder.glob("*.safetensors")) if folder is not None else ():
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        total += sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    for path in sorted(folder.glob("*.safetensors")):
+        with open_file(path) as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = file.read(size) if size <= _MOST_HEADER_BYTES else b""
+        try:
+            tensors = parse_json(header.decode(), str(path))
+            assert isinstance(tensors, dict)
+            total += sum(prod(tensor["shape"]) for name, tensor in tensors.items() if name != "__metadata__")
+        except (ValueError, KeyError, TypeError, AssertionError):
+            raise ConfigError(f"{path}: not a safetensors file") from None
     return total
 
 

@@ -10,7 +10,10 @@ the same again. The page loads nothing: style, script and figures are in it. Wit
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
+
+from kinds.files import atomically
 
 PAGE = "report.html"
 
@@ -29,5 +32,5 @@ def write(options: argparse.Namespace) -> Path:
     text = page(ResultFolder.read(options.folder))
     out: Path = options.out or options.folder / PAGE
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    atomically(out, partial(Path.write_text, data=text, encoding="utf-8"))  # a link there is replaced, not followed
     return out

@@ -1,4 +1,8 @@
-"""Figures of a report: the svg files of a result directory, made fit to stand in one page together."""
+"""Figures of a report: the svg files of a result directory, made fit to stand in one page together.
+
+A stranger may have made them: of each only shapes, text and their looks are taken, by the lists below, and nothing that
+runs, that leads out of the figure, or that is loaded from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,37 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
+
+import nh3
 
 import plots
 from kinds import ConfigError
+from kinds.files import read_bytes
 from scenarios.command.drawing import figures_of
 from scenarios.command.result_folder import ResultFolder
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_LEFT_OUT = ("metadata", "style", "script", "title")
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", XLINK)
 _INHERITED = "stroke-linejoin: round; stroke-linecap: butt"
 """What matplotlib says in a style sheet, which would hold for the whole page."""
+_ELEMENTS: Final = {"svg", "defs", "g", "path", "use", "clipPath", "rect", "circle", "line", "polyline", "polygon",
+                    "text", "tspan", "pattern"}  # fmt: skip
+_ATTRIBUTES: Final = {
+    "aria-label", "clip-path", "clip-rule", "cx", "cy", "d", "dx", "dy", "fill", "fill-opacity", "fill-rule", "height",
+    "href", "id", "opacity", "patternTransform", "patternUnits", "points", "r", "role", "rx", "ry", "stroke",
+    "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-opacity", "stroke-width",
+    "style", "text-anchor", "transform", "version", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
+}  # fmt: skip
+_PROPERTIES: Final = {
+    "fill", "fill-opacity", "fill-rule", "font", "font-family", "font-size", "font-style", "font-weight", "opacity",
+    "stroke", "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit",
+    "stroke-opacity", "stroke-width", "text-anchor",
+}  # fmt: skip
+"""Of a style attribute."""
+_MOST_BYTES: Final = 2**24
 
 
 @dataclass(frozen=True)
@@ -46,22 +70,27 @@ def inline(path: Path, name: str, caption: str) -> str:
 
     Raises ConfigError where the file is no svg.
     """
-    ElementTree.register_namespace("", SVG)
-    ElementTree.register_namespace("xlink", XLINK)
     try:
-        root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+        root = ElementTree.fromstring(read_bytes(path, _MOST_BYTES))
+    except (ElementTree.ParseError, RecursionError) as error:
         raise ConfigError(f"{path}: not an svg file, {error}; `sqsim plot {path.parents[1]}` draws it again") from None
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag.removeprefix(f"{{{SVG}}}") in _LEFT_OUT:
-                parent.remove(child)
     for element in root.iter():
         for key, value in element.attrib.items():
             element.set(key, _renamed(key, value, name))
     root.attrib.pop("height", None)  # it follows from the width and the view box
     root.attrib |= {"role": "img", "aria-label": f"Figure: {caption}", "style": _INHERITED}
-    return ElementTree.tostring(root, encoding="unicode")
+    return nh3.clean(
+        ElementTree.tostring(root, encoding="unicode"),
+        tags=_ELEMENTS, clean_content_tags={"metadata", "style", "script", "title"}, attributes={"*": _ATTRIBUTES},
+        attribute_filter=_within, filter_style_properties=_PROPERTIES, link_rel=None,
+    )  # fmt: skip
+
+
+def _within(element: str, attribute: str, value: str) -> str | None:
+    """An attribute's value where it leads nowhere but within the page; None leaves it out."""
+    if attribute == "href":
+        return value if value.startswith("#") else None
+    return value if attribute == "aria-label" or not re.search(r"url\((?!#)|\\", value, re.IGNORECASE) else None
 
 
 def _renamed(key: str, value: str, name: str) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,6 +24,7 @@ from scenarios.command.report_table import ReportTable, comparisons, definitions
 from scenarios.command.result_folder import ResultFolder
 from simulator.results.columns import SEARCHED
 
+TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
 """Of a manifest, in this order; then its libraries."""
 
@@ -35,11 +40,14 @@ def page(folder: ResultFolder) -> str:
     chosen = hidden if folder.chose else []
     tables = [results(summary, axis, asked, chosen), every_metric(summary, axis)]
     told = _findings(folder.note.findings, found)
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=PackageLoader("scenarios.command", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         scenario=folder.note.scenario,
         question=_question(folder, found),
         answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in told if line.startswith(ANSWER)],

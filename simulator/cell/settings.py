@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from kinds import ConfigError, Part, one_line
-from kinds.mistakes import users_mistake
+from kinds.mistakes import shown, users_mistake
 from simulator.cell.dotted_names import Nested, names, put
 
 P = TypeVar("P", bound=Part)
@@ -28,7 +28,7 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
 
     `settings` hold in every cell that has the field, `grid` axes vary. A field that exists for some grid values only
     (`scheme.k` where one scheme has k) applies there. Raises ConfigError for a field that no cell has, an axis without
-    values, and every value that a field refuses.
+    values or with one value twice, and every value that a field refuses.
     """
     return spread(type(base), base.model_dump(), grid, settings or {})
 
@@ -40,6 +40,7 @@ def spread(
     for path, values in grid.items():
         if not values:
             raise ConfigError(f"{path} = []: an axis needs at least one value")
+        _require_once(schema, tree, path, values)
     used: set[str] = set()
     trees: list[Nested] = []
     for values in itertools.product(*grid.values()):
@@ -51,6 +52,21 @@ def spread(
     for cell in (validated(schema, here) for here in trees):
         cells.setdefault(cell.model_dump_json(), cell)
     return list(cells.values())
+
+
+def _require_once(schema: type[P], tree: Nested, axis: str, values: Sequence[object]) -> None:
+    """Raises ConfigError where an axis gives one value twice, in whatever words: the cells of one would be lost."""
+    given: dict[str, object] = {}
+    for value in values:
+        here = dict(tree)
+        try:
+            known = write(schema, here, _given({axis: value}))
+            meant = validated(schema, here).model_dump_json() if known else repr(value)
+        except ConfigError:  # told where the whole grid is known
+            meant = repr(value)
+        if meant in given:
+            raise ConfigError(f"{axis}: {shown(given[meant])} and {shown(value)} are one value; give it once")
+        given[meant] = value
 
 
 def fields_of(axis: str) -> tuple[str, ...]:

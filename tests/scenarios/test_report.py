@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
+import hashlib
 import json
 import math
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -17,7 +20,7 @@ from typed_command import Finished, Typed
 
 import scenarios.command
 from scenarios.command.cli import main
-from scenarios.command.report_figures import inline
+from scenarios.command.report_figures import SVG, inline
 from scenarios.command.report_table import DEFINITIONS, with_interval
 from simulator.results.metrics import METRICS
 
@@ -120,9 +123,13 @@ def test_the_page_needs_nothing_else(report: Path, page: Element) -> None:
             if name in ("src", "href", "xlink:href", "action", "poster"):
                 assert value.startswith(("#", "data:")), (element.tag, name, value)
     text = report.read_text(encoding="utf-8")
-    assert "@import" not in text and not re.search(r"url\((?!#)", text)
+    assert "@import" not in text and not re.search(r"url\((?!(&quot;)?#)", text)
     (policy,) = [each for each in page.all("meta") if each.attributes.get("http-equiv") == "Content-Security-Policy"]
-    assert policy.attributes["content"].startswith("default-src 'none'")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    rules = dict(rule.split(" ", 1) for rule in policy.attributes["content"].split("; "))
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert rules["script-src"] == f"'sha256-{digest}'"
 
 
 def test_ids_are_unique_and_references_lead_somewhere(report: Path, page: Element) -> None:
@@ -133,7 +140,7 @@ def test_ids_are_unique_and_references_lead_somewhere(report: Path, page: Elemen
             value = element.attributes.get(name, "")
             if value.startswith("#") or name.startswith("aria"):
                 assert not value or value.removeprefix("#") in ids, (element.tag, name, value)
-    for name in re.findall(r"url\(#([^)]+)\)", report.read_text(encoding="utf-8")):
+    for name in re.findall(r"url\((?:&quot;)?#([^)&]+)", report.read_text(encoding="utf-8")):
         assert name in ids
 
 
@@ -216,6 +223,72 @@ def test_two_figures_in_one_page_keep_their_ids_apart(tmp_path: Path) -> None:
     made = inline(path, "bits", "bits a token")
     assert 'id="bits-p"' in made and 'href="#bits-p"' in made and "url(#bits-p)" in made
     assert "<?xml" not in made and "<style" not in made and 'viewBox="0 0 9 9"' in made and "height=" not in made
+
+
+HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"
+  onload="document.title='ran'"><script>document.title='ran'</script><style>@import 'http://host.invalid/a'</style>
+  <a xlink:href="javascript:document.title='ran'"><path id="shape" d="M0 0L9 9" onclick="document.title='ran'"/></a>
+  <foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><img src="x" onerror="document.title='ran'"/></body>
+  </foreignObject><image href="http://host.invalid/b"/><use href="http://host.invalid/c#d"/><use xlink:href="#shape"/>
+  <rect fill="url(http://host.invalid/e)" style="fill: url('http://host.invalid/f'); stroke: #123456"/>
+  <rect style="fill: u\\72l(http://host.invalid/g); background: red"/><rect style="stroke: #654321; position: fixed"/>
+  <animate attributeName="href" values="javascript:document.title='ran'"/><set attributeName="onload" to="x"/>
+  <text x="1" y="2">told &lt;b&gt;</text></svg>"""
+
+
+def test_a_strangers_figure_runs_nothing_and_loads_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.svg"
+    path.write_text(HOSTILE)
+    made = inline(path, "bits", "bits a token")
+    (drawing,) = parsed(f"<!doctype html><html><body>{made}</body></html>").all("svg")
+    assert {each.tag.lower() for each in drawing.every()} <= {"svg", "path", "use", "rect", "text"}
+    names = {name for each in drawing.every() for name in each.attributes}
+    assert not [name for name in names if name.startswith("on")]
+    for word in ("ran", "host.invalid", "javascript", "import", "position", "background", "u\\72l"):
+        assert word not in made
+    assert 'id="bits-shape"' in made and 'xlink:href="#bits-shape"' in made and 'd="M0 0L9 9"' in made
+    assert "stroke:#654321" in made.replace(" ", "") and "told &lt;b&gt;" in made
+
+
+def test_a_browser_runs_nothing_of_a_strangers_directory(typed: Typed, finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.out, tmp_path / "sent")
+    for path in (tmp_path / "sent" / "figures").glob("*.svg"):
+        path.write_text(HOSTILE)
+    assert typed("report", "sent")[0] == 0
+    found = shown(tmp_path / "sent" / "report.html", "", tmp_path)
+    assert found.console == [] and "<title>ran" not in found.document
+
+
+def test_our_own_figures_lose_nothing_to_the_lists() -> None:
+    """All that matplotlib draws for figures of the gallery is still there, value by value."""
+
+    def style(value: str) -> dict[str, str]:
+        plain = re.sub(r"[\s\"']", "", value).replace("url(#x-", "url(#")
+        return dict(re.findall(r"([^:;]+):([^;]+)", plain))
+
+    for path in sorted((TEMPLATES.parents[2] / "docs" / "figures").rglob("*.svg"))[::6]:
+        root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+        (made,) = parsed(f"<!doctype html><html><body>{inline(path, 'x', 'x')}</body></html>").all("svg")
+        drawn = [each for each in root.iter() if each.tag in {f"{{{SVG}}}{name}" for name in ("path", "use", "text")}]
+        kept = [each for each in made.every() if each.tag in ("path", "use", "text")]
+        assert len(drawn) == len(kept) > 0
+        for before, after in zip(drawn, kept, strict=True):
+            told = {name.rpartition("}")[2]: value for name, value in before.attrib.items()}
+            left = {name.rpartition(":")[2]: value for name, value in after.attributes.items()}
+            assert {*told} == {*left}, path
+            assert told.get("d", "").split() == left.get("d", "").split()
+            assert style(told.get("style", "")) == style(left.get("style", ""))
+
+
+def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(
+    typed: Typed, finished: Finished, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.out, tmp_path / "sent")
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "sent" / "report.html").unlink(missing_ok=True)
+    (tmp_path / "sent" / "report.html").symlink_to(tmp_path / "mine")
+    assert typed("report", "sent")[0] == 0
+    assert (tmp_path / "mine").read_text() == "mine" and not (tmp_path / "sent" / "report.html").is_symlink()
 
 
 def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:

@@ -135,6 +135,27 @@ def test_an_axis_without_values_is_refused() -> None:
         expand(BASE, {"guests": []})
 
 
+@pytest.mark.parametrize(
+    ("axis", "values", "told"),
+    [
+        ("scheme", ["k_sqs", "c_sqs", "k_sqs"], "scheme: 'k_sqs' and 'k_sqs' are one value; give it once"),
+        ("scheme", ["k_sqs", {"kind": "k_sqs"}], "scheme: 'k_sqs' and {'kind': 'k_sqs'} are one value; give it once"),
+        ("uplink.rate.bps", [1e3, "10k", 1e4], "uplink.rate.bps: '10k' and 10000.0 are one value; give it once"),
+        ("seed,scheme.k", [[1, 2], [1, 3], [1, 2]], "seed,scheme.k: [1, 2] and [1, 2] are one value; give it once"),
+    ],
+)
+def test_a_value_given_twice_in_an_axis_is_refused_in_whatever_words(
+    axis: str, values: list[object], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        expand(Cell(), {axis: values})
+    assert str(caught.value) == told
+
+
+def test_cells_that_are_equal_because_a_field_exists_in_some_only_are_one() -> None:
+    assert len(expand(Cell(), {"scheme": ["k_sqs", "dense"], "scheme.k": [2, 4]})) == 3
+
+
 def test_a_setting_pins_the_axis_it_gives() -> None:
     grid = {"tray.drink": ["tea"], "tray.drink.sugar": [1, 2], "guests": [1, 2]}
     assert pin(grid, {"tray.drink.kind": "tea"})[1] == ["tray.drink"]

