@@ -1,4 +1,4 @@
-"""The best setting of each kind of scheme: what it reaches, and by what share it is off the best, a row a kind."""
+"""The best setting of each kind of scheme: what it reaches, and what that is over the recommended, a row a kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from kinds.arrays import Floats
 from plots.axes import level, spans_far
@@ -19,7 +19,9 @@ from simulator.results.columns import CI_SUFFIX, CURVE
 from simulator.results.units import title
 
 BY, BETTER, MARGIN = "metric", "better", "margin"
-"""Columns: the metric aimed at, which way is better, and a setting's share over the best."""
+"""Columns: the metric aimed at, which way is better, and a setting's metric over that of the best, less 1."""
+MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"
+"""Columns: the ends of its 95% interval."""
 TICKS = 5
 _WORDS = {"tokens_per_s": "throughput"}
 """Metrics whose name without its unit says nothing."""
@@ -27,7 +29,7 @@ _WORDS = {"tokens_per_s": "throughput"}
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """The recommended at the top. None of a table that no recommendation has made."""
-    if not {BY, BETTER, MARGIN} <= set(summary.columns) or summary.empty:
+    if not {BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH} <= set(summary.columns) or summary.empty:
         return None
     metric = str(summary[BY].iloc[0])
     panels = page.across(2, 2)
@@ -39,21 +41,34 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     _points(reached, summary, values, arms)
     level(reached, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
     reached.set_xlabel(page.labels.get(metric) or called(metric))
-    shares, halves = _columns(summary, MARGIN)
-    _points(margin, summary, shares, np.nan_to_num(np.stack([halves, halves])))
-    margin.axvline(0.0, color="black", linewidth=0.8)
-    margin.xaxis.set_major_locator(MaxNLocator(TICKS))
-    margin.xaxis.set_major_formatter(PercentFormatter(1.0))
-    margin.set_xlabel("more than the recommended")
+    _margins(margin, summary)
     lossy = lossy_curves(summary)
     names = [page.curve(curve) + lossy.get(curve, "") for curve in summary[CURVE].astype(str)]
     reached.set_yticks(range(len(summary)), names)
     reached.set_ylim(len(summary) - 0.5, -0.5)
     better: Better = "higher" if summary[BETTER].iloc[0] == "higher" else "lower"
-    notes = ["The best setting of each kind, the recommended at the top; shares are paired by seed.", *marks(summary)]
+    notes = ["The best setting of each kind, the recommended at the top; ratios are paired by seed.", *marks(summary)]
     told = caption(summary, page, better, notes)
     finish(figure, page, Told("The recommended setting beside the best of other kinds", told))
     return figure
+
+
+def _margins(ax: Axes, summary: pd.DataFrame) -> None:
+    """In percent from 0; as ratios on a logarithmic axis where they span far, so that none flattens the others."""
+    share, low, high = (summary[name].to_numpy(dtype=np.float64) for name in (MARGIN, MARGIN_LOW, MARGIN_HIGH))
+    arms = np.nan_to_num(np.stack([share - low, high - share]))
+    if spans_far(1 + share):
+        _points(ax, summary, 1 + share, arms)
+        level(ax, "", [*(1 + share)], [*(1 + low), *(1 + high)], True, TICKS)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}\N{MULTIPLICATION SIGN}"))
+        ax.axvline(1.0, color="black", linewidth=0.8)
+        ax.set_xlabel("times the recommended")
+        return
+    _points(ax, summary, share, arms)
+    ax.axvline(0.0, color="black", linewidth=0.8)
+    ax.xaxis.set_major_locator(MaxNLocator(TICKS))
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.set_xlabel("more than the recommended")
 
 
 def called(metric: str) -> str:

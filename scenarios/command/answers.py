@@ -204,7 +204,7 @@ class Swaps:
         told = []
         for mine, theirs, at in ((self.low, self.high, rows[axis].min()), (self.high, self.low, rows[axis].max())):
             less = compared(rows[rows[axis] == at], axis, mine, theirs, self.metric)
-            word = "yes, " if less.separable and less.mean < 0 else "no, " if less.separable else ""
+            word = "yes, " if less.lower else "no, " if less.separable else ""
             word += percent(less)
             told.append(f"{mine} below {theirs} at {title(axis)} {quantity(at, axis)}: {word}")
         for kind in (self.low, self.high):

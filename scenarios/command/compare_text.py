@@ -94,14 +94,14 @@ def _changes(found: Compared, most: int) -> Iterator[str]:
     paired = all(each.change.paired for each in found.changes)
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
     yield _wrapped(
-        f"{len(alone):,} have a 95% interval of the difference, {how}, that leaves out 0. Of {len(found.changes):,} "
-        f"tests at once some do by chance. {CONTROLS[found.control]}."
+        f"{len(alone):,} have a 95% interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
+        f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
     )
     if not changed:
         yield "Nothing changed beyond noise."
         return
     yield ""
-    yield f"Changed beyond noise: {len(changed):,}, from A to B, ± 95% half-width"
+    yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its 95% interval"
     yield ""
     yield from _table(changed, most)
 
@@ -128,18 +128,15 @@ def _ends(told: Told) -> tuple[float, float]:
 
 
 def _difference(told: Told) -> str:
-    """`-11.2% ± 3.0%`; the difference itself where the value before is 0."""
+    """`-11.2% (-14.1% to -8.2%)`; the difference itself where there is no ratio."""
     found = told.change.difference
-    half = "" if math.isnan(found.half_width) else " ± "
-    if not told.change.before:
-        metric = told.change.metric
-        return f"{'+' if found.mean > 0 else ''}{quantity(found.mean, metric)}" + (
-            half and half + quantity(found.half_width, metric, 2)
-        )
-    scale = 100 / abs(told.change.before)
-    mean, width = found.mean * scale, found.half_width * scale
-    digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 1 else 2
-    return f"{mean:+.{digits}f}%" + (half and f"{half}{width:.{digits}f}%")
+    ends = [] if math.isnan(found.low) else [found.low, found.high]
+    if not found.relative:
+        words = [quantity(each, found.metric) for each in (found.size, *ends)]
+    else:
+        digits = 0 if abs(found.size) >= 1 else 1 if abs(found.size) >= 0.01 else 2
+        words = [f"{100 * each:+,.{digits}f}%" for each in (found.size, *ends)]
+    return words[0] + (f" ({words[1]} to {words[2]})" if ends else "")
 
 
 def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> str:

@@ -11,7 +11,7 @@ from scenarios.command.questions import of_setting
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.results.intervals import Interval
+    from simulator.results.intervals import Difference
     from simulator.results.variance import Effect
 
 LEAST_SHARE = 0.01
@@ -198,11 +198,11 @@ def _most(effects: Sequence[Effect]) -> str:
     return said + (f", of interactions {_words(together[0])} ({together[0].share:.0%})" if together else "")
 
 
-def _excess(found: Interval) -> str:
-    """`13% ± 7%`; `0%` of the best itself."""
-    if found.mean == 0 or found.n == 1 or found.same:
-        return f"{found.mean:.0%}"
-    return f"{found.mean:.0%} ± {found.half_width:.0%}"
+def _excess(found: Difference) -> str:
+    """`13% (6% to 20%)`; `0%` of the best itself."""
+    if found.size == 0 or found.n == 1 or found.same:
+        return f"{found.size:.0%}"
+    return f"{found.size:.0%} ({found.low:.0%} to {found.high:.0%})"
 
 
 def _has(cells: pd.DataFrame, columns: Sequence[str]) -> bool:

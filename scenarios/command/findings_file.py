@@ -3,11 +3,12 @@
     {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "confidence": 0.95,
      "remarks": [...], "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
         {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
-         "first_mean": ..., "second_mean": ..., "relative": true, "mean_difference": ..., "half_width": ...,
+         "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
          "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
 
-`mean_difference` is first - second, paired by seed, over second where `relative`; `half_width` is that of its 95%
-interval, null of one seed, as `separable` then is. Where a curve passes another there is `crossing` in place of means.
+`difference` is exp(mean ln(first / second)) - 1, paired by seed; first - second in the metric's unit where not
+`relative`, as where a value is 0. `low` and `high` are the ends of its 95% interval, null of one seed, as `separable`,
+whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
 

@@ -133,7 +133,7 @@ def _said_of(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: 
         )
     if any(entry.lowest for entry in told):
         lossless = 0 < len(lossy_curves(table)) < len(names)
-        said += "; * lowest" + (" of the lossless" if lossless else "")
+        said += "; * lowest mean" + (" of the lossless" if lossless else "")
         said += ", limits apart" if limit_curves(table) else ""
     if metric == BOUND:
         said += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from plots.display_names import curve_of, words_of
-from plots.recommendation_figure import called
+from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH, aligned, number
 from scenarios.command.answers import PREFIX
@@ -25,7 +25,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
 from simulator.results.findings import joined, percent, with_interval
-from simulator.results.intervals import Interval, interval, paired, summarise, varying, with_curves
+from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, symbol, unit
 
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from scenarios.command.recommend import Wish
     from simulator.cell.cell import Cell
 
-MARGIN = "margin"
-"""The column of a setting's metric over that of the best, less 1; with its `_ci95`."""
-BY, BETTER = "metric", "better"
-"""The columns that name the metric, and which way is better."""
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
@@ -88,8 +84,8 @@ class Recommendation:
         summary = summarise(self.shown.rename(columns={CURVE: called})).rename(columns={called: CURVE}).copy()
         margins = [self._margin(str(curve)) for curve in summary[CURVE]]
         summary[BY], summary[BETTER] = metric, "higher" if self.wish.aim.higher else "lower"
-        summary[MARGIN] = [each.mean for each in margins]
-        summary[MARGIN + CI_SUFFIX] = [each.half_width for each in margins]
+        summary[MARGIN] = [each.size for each in margins]
+        summary[MARGIN_LOW], summary[MARGIN_HIGH] = [each.low for each in margins], [each.high for each in margins]
         order = summary[MARGIN] * (-1 if self.wish.aim.higher else 1)
         first = (summary[CURVE] != self.names[self.best.id]) + 2 * self._lossy(summary)
         return summary.assign(order=order, first=first).sort_values(["first", "order"], ignore_index=True).drop(
@@ -179,7 +175,7 @@ class Recommendation:
                 number(row[metric] / factor, row[metric + CI_SUFFIX] / factor),
                 "best"
                 if str(row[CURVE]) == self.names[self.best.id]
-                else _signed(row[MARGIN], row[MARGIN + CI_SUFFIX]),
+                else _signed(row[MARGIN], row[MARGIN_LOW], row[MARGIN_HIGH]),
                 number(row["payload_bits_per_token"]),
                 str(counts[str(row["scheme.kind"])]),
             ]
@@ -221,10 +217,7 @@ class Recommendation:
         rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)]
         if len(rivals):
             rival = str(rivals[CURVE].iloc[0])
-            less = self._against(rival)
-            said += f", {percent(less)} than {self._spoken(rival)}, the next kind" if less.separable else (
-                f"; not told apart from {self._spoken(rival)}, the next kind: {percent(less)}"
-            )  # fmt: skip
+            said += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
         return said + self._alike(heat)
 
     def _lossy_answer(self) -> str:
@@ -232,24 +225,22 @@ class Recommendation:
         if lossy.empty or not self.best.scheme.lossless:
             return ""
         name = str(lossy[CURVE].iloc[0])
-        less = paired(
-            self.shown, self.wish.aim.metric, self._is(name), self._is(self.names[self.best.id]), relative=True
-        )
+        less = self._margin(name)
         tv = float(lossy["tv_output"].iloc[0])
         off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
-        return f"Lossy, apart: {self._spoken(name)}, {percent(less)} than that; {off}"
+        return f"Lossy, apart: {self._spoken(name)}, {percent(less)} against that; {off}"
 
     def _alike(self, heat: Heat) -> str:
         """The settings that neither the race nor the seeds shown, where it is among those, tell from the best."""
         others = [self.names[heat.settings[place].id] for place in heat.racing if heat.settings[place] is not self.best]
         shown = set(self.summary[CURVE])
-        left = [name for name in others if name not in shown or not self._against(name).separable]
+        left = [name for name in others if name not in shown or not self._margin(name).separable]
         if not left:
             return ""
         kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
         told = [self._spoken(name) for name in left]
         said = joined(told, "or") if len(left) <= MANY else f"{len(left)} others ({kinds})"
-        return f". It is not told apart from {said}"
+        return f". Not distinguishable from it at 95%: {said}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""
@@ -262,14 +253,10 @@ class Recommendation:
         scheme, fields = words_of(name)
         return curve_of(scheme, {symbol(field): value for field, value in fields.items()})
 
-    def _against(self, rival: str) -> Interval:
-        """The best less a rival, over the rival's, paired."""
+    def _margin(self, curve: str) -> Difference:
+        """A setting against the recommended: what the table shows and the answer says."""
         best = self._is(self.names[self.best.id])
-        return paired(self.shown, self.wish.aim.metric, best, self._is(rival), relative=True)
-
-    def _margin(self, curve: str) -> Interval:
-        best = self._is(self.names[self.best.id])
-        return paired(self.shown, self.wish.aim.metric, self._is(curve), best, relative=True)
+        return paired(self.shown, self.wish.aim.metric, self._is(curve), best)
 
     def _is(self, curve: str) -> pd.Series[bool]:
         return self.shown[CURVE] == curve
@@ -278,7 +265,8 @@ class Recommendation:
         return summary["lossy"].astype(bool)
 
 
-def _signed(share: float, half: float) -> str:
-    """`+14.2% ±3.1%`."""
+def _signed(share: float, low: float, high: float) -> str:
+    """`+14.2% (+11.3% to +17.1%)`."""
     digits = 0 if abs(share) >= 1 else 1
-    return f"{100 * share:+,.{digits}f}%" + ("" if np.isnan(half) else f" ±{100 * half:,.{digits}f}%")
+    said, *ends = (f"{100 * each:+,.{digits}f}%" for each in (share, low, high))
+    return said + ("" if np.isnan(low) else f" ({' to '.join(ends)})")

@@ -87,7 +87,7 @@ def _spread(summary: pd.DataFrame) -> str:
 
 def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTable | None:
     """The numbers behind one sentence; None where nothing was compared."""
-    differences = [each for each in numbers if "mean_difference" in each]
+    differences = [each for each in numbers if "difference" in each]
     if not differences:
         return None
     places = list(dict.fromkeys(name for each in differences for name in _where(each)))
@@ -95,8 +95,8 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
         Column("first", "curve", number=False), Column("second", "compared with", number=False),
         *(Column(name, title(name)) for name in places),
         Column("first_mean", "mean"), Column("second_mean", "compared with"),
-        Column("difference", "difference", "paired by seed, ± half-width of its 95% interval; % of the second"),
-        Column("n", "seeds"), Column("separable", "separable", "whether the interval leaves out 0", number=False),
+        Column("difference", "difference", "first / second - 1, paired by seed, with its 95% interval"),
+        Column("n", "seeds"), Column("separable", "distinguishable", "whether the interval leaves out 0", number=False),
     ]  # fmt: skip
     return ReportTable(
         key, "What was compared for this sentence", columns, [_compared(each, places) for each in differences]
@@ -160,12 +160,11 @@ def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -
 
 def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[Entry]:
     where, metric = _where(numbers), str(numbers["metric"])
-    mean, half = (float(str(numbers[name])) if numbers[name] is not None else math.nan
-                  for name in ("mean_difference", "half_width"))  # fmt: skip
+    mean, low, high = (float(str(numbers[name])) if numbers[name] is not None else math.nan
+                       for name in ("difference", "low", "high"))  # fmt: skip
     relative = bool(numbers["relative"])
-    told = f"{100 * mean:+.3g}%" if relative else quantity(mean, metric)
-    if not math.isnan(half):
-        told += f" ± {100 * half:.2g}%" if relative else f" ± {quantity(half, metric, 2)}"
+    words = [f"{quantity(100 * each, '')}%" if relative else quantity(each, metric) for each in (mean, low, high)]
+    told = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
     separable = {True: "yes", False: "no"}.get(numbers["separable"], "one seed")  # type: ignore[call-overload]
     return [
         Entry(str(numbers["first"])), Entry(str(numbers["second"])),

@@ -49,15 +49,16 @@ class BestAgainst:
         return f"{asked} {' | '.join(told)}" if told else ""
 
     def _said(self, share: TimeShare, axis: str) -> str:
-        """`0.21 ± 0.02 at 1 kbit/s (coupled): yes`."""
+        """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled): yes`."""
         from math import isnan
 
+        from simulator.results.findings import INDISTINGUISHABLE
         from simulator.results.units import quantity
 
-        half = share.less.half_width
-        spread = "" if isnan(half) else f" ± {half:.2g}"
-        word = {True: "yes", False: "no", None: "not separable"}[share.within(self.most)]
-        return f"{1 + share.less.mean:.2g}{spread} at {quantity(share.at, axis)} ({share.curve}): {word}"
+        less = share.less
+        spread = "" if isnan(less.low) else f" ({1 + less.low:.2g} to {1 + less.high:.2g})"
+        word = {True: "yes", False: "no", None: INDISTINGUISHABLE}[share.within(self.most)]
+        return f"{1 + less.size:.2g}{spread} at {quantity(share.at, axis)} ({share.curve}): {word}"
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,18 @@ class Winners:
     name: str = "winners"
 
     def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
-        """A row per value of `by` and `over`: the lowest, its mean, those not separable from it, the best of the others
-        and by what share of it the lowest is below."""
+        """A row per value of `by` and `over`: the lowest, its mean, those not distinguishable from it, the best of the
+        others and by what share of it the lowest is below."""
         import pandas as pd
 
         return pd.DataFrame(
             {
                 self.by: by, self.over: each.at, "lowest": each.lowest, self.metric: each.mean,
-                "not_separable": ", ".join(name for name in each.tied if name != each.lowest), "next": each.following,
-                "below_next": None if each.margin is None else -each.margin.mean,
-                "below_next_ci95": None if each.margin is None else each.margin.half_width,
+                "not_distinguishable": ", ".join(name for name in each.tied if name != each.lowest),
+                "next": each.following,
+                "below_next": None if each.margin is None else -each.margin.size,
+                "below_next_low": None if each.margin is None else -each.margin.high,
+                "below_next_high": None if each.margin is None else -each.margin.low,
             }
             for by, found in self._outcomes(cells)
             for each in found
@@ -121,9 +124,10 @@ class Winners:
 
     def _entry(self, found: Outcome) -> str:
         """`coupled 1.2 s, 31% ~`."""
+        from simulator.results.findings import sizes
         from simulator.results.units import quantity
 
-        less = "" if found.margin is None else f", {-100 * found.margin.mean:.2g}%"
+        less = "" if found.margin is None else f", {sizes([found.margin], 2)}"
         return f"{found.lowest} {quantity(found.mean, self.metric)}{less}" + (" ~" if len(found.tied) > 1 else "")
 
 

@@ -31,7 +31,7 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import BEST, CURVE, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
-from simulator.results.findings import SEPARABLE
+from simulator.results.findings import DISTINGUISHABLE
 from simulator.results.intervals import summarise
 from simulator.results.lossy import marked, with_lossy
 from simulator.results.lossy_findings import apart
@@ -225,7 +225,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text = [*([wrapped(f"Question: {plan.question}"), ""] if plan.question else []), *notes]
     text += _tables(plan, shown)
     text += [wrapped(each.line) for each in found]
-    text += [SEPARABLE] if any("separable" in each.line for each in found) else []
+    text += [DISTINGUISHABLE] if any("distinguishable" in each.line for each in found) else []
     text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
     text += map(wrapped, remarks)
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []

@@ -68,10 +68,11 @@ class TreesPayWhere(_BesideChain):
         found = best_gains(rows, axis, self.by, self.chain, self.metric)
         if not found:
             return ""
-        most = min(found, key=lambda gain: gain.less.mean)
+        most = min(found, key=lambda gain: gain.less.size)
         sure = acceptance(rows, self.by, self.chain)[most.by]
+        lower = sum(gain.less.lower for gain in found)
         return (
-            f"the best tree is below {self.chain} by {title(self.metric)} at {sum(gain.lower for gain in found)} of "
+            f"the best tree is below {self.chain} by {title(self.metric)} at {lower} of "
             f"{len(found)} rates and acceptances; most at {quantity(most.at, axis)} and acceptance {sure:.2f}, "
             f"{most.curve}: {percent(most.less)}"
         )
@@ -98,7 +99,8 @@ class TreeGains:
         sure = acceptance(of_setting(cells, BEST), self.by, self.chain) if found else {}
         return pd.DataFrame(
             {self.by: gain.by, "chain_acceptance": sure[gain.by], self.over: gain.at, "tree": gain.curve,
-             "over_chain": 1 + gain.less.mean, "over_chain_ci95": gain.less.half_width, "n": gain.less.n}
+             "over_chain": 1 + gain.less.size, "over_chain_low": 1 + gain.less.low,
+             "over_chain_high": 1 + gain.less.high, "n": gain.less.n}
             for gain in found
         )  # fmt: skip
 
@@ -115,7 +117,7 @@ class TreeGains:
         sure, rates = acceptance(of_setting(cells, BEST), self.by, self.chain), sorted({gain.at for gain in found})
         lines: dict[tuple[float, str], dict[float, str]] = {}
         for gain in found:
-            lines.setdefault((gain.by, gain.curve), {})[gain.at] = f"{1 + gain.less.mean:.2f}" + "*" * gain.lower
+            lines.setdefault((gain.by, gain.curve), {})[gain.at] = f"{1 + gain.less.size:.2f}" + "*" * gain.less.lower
         body = [
             [f"a = {sure[by]:.2f}, {curve}", *(line.get(rate, "-") for rate in rates)]
             for (by, curve), line in lines.items()

@@ -96,7 +96,7 @@ def gains(table: pd.DataFrame) -> Iterator[str]:
         found = []
         for trip in dict.fromkeys((trips[0], trips[-1])):
             here = part[part[RTT] == trip]
-            found.append(percent(paired(here, TIME, here[DEPTH] == deepest, here[DEPTH] == 0, relative=True)))
+            found.append(percent(paired(here, TIME, here[DEPTH] == deepest, here[DEPTH] == 0)))
         yield f"a = {part[RATE].mean():.2f} {', '.join(found)}"
 
 
@@ -119,7 +119,7 @@ def shared(table: pd.DataFrame) -> Iterator[str]:
         one = rows[rows[DEPTH].isin((0, depth))].assign(**{CURVE: lambda part: part[DEPTH].map("depth {:g}".format)})
         found = crossing(one, DEVICES, f"depth {depth:g}", "depth 0", TIME)
         here = one[one[DEVICES] == most]
-        less = paired(here, TIME, here[DEPTH] == depth, here[DEPTH] == 0, relative=True)
+        less = paired(here, TIME, here[DEPTH] == depth, here[DEPTH] == 0)
         wasted = interval(wasted_share(here[here[DEPTH] == depth]).to_numpy(dtype=float)).mean
         if found is not None:
             yield (

@@ -12,7 +12,7 @@ import pandas as pd
 
 from simulator.results.columns import CURVE
 from simulator.results.findings import along, joined, lowest_of_kinds, outcomes, percent, span, stretches
-from simulator.results.intervals import Interval, interval, paired
+from simulator.results.intervals import Difference, paired, paired_values
 from simulator.results.lossy import ranked
 from simulator.results.units import quantity
 
@@ -31,8 +31,8 @@ def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
     return ", ".join(told)
 
 
-def ends(cells: pd.DataFrame, axis: str | None, start: float, end: float, metric: str) -> list[tuple[str, Interval]]:
-    """Of each curve, how many times its metric at the value `start` of the axis that at `end` is, paired by seed."""
+def ends(cells: pd.DataFrame, axis: str | None, start: float, end: float, metric: str) -> list[tuple[str, Difference]]:
+    """Of each curve, its metric at the value `end` of the axis against that at `start`, paired by seed."""
     found = []
     for curve, rows in cells[cells[metric].notna()].groupby(CURVE, sort=False):
         if axis is None or curve is None:
@@ -42,19 +42,23 @@ def ends(cells: pd.DataFrame, axis: str | None, start: float, end: float, metric
         )
         if one.index.has_duplicates or other.index.has_duplicates:
             continue
-        ratio = interval((other / one).dropna().to_numpy(dtype=float))
-        found += [(str(curve), ratio)] if ratio.n else []
+        common = one.index.intersection(other.index)
+        more = paired_values(metric, other[common].to_numpy(dtype=float), one[common].to_numpy(dtype=float))
+        found += [(str(curve), more)] if more.n else []
     return found
 
 
-def times(found: Interval) -> str:
-    """`4.1 ± 0.2 times`."""
-    if (found.n == 1 or found.same) and abs(found.mean - 1) < 0.005:
+def times(found: Difference) -> str:
+    """`4.1 times (3.9 to 4.3)`; a difference that is no ratio by `percent`."""
+    if not found.relative:
+        return percent(found)
+    ratio, low, high = 1 + found.size, 1 + found.low, 1 + found.high
+    if (found.n == 1 or found.same) and abs(found.size) < 0.005:
         return "unchanged"
-    if found.n == 1 or found.same:
-        return f"{found.mean:.3g} times"
-    digits = max(0, 1 - int(np.floor(np.log10(max(found.half_width, 1e-3)))))
-    return f"{found.mean:.{digits}f} ± {found.half_width:.{digits}f} times"
+    if found.n == 1 or found.same or not np.isfinite(high):
+        return f"{ratio:.3g} times"
+    digits = max(0, 1 - int(np.floor(np.log10(max(ratio - low, 1e-3)))))
+    return f"{ratio:.{digits}f} times ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def instead(
@@ -78,7 +82,7 @@ def percent_along(cells: pd.DataFrame, axis: str | None, metric: str, first: str
     told: list[tuple[str, str]] = []
     parts = [(at, rows) for at, rows in along(cells[cells[metric].notna()], axis) if rows[CURVE].nunique() > 1]
     for at, rows in [parts[0], parts[-1]] if ends_only and len(parts) > 1 else parts:
-        less = paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second, relative=True)
+        less = paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
         if less.n:
             told.append((percent(less), "" if axis is None else f" at {quantity(at, axis)}"))
     if len({said for said, _ in told}) == 1:
@@ -101,14 +105,14 @@ def ranges(cells: pd.DataFrame, axis: str | None, metrics: Sequence[str]) -> lis
     return found
 
 
-def compared(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> Interval:
-    """(first - second) / second of two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
+def compared(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> Difference:
+    """`first` against `second`, two kinds of schemes, each by that of its curves which is lowest, paired by seed."""
     rows = lowest_of_kinds(cells[cells["scheme.kind"].isin((first, second))], axis, metric)
-    return paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second, relative=True)
+    return paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
 
 
 def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
     """`everywhere`, `up to 0.7`, `nowhere that the seeds can tell`: where the kind `first` is below `second`."""
     found = {at: compared(rows, axis, first, second, metric) for at, rows in along(cells, axis)}
-    lower = [at for at, less in found.items() if less.n and less.separable and less.mean < 0]
+    lower = [at for at, less in found.items() if less.lower]
     return stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere that the seeds can tell"

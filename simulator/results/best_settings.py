@@ -1,18 +1,19 @@
 """Where the best setting of a full factorial lies, how clearly, and what one setting for all places would cost.
 
-The best is that of least mean over the seeds that it is then shown on: of many settings alike it is a lucky one, so its
-mean is a little too low, and the cost of another a little too high.
+The best is that of least geometric mean over the seeds that it is then shown on: of many settings alike it is a lucky
+one, so its mean is a little too low, and the cost of another a little too high.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from simulator.results.columns import CURVE, chosen_name
-from simulator.results.intervals import Interval, interval, paired
+from simulator.results.intervals import Difference, Interval, geometric_means, interval, paired
 
 Values = tuple[float, ...]
 
@@ -31,11 +32,11 @@ class BestSetting:
 
 @dataclass(frozen=True)
 class OneForAll:
-    """The setting with the least mean of its excess over the best of each place; that excess, a share, place by place,
+    """The setting with the least mean of its ln ratio to the best of each place; that comparison, place by place,
     paired over seeds."""
 
     setting: Values
-    excess: dict[Values, Interval]
+    excess: dict[Values, Difference]
 
 
 def best_settings(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[str], metric: str) -> list[BestSetting]:
@@ -44,7 +45,7 @@ def best_settings(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[
     for at, here in _groups(cells[cells[metric].notna()], places):
         order = [setting for setting, _ in sorted(_means(here, factors, metric).items(), key=lambda item: item[1])]
         best = _is(here, factors, order[0])
-        behind = [paired(here, metric, _is(here, factors, other), best, relative=True).separable for other in order[1:]]
+        behind = [paired(here, metric, _is(here, factors, other), best).separable for other in order[1:]]
         reached = interval(here.loc[best, metric].to_numpy())
         found.append(BestSetting(at, order[0], reached, behind.count(False), len(order)))
     return found
@@ -60,14 +61,15 @@ def one_for_all(cells: pd.DataFrame, factors: Sequence[str], places: Sequence[st
     if not everywhere:
         return None
     excess = {
-        setting: sum(table[setting] / min(table.values()) - 1 for table in means.values()) for setting in everywhere
+        setting: sum(math.log(table[setting] / min(table.values())) for table in means.values())
+        for setting in everywhere
     }
     chosen = min(excess, key=lambda setting: excess[setting])
     best = {at: min(table, key=lambda setting: table[setting]) for at, table in means.items()}
     return OneForAll(
         chosen,
         {
-            at: paired(here, metric, _is(here, factors, chosen), _is(here, factors, best[at]), relative=True)
+            at: paired(here, metric, _is(here, factors, chosen), _is(here, factors, best[at]))
             for at, here in parts.items()
         },
     )
@@ -87,7 +89,8 @@ def _groups(cells: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Values, p
 
 
 def _means(cells: pd.DataFrame, factors: Sequence[str], metric: str) -> dict[Values, float]:
-    return {setting: float(rows[metric].mean()) for setting, rows in _groups(cells, factors)}
+    means = geometric_means(cells, list(factors), metric).sort_index()
+    return {_values(key if isinstance(key, tuple) else (key,)): float(mean) for key, mean in means.items()}
 
 
 def _is(cells: pd.DataFrame, factors: Sequence[str], setting: Values) -> pd.Series[bool]:

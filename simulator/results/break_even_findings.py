@@ -32,7 +32,7 @@ from simulator.results.break_even_plane import (
 from simulator.results.columns import BEST, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.findings import lowest_of_kinds
-from simulator.results.intervals import interval
+from simulator.results.intervals import paired_values
 from simulator.results.units import quantity
 
 RATE: Final = "uplink.rate.bps"
@@ -83,7 +83,8 @@ def agreement(table: pd.DataFrame, axis: str | None) -> Agreement | None:
 
 def standings(table: pd.DataFrame) -> pd.DataFrame:
     """A row per place of the map and kind of scheme, means over seeds: A, x, T, the measured and the predicted time per
-    token, the difference to T with its 95% half-width, and whether it is `faster`: yes, no, or unclear."""
+    token, what it is over T less 1 with the ends of its 95% interval, and whether it is `faster`: yes, no, or unclear.
+    """
     rows, found = plane(_chosen(map_and_load(table)[0])), []
     if rows.empty:
         return rows
@@ -91,13 +92,12 @@ def standings(table: pd.DataFrame) -> pd.DataFrame:
     rows = rows[kept].assign(**{CLOCK: clocks(rows)})
     for place, part in rows.groupby([*PLACE, RTT, SCHEME], sort=False, dropna=False):
         one = part[part[CURVE] == part.groupby(CURVE, sort=False)[TIME].mean().idxmin()]
-        less = interval((one[TIME] - one[TARGET]).to_numpy())  # of equal seeds, so paired
+        less = paired_values(TIME, one[TIME].to_numpy(dtype=float), one[TARGET].to_numpy(dtype=float))
         means = {name: float(one[name].mean()) for name in MEANS if name in kept}
-        faster = ("yes" if less.mean < 0 else "no") if less.separable or less.n == 1 else "unclear"
+        faster = ("yes" if less.size < 0 else "no") if less.separable or less.n == 1 else "unclear"
         where = dict(zip([*PLACE, RTT, SCHEME], place, strict=True))
-        found.append(
-            {**where, **means, "difference_s": less.mean, "difference_s_ci95": less.half_width, "faster": faster}
-        )
+        ends = {"over_target": less.size, "over_target_low": less.low, "over_target_high": less.high}
+        found.append({**where, **means, **ends, "faster": faster})
     return pd.DataFrame(found)
 
 

@@ -1,9 +1,9 @@
 """What changed between two tables of the same settings, and what of that is more than noise.
 
 Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
-numbers, whatever changed beside them. Else the means are compared by Welch's test. Both have a 95% interval and a
-p-value; of many at once some look like a change by chance, which `beyond_noise` holds down. Of a single seed nothing
-can be told but that the value is another.
+numbers, whatever changed beside them. Else the means are compared by Welch's test. Both are of logarithms
+(`intervals.Difference`) and have a 95% interval and a p-value; of many at once some look like a change by chance, which
+`beyond_noise` holds down. Of a single seed nothing can be told but that the value is another.
 """
 
 from __future__ import annotations
@@ -18,30 +18,24 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from kinds.arrays import Floats, Ints
-from simulator.results.intervals import Interval, interval
+from simulator.results.intervals import Difference, Interval, paired_values
 
 Control = Literal["bh", "holm"]
 LEVEL: Final = 0.05
 """Of the intervals, and of `beyond_noise`."""
-SAME: Final = 1e-9
-"""Values that differ relatively by no more are the same: sums may be taken in another order."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One metric of one setting. `difference` is after - before; `p` is nan where there is no interval."""
+    """One metric of one setting: its means, and `difference`, after against before; `p` is nan where there is no
+    interval."""
 
     metric: str
     before: float
     after: float
-    difference: Interval
+    difference: Difference
     p: float
     paired: bool
-
-    @property
-    def relative(self) -> float:
-        """The difference over the value before; nan of 0."""
-        return self.difference.mean / abs(self.before) if self.before else math.nan
 
 
 @dataclass(frozen=True)
@@ -77,10 +71,10 @@ def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]
     common, *places = np.intersect1d(before[0], after[0], return_indices=True)
     paired = common.size > 1 or (common.size == 1 and min(before[0].size, after[0].size) == 1)
     one, other = (before[1][places[0]], after[1][places[1]]) if paired else (before[1], after[1])
-    if paired and np.allclose(one, other, rtol=SAME, atol=0):
+    difference, p = _by_seed(metric, one, other) if paired else _welch(metric, one, other)
+    if not difference.found.mean and (difference.n == 1 or difference.same):
         return None
-    found, p = _by_seed(one, other) if paired else _welch(one, other)
-    return Change(metric, float(one.mean()), float(other.mean()), found, p, paired) if found.mean else None
+    return Change(metric, float(one.mean()), float(other.mean()), difference, p, paired)
 
 
 def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
@@ -105,28 +99,33 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
     return [bool(each) for each in told]
 
 
-def _by_seed(before: Floats, after: Floats) -> tuple[Interval, float]:
-    found = interval(after - before)
+def _by_seed(metric: str, before: Floats, after: Floats) -> tuple[Difference, float]:
+    difference = paired_values(metric, after, before)
+    found = difference.found
     if found.n == 1:
-        return found, math.nan
-    if not found.half_width > 0:
-        return found, 0.0  # each seed by the same amount
+        return difference, math.nan
+    if found.same:
+        return difference, 0.0  # each seed by the same amount
     error = found.half_width / float(stdtrit(found.n - 1, 1 - LEVEL / 2))
-    return found, _two_sided(found.mean / error, found.n - 1)
+    return difference, _two_sided(found.mean / error, found.n - 1)
 
 
-def _welch(before: Floats, after: Floats) -> tuple[Interval, float]:
+def _welch(metric: str, before: Floats, after: Floats) -> tuple[Difference, float]:
     """Two samples of unequal variance, degrees of freedom by Welch and Satterthwaite; n is that of the smaller one."""
+    relative = bool((before > 0).all() and (after > 0).all() and np.isfinite([before.max(), after.max()]).all())
+    if relative:
+        before, after = np.log(before), np.log(after)
     mean, n = float(after.mean() - before.mean()), min(before.size, after.size)
     if n == 1:
-        return Interval(mean, math.nan, 1), math.nan
+        return Difference(metric, Interval(mean, math.nan, 1), relative), math.nan
     parts = [float(each.var(ddof=1)) / each.size for each in (before, after)]
     squared = sum(parts)
     if squared == 0:
-        return Interval(mean, 0.0, n), 0.0
+        return Difference(metric, Interval(mean, math.nan, n), relative), 0.0
     degrees = squared**2 / sum(part**2 / (each.size - 1) for part, each in zip(parts, (before, after), strict=True))
     error = math.sqrt(squared)
-    return Interval(mean, float(stdtrit(degrees, 1 - LEVEL / 2)) * error, n), _two_sided(mean / error, degrees)
+    found = Interval(mean, float(stdtrit(degrees, 1 - LEVEL / 2)) * error, n)
+    return Difference(metric, found, relative), _two_sided(mean / error, degrees)
 
 
 def _two_sided(t: float, degrees: float) -> float:

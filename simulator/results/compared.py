@@ -19,7 +19,7 @@ from simulator.results.columns import CURVE
 from simulator.results.units import unit
 
 if TYPE_CHECKING:
-    from simulator.results.intervals import Interval
+    from simulator.results.intervals import Difference, Interval
 
 Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plain"]
 """What JSON holds."""
@@ -47,14 +47,12 @@ def listening(places: Sequence[str]) -> Iterator[Heard]:
         _listener.reset(token)
 
 
-def difference(
-    cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool], relative: bool, found: Interval
-) -> None:
-    """`found` is first - second of `metric`, over second where `relative`; told to who listens."""
+def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bool], found: Difference) -> None:
+    """Reports how `first` differs from `second` to whoever listens."""
     heard = _listener.get()
     if heard is None or not found.n:
         return
-    rows = cells[first | second]
+    rows, metric = cells[first | second], found.metric
     both = rows["seed"].isin(cells.loc[first, "seed"]) & rows["seed"].isin(cells.loc[second, "seed"])
     heard.numbers.append(
         {
@@ -69,9 +67,10 @@ def difference(
             },
             "first_mean": plain(rows.loc[first & both, metric].astype(float).mean()),
             "second_mean": plain(rows.loc[second & both, metric].astype(float).mean()),
-            "relative": relative,
-            "mean_difference": plain(found.mean),
-            "half_width": plain(found.half_width),
+            "relative": found.relative,
+            "difference": plain(found.size),
+            "low": plain(found.low),
+            "high": plain(found.high),
             "n": found.n,
             "separable": found.separable if found.n > 1 else None,
         }

@@ -1,7 +1,8 @@
 """What a sweep says, computed: which curve is lowest where on the swept axis, and where none can be told.
 
-At each value of the axis every curve is compared with the one of least mean, seed by seed; those whose 95% interval of
-the difference covers 0 are not separable from it. Neighbouring values with the same outcome make one clause.
+At each value of the axis every curve is compared with the one of least geometric mean, seed by seed; those whose 95%
+interval of the mean ln ratio covers 0 are not distinguishable from it. Neighbouring values with the same outcome make
+one clause.
 """
 
 from __future__ import annotations
@@ -15,26 +16,29 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Interval, interval, paired
+from simulator.results.intervals import Difference, Interval, geometric_means, paired
 from simulator.results.units import quantity, title
 
-SEPARABLE = "Separable: the 95% interval of the difference, paired by seed, leaves out 0."
+INDISTINGUISHABLE = "not distinguishable"
+DISTINGUISHABLE = (
+    "Distinguishable: the 95% interval of the mean of ln(a/b), paired by seed, leaves out 0; shown as a/b - 1."
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One value of the axis: the lowest curve, those not separable from it, and the best of the others.
+    """One value of the axis: the lowest curve, those not distinguishable from it, and the best of the others.
 
-    `margin` is (lowest - next) / next, paired over seeds; None where every curve is in `tied` or alone.
+    `margin` is the lowest against the next, paired over seeds; None where every curve is in `tied` or alone.
     """
 
     at: float
     lowest: str
     tied: tuple[str, ...]
     following: str | None
-    margin: Interval | None
+    margin: Difference | None
     mean: float = math.nan
-    """Of the lowest."""
+    """The arithmetic mean of the lowest."""
 
 
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[Outcome]:
@@ -45,9 +49,9 @@ def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_t
     found = []
     for at in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
         here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == at)]
-        means = {str(curve): interval(rows[metric].to_numpy()).mean for curve, rows in here.groupby(CURVE, sort=False)}
-        if means:
-            found.append(_outcome(here, float(at), metric, sorted(means, key=lambda curve: means[curve])))
+        if len(here):
+            order = geometric_means(here, CURVE, metric).sort_values(kind="stable").index
+            found.append(_outcome(here, float(at), metric, [str(curve) for curve in order]))
     return found
 
 
@@ -67,28 +71,25 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_tok
 
 
 def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
-    """At each value of `axis` the rows of that curve of each kind of scheme whose mean is least, under the kind's name.
+    """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
+    kind's name.
 
     Of several curves of a kind the luckiest is taken, so that a kind with more of them has a little more luck.
     """
     where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
     kept = []
     for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
-        means = rows.groupby(CURVE, sort=False)[metric].mean()
-        kept.append(rows[rows[CURVE] == means.idxmin()])
+        kept.append(rows[rows[CURVE] == geometric_means(rows, CURVE, metric).idxmin()])
     found = pd.concat(kept) if kept else cells.head(0)
     return found.assign(**{CURVE: found["scheme.kind"]})
 
 
 def comparison(cells: pd.DataFrame, axis: str | None, at: Sequence[float], first: str, second: str, metric: str) -> str:
-    """By how many percent of `second` the curve `first` is below it at these values of the axis; "" where at none.
-
-    Each figure is a mean of paired differences ± its 95% half-width.
-    """
+    """By how many percent the curve `first` is below `second` at these values of the axis; "" where at none."""
     told = []
     for value in at if axis is not None else (math.nan,):
         here = cells[cells[metric].notna() & (True if axis is None else np.isclose(cells[axis], value, rtol=1e-9))]
-        less = paired(here, metric, here[CURVE] == first, here[CURVE] == second, relative=True)
+        less = paired(here, metric, here[CURVE] == first, here[CURVE] == second)
         if less.n:
             told.append(percent(less) + ("" if axis is None else f" at {quantity(value, axis)}"))
     return f"{first} against {second} {', '.join(told)}" if told else ""
@@ -107,27 +108,49 @@ def with_interval(found: Interval, metric: str) -> str:
     return quantity(found.mean, metric) + spread
 
 
-def percent(less: Interval) -> str:
-    """`12% ± 3% lower`, and whether the seeds can tell."""
-    mean, half = 100 * abs(less.mean), 100 * less.half_width
-    way = "lower" if less.mean < 0 else "higher"
-    if less.n == 1:
-        return f"{quantity(mean, '')}% {way} (one seed)"
-    if less.same:
-        return f"{quantity(mean, '')}% {way} (the same in every seed)" if less.mean else "equal (in every seed)"
+def percent(less: Difference) -> str:
+    """`12% lower (9% to 15%)`, and whether the seeds can tell: `not distinguishable (-1.2%, -4.0% to 1.7%)`."""
+    way = "lower" if less.found.mean < 0 else "higher"
+    if less.same and not less.found.mean:
+        return "equal (in every seed)"
+    if less.n == 1 or less.same:
+        return f"{sizes([less])} {way} ({'one seed' if less.n == 1 else 'the same in every seed'})"
+    if not less.separable:
+        size, low, high = (_amount(less, each) for each in (less.size, less.low, less.high))
+        return f"{INDISTINGUISHABLE} ({size}, {low} to {high})"
+    near, size, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.size), abs(less.high))))
+    return f"{size} {way} ({near} to {far})"
+
+
+def sizes(found: Sequence[Difference], digits: int = 3) -> str:
+    """`7% to 12%`: the least and the largest of some differences without their signs."""
+    ordered = sorted(found, key=lambda less: abs(less.size))
+    told = [
+        f"{quantity(100 * abs(less.size), '', digits)}%"
+        if less.relative and math.isfinite(less.size)
+        else quantity(abs(less.size), less.metric, digits)
+        for less in (ordered[0], ordered[-1])
+    ]
+    return " to ".join(dict.fromkeys(told))
+
+
+def _amount(less: Difference, value: float) -> str:
+    """A value of a difference to the digits that its interval allows, in the metric's unit where it is no ratio."""
+    if not less.relative:
+        return quantity(value, less.metric)
+    if not math.isfinite(value):
+        return quantity(value, "")
+    half = 50 * (less.high - less.low)
     digits = 0 if half >= 10 else 1 if half >= 0.1 else 2
-    said = f"{mean:.{digits}f}% ± {half:.{digits}f}% {way}"
-    return said if less.separable else f"not separable ({said})"
+    return f"{100 * value:,.{digits}f}%"
 
 
 def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Outcome:
     """`order`: the curves at this value, lowest mean first."""
     lowest = order[0]
-    against = {
-        other: paired(here, metric, here[CURVE] == lowest, here[CURVE] == other, relative=True) for other in order[1:]
-    }
+    against = {other: paired(here, metric, here[CURVE] == lowest, here[CURVE] == other) for other in order[1:]}
     behind = [
-        other for other in order[1:] if against[other].separable or (against[other].n == 1 and against[other].mean != 0)
+        other for other in order[1:] if against[other].separable or (against[other].n == 1 and against[other].size != 0)
     ]
     tied = tuple(sorted({lowest, *order} - set(behind)))
     following = behind[0] if behind else None
@@ -138,14 +161,15 @@ def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Ou
 def _told(stretch: list[Outcome]) -> str:
     tied = stretch[0].tied
     if len(tied) > 1:
-        return f"{joined(tied)} are not separable"
+        return f"{joined(tied)} are {INDISTINGUISHABLE}"
     margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
     if not margins:
         return f"{tied[0]} alone"
-    less = [-100 * margin.mean for _, margin in margins]
+    less = [margin for _, margin in margins]
     names = joined(tuple(dict.fromkeys(str(name) for name, _ in margins)))
-    by = f"{min(less):.2g}%" if np.isclose(min(less), max(less), rtol=0.05) else f"{min(less):.2g}% to {max(less):.2g}%"
-    one_seed = all(margin.n == 1 for _, margin in margins)
+    least, most = (pick(abs(each.size) for each in less) for pick in (min, max))
+    by = sizes(less[:1] if np.isclose(least, most, rtol=0.05) else less, 2)
+    one_seed = all(margin.n == 1 for margin in less)
     return f"{tied[0]} is lowest, {by} below the next ({names})" + ("; one seed, no interval" if one_seed else "")
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.findings import joined, percent, with_interval
-from simulator.results.intervals import Interval, interval, paired
+from simulator.results.findings import INDISTINGUISHABLE, joined, percent, sizes, with_interval
+from simulator.results.intervals import Difference, interval, paired
 from simulator.results.units import quantity, title
 
 
@@ -36,34 +36,31 @@ def levels(cells: pd.DataFrame, by: str | None, kind: str, metric: str) -> str:
 
 
 def differences(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> str:
-    """`german 12% ± 3% lower, ...`: how far the kind `first` is from `second` in each group; "" where in none."""
+    """`german 12% lower (9% to 15%), ...`: how far the kind `first` is from `second` in each group; "" in none."""
     return ", ".join(f"{name} {percent(found)}" for name, found in _differences(cells, by, first, second, metric))
 
 
 def summed_up(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> str:
-    """`91% to 93% lower in all 6`, `higher in french (13%), not separable in 5 of 6`; "" where in none."""
+    """`91% to 93% lower in all 6`, `13% higher in french, not distinguishable in 5 of 6`; "" where in none."""
     found = _differences(cells, by, first, second, metric)
     told = []
     for way, sign in (("lower", -1), ("higher", 1)):
-        there = {name: 100 * abs(less.mean) for name, less in found if less.separable and sign * less.mean > 0}
+        there = {name: less for name, less in found if less.separable and sign * less.size > 0}
         if there:
-            shares = " to ".join(
-                dict.fromkeys(f"{quantity(each, '', 2)}%" for each in (min(there.values()), max(there.values())))
-            )
             where = f"all {len(found)}" if len(there) == len(found) > 1 else joined([*there])
-            told.append(f"{shares} {way} in {where}")
+            told.append(f"{sizes([*there.values()], 2)} {way} in {where}")
     alike = sum(not less.separable for _, less in found)
-    told += [f"not separable in {alike} of {len(found)}"] if alike else []
+    told += [f"{INDISTINGUISHABLE} in {alike} of {len(found)}"] if alike else []
     return ", ".join(told)
 
 
-def _differences(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Interval]]:
+def _differences(cells: pd.DataFrame, by: str, first: str, second: str, metric: str) -> list[tuple[str, Difference]]:
     """Of each group. Where a kind has several curves in a group, those are compared that come in the same order."""
     found = []
     for name, rows in groups(cells[cells[metric].notna()], by):
         curves = [list(dict.fromkeys(rows.loc[rows["scheme.kind"] == kind, CURVE])) for kind in (first, second)]
         for mine, theirs in zip(*curves, strict=False):
-            less = paired(rows, metric, rows[CURVE] == mine, rows[CURVE] == theirs, relative=True)
+            less = paired(rows, metric, rows[CURVE] == mine, rows[CURVE] == theirs)
             found += [(name, less)] if less.n else []
     return found
 

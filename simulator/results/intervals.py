@@ -1,7 +1,9 @@
 """Means over seeds with Student-t intervals, and comparisons paired by seed.
 
-Cells that differ only in what is compared share their random numbers, so the difference is taken seed by seed: its
-interval is the one that counts, often far narrower than those of the two means.
+Cells that differ only in what is compared share their random numbers, so they are compared seed by seed: the interval
+of that comparison is the one that counts, often far narrower than those of the two means. The one statistic of every
+comparison is the mean of ln(first / second): to swap the two negates it, so whether they are distinguishable does not
+depend on which is named first.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kinds.arrays import Floats
 from simulator.results import compared
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX
 from simulator.results.lossy import departs
@@ -48,17 +51,71 @@ class Interval:
         return self.mean != 0 if self.same else abs(self.mean) > self.half_width
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How far the first of two samples of `metric` is from the second.
+
+    `found` is the mean of ln(first / second) with its interval. Where not `relative` it is that of first - second, in
+    the metric's unit: a value is 0 or less and the other one is not the same, so that there is no such logarithm.
+    """
+
+    metric: str
+    found: Interval
+    relative: bool = True
+
+    @property
+    def n(self) -> int:
+        """The number of seeds compared."""
+        return self.found.n
+
+    @property
+    def same(self) -> bool:
+        """Whether several seeds have one value."""
+        return self.found.same
+
+    @property
+    def separable(self) -> bool:
+        """Whether the two are distinguishable at 95%."""
+        return self.found.separable
+
+    @property
+    def lower(self) -> bool:
+        """Whether the first is distinguishable from the second, and lower."""
+        return self.separable and self.found.mean < 0
+
+    @property
+    def size(self) -> float:
+        """The first over the second, less 1; first - second where not `relative`."""
+        return self._shown(self.found.mean)
+
+    @property
+    def low(self) -> float:
+        """The lower end of the 95% interval of `size`, nan where there is none."""
+        return self._shown(self.found.mean - self.found.half_width)
+
+    @property
+    def high(self) -> float:
+        """The upper end, likewise."""
+        return self._shown(self.found.mean + self.found.half_width)
+
+    def _shown(self, statistic: float) -> float:
+        return float(np.expm1(statistic)) if self.relative else statistic
+
+
 def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
-    """Mean and t_{n-1, 0.975} s / sqrt(n) of values [n], nan left out; no half-width where all are one number."""
+    """Mean and t_{n-1, 0.975} s / sqrt(n) of values [n], nan left out; no half-width where all are one number, an
+    infinite one where some are infinite and others not."""
     given = np.asarray(values, dtype=np.float64)
     given = given[~np.isnan(given)]
     n = int(given.size)
     if n == 0:
         return Interval(math.nan, math.nan, 0)
+    if np.isinf(given).any() and not (given == given[0]).all():
+        return Interval(math.nan if {math.inf, -math.inf} <= {*given} else float(given.mean()), math.inf, n)
     mean = float(given.mean())
     if n == 1:
         return Interval(mean, math.nan, 1)
-    if np.ptp(given) <= ROUNDING * np.abs(given).max():
+    if math.isinf(mean) or np.ptp(given) <= ROUNDING * np.abs(given).max():
         return Interval(float(given[0]), math.nan, n)
     return Interval(mean, float(_quantile(n - 1) * given.std(ddof=1) / math.sqrt(n)), n)
 
@@ -85,24 +142,43 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def paired(
-    cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool], *, relative: bool = False
-) -> Interval:
-    """first - second of `metric` over the seeds both have; `first`, `second` select a setting's rows by mask.
+def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool]) -> Difference:
+    """`metric` of one setting against another's over the seeds both have; `first`, `second` select their rows by mask.
 
-    `relative` divides each difference by second's value. Raises ValueError where a mask holds a seed twice: it then
-    selects more than one setting.
+    Raises ValueError where a mask holds a seed twice: it then selects more than one setting.
     """
     one = cells[first].set_index("seed")[metric].astype(float)
     other = cells[second].set_index("seed")[metric].astype(float)
     if one.index.has_duplicates or other.index.has_duplicates:
         raise ValueError("a seed occurs twice: the mask selects more than one setting")
     common = one.index.intersection(other.index)
-    difference = one[common] - other[common]
-    difference[difference.abs() <= ROUNDING * other[common].abs()] = 0.0
-    found = interval((difference / other[common] if relative else difference).to_numpy(dtype=np.float64))
-    compared.difference(cells, metric, first, second, relative, found)
+    found = paired_values(metric, *(np.asarray(each[common], dtype=np.float64) for each in (one, other)))
+    compared.difference(cells, first, second, found)
     return found
+
+
+def paired_values(metric: str, first: Floats, second: Floats) -> Difference:
+    """The comparison of values [n] with others [n] of the same seeds; a seed in which either is nan is left out."""
+    known = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[known], second[known]
+    with np.errstate(invalid="ignore"):  # inf - inf
+        gap, most = np.abs(first - second), np.maximum(np.abs(first), np.abs(second))
+    apart = (first != second) & (np.isinf(gap) | (gap > ROUNDING * most))
+    one, other = first[apart], second[apart]
+    relative = bool((one > 0).all() and (other > 0).all())
+    values = np.zeros(first.shape)
+    values[apart] = np.log(one) - np.log(other) if relative else one - other
+    return Difference(metric, interval(values), relative)
+
+
+def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.Series[float]:
+    """The geometric mean of `metric` in each group, in order of appearance: by it those are ordered that `paired` then
+    compares. The arithmetic mean of all where some value is 0 or less."""
+    values = rows[metric].astype(float)
+    positive = bool((values.dropna() > 0).all())
+    table = rows.assign(**{metric: np.log(values) if positive else values})
+    means: pd.Series[float] = table.groupby(by, sort=False)[metric].mean()
+    return means.map(math.exp) if positive else means
 
 
 def metrics_of(table: pd.DataFrame) -> list[str]:

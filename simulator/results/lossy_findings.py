@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.findings import along, with_interval
-from simulator.results.intervals import interval, paired
+from simulator.results.findings import along, sizes, with_interval
+from simulator.results.intervals import Difference, geometric_means, interval, paired
 from simulator.results.lossy import UNKNOWN, lossy_curves, marks
-from simulator.results.units import quantity, title
+from simulator.results.units import title
 
 OFF = "tv_output"
 
@@ -24,7 +24,7 @@ def apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> str:
         if OFF in cells.columns:
             off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
             said += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
-        gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve))
+        gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve), key=lambda gain: gain.size)
         if metric is not None and gains:
             said += f", {title(metric)} {_ways(gains[0], gains[-1])} the lowest of the lossless"
         told.append(said)
@@ -33,21 +33,20 @@ def apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> str:
     return f"{what}, ranked apart: {'; '.join(told)}" if told else ""
 
 
-def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[float]:
-    """At each value of the axis the mean of (curve - lowest lossless) / lowest lossless, paired by seed."""
+def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[Difference]:
+    """At each value of the axis the curve against the lowest lossless one, paired by seed."""
     lossy = lossy_curves(cells)
     for _, here in along(cells[cells[metric].notna()], axis):
-        means = here[~here[CURVE].isin(lossy)].groupby(CURVE, sort=False)[metric].mean()
+        means = geometric_means(here[~here[CURVE].isin(lossy)], CURVE, metric)
         if len(means):
-            less = paired(here, metric, here[CURVE] == curve, here[CURVE] == means.idxmin(), relative=True)
+            less = paired(here, metric, here[CURVE] == curve, here[CURVE] == means.idxmin())
             if less.n:
-                yield less.mean
+                yield less
 
 
-def _ways(least: float, most: float) -> str:
+def _ways(least: Difference, most: Difference) -> str:
     """`75% to 99.9% below`, `10% below to 3% above`."""
-    words = [(f"{quantity(100 * abs(gain), '')}%", "below" if gain < 0 else "above") for gain in (least, most)]
-    if words[0][1] != words[1][1]:
-        return " to ".join(" ".join(each) for each in words)
-    shares = words if least >= 0 else words[::-1]
-    return f"{' to '.join(dict.fromkeys(share for share, _ in shares))} {words[0][1]}"
+    ways = ["below" if gain.size < 0 else "above" for gain in (least, most)]
+    if ways[0] != ways[1]:
+        return " to ".join(f"{sizes([gain])} {way}" for gain, way in zip((least, most), ways, strict=True))
+    return f"{sizes([least, most])} {ways[0]}"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Interval, paired
+from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.lossy import ranked
 
 UP, DOWN = "payload_bits_per_token", "reply_bits_per_token"
@@ -22,16 +22,16 @@ AIR: Final = (UP, DOWN, "uplink_bits_per_token", "downlink_bits_per_token")
 
 
 class TimeShare(NamedTuple):
-    """At one value of the axis: the lossless curve of least mean, and that over another's, less 1, paired by seed."""
+    """At one value of the axis: the lossless curve of least geometric mean, against another, paired by seed."""
 
     at: float
     curve: str
-    less: Interval
+    less: Difference
 
     def within(self, most: float) -> bool | None:
         """Whether it is at most that share of the other's; None where the interval covers it."""
-        half = 0.0 if np.isnan(self.less.half_width) else self.less.half_width
-        low, high = (1 + self.less.mean + sign * half for sign in (-1, 1))
+        known = not np.isnan(self.less.low)
+        low, high = (1 + end for end in ((self.less.low, self.less.high) if known else (self.less.size,) * 2))
         return True if high <= most else False if low > most else None
 
 
@@ -42,8 +42,8 @@ def shares(cells: pd.DataFrame, axis: str, at: Sequence[float], rival: str, metr
         here = cells[cells[metric].notna() & np.isclose(cells[axis], value, rtol=1e-9)]
         if not (here[CURVE] == rival).any():
             continue
-        best = str(ranked(here).groupby(CURVE, sort=False)[metric].mean().idxmin())
-        yield TimeShare(value, best, paired(here, metric, here[CURVE] == best, here[CURVE] == rival, relative=True))
+        best = str(geometric_means(ranked(here), CURVE, metric).idxmin())
+        yield TimeShare(value, best, paired(here, metric, here[CURVE] == best, here[CURVE] == rival))
 
 
 def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:

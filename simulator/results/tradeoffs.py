@@ -18,8 +18,8 @@ import pandas as pd
 
 from kinds.arrays import Floats, Ints
 from simulator.results.columns import CURVE
-from simulator.results.findings import joined
-from simulator.results.intervals import paired
+from simulator.results.findings import INDISTINGUISHABLE, joined, sizes
+from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, symbol
 
 PLACES: Final = 65
@@ -102,15 +102,16 @@ def at_equal(table: pd.DataFrame, cost: str, loss: str, by: str) -> pd.DataFrame
 def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> str:
     """`above threshold (0.3%, at 1.1), below top_p`: a family of `at_equal` against each other, paired by seed, at
     each value."""
-    ways: dict[str, dict[str, list[tuple[object, float]]]] = {"below": {}, "above": {}, "not separable from": {}}
+    unclear = f"{INDISTINGUISHABLE} from"
+    ways: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
     values = sorted(equal[by].unique()) if len(equal) else []
     for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
         for at in values:
             rows = equal[equal[by] == at]
-            less = paired(rows, metric, rows[CURVE] == family, rows[CURVE] == other, relative=True)
+            less = paired(rows, metric, rows[CURVE] == family, rows[CURVE] == other)
             if less.n:
-                way = "not separable from" if not less.separable else "below" if less.mean < 0 else "above"
-                ways[way].setdefault(str(other), []).append((at, 100 * abs(less.mean)))
+                way = "below" if less.lower else "above" if less.separable else unclear
+                ways[way].setdefault(str(other), []).append((at, less))
     told = [
         f"{way} {', '.join(_with_places(other, found, way, by, len(values)) for other, found in others.items())}"
         for way, others in ways.items()
@@ -119,14 +120,9 @@ def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> st
     return "; ".join(told)
 
 
-def _with_places(other: str, found: Sequence[tuple[object, float]], way: str, by: str, values: int) -> str:
+def _with_places(other: str, found: Sequence[tuple[object, Difference]], way: str, by: str, values: int) -> str:
     """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
-    gaps = [gap for _, gap in found]
-    words = (
-        []
-        if way.startswith("not")
-        else [" to ".join(dict.fromkeys(f"{quantity(gap, '', 2)}%" for gap in (min(gaps), max(gaps))))]
-    )
+    words = [] if way.startswith(INDISTINGUISHABLE) else [sizes([gap for _, gap in found], 2)]
     words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
     return f"{other} ({', '.join(words)})" if words else other
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Interval, paired
+from simulator.results.intervals import Difference, paired
 from simulator.results.rival_findings import named_without
 
 ACCEPTANCE: Final = "acceptance_rate"
@@ -16,17 +16,12 @@ METRIC: Final = "latency_per_token_s"
 
 
 class Gain(NamedTuple):
-    """At one value of two columns: (a curve - the chain) / the chain, paired by seed."""
+    """At one value of two columns: a curve against the chain, paired by seed."""
 
     by: float
     at: float
     curve: str
-    less: Interval
-
-    @property
-    def lower(self) -> bool:
-        """Whether the seeds tell it from the chain, and it is below."""
-        return self.less.separable and self.less.mean < 0
+    less: Difference
 
 
 def gains(cells: pd.DataFrame, axis: str, by: str, chain: str, metric: str = METRIC) -> Iterator[Gain]:
@@ -35,7 +30,7 @@ def gains(cells: pd.DataFrame, axis: str, by: str, chain: str, metric: str = MET
     for (value, at), here in named.groupby([by, axis], sort=True):
         theirs = here["scheme.kind"] == chain
         for curve in here.loc[~theirs, CURVE].unique():
-            less = paired(here, metric, here[CURVE] == curve, theirs, relative=True)
+            less = paired(here, metric, here[CURVE] == curve, theirs)
             if less.n:
                 yield Gain(float(str(value)), float(str(at)), str(curve), less)
 
@@ -45,7 +40,7 @@ def best_gains(cells: pd.DataFrame, axis: str, by: str, chain: str, metric: str 
     best: dict[tuple[float, float], Gain] = {}
     for gain in gains(cells, axis, by, chain, metric):
         kept = best.get((gain.by, gain.at))
-        if kept is None or gain.less.mean < kept.less.mean:
+        if kept is None or gain.less.size < kept.less.size:
             best[gain.by, gain.at] = gain
     return list(best.values())
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.findings import joined, span
+from simulator.results.findings import joined, sizes, span
 from simulator.results.intervals import paired
 from simulator.results.units import quantity
 
@@ -58,13 +58,13 @@ def below(cells: pd.DataFrame, axis: str, metric: str, rival: str) -> dict[str, 
     theirs = cells["scheme.kind"] == rival
     for curve in dict.fromkeys(cells.loc[~theirs, CURVE]):
         here = [
-            paired(rows, metric, rows[CURVE] == curve, rows["scheme.kind"] == rival, relative=True)
+            paired(rows, metric, rows[CURVE] == curve, rows["scheme.kind"] == rival)
             for rows in (cells[cells[axis] == value] for value in values)
         ]
-        lower = [less.n > 0 and less.mean < 0 and (less.separable or less.n == 1) for less in here]
+        lower = [less.lower or (less.n == 1 and less.size < 0) for less in here]
         told = [
             f"{span(values[places[0]], values[places[-1]], axis, places[0] == 0, places[-1] == len(values) - 1)} "
-            f"({_shares([-100 * here[place].mean for place in places])})"
+            f"({sizes([here[place] for place in places], 2)})"
             for places in _runs(lower)
         ]
         if told:
@@ -93,11 +93,6 @@ def _runs(flags: Sequence[bool]) -> list[list[int]]:
     """The places of each unbroken run of True."""
     groups = itertools.groupby(enumerate(flags), key=lambda item: item[1])
     return [[place for place, _ in group] for flag, group in groups if flag]
-
-
-def _shares(percents: Sequence[float]) -> str:
-    low, high = min(percents), max(percents)
-    return f"{low:.2g}%" if len(percents) == 1 else f"{low:.2g}% to {high:.2g}%"
 
 
 def first_within(cells: pd.DataFrame, axis: str, metric: str, within: float) -> str:

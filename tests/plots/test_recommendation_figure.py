@@ -16,7 +16,8 @@ TABLE = pd.DataFrame(
         "latency_per_token_s": [0.010, 0.020, 0.009],
         "latency_per_token_s_ci95": [0.001, float("nan"), 0.001],
         "margin": [0.0, 1.0, -0.1],
-        "margin_ci95": [float("nan"), 0.2, 0.05],
+        "margin_low": [float("nan"), 0.8, -0.14],
+        "margin_high": [float("nan"), 1.22, -0.05],
         "lossy": [False, False, True],
         "n": 5,
     }
@@ -37,6 +38,16 @@ def test_the_recommended_stands_at_the_top_and_each_at_its_values() -> None:
         points = [each.lines[0].get_xydata()[0] for each in ax.containers]
         assert [tuple(point) for point in points] == [(value, place) for place, value in enumerate(TABLE[name])]
     assert any("Lower is better" in text.get_text() for text in figure.texts)
+
+
+def test_margins_of_several_decades_are_ratios_on_a_logarithmic_axis_with_all_of_each_in_sight() -> None:
+    far = TABLE.assign(margin=[0.0, 240.0, -0.1], margin_low=[float("nan"), 230.0, -0.14])
+    figure = plots.draw("recommendation", far.assign(margin_high=[float("nan"), 250.0, -0.05]), None)
+    assert figure is not None
+    ax = figure.axes[1]
+    low, high = ax.get_xlim()
+    assert ax.get_xscale() == "log" and low < 0.9 < 251 < high and ax.get_xlabel() == "times the recommended"
+    assert ax.xaxis.get_major_formatter()(10.0, 0) == "10\N{MULTIPLICATION SIGN}"
 
 
 def test_a_metric_of_which_more_is_better_says_so() -> None:

@@ -49,11 +49,11 @@ def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cel
         found.comparisons, RATES, ("k_sqs", "dense"), ("dense", "k_sqs"), strict=True
     ):
         mine, theirs = of(cells, lower, rate), of(cells, higher, rate)
-        relative = (mine - theirs) / theirs
-        low, high = stats.t.interval(0.95, SEEDS - 1, relative.mean(), stats.sem(relative))
+        logs = np.log(mine / theirs)
+        ends = stats.t.interval(0.95, SEEDS - 1, logs.mean(), stats.sem(logs))
         assert (numbers["first"], numbers["second"], numbers["where"]) == (lower, higher, {AXIS: rate})
-        told = [numbers[name] for name in ("mean_difference", "half_width", "first_mean", "second_mean")]
-        assert told == pytest.approx([relative.mean(), (high - low) / 2, mine.mean(), theirs.mean()])
+        told = [numbers[name] for name in ("difference", "low", "high", "first_mean", "second_mean")]
+        assert told == pytest.approx([*np.expm1([logs.mean(), *ends]), mine.mean(), theirs.mean()])
         assert (numbers["n"], numbers["separable"], numbers["unit"], numbers["relative"]) == (SEEDS, True, "s", True)
     assert len(found.comparisons) == len(RATES)
 
@@ -79,7 +79,7 @@ def test_a_crossing_has_its_place_and_its_interval(cells: pd.DataFrame) -> None:
 
 def test_one_seed_has_no_interval_and_can_tell_nothing(cells: pd.DataFrame) -> None:
     (found,) = answered([Finding()], cells[cells["seed"] == 0], AXIS)
-    assert {(each["half_width"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
+    assert {(each["low"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
 
 
 def test_a_run_leaves_its_sentences_and_their_numbers(finished: Finished) -> None:

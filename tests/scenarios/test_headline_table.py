@@ -60,7 +60,7 @@ def test_the_star_is_among_the_lossless_and_the_lossy_are_marked() -> None:
         table({"edge_only": (0.005,), "dense": (0.06,), "k_sqs": (0.05,)}, lossy=[True, False, False]), AXIS
     )
     assert entries(text, "1 kbit/s") == ["5.00 ±1.00", "60.0 ±1.0", "50.0 ±1.0*"]
-    assert "edge_only (lossy)" in text and "* lowest of the lossless" in text
+    assert "edge_only (lossy)" in text and "* lowest mean of the lossless" in text
     alone = headline(table({"edge_only": (0.005,), "s_q": (0.06,)}, lossy=True), AXIS)
     assert "5.00 ±1.00*" in alone and "of the lossless" not in alone
 

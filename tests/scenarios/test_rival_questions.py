@@ -65,7 +65,7 @@ def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
     close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)
     cells.loc[close, "latency_per_token_s"] *= 3.5
     assert Winners(AXIS, DELAY).printed(cells).splitlines()[-2].count("~") == 2
-    assert "coupled" in Winners(AXIS, DELAY).rows(cells)["not_separable"].iloc[0]
+    assert "coupled" in Winners(AXIS, DELAY).rows(cells)["not_distinguishable"].iloc[0]
 
 
 def test_bits_both_ways_are_told_from_the_least_to_the_most_over_links() -> None:

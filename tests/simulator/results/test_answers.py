@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -15,7 +17,7 @@ from simulator.results.answers import (
     ranges,
     times,
 )
-from simulator.results.intervals import Interval
+from simulator.results.intervals import Difference, Interval
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
 RATES = (1e3, 1e4, 1e5)
@@ -52,16 +54,18 @@ def test_those_that_no_seed_tells_apart_are_lowest_together() -> None:
 
 def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed() -> None:
     ((curve, ratio),) = ends(sweep({"a": (0.5, 0.2, 0.1)}), AXIS, 1e5, 1e3, METRIC)
-    assert curve == "a" and ratio.mean == pytest.approx(5) and ratio.same
+    assert curve == "a" and 1 + ratio.size == pytest.approx(5) and ratio.same
     assert ends(sweep({"a": (0.5,) * 3}), None, 1e3, 1e5, METRIC) == []
 
 
 def test_times_are_told_as_precisely_as_they_are_known() -> None:
-    assert (
-        times(Interval(4.123, 0.25, 3)) == "4.12 ± 0.25 times"
-        and times(Interval(4.1234, float("nan"), 3)) == "4.12 times"
-    )
-    assert times(Interval(4.4, 14.0, 3)) == "4 ± 14 times" and times(Interval(1.0, float("nan"), 3)) == "unchanged"
+    def said(ratio: float, half: float) -> str:
+        return times(Difference(METRIC, Interval(math.log(ratio), half, 3)))
+
+    assert said(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and said(4.1234, math.nan) == "4.12 times"
+    assert said(4.4, 2.0) == "4.4 times (0.6 to 32.5)" and said(1.0, math.nan) == "unchanged"
+    no_ratio = Difference(METRIC, Interval(0.25, 0.5, 3), relative=False)
+    assert times(no_ratio) == "not distinguishable (250 ms, -250 ms to 750 ms)"
 
 
 def test_one_value_of_a_field_is_compared_with_another_all_else_the_same() -> None:

@@ -117,7 +117,7 @@ def test_of_places_each_scheme_gets_those_where_its_mean_is_least() -> None:
     assert wins(table()) == ({"k_sqs": 5, OPPONENT: 2}, len(TRIPS))
     told = standings(table())
     assert told["faster"].tolist() == ["yes"] * 5 + ["no"] * 2
-    assert (told["difference_s"] < 0).tolist() == [True] * 5 + [False] * 2
+    assert (told["over_target"] < 0).tolist() == [True] * 5 + [False] * 2
 
 
 def test_pairs_and_targets_are_searched_apart() -> None:

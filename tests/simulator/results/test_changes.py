@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes
-from simulator.results.intervals import Interval
+from simulator.results.intervals import Difference, Interval
 from simulator.results.same_settings import same_settings
 
 
@@ -26,25 +26,24 @@ def differing(before: pd.DataFrame, after: pd.DataFrame) -> list[Change]:
 
 
 def test_seeds_in_common_are_paired_and_the_others_left_out() -> None:
-    before, after = {0: 1.0, 1: 2.0, 2: 4.0, 3: 3.0, 9: 100.0}, {3: 3.3, 2: 4.1, 1: 2.4, 0: 1.2, 8: -100.0}
+    before, after = {0: 1.0, 1: 2.0, 2: 4.0, 3: 3.0, 9: 100.0}, {3: 3.3, 2: 4.1, 1: 2.4, 0: 1.2, 8: 100.0}
     (found,) = differing(rows(before), rows(after))
-    one, other = (np.array([each[seed] for seed in range(4)]) for each in (before, after))
+    one, other = (np.log([each[seed] for seed in range(4)]) for each in (before, after))
     told = stats.ttest_rel(other, one)
     low, high = told.confidence_interval(0.95)
     assert found.paired and found.difference.n == 4 and found.p == pytest.approx(told.pvalue)
-    assert found.difference.mean == pytest.approx((low + high) / 2)
-    assert found.difference.half_width == pytest.approx((high - low) / 2)
-    assert (found.before, found.relative) == pytest.approx((2.5, 0.25 / 2.5))
+    assert (found.difference.low, found.difference.high) == pytest.approx((math.expm1(low), math.expm1(high)))
+    assert (found.before, found.difference.size) == pytest.approx((2.5, math.expm1((low + high) / 2)))
 
 
 def test_other_seeds_are_compared_by_welchs_test() -> None:
     before, after = {0: 1.0, 1: 2.0, 2: 4.0}, {10: 7.0, 11: 7.1, 12: 7.3, 13: 6.9}
     (found,) = differing(rows(before), rows(after))
-    told = stats.ttest_ind(list(after.values()), list(before.values()), equal_var=False)
+    told = stats.ttest_ind(np.log([*after.values()]), np.log([*before.values()]), equal_var=False)
     low, high = told.confidence_interval(0.95)
     assert not found.paired and found.p == pytest.approx(told.pvalue)
-    assert found.difference.mean == pytest.approx((low + high) / 2)
-    assert found.difference.half_width == pytest.approx((high - low) / 2)
+    assert (found.difference.low, found.difference.high) == pytest.approx((math.expm1(low), math.expm1(high)))
+    assert found.difference.size == pytest.approx(math.expm1((low + high) / 2))
 
 
 def test_what_is_equal_to_nine_digits_has_not_changed() -> None:
@@ -53,8 +52,8 @@ def test_what_is_equal_to_nine_digits_has_not_changed() -> None:
     assert len(differing(rows(before), rows({seed: value * (1 + 1e-6) for seed, value in before.items()}))) == 1
 
 
-def test_the_same_shift_in_every_seed_is_certain_and_one_seed_tells_nothing() -> None:
-    (shifted,) = differing(rows({0: 1.0, 1: 2.0}), rows({0: 1.5, 1: 2.5}))
+def test_the_same_ratio_in_every_seed_is_certain_and_one_seed_tells_nothing() -> None:
+    (shifted,) = differing(rows({0: 1.0, 1: 2.0}), rows({0: 1.5, 1: 3.0}))
     (alone,) = differing(rows({0: 1.0}), rows({0: 1.5}))
     assert shifted.p == 0 and math.isnan(alone.p)
     assert beyond_noise([shifted, alone], "holm") == [True, False]
@@ -102,7 +101,10 @@ def test_false_alarms_are_held_down_as_the_textbooks_say(
     for m in (1, 2, 7, 40):
         for draw in range(20):
             p = generator.uniform(size=m) ** generator.integers(1, 6)
-            made = [Change("latency_s", 1.0, 2.0, Interval(1.0, 0.5, 3), float(each), True) for each in p]
+            made = [
+                Change("latency_s", 1.0, 2.0, Difference("latency_s", Interval(1.0, 0.5, 3)), float(each), True)
+                for each in p
+            ]
             told = beyond_noise(made, control)
             assert told == textbook(p)
             if not draw:

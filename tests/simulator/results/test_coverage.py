@@ -70,12 +70,12 @@ def covered(cells: pd.DataFrame, experiments: Sequence[Ints], metric: str, truth
 
 
 def with_pairs(cells: pd.DataFrame, experiments: Sequence[Ints]) -> Floats:
-    """Mean and half-width of what the losses cost in latency, [experiments, 2]."""
+    """Mean and half-width of the ln ratio of latencies with much and with little loss, [experiments, 2]."""
     found = []
     for seeds in experiments:
         rows = cells[cells["seed"].isin(seeds)]
         each = paired(rows, LATENCY, rows[AXIS] == MUCH, rows[AXIS] == LITTLE)
-        found.append((each.mean, each.half_width))
+        found.append((each.found.mean, each.found.half_width))
     return np.array(found)
 
 
@@ -86,13 +86,13 @@ def without_pairs(cells: pd.DataFrame, experiments: Sequence[Ints]) -> Floats:
         after = much.loc[others].assign(seed=1_000_000 + np.arange(SEEDS))
         (each,) = changes(little.loc[seeds], after, [LATENCY]).differing
         assert not each.paired
-        found.append((each.difference.mean, each.difference.half_width))
+        found.append((each.difference.found.mean, each.difference.found.half_width))
     return np.array(found)
 
 
 def implied(cells: pd.DataFrame) -> float:
-    """The variance of a paired difference over that of an unpaired one: 1 - rho, were the two variances equal."""
-    wide = cells.pivot(index="seed", columns=AXIS, values=LATENCY)
+    """The variance of a paired ln ratio over that of an unpaired one: 1 - rho, were the two variances equal."""
+    wide = np.log(cells.pivot(index="seed", columns=AXIS, values=LATENCY))
     both = wide[LITTLE].var() + wide[MUCH].var()
     return 1 - 2 * wide[LITTLE].cov(wide[MUCH]) / both
 
@@ -105,7 +105,7 @@ def check_pairs(cells: pd.DataFrame, experiments: Sequence[Ints]) -> None:
     itself. Half-widths compare by their means: those of Welch's test have up to twice as many degrees of freedom, whose
     t quantile is 2.14 in place of 2.36.
     """
-    means = cells.groupby(AXIS)[LATENCY].mean()
+    means = np.log(cells[LATENCY]).groupby(cells[AXIS]).mean()
     one, other = with_pairs(cells, experiments), without_pairs(cells, experiments)
     for found in (one, other):
         assert 0.92 <= np.mean(np.abs(found[:, 0] - (means[MUCH] - means[LITTLE])) <= found[:, 1]) <= 0.98

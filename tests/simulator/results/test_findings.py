@@ -36,13 +36,13 @@ def test_the_crossover_is_where_the_lowest_changes() -> None:
     )
 
 
-def test_what_the_seeds_cannot_tell_apart_is_called_not_separable() -> None:
+def test_what_the_seeds_cannot_tell_apart_is_called_not_distinguishable() -> None:
     # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 covers 0
     told = lowest(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4, "c": (0.9,) * 4}, {"b": 0.01}), AXIS)
-    assert told == "latency per token over uplink rate: everywhere a and b are not separable"
+    assert told == "latency per token over uplink rate: everywhere a and b are not distinguishable"
 
 
-def test_a_difference_that_every_seed_shows_is_separable_however_noisy_the_seeds() -> None:
+def test_a_difference_that_every_seed_shows_is_distinguishable_however_noisy_the_seeds() -> None:
     found = outcomes(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"a": 0.1, "b": 0.102}), AXIS)
     assert {outcome.lowest for outcome in found} == {"a"} and all(outcome.tied == ("a",) for outcome in found)
 
@@ -66,13 +66,13 @@ def test_a_single_point_is_named_as_a_point() -> None:
     assert told.startswith("latency per token over uplink rate: at 1 kbit/s a is lowest")
 
 
-def test_a_comparison_is_the_mean_of_paired_ratios_with_students_half_width() -> None:
-    # (a - b) / b by seed: -.5 - .01, -.5, -.5 + .01, so 50% lower, half-width 4.3027 * .01 / sqrt 3 = 2.48%
+def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width() -> None:
+    # ln(a / b) by seed: ln .49, ln .5, ln .51, so 50.0% lower; half-width 4.3027 * .02 / sqrt 3 = .0497 of the ratio
     cells = sweep({"a": (0.5, 0.2, 1.2, 0.5), "b": (1.0, 0.4, 1.0, 0.5)}, {"a": 0.01})
     told = comparison(cells, AXIS, (1e3, 1e5, 1e6, 5e6), "a", "b", "latency_per_token_s")
     assert told == (
-        "a against b 50.0% ± 2.5% lower at 1 kbit/s, 20.0% ± 2.5% higher at 100 kbit/s, "
-        "not separable (0.0% ± 5.0% higher) at 1 Mbit/s"
+        "a against b 50.0% lower (47.5% to 52.4%) at 1 kbit/s, 20.0% higher (17.5% to 22.5%) at 100 kbit/s, "
+        "not distinguishable (-0.0%, -4.9% to 5.1%) at 1 Mbit/s"
     )
 
 

@@ -58,4 +58,4 @@ def test_differences_are_summed_up_by_their_sign() -> None:
     apart.loc[apart["scheme.kind"] == "k_sqs", metric] *= 0.1
     assert summed_up(apart, BY, "k_sqs", "dense", metric) == "89% to 91% lower in all 2"
     noisy = table().assign(**{metric: lambda rows: rows[metric] * (1 + rows["seed"] * (rows["curve"] == "dense"))})
-    assert "not separable in" in summed_up(noisy, BY, "k_sqs", "dense", metric)
+    assert "not distinguishable in" in summed_up(noisy, BY, "k_sqs", "dense", metric)

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results.intervals import axis_of, interval, paired, settings_of, summarise, with_curves
+from simulator.results.findings import percent
+from simulator.results.intervals import (
+    axis_of,
+    interval,
+    paired,
+    paired_values,
+    settings_of,
+    summarise,
+    with_curves,
+)
 
 
 def table(rows: list[tuple[str, float, int, float]]) -> pd.DataFrame:
@@ -84,7 +93,7 @@ def test_n_counts_the_seeds_in_which_a_request_was_answered() -> None:
 def test_paired_seeds_that_agree_but_for_rounding_do_not_differ() -> None:
     cells = table([("a", 1.0, s, 0.1 + 0.2) for s in range(3)] + [("b", 1.0, s, 0.3) for s in range(3)])
     found = paired(cells, "latency_per_token_s", cells["scheme.kind"] == "a", cells["scheme.kind"] == "b")
-    assert found.mean == 0 and not found.separable
+    assert found.size == 0 and not found.separable
 
 
 def test_settings_meet_where_a_field_is_missing() -> None:
@@ -96,10 +105,10 @@ def test_pairing_removes_what_seeds_share() -> None:
     rng = np.random.default_rng(3)
     shared = rng.standard_normal(8)
     cells = table(
-        [("a", 1.0, s, 10 + shared[s]) for s in range(8)] + [("b", 1.0, s, 10.1 + shared[s]) for s in range(8)]
+        [("a", 1.0, s, 10 + shared[s]) for s in range(8)] + [("b", 1.0, s, 11 + 1.1 * shared[s]) for s in range(8)]
     )
     found = paired(cells, "latency_per_token_s", cells["scheme.kind"] == "a", cells["scheme.kind"] == "b")
-    assert found.mean == pytest.approx(-0.1) and found.same and found.separable
+    assert found.size == pytest.approx(1 / 1.1 - 1) and found.same and found.separable
     assert interval(cells["latency_per_token_s"][:8].to_numpy()).half_width > 0.1
 
 
@@ -107,7 +116,7 @@ def test_pairing_uses_common_seeds_only_and_refuses_a_mask_of_two_settings() -> 
     cells = table([("a", 1.0, 0, 1.0), ("a", 1.0, 1, 3.0), ("b", 1.0, 1, 2.0), ("b", 1.0, 2, 9.0)])
     a, b = cells["scheme.kind"] == "a", cells["scheme.kind"] == "b"
     assert paired(cells, "latency_per_token_s", a, b).n == 1
-    assert paired(cells, "latency_per_token_s", a, b, relative=True).mean == pytest.approx(0.5)
+    assert paired(cells, "latency_per_token_s", a, b).size == pytest.approx(0.5)
     with pytest.raises(ValueError, match="seed"):
         paired(cells, "latency_per_token_s", a | b, b)
 
@@ -187,3 +196,40 @@ def test_a_file_is_called_by_its_name_unless_two_have_the_same() -> None:
     assert list(with_curves(named, None)["curve"]) == ["a prompts=one", "a prompts=two"]
     alike = cells.assign(**{"models.pair.prompts": ["/home/me/one.jsonl", "one.jsonl"]})
     assert list(with_curves(alike, None)["curve"]) == ["a prompts=/home/me/one.jsonl", "a prompts=one.jsonl"]
+
+
+VALUES = st.sampled_from([0.0, -1.0, math.inf]) | st.floats(1e-6, 1e6)
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=6))
+def test_swapping_the_two_never_changes_whether_they_are_distinguishable(pairs: list[tuple[float, float]]) -> None:
+    first, second = np.array(pairs).T
+    one, other = paired_values("latency_s", first, second), paired_values("latency_s", second, first)
+    assert (one.separable, one.n, one.same, one.relative) == (other.separable, other.n, other.same, other.relative)
+    assert one.lower == (other.separable and not other.lower)
+    np.testing.assert_array_equal([one.found.mean, one.found.half_width], [-other.found.mean, other.found.half_width])
+    if one.relative and math.isfinite(one.found.mean):
+        assert (1 + one.size) * (1 + other.size) == pytest.approx(1, rel=1e-4)
+
+
+def test_a_mean_of_shares_would_tell_apart_what_its_mirror_image_does_not() -> None:
+    first, second = np.array([0.3, 0.8, 0.5, 0.7]), np.ones(4)
+    shares = interval((first - second) / second), interval((second - first) / first)
+    assert [each.separable for each in shares] == [True, False]
+    found = paired_values("latency_s", first, second)
+    assert found.size == pytest.approx(math.prod(first) ** (1 / 4) - 1)
+    logs = np.log(first)
+    half = 3.1824463 * logs.std(ddof=1) / math.sqrt(4)
+    assert (found.low, found.high) == pytest.approx([math.expm1(logs.mean() - half), math.expm1(logs.mean() + half)])
+
+
+def test_what_has_no_logarithm_is_compared_by_the_difference_and_said_to_be() -> None:
+    rare = paired_values("tv_output", np.array([0.0, 0.1, 0.2]), np.array([0.1, 0.3, 0.2]))
+    assert not rare.relative and rare.size == pytest.approx(-0.1)
+    assert percent(rare) == "not distinguishable (-0.1, -0.348 to 0.148)"
+    never = paired_values("tv_output", np.zeros(3), np.zeros(3))
+    assert never.relative and never.same and never.size == 0 and not never.separable
+    lost = paired_values("latency_s", np.full(3, math.inf), np.ones(3))
+    assert lost.separable and lost.size == math.inf
+    some = paired_values("latency_s", np.array([math.inf, 1.0, 1.0]), np.ones(3))
+    assert not some.separable and some.found.half_width == math.inf

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from simulator.results.intervals import Interval
+from simulator.results.intervals import Difference, Interval
 from simulator.results.rival_findings import AIR, TimeShare, named_without, on_air, shares
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
@@ -26,25 +29,28 @@ def table() -> pd.DataFrame:
 def test_the_best_lossless_is_a_share_of_its_rival_seed_by_seed() -> None:
     slow, fast = shares(table(), AXIS, [1e3, 1e4, 1e5], "paper", METRIC)
     assert (slow.at, slow.curve, fast.at, fast.curve) == (1e3, "coupled", 1e4, "coupled")
-    assert 1 + slow.less.mean == pytest.approx(0.25) and slow.less.half_width == pytest.approx(
-        4.3027 * 0.1 / 3**0.5, rel=1e-4
+    logs = np.log([0.15, 0.25, 0.35])
+    half = 4.3027 * logs.std(ddof=1) / 3**0.5
+    assert slow.less.size == pytest.approx(np.expm1(logs.mean()))
+    assert [slow.less.low, slow.less.high] == pytest.approx(
+        [*np.expm1(logs.mean() + np.array([-half, half]))], rel=1e-4
     )
-    assert 1 + fast.less.mean == pytest.approx(0.6) and fast.less.same
+    assert 1 + fast.less.size == pytest.approx(0.6) and fast.less.same
     assert not list(shares(table(), AXIS, [1e3], "nobody", METRIC))
 
 
 def test_a_rival_that_is_the_best_takes_all_of_its_own_time() -> None:
     (alone,) = shares(table()[lambda rows: rows["curve"].isin(["paper", "edge"])], AXIS, [1e3], "paper", METRIC)
-    assert alone.curve == "paper" and alone.less.mean == 0
+    assert alone.curve == "paper" and alone.less.size == 0
 
 
-@pytest.mark.parametrize(("mean", "half", "found"), [(0.4, 0.09, True), (0.6, 0.09, False), (0.45, 0.09, None)])
+@pytest.mark.parametrize(("mean", "half", "found"), [(0.4, 0.08, True), (0.6, 0.09, False), (0.45, 0.09, None)])
 def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean: float, half: float, found: bool | None) -> None:
-    assert TimeShare(1e3, "a", Interval(mean - 1, half, 3)).within(0.5) is found
+    assert TimeShare(1e3, "a", Difference(METRIC, Interval(math.log(mean), half / mean, 3))).within(0.5) is found
 
 
 def test_a_share_that_all_seeds_agree_on_may_be_the_limit() -> None:
-    assert TimeShare(1e3, "a", Interval(-0.5, float("nan"), 3)).within(0.5) is True
+    assert TimeShare(1e3, "a", Difference(METRIC, Interval(math.log(0.5), math.nan, 3))).within(0.5) is True
 
 
 def test_a_name_loses_one_field_and_keeps_the_others() -> None:
