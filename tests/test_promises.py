@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -48,14 +49,31 @@ def test_columns_of_the_table_begin_below_their_names():
         assert first[at:].startswith(one) and second[at:].startswith(other)
 
 
+def ran(folder: Path, bench: str) -> tuple[int, str]:
+    """The exit status of a session of one file of benches, through pytest itself, and what it printed."""
+    shutil.copy(HERE / "benchmarks" / "conftest.py", folder)
+    (folder / "bench_small.py").write_text(bench)
+    (folder / "pytest.ini").write_text(f"[pytest]\npython_files = bench_*.py\npythonpath = {HERE / 'helpers'}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(("value", "status"), [(1.15, 0), (1.16, 1)])
+def test_a_promise_that_is_not_kept_is_said_last_and_fails_the_session(tmp_path: Path, value: float, status: int):
+    told = f'ratio("twelve / one", float("{value}"), at_most=1.15, meaning="CPU time")'
+    found, said = ran(tmp_path, f"def test_it(ratio):\n    {told}\n")
+    assert (found, "1 passed" in said) == (status, True)
+    last = said.splitlines()[-1]
+    assert (last == f"not kept: twelve / one is {value:.3g}, promised <= 1.15") == bool(status)
+
+
 def test_a_session_of_benches_ends_with_its_ratios_and_the_machine(tmp_path: Path):
-    """Through pytest itself, in a process of its own: a promise that is not kept fails no bench."""
-    shutil.copy(HERE / "benchmarks" / "conftest.py", tmp_path)
-    (tmp_path / "bench_small.py").write_text(BENCH)
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\npython_files = bench_*.py\npythonpath = {HERE / 'helpers'}\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
-    assert "1 failed, 2 passed, 1 skipped" in said
+    """A promise that is not kept fails no bench: all are measured."""
+    status, said = ran(tmp_path, BENCH)
+    assert status == 1 and "1 failed, 2 passed, 1 skipped" in said
+    assert said.splitlines()[-1] == "not kept: one / two workers is 1.5, promised >= 1.7"
     assert "not measured: bench_small.py::test_elsewhere: no accelerator here" in said
     told = json.loads((tmp_path / "build" / "bench.json").read_text())
     assert {one["name"]: one["met"] for one in told["ratios"]} == {

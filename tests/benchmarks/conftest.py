@@ -4,8 +4,9 @@
         ...
         ratio("twelve rates / one rate", twelve_s / one_s, at_most=1.15, meaning="CPU seconds of a sweep")
 
-The table goes to stdout, the same with the machine's description to `build/bench.json`. Whether a promise is kept is
-said there and never asserted: a busy machine is no fault of the code. A bench that was skipped or failed has a line.
+The table goes to stdout, the same with the machine's description to `build/bench.json`. A promise that is not kept
+fails no bench, so that all are measured: the last lines name each, and the exit status is 1. A bench that was skipped
+or failed has a line.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from promises import NotMeasured, Ratio, machine, table
+from promises import NotMeasured, Ratio, machine, missed, table
 
 PROPERTY = "ratio"
 
@@ -34,12 +35,22 @@ def ratio(request: pytest.FixtureRequest) -> Callable[..., None]:
     return tell
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The exit status is 1 where a promise is not kept."""
+    if session.exitstatus == pytest.ExitCode.OK and missed(_ratios(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Names the promises that are not kept, below all else."""
+    for line in missed(_ratios(config)):
+        print(line)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints the table and writes the JSON, where any bench of this folder told a ratio."""
-    reports = [each for key in ("passed", "failed", "skipped", "error") for each in terminalreporter.getreports(key)]
-    told = [one for each in reports if each.when == "call" for name, one in each.user_properties if name == PROPERTY]
-    ratios = [Ratio(**one) for one in told]
-    missing = [NotMeasured(each.nodeid, _reason(each)) for each in reports if not each.passed]
+    ratios = _ratios(config)
+    missing = [NotMeasured(each.nodeid, _reason(each)) for each in _reports(config) if not each.passed]
     if not ratios:
         return
     here = machine()
@@ -50,6 +61,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     rows = [{**asdict(one), "met": one.met} for one in ratios]
     _write(path, {"machine": here, "ratios": rows, "not_measured": [asdict(one) for one in missing]})
     terminalreporter.write_line(f"\nwritten: {path}")
+
+
+def _reports(config: pytest.Config) -> list[pytest.TestReport]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    kinds = ("passed", "failed", "skipped", "error") if reporter else ()
+    return [each for kind in kinds for each in reporter.getreports(kind)]
+
+
+def _ratios(config: pytest.Config) -> list[Ratio]:
+    """All that were told, also by a bench that failed afterwards."""
+    told = (each.user_properties for each in _reports(config) if each.when == "call")
+    return [Ratio(**one) for properties in told for name, one in properties if name == PROPERTY]
 
 
 def _reason(report: pytest.TestReport) -> str:

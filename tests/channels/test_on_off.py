@@ -40,8 +40,9 @@ def test_a_link_and_a_server_are_away_by_the_same_law(uniforms: Uniforms) -> Non
 
 
 @pytest.mark.parametrize("windows", [[], [(0, 1)], [(0, 1), (1.5, INF)], [(0.5, 0.6), (0.7, 0.8), (3, 4)]])
-def test_windows_in_order_and_apart_are_a_schedule(windows: list[Window]) -> None:
-    require_in_order("outages_s", windows)
+def test_windows_in_order_and_apart_are_a_schedule(windows: list[Window], uniforms: Uniforms) -> None:
+    out = Rate.of({"kind": "scheduled_outages", "outages_s": windows})
+    assert list(out.outages(uniforms)) == windows
 
 
 @pytest.mark.parametrize(

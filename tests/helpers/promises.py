@@ -58,6 +58,11 @@ def table(ratios: Sequence[Ratio], missing: Sequence[NotMeasured]) -> str:
     return "\n".join([*lines, *(f"not measured: {one.bench}: {one.reason}" for one in missing)])
 
 
+def missed(ratios: Sequence[Ratio]) -> list[str]:
+    """One line for each promise that is not kept."""
+    return [f"not kept: {one.name} is {one.value:.3g}, promised {one.promised}" for one in ratios if one.met is False]
+
+
 def machine() -> dict[str, str | int | float | None]:
     """Where and with what it was measured; None where this system does not say."""
     return {

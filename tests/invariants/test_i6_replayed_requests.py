@@ -87,6 +87,8 @@ class Bench:
         self.scheme = scheme
         self.prompt = self.pair.prompts[0].first(6).tokens
         self.room_bits = 200 if scheme.partial else None
+        self.passes = 0
+        """That the last decoding made before it was asked to catch up."""
 
     def tree(self) -> Tree:
         return Tree(self.prompt, self.scheme.entry(None))
@@ -114,6 +116,7 @@ class Bench:
         setting = DraftSetting(lambda: pair, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         decoding = RequestDecoding(setting, tree, uniforms, remember=remember)
         said = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
+        self.passes = len(drafter) + len(verifier)
         assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped
         return said, drafter, verifier
 
@@ -164,6 +167,7 @@ def test_a_replay_that_ends_anywhere_makes_the_calls_of_a_live_run(scheme: str) 
             bench.run(tree, tokens, rounds)
             assert bench.run(tree, TOKENS, 99) == live, f"{rounds} rounds of {tokens} tokens remembered"
             assert bench.run(tree, TOKENS, 99) == live, "all of it remembered"
+            assert bench.passes == 0
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

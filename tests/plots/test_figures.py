@@ -291,7 +291,10 @@ def test_one_seed_draws_without_intervals(summary: Make) -> None:
     table = summary()
     table[[name for name in table.columns if name.endswith("_ci95")]] = np.nan
     for name in GENERAL:
-        assert drawn(name, table)
+        figure = drawn(name, table)
+        for path in (path for ax in figure.axes for mark in ax.collections for path in mark.get_paths()):
+            points = np.unique(path.vertices[np.isfinite(path.vertices).all(axis=1)], axis=0)
+            assert len(points) == len(np.unique(points[:, 0])), "a band or a whisker has a height"
 
 
 def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> None:

@@ -89,13 +89,19 @@ def test_so_is_one_whose_requests_share_a_device_or_may_be_read_again(
     quiet = on("constant", table, {"kind": "k_sqs", "max_drafts": 4})
     with pytest.raises(ConfigError, match=f"^cloud.latency = profile .*: there are passes of {words}"):
         quiet.with_(fields)
-    assert quiet.with_({"edge.concurrency": 2, "cloud.servers": 2, "cloud.routing": "affinity"})
+    apart = quiet.with_({"edge.concurrency": 2, "cloud.servers": 2, "cloud.routing": "affinity"})
+    assert (simulate(apart).requests["outcome"] == "answered").all()
 
 
 def test_only_clocks_that_a_scheme_uses_must_reach(tmp_path: Path) -> None:
     short = {"kind": "profile", "file": measured(tmp_path / "t", EDGE, batch=(1,), longest=2)}
-    on(short, "constant", "cloud_only")
-    on("constant", short, "edge_only")
+    for edge, cloud, scheme, field in (
+        (short, "constant", "cloud_only", "edge"),
+        ("constant", short, "edge_only", "cloud"),
+    ):
+        assert on(edge, cloud, scheme).classes[0].scheme.kind == scheme
+        with pytest.raises(ConfigError, match=f"^{field}.latency = profile .*: there are passes of"):
+            on(edge, cloud, "k_sqs")
 
 
 @pytest.mark.parametrize(("name", "tokens"), [("a100x4_70b", 495_601), ("h100_32b", 36_482)])

@@ -11,6 +11,7 @@ import codec_prior
 import numpy as np
 import pytest
 from codec_strategies import DAMAGE, damaged, extreme_formats, random_draft, sparse_draft
+from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,8 @@ def all_formats():
 
 
 FORMATS = list(range(20))
+HARDLY_ANY = (0, 1, 2, 3, 5, 14, 16)
+"""Those under which damage seldom leaves another packet: an id must be in its support, a whole byte says one bit."""
 
 
 @contextmanager
@@ -68,21 +71,18 @@ def coders():
         yield found
 
 
-def refused_or_itself(payload, format, context):
-    """A payload is refused or encodes to itself, and no more of it is read than there is."""
+def attack(payload, format, context, sent=None):
+    """Whether a payload is taken that was not sent; no more of it is read than there is."""
     with coders() as found:
-        try:
-            drafts = decode(payload, format, context)
-        except CodecError:
-            drafts = None
+        taken = refused_or_itself(payload, decode, encode, format, context, beside=sent)
     assert found[0][POSITION] <= len(payload) + PAST_THE_END
-    assert drafts is None or encode(drafts, format, context) == payload
+    return taken
 
 
-def attack(index, number):
-    """`number` payloads of each kind under format `index`."""
+def attack_format(index, number):
+    """How many of `number` payloads of each kind are taken under format `index`."""
     format = list(all_formats())[index]
-    rng = np.random.default_rng(index)
+    rng, taken = np.random.default_rng(index), 0
     for n in range(number):
         if n % 20 == 0:
             context = tuple(rng.integers(0, format.vocabulary, int(rng.integers(0, 40))).tolist()) if n % 40 else ()
@@ -91,18 +91,19 @@ def attack(index, number):
             payload = encode(sent, format, context)
             assert decode(payload, format, context) == tuple(sent)
         for kind in DAMAGE:
-            refused_or_itself(damaged(kind, payload, rng), format, context)
+            taken += attack(damaged(kind, payload, rng), format, context, payload)
+    return taken
 
 
 @pytest.mark.parametrize("index", FORMATS)
 def test_damaged_payloads_are_refused_or_encode_to_themselves(index):
-    attack(index, 50)
+    assert attack_format(index, 50) > 0 or index in HARDLY_ANY
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", FORMATS)
 def test_a_million_damaged_payloads(index):
-    attack(index, 12_500)
+    assert attack_format(index, 12_500) > 0 or index in HARDLY_ANY
 
 
 @pytest.mark.parametrize("index", FORMATS)
@@ -119,14 +120,16 @@ def test_decoding_a_megabyte_of_garbage_takes_little_time_and_memory(index):
     assert peak < LARGEST_MEMORY
 
 
+@some_are_taken
 @settings(max_examples=150)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="cubic"), b"\xff" * 8)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="logarithmic"), b"\xff" * 8)
 @example(Format(1024, 1 << 20, 255, code="enumerative", token="unsent", support="dense"), b"\x01" * 4)
 @example(Format(49_152, 1 << 20, 255, code="enumerative", token="coded"), b"\xfe" * 4)
+@example(Format(3, 2, 2, code="enumerative", token="flat"), b"\x20")
 @given(extreme_formats(PRIORS), st.binary(max_size=40))
 def test_junk_under_any_format_is_refused_and_read_no_further_than_its_end(format, payload):
-    refused_or_itself(payload, format, (1,))
+    attack(payload, format, (1,))
 
 
 @pytest.mark.parametrize("support", ["variable", "fixed", "dense"])
@@ -152,7 +155,7 @@ def test_damaged_packets_under_any_format_are_refused_or_encode_to_themselves(fo
     sent = [sparse_draft(rng, format) for _ in range(min(3, format.max_drafts))]
     payload = encode(sent, format, (1,))
     assert decode(payload, format, (1,)) == tuple(sent)
-    refused_or_itself(damaged(data.draw(st.sampled_from(DAMAGE)), payload, rng), format, (1,))
+    attack(damaged(data.draw(st.sampled_from(DAMAGE)), payload, rng), format, (1,), payload)
 
 
 def failed_machine():

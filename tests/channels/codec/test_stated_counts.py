@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from channels.codec.quantizers import Logarithmic, quantizer
 from channels.codec.stated_counts import stated_bits
-from channels.codec.wire import Draft, Format, encode, length_bits
+from channels.codec.wire import Draft, Format, decode, encode, length_bits
 
 V, ELL, K = 6, 5, 3
 SUPPORT = np.array([0, 2, 5])
@@ -57,7 +57,7 @@ def test_choices_are_counted_one_by_one(fields, counts, choices):
     draft = Draft(-1, SUPPORT, np.array(counts))
     assert stated_bits([draft], format) == pytest.approx(math.log2(4 * choices), abs=1e-9)
     assert stated_bits([draft, draft], format) == pytest.approx(math.log2(4 * choices**2), abs=1e-9)
-    assert encode([draft], format)  # it is one that the format carries
+    assert decode(encode([draft], format), format) == (draft,)
 
 
 @pytest.mark.parametrize(("token", "choices"), [("flat", V), ("coded", ELL / 3), ("unsent", 1)])

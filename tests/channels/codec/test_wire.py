@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from codec_strategies import extreme_packets, formats, packets, random_draft
+from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -76,13 +77,11 @@ def test_largest_length_is_reached_by_some_token_and_exceeded_by_none(packet):
     assert largest_length_bits(drafts[:-1], last.support, last.counts, format) == max(lengths)
 
 
+@some_are_taken
 @given(formats(max_vocabulary=30, max_resolution=12), st.binary(max_size=20))
+@example(Format(3, 2, 2, code="enumerative", token="flat"), b"\x20")
 def test_any_bytes_are_refused_or_encode_to_themselves(format, payload):
-    try:
-        drafts = decode(payload, format)
-    except CodecError:
-        return
-    assert encode(drafts, format) == payload
+    refused_or_itself(payload, decode, encode, format)
 
 
 @given(packets(), st.data())
@@ -92,12 +91,9 @@ def test_damaged_packets_are_refused_or_encode_to_themselves(packet, data):
     bit = data.draw(st.integers(0, 8 * len(payload) - 1))
     flipped = (int.from_bytes(payload, "big") ^ 1 << bit).to_bytes(len(payload), "big")
     for damaged in (flipped, payload[:-1], payload + b"\0", b"\0" + payload, payload[1:], b""):
-        try:
-            found = decode(damaged, format)
-        except CodecError:
-            continue
-        assert encode(found, format) == damaged
         assert damaged != payload
+        refused_or_itself(damaged, decode, encode, format)
+    assert decode(payload, format) == drafts
 
 
 def test_every_byte_string_of_a_tiny_format_is_a_packet_or_refused():
@@ -253,7 +249,7 @@ def test_no_packet_is_longer_than_its_bound(packet):
 
 
 @pytest.mark.parametrize("name", ["lattice", "dual", "cubic", "logarithmic"])
-def test_bound_holds_for_the_dearest_codewords_and_tokens_of_each_quantizer(name):
+def test_bound_holds_for_the_dearest_codewords_and_tokens_of_each_quantizer_and_is_near_them(name):
     format = Format(50_257, 1000, 8, code="enumerative", quantizer=name)
     rng = np.random.default_rng(1)
     for size in (1, 2, 3, 30):
@@ -265,4 +261,5 @@ def test_bound_holds_for_the_dearest_codewords_and_tokens_of_each_quantizer(name
             support = np.sort(rng.choice(50_257, size, replace=False))
             sent.append(Draft(int(support[np.where(counts, counts, 1 << 40).argmin()]), support, counts))
         sizes = [draft.support.size for draft in sent]
-        assert length_bits(sent, format) <= bound_bits(sizes, format)
+        length = length_bits(sent, format)
+        assert length <= bound_bits(sizes, format) <= 1.05 * length + 20 * (len(sent) + 1)

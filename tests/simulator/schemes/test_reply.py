@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from cells import cell
+from hostile import refused_or_holds
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -95,11 +96,15 @@ def test_hostile_bytes_raise_codec_errors_and_nothing_else(
     name: str, case: tuple[SentRound, np.ndarray, int], content: bytes
 ) -> None:
     sent, p, _ = case
-    try:
-        heard = REPLIES[name].decode(content, sent, packets(p.size))
-    except wire.CodecError:
-        return
-    assert 0 <= heard.token < p.size and (name == "token" or heard.accepted <= len(sent.drafts))
+
+    def holds(heard: Verdict | EdgeCorrection) -> None:
+        assert 0 <= heard.token < p.size and (name == "token" or heard.accepted <= len(sent.drafts))
+
+    refused_or_holds(content, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
+    verdict = Verdict(len(sent.drafts), int(p.argmax()))
+    context = (*sent.context, *(draft.token for draft in sent.drafts))
+    true = REPLIES[name].encode(verdict, p, packets(p.size), context)
+    assert refused_or_holds(true, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
 
 
 @FEW
@@ -189,5 +194,7 @@ def test_a_policy_that_lets_the_cloud_decode_is_told_when_it_does() -> None:
         simulate(cell(scheme))
 
 
-def test_the_finest_lattice_is_one_that_the_wire_has() -> None:
-    wire.Format(1 << 20, 1 << FINEST, max_drafts=1, token="unsent")
+def test_the_finest_lattice_is_the_finest_that_the_wire_has() -> None:
+    assert wire.Format(1 << 20, 1 << FINEST, max_drafts=1, token="unsent").resolution == 1 << FINEST
+    with pytest.raises(wire.CodecError, match="resolution"):
+        wire.Format(1 << 20, 2 << FINEST, max_drafts=1, token="unsent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given
 from hypothesis import strategies as some
 
@@ -28,15 +29,13 @@ def test_a_header_comes_back_as_it_was_whatever_follows_it(header: Header, conte
     assert Header.unpack(header.pack() + content) == header
 
 
+@some_are_taken
 @given(some.binary(max_size=20))
+@example(Header(Address(Kind.PAYLOAD, 0, 0, 1), 0, 0).pack() + b"?")
 @example(bytes((Kind.PROMPT,)) + bytes(8) + bytes((Kind.REPLY,)) + bytes(2))
 @example(bytes((Kind.ACK,)) + bytes(8) + bytes((Kind.ACK,)) + bytes(2))
 def test_junk_is_refused_by_a_value_error_and_what_is_taken_is_written_back_alike(packet: bytes) -> None:
-    try:
-        header = Header.unpack(packet)
-    except ValueError:
-        return
-    assert header.pack() == packet[:HEADER_BYTES]
+    refused_or_itself(packet, Header.unpack, lambda header: header.pack() + packet[HEADER_BYTES:], refusal=ValueError)
 
 
 def test_a_header_cut_short_is_refused() -> None:

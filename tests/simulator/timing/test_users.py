@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import inf
 from pathlib import Path
 
@@ -185,7 +186,9 @@ def test_queues_add_up_whenever_the_clock_starts(tmp_path: Path) -> None:
     (tmp_path / "asks.csv").write_text("\n".join(lines))
     asked = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 30}
     for tenths in (1, 3, 7, 9, 15, 25):
-        simulate(cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths}))
+        requests = simulate(cell("k_sqs", workload=asked | {"horizon_s": start_s + 0.1 * tenths})).requests
+        assert len(requests) == min(60, math.floor(0.1 * tenths / 0.013) + 1)
+        assert (requests["outcome"] == "in_flight").any()
 
 
 def test_a_cell_without_rounds_has_empty_columns_of_the_same_types(tmp_path: Path) -> None:
