@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 import platformdirs
 
 from kinds import ConfigError
+
+_CHECKSUM = "checksum"
 
 
 def read_text(path: Path) -> str:
@@ -39,13 +41,22 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     return [(f"{path}, line {number}", line) for number, line in enumerate(lines, 1)]
 
 
+def write_note(path: Path, fields: Mapping[str, object]) -> None:
+    """Writes a JSON object of our own, whole, with a checksum of itself: `read_note` takes no other."""
+    plain = json.loads(json.dumps(fields))
+    text = json.dumps({**plain, _CHECKSUM: _checksum(plain)}, indent=1)
+    atomically(path, lambda unfinished: unfinished.write_text(text + "\n"))
+
+
 def read_note(path: Path) -> dict[str, Any]:
-    """The JSON object that a file of our own holds; {} where it is not there, or damaged."""
+    """The JSON object that `write_note` has left in a file; {} where it is not there, damaged, or somebody else's."""
+    if not path.is_file():  # a device or a pipe may have no end
+        return {}
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return found if found.pop(_CHECKSUM) == _checksum(found) else {}
+    except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -68,7 +79,9 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file's bytes, hex digits. Raises ConfigError when it cannot be read."""
+    """Hash of a file's bytes, hex digits. Raises ConfigError when it cannot be read, or is a device or a pipe."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: cannot be read (is a folder, a device or a pipe)")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -112,6 +125,10 @@ def cache_folder() -> Path:
 @cache
 def _sha256(path: Path, size: int, stamp_ns: int) -> str:
     return sha256(path)
+
+
+def _checksum(fields: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _read(path: Path) -> bytes:

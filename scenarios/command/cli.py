@@ -18,7 +18,7 @@ from typing import NoReturn
 from kinds import ConfigError
 from kinds.mistakes import users_mistake
 from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
-from scenarios.command.cell_file import add_import
+from scenarios.command.cell_file import add_import, load_own
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -134,6 +134,7 @@ def _plot_options(plot: argparse.ArgumentParser) -> None:
     add("--width", type=_inches, metavar="INCHES", help="of each figure, such as 3.5, a column of a paper")
     add("--labels", type=Path, metavar="FILE.yaml", help="your names of curves, schemes, fields, axes: `k_sqs: Ours`")
     add("--figure", action="append", default=[], dest="figures", metavar="NAME", help="only this; may be given again")
+    add_import(plot, "figures, metrics, ...")
     add("--no-title", action="store_false", dest="titled", help="without the title")
     add("--no-caption", action="store_false", dest="captioned", help="without the lines on pair, clock and seeds")
     add("--out", type=Path, metavar="DIR", help="where figures go (default: DIR/figures)")
@@ -261,6 +262,7 @@ def _plot(options: argparse.Namespace) -> None:
     from plots.page import Page
     from scenarios.command.drawing import Asked, read_labels, redraw
 
+    load_own(options.imports)
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(options.width, options.titled, options.captioned, labels)
     asked = Asked(page, options.formats or Asked.formats, options.figures, options.out)

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-from kinds.files import atomically
+from kinds.files import atomically, read_text
 from scenarios.command.questions import Question, ask
+from simulator.results.result_directory import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,11 +74,11 @@ def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -
 
 def read(folder: Path) -> dict[str, Plain]:
     """What the file of a result directory holds; {} where it has none. Raises ConfigError where it cannot be read."""
-    path = folder / FINDINGS
-    if not path.is_file():
+    if not (folder / FINDINGS).exists():
         return {}
+    path = checked(folder, FINDINGS)
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(read_text(path))
     except ValueError as error:
         raise ConfigError(f"{path}: not written by this program, {error}") from None
     return found if isinstance(found, dict) else {}
