@@ -53,14 +53,21 @@ def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | Non
 def heard(
     asked: str, metric: str, table: pd.DataFrame, axis: str | None, said: Callable[[], str]
 ) -> Iterator[Answered]:
-    """What `said` returns, with what it compares on the way; nothing where it has nothing to say."""
+    """What `said` returns, with what it compares on the way; nothing where it has nothing to say. Of a question about a
+    field that no cell has, that."""
     from simulator.results.columns import SETTING
     from simulator.results.compared import listening
     from simulator.results.intervals import varying
 
     fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
     with listening(fields) as found:
-        line = said()
+        try:
+            line = said()
+        except KeyError as error:
+            field = error.args[0]
+            if not isinstance(field, str) or "." not in field or field in table.columns:
+                raise
+            line = f"Not answered ({asked} by {metric}): no cell here has the field {field}"
     if line:
         yield Answered(asked, metric, line, found.numbers)
 

@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from kinds.mistakes import printable
 from scenarios.command.cell_file import add_import, load_own
 
 PAGE = "report.html"
@@ -32,7 +33,7 @@ def write(options: argparse.Namespace) -> Path:
     from simulator.results.result_directory import record
 
     load_own(options.imports)
-    text = page(ResultFolder.read(options.folder), lambda line: print(f"sqsim: {line}", file=sys.stderr))
+    text = page(ResultFolder.read(options.folder), lambda line: print(f"sqsim: {printable(line)}", file=sys.stderr))
     out: Path = options.out or options.folder / PAGE
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
