@@ -144,7 +144,7 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
         damaged = (out / MANIFEST).exists()
         other = f"its {MANIFEST} is damaged, or of another program" if damaged else f"{there[0].name} in it is not ours"
         raise ConfigError(f"out = {out}: {other}, and stays as it is; name another directory")
-    done = begun_parts(out) or [name for name in _own(out, keep) if (out / name).exists()]
+    done = bool(begun_parts(out)) or any((out / name).exists() for name in _own(out, keep))
     if done and not overwrite:
         raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
     remove(out, keep)
