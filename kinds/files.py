@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from io import BufferedReader, StringIO
@@ -28,6 +28,8 @@ MOST_BYTES: Final = 64 * 2**20
 MOST_LINES: Final = 2_000_000
 """Of a file that is read by its lines."""
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+_CHECKSUM = "checksum"
 
 
 @contextmanager
@@ -107,13 +109,20 @@ def read_json(path: Path, most: int = MOST_BYTES) -> object:
     return parse_json(read_text(path, most), str(path))
 
 
+def write_note(path: Path, fields: Mapping[str, object]) -> None:
+    """Writes a JSON object of our own, whole, with a checksum of itself: `read_note` takes no other."""
+    plain = json.loads(json.dumps(fields))
+    text = json.dumps({**plain, _CHECKSUM: _checksum(plain)}, indent=1)
+    atomically(path, lambda unfinished: unfinished.write_text(text + "\n"))
+
+
 def read_note(path: Path) -> dict[str, Any]:
-    """The JSON object that a file of our own holds; {} where it is not there, or damaged."""
+    """The JSON object that `write_note` has left in a file; {} where it is not there, damaged, or somebody else's."""
     try:
         found = read_json(path)
-    except ConfigError:
+        return found if isinstance(found, dict) and found.pop(_CHECKSUM, None) == _checksum(found) else {}
+    except (ConfigError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -177,6 +186,10 @@ def cache_folder() -> Path:
 @cache
 def _sha256(path: Path, size: int, stamp_ns: int) -> str:
     return sha256(path)
+
+
+def _checksum(fields: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:

@@ -43,7 +43,14 @@ class ConfigError(ValueError):
     """What a command exits with."""
 
     def __init__(self, told: str) -> None:
-        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in told))
+        super().__init__(printable(told))
+
+
+def printable(text: str, kept: str = "") -> str:
+    """A text with what a terminal would not show, or would obey, escaped as Python writes it; but for those `kept`."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in text)
 
 
 class ImpureError(ConfigError):

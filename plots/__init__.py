@@ -8,11 +8,12 @@ where nothing was swept; `page` is what it is drawn for. matplotlib is imported 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from kinds.mistakes import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from plots.page import Page
 
+Draw = Callable[["pd.DataFrame", "str | None", "Page"], "Figure | None"]
+"""Draws a figure: draw(summary, axis, page), None where the summary has nothing to show in it."""
 FIGURES: dict[str, str] = {
     "latency": "latency per token along the swept axis, a curve a scheme",
     "tails": "median and 99th percentile of the latency per token",
@@ -46,12 +49,19 @@ FIGURES: dict[str, str] = {
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
 """Name of the figure, whose module is `NAME_figure`, and what it shows."""
+_OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even", "ahead", "validation", "recommendation")
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
+
+
+def register(name: str, shows: str, draw: Draw) -> None:
+    """Adds a figure of a user's own, for a file that `--import` loads: its name, what it shows, and who draws it."""
+    FIGURES[name] = shows
+    _OWN[name] = draw
 
 
 def check(names: Iterable[str]) -> None:
@@ -66,11 +76,28 @@ def draw(name: str, summary: pd.DataFrame, axis: str | None, page: Page | None =
     from plots.page import Page
     from plots.style import styled
 
-    module = importlib.import_module(f"plots.{name}_figure")
+    drawing = _OWN.get(name) or importlib.import_module(f"plots.{name}_figure").draw
     page = page or Page()
+    summary = _as_text(summary)
     with styled(page):
-        figure: Figure | None = module.draw(summary, axis, page)
+        figure: Figure | None = drawing(summary, axis, page)
     return figure
+
+
+def _as_text(summary: pd.DataFrame) -> pd.DataFrame:
+    """A summary whose names are drawn as they are: what matplotlib would read as mathematics is escaped, and so is what
+    no font has."""
+    import pandas as pd
+
+    told = summary.copy()
+    for name, kind in summary.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            told[name] = summary[name].map(_plain)
+    return told
+
+
+def _plain(value: object) -> object:
+    return printable(value).replace("$", r"\$") if isinstance(value, str) else value
 
 
 def save(

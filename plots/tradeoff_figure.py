@@ -30,7 +30,7 @@ _TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None where the table has no families of one axis in these two metrics."""
-    if axis is None or not {BITS, REJECTED, *FAMILY, axis} <= set(summary.columns):
+    if axis is None or not {BITS, REJECTED, FAMILY[0], axis} <= set(summary.columns):
         return None
     table = summary.dropna(subset=[BITS, REJECTED, FAMILY[0]])
     table = table.assign(**{CURVE: named(table, FAMILY)})

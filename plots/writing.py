@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from kinds import ConfigError
+from kinds.files import atomically
 from plots.page import Page
 from plots.style import styled
 
@@ -19,12 +22,14 @@ _NO_DATE: dict[str, dict[str, None]] = {
 
 
 def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page: Page) -> list[Path]:
-    """Writes the figure in each format."""
+    """Writes the figure in each format. Raises ConfigError where a link in a file's place leads elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{each}" for each in formats]
     with styled(page):
         for path, each in zip(paths, formats, strict=True):
-            figure.savefig(path, metadata=_NO_DATE[each])
+            if path.is_symlink():
+                raise ConfigError(f"{path}: is a link to {path.resolve()}, through which nothing is written; remove it")
+            atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
     return paths
 
 

@@ -27,6 +27,14 @@ def add_import(parser: argparse.ArgumentParser, what: str = "schemes, losses, ..
         add("--trust", action="store_true", help="run the Python files that a cell's file names in its imports")
 
 
+def load_own(imports: Sequence[Path]) -> None:
+    """Loads the files that were typed. Raises ConfigError, one line."""
+    if imports:
+        from simulator.cell.imported_files import load_imports  # here: a command without them answers at once
+
+        load_imports(imports)
+
+
 def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) -> Cell:
     """The cell in a YAML file, with the typed `imports` added to its own.
 

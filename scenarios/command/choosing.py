@@ -24,8 +24,6 @@ from simulator.sweeps.search import Capacity, Sought
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
-TUNING = "tuning"
-"""The folder of the trials' results."""
 FIRST_SEED = 1_000_000
 """Of the trials."""
 _NAME = "shown as"

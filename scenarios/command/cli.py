@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
-from kinds.mistakes import users_mistake
+from kinds.mistakes import printable, users_mistake
 from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
-from scenarios.command.cell_file import add_import
+from scenarios.command.cell_file import add_import, load_own
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -46,19 +47,20 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line `sqsim ARGUMENTS`; returns its exit status."""
+    started_s = time.time()
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks
         from scenarios.command.completion import complete
 
         complete(parser)
-    return _guarded(parser.parse_args(arguments))
+    return _guarded(parser.parse_args(arguments, argparse.Namespace(started_s=started_s)))
 
 
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `given`, registered or not, with the arguments of `sqsim run`, and exits. For a scenario run as a script."""
     parser = Parser(description=given.summary)
     _run_options(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(arguments, argparse.Namespace(started_s=time.time()))
     options.command, options.name, options.config, options.given = "run", given.name, None, given
     sys.exit(_guarded(options))
 
@@ -88,8 +90,13 @@ def _guarded(options: argparse.Namespace) -> int:
 def _failed(message: str, status: int, *, verbose: bool = False) -> int:
     if verbose or os.environ.get(TRACEBACK):
         traceback.print_exc()
-    print("sqsim: " + " ".join(message.split()), file=sys.stderr)
+    print("sqsim: " + printable(" ".join(message.split())), file=sys.stderr)
     return status
+
+
+def _say(text: object, *, aside: bool = False) -> None:
+    """Prints an answer, or something beside it on stderr; a name that holds what a terminal obeys is shown escaped."""
+    print(printable(str(text), kept="\n\u00a0"), file=sys.stderr if aside else sys.stdout, flush=True)
 
 
 def _parser() -> Parser:
@@ -134,6 +141,7 @@ def _plot_options(plot: argparse.ArgumentParser) -> None:
     add("--width", type=_inches, metavar="INCHES", help="of each figure, such as 3.5, a column of a paper")
     add("--labels", type=Path, metavar="FILE.yaml", help="your names of curves, schemes, fields, axes: `k_sqs: Ours`")
     add("--figure", action="append", default=[], dest="figures", metavar="NAME", help="only this; may be given again")
+    add_import(plot, "figures, metrics, ...")
     add("--no-title", action="store_false", dest="titled", help="without the title")
     add("--no-caption", action="store_false", dest="captioned", help="without the lines on pair, clock and seeds")
     add("--out", type=Path, metavar="DIR", help="where figures go (default: DIR/figures)")
@@ -189,27 +197,27 @@ def _run(options: argparse.Namespace) -> None:
         plan = plan_of(given, _changes(options))
     name = plan.name + ("_quick" if options.quick else "")
     for warning in plan.warnings:
-        print(f"sqsim: {warning}", file=sys.stderr)
+        _say(f"sqsim: {warning}", aside=True)
     out = options.out or Path("results") / name
     workers = options.workers or _cores()
     if options.dry_run or options.verbose:
         from scenarios.command.dry_run import dry_run
 
-        print(
-            dry_run(plan, out, workers, given, overwrite=options.overwrite),
-            file=sys.stdout if options.dry_run else sys.stderr,
-        )
+        _say(dry_run(plan, out, workers, given, overwrite=options.overwrite), aside=not options.dry_run)
         if options.dry_run:
             return
     from scenarios.command.means import Means
     from scenarios.command.running import run  # here, so that the mistakes above are answered at once
 
-    means = Means(out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace)
-    print(run(plan, means))
+    means = Means(
+        out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace,
+        started_s=options.started_s,
+    )  # fmt: skip
+    _say(run(plan, means))
 
 
 def _recommend(options: argparse.Namespace) -> None:
-    print(recommend.run(options, options.workers or _cores()))
+    _say(recommend.run(options, options.workers or _cores()))
 
 
 def _completion(options: argparse.Namespace) -> None:
@@ -261,16 +269,17 @@ def _plot(options: argparse.Namespace) -> None:
     from plots.page import Page
     from scenarios.command.drawing import Asked, read_labels, redraw
 
+    load_own(options.imports)
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(options.width, options.titled, options.captioned, labels)
     asked = Asked(page, options.formats or Asked.formats, options.figures, options.out)
-    for path in redraw(options.folders, asked, lambda line: print(f"sqsim: {line}", file=sys.stderr)):
-        print(path, flush=True)
+    for path in redraw(options.folders, asked, lambda line: _say(f"sqsim: {line}", aside=True)):
+        _say(path)
 
 
 def _printed(answer: Callable[[argparse.Namespace], str | Path]) -> Callable[[argparse.Namespace], None]:
     """A command that prints its answer."""
-    return lambda options: print(answer(options))
+    return lambda options: _say(answer(options))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {

@@ -14,6 +14,8 @@ import argparse
 import json
 from pathlib import Path
 
+from scenarios.command.cell_file import add_import, load_own
+
 CONTROLS = {
     "bh": "Benjamini-Hochberg: of those told, at most 5% are false alarms on average",
     "holm": "Holm: the probability of any false alarm among them is at most 5%",
@@ -26,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("after", type=Path, metavar="B", help="another")
     control = "how false alarms are held down: " + "; ".join(f"{name}, {means}" for name, means in CONTROLS.items())
     parser.add_argument("--control", choices=CONTROLS, default="bh", help=control.replace("%", "%%"))
+    add_import(parser, "metrics, schemes, ...")
     parser.add_argument("--all", action="store_true", help="a line for every change and every setting of one alone")
     parser.add_argument("--json", action="store_true", help="the same, and every change that is none, for a program")
 
@@ -36,6 +39,7 @@ def told(options: argparse.Namespace) -> str:
     from scenarios.command.compare_text import text
     from scenarios.command.result_folder import ResultFolder
 
+    load_own(options.imports)
     found = compared(ResultFolder.read(options.before), ResultFolder.read(options.after), options.control)
     if options.json:
         return json.dumps(found.plain(), indent=1, allow_nan=False)

@@ -13,17 +13,21 @@ import yaml
 
 import plots
 from kinds import ConfigError
+from kinds.files import atomically, read_text
 from kinds.yaml_file import load_yaml
 from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
 from scenarios.command.derived_axis import sources
 from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
+from simulator.results.result_directory import MANIFEST, checked, own_folder, record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NOTE = "scenario.json"
+NOTE = "scenario.json"
+"""What a result directory remembers of its scenario."""
 CAPACITY = "capacity.csv"
 """Of a search: the summary, and what was found beside it."""
 BESIDE = "best_and_fixed.csv"
@@ -47,16 +51,17 @@ class Note:
     """Columns that every curve that has them tells: `told_fields`."""
 
     def write(self, folder: Path) -> None:
-        (folder / _NOTE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        atomically(folder / NOTE, lambda unfinished: unfinished.write_text(text))
 
     @classmethod
     def read(cls, folder: Path) -> Note:
         """The note of `folder`; without one, all figures along whatever was swept."""
-        path = folder / _NOTE
-        if not path.is_file():
+        if not (folder / NOTE).exists():
             return cls(folder.name, None)
+        path = checked(folder, NOTE)
         try:
-            return cls(**json.loads(path.read_text()))
+            return cls(**json.loads(read_text(path)))
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{path}: not written by this program, {error}") from None
 
@@ -92,23 +97,36 @@ def redraw(folders: Sequence[Path], asked: Asked, warn: Callable[[str], None]) -
     table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
     if unknown := _unknown(asked.page.labels, [*folders, *_names(folders)], table):
         warn(f"labels of nothing in these figures: {', '.join(unknown)}")
-    within = folders[0] / "figures"
-    if len(folders) > 1:
-        within = within / f"with_{'_and_'.join(_names(folders)[1:])}"
-    wrote = False
+    wanted = asked.figures or known_figures(figures, warn)
+    within = "figures" if len(folders) == 1 else f"figures/with_{'_and_'.join(_names(folders)[1:])}"
+    to = asked.out or own_folder(folders[0], within)
+    wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, asked.figures or figures, asked.page):
-            wrote = True
-            yield from plots.save(figure, asked.out or within, name, asked.formats, asked.page)
+        for name, figure in drawn(table, axis, wanted, asked.page):
+            paths = plots.save(figure, to, name, asked.formats, asked.page)
+            wrote += paths
+            yield from paths
     except KeyError as error:
         raise ConfigError(f"{folders[0]}: its summary lacks a column that a figure needs, {error.args[0]}") from None
+    record(folders[0], wrote)
+    for folder in folders if wrote else ():
+        if not (folder / MANIFEST).exists():
+            warn(f"{folder}: has no {MANIFEST}, its tables are drawn as they are")
     if not wrote:
-        raise ConfigError(f"{folders[0]}: its table has nothing for {', '.join(asked.figures or figures)}")
+        raise ConfigError(f"{folders[0]}: its table has nothing for {', '.join(wanted)}")
 
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
     return drawn(*read_summary(folder))
+
+
+def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
+    """Those of a scenario's figures that are there; a line for each that is not."""
+    for name in names:
+        if name not in plots.FIGURES:
+            warn(f"figure {name}: is not drawn, nothing here adds it; load the file that does with --import FILE.py")
+    return [name for name in names if name in plots.FIGURES]
 
 
 def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
@@ -159,9 +177,9 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
     path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
     if not path.is_file():
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
-    note = Note.read(folder)
+    path, note = checked(folder, path.name), Note.read(folder)
     try:
-        summary = pd.read_csv(path).copy().assign(**note.computed)  # the copy: a wide file is read in pieces
+        summary = read_csv(path).assign(**note.computed)
     except ValueError as error:
         raise ConfigError(f"{path}: not a summary table, {error}") from None
     if "scheme.kind" not in summary.columns or summary.empty:

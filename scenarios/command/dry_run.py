@@ -10,12 +10,12 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
-from scenarios.command.choosing import TUNING, Choosing, by_setting, to_show
+from scenarios.command.choosing import Choosing, by_setting, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
-from simulator.sweeps.parts import Parts
-from simulator.sweeps.store import MANIFEST, OURS, PARTS, SEARCH, identity
+from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts
+from simulator.sweeps.store import identity
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -80,14 +80,14 @@ def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
     manifest = read_note(folder / MANIFEST)
-    if not manifest:
-        strangers = folder.is_dir() and any(path.name != TUNING for path in folder.iterdir())
+    if "identity" not in manifest:
+        strangers = folder.is_dir() and any(path.name not in (TUNING, MANIFEST) for path in folder.iterdir())
         return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"
     if manifest.get("identity") != identity(cells, asked):
         return f"nothing; {folder} holds other results: name another --out or add --overwrite"
     if manifest.get("finished"):
         return f"all of it, in {folder}: nothing is run again"
-    done = len(Parts(folder / PARTS).landed())
+    done = len(begun_parts(folder))
     return f"{done} of {len(cells)} cells, in {folder}: the run goes on from there"
 
 
@@ -96,7 +96,7 @@ def _of_search(out: Path) -> str:
     if found == {}:
         return f"nothing whole in {out}; the run goes on from what was simulated there"
     if not isinstance(found, dict) or not found:
-        strangers = out.is_dir() and any(path.name in OURS for path in out.iterdir())
+        strangers = out.is_dir() and any(path.name in (MANIFEST, SEARCH) for path in out.iterdir())
         return f"nothing{f'; {out} holds other results' if strangers else f' in {out}'}"
     return f"{len(found)} settings were found in {out}; they count where the search is the same"
 

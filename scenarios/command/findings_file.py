@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-from kinds.files import atomically
+from kinds.files import atomically, read_text
 from scenarios.command.questions import Question, ask
+from simulator.results.result_directory import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,14 +54,21 @@ def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | Non
 def heard(
     asked: str, metric: str, table: pd.DataFrame, axis: str | None, said: Callable[[], str]
 ) -> Iterator[Answered]:
-    """What `said` returns, with what it compares on the way; nothing where it has nothing to say."""
+    """What `said` returns, with what it compares on the way; nothing where it has nothing to say. Of a question about a
+    field that no cell has, that."""
     from simulator.results.columns import SETTING
     from simulator.results.compared import listening
     from simulator.results.intervals import varying
 
     fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
     with listening(fields) as found:
-        line = said()
+        try:
+            line = said()
+        except KeyError as error:
+            field = error.args[0]
+            if not isinstance(field, str) or "." not in field or field in table.columns:
+                raise
+            line = f"Not answered ({asked} by {metric}): no cell here has the field {field}"
     if line:
         yield Answered(asked, metric, line, found.numbers)
 
@@ -74,11 +82,11 @@ def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -
 
 def read(folder: Path) -> dict[str, Plain]:
     """What the file of a result directory holds; {} where it has none. Raises ConfigError where it cannot be read."""
-    path = folder / FINDINGS
-    if not path.is_file():
+    if not (folder / FINDINGS).exists():
         return {}
+    path = checked(folder, FINDINGS)
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(read_text(path))
     except ValueError as error:
         raise ConfigError(f"{path}: not written by this program, {error}") from None
     return found if isinstance(found, dict) else {}

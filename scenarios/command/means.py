@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.sweeps.crews import Crew, crew_of
@@ -18,6 +19,8 @@ class Means:
     overwrite: bool = False
     quiet: bool = False
     trace: bool = False
+    started_s: float = field(default_factory=time.time)
+    """When the command began, in seconds since 1970."""
 
     def crew(self) -> Crew:
         """Who does the work. Raises ConfigError where the cluster cannot be reached."""

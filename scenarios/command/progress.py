@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from kinds.mistakes import printable
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -53,7 +55,7 @@ class Progress:
         """A cell that has failed, in a line of its own; told when quiet too."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"sqsim: {' '.join(line.split())}", file=sys.stderr, flush=True)
+        print(f"sqsim: {printable(' '.join(line.split()))}", file=sys.stderr, flush=True)
         if self._bar is not None:
             self._bar.refresh()
 
@@ -63,6 +65,7 @@ class Progress:
     def _tell(self, part: str, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
+        label = printable(label)
         if part != self._part or done < self._done:
             self._close()
             self._part, self._told_s, self._done = part, -EVERY_S, -1.0

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> str:
         check(cell)
     plan = replace(plan, name=f"{plan.name}_real", study=STUDY, assumed=_assumed())
     out = options.out or Path("results") / plan.name
-    return run_plan(plan, Means(out, 1, overwrite=options.overwrite, quiet=options.quiet))
+    return run_plan(plan, Means(out, 1, overwrite=options.overwrite, quiet=options.quiet, started_s=options.started_s))
 
 
 def _assumed() -> str:

@@ -122,7 +122,14 @@ def run(options: argparse.Namespace, workers: int) -> str:
     from scenarios.command.means import Means
     from scenarios.command.recommending import recommended  # here, so that the mistakes above are answered at once
 
-    means = Means(options.out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet)
+    means = Means(
+        options.out,
+        workers,
+        options.cluster,
+        overwrite=options.overwrite,
+        quiet=options.quiet,
+        started_s=options.started_s,
+    )
     return recommended(asked, means)
 
 

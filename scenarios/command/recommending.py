@@ -6,9 +6,9 @@ best of each kind are an ordinary sweep in the same directory, which `plot`, `re
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,20 +16,23 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kinds.files import atomically, read_note
+from kinds.files import atomically, read_note, write_note
 from scenarios.command import findings_file
-from scenarios.command.drawing import BESIDE, Note, draw_all
+from scenarios.command.drawing import BESIDE, NOTE, Note, draw_all
+from scenarios.command.findings_file import FINDINGS
 from scenarios.command.progress import Progress
 from scenarios.command.racing import Budget, Row, race
 from scenarios.command.recommend import Wish
 from scenarios.command.recommendation import Recommendation
 from simulator.cell.cell import prepare_pairs
 from simulator.cell.settings import expand
+from simulator.results.csv_file import write_csv
 from simulator.results.lossy import with_lossy
+from simulator.results.result_directory import SEARCH, claim, make_way, record, release
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import written
-from simulator.sweeps.store import SEARCH, begin_again, holds, identity, make_way
+from simulator.sweeps.store import begin_again, holds, identity
 
 if TYPE_CHECKING:
     from scenarios.command.means import Means
@@ -93,16 +96,17 @@ class Trials:
 
     def _keep(self) -> None:
         tried = {cell: [row[name] for name in self._names] for cell, row in self.rows.items()}
-        note = json.dumps({"identity": self._identity, "tried": tried})
         with written(self.means.out):
-            atomically(self.means.out / SEARCH, lambda path: path.write_text(note + "\n"))
+            claim(self.means.out, SEARCH)
+            write_note(self.means.out / SEARCH, {"identity": self._identity, "tried": tried})
         self._kept_s = time.monotonic()
 
 
 def recommended(wish: Wish, means: Means) -> str:
     """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
     in which nothing has been simulated."""
-    with only_writer(means.out), Progress(means.quiet) as progress:
+    with only_writer(means.out), Progress(means.quiet) as progress, ExitStack() as at_the_end:
+        at_the_end.callback(release, means.out)
         prepare_pairs(wish.settings)
         if means.overwrite:
             begin_again(means.out)
@@ -114,7 +118,7 @@ def recommended(wish: Wish, means: Means) -> str:
         finalists = [[heat.settings[place] for place in heat.best_of_kinds(trials.rows)] for heat in heats]
         table = _measured([cell for each in finalists for cell in each], wish, means, progress)
     told = Recommendation(wish, heats, trials.rows, finalists, table)
-    return _written(told, means.out)
+    return _written(told, means)
 
 
 def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Progress) -> pd.DataFrame:
@@ -135,15 +139,17 @@ def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Pro
     return with_lossy(table, {cell.id: cell.scheme.lossless for cell in cells})
 
 
-def _written(told: Recommendation, out: Path) -> str:
-    """Leaves everything in `out`; returns what there is to say, and where it is."""
-    atomically(out / TRIED, partial(told.tried.to_csv, index=False))
-    atomically(out / BESIDE, partial(told.summary.to_csv, index=False))
+def _written(told: Recommendation, means: Means) -> str:
+    """Leaves everything in the result directory; returns what there is to say, and where it is."""
+    out = means.out
+    write_csv(told.tried, out / TRIED)
+    write_csv(told.summary, out / BESIDE)
     atomically(out / RECOMMENDED, partial(Path.write_text, data=told.best.to_yaml(), encoding="utf-8"))
     found = told.findings()
     findings_file.write(out, told.about(), found)
     Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=told.fields).write(out)
     figures = list(draw_all(told.summary, None, (FIGURE,), out / "figures"))
+    record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], means.started_s)
     drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
     beside = "".join(f" --import {path}" for path in told.best.imports)
     places = [

@@ -10,10 +10,13 @@ the same again. The page loads nothing: style, script and figures are in it. Wit
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from pathlib import Path
 
 from kinds.files import atomically
+from kinds.mistakes import printable
+from scenarios.command.cell_file import add_import, load_own
 
 PAGE = "report.html"
 
@@ -21,6 +24,7 @@ PAGE = "report.html"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sqsim report`."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="a result directory")
+    add_import(parser, "figures, metrics, schemes, ...")
     parser.add_argument("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: DIR/{PAGE})")
 
 
@@ -28,9 +32,12 @@ def write(options: argparse.Namespace) -> Path:
     """Writes the page; returns where. Raises ConfigError, one line, where DIR is no finished result directory."""
     from scenarios.command.report_page import page
     from scenarios.command.result_folder import ResultFolder
+    from simulator.results.result_directory import record
 
-    text = page(ResultFolder.read(options.folder))
+    load_own(options.imports)
+    text = page(ResultFolder.read(options.folder), lambda line: print(f"sqsim: {printable(line)}", file=sys.stderr))
     out: Path = options.out or options.folder / PAGE
     out.parent.mkdir(parents=True, exist_ok=True)
     atomically(out, partial(Path.write_text, data=text, encoding="utf-8"))  # a link there is replaced, not followed
+    record(options.folder, [out])
     return out

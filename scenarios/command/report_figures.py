@@ -7,7 +7,7 @@ runs, that leads out of the figure, or that is loaded from elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,8 +18,9 @@ import nh3
 import plots
 from kinds import ConfigError
 from kinds.files import read_bytes
-from scenarios.command.drawing import figures_of
+from scenarios.command import drawing
 from scenarios.command.result_folder import ResultFolder
+from simulator.results.result_directory import checked, own_folder, record
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 ElementTree.register_namespace("", SVG)
@@ -52,15 +53,17 @@ class ReportFigure:
     svg: str
 
 
-def figures(folder: ResultFolder) -> Iterator[ReportFigure]:
+def figures(folder: ResultFolder, warn: Callable[[str], None]) -> Iterator[ReportFigure]:
     """The directory's figures in the order in which its scenario names them; drawn where they are not there."""
     drawn = folder.path / "figures"
     if not any(drawn.glob("*.svg")):
-        for name, figure in figures_of(folder.path):
-            plots.save(figure, drawn, name)
+        summary, axis = folder.curved_summary
+        for name, figure in drawing.drawn(summary, axis, drawing.known_figures(folder.note.figures, warn)):
+            record(folder.path, plots.save(figure, own_folder(folder.path, "figures"), name))
     for name in dict.fromkeys((*folder.note.figures, *sorted(path.stem for path in drawn.glob("*.svg")))):
         path = drawn / f"{name}.svg"
         if path.is_file():
+            checked(folder.path, f"figures/{name}.svg")
             caption = plots.FIGURES.get(name, name.replace("_", " "))
             yield ReportFigure(name, caption[:1].upper() + caption[1:], inline(path, name, caption))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,6 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import plots
 from kinds import ConfigError
 from scenarios.command import findings_file
 from scenarios.command.answers import PREFIX as ANSWER
@@ -29,9 +28,11 @@ _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "dete
 """Of a manifest, in this order; then its libraries."""
 
 
-def page(folder: ResultFolder) -> str:
-    """The report of a result directory, HTML. Raises ConfigError where a file of it cannot be read."""
-    plots.check(name for name in folder.note.figures)
+def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
+    """The report of a result directory, HTML; a line for each figure that is not in it though it is the scenario's.
+
+    Raises ConfigError where a file of it cannot be read.
+    """
     found = findings_file.read(folder.path)
     summary, axis = folder.curved_summary
     asked = _metrics(found)
@@ -53,7 +54,7 @@ def page(folder: ResultFolder) -> str:
         answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in told if line.startswith(ANSWER)],
         findings=[(line, numbers) for line, numbers in told if not line.startswith(ANSWER)],
         remarks=found.get("remarks") or [],
-        figures=[(each, Markup(each.svg)) for each in figures(folder)],
+        figures=[(each, Markup(each.svg)) for each in figures(folder, warn)],
         tables=tables,
         definitions=definitions(tables),
         varying=varying,

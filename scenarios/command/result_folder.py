@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.files import read_note
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
 from simulator.results.columns import SETTING
-
-MANIFEST = "manifest.json"
+from simulator.results.result_directory import MANIFEST, checked
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,11 @@ class ResultFolder:
         """Raises ConfigError, one line, where `path` is no result directory, or one of a run that has not ended."""
         if not path.is_dir():
             raise ConfigError(f"{path}: no such directory; give a result directory, such as results/paper")
-        try:
-            manifest = json.loads((path / MANIFEST).read_text())
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper") from None
-        except ValueError as error:
-            raise ConfigError(f"{path / MANIFEST}: not written by this program, {error}") from None
-        if not isinstance(manifest, dict) or "identity" not in manifest:
-            raise ConfigError(f"{path / MANIFEST}: not written by this program")
+        if not (path / MANIFEST).exists():
+            raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper")
+        manifest = read_note(path / MANIFEST)
+        if not manifest:
+            raise ConfigError(f"{path / MANIFEST}: not written by this program, or damaged")
         if not manifest.get("finished"):
             raise ConfigError(f"{path}: its run has not ended; the same command goes on from where it stopped")
         return cls(path, manifest, Note.read(path))
@@ -70,8 +66,8 @@ class ResultFolder:
         return SETTING in self.curved_summary[0].columns
 
     def _table(self, name: str) -> pd.DataFrame:
-        path = self.path / name
+        path = checked(self.path, name)
         try:
-            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+            return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: cannot be read, {' '.join(str(error).split())}") from None

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
-from scenarios.command.choosing import TUNING, Choosing, Chosen, beside, choices_table, summarised, to_show
+from scenarios.command.choosing import Choosing, Chosen, beside, choices_table, summarised, to_show
 from scenarios.command.derived_axis import along
-from scenarios.command.drawing import BESIDE, CAPACITY, Note, draw_all
-from scenarios.command.findings_file import Answered
+from scenarios.command.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
+from scenarios.command.findings_file import FINDINGS, Answered
 from scenarios.command.headline_table import headline
 from scenarios.command.means import Means
 from scenarios.command.precision import Precision
@@ -31,18 +31,21 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import BEST, CURVE, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
+from simulator.results.csv_file import write_csv
 from simulator.results.findings import DISTINGUISHABLE
 from simulator.results.intervals import summarise
 from simulator.results.lossy import marked, with_lossy
 from simulator.results.lossy_findings import apart
 from simulator.results.rejection_findings import beyond_chance
+from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, own_folder, record, release
+from simulator.results.trace_file import trace_path
 from simulator.results.unanswered import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import ROUNDS
-from simulator.sweeps.store import SEARCH, begin_again, holds, make_way
+from simulator.sweeps.store import CELL_FILES, begin_again, holds
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,12 @@ def run(plan: RunPlan, means: Means) -> str:
         if means.overwrite:
             prepare_pairs(plan.cells)
             begin_again(means.out)
-        return _ran(plan, means)
+        try:
+            told = _ran(plan, means)
+        finally:
+            release(means.out)
+        record(means.out, (), means.started_s)
+        return told
 
 
 def _ran(plan: RunPlan, means: Means) -> str:
@@ -130,6 +138,7 @@ def _tuning(means: Means) -> Path:
     folder = means.out / TUNING
     if not folder.is_dir():
         make_way(means.out, means.overwrite)
+        claim(means.out, TUNING)
     return folder
 
 
@@ -153,7 +162,7 @@ def _told(
         shown_at = {name: summary[name].tolist() for name in computed}
         note = Note(plan.name, plan.axis, plan.figures, hidden, shown_at, told=plan.told)
         if searched:
-            summary.to_csv(out / CAPACITY, index=False)
+            write_csv(summary, out / CAPACITY)
         (summary, axis), (table, _) = note.curved(summary), note.curved(table)
         shown = Shown(table, summary, axis)
     else:
@@ -163,7 +172,7 @@ def _told(
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
         summary = summarised(table)
-        summary.to_csv(out / (CAPACITY if searched else BESIDE), index=False)
+        write_csv(summary, out / (CAPACITY if searched else BESIDE))
         shown = Shown(table, summary, axis, choices_table(choices, table))
     return _report(plan, cells, shown, note, out, notes)
 
@@ -218,10 +227,11 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     remarks = [*_overloads(plan, shown), *_rejections(cells, marked(shown.table), out)]
     findings_file.write(out, _about(plan, cells, shown, remarks), [*found, *answer])
     replace(note, findings=[each.line for each in (*found, *answer)]).write(out)
-    for each in plan.tables:
-        if not (rows := each.rows(shown.table)).empty:
-            rows.to_csv(out / f"{each.name}.csv", index=False)
-    figures = list(draw_all(shown.summary, shown.axis, note.figures, out / "figures"))
+    tables = [(out / f"{each.name}.csv", each.rows(shown.table)) for each in plan.tables]
+    made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
+    figures = list(draw_all(shown.summary, shown.axis, note.figures, own_folder(out, "figures")))
+    made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
+    record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in cells)])
     text = [*([wrapped(f"Question: {plan.question}"), ""] if plan.question else []), *notes]
     text += _tables(plan, shown)
     text += [wrapped(each.line) for each in found]

@@ -6,8 +6,6 @@ It keeps what it has found so far in `search.json` in the result directory: the 
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,24 +14,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kinds import ConfigError
-from kinds.files import atomically
+from kinds.files import read_note, write_note
 from scenarios.command.choosing import by_setting
 from simulator.cell.cell import prepare_pairs
 from simulator.results.columns import SEARCHED
+from simulator.results.csv_file import write_csv
+from simulator.results.result_directory import FAILED, LANDED, SEARCH, claim, clear, listed, make_way, record
 from simulator.results.units import quantity
 from simulator.sweeps.crews import Crew
-from simulator.sweeps.failures import FAILED, CellsFailedError, Failure, Interrupted
+from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted
 from simulator.sweeps.meter import OnProgress
 from simulator.sweeps.parts import written
 from simulator.sweeps.search import Capacity, Objective, Sought, capacities
-from simulator.sweeps.store import SEARCH, identity, make_way
+from simulator.sweeps.store import identity
 from simulator.sweeps.sweep import OnFailure
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
-
-LANDED = "searched"
-"""The folder, in the directory of the results, of what was simulated for places that are not found yet."""
 
 
 def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Sought]:
@@ -63,21 +60,21 @@ class Search:
         if not self._remembered():
             if not self._damaged():
                 make_way(self._out, overwrite, self._keep_there)
-            shutil.rmtree(self._out / LANDED, ignore_errors=True)
-        shutil.rmtree(self._out / FAILED, ignore_errors=True)
+            clear(self._out / LANDED)
+        clear(self._out / FAILED)
         try:
             self._search(crew, progress, failed)
         except ConfigError:
             if not self._found and not (self._out / LANDED).is_dir():
                 (self._out / SEARCH).unlink(missing_ok=True)
                 if len(self._places) == 1:
-                    shutil.rmtree(self._out / FAILED, ignore_errors=True)
+                    clear(self._out / FAILED)
             raise
         except KeyboardInterrupt:
             told = f"{len(self._found)} of {len(self._places)} settings are found and kept in {self._out}"
             going_on = "so is what was simulated for others, and the same command goes on from there"
             raise Interrupted(f"interrupted; {told}, {going_on}") from None
-        shutil.rmtree(self._out / LANDED, ignore_errors=True)
+        clear(self._out / LANDED)
         return [self._found[place] for place in range(len(self._places))]
 
     def _search(self, crew: Crew, progress: OnProgress, failed: OnFailure | None) -> None:
@@ -122,7 +119,7 @@ class Search:
         """Leaves what was found, and every cell tried, in `out`."""
         self._keep()
         tried = [row for place in sorted(self._found) for row in self._found[place].tried]
-        pd.DataFrame(tried).to_csv(self._out / "tried.csv", index=False)
+        record(self._out, [write_csv(pd.DataFrame(tried), self._out / "tried.csv")])
 
     def _told(self, found: Capacity) -> dict[str, object]:
         limits = [f"{name} <= {quantity(limit, name)}" for name, limit in self._objective.limits.items()]
@@ -137,11 +134,10 @@ class Search:
         }
 
     def _keep(self) -> None:
-        self._out.mkdir(parents=True, exist_ok=True)
+        claim(self._out, SEARCH)
         found = {place: asdict(replace(each, tried=())) for place, each in self._found.items()}
         tried = {place: each.tried for place, each in self._found.items()}
-        note = json.dumps({"identity": self._identity, "found": found, "tried": tried})
-        atomically(self._out / SEARCH, lambda path: path.write_text(note + "\n"))
+        write_note(self._out / SEARCH, {"identity": self._identity, "found": found, "tried": tried})
 
     def _remembered(self) -> bool:
         """Reads back what an earlier search of this identity has found here; False where there was none."""
@@ -155,11 +151,8 @@ class Search:
 
     def _damaged(self) -> bool:
         """Whether there is a note that is none any more: of whatever search it was, it is made again."""
-        return (self._out / SEARCH).is_file() and self._note() is None
+        return SEARCH in listed(self._out) and (self._out / SEARCH).is_file() and self._note() is None
 
     def _note(self) -> dict[str, Any] | None:
-        try:
-            note = json.loads((self._out / SEARCH).read_text())
-        except (OSError, ValueError):
-            return None
-        return note if isinstance(note, dict) and {"identity", "found", "tried"} <= note.keys() else None
+        note = read_note(self._out / SEARCH)
+        return note if {"identity", "found", "tried"} <= note.keys() else None

@@ -62,10 +62,12 @@ class AtEqual:
         return f"At equal {title(self.cost)} ({self._range(equal)}): {means}"
 
     def compared(self, table: pd.DataFrame) -> pd.DataFrame:
-        """`tradeoffs.at_equal` of the families."""
+        """`tradeoffs.at_equal` of the families; empty where no cell has any."""
         from simulator.results.columns import CURVE
         from simulator.results.tradeoffs import at_equal, named, with_chosen
 
+        if self.family[0] not in table.columns:
+            return at_equal(table.iloc[:0], self.cost, self.metric, self.by)
         families = table.assign(**{CURVE: named(table, self.family)})
         equal = at_equal(families, self.cost, self.metric, self.by)
         return equal if self.choosing is None else with_chosen(equal, self.metric, self.by, self.choosing)
@@ -192,10 +194,14 @@ class AgainstOthers:
         return self.equal.metric
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
+        from simulator.results.columns import CURVE
         from simulator.results.tradeoffs import against_others
         from simulator.results.units import title
 
-        said = against_others(self.equal.compared(table), self.family, self.equal.by, self.metric)
+        equal = self.equal.compared(table)
+        if self.family not in set(equal[CURVE]):
+            return f"none, {self.family} is not among what this grid compares, so nothing is said of it"
+        said = against_others(equal, self.family, self.equal.by, self.metric)
         return f"{title(self.metric)} of {self.family} at equal {title(self.equal.cost)} is {said}" if said else ""
 
 

@@ -124,9 +124,9 @@ def _run(name: str, path: Path) -> None:
     if spec is None or spec.loader is None:
         raise ConfigError(f"import = {path}: must be a Python file")
     local = local_modules(path)
-    if any(module in sys.modules and _RUN_AS.get(module) != _sha256(local[module]) for module in local):
-        for module in local:
-            sys.modules.pop(module, None)
+    if any(each in sys.modules and _RUN_AS.get(each) != _sha256(local[each]) for each in local):
+        for each in local:
+            sys.modules.pop(each, None)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

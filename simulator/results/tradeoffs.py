@@ -59,8 +59,8 @@ def undominated(cost: Floats, loss: Floats) -> Ints:
 
 def named(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """The family of each row, by these columns: a kind by itself, a field as `eta=0.01`, where rows of one first kind
-    differ in it; nothing of what a row has not."""
-    first, *others = columns
+    differ in it; nothing of what a row, or the table, has not."""
+    first, *others = [columns[0], *(name for name in columns[1:] if name in table.columns)]
     telling = {
         kind: [name for name in others if rows[name].dropna().nunique() > 1] for kind, rows in table.groupby(first)
     }

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kinds import ConfigError
+from simulator.results.result_directory import FAILED, own_folder
 from simulator.sweeps.parts import written
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
-FAILED: Final = "failed"
-"""The folder, in a result directory, with a file for each cell that has failed."""
 _OF_A_PLACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ESTALE})
 """What a disk says when it takes no more, whoever was writing."""
 
@@ -78,10 +77,11 @@ def failure_of(cell: str, error: Exception) -> Failure:
 
 def write_failure(out: Path, cell: Cell, failure: Failure) -> Path:
     """Writes a cell that has failed as a file that runs it again, under the way to its failure; where it is."""
-    path = out / FAILED / f"{cell.id}.yaml"
     way = "".join(f"# {line}\n" for line in failure.way.splitlines())
     with written(out):
+        path = own_folder(out, FAILED) / f"{cell.id}.yaml"
         path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
         path.write_text(way + cell.to_yaml())
     return path
 

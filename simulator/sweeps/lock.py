@@ -15,9 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kinds import ConfigError
-
-LOCK = ".lock"
-"""The file, in the directory."""
+from simulator.results.result_directory import LOCK
 
 
 @contextmanager

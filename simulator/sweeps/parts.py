@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kinds import ConfigError
+from kinds.files import read_note, sha256, write_note
+from simulator.results.result_directory import begun_parts, clear, intact
 
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds.parquet"
 """The tables of a part, and of a result directory."""
+FILES = "files.json"
+"""The checksums of a part's tables."""
 UNFINISHED = ".unfinished"
 
 
@@ -42,14 +44,15 @@ class Parts:
 
     def landed(self) -> list[str]:
         """The cells that are done, by their ids. Damage is seen when a part is read."""
-        return [each.name for each in self.folder.glob("*") if each.suffix != UNFINISHED]
+        return [each.name for each in begun_parts(self.folder.parent)]
 
     def rows(self, cell: str) -> pd.DataFrame | None:
-        """The rows of a cell that is done, or None; a part with a damaged file is dropped."""
+        """The rows of a cell that is done, or None; a part with a file that is not what was written is dropped."""
         part = self.of(cell)
         if not part.is_dir():
             return None
-        if all(whole(path) for path in (part / CELLS, *part.glob(REQUESTS), *part.glob(ROUNDS))):
+        files = read_note(part / FILES)
+        if CELLS in files and all(intact(part, name, str(digest)) for name, digest in files.items()):
             return pd.read_parquet(part / CELLS)
         _drop(part)
         return None
@@ -67,6 +70,7 @@ class Parts:
         try:
             yield scratch
             with written(self.folder.parent):
+                write_note(scratch / FILES, {path.name: sha256(path) for path in scratch.iterdir()})
                 scratch.chmod(0o755)
                 if not self.of(cell).is_dir():
                     self._move(scratch, cell)
@@ -75,12 +79,12 @@ class Parts:
 
     def clear_unfinished(self) -> None:
         """Removes what was under way in a run that is no more."""
-        for each in (self.folder.with_suffix(UNFINISHED), *self.folder.glob(f"*{UNFINISHED}")):
+        for each in self.folder.glob(f"*{UNFINISHED}"):
             shutil.rmtree(each, ignore_errors=True)
 
     def clear(self) -> None:
         """Removes all parts."""
-        _drop(self.folder)
+        clear(self.folder)
 
     def _move(self, scratch: Path, cell: str) -> None:
         try:
@@ -88,14 +92,6 @@ class Parts:
         except OSError:
             if not self.of(cell).is_dir():
                 raise
-
-
-def whole(path: Path, size: int = 1) -> bool:
-    """Whether a table is there, with `size` bytes at least and, where it says so itself, not cut off."""
-    try:
-        return path.stat().st_size >= size and (path.suffix != ".parquet" or pq.read_metadata(path).num_columns > 0)
-    except (OSError, pa.ArrowInvalid):
-        return False
 
 
 def _drop(folder: Path) -> None:

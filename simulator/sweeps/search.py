@@ -7,7 +7,6 @@ chance: what was tried comes back beside the answer.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinds.files import atomically, read_note
+from kinds.files import read_note, write_note
 from simulator.sweeps.crews import Crew, Work
 from simulator.sweeps.failures import Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
@@ -243,7 +242,7 @@ class Trials:
             summary = self._simulated(cell)
             with written(self.landed.parent):
                 self.landed.mkdir(exist_ok=True)
-                atomically(path, lambda unfinished: unfinished.write_text(json.dumps(summary)))
+                write_note(path, summary)
         return summary
 
     def _simulated(self, cell: Cell) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """A result directory: what is in it, when it may be written, and how an interrupted sweep goes on.
 
 While a sweep runs, finished cells lie in `parts/`; the tables are written once, from all parts, at the end, and
-`manifest.json` says for which cells, models, code and library versions they hold. A directory with the same identity is
-resumed, or read when it is whole; another is refused unless it may be overwritten. Cells that fail lie in `failed/`,
+`manifest.json` says for which cells, models, code and library versions they hold, and which files are ours, with their
+checksums. A directory with the same identity is resumed, or read when it is whole; another is refused unless it may be
+overwritten; a file that is not what was written is made again. Cells that fail lie in `failed/`,
 each with the way to its failure: there are no tables while one does.
 """
 
@@ -13,13 +14,11 @@ import json
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -33,21 +32,27 @@ import kinds
 import models
 import simulator
 from kinds import ConfigError
-from kinds.files import atomically, read_note
+from kinds.files import atomically, read_note, sha256, write_note
 from simulator.cell.cell import Cell
+from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
 from simulator.results.lossy import with_lossy
-from simulator.sweeps.failures import FAILED
-from simulator.sweeps.lock import LOCK
-from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, whole
+from simulator.results.result_directory import (
+    FAILED,
+    MANIFEST,
+    PARTS,
+    clear,
+    entries,
+    intact,
+    iso_date,
+    listed,
+    make_way,
+    own_folder,
+    record,
+    remove,
+)
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts
 
-SEARCH = "search.json"
-"""What a search for the most devices has found so far, in the directory of its results."""
-MANIFEST = "manifest.json"
-PARTS = "parts"
-"""The folder of what is done of a sweep that has not ended."""
-OURS = (MANIFEST, SEARCH)
-"""Each marks a directory of results."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
 CELL_FILES = "cells"
 """The folder of what is written for each cell apart: its configuration, and its trace where there is one."""
@@ -82,23 +87,28 @@ class Store:
             make_way(out, overwrite, keep)
             self._open()
         self.parts.clear_unfinished()
-        shutil.rmtree(out / FAILED, ignore_errors=True)
+        clear(out / FAILED)
 
     @property
     def finished(self) -> bool:
-        """Whether the sweep has ended and its tables are whole. Those that are copies of others are mended."""
-        found = self._manifest()
-        if not found.get("finished"):
-            return False
-        sizes = found.get("bytes", {CELLS: 1})
-        damaged = [name for name, size in sizes.items() if not whole(self.out / name, size)]
-        if any(name not in COPIES for name in damaged):
+        """Whether the sweep has ended and its tables are whole."""
+        return bool(self._manifest().get("finished"))
+
+    def mend(self) -> list[str]:
+        """The files of a finished sweep that are gone, or not what was written. Those that follow from its table of
+        cells are made again at once; for others the sweep is no longer finished."""
+        files = self._manifest().get("files", {})
+        made = [name for name in (CELLS, REQUESTS, ROUNDS, *COPIES) if name in files or name in (CELLS, *COPIES)]
+        made += [f"{CELL_FILES}/{cell}.yaml" for cell in self._manifest().get("cells", ())]
+        damaged = [name for name in made if not intact(self.out, name, files.get(name, "none"))]
+        follow = all(name in COPIES or name.startswith(f"{CELL_FILES}/") for name in damaged)
+        known = {cell.id for cell in self._cells} == {*self._manifest().get("cells", ())}
+        if damaged and not (follow and known):
             self._write_manifest(finished=False)
-            return False
-        if damaged:
-            self._write_copies(self.cells())
+        elif damaged:
+            record(self.out, self._write_copies(self.cells()))
         self.parts.clear()  # of a run that ended between its last two steps
-        return True
+        return damaged
 
     def cells(self) -> pd.DataFrame:
         """The finished table of cells."""
@@ -109,31 +119,34 @@ class Store:
         those that were added."""
         self._cells = cells
         parts = [self.parts.of(cell.id) for cell in cells]
+        made = [self.out / CELLS]
         if all((part / REQUESTS).is_file() for part in parts):
             atomically(self.out / ROUNDS, partial(_join_rounds, parts))
             requests = pd.concat([pd.read_parquet(part / REQUESTS) for part in parts], ignore_index=True)
             atomically(self.out / REQUESTS, partial(requests.to_parquet, index=False))
+            made += [self.out / ROUNDS, self.out / REQUESTS]
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
-        self._write_copies(table)
-        (self.out / CELL_FILES).mkdir(exist_ok=True)
-        for cell in self._cells:
-            (self.out / CELL_FILES / f"{cell.id}.yaml").write_text(cell.to_yaml())
-        self._write_manifest(finished=True)
+        made += self._write_copies(table)
+        self._write_manifest(finished=True, made=made)
         self.parts.clear()
 
-    def _write_copies(self, table: pd.DataFrame) -> None:
-        atomically(self.out / "cells.csv", partial(table.to_csv, index=False))
+    def _write_copies(self, table: pd.DataFrame) -> list[Path]:
+        """Writes what follows from the table of cells; where."""
+        write_csv(table, self.out / "cells.csv")
         said = {cell.id: cell.scheme.lossless for cell in self._cells}
-        atomically(self.out / "summary.csv", partial(summarise(with_lossy(table, said)).to_csv, index=False))
+        write_csv(summarise(with_lossy(table, said)), self.out / "summary.csv")
+        folder = own_folder(self.out, CELL_FILES)
+        folder.mkdir(exist_ok=True)
+        for cell in self._cells:
+            (folder / f"{cell.id}.yaml").unlink(missing_ok=True)  # it may be a link
+            (folder / f"{cell.id}.yaml").write_text(cell.to_yaml())
+        return [self.out / name for name in COPIES] + [folder / f"{cell.id}.yaml" for cell in self._cells]
 
     def discard(self) -> None:
         """Undoes the opening of a directory in which nothing has been finished."""
         if self._fresh and not self.parts.landed():
             with suppress(OSError):
-                _remove(entries(self.out))
-
-    def _tables(self) -> list[str]:
-        return [name for name in (CELLS, REQUESTS, ROUNDS, *COPIES) if (self.out / name).is_file()]
+                remove(self.out)
 
     def _open(self) -> None:
         try:
@@ -145,14 +158,13 @@ class Store:
     def _manifest(self) -> dict[str, Any]:
         return read_note(self.out / MANIFEST)
 
-    def _write_manifest(self, finished: bool) -> None:
+    def _write_manifest(self, finished: bool, made: Sequence[Path] = ()) -> None:
         manifest = {
             "identity": self._identity,
             "finished": finished,
             "deterministic": self._deterministic,
             "command": _command(),
-            "date": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
-            "bytes": {name: (self.out / name).stat().st_size for name in self._tables()} if finished else {},
+            "date": iso_date(self._started),
             "cells": [cell.id for cell in self._cells],
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
@@ -160,9 +172,9 @@ class Store:
             "python": platform.python_version(),
             "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "wall_s": round(time.time() - self._started, 3),
+            "files": listed(self.out) | {path.relative_to(self.out).as_posix(): sha256(path) for path in made},
         }
-        text = json.dumps(manifest, indent=1)
-        atomically(self.out / MANIFEST, lambda path: path.write_text(text))
+        write_note(self.out / MANIFEST, manifest)
 
 
 def holds(out: Path, cells: Sequence[Cell], asked: str = "") -> bool:
@@ -175,32 +187,6 @@ def begin_again(out: Path) -> None:
     run that has not ended stay, and are gone on with."""
     if read_note(out / MANIFEST).get("finished"):
         make_way(out, overwrite=True)
-
-
-def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
-    """Leaves `out`, if it is there, without other results than the files to `keep`.
-
-    Raises ConfigError where something else is in it and may not be overwritten; a sweep of which nothing was done may.
-    Only what is known as ours is removed.
-    """
-    there = [path for path in entries(out) if path.name not in keep]
-    damaged = (out / MANIFEST).is_file() and not read_note(out / MANIFEST)
-    begun = {path.name for path in there} <= {MANIFEST, PARTS, FAILED} and not Parts(out / PARTS).landed()
-    if there and not overwrite and (damaged or not begun):
-        other = f"its {MANIFEST} is damaged" if damaged else "holds other results"
-        raise ConfigError(f"out = {out}: {other}; name another directory or add --overwrite")
-    if begun or any(path.name in OURS for path in there):
-        _remove(there)
-
-
-def entries(out: Path) -> list[Path]:
-    """What is in a directory, but for the lock of who writes there; [] where there is none."""
-    return [path for path in out.iterdir() if path.name != LOCK] if out.is_dir() else []
-
-
-def _remove(paths: Sequence[Path]) -> None:
-    for path in paths:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _join_rounds(parts: Sequence[Path], path: Path) -> None:

@@ -37,7 +37,7 @@ from simulator.sweeps.worker import Outcome, Task
 OnRows = Callable[[pd.DataFrame], None]
 """Hears the rows of each cell as it ends, in no order."""
 OnFailure = Callable[[str], None]
-"""Hears of each cell that fails, in a line with its file."""
+"""Hears of each cell that fails, and of each file that is damaged, in a line with its name."""
 
 
 class Growth(Protocol):
@@ -78,7 +78,8 @@ def sweep(
     interrupted is resumed. Files named in `keep` are the caller's, and stay. `cluster`: in place of
     `workers` processes here, the address of a Dask scheduler (extra `cluster`) whose workers see `out` under the same
     path. `progress(done, total, label)` is called as cells are finished, and from within them; `heard` gets the rows of
-    each, `failed` a line on each that fails. `trace`: each cell that is simulated now leaves a trace in `out`.
+    each, `failed` a line on each that fails, and on each file of `out` that is damaged and made again. `trace`: each
+    cell that is simulated now leaves a trace in `out`.
 
     Raises ConfigError on a user's mistake, and leaves no new directory behind then; where some of several cells fail
     CellsFailedError, once all others are done, or at once without `out`; Interrupted on Ctrl-C. What is done is kept in
@@ -99,6 +100,8 @@ def sweep(
         asked = asking if growth is None else f"{asking}, {growth.rule}"
         with only_writer(Path(out)):
             store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+            for name in store.mend() if store.finished else ():
+                ears.failed(f"{Path(out) / name} is gone or not what was written; it is made again")
             if not store.finished:
                 _into(store, cells, growth, _Sweep(asking, crew, store, ears, trace=trace))
             return store.cells()

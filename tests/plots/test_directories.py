@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ import matplotlib
 import pandas as pd
 import pytest
 
+import plots
 from kinds import ConfigError
+from kinds.files import write_note
 from scenarios.command.cli import main
 from scenarios.command.drawing import Asked, read_labels, redraw
+from simulator.results.result_directory import record
 
 Make = Callable[..., pd.DataFrame]
 Results = Callable[..., Path]
@@ -32,6 +36,8 @@ def results(summary: Make, tmp_path: Path) -> Results:
         folder.mkdir(parents=True)
         table.to_csv(folder / "summary.csv", index=False)
         (folder / "scenario.json").write_text(json.dumps({"scenario": name, "axis": axis, "figures": figures}))
+        write_note(folder / "manifest.json", {"finished": True})
+        record(folder, [folder / "summary.csv", folder / "scenario.json"])
         return folder
 
     return write
@@ -115,3 +121,54 @@ def test_a_label_file_is_names_and_words(tmp_path: Path) -> None:
     (tmp_path / "labels.yaml").write_text("")
     with pytest.raises(ConfigError, match="labels"):
         read_labels(tmp_path / "labels.yaml")
+
+
+OWN_FIGURE = """import plots
+from plots.bits_figure import draw
+
+plots.register("own_in_tests", "bits once more", draw)
+"""
+
+
+def test_the_figures_that_are_known_are_drawn_and_a_line_names_one_that_is_not(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plots, "FIGURES", dict(plots.FIGURES))
+    folder = results("a", figures=("own_in_tests", "latency"))
+    assert typed(folder, "--format=svg") == 0
+    said = capsys.readouterr()
+    assert said.out == f"{folder}/figures/latency.svg\n"
+    assert said.err.startswith("sqsim: figure own_in_tests: is not drawn") and said.err.count("\n") == 1
+    (tmp_path / "mine.py").write_text(OWN_FIGURE)
+    assert typed(folder, "--format=svg", "--import", tmp_path / "mine.py") == 0
+    said = capsys.readouterr()
+    assert said.out.split() == [f"{folder}/figures/{name}.svg" for name in ("own_in_tests", "latency")] and not said.err
+
+
+@pytest.mark.parametrize("name", ["figures", "figures/latency.svg"])
+def test_nothing_is_drawn_through_a_link(
+    name: str, results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = results("a")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "latency.svg").write_text("mine")
+    (folder / name).symlink_to(tmp_path / "elsewhere" / name.partition("/")[2])
+    assert typed(folder, "--format=svg") == 2
+    assert "is a link to" in (err := capsys.readouterr().err) and err.count("\n") == 1
+    assert [each.read_text() for each in (tmp_path / "elsewhere").iterdir()] == ["mine"]
+
+
+def test_a_name_with_mathematics_or_control_characters_is_drawn_as_text(
+    summary: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
+    table = summary(schemes=("k_sqs", "cloud_only"))
+    odd = "$\\frac{1$ \x1b[31mred"
+    table["curve"] = table["curve"].str.replace("cloud_only", odd)
+    figure = plots.draw("latency", table, AXIS)
+    assert figure is not None
+    with io.BytesIO() as file:
+        figure.savefig(file, format="svg")
+        text = file.getvalue().decode()
+    assert "$\\frac{1$ \\x1b[31mred" in text and "\x1b" not in text

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +12,7 @@ import pytest
 import yaml
 from typed_command import Typed
 
+import scenarios.command.running
 from simulator.sweeps import worker
 
 CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
@@ -110,3 +114,31 @@ def test_a_cells_file_runs_what_is_trusted_or_typed_under_the_same_name_from_ano
     (folder / "sent.yaml").write_text(CELL + "imports: [/somebody/elses/mine.py]\n")
     assert typed("explain", "sent.yaml", "--no-figure", "--trust")[0] == 2
     assert typed("explain", "sent.yaml", "--no-figure", "--import=mine.py")[0] == 0
+
+
+def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_leaves_it(
+    folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*_: object) -> Iterator[Path]:
+        time.sleep(0.4)
+        return iter(())
+
+    monkeypatch.setattr(scenarios.command.running, "draw_all", slowly)
+    before_s = time.time()
+    run = (*RUN, "--import=mine.py", "--workers=1")
+    assert typed(*run)[0] == 0
+    whole = json.loads((folder / "out" / "manifest.json").read_text())
+    assert 0.4 <= whole["wall_s"] <= time.time() - before_s
+    time.sleep(1.0)  # a date has whole seconds
+    assert typed(*run)[0] == 0
+    again = json.loads((folder / "out" / "manifest.json").read_text())
+    assert (again["wall_s"], again["date"]) == (whole["wall_s"], whole["date"])
+
+
+def test_a_kind_with_what_a_terminal_obeys_is_shown_escaped(folder: Path, typed: Typed) -> None:
+    (folder / "mine.py").write_text(MINE.replace("NUMBER", "3").replace("own_in_tests", r"own\x1b[2J"))
+    (folder / "cell.yaml").write_text(CELL.replace("own_in_tests", r'"own\e[2J"'))
+    status, out, err = typed("run", "--config=cell.yaml", "--out=out", "--import=mine.py", "--workers=1")
+    assert status == 0 and r"own\x1b[2J" in out and "\x1b" not in out + err
+    assert "\x1b" not in (folder / "out" / "cells.csv").read_text() + (folder / "out" / "summary.csv").read_text()
+    assert all("\x1b" not in svg.read_text() for svg in (folder / "out" / "figures").glob("*.svg"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from typed_command import Finished, Typed
+
+from kinds.files import read_note, write_note
+from simulator.results.result_directory import record
 
 LATENCY = "latency_per_token_s"
 Edit = Callable[[pd.DataFrame], pd.DataFrame]
@@ -24,6 +28,7 @@ def edited(finished: Finished, tmp_path: Path) -> Callable[[Edit], Path]:
         shutil.copytree(finished.out, tmp_path / "other", dirs_exist_ok=True)
         path = tmp_path / "other" / "cells.parquet"
         edit(pd.read_parquet(finished.out / "cells.parquet")).to_parquet(path)
+        record(path.parent, [path])
         return tmp_path / "other"
 
     return copy
@@ -69,10 +74,10 @@ def test_settings_of_one_directory_alone_and_other_versions_are_named(
     typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
 ) -> None:
     other = edited(lambda table: table[~is_k_sqs(table)])
-    manifest = json.loads((other / "manifest.json").read_text())
+    manifest = read_note(other / "manifest.json")
     manifest |= {"commit": "0123456789abcdef", "libraries": {**manifest["libraries"], "numpy": "9.9"}}
     manifest |= {"deterministic": False}
-    (other / "manifest.json").write_text(json.dumps(manifest))
+    write_note(other / "manifest.json", manifest)
     status, out, _ = typed("compare", str(finished.out), str(other))
     assert status == 0 and ", 1 in A only, 0 in B only" in out
     (line,) = [line for line in out.splitlines() if line.startswith("In A only")]
@@ -106,18 +111,61 @@ def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(
         (None, "no manifest.json; give a result directory"),
         ("{", "manifest.json: not written by this program"),
         ("[]", "manifest.json: not written by this program"),
-        ('{"identity": "a", "finished": false}', "its run has not ended"),
-        ('{"identity": "a", "finished": true}', "cells.parquet: cannot be read"),
+        ('{"identity": "a", "finished": true}', "manifest.json: not written by this program, or damaged"),
+        ({"identity": "a", "finished": False}, "its run has not ended"),
+        ({"identity": "a", "finished": True}, "cells.parquet: is no file of this directory's run"),
     ],
 )
 def test_what_is_no_finished_result_directory_is_told_in_one_line(
-    typed: Typed, finished: Finished, tmp_path: Path, manifest: str | None, told: str
+    typed: Typed, finished: Finished, tmp_path: Path, manifest: str | dict[str, object] | None, told: str
 ) -> None:
     (tmp_path / "empty").mkdir()
-    if manifest is not None:
+    if isinstance(manifest, dict):
+        write_note(tmp_path / "empty" / "manifest.json", manifest)
+    elif manifest is not None:
         (tmp_path / "empty" / "manifest.json").write_text(manifest)
     for folders in ((str(finished.out), "empty"), ("empty", str(finished.out))):
         status, out, err = typed("compare", *folders)
         assert (status, out, err.count("\n")) == (2, "", 1) and told in err and "empty" in err
     status, out, err = typed("compare", "nowhere", "empty")
     assert (status, out, err.count("\n")) == (2, "", 1) and "nowhere: no such directory" in err
+
+
+@pytest.mark.parametrize("endless", ["/dev/zero", "pipe"])
+@pytest.mark.parametrize("name", ["manifest.json", "cells.parquet", "scenario.json"])
+def test_a_file_without_an_end_is_refused(
+    endless: str, name: str, typed: Typed, finished: Finished, tmp_path: Path
+) -> None:
+    other = shutil.copytree(finished.out, tmp_path / "other")
+    (other / name).unlink()
+    if endless == "pipe":
+        os.mkfifo(other / name)
+    else:
+        (other / name).symlink_to(endless)
+    for command in (("compare", str(finished.out), "other"), ("report", "other"), ("plot", "other")):
+        status, out, err = typed(*command)
+        if (command[0], name) != ("plot", "cells.parquet"):
+            assert (status, out, err.count("\n")) == (2, "", 1) and name in err
+
+
+@pytest.mark.parametrize(
+    ("name", "commands"),
+    [
+        ("cells.parquet", ("compare", "report")),
+        ("scenario.json", ("compare", "report", "plot")),
+        ("best_and_fixed.csv", ("report", "plot")),
+        ("findings.json", ("report",)),
+        ("figures/latency.svg", ("report",)),
+    ],
+)
+def test_a_file_in_which_a_byte_is_another_is_named_before_it_is_read(
+    name: str, commands: tuple[str, ...], typed: Typed, finished: Finished, tmp_path: Path
+) -> None:
+    other = shutil.copytree(finished.out, tmp_path / "other")
+    whole = (other / name).read_bytes()
+    (other / name).write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+    for command in commands:
+        words = ("compare", str(finished.out), "other") if command == "compare" else (command, "other")
+        status, out, err = typed(*words)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert f"other/{name}: is not what was written there, its checksum is another" in err

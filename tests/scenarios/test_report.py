@@ -23,6 +23,7 @@ from scenarios.command.cli import main
 from scenarios.command.report_figures import SVG, inline
 from scenarios.command.report_table import DEFINITIONS, with_interval
 from simulator.results.metrics import METRICS
+from simulator.results.result_directory import record
 
 LATENCY = "latency_per_token_s"
 TEMPLATES = Path(scenarios.command.__file__).parent / "templates"
@@ -190,6 +191,7 @@ def test_what_a_user_named_is_text_and_no_markup(typed: Typed, finished: Finishe
     note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
     told = "Answer: <script>alert(1)</script> & so on"
     (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [told], "scenario": "<b>x"}))
+    record(tmp_path / "mine", [tmp_path / "mine" / "scenario.json"])
     status, out, err = typed("report", "mine")
     assert (status, out, err) == (0, "mine/report.html\n", "")
     page = parsed((tmp_path / "mine" / "report.html").read_text(encoding="utf-8"))
@@ -203,10 +205,13 @@ def test_figures_that_are_not_there_are_drawn_and_a_broken_one_is_told(
 ) -> None:
     shutil.copytree(finished.out, tmp_path / "mine", ignore=shutil.ignore_patterns("figures"))
     note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
-    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "figures": ["bits"]}))
-    assert typed("report", "mine")[0] == 0
+    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "figures": ["bits", "mine"]}))
+    record(tmp_path / "mine", [tmp_path / "mine" / "scenario.json"])
+    status, _, err = typed("report", "mine")
+    assert status == 0 and err.startswith("sqsim: figure mine: is not drawn, nothing here adds it")
     assert 'id="figure-bits"' in (tmp_path / "mine" / "report.html").read_text(encoding="utf-8")
     (tmp_path / "mine" / "figures" / "bits.svg").write_text("<svg")
+    record(tmp_path / "mine", [tmp_path / "mine" / "figures" / "bits.svg"])
     status, out, err = typed("report", "mine")
     assert (
         (status, out, err.count("\n")) == (2, "", 1) and "bits.svg: not an svg file" in err and "sqsim plot mine" in err

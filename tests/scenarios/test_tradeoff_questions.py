@@ -9,7 +9,8 @@ import pytest
 
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
-from scenarios import AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
+from scenarios import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
+from scenarios.command.findings_file import answered
 from scenarios.command.registry import scenario
 from scenarios.command.run_plan import Changes, plan_of
 from simulator.results.dense_packets import shorter_from_counts, shorter_from_size
@@ -32,6 +33,20 @@ def table() -> pd.DataFrame:
             for seed in range(3)
         ]
     )  # fmt: skip
+
+
+def test_a_grid_without_the_family_that_is_asked_about_is_said_in_one_line() -> None:
+    asked = replace(REJECTS, family=(KIND, "scheme.sparsifier.step"), choosing="conformal")
+    none = "none, conformal is not among what this grid compares, so nothing is said of it"
+    assert AgainstOthers(asked, "conformal").told(table(), "models.temperature") == none
+    assert AgainstOthers(asked, "conformal").told(table().drop(columns=KIND), "models.temperature") == none
+    assert asked.told(table(), None).endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+    assert replace(asked, pair=("conformal", "threshold")).told(table(), None) == ""
+
+
+def test_a_question_about_a_field_that_no_cell_has_is_not_answered_and_says_so() -> None:
+    (found,) = answered([KeepsItsWord()], table().assign(answered=1.0), None)
+    assert found.line == f"Not answered (KeepsItsWord by largest_excess_bits): no cell here has the field {QUANTIZER}"
 
 
 def test_who_rejects_least_at_equal_bits_is_said_with_the_range() -> None:

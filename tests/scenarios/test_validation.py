@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import product
 from pathlib import Path
 
@@ -11,9 +10,11 @@ import pytest
 
 import plots
 from kinds import ConfigError
+from kinds.files import write_note
 from scenarios.command.drawing import Note
 from scenarios.command.validation_page import BEGIN, END, measured, write
 from scenarios.command.validation_questions import CELL, Errors, RealBesideSimulated, SameAnswers
+from simulator.results.result_directory import record
 from simulator.results.validation_errors import errors
 
 NAMES = ("thin", "wide")
@@ -103,8 +104,9 @@ def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
     folder.mkdir()
     table().to_csv(folder / "cells.csv", index=False)
-    (folder / "manifest.json").write_text(json.dumps({"date": "2026-11-26T22:00:00+00:00"}))
+    write_note(folder / "manifest.json", {"date": "2026-11-26T22:00:00+00:00"})
     Note("validation", CELL, ("validation",), findings=["Every answer is the same"]).write(folder)
+    record(folder, folder.iterdir())
     return folder
 
 
@@ -122,6 +124,7 @@ def test_the_page_is_written_between_its_marks(results: Path, tmp_path: Path) ->
     (docs / "figures").mkdir(parents=True)
     (docs / "validation.md").write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")
     table().to_csv(results / "summary.csv", index=False)
+    record(results, [results / "summary.csv"])
     for _ in range(2):
         write(results, docs)
         page = (docs / "validation.md").read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 from cells import cell
 
+from kinds.files import read_note, write_note
 from simulator import ConfigError, sweep
 from simulator.sweeps import sweep as sweeping
 from simulator.sweeps.lock import LOCK, only_writer
@@ -60,8 +60,9 @@ def test_whole_tables_are_read_and_not_made_again(done: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("damaged", ["cells.parquet", "requests.parquet", "rounds.parquet"])
+@pytest.mark.parametrize("how", ["cut off", "flipped"])
 def test_a_part_that_was_damaged_is_made_again_on_resume(
-    damaged: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    damaged: str, how: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -72,7 +73,9 @@ def test_a_part_that_was_damaged_is_made_again_on_resume(
             sweep(CELLS, tmp_path / "again")
     parts = sorted((tmp_path / "again" / "parts").iterdir())
     (file,) = parts[0].glob(damaged)
-    file.write_bytes(file.read_bytes()[:-9])
+    whole = flipped(file)
+    if how == "cut off":
+        file.write_bytes(whole[:-9])
     labels = list[str]()
     sweep(CELLS, tmp_path / "again", progress=lambda done, total, label: labels.append(label))
     assert labels.count("resumed") == 1 and labels.count("cloud_only") >= 1
@@ -115,10 +118,96 @@ def test_a_file_where_a_directory_should_be_is_told_in_one_line(tmp_path: Path) 
             sweep(CELLS, out)
 
 
-def test_a_manifest_that_was_emptied_is_not_taken_for_another_sweeps(done: Path) -> None:
-    (done / "manifest.json").write_text("")
-    with pytest.raises(ConfigError, match=r"manifest.json is damaged; [^\n]*--overwrite$"):
+def flipped(path: Path) -> bytes:
+    """A file's bytes before one of its bits is flipped, in the middle."""
+    whole = path.read_bytes()
+    at = len(whole) // 2
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    return whole
+
+
+def told_again(done: Path) -> list[str]:
+    """What the same sweep says of the directory."""
+    lines = list[str]()
+    assert len(sweep(CELLS, done, failed=lines.append)) == len(CELLS)
+    return lines
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_in_which_a_bit_is_flipped_is_made_again_and_named(name: str, done: Path) -> None:
+    whole = flipped(done / name)
+    assert told_again(done) == [f"{done / name} is gone or not what was written; it is made again"]
+    assert (done / name).read_bytes() == whole and not told_again(done)
+
+
+@pytest.mark.parametrize("change", ["edited", "gone"])
+def test_a_cells_file_that_is_edited_or_gone_is_made_again_and_named(
+    change: str, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_Sweep", lambda *_: None)
+    file = done / "cells" / f"{CELLS[0].id}.yaml"
+    whole = file.read_text()
+    if change == "gone":
+        file.unlink()
+    else:
+        file.write_text(whole.replace("seed: 0", "seed: 7"))
+    assert len(told_again(done)) == 1 and file.read_text() == whole
+
+
+def test_a_number_edited_in_the_manifest_makes_it_nobodys(done: Path) -> None:
+    manifest = done / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"deterministic": true', '"deterministic": null'))
+    with pytest.raises(ConfigError, match=r"its manifest.json is damaged, or of another program, and stays as it is"):
         sweep(CELLS, done)
-    sweep(CELLS, done, overwrite=True)
-    assert len(pd.read_csv(done / "cells.csv")) == len(CELLS)
-    assert os.listdir(done)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("manifest", ['{"name": "an extension", "finished": false}', "", '{"checksum": "0"}', "[]"])
+def test_nothing_is_removed_of_a_folder_with_a_manifest_of_another_program(
+    manifest: str, overwrite: bool, tmp_path: Path
+) -> None:
+    for name, text in {
+        "src/main.c": "int main",
+        "failed/0123456789abcdef.yaml": "a",
+        "manifest.json": manifest,
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=r"^out = [^\n]*, and stays as it is; name another directory$"):
+        sweep(CELLS, tmp_path, overwrite=overwrite)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_without_a_manifest_is_refused_whatever_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError, match=r"notes\.txt in it is not ours, and stays as it is"):
+            sweep(CELLS, tmp_path, overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_what_a_user_keeps_among_results_stays_where_they_are_overwritten(done: Path, tmp_path: Path) -> None:
+    """Also what a list made to attack names outside, or behind a link."""
+    for name in ("notes.txt", "cells/mine.yaml", "parts/mine.txt", "paper/main.tex"):
+        (done / name).parent.mkdir(exist_ok=True)
+        (done / name).write_text("mine")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "kept.txt").write_text("mine")
+    (done / "link").symlink_to(tmp_path / "outside")
+    manifest = read_note(done / "manifest.json")
+    forged = {"../outside/kept.txt": "", "link/kept.txt": "", str(tmp_path / "outside" / "kept.txt"): "", "paper": ""}
+    write_note(done / "manifest.json", {**manifest, "files": {**manifest["files"], **forged}})
+    sweep(CELLS[:1], done, overwrite=True)
+    for name in ("notes.txt", "cells/mine.yaml", "parts/mine.txt", "paper/main.tex", "link/kept.txt"):
+        assert (done / name).read_text() == "mine"
+    assert len(pd.read_csv(done / "cells.csv")) == 1 and not (done / "cells" / f"{CELLS[1].id}.yaml").exists()
+
+
+def test_a_folder_of_results_that_is_a_link_is_not_written_through(done: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    shutil.rmtree(done / "cells")
+    (done / "cells").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=r"cells: is a link to [^\n]*, through which nothing is written; remove it$"):
+        sweep(CELLS, done)
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -1,0 +1,197 @@
+"""Which files of a result directory are ours, and whether they are still what was written.
+
+`manifest.json` lists them with their checksums, and holds one of itself, which no other program's file of that name
+has. What is listed there is read only as it was written, and removed where results are replaced; all else in the
+directory is somebody's own, and stays.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from kinds import ConfigError
+from kinds.files import read_note, sha256, write_note
+
+MANIFEST: Final = "manifest.json"
+SEARCH: Final = "search.json"
+"""What a search for the most devices, or a race, has found so far."""
+TUNING: Final = "tuning"
+"""The folder of the trials by which schemes choose: a result directory inside the scenario's."""
+PARTS: Final = "parts"
+"""The folder of what is done of a sweep that has not ended."""
+LANDED: Final = "searched"
+"""The folder of what was simulated for places of a search that are not found yet."""
+FAILED: Final = "failed"
+"""The folder with a file for each cell that has failed."""
+LOCK: Final = ".lock"
+"""The file that says who writes to the directory."""
+_CHECKS_ITSELF: Final = ""
+"""In place of a checksum: a note that holds its own, or a folder with a manifest of its own."""
+_OF_A_CELL: Final = re.compile(r"[0-9a-f]{16}(\.yaml|\.json)?")
+_LEFT: Final = re.compile(r"\.\w{8}\.unfinished$")
+"""What `atomically`, and a part that has not landed, are written as."""
+
+
+def listed(out: Path) -> dict[str, str]:
+    """The files of ours in a directory, by their names in it, and their checksums; {} where it is nobody's."""
+    files = read_note(out / MANIFEST).get("files")
+    found = files.items() if isinstance(files, dict) else ()
+    return {name: str(digest) for name, digest in found if not {"", ".."} & {*name.split("/")}}
+
+
+def intact(out: Path, name: str, digest: str) -> bool:
+    """Whether a file is there and as it was written."""
+    try:
+        return (out / name).exists() and (digest == _CHECKS_ITSELF or digest == sha256(out / name))
+    except ConfigError:
+        return False
+
+
+def checked(out: Path, name: str) -> Path:
+    """Where a file of a result directory is, once it is found as it was written. A directory without a manifest lists
+    nothing: its files are taken as they are.
+
+    Raises ConfigError where the file is damaged, or no file of this directory's run.
+    """
+    if not (out / MANIFEST).exists():
+        return out / name
+    files = listed(out)
+    if not read_note(out / MANIFEST):
+        raise ConfigError(f"{out / MANIFEST}: is damaged, or not written by this program")
+    if name not in files:
+        raise ConfigError(f"{out / name}: is no file of this directory's run, {MANIFEST} does not list it")
+    if not intact(out, name, files[name]):
+        again = f"`sqsim plot {out}` draws" if name.startswith("figures/") else "the command that made it makes"
+        raise ConfigError(f"{out / name}: is not what was written there, its checksum is another; {again} it again")
+    return out / name
+
+
+def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> None:
+    """Lists files that were written to a result directory, as they are now; in a directory that is not ours, nothing.
+
+    `started_s`: when the command began that has made the results, of which the manifest then tells date and wall time;
+    one that has only read them changes neither.
+    """
+    manifest = read_note(out / MANIFEST)
+    if not manifest:
+        return
+    home = out.resolve()
+    inside = (path for path in paths if path.is_file() and path.resolve().is_relative_to(home))
+    files = listed(out) | {path.resolve().relative_to(home).as_posix(): sha256(path) for path in inside}
+    manifest["files"] = dict(sorted(files.items()))
+    if started_s is not None and datetime.fromisoformat(manifest["date"]).timestamp() >= int(started_s):
+        manifest |= {"date": iso_date(started_s), "wall_s": round(time.time() - started_s, 3)}
+    write_note(out / MANIFEST, manifest)
+
+
+def iso_date(at_s: float) -> str:
+    """A time in seconds since 1970 as a manifest tells it."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
+
+
+def claim(out: Path, name: str) -> None:
+    """Has a directory say that it is ours before there are results in it, and lists `name`: a note of ours, or the
+    folder of other results."""
+    if name not in listed(out):
+        out.mkdir(parents=True, exist_ok=True)
+        write_note(out / MANIFEST, {"finished": False, **read_note(out / MANIFEST), "files": {**listed(out), name: ""}})
+
+
+def release(out: Path) -> None:
+    """Takes back the claim of a directory in which nothing has come of it."""
+    manifest = read_note(out / MANIFEST)
+    left = any((out / name).exists() for name in (*listed(out), PARTS, LANDED, FAILED))
+    if manifest and "identity" not in manifest and not left:
+        (out / MANIFEST).unlink()
+
+
+def own_folder(out: Path, name: str) -> Path:
+    """Where a folder of ours in a directory is, there or not. Raises ConfigError where a link leads elsewhere."""
+    folder = out / name
+    if folder.resolve() != out.resolve() / name:
+        raise ConfigError(f"{folder}: is a link to {folder.resolve()}, through which nothing is written; remove it")
+    return folder
+
+
+def entries(out: Path) -> list[Path]:
+    """What is in a directory, but for the lock of who writes there and what a write that was cut off has left; [] where
+    there is none."""
+    return [path for path in out.iterdir() if path.name != LOCK and not _LEFT.search(path.name)] if out.is_dir() else []
+
+
+def begun_parts(out: Path) -> list[Path]:
+    """The cells that are done of a sweep that has not ended, each a folder."""
+    return [each for each in (out / PARTS).glob("*") if _OF_A_CELL.fullmatch(each.name)]
+
+
+def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
+    """Leaves `out`, if it is there, without other results than the files to `keep`. Only what is listed is removed.
+
+    Raises ConfigError where other results are in it and may not be overwritten, but for a sweep of which nothing was
+    done; and where something is in it though it is not a directory of ours.
+    """
+    there = [path for path in entries(out) if path.name not in keep]
+    if not there:
+        return
+    if not read_note(out / MANIFEST):
+        damaged = (out / MANIFEST).exists()
+        other = f"its {MANIFEST} is damaged, or of another program" if damaged else f"{there[0].name} in it is not ours"
+        raise ConfigError(f"out = {out}: {other}, and stays as it is; name another directory")
+    done = bool(begun_parts(out)) or any((out / name).exists() for name in _own(out, keep))
+    if done and not overwrite:
+        raise ConfigError(f"out = {out}: holds other results; name another directory or add --overwrite")
+    remove(out, keep)
+
+
+def remove(out: Path, keep: Collection[str] = ()) -> None:
+    """Removes what a directory of ours lists, and what a run leaves on its way, but for the files to `keep`; then its
+    manifest, or what that says of others than these, and the folders that are empty."""
+    home = out.resolve()
+    kept = {name: digest for name, digest in listed(out).items() if name not in _own(out, keep)}
+    for name in _own(out, keep):
+        path = out / name
+        if path.parent.resolve().is_relative_to(home):
+            if path.is_dir() and read_note(path / MANIFEST):
+                remove(path)
+            elif not path.is_dir():
+                path.unlink(missing_ok=True)
+            _remove_empty(path if path.is_dir() else path.parent, home)
+    for name in {PARTS, LANDED, FAILED} - {*keep}:
+        clear(out / name)
+    for path in out.iterdir():
+        if _LEFT.search(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+    (out / MANIFEST).unlink(missing_ok=True)
+    if kept:
+        write_note(out / MANIFEST, {"finished": False, "files": kept})
+
+
+def clear(folder: Path) -> None:
+    """Removes what a run has left of cells in a folder of its own, and the folder where it is then empty."""
+    for path in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
+        if _OF_A_CELL.fullmatch(path.name) or _LEFT.search(path.name):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _own(out: Path, keep: Collection[str]) -> list[str]:
+    """The names that are listed, but for those to keep."""
+    return [name for name in listed(out) if name.split("/")[0] not in keep]
+
+
+def _remove_empty(folder: Path, home: Path) -> None:
+    """Removes a folder below `home` that is empty, and those around it that then are."""
+    while folder.resolve() != home and folder.resolve().is_relative_to(home):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

@@ -1,0 +1,30 @@
+"""A table as a CSV file: a spreadsheet runs nothing that is in it, and what is read back is what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from simulator.results.csv_file import read_csv, write_csv
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "'=quoted already", "-"]
+PLAIN = ["k_sqs k=16", "-0.5", "+7", "-inf", "a=b", "'quoted'"]
+
+
+def test_no_text_begins_as_a_formula_numbers_stand_and_the_table_is_read_back(tmp_path: Path) -> None:
+    texts = [*FORMULAS, *PLAIN]
+    table = pd.DataFrame({"=name": texts, "number": [-1.5] * len(texts), 64.0: texts})
+    written = pd.read_csv(write_csv(table, tmp_path / "table.csv"), dtype=str)
+    assert list(written.columns) == ["'=name", "number", "64.0"]
+    assert list(written["'=name"]) == [f"'{text}" for text in FORMULAS] + PLAIN
+    assert set(written["number"]) == {"-1.5"}
+    back = read_csv(tmp_path / "table.csv")
+    assert list(back["=name"]) == texts and list(back["number"]) == [-1.5] * len(texts)
+
+
+def test_what_a_terminal_obeys_is_escaped(tmp_path: Path) -> None:
+    path = write_csv(
+        pd.DataFrame({"name": ["\x1b[2Jgone", "\x9b31m", "a\tb"], "lacks": [None, float("nan"), 1]}), tmp_path / "t"
+    )
+    assert path.read_text() == "name,lacks\n\\x1b[2Jgone,\n\\x9b31m,\na\\tb,1.0\n"
