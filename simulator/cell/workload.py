@@ -49,7 +49,11 @@ class Workload(Choice, family=True):
         False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
     )
     deadline_s: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="a request not answered by then is timed out; null to wait"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="a request not answered by then is timed out, and its device tells the cloud in a message of a "
+        "bare header: until that is there the cloud works on; null to wait",
     )
     horizon_s: float = Field(
         HORIZON_S,

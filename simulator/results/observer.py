@@ -39,7 +39,8 @@ class Airing(NamedTuple):
 
     @property
     def round(self) -> int:
-        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer."""
+        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer, or
+        by which a device gives its request up."""
         return self.address[2] % SECOND if self.address[2] > 0 else self.address[2]
 
     @property
