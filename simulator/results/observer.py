@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isnan
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from channels.link.rates import SECOND as SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
-
-SECOND: Final = 1 << 32
-"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
-and its header tells what it is."""
 
 
 class Airing(NamedTuple):
