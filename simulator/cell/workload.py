@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
-from kinds.files import read_table, sha256
+from kinds.files import GivenPath, placed, read_table, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
 COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
@@ -150,7 +150,7 @@ class Arrivals(Workload):
 
     open: ClassVar[bool] = True
     kind: Literal["arrivals"] = "arrivals"
-    path: Path = Field(description="the CSV file, times in order")
+    path: GivenPath = Field(description="the CSV file, times in order")
     sha256: str = Field("", description="hash of the file, filled in")
 
     @model_validator(mode="before")
@@ -158,7 +158,7 @@ class Arrivals(Workload):
     def _fill_hash(cls, fields: object) -> object:
         if isinstance(fields, dict) and "path" in fields:
             try:
-                found = sha256(Path(fields["path"]))
+                found = sha256(placed(Path(fields["path"])))
             except TypeError:
                 raise ConfigError(f"path = {fields['path']!r}: must name a file") from None
             if fields.get("sha256") not in (None, "", found):
