@@ -14,12 +14,14 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from io import BufferedReader, StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import platformdirs
+from pydantic import AfterValidator
 
 from kinds import ConfigError, first_line
 
@@ -30,6 +32,28 @@ MOST_LINES: Final = 2_000_000
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _CHECKSUM = "checksum"
+
+_FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
+
+
+@contextmanager
+def paths_from(folder: Path) -> Iterator[None]:
+    """Has each relative `GivenPath` that is validated meanwhile begin at this folder: that of the file it stands in."""
+    before = _FOLDER.set(folder)
+    try:
+        yield
+    finally:
+        _FOLDER.reset(before)
+
+
+def placed(path: Path) -> Path:
+    """The path, which is as it is given unless `paths_from` says where relative ones begin."""
+    folder = _FOLDER.get()
+    return path if folder is None else Path(os.path.abspath(folder / path))
+
+
+GivenPath = Annotated[Path, AfterValidator(placed)]
+"""Of a file that a field names."""
 
 
 @contextmanager
@@ -65,10 +89,11 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str:
-    """The text of a UTF-8 file, each line ended by a newline alone. Raises ConfigError that says what is wrong."""
+    """The text of a UTF-8 file, each line ended by a newline alone, without the mark that some programs begin one with.
+    Raises ConfigError that says what is wrong."""
     raw = read_bytes(path, most)
     try:
-        return raw.decode().replace("\r\n", "\n").replace("\r", "\n")
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = 1 + raw.count(b"\n", 0, error.start)
         raise ConfigError(f"{path}, line {line}: must be UTF-8 text") from None
@@ -126,22 +151,38 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The rows of a CSV file with this header, each behind its place as in `read_lines`; blank lines are left out.
+    """What the rows of a CSV file hold in these columns, in this order, each behind its place as in `read_lines`; blank
+    lines and other columns are left out.
 
-    Raises ConfigError when the file cannot be read, has another header, or a row has not a value for each column.
+    Raises ConfigError when the file cannot be read, has not each of these columns once, or a row has not a value for
+    each column of the file.
     """
+    (place, header), *rows = _rows(path)
+    for name in columns:
+        if (times := header.count(name)) != 1:
+            told = f"the columns must be {', '.join(columns)}; others may stand beside them"
+            raise ConfigError(f"{place}: {told}; {name} is {f'there {times} times' if times else 'missing'}")
+    for place, row in rows:
+        if len(row) != len(header):
+            raise ConfigError(f"{place}: must hold {len(header)} values, got {','.join(row)!r}")
+    places = [header.index(name) for name in columns]
+    return [(place, [row[each] for each in places]) for place, row in rows]
+
+
+def read_header(path: Path) -> list[str]:
+    """The names of the columns of a CSV file. Raises ConfigError when it cannot be read."""
+    return _rows(path)[0][1]
+
+
+def _rows(path: Path) -> list[tuple[str, list[str]]]:
+    """The header, its names without spaces around them, and the rows."""
     reader = csv.reader(StringIO(read_text(path)), strict=True)
     try:
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader if row]
     except csv.Error as error:
         raise ConfigError(f"{path}, line {reader.line_num}: {error}") from None
     place, header = rows[0] if rows else (f"{path}, line 1", [])
-    if [name.strip() for name in header] != list(columns):
-        raise ConfigError(f"{place}: the columns must be {', '.join(columns)}")
-    for place, row in rows[1:]:
-        if len(row) != len(columns):
-            raise ConfigError(f"{place}: must hold {len(columns)} values, got {','.join(row)!r}")
-    return rows[1:]
+    return [(place, [name.strip() for name in header]), *rows[1:]]
 
 
 def sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from kinds import ConfigError, Part, first_error
-from kinds.files import read_text, sha256
+from kinds.files import GivenPath, read_text, sha256
 from models.devices import products
 from models.interface import Pair
 from models.prompt_files import check_prompts
@@ -52,7 +52,7 @@ class Bundled(Pair):
     """The pair's own prompts."""
 
     # Left out of what is written where it is null, so that cells with the pair's own prompts keep their names.
-    prompts: Path | None = Field(
+    prompts: GivenPath | None = Field(
         default=None,
         exclude_if=lambda path: path is None,
         description="JSON-lines file of prompts: name, kind, text; null: the pair's own",

@@ -23,7 +23,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from kinds.files import read_lines, sha256
+from kinds.files import GivenPath, read_lines, sha256
 from models.interface import LoadedPair, Pair, Prompt
 from models.law_text import LawModel
 
@@ -42,7 +42,7 @@ class Replay(Pair):
     has_laws: ClassVar[bool] = False
 
     kind: Literal["replay"] = "replay"
-    file: Annotated[Path, AfterValidator(_absolute)] = Field(
+    file: Annotated[GivenPath, AfterValidator(_absolute)] = Field(
         description='JSON-lines file, a request a line: {"accepted": [3, 0, 5]}, drafts that stood, round by round'
     )
     size: int = Field(default=32_000, ge=4, le=1 << 20, description="V, number of token ids: what a drafted id costs")

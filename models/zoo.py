@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from kinds import ConfigError, first_line
-from kinds.files import sha256
+from kinds.files import GivenPath, sha256
 from models import published as published  # registers its kinds, as the others do theirs
 from models import replay as replay
 from models import synthetic as synthetic
@@ -55,7 +55,7 @@ class _TwoFolders(Pair):
     has_networks: ClassVar[bool] = True
     drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
     verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
-    prompts: Path = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
+    prompts: GivenPath = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
 
     @property

@@ -51,6 +51,7 @@ NAMES: Final[dict[str, str]] = {
     "gilbert_elliott": "in bursts",
     "bit_errors": "by bit errors, of a full packet",
     "block_errors": "by block errors",
+    "trace": "as recorded",
     "none": "none",
     # models and machines of the clock
     "sotu": "sotu",

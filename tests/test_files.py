@@ -56,12 +56,23 @@ def test_a_table_has_its_columns_and_its_rows_their_places(tmp_path: Path) -> No
     assert read_table(path, ("x", "y")) == [(f"{path}, line 3", ["1", "2"]), (f"{path}, line 5", ["3", "4"])]
 
 
+def test_a_table_may_begin_with_a_byte_order_mark_and_hold_other_columns_in_any_order(tmp_path: Path) -> None:
+    """As a spreadsheet or a recorder writes it."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xef\xbb\xbfcell,y,x,note\r\n7,2,1,a\r\n8,4,3,\r\n")
+    assert read_table(path, ("x", "y")) == [(f"{path}, line 2", ["1", "2"]), (f"{path}, line 3", ["3", "4"])]
+    trace = tmp_path / "rate.csv"
+    trace.write_bytes(b"\xef\xbb\xbfstart_s,snr_db,bps\n0,3.5,1000\n2,1.5,500\n")
+    assert Rate.kinds["trace"](path=trace).read() == ((0.0, 1000.0), (2.0, 500.0))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (b"", "line 1: the columns must be x, y"),
-        (b"y,x\n1,2\n", "line 1: the columns must be x, y"),
-        (b"\nx\n", "line 2: the columns must be x, y"),
+        (b"", "line 1: the columns must be x, y; others may stand beside them; x is missing"),
+        (b"y;x\n1;2\n", "line 1: the columns must be x, y; others may stand beside them; x is missing"),
+        (b"\nx\n", "line 2: the columns must be x, y; others may stand beside them; y is missing"),
+        (b"x,y,x\n", "line 1: the columns must be x, y; others may stand beside them; x is there 2 times"),
         (b"x,y\n1,2\n3\n", "line 3: must hold 2 values, got '3'"),
         (b"x,y\n1,2,3\n", "line 2: must hold 2 values, got '1,2,3'"),
         (b'x,y\n1,"2\n', "line 2: unexpected end of data"),

@@ -6,6 +6,7 @@ Importing the package registers each alternative under its `kind`; one in a file
 from channels.link import bit_errors as bit_errors
 from channels.link import block_errors as block_errors
 from channels.link import bursts as bursts
+from channels.link import loss_trace as loss_trace
 from channels.link import mahimahi as mahimahi
 from channels.link import markov as markov
 from channels.link import outages as outages

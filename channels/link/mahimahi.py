@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from channels.link.rates import Curve, Position, Rate
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from kinds.files import read_lines
+from kinds.files import GivenPath, read_lines
 
 OPPORTUNITY_BITS: Final = 12_000
 _TOLERANCE_MS: Final = 1e-6
@@ -31,7 +31,7 @@ class Mahimahi(Rate):
     """A mahimahi trace file, or a generated one in the same form."""
 
     kind: Literal["mahimahi"] = "mahimahi"
-    path: Path | None = Field(
+    path: GivenPath | None = Field(
         None, description="Trace file: one whole number a line, milliseconds; null: a generated cellular trace of 60 s."
     )
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import Curve, MessageIndex, Position, Rate
+from channels.link.rates import SECOND, Curve, MessageIndex, Position, Rate
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 
@@ -75,7 +75,8 @@ class Markov(_Chain):
 
 
 class MarkovPerMessage(_Chain):
-    """The chain steps once per round of a request, from a random state at round 0; repeats of a packet stay in it."""
+    """The chain steps once per round of a request, from a random state at round 0; repeats of a packet, and a second
+    message of the round, stay in it."""
 
     kind: Literal["markov_per_message"] = "markov_per_message"
     time_alone: ClassVar[bool] = False
@@ -130,7 +131,8 @@ class _PerMessageCurve(Curve):
         return Position(position.time_s + busy_s, 0.0, position.message)
 
     def _state(self, message: MessageIndex) -> int:
-        device, request, last = message
+        device, request, number = message
+        last = max(0, number) % SECOND
         known_request, number, state = self._latest.get(device, (-1, 0, 0))
         if known_request != request or number > last:
             number, state = 0, int(self._uniform(device, request, 0) * len(self._bps))

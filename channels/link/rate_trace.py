@@ -12,7 +12,7 @@ from channels.link.rates import Curve, Rate
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from kinds.files import read_table
+from kinds.files import GivenPath, read_table
 
 Points = tuple[tuple[float, float], ...]
 
@@ -24,7 +24,7 @@ class Trace(Rate):
     points: Points = Field(
         ((0.0, 100_000.0),), description="Pairs (start_s, bps), starts rising from 0; ignored where `path` is given."
     )
-    path: Path | None = Field(None, description="CSV file with the columns start_s and bps instead of `points`.")
+    path: GivenPath | None = Field(None, description="CSV file with the columns start_s and bps instead of `points`.")
     period_s: float | None = Field(
         None,
         ge=1e-3,
@@ -76,22 +76,26 @@ def read_trace(path: Path) -> Points:
         except ValueError:
             raise ConfigError(f"{place}: two numbers, got {','.join(row)!r}") from None
         points.append((place, start_s, bps))
-    if not points:
-        raise ConfigError(f"{path}, line 2: at least one point")
-    _check(points)
+    _check(points, path)
     return tuple((start_s, bps) for _, start_s, bps in points)
 
 
-def _check(points: list[tuple[str, float, float]]) -> None:
+def _check(points: list[tuple[str, float, float]], path: Path | None = None) -> None:
     """Starts rise from 0 s, rates are finite and not negative; otherwise a ConfigError that names the place."""
-    if not points:
-        raise ConfigError("points: at least one")
-    before_s = -1.0
-    for place, start_s, bps in points:
-        if before_s < 0 and start_s != 0:
-            raise ConfigError(f"{place}: the first start_s must be 0, got {start_s}")
-        if not before_s < start_s < inf:
-            raise ConfigError(f"{place}: start_s must rise, got {start_s} after {before_s}")
+    check_times([(place, start_s) for place, start_s, _ in points], "start_s", path)
+    for place, _, bps in points:
         if not 0 <= bps < inf:
             raise ConfigError(f"{place}: bps must be finite and at least 0, got {bps}")
-        before_s = start_s
+
+
+def check_times(times: list[tuple[str, float]], name: str, path: Path | None) -> None:
+    """Raises ConfigError, which names the place, where there are no times, or they do not rise from 0 s."""
+    if not times:
+        raise ConfigError("points: at least one" if path is None else f"{path}, line 2: at least one point")
+    before_s = -1.0
+    for place, time_s in times:
+        if before_s < 0 and time_s != 0:
+            raise ConfigError(f"{place}: the first {name} must be 0, got {time_s}")
+        if not before_s < time_s < inf:
+            raise ConfigError(f"{place}: {name} must rise, got {time_s} after {before_s}")
+        before_s = time_s

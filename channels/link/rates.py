@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -19,7 +19,10 @@ from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule, is_number
 
 MessageIndex = tuple[int, int, int]
-"""(device, request, round): the address of a message."""
+"""(device, request, round): the address of a message. Below round 0 are messages of no round."""
+SECOND: Final = 1 << 32
+"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
+and its header tells what it is."""
 ROUNDING_S = 1e-9
 """By how much a user's curve may err."""
 

@@ -113,7 +113,7 @@ class LoRa(_Rationed):
 
     @property
     def _symbol_s(self) -> float:
-        return 2**self.spreading_factor / self.bandwidth_hz
+        return (1 << self.spreading_factor) / self.bandwidth_hz
 
     @property
     def _block_symbols(self) -> int:

@@ -9,12 +9,12 @@ extrapolated unless `beyond` says so.
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinds.files import GivenPath
 from models.clocks.beyond import Beyond, check_reach, seconds_in
 from models.clocks.latency import Latency, Work
 from models.clocks.pass_samples import PassSamples, read_samples
@@ -26,7 +26,7 @@ class Empirical(Latency):
 
     random: ClassVar[bool] = True
     kind: Literal["empirical"] = "empirical"
-    file: Path = Field(
+    file: GivenPath = Field(
         description="a CSV file: batch, new_tokens, cached_tokens, seconds, many rows a point, as "
         "`sqsim calibrate --cell` writes it; rows of one number in a last column, spell, were measured within a "
         "second or two: a request has all its passes from a slow spell or all from a fast one"

@@ -20,7 +20,7 @@ import numpy as np
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from kinds.files import read_lines, read_table
+from kinds.files import read_header, read_table
 
 COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")
 PROVENANCE = "provenance"
@@ -133,9 +133,10 @@ def table_of(path: Path) -> PassTable:
 
 def read_rows(path: Path) -> list[tuple[str, TimedPass]]:
     """The rows of a file, each behind its place. Raises ConfigError."""
-    first = next(iter(read_lines(path)), ("", ""))[1]
-    more = {name.strip() for name in first.split(",")}
-    columns = (*COLUMNS, *(name for name in (PROVENANCE, SPELL) if name in more))
+    header = read_header(path)
+    columns = (*COLUMNS, *(name for name in (PROVENANCE, SPELL) if name in header))
+    if unknown := [name for name in header if name not in columns]:
+        raise ConfigError(f"{path}, line 1: the columns must be {', '.join(columns)}, got {unknown[0]!r} too")
     return [(place, _row(place, dict(zip(columns, row, strict=True)))) for place, row in read_table(path, columns)]
 
 

@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinds.files import GivenPath
 from models.clocks.beyond import Beyond, check_reach, seconds_in
 from models.clocks.bundled_profiles import FOLDER, ProfileName
 from models.clocks.bundled_profiles import PROFILES as PROFILES
@@ -25,7 +26,7 @@ class Profile(Latency):
 
     kind: Literal["profile"] = "profile"
     name: ProfileName | None = Field(None, description="a profile that comes along (`sqsim list clocks`); or `file`")
-    file: Path | None = Field(
+    file: GivenPath | None = Field(
         None, description="a CSV file: batch, new_tokens, cached_tokens, seconds, as `sqsim calibrate` writes it"
     )
     beyond: Beyond = "refuse"

@@ -21,7 +21,7 @@ import models.zoo  # noqa: F401  registers the pairs
 from channels.link.link_config import LinkConfig
 from channels.link.rates import ConstantRate
 from kinds import ConfigError, Part, one_line
-from kinds.files import by_content
+from kinds.files import by_content, paths_from
 from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
@@ -228,11 +228,12 @@ class Cell(Part):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
-        """A cell from a YAML file. Raises ConfigError, one line."""
+        """A cell from a YAML file; relative paths in it begin at its folder. Raises ConfigError, one line."""
         fields = read_yaml(Path(path))
         if not isinstance(fields, dict):
             raise ConfigError(f"config = {path}: must be a mapping of fields")
-        return cls.from_fields(fields)
+        with paths_from(Path(path).parent):
+            return cls.from_fields(fields)
 
 
 def prepare_pairs(cells: Iterable[Cell]) -> None:

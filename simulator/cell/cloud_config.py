@@ -136,7 +136,8 @@ class Admission(Choice, family=True):
 
 
 class WholeRequest(Admission):
-    """A request is let in when there is room for all it may ever hold (`request_tokens`), and keeps that to its end.
+    """A request is let in when there is room for all it may ever hold (`request_tokens`), and keeps that until its
+    answer is made, or word has come that its device gives up.
 
     Others wait in order of arrival; nobody overtakes, so a short request waits behind a long one. One that waits at a
     server keeps nothing at others. So do TensorRT-LLM by default (GUARANTEED_NO_EVICT) and Text Generation Inference.

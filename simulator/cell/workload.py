@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
-from kinds.files import read_table, sha256
+from kinds.files import GivenPath, placed, read_table, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
 COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
@@ -49,7 +49,11 @@ class Workload(Choice, family=True):
         False, description="the cloud holds the prompt already; otherwise it is uploaded once and costs bits"
     )
     deadline_s: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="a request not answered by then is timed out; null to wait"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="a request not answered by then is timed out, and its device tells the cloud in a message of a "
+        "bare header: until that is there the cloud works on; null to wait",
     )
     horizon_s: float = Field(
         HORIZON_S,
@@ -146,7 +150,7 @@ class Arrivals(Workload):
 
     open: ClassVar[bool] = True
     kind: Literal["arrivals"] = "arrivals"
-    path: Path = Field(description="the CSV file, times in order")
+    path: GivenPath = Field(description="the CSV file, times in order")
     sha256: str = Field("", description="hash of the file, filled in")
 
     @model_validator(mode="before")
@@ -154,7 +158,7 @@ class Arrivals(Workload):
     def _fill_hash(cls, fields: object) -> object:
         if isinstance(fields, dict) and "path" in fields:
             try:
-                found = sha256(Path(fields["path"]))
+                found = sha256(placed(Path(fields["path"])))
             except TypeError:
                 raise ConfigError(f"path = {fields['path']!r}: must name a file") from None
             if fields.get("sha256") not in (None, "", found):

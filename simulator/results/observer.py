@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isnan
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from channels.link.rates import SECOND as SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
-
-SECOND: Final = 1 << 32
-"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
-and its header tells what it is."""
 
 
 class Airing(NamedTuple):
@@ -39,7 +36,8 @@ class Airing(NamedTuple):
 
     @property
     def round(self) -> int:
-        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer."""
+        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer, or
+        by which a device gives its request up."""
         return self.address[2] % SECOND if self.address[2] > 0 else self.address[2]
 
     @property

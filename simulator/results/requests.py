@@ -46,9 +46,16 @@ class Request:
         return still_to_come(self.tokens, self.output_tokens, self.end_token)
 
     def begin_round(self, number: int, now_s: float) -> OpenRound:
-        """Opens round 1, 2, ... for notes."""
-        opened = self.open[number] = OpenRound(number, now_s)
+        """Opens round 1, 2, ... for notes; after the request's end, for notes that nobody keeps."""
+        opened = OpenRound(number, now_s)
+        if self.outcome == "in_flight":
+            self.open[number] = opened
         return opened
+
+    def notes(self, number: int) -> OpenRound:
+        """Those of a round under way; of one that is not, as the cloud goes on until it hears that the request has
+        ended, notes that nobody keeps."""
+        return self.open[number] if self.outcome == "in_flight" else OpenRound(number, math.nan)
 
     def close_round(self, number: int, tokens: tuple[int, ...], now_s: float) -> None:
         """The round's tokens have reached the device; those past the end of the answer are cut and counted (I9)."""

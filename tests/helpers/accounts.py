@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf, log1p
+from typing import Final
 
 from plants import Watch
 from seen_ahead import FollowingAhead
@@ -18,9 +19,11 @@ from tables_pair import END
 from channels.uniforms import Uniforms
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Airing, ServerPass
+from simulator.results.observer import SECOND, Airing, ServerPass
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
+
+LATER_S: Final = 60.0
 
 
 class Witness(Watch):
@@ -50,11 +53,19 @@ class Account:
         self.cell = cell
         self.witness = Witness()
         self.result: CellResult = simulate(cell, self.witness, memory=Memory())
+        self.over_s = self.witness.plant.env.now
+        self._listen_on()
         self.devices = [each for each in cell.classes for _ in range(each.count)]
         away = getattr(cell.cloud.failures, "away", ())
         self.crashes_s = [from_s for _, from_s, _ in away]
         self.requests = [seen for device in range(len(self.devices)) for seen in self._follow_device(device)]
-        self.over_s = max(seen.finish_s for seen in self.requests)
+        assert self.over_s == max(seen.finish_s for seen in self.requests)
+
+    def _listen_on(self) -> None:
+        """Past the end of the run, to hear how what was under way then went on; what began later is no part of it."""
+        self.witness.plant.env.run(until=self.over_s + LATER_S)
+        self.witness.airings = [each for each in self.witness.airings if each.began_s < self.over_s]
+        self.witness.passes = [each for each in self.witness.passes if each.began_s < self.over_s]
 
     @property
     def rounds(self) -> list[RoundSeen]:
@@ -74,10 +85,11 @@ class Account:
         """What a device and the cloud have sent each other on a way, in order."""
         for request in self.requests:
             if request.device == device:
-                pairs = [(each.up, each.whole) if way == "uplink" else (each.ask, each.down) for each in request.rounds]
+                rounds = [*request.rounds, *request.late]
+                pairs = [(each.up, each.whole) if way == "uplink" else (each.ask, each.down) for each in rounds]
                 carried = [each for pair in pairs for each in pair]
-                first = [request.prompt] if way == "uplink" else []
-                yield from ((request, each) for each in [*first, *carried] if each is not None)
+                ends = [request.prompt, request.end] if way == "uplink" else [None, None]
+                yield from ((request, each) for each in [ends[0], *carried, ends[1]] if each is not None)
 
     def _follow_device(self, device: int) -> Iterator[RequestSeen]:
         work, free_s, arrival_s = self.cell.workload, 0.0, 0.0
@@ -95,9 +107,12 @@ class Account:
             limits += [(from_s, "abandoned") for from_s, _ in away if from_s > arrival_s]
             saw = self.witness.airings, self.witness.passes, self.crashes_s
             following = FollowingAhead if self.devices[device].scheme.protocol == "ahead" else Following
-            following(self.cell, self.devices[device], *saw, seen).follow(max(free_s, arrival_s))
+            follower = following(self.cell, self.devices[device], *saw, seen)
+            follower.follow(max(free_s, arrival_s))
             end_s, outcome = min(limits)
             if end_s < seen.finish_s or not seen.finish_s < inf:
                 seen.cut(end_s, outcome)
+                if max(free_s, arrival_s) < end_s:
+                    seen.end = follower.message("uplink", -SECOND, 0, end_s)
             free_s = max(free_s, seen.finish_s)
             yield seen

@@ -80,11 +80,20 @@ class RequestSeen:
     most_tokens: int = 0
     times: Times = field(default_factory=Times)
     prompt: Passage | None = None
+    end: Passage | None = None
+    """The device's word that it gives up."""
+    late: list[RoundSeen] = field(default_factory=list)
+    """What the cloud went on with until then."""
     jobs: list[Visit] = field(default_factory=list)
     work: list[tuple[float, float]] = field(default_factory=list)
     """When the device's processor was at it."""
     hidden_s: float = 0.0
     """Of it, while an older round's verdict was out."""
+
+    @property
+    def told_s(self) -> float:
+        """When the cloud knew of its end."""
+        return self.finish_s if self.end is None else self.end.delivered_s
 
     @property
     def answers_s(self) -> list[float]:
@@ -112,6 +121,7 @@ class RequestSeen:
     def cut(self, end_s: float, outcome: str) -> None:
         """It has ended before its answer: what was still to come has not been."""
         self.finish_s, self.outcome = end_s, outcome
+        self.late = [each for each in self.rounds if each.started_s >= end_s and each.up is None]
         self.rounds = [each for each in self.rounds if each.started_s < end_s]
         for each in self.rounds:
             for moment in ("sent_s", "received_s", "verified_s", "answered_s"):
@@ -119,13 +129,15 @@ class RequestSeen:
                     setattr(each, moment, nan)
 
 
-def lines(config: LinkConfig, seen: Iterable[tuple[RequestSeen, Passage]]) -> Iterator[tuple[float, float, bool]]:
+def lines(
+    config: LinkConfig, seen: Iterable[tuple[RequestSeen, Passage]], down: bool
+) -> Iterator[tuple[float, float, bool]]:
     """Of a device's messages on a link, in order: from when to when a packet was in line or on the air, attempt by
-    attempt, and whether it went out at all."""
+    attempt, and whether it went out, or still may. What goes `down` is wanted until the cloud knows of the end."""
     free_s = 0.0
     for request, passage in seen:
-        withdrawn_s = inf if passage.delivered_s <= request.finish_s else request.finish_s
-        withdrawn_s = min(withdrawn_s, passage.withdrawn_s)
+        over_s = inf if passage is request.end else request.told_s if down else request.finish_s
+        withdrawn_s = min(inf if passage.delivered_s <= over_s else over_s, passage.withdrawn_s)
         for packet in range(len(passage.sizes)):
             since_s = passage.put_s + config.access_s
             if config.arq.window_packets == 1:
@@ -136,7 +148,7 @@ def lines(config: LinkConfig, seen: Iterable[tuple[RequestSeen, Passage]]) -> It
                 yield since_s, each.left_s, True
                 since_s = each.left_s + config.arq.timeout_s
             if passage.arrives_s(packet) == inf and since_s < withdrawn_s:
-                yield since_s, withdrawn_s, False
+                yield since_s, withdrawn_s, withdrawn_s == inf
             free_s = min(passage.arrives_s(packet) + passage.back_s, withdrawn_s)
 
 
@@ -163,7 +175,7 @@ class Following:
     def _round(self, *stretches: Stretch) -> None:
         self.seen.times.stretches += [each for each in stretches if each.from_s < each.to_s]
 
-    def _message(self, way: str, round_: int, bits: int, put_s: float) -> Passage:
+    def message(self, way: str, round_: int, bits: int, put_s: float) -> Passage:
         links = {"uplink": (self.device.uplink, self.device.downlink)}
         config, other = links.get(way, (self.device.downlink, self.device.uplink))
         address = (self.seen.device, self.seen.number, round_)
@@ -176,7 +188,7 @@ class Following:
         if work.prompt_at_cloud:
             return start_s
         bits = 8 * ((work.prompt_tokens * ID_BITS + 1 + 7) // 8)
-        self.seen.prompt = self._message("uplink", 0, bits, start_s)
+        self.seen.prompt = self.message("uplink", 0, bits, start_s)
         return self.seen.prompt.delivered_s
 
     def _job(self, submitted_s: float) -> Visit:
@@ -205,7 +217,7 @@ class Following:
         self._round(Stretch(decoded.number, "encode_s", drafted_s, round_.sent_s))
         self.seen.work.append((drafted_s, round_.sent_s))
         first_bits = decoded.payload_bits - decoded.whole_bits
-        round_.up = self._message("uplink", decoded.number, first_bits, round_.sent_s)
+        round_.up = self.message("uplink", decoded.number, first_bits, round_.sent_s)
         round_.received_s = round_.up.delivered_s
         return round_
 
@@ -235,10 +247,10 @@ class Following:
     def _asked(self, round_: RoundSeen, put_s: float) -> Visit:
         """All of a round is asked for, encoded, sent and judged; the job that judges it."""
         number, drafts = round_.decoded.number, len(round_.decoded.drafts)
-        round_.ask = self._message("downlink", number + SECOND, 8, put_s)
+        round_.ask = self.message("downlink", number + SECOND, 8, put_s)
         asked_s = round_.ask.delivered_s
         encoded_s = asked_s + self.device.edge.encode_s_per_draft * drafts
-        round_.whole = self._message("uplink", number + SECOND, round_.decoded.whole_bits, encoded_s)
+        round_.whole = self.message("uplink", number + SECOND, round_.decoded.whole_bits, encoded_s)
         round_.received_s = round_.whole.delivered_s
         job = self._job(round_.received_s)
         self._round(*round_.ask.stretches(number, DOWNLINK), Stretch(number, "encode_s", asked_s, encoded_s))
@@ -252,7 +264,7 @@ class Following:
         if put_s == inf:
             return False
         reply_bits = round_.decoded.reply_bits - (0 if round_.ask is None else 8)
-        down = round_.down = self._message("downlink", round_.decoded.number, reply_bits, put_s)
+        down = round_.down = self.message("downlink", round_.decoded.number, reply_bits, put_s)
         self._round(*down.stretches(round_.decoded.number, DOWNLINK, reply=True))
         earlier_s = [each.answered_s for each in self.seen.rounds[:-1]]
         round_.answered_s = max([down.delivered_s, *earlier_s])

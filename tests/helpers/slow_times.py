@@ -61,7 +61,7 @@ class Passage:
         if mtu is None:
             return [self.payload_bits + header]
         room = mtu - header
-        return [min(room, self.payload_bits - begun) + header for begun in range(0, self.payload_bits, room)]
+        return [min(room, self.payload_bits - begun) + header for begun in range(0, max(1, self.payload_bits), room)]
 
     def attempts(self, packet: int) -> list[Airing]:
         return sorted((each for each in self.airings if each.fragment == packet), key=lambda each: each.attempt)

@@ -202,7 +202,7 @@ def test_a_pass_beyond_the_samples_is_held_extended_or_refused(clock: Empirical)
         (f"{HEADER}\n", "holds no pass"),
         (f"{HEADER},spell\n1,1,0,0.1,0\n1,1,0,0.1,-1\n", "line 3: spell = '-1': must be a whole number from 0"),
         (f"{HEADER},spell\n1,1,0,0.1,\n", "line 2: spell = '': must be a whole number from 0"),
-        (f"{HEADER},spell,provenance\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds, prov"),
+        (f"{HEADER},slow\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds, got 'slow' too"),
         ("a,b\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
     ],
 )

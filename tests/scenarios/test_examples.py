@@ -18,7 +18,7 @@ from typed_command import Typed
 from scenarios.command import running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PROGRAMS = ("own_trace", "own_pair", "fleet", "arrivals", "python_use")
+PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "arrivals", "python_use")
 IMPORTED = {"own_sparsifier": "largest_gap", "own_policy": "while_sure", "own_loss": "radar"}
 NOTEBOOK = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
 
@@ -40,7 +40,7 @@ def type_(typed: Typed, name: str, small: tuple[str, ...]) -> tuple[Path, str]:
 
 def test_there_is_no_example_that_no_test_runs() -> None:
     tried = {*(f"{name}.py" for name in (*PROGRAMS, *IMPORTED)), "cell.yaml", "first_steps.ipynb"}
-    data = {"train_ride.csv", "arrivals.csv", "my_prompts.jsonl"}
+    data = {"train_ride.csv", "tunnel_losses.csv", "arrivals.csv", "my_prompts.jsonl"}
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == tried | data
 
 

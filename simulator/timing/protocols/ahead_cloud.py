@@ -26,15 +26,15 @@ class AheadCloud(SpeculateCloud):
         """The round that is judged next."""
         return 1 if self._node is None else self._node.round
 
-    def close(self) -> None:
-        super().close()
+    def end(self, message: Message) -> None:
+        super().end(message)
         self._early.clear()
 
     def payload_arrived(self, message: Message) -> None:
         number = message.index[2]
         self._acknowledged_by(number)
         if number < self._due:
-            self._site.request.open[number].dropped = True
+            self._site.request.notes(number).dropped = True
             return
         self._early[number] = message.arrived
         if number != self._due:
@@ -62,9 +62,10 @@ class AheadCloud(SpeculateCloud):
         if self._due - number > self._depth:
             self._ledger.void(range(number + 1, self._due))
             for early in self._early:
-                request.open[early].dropped = True
+                request.notes(early).dropped = True
             self._early.clear()
-        self.reply(request.open[number], verified)
+        self.free_if_made(self._node)
+        self.reply(request.notes(number), verified)
         self._take_due()
 
     def _delivered(self, message: Message) -> None:

@@ -1,7 +1,8 @@
 """Where an exchange takes place: the device and what it computes with, its links, the cloud, and the request's books.
 
 What every protocol does the same way is here too: how long drafter passes take, how a prompt goes up, and the cloud's
-manners towards a session (one job at a time, replies that may be withdrawn).
+manners towards a session (one job at a time, replies that may be withdrawn, room that is free once the answer is made,
+or once the device's word has come that it wants none).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import simpy
 
@@ -18,7 +19,7 @@ from channels.codec import wire
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.nodes import Verified
+from simulator.decoding.nodes import CloudNode, Verified
 from simulator.results.observer import SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, TwoPassages
@@ -44,6 +45,8 @@ DOWNLINK_STATES = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
+END: Final = -SECOND
+"""In place of a round, in the index of the message by which a device ends its request. There is one a request."""
 ASK = b"\x00"
 """Of the message that asks for all of a round; its header tells what it is."""
 JOB_STATES = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
@@ -137,6 +140,8 @@ class CloudHandler(ABC):
         """By round, what asked for all of one that is not judged yet."""
         self._heard: Message | None = None
         """The last reply that the device has got."""
+        self._made = False
+        """Whether the cloud knows that all of the answer is made."""
 
     @abstractmethod
     def prompt_arrived(self, prompt: bytes) -> None:
@@ -151,16 +156,32 @@ class CloudHandler(ABC):
         """The job's last pass has ended."""
 
     def close(self) -> None:
-        """Nothing of the request is wanted any more."""
+        """The device wants nothing more of the request. Unless both ends know that the answer is made and here, it says
+        so in a message of a bare header; the cloud goes on until that has come."""
+        self._device_hears = unheard  # or the two ends would hold each other, and the models' caches with them
+        if self._site.request.remaining_tokens or not self._made:
+            self._site.network.uplink.put(Message((*self._key, END), (b"",), self.end))
+
+    def end(self, message: Message) -> None:
+        """The device's word has come that nothing of the request is wanted any more."""
         network = self._site.network
         if self._job is not None:
             network.cloud.withdraw(self._job)
             self._job = None
-        for message in reversed(self._replies.values()):  # the latest first: none is let go by one before it
-            network.downlink.withdraw(message)
+        for reply in reversed(self._replies.values()):  # the latest first: none is let go by one before it
+            network.downlink.withdraw(reply)
         self._replies.clear()
         network.cloud.forget(self._key)
-        self._device_hears = unheard  # or the two ends would hold each other, and the models' caches with them
+
+    def free_if_made(self, node: CloudNode) -> bool:
+        """Frees the session's cache where all of the answer is made, as far as the cloud can know; answers whether it
+        is. A correction that the edge draws counts, and may be an end of text that the cloud does not know of."""
+        request = self._site.request
+        answer = node.committed[len(request.prompt.tokens) :]
+        self._made = len(answer) + node.owed >= request.output_tokens or request.end_token in answer
+        if self._made:
+            self._site.network.cloud.forget(self._key)
+        return self._made
 
     def submit(
         self, text_tokens: int, read_tokens: int, cloud_drafts: int = 0, judged_drafts: int | None = None

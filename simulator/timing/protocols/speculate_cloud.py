@@ -102,7 +102,7 @@ class SpeculateCloud(CloudHandler):
         assert self._node is not None and self._waiting is not None
         (number, parts), self._waiting = self._waiting, None
         assert number == self._node.round, "I3: a protocol without drafting ahead sends one round at a time, in order"
-        round_ = self._site.request.open[number]
+        round_ = self._site.request.notes(number)
         asked = self._session.asks(self._node, parts)
         if asked is not None:
             self._node = asked
@@ -111,10 +111,10 @@ class SpeculateCloud(CloudHandler):
             return
         self._node, verified = self._session.verify(self._node, parts)
         self._site.network.cloud.crop(self._key, self._node.cached)
+        made = self.free_if_made(self._node)
         status = b"" if self._times is None else encode_status(self._times.done(self._batch))
         if self._alone:
-            ended = self._site.request.end_token in verified.committed
-            self._alone = 0 if ended else self._alone - 1
+            self._alone = 0 if made else self._alone - 1
             if self._alone:
                 self._go_on(self._node.round)
         self.reply(round_, verified, status)

@@ -60,7 +60,7 @@ class StreamCloud(CloudHandler):
     def prompt_arrived(self, prompt: bytes) -> None:
         self._session = self._site.decoding.hosted()
         node = self._session.start(bytes_tokens(prompt, self._site.decoding.format))
-        self._decode(node, self._site.request.open[node.round])
+        self._decode(node, self._site.request.notes(node.round))
 
     def _decode(self, node: CloudNode, round_: OpenRound) -> None:
         self._node, self._round = node, round_
@@ -79,7 +79,6 @@ class StreamCloud(CloudHandler):
         node, verified = self._session.decode(self._node, round_.drafted)
         network.cloud.crop(self._key, node.cached)
         self._generated += verified.tokens
-        ended = request.end_token in verified.committed
-        if self._generated < request.output_tokens and not ended:
+        if not self.free_if_made(node):
             self._decode(node, request.begin_round(node.round, network.env.now))
         self.reply(round_, verified)

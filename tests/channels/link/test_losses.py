@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -212,6 +214,7 @@ PROCESSES = [
     ({"kind": "gilbert_elliott"}, False),
     ({"kind": "bit_errors", "bit_error_rate": 1e-3}, True),
     ({"kind": "block_errors", "snr_db": -3, "coherence_s": 1.0}, True),
+    ({"kind": "trace", "points": ((0, 0.3), (2, 0.8)), "period_s": 5.0}, True),
 ]
 
 
@@ -253,3 +256,46 @@ def test_a_process_of_a_user_is_taken_to_remember_unless_it_says_otherwise(unifo
         assert not is_memoryless(Silent().process(uniforms)) and is_memoryless(Pure().process(uniforms))
     finally:
         del Loss.kinds["silent_here"], Loss.kinds["pure_here"]
+
+
+def recorded(path: Path, text: str, **fields: object) -> Loss:
+    path.write_text(text)
+    return Loss.of({"kind": "trace", "path": path, **fields})
+
+
+def test_a_recorded_loss_is_lost_when_the_record_says_so(tmp_path: Path, uniforms: Uniforms) -> None:
+    """By the instant at which the last bit leaves, whatever the packet; over again after the period."""
+    text = "seq,time_s,lost\n1,0,0\n2,1.5,1\n3,2,false\n4,2.25,True\n"
+    process = recorded(tmp_path / "l.csv", text, period_s=4).process(uniforms)
+    times_s = [0.0, 1.4, 1.5, 1.9, 2.0, 2.2, 2.25, 3.9, 4.0, 5.5, 6.1]
+    lost = [process.lost(time_s, 8, 1e3, (0, 0, k, 0, 0)) for k, time_s in enumerate(times_s)]
+    assert lost == [False, False, True, True, False, False, True, True, False, True, False]
+    assert recorded(tmp_path / "l.csv", text, period_s=4).mean_loss == pytest.approx((0.5 + 1.75) / 4)
+    assert recorded(tmp_path / "l.csv", text).mean_loss is None
+
+
+def test_a_recorded_probability_is_met_in_the_long_run(tmp_path: Path, uniforms: Uniforms) -> None:
+    process = recorded(tmp_path / "p.csv", "time_s,probability\n0,0.2\n10,0.7\n").process(uniforms)
+    for now_s, chance in ((3.0, 0.2), (1e6, 0.7)):
+        count = 20_000
+        lost = sum(process.lost(now_s, 8, 1e3, (0, int(now_s), k, 0, 0)) for k in range(count))
+        assert abs(lost / count - chance) < 5 * (chance * (1 - chance) / count) ** 0.5
+    assert is_memoryless(process)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("time_s,loss\n0,1\n", "line 1: the columns must be time_s, probability; others may stand beside them; prob"),
+        ("time_s,lost\n0,yes\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,yes"),
+        ("time_s,lost\n0,0.5\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,0.5"),
+        ("time_s,probability\n0,1.5\n", "line 2: probability must be 0 to 1, got 1.5"),
+        ("time_s,probability\n0,nan\n", "line 2: probability must be 0 to 1, got nan"),
+        ("time_s,probability\n1,0.5\n", "line 2: the first time_s must be 0, got 1.0"),
+        ("time_s,probability\n0,0.5\n0,0.6\n", "line 3: time_s must rise, got 0.0 after 0.0"),
+        ("time_s,lost\n", "line 2: at least one point"),
+    ],
+)
+def test_a_defect_of_a_recorded_loss_is_told_by_its_line(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'l.csv'}, {told}")):
+        recorded(tmp_path / "l.csv", text)

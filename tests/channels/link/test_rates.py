@@ -259,6 +259,18 @@ def test_a_lora_frame_has_the_symbols_that_its_bits_fill(
     assert airtime_ms(8 * payload, **fields) == pytest.approx(1e3 * symbol_s * (8 + 4.25 + symbols))
 
 
+def test_the_second_message_of_a_round_finds_the_state_of_the_first_at_once(uniforms: Uniforms) -> None:
+    """Its index is 2^32 above; a message of no round, below 0, finds that of round 0."""
+    curve = Rate.of({"kind": "markov_per_message", "bps": (1e3, 2e3, 3e3, 5e3), "transition": [[0.25] * 4] * 4}).curve(
+        uniforms
+    )
+    busy_s = [curve.finish(Position(0.0, 0.0, (0, 0, number)), 1000).time_s for number in range(6)]
+    assert len(set(busy_s)) > 1
+    for number in (5, 2, 4):
+        assert curve.finish(Position(0.0, 0.0, (0, 0, (1 << 32) + number)), 1000).time_s == busy_s[number]
+    assert curve.finish(Position(0.0, 0.0, (0, 0, -(1 << 32))), 1000).time_s == busy_s[0]
+
+
 def test_a_packet_waits_out_an_outage(uniforms: Uniforms) -> None:
     rate = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 100}, "outages_s": ((1, 3), (4, 4.5))}
     curve = Rate.of(rate).curve(uniforms)

@@ -41,7 +41,6 @@ def test_more_devices_than_requests_leave_some_idle(tmp_path: Path) -> None:
     [
         ("", 1),
         ("arrival_s,prompt_tokens\n1,2\n", 1),
-        ("prompt_tokens,arrival_s,output_tokens\n1,2,3\n", 1),
         (HEADER + "0,8,4\nsoon,8,4\n", 3),
         (HEADER + "0,8,4\n1,8.5,4\n", 3),
         (HEADER + "0,8,4\n1,8,many\n", 3),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from simulator import Cell, ConfigError
 
@@ -83,3 +84,39 @@ def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str,
 def test_the_links_of_a_cell_hold_no_streamed_token_back() -> None:
     assert Cell().uplink.arq.kind == Cell().downlink.arq.kind == "selective_repeat"
     assert Cell.from_fields({"uplink": {"header_bits": 0}}).uplink.arq.kind == "selective_repeat"
+
+
+FILES = {
+    "uplink.rate": ("trace", "path", "start_s,bps\n0,4e5\n"),
+    "downlink.rate": ("mahimahi", "path", "10\n20\n"),
+    "uplink.loss": ("trace", "path", "time_s,lost\n0,0\n5,1\n6,0\n"),
+    "workload": ("arrivals", "path", "arrival_s,prompt_tokens,output_tokens\n0,8,4\n"),
+    "cloud.latency": ("profile", "file", "batch,new_tokens,cached_tokens,seconds\n1,1,0,0.02\n"),
+    "models.pair": ("replay", "file", '{"accepted": [1, 0]}\n'),
+}
+
+
+@pytest.mark.parametrize("field", FILES)
+def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_typed(
+    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id is that of the content, and what is written from there is read again from anywhere."""
+    kind, name, text = FILES[field]
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    (tmp_path / "mine" / "data" / "f").write_text(text)
+    (tmp_path / "other").mkdir()
+    config = tmp_path / "mine" / "cell.yaml"
+    chosen = {"kind": kind, name: "data/f"} | ({"beyond": "extend"} if kind == "profile" else {})
+    given = {"scheme": "coupled", field: chosen}
+    config.write_text(yaml.safe_dump(given))
+    monkeypatch.chdir(tmp_path / "mine")
+    here = Cell.from_yaml("cell.yaml")
+    typed = Cell().with_(given)
+    monkeypatch.chdir(tmp_path / "other")
+    there = Cell.from_yaml("../mine/cell.yaml")
+    assert there.id == here.id and there == here
+    Path("again.yaml").write_text(there.to_yaml())
+    assert Cell.from_yaml("again.yaml").id == here.id
+    assert "data/f" in typed.to_yaml()
+    with pytest.raises(ConfigError, match=r"data/f: cannot be read"):
+        Cell().with_(given)

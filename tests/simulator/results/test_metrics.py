@@ -115,7 +115,7 @@ def links(run: Account, way: str) -> list[float]:
     busy_s: dict[str, float] = {each.link: 0.0 for each in run.witness.airings if each.link.endswith(way)}
     for each in run.witness.airings:
         if each.link in busy_s:
-            busy_s[each.link] += each.left_s - each.began_s
+            busy_s[each.link] += min(each.left_s, run.over_s) - each.began_s
     lanes = len(run.devices) if getattr(run.cell, way).sharing.lane_per_device else 1
     return [each_s / lanes / run.over_s for each_s in busy_s.values()]
 
@@ -123,7 +123,8 @@ def links(run: Account, way: str) -> list[float]:
 def in_line(run: Account, way: str) -> list[tuple[float, float, bool]]:
     """From when to when each packet was there, and whether it went out."""
     configs = [getattr(each, way) for each in run.devices]
-    return [each for device, config in enumerate(configs) for each in lines(config, run.messages(device, way))]
+    seen = (lines(config, run.messages(device, way), way == "downlink") for device, config in enumerate(configs))
+    return [(since_s, gone_s, went) for each in seen for since_s, gone_s, went in each if since_s < run.over_s]
 
 
 def queue(run: Account, way: str) -> float:
@@ -131,7 +132,7 @@ def queue(run: Account, way: str) -> float:
 
 
 def cloud_s(run: Account) -> float:
-    return math.fsum(each.ended_s - each.began_s for each in run.witness.passes)
+    return math.fsum(min(each.ended_s, run.over_s) - each.began_s for each in run.witness.passes)
 
 
 def cloud_busy(run: Account) -> float:
@@ -151,10 +152,10 @@ def overloaded(run: Account) -> bool:
 
 def cloud_queue(run: Account) -> float:
     here = [
-        min(job.left_s(request.finish_s), run.over_s) - job.submitted_s
+        min(job.left_s(request.told_s), run.over_s) - job.submitted_s
         for request in run.requests
         for job in request.jobs
-        if job.submitted_s < request.finish_s
+        if job.submitted_s < min(request.told_s, run.over_s)
     ]
     return math.fsum(here) / run.over_s
 
@@ -190,7 +191,7 @@ def radios_j(run: Account) -> float:
         return power_w if isinstance(power_w, float) else math.nan
 
     ways = ((each, "uplink" if each.link.endswith("uplink") else "downlink") for each in run.witness.airings)
-    return math.fsum((each.left_s - each.began_s) * watts(way, each.address[0]) for each, way in ways)
+    return math.fsum((min(each.left_s, run.over_s) - each.began_s) * watts(way, each.address[0]) for each, way in ways)
 
 
 def charged_s(run: Account, charged: str) -> float:

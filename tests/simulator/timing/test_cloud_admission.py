@@ -6,16 +6,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
+from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import cell
+from cells import cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plants import ran
+from plants import Watch, ran
 from servers import Bench, Noted, Visit
+from tables_pair import Tables
 
 from simulator.decoding.memory import Memory
+from simulator.results.observer import ServerPass
 
 A, B, C, D = (0, 0), (1, 0), (2, 0), (3, 0)
 
@@ -323,5 +326,90 @@ def test_requests_that_are_given_up_let_the_next_in(scheme: str, drafts: int, de
     })  # fmt: skip
     run = ran(made)
     assert len(run.requests) == 6 and {each.outcome for each in run.requests} > {"answered"}
+    run.plant.env.run(run.plant.env.now + 1.0)  # the last one's word is under way
     [pool] = run.plant.cloud._pools
     assert not pool.door.waiting and all(pool.runs(session) for session in pool.door._rooms)
+
+
+FAR_S = 0.3
+"""One way."""
+PATIENT = {"kind": "selective_repeat", "timeout_s": 1.0}
+
+
+class Held(Watch):
+    """The passes of the cloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes: list[ServerPass] = []
+
+    def on_pass(self, served: ServerPass) -> None:
+        self.passes.append(served)
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "colocated", {"kind": "k_sqs", "max_drafts": 4}, "coupled"])
+@pytest.mark.parametrize("batching", ["none", "waiting"])
+def test_the_next_request_is_let_in_when_the_cloud_has_made_the_answer_and_not_when_it_is_here(
+    scheme: object, batching: str
+) -> None:
+    """Two devices, room for one request: the second one's first pass begins at the very end of the first one's last."""
+    asked = {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 12,
+             "prompt_at_cloud": True}  # fmt: skip
+    latency = {"kind": "constant", "per_pass_s": 0.02}
+    made = cell(
+        scheme, workload=asked, uplink=link(inf, arq=PATIENT), downlink=link(inf, FAR_S, arq=PATIENT),
+        cloud={"kv_tokens": 8 + 12 + 9, "batching": batching, "latency": latency, "drafter_latency": latency},
+    )  # fmt: skip
+    watch = Held()
+    run = ran(made, watch=watch)
+    by_session = {key: [each for each in watch.passes if key in each.sessions] for key in (A, B)}
+    (first, last), (begun, _) = ((of[0], of[-1]) for of in by_session.values())
+    assert begun.began_s == last.ended_s < run.requests[0].finish_s - FAR_S / 2
+    assert first.began_s == 0.0
+
+
+def test_who_is_let_in_shares_the_very_next_pass(tmp_path: Path) -> None:
+    """Room for two of three, nothing takes time but passes: the third joins the second as soon as the first is done."""
+    (tmp_path / "asks.csv").write_text("arrival_s,prompt_tokens,output_tokens\n0,8,4\n0,8,12\n0,8,4\n")
+    asked = {"kind": "arrivals", "path": str(tmp_path / "asks.csv"), "devices": 3, "prompt_at_cloud": True}
+    watch = Held()
+    free = link(inf, delay_s=0.0)
+    ran(cell("cloud_only", workload=asked, uplink=free, downlink=free, cloud={
+        "kv_tokens": 13 + 21, "batching": "waiting", "latency": {"kind": "constant", "per_pass_s": 1.0},
+    }), watch=watch)  # fmt: skip
+    assert [sorted(each.sessions) for each in watch.passes[:5]] == [[A], [A, B], [A, B], [A, B], [B, C]]
+
+
+def test_a_device_that_draws_its_corrections_ends_a_request_whose_end_the_cloud_cannot_know() -> None:
+    """An end of text may be the edge's own correction: the cloud keeps the room until the device's word has come."""
+    asked = {"kind": "closed", "devices": 2, "requests": 3, "prompt_tokens": 8, "output_tokens": 40,
+             "stop_at_eos": True}  # fmt: skip
+    pair = {"pair": Tables().kind}
+    made = cell("dssd", models=pair, workload=asked, cloud={"kv_tokens": 8 + 40 + 9, "batching": "none"})
+    run = ran(made)
+    assert any(len(each.tokens) < 40 for each in run.requests)
+    assert {each.outcome for each in run.requests} == {"answered"}
+    run.plant.env.run(run.plant.env.now + 5)
+    assert not run.plant.cloud._pools[0].door._rooms
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs", {"kind": "k_sqs", "depth": 2}])
+def test_the_cloud_works_on_for_a_request_given_up_until_the_word_of_it_has_come(scheme: object) -> None:
+    """The device gives up at 1 s; its word is one bare header, 0.3 s on the way; no pass begins after that."""
+    asked = {"kind": "closed", "devices": 1, "requests": 1, "prompt_tokens": 8, "output_tokens": 200, "deadline_s": 1.0}
+    watch = Held()
+    made = cell(
+        scheme, workload=asked | {"prompt_at_cloud": True},
+        uplink=link(1e5, FAR_S, arq=PATIENT), downlink=link(1e7, arq=PATIENT),
+        cloud={"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.02}},
+    )  # fmt: skip
+    run = ran(made, watch=watch)
+    assert [each.outcome for each in run.requests] == ["timed_out"] and run.requests[0].finish_s == 1.0
+    before = run.plant.uplinks[0].bits_sent
+    run.plant.env.run(5.0)
+    heard_s = 1.0 + 320 / 1e5 + FAR_S
+    assert run.plant.uplinks[0].bits_sent - before in (0, 320)
+    assert max(each.began_s for each in watch.passes) < heard_s
+    if scheme == "cloud_only":
+        assert max(each.ended_s for each in watch.passes) > heard_s
+    assert not run.plant.cloud._pools[0].kv._held and not run.plant.cloud.station.present
