@@ -165,7 +165,8 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best, least: str
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     """Which models chose the tokens and what the clock, if there was one, stands for."""
-    pairs = "; ".join(_pairs(list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())))
+    found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
+    pairs = "; ".join([*_pairs(found), *dict.fromkeys(pair.remark for pair in found if pair.at_hand and pair.remark)])
     if not clock:
         return f"Tokens: {pairs}."
     edge = _distinct(_computes(cell.edge.latency) for cell in cells)

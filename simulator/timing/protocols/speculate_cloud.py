@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from channels.codec.control import decode_count, encode_status
 from simulator.decoding.nodes import CloudNode, Parts
+from simulator.results.requests import holds_any
 from simulator.results.rounds import At
 from simulator.timing.messages import Message
 from simulator.timing.protocols.service_times import ServiceTimes
@@ -113,7 +114,7 @@ class SpeculateCloud(CloudHandler):
         self._site.network.cloud.crop(self._key, self._node.cached)
         status = b"" if self._times is None else encode_status(self._times.done(self._batch))
         if self._alone:
-            ended = self._site.request.end_token in verified.committed
+            ended = holds_any(verified.committed, self._site.request.end_tokens)
             self._alone = 0 if ended else self._alone - 1
             if self._alone:
                 self._go_on(self._node.round)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.decoding.nodes import CloudNode
+from simulator.results.requests import holds_any
 from simulator.results.rounds import At, OpenRound
 from simulator.schemes.policy import most_drafts
 from simulator.timing.device import Process
@@ -79,7 +80,7 @@ class StreamCloud(CloudHandler):
         node, verified = self._session.decode(self._node, round_.drafted)
         network.cloud.crop(self._key, node.cached)
         self._generated += verified.tokens
-        ended = request.end_token in verified.committed
+        ended = holds_any(verified.committed, request.end_tokens)
         if self._generated < request.output_tokens and not ended:
             self._decode(node, request.begin_round(node.round, network.env.now))
         self.reply(round_, verified)
