@@ -197,8 +197,8 @@ class LoadedPair:
     drafter: LanguageModel
     verifier: LanguageModel
     prompts: tuple[Prompt, ...]
-    end_token: int | None = None
-    """The id that ends a text, where the vocabulary has one."""
+    end_tokens: tuple[int, ...] = ()
+    """The ids that end a text, none where the vocabulary has none."""
 
     @property
     def vocabulary(self) -> int:
@@ -216,6 +216,11 @@ class Pair(Choice, family=True):
     prompts and the end token, too."""
     has_laws: ClassVar[bool] = True
     """Whether its laws say more than which token it is: schemes that send the drafter's laws need them."""
+
+    @property
+    def remark(self) -> str:
+        """What a reader of its numbers must know of its distributions, "" where there is nothing."""
+        return ""
 
     @property
     def at_hand(self) -> bool:

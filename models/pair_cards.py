@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
@@ -38,7 +38,8 @@ class PairCard(Part):
     vocabulary: int = Field(ge=1)
     context_tokens: int = Field(ge=1)
     prompts: tuple[Prompt, ...] = Field(min_length=1)
-    end_token: int | None = Field(ge=0)
+    end_tokens: tuple[Annotated[int, Field(ge=0)], ...]
+    remark: str = ""
 
     @model_validator(mode="after")
     def _tokens_are_of_the_vocabulary(self) -> Self:
@@ -181,7 +182,8 @@ def _made(pair: Pair) -> PairCard:
         vocabulary=pair.vocabulary,
         context_tokens=pair.context_tokens,
         prompts=loaded.prompts,
-        end_token=loaded.end_token,
+        end_tokens=loaded.end_tokens,
+        remark=pair.remark,
     )
 
 

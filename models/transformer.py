@@ -49,12 +49,14 @@ _BUFFERS: Final = 2**26
 """Numbers that a network may hold beside twice its weights: masks and tables of positions."""
 
 
-def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> TransformerModel:
+def load_model(
+    folder: Path, weights_hash: str, device: DeviceName = "auto", vocabulary: int | None = None
+) -> TransformerModel:
     """The model saved in `folder` (config.json and safetensors, sharded or not), in float32.
 
-    `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. Raises
-    ConfigError when the cache cannot be rolled back, when there are no safetensors, when they do not fit the config, or
-    when the folder would have code of its own run (see `models.model_folder`).
+    `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. `vocabulary`:
+    see `TransformerModel`. Raises ConfigError when the cache cannot be rolled back, when there are no safetensors, when
+    they do not fit the config, or when the folder would have code of its own run (see `models.model_folder`).
     """
     require_loadable(folder)
     logging.disable_progress_bar()
@@ -77,7 +79,8 @@ def load_model(folder: Path, weights_hash: str, device: DeviceName = "auto") -> 
         raise ConfigError(f"{folder}: no causal language model could be read ({first_line(error)})") from error
     if missing := sorted(report["missing_keys"]):
         raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
-    return TransformerModel(network, fingerprint(weights_hash), device)
+    cut = [] if vocabulary in (None, config.vocab_size) else [f"V={vocabulary}"]
+    return TransformerModel(network, fingerprint(weights_hash, *cut), device, vocabulary)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -123,15 +126,25 @@ def _has_attention_layers(config: PreTrainedConfig) -> bool:
 
 
 class TransformerModel:
-    """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread."""
+    """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread.
 
-    def __init__(self, network: PreTrainedModel, fingerprint: str, device: DeviceName = "cpu") -> None:
+    `vocabulary`: the ids that its tokenizer has, where the network's embedding is padded with more: the logits of the
+    first so many alone are looked at, so that each next-token distribution is cut to them and renormalised.
+    """
+
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        fingerprint: str,
+        device: DeviceName = "cpu",
+        vocabulary: int | None = None,
+    ) -> None:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
         self.network = network.eval().requires_grad_(False).to(_device(device))
         for weight in self.network.parameters():  # mapped from a file, its alignment, hence rounding, is the file's
             weight.data = weight.data.clone()
-        self.vocabulary: int = network.config.vocab_size
+        self.vocabulary: int = network.config.vocab_size if vocabulary is None else vocabulary
         self.context_tokens: int = network.config.max_position_embeddings
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
             raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
@@ -147,6 +160,7 @@ class TransformerText:
 
     def __init__(self, model: TransformerModel, temperature: float) -> None:
         self._network = model.network
+        self._vocabulary = model.vocabulary
         self._shared = model.shared
         self._context_tokens = model.context_tokens
         self._temperature = temperature
@@ -165,11 +179,11 @@ class TransformerText:
         self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - last))
         missing = tokens[len(self._cached) :]
         if not missing:
-            return np.empty((0, self._network.config.vocab_size))
+            return np.empty((0, self._vocabulary))
         logits = logits_of(ForwardPass(self._shared, self._cache, missing, last))
         self._cached = tokens
         with torch.inference_mode():
-            return _laws(logits, self._temperature)
+            return _laws(logits[:, : self._vocabulary], self._temperature)
 
     def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
         """See `CachedText.tree_laws`: [N + 1, V] float64."""
@@ -180,7 +194,7 @@ class TransformerText:
             self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - 1))
             with self._shared.lock, torch.inference_mode():
                 logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
-                laws = _laws(logits, self._temperature)
+                laws = _laws(logits[:, : self._vocabulary], self._temperature)
         self._cached, self._tree = tokens, tree
         return laws
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from kinds import ConfigError, first_line
-from kinds.files import GivenPath, sha256
+from kinds.files import GivenPath, read_json, sha256
+from kinds.mistakes import shown
 from models import published as published  # registers its kinds, as the others do theirs
 from models import replay as replay
 from models import synthetic as synthetic
@@ -64,7 +65,27 @@ class _TwoFolders(Pair):
 
     @cached_property
     def vocabulary(self) -> int:
-        return self._card.vocabulary if self._card else _integer(self.verifier, ("vocab_size",))
+        if self._card:
+            return self._card.vocabulary
+        return min(_ids_of_tokenizer(_here(self.verifier)), *self._widths)
+
+    @property
+    def remark(self) -> str:
+        if self._card:
+            return self._card.remark
+        if max(self._widths) == self.vocabulary:
+            return ""
+        drafter, verifier = self._widths
+        return (
+            f"next-token distributions of {drafter:,} (drafter) and {verifier:,} ids are cut to the tokenizer's "
+            f"{self.vocabulary:,} and renormalised"
+        )
+
+    @cached_property
+    def _widths(self) -> tuple[int, int]:
+        """How many ids the next-token distributions of drafter and verifier are over, padding included."""
+        drafter, verifier = (_integer(name, ("vocab_size",)) for name in (self.drafter, self.verifier))
+        return drafter, verifier
 
     @cached_property
     def context_tokens(self) -> int:
@@ -79,7 +100,7 @@ class _TwoFolders(Pair):
             return self._card.fingerprint
         drafter, verifier = (_here(name) for name in (self.drafter, self.verifier))
         hashes = folder_hash(drafter), folder_hash(verifier), sha256(self.prompts)
-        return fingerprint(*hashes, device_of(self.device))
+        return fingerprint(*hashes, device_of(self.device), f"V={self.vocabulary}")
 
     @property
     def _away(self) -> str | None:
@@ -111,12 +132,13 @@ class _TwoFolders(Pair):
 
         folders = [_fetched(name) for name in (self.drafter, self.verifier)]
         tokenizers = [load_tokenizer(folder) for folder in folders]
-        _require_one_vocabulary(
-            *tokenizers, *(_integer(name, ("vocab_size",)) for name in (self.drafter, self.verifier))
+        _require_one_vocabulary(tokenizers[0], tokenizers[1], *self._widths)
+        ends = _end_tokens(folders[1], tokenizers[1].eos_token_id, self.vocabulary)
+        drafter, verifier = (
+            load_model(folder, folder_hash(folder), self.device, self.vocabulary) for folder in folders
         )
-        drafter, verifier = (load_model(folder, folder_hash(folder), self.device) for folder in folders)
         prompts = read_prompts(self.prompts, lambda text: list(tokenizers[1].encode(text)))
-        return LoadedPair(drafter, verifier, prompts, tokenizers[1].eos_token_id)
+        return LoadedPair(drafter, verifier, prompts, ends)
 
 
 class HuggingFace(_TwoFolders):
@@ -170,14 +192,47 @@ class Pythia(_TwoFolders):
 def _require_one_vocabulary(
     drafter: PreTrainedTokenizerBase, verifier: PreTrainedTokenizerBase, drafter_size: int, verifier_size: int
 ) -> None:
-    """Compares token by token, then the widths of the laws, which padding may make differ."""
+    """Compares token by token. The widths of the laws may differ by padding: by ids that no tokenizer has."""
     ours, theirs = drafter.get_vocab(), verifier.get_vocab()
     sizes = f"drafter has {len(ours)} tokens in laws of {drafter_size}, verifier {len(theirs)} in {verifier_size}"
-    if len(ours) != len(theirs) or drafter_size != verifier_size:
+    padded = max(theirs.values(), default=-1) < min(drafter_size, verifier_size)
+    if len(ours) != len(theirs) or (drafter_size != verifier_size and not padded):
         raise ConfigError(f"vocabularies differ: {sizes}; a pair shares one vocabulary")
     if ours != theirs:
         token = min(token for token, index in ours.items() if theirs.get(token) != index)
         raise ConfigError(f"vocabularies differ at token {token!r}: {sizes}; a pair shares one vocabulary")
+
+
+def _ids_of_tokenizer(folder: Path) -> int:
+    """How many ids the tokenizer saved in a folder has, one more than its largest: from its JSON files, or by loading
+    it where those do not tell. Raises ConfigError as `load_tokenizer` does."""
+    try:
+        saved: Any = read_json(folder / "tokenizer.json")
+        words = saved["model"]["vocab"]
+        ids = [int(each["id"]) for each in saved.get("added_tokens", ())]
+        ids += map(int, words.values()) if isinstance(words, dict) else range(len(words))
+        return max(ids) + 1
+    except (ValueError, KeyError, TypeError, AttributeError):
+        from models.transformer import load_tokenizer
+
+        return max(load_tokenizer(folder).get_vocab().values(), default=0) + 1
+
+
+def _end_tokens(folder: Path, of_tokenizer: int | None, vocabulary: int) -> tuple[int, ...]:
+    """The ids that end a text: those of the folder's generation_config.json, one or a list, else the tokenizer's.
+    Raises ConfigError for what are no ids."""
+    path, ids = folder / "generation_config.json", None
+    if path.is_file():
+        config = read_json(path)
+        if not isinstance(config, dict):
+            raise ConfigError(f"{path}: must be a JSON object")
+        ids = config.get("eos_token_id")
+    if ids is None:
+        return () if of_tokenizer is None else (of_tokenizer,)
+    found = ids if isinstance(ids, list) else [ids]
+    if not all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each < vocabulary for each in found):
+        raise ConfigError(f"{path}: eos_token_id = {shown(ids)}: must be an id below {vocabulary}, or a list of such")
+    return tuple(dict.fromkeys(found))
 
 
 def _integer(name: str, keys: tuple[str, ...]) -> int:

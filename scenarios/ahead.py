@@ -14,7 +14,7 @@ from scenarios import AheadGains, Also, Answer, ClosedForm, Quick, Scenario, Sha
 DEPTHS = [0, 1, 2, 4]
 ARQ = {"kind": "selective_repeat", "timeout_s": 2.0}
 DRAFTER = {"kind": "profile", "name": "orin_nano_smollm2_135m"}
-TARGET = {"kind": "profile", "name": "a100x2_70b"}
+TARGET = {"kind": "profile", "name": "gpu80gbx2_70b"}
 DELAY = "uplink.delay,downlink.delay"
 
 

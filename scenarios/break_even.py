@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from scenarios import Also, Answer, Best, BreakEven, CloudTime, Quick, Scenario, SignHolds, WinsBelow, WinsWhere, script
 
-PHONE, PI, NANO, SMALL_H100, FP8, A100, *FOUR = (
+PHONE, PI, NANO, SMALL_H100, FP8, BF16, *FOUR = (
     {"kind": "profile", "name": name}
     for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "h100x2_70b_fp8",
-                 "a100x2_70b", "a100x4_70b", "h100x4_70b")
+                 "gpu80gbx2_70b", "a100x4_70b", "h100x4_70b")
 )  # fmt: skip
 BETWEEN, SLOW = ({"kind": "affine", "base_s": t, "per_token_s": 0.0} for t in (0.027, 0.1))  # phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
@@ -32,11 +32,11 @@ SCENARIO = Scenario(
     minutes=8,
     base={
         "workload.requests": 1, "workload.output_tokens": 256, "workload.prompt_at_cloud": True, "edge.latency": NANO,
-        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": A100,
+        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": BF16,
         "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": SMALL_H100,
     },
     grid={"scheme": ["cloud_only", "dense", K_SQS, "coupled"], PAIRS: [*SYNTHETIC, *PUBLISHED],
-          "cloud.latency": [FP8, A100, SLOW], RATE: [30e3, 1e6], RTT: DELAYS},
+          "cloud.latency": [FP8, BF16, SLOW], RATE: [30e3, 1e6], RTT: DELAYS},
     also=[Also({"scheme": ["cloud_only", "colocated", K_SQS], "cloud.latency": FOUR,
                 "workload.devices": [1, 8, 32, 128, 256]}, SHARED,
                {"cloud.latency": FOUR[:1], "workload.devices": [1, 32]}),
@@ -46,7 +46,7 @@ SCENARIO = Scenario(
     seeds=4,
     best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": [8, 32]}, seeds=1, metric="tpot_s"),
     quick=Quick(base={"workload.output_tokens": 128},
-                grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [A100, SLOW], RATE: [1e6],
+                grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [BF16, SLOW], RATE: [1e6],
                       RTT: DELAYS[::2]}, seeds=2, best=Best({"scheme.max_drafts": [1, 4]}, 1, metric="tpot_s")),
     figures=("break_even",),
     headlines=(),

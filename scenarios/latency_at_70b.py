@@ -29,7 +29,7 @@ SCENARIO = Scenario(
         "downlink.arq": "selective_repeat",
         **{f"{way}.delay": NEAR for way in ("uplink", "downlink")},
         "edge.latency": {"kind": "profile", "name": "oneplus12_llama_1b"},
-        "cloud.latency": {"kind": "profile", "name": "a100x2_70b"},
+        "cloud.latency": {"kind": "profile", "name": "gpu80gbx2_70b"},
     },
     grid={
         "scheme": [

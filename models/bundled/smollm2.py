@@ -65,7 +65,8 @@ class SmolLM2(Bundled):
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         prompts = read_prompts(self.prompt_file, lambda text: list(tokenizer.encode(text).ids))
         verifier = load_model(folder, smollm2_wheel.GGUF_SHA256, "cpu")
-        return LoadedPair(self._drafter(folder), verifier, prompts, tokenizer.token_to_id(END_OF_TURN))
+        end = tokenizer.token_to_id(END_OF_TURN)
+        return LoadedPair(self._drafter(folder), verifier, prompts, () if end is None else (end,))
 
     def _drafter(self, verifier: Path) -> TransformerModel:
         from safetensors.torch import load_file, save_file

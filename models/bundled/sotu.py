@@ -51,7 +51,7 @@ class Sotu(Bundled):
             for rung in (self.drafter, self.verifier)
         )
         prompts = read_prompts(self.prompt_file, lambda text: list(tokenizer.encode(text).ids))
-        return LoadedPair(drafter, verifier, prompts, END_TOKEN)
+        return LoadedPair(drafter, verifier, prompts, (END_TOKEN,))
 
     @property
     def _files(self) -> list[str]:

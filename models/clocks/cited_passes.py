@@ -171,12 +171,13 @@ CITED: dict[str, CitedProfile] = {
         "cloud", "Qwen3-32B, BF16, H100, vLLM",
         Roofline(size=QWEN3_32B, device="h100_80gb_sxm"), _decoding({1: 23.65}, 512), VLLM_SCRIPTS, NONE_STATED,
     ),
-    "a100x2_70b": CitedProfile(
-        "cloud", "Llama-3.3-70B, BF16, two 80 GB GPUs, vLLM",
+    "gpu80gbx2_70b": CitedProfile(
+        "cloud", "Llama-3.3-70B, BF16, two 80 GB GPUs that the source does not name, vLLM",
         Roofline(size="llama_3.1_70b", device="a100_80gb_sxm", gpus=2),
         _decoding({1: 43.31, 16: 50.70, 64: 57.22}, 256),
         f"{VLLM_SCRIPTS}. The logs do not name the GPUs, and say that they have no peer-to-peer, so that their sums "
-        "are slow; by their arithmetic they may be H100. Median gaps between tokens at that many users; the means, "
+        "are slow; 576 tokens in 150 ms would be 87% of an A100's peak, so they may be H100. What is derived is the "
+        "roofline of two A100, scaled. Median gaps between tokens at that many users; the means, "
         "52.9 and 68.3, hold what others' prompts cost. 128 tokens and more: rounds of three and eight drafts, less "
         "the drafts and the prompts", NONE_STATED,
         worked_out=(

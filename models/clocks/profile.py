@@ -9,23 +9,35 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from kinds import meant
 from kinds.files import GivenPath
 from models.clocks.beyond import Beyond, check_reach, seconds_in
-from models.clocks.bundled_profiles import FOLDER, ProfileName
+from models.clocks.bundled_profiles import FOLDER, RENAMED, ProfileName
 from models.clocks.bundled_profiles import PROFILES as PROFILES
 from models.clocks.latency import Latency, Work
 from models.clocks.pass_table import PassTable, Point, read_passes
+
+
+def _as_named_now(name: object) -> object:
+    """The name. Raises ValueError for one that is none, with what was probably meant."""
+    if isinstance(name, str) and name in RENAMED:
+        raise ValueError(f"is called {RENAMED[name]} now, after what its source says of the GPUs")
+    if isinstance(name, str) and name not in (names := get_args(ProfileName)):
+        raise ValueError(f"must be one of {', '.join(names)}{meant(name, names)}")
+    return name
 
 
 class Profile(Latency):
     """Measured passes by sequences, new and cached tokens, interpolated."""
 
     kind: Literal["profile"] = "profile"
-    name: ProfileName | None = Field(None, description="a profile that comes along (`sqsim list clocks`); or `file`")
+    name: Annotated[ProfileName | None, BeforeValidator(_as_named_now)] = Field(
+        None, description="a profile that comes along (`sqsim list clocks`); or `file`"
+    )
     file: GivenPath | None = Field(
         None, description="a CSV file: batch, new_tokens, cached_tokens, seconds, as `sqsim calibrate` writes it"
     )

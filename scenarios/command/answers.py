@@ -168,7 +168,8 @@ class BearsMost:
 
 @dataclass(frozen=True)
 class LimitMetFirst:
-    """Which limit of the objective is it that fails when a scheme is given more devices than it bears?"""
+    """Which limit of the objective fails when a scheme is given more devices than it bears, and which station is it
+    whose relief would serve more?"""
 
     metric: str = "capacity"
 
@@ -179,7 +180,7 @@ class LimitMetFirst:
 
         said = first_limits(of_setting(table, BEST), axis) if "capacity" in table.columns else ""
         over = "" if axis is None else f", over {title(axis)}"
-        return f"what fails first with more devices{over}: {said}" if said else ""
+        return f"what fails first with more devices, and the station that limits{over}: {said}" if said else ""
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,16 @@ OUTPUT_HEADING = "; TV output: how far the text's law is from the verifier's, 0 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
     """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
-    each seed bears by itself; and the limit that is met first, with the station that is `fullest`."""
+    each seed bears by itself; and the limit that is met first, with the station whose relief would serve most more."""
     limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
     alone = summary["n"].max() > 1
     heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
     heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
-    met = "what fails first with more of them, and the station where most are at a time"
+    met = textwrap.fill(
+        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
+        "infinite rate without losses, no limit of memory) it would serve most more",
+        WIDTH,
+    )
     parts = [
         f"{heading}\n\n{_by_curve(summary, axis, lambda row: _borne(row, alone))}",
         f"{met}\n\n{_by_curve(summary, axis, _met_first)}",
@@ -75,12 +79,16 @@ def _by_curve(summary: pd.DataFrame, axis: str | None, told: Callable[[pd.Series
 
 def _borne(row: pd.Series[float], alone: bool) -> str:
     said = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
-    return f"{said} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f})" if alone else said
+    if not alone:
+        return said
+    none = int(row.get("seeds_of_none", 0))
+    lacking = f"; {none} seed{'s' if none > 1 else ''} none" if none and row["capacity"] else ""
+    return f"{said} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
 
 
 def _met_first(row: pd.Series[float]) -> str:
-    station = fullest(row) if row["capacity"] and float(row[f"{fullest(row)}_queue"]) > 0 else ""
-    return ", ".join(filter(None, (str(row["first_limit"]), station))) or "-"
+    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
+    return f"{limit}, {station or 'no station alone'}" if limit else "-"
 
 
 def fullest(row: pd.Series[float]) -> str:
@@ -158,7 +166,8 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best, least: str
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     """Which models chose the tokens and what the clock, if there was one, stands for."""
-    pairs = "; ".join(_pairs(list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())))
+    found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
+    pairs = "; ".join([*_pairs(found), *dict.fromkeys(pair.remark for pair in found if pair.at_hand and pair.remark)])
     if not clock:
         return f"Tokens: {pairs}."
     edge = _distinct(_computes(cell.edge.latency) for cell in cells)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Sought]:
     """Each setting of the cells by itself; `starts`: by the id of its first cell, how many it is expected to bear."""
-    return [Sought([group], starts.get(group[0].id)) for group in by_setting(cells)]
+    return [Sought([group], starts.get(group[0].id), relieved=True) for group in by_setting(cells)]
 
 
 class Search:
@@ -126,9 +126,11 @@ class Search:
         return {
             "capacity": found.value,
             "bounded": found.bounded,
-            "capacity_least": min(found.alone),
+            "capacity_least": min((number for number in found.alone if number >= self._objective.low), default=0),
             "capacity_most": max(found.alone),
+            "seeds_of_none": sum(number < self._objective.low for number in found.alone),
             "first_limit": " and ".join(found.limits),
+            "limited_by": " or ".join(found.limited_by),
             "objective": " and ".join(limits),
             "within": self._objective.within,
         }

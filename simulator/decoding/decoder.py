@@ -156,9 +156,9 @@ class Decoder:
         )
         card = card_of(cell.models.pair)
         self._prompts = card.prompts
-        self.end_token = card.end_token if cell.workload.stop_at_eos else None
+        self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
         """Of answers that may end early."""
-        if cell.workload.stop_at_eos and self.end_token is None:
+        if cell.workload.stop_at_eos and not self.end_tokens:
             raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
         longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
         if wanted > longest:
@@ -186,7 +186,7 @@ class Decoder:
         uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
-            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_token)
+            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_tokens)
             root = f"{description} {lookahead}", *root[1:]
         return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simulator.results.requests import holds_any
+
 Tokens = tuple[int, ...]
 
 
@@ -25,8 +27,8 @@ class Lookahead(NamedTuple):
     """D."""
     text_tokens: int
     """Of prompt and answer, at most."""
-    end_token: int | None = None
-    """The answer ends with it if it comes before."""
+    end_tokens: Tokens = ()
+    """The answer ends with any of them that comes before."""
 
     @property
     def step(self) -> int:
@@ -36,7 +38,7 @@ class Lookahead(NamedTuple):
     def promises(self, committed: Tokens, drafts: Tokens) -> bool:
         """Whether a round with these drafts after this text has a successor, if all of them stand."""
         left_tokens = self.text_tokens - len(committed) - len(drafts)
-        return self.depth > 0 and left_tokens >= 2 and self.end_token not in drafts
+        return self.depth > 0 and left_tokens >= 2 and not holds_any(drafts, self.end_tokens)
 
 
 SYNCHRONOUS = Lookahead(0, 0)

@@ -25,6 +25,7 @@ from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree, Verified
+from simulator.results.requests import holds_any
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.policy import most_drafts
 from simulator.schemes.sparsifier import State
@@ -101,10 +102,10 @@ class _Rehearsal:
         if decoding.tree in self._taken:
             return None
         self._taken.add(decoding.tree)
-        return WAYS[decoding.setting.scheme.protocol](decoding, ask.output_tokens, decoder.end_token)
+        return WAYS[decoding.setting.scheme.protocol](decoding, ask.output_tokens, decoder.end_tokens)
 
 
-def _speculate(decoding: RequestDecoding, left: int, end_token: int | None) -> State | None:
+def _speculate(decoding: RequestDecoding, left: int, end_tokens: Tokens) -> State | None:
     """As `Speculate` and `SpeculateCloud` do where the policy plans."""
     scheme, edge, cloud = decoding.draft_setting.scheme, decoding.edge(), decoding.cloud()
     node = edge.start
@@ -116,7 +117,7 @@ def _speculate(decoding: RequestDecoding, left: int, end_token: int | None) -> S
         drafted = edge.compose(node, plan)
         there, verified = _judge(edge, drafted, cloud, there)
         node, tokens = edge.resolve(drafted, verified.reply)
-        left = _left_after(tokens, left, end_token)
+        left = _left_after(tokens, left, end_tokens)
     return node.state
 
 
@@ -130,32 +131,32 @@ def _judge(edge: EdgeSession, drafted: EdgeNode, cloud: CloudSession, there: Clo
     return cloud.verify(there, parts)
 
 
-def _stream(decoding: RequestDecoding, left: int, end_token: int | None) -> State:
+def _stream(decoding: RequestDecoding, left: int, end_tokens: Tokens) -> State:
     """As `StreamCloud` does."""
     session, drafts = decoding.hosted(), decoding.setting.scheme.drafts
     node = session.start(decoding.tree.cloud.committed)
     while left:
         node, verified = session.decode(node, most_drafts(drafts, left))
-        left = _left_after(verified.committed, left, end_token)
+        left = _left_after(verified.committed, left, end_tokens)
     return ()
 
 
-def _local(decoding: RequestDecoding, left: int, end_token: int | None) -> State:
+def _local(decoding: RequestDecoding, left: int, end_tokens: Tokens) -> State:
     """As `Local` does."""
     session = decoding.local()
     node = session.start
     while left:
         node, verified = session.decode(node)
-        left = _left_after(verified.committed, left, end_token)
+        left = _left_after(verified.committed, left, end_tokens)
     return ()
 
 
-def _left_after(tokens: Tokens, left: int, end_token: int | None) -> int:
+def _left_after(tokens: Tokens, left: int, end_tokens: Tokens) -> int:
     """`Request.remaining_tokens` once a round has committed these tokens."""
-    return 0 if end_token in tokens[:left] else max(0, left - len(tokens))
+    return 0 if holds_any(tokens[:left], end_tokens) else max(0, left - len(tokens))
 
 
-WAYS: Final[Mapping[ProtocolName, Callable[[RequestDecoding, int, int | None], State | None]]] = {
+WAYS: Final[Mapping[ProtocolName, Callable[[RequestDecoding, int, Tokens], State | None]]] = {
     "speculate": _speculate,
     "stream": _stream,
     "local": _local,

@@ -1,7 +1,8 @@
 """What a search for the most devices says: which curve bears most, and which limit each meets first.
 
 Two curves are told apart where what their seeds bear, each by itself, does not overlap, the search's tolerance added:
-the range of a few seeds is narrower than an interval, so curves that are told apart may still be alike.
+the range of a few seeds is narrower than an interval, so curves that are told apart may still be alike. A seed that by
+itself meets the objective at no number tried says nothing of how many, and is not in the range.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ def most_borne(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def first_limits(table: pd.DataFrame, axis: str | None) -> str:
-    """`a ttft_s everywhere; b tpot_p95_s up to 1 kbit/s, ttft_s from 3 kbit/s on`."""
+    """`a ttft_s (cloud) everywhere; b tpot_p95_s (uplink) up to 1 kbit/s, ttft_s (cloud) from 3 kbit/s on`: the limit,
+    and the station whose relief would serve more, where that was asked."""
     told = []
     for curve, rows in table.groupby(CURVE, sort=False):
         known = rows[rows["first_limit"] != ""]
-        limits = [
-            f"{limit} {stretches(part, rows, axis)}".rstrip()
-            for limit, part in known.groupby("first_limit", sort=False)
-        ]
+        said = known["first_limit"].astype(str)
+        if "limited_by" in known.columns:
+            said += " (" + known["limited_by"].fillna("").replace("", "no station alone") + ")"
+        limits = [f"{limit} {stretches(part, rows, axis)}".rstrip() for limit, part in known.groupby(said, sort=False)]
         told += [f"{curve} {', '.join(limits)}"] if limits else []
     return "; ".join(told)
 
@@ -67,7 +69,7 @@ def _most(rows: pd.DataFrame, at: float) -> Most:
     if not best["capacity"]:
         return Most(at, ("none",), 0, True, ())
     reach = by["capacity_most"].combine(by["capacity"], max) * (1 + by["within"])
-    least = min(best["capacity_least"], best["capacity"])
+    least = min(best["capacity_least"] or best["capacity"], best["capacity"])
     alike = by[(reach >= least) & (by["capacity"] > 0) & (best["bounded"] | ~by["bounded"].astype(bool))]
     limits = tuple(dict.fromkeys(str(limit) for limit in alike["first_limit"] if limit))
     names = tuple(sorted(map(str, alike.index), key=list(by.index).index))

@@ -35,9 +35,13 @@ BEST, FIXED = "best", "fixed"
 SEARCHED: Final = {
     "capacity": "the largest number found at which the objective holds, 0 where it holds for none",
     "bounded": "whether a larger number was seen to fail; if not, it is the largest that was asked for",
-    "capacity_least": "the largest number tried at which the objective holds for a seed alone, the least over seeds",
+    "capacity_least": "the largest number tried at which the objective holds for a seed alone, the least over "
+    "those seeds for which it holds at any; 0 where it does for none",
     "capacity_most": "the largest number tried at which the objective holds for a seed alone, the most over seeds",
+    "seeds_of_none": "seeds for which, alone, the objective holds at no number tried",
     "first_limit": "what the smallest number seen to fail breaks: the limit that is met first",
+    "limited_by": "the station whose relief alone (passes of no time, an infinite rate without losses, no limit of "
+    "memory) serves most more, several where they are within 10%; empty where none serves more",
     "objective": "the limits that hold",
     "within": "how far the capacity may be below the exact one, relatively",
 }

@@ -24,8 +24,8 @@ class Request:
     output_tokens: int
     arrival_s: float
     ledger: Ledger
-    end_token: int | None = None
-    """Where given, the answer ends with this token if it comes before `output_tokens`."""
+    end_tokens: tuple[int, ...] = ()
+    """The answer ends with the first of any of these that comes before `output_tokens`."""
     on_round: Callable[[Request, Round, OpenRound], None] | None = None
     """Hears of each round that has closed, and of what was noted of it."""
     tokens: list[int] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Request:
     @property
     def remaining_tokens(self) -> int:
         """Output tokens still to come, at most."""
-        return still_to_come(self.tokens, self.output_tokens, self.end_token)
+        return still_to_come(self.tokens, self.output_tokens, self.end_tokens)
 
     def begin_round(self, number: int, now_s: float) -> OpenRound:
         """Opens round 1, 2, ... for notes; after the request's end, for notes that nobody keeps."""
@@ -61,7 +61,7 @@ class Request:
         """The round's tokens have reached the device; those past the end of the answer are cut and counted (I9)."""
         self.open[number].answered_s = now_s
         self._close(number)
-        kept = within(tokens, self.remaining_tokens, self.end_token)
+        kept = within(tokens, self.remaining_tokens, self.end_tokens)
         if not self.tokens:
             self.first_token_s = now_s
         self.tokens.extend(kept)
@@ -126,14 +126,20 @@ class Request:
         return self.ledger.spent
 
 
-def still_to_come(tokens: Sequence[int], output_tokens: int, end_token: int | None) -> int:
-    """Of an answer of `output_tokens`, how many may follow those that are here; none behind its end token."""
-    if end_token is not None and tokens and tokens[-1] == end_token:
+def still_to_come(tokens: Sequence[int], output_tokens: int, end_tokens: Sequence[int]) -> int:
+    """Of an answer of `output_tokens`, how many may follow those that are here; none behind an end token."""
+    if tokens and tokens[-1] in end_tokens:
         return 0
     return output_tokens - len(tokens)
 
 
-def within(tokens: tuple[int, ...], remaining_tokens: int, end_token: int | None) -> tuple[int, ...]:
+def within(tokens: tuple[int, ...], remaining_tokens: int, end_tokens: Sequence[int]) -> tuple[int, ...]:
     """Of a round's tokens, those up to the end of the answer."""
     kept = tokens[:remaining_tokens]
-    return kept[: kept.index(end_token) + 1] if end_token is not None and end_token in kept else kept
+    last = next((place for place, token in enumerate(kept) if token in end_tokens), len(kept))
+    return kept[: last + 1]
+
+
+def holds_any(tokens: Sequence[int], end_tokens: Sequence[int]) -> bool:
+    """Whether an answer ends within these tokens."""
+    return any(token in end_tokens for token in tokens)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Holds = Callable[[int], bool]
 ANSWERED = "answered"
 """The limit that every objective has: each request is answered."""
+RELIEF_WITHIN = 0.1
+"""How exactly it is sought what a relieved station would let through, relatively."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,12 @@ class Objective:
 @dataclass(frozen=True)
 class Sought:
     """What is asked of one place: that of several settings which bears most. A setting: cells that differ by their
-    seeds alone. `start`: about how many the first is expected to bear."""
+    seeds alone. `start`: about how many the first is expected to bear. `relieved`: whether it is also asked which
+    station limits the best."""
 
     alternatives: Sequence[Sequence[Cell]]
     start: int | None = None
+    relieved: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,10 @@ class Capacity:
 
     `alternative`: its place, the first of equals, within the tolerance. `first`: what the first alternative bears.
     `bounded`: as of `Found`. `limits`: what the least number that failed breaks, () where none was seen to fail.
-    `alone`: the most that each seed by itself bears, of the numbers tried, low - 1 where none. `tried`: a row a cell
-    simulated on the way, of all alternatives.
+    `alone`: the most that each seed by itself bears, of the numbers tried, low - 1 where none. `relief`: by station,
+    the most that the first seed bears with that station relieved, of twice the least number that it does not bear, to
+    within RELIEF_WITHIN; {} where none was seen to fail or nobody asked. `tried`: a row a cell simulated on the way, of
+    all alternatives; `relieved` in it names the station that was.
     """
 
     value: int
@@ -133,6 +139,16 @@ class Capacity:
     alternative: int
     first: int
     tried: tuple[dict[str, object], ...]
+    relief: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def limited_by(self) -> tuple[str, ...]:
+        """The stations whose relief, each alone, serves most more, as far as RELIEF_WITHIN tells them apart; () where
+        none does."""
+        most = max(self.relief.values(), default=0)
+        if most <= self.alone[0]:
+            return ()
+        return tuple(name for name, number in self.relief.items() if number * (1 + RELIEF_WITHIN) >= most)
 
 
 def capacities(
@@ -150,6 +166,7 @@ def capacities(
             place,
             [[sent(cell) for cell in cells] for cells in sought.alternatives],
             sought.start,
+            sought.relieved,
             objective,
             landed,
         )
@@ -162,18 +179,23 @@ def _capacity(
     place: int,
     alternatives: Sequence[Sequence[Sent]],
     start: int | None,
+    relieved: bool,
     objective: Objective,
     landed: Path | None,
 ) -> tuple[int, Capacity | Failure]:
     """One place, in a worker."""
     try:
-        return place, _best(alternatives, start, objective, landed)
+        return place, _best(alternatives, start, relieved, objective, landed)
     except _CellFailedError as error:
         return place, error.failure
 
 
 def _best(
-    alternatives: Sequence[Sequence[Sent]], start: int | None, objective: Objective, landed: Path | None
+    alternatives: Sequence[Sequence[Sent]],
+    start: int | None,
+    relieved: bool,
+    objective: Objective,
+    landed: Path | None,
 ) -> Capacity:
     """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
     from simulator.sweeps.travelling import received
@@ -198,8 +220,8 @@ def _best(
         best = number, setting, found
     assert best is not None, "a place without a setting"
     number, setting, found = best
-    limits = setting.broken_first()
-    return Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows))
+    limits, relief = setting.broken_first(), setting.relief() if relieved else {}
+    return Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows), relief)
 
 
 @lru_cache(maxsize=8)
@@ -226,12 +248,12 @@ class Trials:
     landed: Path | None
     rows: list[dict[str, object]]
 
-    def summary(self, cell: Cell) -> dict[str, float]:
+    def summary(self, cell: Cell, relieved: str = "") -> dict[str, float]:
         """Of one cell. Raises PlaceError, or _CellFailedError with the cell in a file."""
         from simulator.cell.dotted_names import flatten
 
         summary = self._landed(cell)
-        self.rows.append({"cell": cell.id, **flatten(cell), **summary})
+        self.rows.append({"cell": cell.id, "relieved": relieved, **flatten(cell), **summary})
         return summary
 
     def _landed(self, cell: Cell) -> dict[str, float]:
@@ -288,3 +310,25 @@ class _Setting:
             )
             for seed in range(len(self._cells))
         )
+
+    def relief(self) -> dict[str, int]:
+        """By station, what the first seed bears with that station relieved, sought from the least number that it does
+        not bear up to twice that; {} where it bears all."""
+        from simulator.sweeps.relief import relieved, stations
+
+        objective, (first, *_) = self._objective, self._cells
+        borne = max(self.alone()[0], objective.low - 1)
+        failed = [number for number, each in self._summaries.items() if number > borne]
+        if not failed:
+            return {}
+        low = min(failed)
+        high = max(low, min(2 * low, objective.high))
+
+        def served(station: str) -> int:
+            def holds(number: int) -> bool:
+                cell = relieved(objective.at(first, number), station)
+                return objective.met([self._trials.summary(cell, station)])
+
+            return largest(holds, low, high, RELIEF_WITHIN).value
+
+        return {station: served(station) for station in stations(first)}

@@ -115,7 +115,7 @@ class Users:
             ask.output_tokens,
             self._env.now,
             Ledger(self._env, _follower(self._observer, device.number, number)),
-            self._decoder.end_token,
+            self._decoder.end_tokens,
             None if self._observer is None else partial(_told, self._observer),
         )
         self.live[device.number, number] = request

@@ -101,8 +101,8 @@ class Account:
             elif number:
                 arrival_s = free_s + work.think_s
                 arrival_s = next((to_s for from_s, to_s in away if from_s <= arrival_s < to_s), arrival_s)
-            end = END if work.stop_at_eos else None
-            seen = RequestSeen(device, number, arrival_s, end_token=end, most_tokens=work.output_tokens)
+            end = (END,) if work.stop_at_eos else ()
+            seen = RequestSeen(device, number, arrival_s, end_tokens=end, most_tokens=work.output_tokens)
             limits = [(arrival_s + (work.deadline_s or inf), "timed_out")]
             limits += [(from_s, "abandoned") for from_s, _ in away if from_s > arrival_s]
             saw = self.witness.airings, self.witness.passes, self.crashes_s

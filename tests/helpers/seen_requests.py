@@ -76,7 +76,7 @@ class RequestSeen:
     outcome: str = "answered"
     finish_s: float = nan
     rounds: list[RoundSeen] = field(default_factory=list)
-    end_token: int | None = None
+    end_tokens: tuple[int, ...] = ()
     most_tokens: int = 0
     times: Times = field(default_factory=Times)
     prompt: Passage | None = None
@@ -108,7 +108,8 @@ class RequestSeen:
     @property
     def tokens(self) -> list[int]:
         tokens = self.committed[: self.most_tokens]
-        return tokens[: tokens.index(self.end_token) + 1] if self.end_token in tokens else tokens
+        ends = [place for place, token in enumerate(tokens) if token in self.end_tokens]
+        return tokens[: ends[0] + 1] if ends else tokens
 
     @property
     def busy_s(self) -> float:

@@ -44,7 +44,7 @@ class Tables(Pair):
         return hashlib.sha256(P.tobytes() + Q.tobytes()).hexdigest()
 
     def load(self) -> LoadedPair:
-        return LoadedPair(MarkovModel.from_table(Q), MarkovModel.from_table(P), PROMPTS, END)
+        return LoadedPair(MarkovModel.from_table(Q), MarkovModel.from_table(P), PROMPTS, (END,))
 
 
 def law_after(table: Floats, token: int, temperature: float) -> list[float]:

@@ -75,7 +75,7 @@ def away(folders: dict[str, str]) -> None:
 
 def test_the_card_is_what_a_load_tells_and_later_processes_load_nothing(loads: list[str], cache: Path) -> None:
     first, loaded = card_of(QUICK), load(QUICK)
-    assert first.prompts == loaded.prompts and first.end_token == loaded.end_token
+    assert first.prompts == loaded.prompts and first.end_tokens == loaded.end_tokens
     assert (first.vocabulary, first.context_tokens) == (loaded.vocabulary, QUICK.context_tokens)
     forget_this_process()
     assert card_of(Synthetic(**QUICK.model_dump())) == first and len(loads) == 1
@@ -100,7 +100,7 @@ def test_a_cell_that_is_remembered_whole_loads_nothing(loads: list[str], tmp_pat
     [
         lambda text: text[: len(text) // 2],
         lambda text: "",
-        lambda text: text.replace('"end_token":null', '"end_token":"none"'),
+        lambda text: text.replace('"end_tokens":[]', '"end_tokens":"none"'),
         lambda text: text.replace('"vocabulary":16', '"vocabulary":2'),
         lambda text: text.replace(pair_cards.code(), "0" * 64),
         lambda text: text.replace(QUICK.fingerprint, "0" * 64),

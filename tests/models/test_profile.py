@@ -1,5 +1,6 @@
 """Tables of measured passes: exact where a clock is affine, monotone, never beyond what was measured unless told."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -140,11 +141,32 @@ def test_a_profile_has_a_name_or_a_file(fields):
         Profile(**fields)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a100x2_70b", "name = 'a100x2_70b': is called gpu80gbx2_70b now, after what its source says of the GPUs"),
+        ("a100x4", "name = 'a100x4': must be one of pi5_qwen2_5_0_5b, .*; did you mean a100x4_70b "),
+    ],
+)
+def test_a_name_of_old_or_half_a_name_is_refused_with_the_one_to_take(name, said):
+    with pytest.raises(ValidationError) as error:
+        Profile(name=name)
+    assert re.match(said, str(one_line(error.value)))
+
+
+def test_a_profiles_name_says_no_device_that_its_source_does_not():
+    for name, cited in PROFILES.items():
+        device = name.split("_")[0].partition("x")[0]
+        if device in ("a100", "h100", "t4"):
+            assert device.upper() in cited.what
+    assert "does not name" in PROFILES["gpu80gbx2_70b"].what
+
+
 CITED_MS = {
     "pi5_qwen2_5_0_5b": {1: 29.6}, "oneplus12_llama_1b": {1: 19.9}, "oneplus12_llama_3b": {1: 51},
     "orin_nano_smollm2_135m": {1: 6.1}, "orin_nano_lfm2_1_2b": {1: 18.5}, "laptop_rtx4060_llama_8b": {1: 21.2},
     "t4_gemma3_1b": {1: 7.45}, "a100_13b": {1: 18.3, 128: 22, 256: 37}, "h100_1_7b": {1: 2.27}, "h100_32b": {1: 23.65},
-    "a100x2_70b": {1: 43.3, 16: 50.7, 64: 57.2}, "h100x2_70b_fp8": {1: 18.6, 25: 38.8, 50: 59.7, 100: 93},
+    "gpu80gbx2_70b": {1: 43.3, 16: 50.7, 64: 57.2}, "h100x2_70b_fp8": {1: 18.6, 25: 38.8, 50: 59.7, 100: 93},
     "a100x4_70b": {1: 25, 64: 27, 128: 33, 256: 52}, "h100x4_70b": {1: 14.5, 64: 15, 256: 20},
 }  # fmt: skip
 """As published, by sequences of one new token each: typed here once more, apart from what the tables are made of."""

@@ -9,9 +9,12 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from kinds import ConfigError
-from models.interface import Pair
+from models import zoo
+from models.interface import Pair, TokenTree
 from models.transformer import TransformerModel, load_model
 from models.zoo import HuggingFace
+from scenarios.command.printed_tables import stands_for
+from simulator import Cell, simulate
 from tests.models import tiny
 
 ARCHITECTURES = sorted(tiny.CONFIGS)
@@ -228,6 +231,102 @@ def test_vocabularies_of_two_sizes_are_refused_naming_both(tmp_path):
     drafter, verifier = tiny.save(tmp_path / "d"), tiny.save(tmp_path / "v", words=["a", "b", "c"])
     with pytest.raises(ConfigError, match=r"61 tokens .* 3 in 61"):
         HuggingFace(drafter=str(drafter), verifier=str(verifier)).load()
+
+
+PADDED = "next-token distributions of 64 (drafter) and 69 ids are cut to the tokenizer's 61 and renormalised"
+
+
+@pytest.fixture
+def padded(tmp_path, prompts):
+    """One tokenizer of 61 ids, embeddings of 64 and 69."""
+    drafter = tiny.save(tmp_path / "d", "gpt2", padding=3)
+    verifier = tiny.save(tmp_path / "v", "llama", seed=1, padding=8)
+    return HuggingFace(drafter=str(drafter), verifier=str(verifier), prompts=prompts)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
+def test_laws_of_padded_embeddings_are_cut_to_the_tokenizer_and_renormalised(padded, temperature):
+    assert (padded.vocabulary, padded.remark) == (tiny.VOCABULARY, PADDED)
+    loaded, text = padded.load(), (4, 8, 15, 16)
+    for model, width in ((loaded.drafter, 64), (loaded.verifier, 69)):
+        whole = TransformerModel(model.network, "whole").open(temperature or 1.0).laws(text, 3)
+        assert whole.shape == (3, width) and whole[:, tiny.VOCABULARY :].sum(axis=1).min() > 0.001
+        expected = whole[:, : tiny.VOCABULARY] / whole[:, : tiny.VOCABULARY].sum(axis=1, keepdims=True)
+        if not temperature:
+            expected = (expected == expected.max(axis=1, keepdims=True)).astype(float)
+        found = model.open(temperature)
+        np.testing.assert_allclose(found.laws(text, 3), expected, rtol=1e-6)
+        tree = TokenTree((23, 42, 5), (-1, -1, 0))
+        assert found.tree_laws(text, tree).shape == (4, tiny.VOCABULARY)
+        np.testing.assert_allclose(found.tree_laws(text, tree)[0], expected[-1], rtol=1e-4, atol=1e-6)
+        assert found.laws((), 0).shape == (0, tiny.VOCABULARY)
+
+
+def test_a_padded_pair_is_another_than_its_unpadded_laws_and_says_so_beside_every_run(padded, tmp_path):
+    cell = Cell.from_fields(
+        {
+            "models": {"pair": padded.model_dump()}, "scheme": {"kind": "k_sqs", "k": 4},
+            "workload": {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6},
+        }
+    )  # fmt: skip
+    result = simulate(cell)
+    assert result.requests["output_tokens"].tolist() == [6]
+    assert f"; {PADDED}." in stands_for([cell]).splitlines()[0]
+    folder = tmp_path / "v"
+    cut, whole = (load_model(folder, "hash", "cpu", vocabulary) for vocabulary in (tiny.VOCABULARY, None))
+    assert cut.fingerprint != whole.fingerprint and (cut.vocabulary, whole.vocabulary) == (61, 69)
+    even = HuggingFace(drafter=str(tiny.save(tmp_path / "e")), verifier=str(tiny.save(tmp_path / "f")))
+    assert even.remark == "" and even.vocabulary == tiny.VOCABULARY
+
+
+def test_embeddings_of_two_sizes_of_which_one_is_no_padding_are_refused(tmp_path, prompts):
+    words = [*tiny.WORDS, "!", "?"]
+    drafter = tiny.save(tmp_path / "d", words=words)
+    verifier = tiny.save(tmp_path / "v", words=words, padding=8)
+    with pytest.raises(ConfigError, match="drafter has 63 tokens in laws of 61, verifier 63 in 69; a pair shares one"):
+        HuggingFace(drafter=str(drafter), verifier=str(verifier), prompts=prompts).load()
+
+
+@pytest.mark.parametrize(("stated", "ends"), [(None, ()), (7, (7,)), ([9, 7, 9], (9, 7))])
+def test_texts_end_at_each_id_that_the_generation_config_states(stated, ends, tmp_path, prompts):
+    folder = tiny.save(tmp_path / "m")
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": stated}))
+    pair = HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts)
+    assert pair.load().end_tokens == ends
+    before = pair.fingerprint
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 3}))
+    assert HuggingFace(**pair.model_dump()).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"eos_token_id": [1, 61]}', r"eos_token_id = \[1, 61\]: must be an id below 61, or a list of such"),
+        ('{"eos_token_id": "</s>"}', "eos_token_id = '</s>': must be an id below 61"),
+        ('{"eos_token_id": true}', "eos_token_id = True: must be an id below 61"),
+        ("[1]", "must be a JSON object"),
+        ("{", "must be a JSON object"),
+    ],
+)
+def test_what_is_no_end_token_is_told_on_one_line(text, said, tmp_path, prompts):
+    folder = tiny.save(tmp_path / "m")
+    (folder / "generation_config.json").write_text(text)
+    with pytest.raises(ConfigError, match=rf"generation_config\.json: {said}") as error:
+        HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).load()
+    assert "\n" not in str(error.value)
+
+
+def test_the_ids_of_a_tokenizer_are_counted_without_loading_it(tmp_path, monkeypatch):
+    folder = tiny.save(tmp_path / "m")
+    saved = transformers.AutoTokenizer.from_pretrained(folder)
+    saved.add_tokens(["<|more|>"])
+    saved.save_pretrained(folder)
+    monkeypatch.setattr("models.transformer.load_tokenizer", None)
+    assert zoo._ids_of_tokenizer(folder) == len(saved) == 62
+    monkeypatch.undo()
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ConfigError, match="no tokenizer could be read"):
+        zoo._ids_of_tokenizer(folder)
 
 
 def test_vocabularies_are_compared_token_by_token(tmp_path):

@@ -55,10 +55,13 @@ CONFIGS = {
 }
 
 
-def network(architecture: str, seed: int = 0, spread: float = 0.2) -> transformers.PreTrainedModel:
-    """A random network whose laws are far from uniform: every weight matrix has standard deviation `spread`."""
+def network(architecture: str, seed: int = 0, spread: float = 0.2, padding: int = 0) -> transformers.PreTrainedModel:
+    """A random network whose laws are far from uniform: every weight matrix has standard deviation `spread`. Its
+    embedding has `padding` ids more than VOCABULARY."""
     torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_config(CONFIGS[architecture]()).eval()
+    config = CONFIGS[architecture]()
+    config.vocab_size += padding
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim == 2:
@@ -66,9 +69,11 @@ def network(architecture: str, seed: int = 0, spread: float = 0.2) -> transforme
     return model
 
 
-def save(folder: Path, architecture: str = "llama", seed: int = 0, words: list[str] | None = None) -> Path:
+def save(
+    folder: Path, architecture: str = "llama", seed: int = 0, words: list[str] | None = None, padding: int = 0
+) -> Path:
     """Saves network and tokenizer to `folder`; `words` are the tokens' texts, by default single characters."""
-    network(architecture, seed).save_pretrained(folder)
+    network(architecture, seed, padding=padding).save_pretrained(folder)
     tokenizer(words).save(str(folder / "tokenizer.json"))
     return folder
 

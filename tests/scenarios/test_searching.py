@@ -27,9 +27,13 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
     assert status == 0, err
     capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
     tried = pd.read_csv(tmp_path / "found" / "tried.csv")
+    tried, relieved = tried[tried["relieved"].isna()], tried[tried["relieved"].notna()]
     for _, row in capacity.iterrows():
         mine = tried[tried["uplink.rate.bps"] == row["uplink.rate.bps"]].set_index("workload.devices")["tpot_p95_s"]
         assert row["bounded"] and mine[row["capacity"]] <= 0.1 < mine[mine.index > row["capacity"]].min()
+        assert row["limited_by"] == "cloud"
+        twice = relieved[relieved["relieved"] == "cloud"]["workload.devices"].max()
+        assert twice == 2 * mine.index[mine > 0.1].min() and f"tpot_p95_s, {row['limited_by']}" in out
         assert f"{row['capacity']:.0f}" in out
     swept = pd.read_csv(tmp_path / "found" / "cells.csv")
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
@@ -108,6 +112,7 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
     status, out, err = typed(*TUNED, *small, "--quiet", "--out=found")
     assert status == 0, err
     trials, tried = (pd.read_csv(tmp_path / "found" / part / "tried.csv") for part in ("tuning", ""))
+    tried = tried[tried["relieved"].isna()]
     assert trials["cell"].is_unique and tried["cell"].is_unique and set(trials["seed"]).isdisjoint(tried["seed"])
     assert set(trials["scheme.kind"]) == {"k_sqs"} and set(trials["scheme.max_drafts"]) == {1, 4}
     capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")

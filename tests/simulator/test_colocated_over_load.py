@@ -15,7 +15,7 @@ from models.clocks.profile import Profile
 from simulator import Cell, simulate
 
 PROMPT, OUTPUT = 170, 146
-VERIFIER, DRAFTER = Profile(name="a100x2_70b"), Profile(name="h100_1_7b")
+VERIFIER, DRAFTER = Profile(name="gpu80gbx2_70b"), Profile(name="h100_1_7b")
 SURVIVAL = (0.83, 0.74, 0.64, 0.58, 0.54, 0.49, 0.47, 0.44)
 GAP_MS = {1: 43.31, 16: 52.91, 32: 57.24, 64: 68.29}
 """Mean between tokens, the 70B alone, by users."""

@@ -148,8 +148,8 @@ class Replay:
         if ask is None:
             raise RealRunError(f"device {device}, request {number}: came = {what.at_s:.6g} s: nobody asks for it")
         prompt, ledger = self._decoder.prompt(device, number, ask), Ledger(self.clock)
-        end_token = self._decoder.end_token
-        request = Request(device, number, prompt, ask.output_tokens, self.clock.now, ledger, end_token)
+        end_tokens = self._decoder.end_tokens
+        request = Request(device, number, prompt, ask.output_tokens, self.clock.now, ledger, end_tokens)
         ledger.enter(1, "edge_queue_s")
         self._came[device, number] = request
 

@@ -110,7 +110,7 @@ class DeviceEnd:
             device,
             number,
             ask.output_tokens,
-            decoder.end_token,
+            decoder.end_tokens,
             self._format,
             self._post,
             self._journal,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.nodes import CloudNode, Verified
+from simulator.results.requests import holds_any
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.ends.answering import AnsweredRounds
 from simulator.testbed.ends.restore import Restored
@@ -17,14 +18,14 @@ class HostedRounds(AnsweredRounds):
     _session: HostedSession
     _drafts: int
     """The most that a round has."""
-    _end_token: int | None
+    _end_tokens: tuple[int, ...]
     _prompt_tokens: int
     _after: tuple[CloudNode, Verified]
     """The last pass."""
 
     def _open(self, decoding: RequestDecoding, told: Restored) -> None:
         self._session, self._drafts = decoding.hosted(), decoding.setting.scheme.drafts
-        self._end_token, self._prompt_tokens = self._premises.decoder.end_token, told.prompt_tokens
+        self._end_tokens, self._prompt_tokens = self._premises.decoder.end_tokens, told.prompt_tokens
         self._decode(told.node)
 
     def _payload_arrived(self, round_number: int, payload: bytes) -> None:
@@ -50,7 +51,7 @@ class HostedRounds(AnsweredRounds):
         node, verified = self._after
         self._premises.passes.crop(self._key, node.cached)
         self._note_judged(round_number, 0.0)
-        if self._remaining_tokens(node) > 0 and self._end_token not in verified.committed:
+        if self._remaining_tokens(node) > 0 and not holds_any(verified.committed, self._end_tokens):
             journal = self._premises.journal
             journal.note(Began(*self._key, node.round, journal.now_s))
             self._decode(node)

@@ -23,7 +23,7 @@ class Serving:
     device: int
     number: int
     output_tokens: int
-    end_token: int | None
+    end_tokens: tuple[int, ...]
     format: wire.Format
     post: Post
     journal: Journal
@@ -35,7 +35,7 @@ class Serving:
     @property
     def remaining_tokens(self) -> int:
         """Output tokens still to come, at most."""
-        return still_to_come(self.tokens, self.output_tokens, self.end_token)
+        return still_to_come(self.tokens, self.output_tokens, self.end_tokens)
 
     def begin_round(self, number: int) -> None:
         """Round 1, 2, ... begins now."""
@@ -44,7 +44,7 @@ class Serving:
     def close_round(self, number: int, tokens: tuple[int, ...]) -> None:
         """The round's tokens are here; those past the end of the answer are cut."""
         self.journal.note(Closed(self.device, self.number, number, tokens, self.journal.now_s))
-        self.tokens += within(tokens, self.remaining_tokens, self.end_token)
+        self.tokens += within(tokens, self.remaining_tokens, self.end_tokens)
 
     def send_prompt(self, prompt: tuple[int, ...]) -> Address:
         """Puts the prompt on the uplink."""

@@ -21,7 +21,7 @@ from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.results.observer import SECOND
-from simulator.results.requests import Request
+from simulator.results.requests import Request, holds_any
 from simulator.results.rounds import OpenRound, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
@@ -178,7 +178,7 @@ class CloudHandler(ABC):
         is. A correction that the edge draws counts, and may be an end of text that the cloud does not know of."""
         request = self._site.request
         answer = node.committed[len(request.prompt.tokens) :]
-        self._made = len(answer) + node.owed >= request.output_tokens or request.end_token in answer
+        self._made = len(answer) + node.owed >= request.output_tokens or holds_any(answer, request.end_tokens)
         if self._made:
             self._site.network.cloud.forget(self._key)
         return self._made

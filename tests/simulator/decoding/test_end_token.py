@@ -21,21 +21,23 @@ class Ending(Synthetic):
     """The synthetic pair with an end token."""
 
     kind: Literal["ending_in_tests"] = "ending_in_tests"  # type: ignore[assignment]
-    end_token: int
+    end_tokens: tuple[int, ...]
 
     def load(self) -> LoadedPair:
-        return dataclasses.replace(super().load(), end_token=self.end_token)
+        return dataclasses.replace(super().load(), end_tokens=self.end_tokens)
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only"])
-def test_an_answer_ends_at_the_end_token(scheme: str) -> None:
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_answer_ends_at_the_first_of_its_end_tokens(scheme: str, number: int) -> None:
     whole = [request.tokens for request in ran(cell(scheme, workload=WORKLOAD)).requests]
-    token = whole[0][10]
-    pair = {**PAIR, "kind": "ending_in_tests", "end_token": token}
+    ends = [text[10 + 3 * place] for place, text in enumerate(whole)][:number]
+    pair = {**PAIR, "kind": "ending_in_tests", "end_tokens": ends}
     run = ran(cell(scheme, workload=WORKLOAD | {"stop_at_eos": True}, models={"pair": pair}))
     texts = [request.tokens for request in run.requests]
-    assert texts == [text[: text.index(token) + 1] if token in text else text for text in whole]
-    assert len(texts[0]) < 32
+    cuts = [[place for place, token in enumerate(text) if token in ends] for text in whole]
+    assert texts == [text[: cut[0] + 1] if cut else text for text, cut in zip(whole, cuts, strict=True)]
+    assert all(len(text) < 32 for text in texts[:number])
     assert run.result.requests["output_tokens"].tolist() == [len(text) for text in texts]
     assert (run.result.requests["outcome"] == "answered").all()
 

@@ -152,7 +152,7 @@ def test_a_flipped_bit_or_a_cut_is_noticed_before_anything_is_taken_over(file: P
         (lambda told: told.update({_round(told): b"cos\nsystem\n(S'true'\ntR."}), "damaged"),
         (lambda told: told.update({f"rounds/{'0' * 64}/../../evil": told[_round(told)]}), "no known name"),
         (lambda told: told.update({"evil.py": b"import os"}), "no known name"),
-        (lambda told: told.update({_card(told): told[_card(told)].replace(b'"end_token":null', b'"end_token":[]')}),
+        (lambda told: told.update({_card(told): told[_card(told)].replace(b'"end_tokens":[]', b'"end_tokens":null')}),
          "damaged"),
         (lambda told: told.update({_card(told): told[_card(told)].replace(b'"size":32', b'"size":64')}),
          "another pair"),

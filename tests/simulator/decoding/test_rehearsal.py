@@ -98,7 +98,7 @@ def test_answers_end_at_the_end_token(monkeypatch):
     (tree, *_) = (kept.tree for kept in known._trees.values())
     (after, committed) = tree.edge.then_compose[0][1].then_resolve[0][1]
     assert after.round == 2
-    monkeypatch.setattr(decoder, "card_of", lambda _: card.model_copy(update={"end_token": committed[-1]}))
+    monkeypatch.setattr(decoder, "card_of", lambda _: card.model_copy(update={"end_tokens": (committed[-1],)}))
     expected, one_by_one = live(asked)
     assert expected != without
     memory = Memory()
@@ -168,11 +168,11 @@ def test_cells_of_the_same_decodings_are_rehearsed_once(monkeypatch):
 def test_so_many_caches_are_held_at_a_time_however_many_cells_run_side_by_side(monkeypatch):
     running, most = 0, 0
 
-    def watched(decoding, left, end_token, way=rehearsal.WAYS["stream"]):
+    def watched(decoding, left, end_tokens, way=rehearsal.WAYS["stream"]):
         nonlocal running, most
         running += 1
         most = max(most, running)
-        state = way(decoding, left, end_token)
+        state = way(decoding, left, end_tokens)
         running -= 1
         return state
 
@@ -197,7 +197,7 @@ def test_a_rehearsal_that_fails_leaves_the_run_as_it_is(monkeypatch):
     asked, calls = small("cloud_only"), []
     expected, _ = live(asked)
 
-    def fails(decoding, left, end_token):
+    def fails(decoding, left, end_tokens):
         calls.append(left)
         raise MemoryError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -54,6 +55,22 @@ def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_told_apa
     assert most_borne(found, AXIS) == "a everywhere (100 devices, then ttft_s fails)"
 
 
+def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
+    """Of a search's own columns: one of three seeds meets the objective at no number tried."""
+    from scenarios.command.searching import Search
+    from simulator.sweeps.search import Capacity, Objective
+
+    search = Search([], Objective({"ttft_s": 1.0}), Path("nowhere"))
+    rows = []
+    for curve, value, alone in (("a", 100, (0, 95, 105)), ("b", 20, (18, 20, 22)), ("c", 97, (96, 0, 0))):
+        told = search._told(Capacity(value, True, ("ttft_s",), alone, 0, value, ()))
+        rows.append({"curve": curve, "scheme.kind": curve, AXIS: 1e3, "lossy": False, **told})
+    found = pd.DataFrame(rows)
+    assert found["capacity_least"].tolist() == [95, 18, 96] and found["seeds_of_none"].tolist() == [1, 0, 2]
+    assert most_borne(found, AXIS) == "a or c everywhere (100 devices, then ttft_s fails)"
+    assert most_borne(found.assign(capacity_least=0, capacity_most=0), AXIS).startswith("a everywhere (100 devices")
+
+
 def test_what_was_not_seen_to_fail_bears_more_than_what_was() -> None:
     found = table({"a": [exactly(512)] * 3, "b": [(505, 500, 512)] * 3}, high=512)
     assert most_borne(found, AXIS) == "a everywhere (512+ devices)"
@@ -67,7 +84,16 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis() -> None
         "dense tpot_p95_s and ttft_s everywhere"
     )
     assert first_limits(table({"a": [exactly(16)] * 3}, high=16), AXIS) == ""
-    assert LimitMetFirst().told(found, AXIS).startswith("what fails first with more devices, over uplink rate: cloud")
+    assert (
+        LimitMetFirst()
+        .told(found, AXIS)
+        .startswith("what fails first with more devices, and the station that limits, over uplink rate: cloud")
+    )
+    limited = found.assign(limited_by=["cloud", "cloud", "", *["uplink or cloud"] * 6])
+    assert first_limits(limited, AXIS).startswith(
+        "cloud_only ttft_s (cloud) up to 10 kbit/s, ttft_s (no station alone) at 100 kbit/s; "
+        "k_sqs tpot_p95_s (uplink or cloud) up to 10 kbit/s, ttft_s (uplink or cloud) at 100 kbit/s; "
+    )
     assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud_only ttft_s; k_sqs tpot_p95_s")
 
 

@@ -131,7 +131,7 @@ def test_tokens_are_those_of_the_quiet_run_in_many_more_cells(number: int) -> No
 
 def test_a_successor_is_promised_if_the_answer_goes_on_by_two_tokens() -> None:
     """One token more is the bonus token's; none, and there is nothing to draft."""
-    ends = Lookahead(depth=2, text_tokens=10, end_token=7)
+    ends = Lookahead(depth=2, text_tokens=10, end_tokens=(9, 7))
     promised = {left: ends.promises((0,) * 4, (1,) * (6 - left)) for left in range(6)}
     assert promised == {0: False, 1: False, 2: True, 3: True, 4: True, 5: True}
     assert not ends.promises((0,) * 4, (1, 7)), "behind the end of the answer nothing is drafted"

@@ -86,7 +86,7 @@ class GuardedTables(Tables):
 
     def load(self) -> LoadedPair:
         pair = super().load()
-        return LoadedPair(pair.drafter, GuardedModel(pair.verifier), pair.prompts, pair.end_token)  # type: ignore[arg-type]
+        return LoadedPair(pair.drafter, GuardedModel(pair.verifier), pair.prompts, pair.end_tokens)  # type: ignore[arg-type]
 
 
 class Peeking(Policy):
