@@ -188,7 +188,10 @@ def _made(pair: Pair) -> PairCard:
 
 
 def _read(pattern: str) -> Iterator[PairCard]:
-    for path in sorted(_folder().glob(pattern)):
+    paths = list[Path]()
+    with suppress(OSError):  # of a folder that may not be read: the store of rounds beside it says so
+        paths = sorted(_folder().glob(pattern))
+    for path in paths:
         with suppress(OSError, ValidationError):
             yield _card(path, path.stat().st_mtime_ns)
 

@@ -34,8 +34,9 @@ FORMAT: Final = 1
 BATCH_BYTES: Final = 1 << 25
 """Put into the store as one."""
 _MEMBER: Final = re.compile(r"cards/[0-9a-f]{16}\.[0-9a-f]{16}\.json|rounds/([0-9a-f]{64})/([0-9a-f]{64})")
-_DAMAGE: Final = (BadZipFile, struct_error, EOFError, ValueError, LookupError, RuntimeError)
-"""What is raised where bytes of an archive are wrong: of a compression that there is not, a RuntimeError."""
+_DAMAGE: Final = (BadZipFile, struct_error, EOFError, ValueError, LookupError, RuntimeError, OverflowError, OSError)
+"""What is raised where bytes of an archive are wrong: of a compression that there is not, a RuntimeError; of a place
+before the file's beginning, an OSError that names no file."""
 
 
 class About(Part):
@@ -134,7 +135,7 @@ def _checked(path: Path, file: IO[bytes]) -> tuple[ZipFile, Recorded]:
     except ConfigError:
         raise
     except _DAMAGE as error:
-        told = first_line(error) or type(error).__name__
+        told = getattr(error, "strerror", None) or first_line(error) or type(error).__name__
         raise ConfigError(f"{path}: cut short or damaged ({told}); nothing is taken over") from None
 
 

@@ -1,11 +1,11 @@
 """Decoded rounds on disk: one SQLite file under $SQSIM_CACHE that any number of processes read and write.
 
 An entry is a remembered tree's bytes under a key that hashes all that decides them (`round_keys`), so an entry is never
-wrong, only missing; whatever goes wrong with the file, what was in it is decoded anew. SQLite because the standard
-library has it, its transactions make an entry whole or absent, and its locks hold between processes. Its journal is the
-rollback journal: the write-ahead log needs memory that all processes share, which a cache folder on NFS has not, and
-what it is good for, readers beside a writer, matters little where a cell writes once, at its end. Each call opens the
-file anew, so that a store may cross to another thread or process, and a deleted file comes back.
+wrong, only missing; a file that is damaged is set aside, and what was in it is decoded anew. SQLite because the
+standard library has it, its transactions make an entry whole or absent, and its locks hold between processes. Its
+journal is the rollback journal: the write-ahead log needs memory that all processes share, which a cache folder on NFS
+has not, and what it is good for, readers beside a writer, matters little where a cell writes once, at its end. Each
+call opens the file anew, so that a store may cross to another thread or process, and a deleted file comes back.
 
 No lock is held while a model runs.
 """
@@ -33,8 +33,15 @@ from simulator.decoding.tree_bytes import from_bytes, to_bytes
 R = TypeVar("R")
 CAP_VARIABLE = "SQSIM_ROUNDS_GB"
 DEFAULT_CAP_GB = 4.0
-WAIT_S = 60.0
-"""For other writers, each of which takes milliseconds."""
+WAIT_S = 5.0
+"""For other writers, each of which takes milliseconds; a process that has waited so long once waits no more."""
+TROUBLE = frozenset({
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH,
+})  # fmt: skip
+"""Of a whole file, by SQLite's primary result codes: locks, rights, room. Whatever else is wrong is damage."""
+ASIDE = ".damaged"
+"""After the name of a file that is set aside."""
 COARSE_S = 3600
 """A use is noted only where the last one noted is older: a warm run writes nothing."""
 KEPT_SHARE = 0.9
@@ -104,7 +111,7 @@ class RoundStore:
         if not rows:
             return None
         pair, blob, checksum, used = rows[0]
-        if not isinstance(blob, bytes) or _checksum(key, blob) != checksum:
+        if not isinstance(blob, bytes) or not isinstance(used, int) or _checksum(key, blob) != checksum:
             self.drop(key)
             return None
         if abs(time.time() - used) > COARSE_S:
@@ -132,8 +139,11 @@ class RoundStore:
 
     def summary(self) -> Sequence[Stored]:
         """What there is, by pair, the one used last first."""
-        asked = "SELECT pair, COUNT(*), SUM(size), MAX(used) FROM trees GROUP BY pair ORDER BY MAX(used) DESC, pair"
-        return [Stored(*row) for row in self._rows(asked)]
+        asked = (
+            "SELECT CAST(pair AS TEXT), COUNT(*), SUM(LENGTH(blob)), MAX(MIN(CAST(used AS INTEGER), ?)) AS latest "
+            "FROM trees GROUP BY pair ORDER BY latest DESC, pair"
+        )
+        return [Stored(*row) for row in self._rows(asked, (int(time.time()),))]
 
     def entries(self, pair: str | None = None) -> Iterator[tuple[str, str, bytes]]:
         """Key, pair and bytes of all whole entries, by key; of one pair or of all."""
@@ -144,8 +154,11 @@ class RoundStore:
 
     def clear(self, pair: str | None = None) -> int:
         """Drops the entries of one pair, or all; answers how many there were."""
-        asked = "DELETE FROM trees WHERE ?1 IS NULL OR pair = ?1"
-        return (self._writing(lambda file: file.execute(asked, (pair,)).rowcount) or 0) if self.path.is_file() else 0
+        asked, there = "DELETE FROM trees WHERE ?1 IS NULL OR pair = ?1", self._rows("SELECT 1 FROM trees LIMIT 1")
+        if pair is None:
+            with suppress(OSError):
+                Path(f"{self.path}{ASIDE}").unlink(missing_ok=True)
+        return (self._writing(lambda file: file.execute(asked, (pair,)).rowcount) or 0) if there else 0
 
     def _put(self, file: sqlite3.Connection, grown: Sequence[Grown]) -> dict[str, str]:
         now, written = int(time.time()), dict[str, str]()
@@ -181,49 +194,69 @@ class RoundStore:
             dropped.append((place,))
         file.executemany("DELETE FROM trees WHERE rowid = ?", dropped)
 
-    def _rows(self, asked: str, values: Sequence[str | None] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, asked: str, values: Sequence[str | int | None] = ()) -> list[tuple[Any, ...]]:
         """What a SELECT finds; [] where the file is not there, or cannot be read."""
-        if not self.path.is_file() or (self.path, "reading") in _given_up:
-            return []
         return self._trying("reading", lambda file: file.execute(asked, values).fetchall()) or []
 
     def _writing(self, act: Callable[[sqlite3.Connection], R]) -> R | None:
         """What `act` answers, within one transaction; None where nothing could be written."""
-        return None if (self.path, "writing") in _given_up else self._trying("writing", partial(_within, act))
+        return self._trying("writing", partial(_within, act))
 
     def _trying(self, what: str, act: Callable[[sqlite3.Connection], R]) -> R | None:
-        """What `act` answers. A damaged file is removed, and it is tried again with none; of any other trouble is told,
-        and this process tries no more."""
+        """What `act` answers. A damaged file is set aside, and it is tried again with none; of any other trouble is
+        told, and this process tries no more."""
+        if (self.path, what) in _given_up:
+            return None
         for _ in range(2):
+            opened: os.stat_result | None = None
             try:
+                if what == "reading" and not self.path.is_file():
+                    return None
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with closing(sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)) as file:
+                    file.text_factory = _text
                     opened = self.path.stat()
                     return act(file)
-            except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                    self._give_up(what, error)
+            except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: of a message with a damaged name in it
+                code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+                if what == "reading" and code == sqlite3.SQLITE_ERROR and "no such table" in str(error):
+                    return None  # a file that another process is about to fill
+                if code in TROUBLE and not self._never_writable(code):
+                    self._give_up(what, error, both=code == sqlite3.SQLITE_BUSY)
                     return None
-                self._remove(opened)
+                self._set_aside(opened)
             except OSError as error:
-                self._give_up(what, error)
+                self._give_up(what, error.strerror or error, both=True)
                 return None
         return None
 
-    def _give_up(self, what: str, error: Exception) -> None:
-        if "no such table" in str(error):
-            return  # a file that another process is about to fill
-        _given_up.add((self.path, what))
+    def _never_writable(self, code: int) -> bool:
+        """Whether it is the file's head that says so: its write version, the byte at 18, is 1 or 2."""
+        if code != sqlite3.SQLITE_READONLY:
+            return False
+        with suppress(OSError), self.path.open("rb") as file:
+            return file.read(19)[18:] not in (b"\1", b"\2")
+        return False
+
+    def _give_up(self, what: str, error: Exception | str, both: bool = False) -> None:
+        """Tries it no more; `both`: neither to read nor to write."""
+        _given_up.update((self.path, each) for each in (("reading", "writing") if both else (what,)))
         tell_once(f"{self.path}: {what} failed ({error}); the run goes on without")
 
-    def _remove(self, opened: os.stat_result) -> None:
-        """Removes the damaged file, unless another process has done so since it was opened; its journal first, which
-        would be played back into the next file."""
-        tell_once(f"{self.path}: damaged; it is removed, and its rounds are decoded again")
+    def _set_aside(self, opened: os.stat_result | None) -> None:
+        """Moves the damaged file away, unless another process has done so since it was opened; its journal goes first,
+        which would be played back into the next file."""
+        aside = Path(f"{self.path}{ASIDE}")
+        tell_once(f"{self.path}: damaged; it is set aside as {aside.name}, and its rounds are decoded again")
         with suppress(OSError):
-            if os.path.samestat(self.path.stat(), opened):
+            if opened is not None and os.path.samestat(self.path.stat(), opened):
                 Path(f"{self.path}-journal").unlink(missing_ok=True)
-                self.path.unlink()
+                self.path.replace(aside)
+
+
+def _text(damaged: bytes) -> str:
+    """What is no UTF-8 is replaced: then it is no key, and no checksum."""
+    return damaged.decode("utf-8", "replace")
 
 
 def _within(act: Callable[[sqlite3.Connection], R], file: sqlite3.Connection) -> R:

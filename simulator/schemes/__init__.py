@@ -33,6 +33,7 @@ from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
 from simulator.schemes.policy import Policy as Policy
+from simulator.schemes.quantizer import LatticeCounts as LatticeCounts
 from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.reply import Reply as Reply
 from simulator.schemes.rungs import Rungs as Rungs

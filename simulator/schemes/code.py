@@ -16,6 +16,7 @@ from channels.codec.recoded.prior_tables import find
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Ints
+from kinds.mistakes import is_foreign
 from simulator.schemes.quantizer import OnWire, Quantizer
 from simulator.schemes.sparsifier import Sparsifier
 
@@ -100,7 +101,7 @@ class _WireCode(Code):
     def _format(self, load: Load, prior: str | None = None) -> wire.Format:
         quantizer = load.quantizer
         if not isinstance(quantizer, OnWire) or quantizer.name is None:
-            raise ValueError(f"quantizer = {quantizer.kind!r}: has a packet of its own, not code {self.kind!r}")
+            raise ValueError(f"quantizer = {quantizer.kind!r}: {_not_carried(quantizer, self)}")
         assert self.kind in ("enumerative", "recoded")
         return wire.Format(
             load.vocabulary,
@@ -111,6 +112,14 @@ class _WireCode(Code):
             quantizer=quantizer.name,
             prior=prior,
         )
+
+
+def _not_carried(quantizer: Quantizer, code: Code) -> str:
+    """Why these counts do not travel by a code of the wire, and what would."""
+    if not is_foreign(type(quantizer).__module__):
+        return f"has a packet of its own, not code {code.kind!r}"
+    base = "derive it from simulator.schemes.LatticeCounts, whose counts sum to resolution"
+    return f"code {code.kind!r} cannot carry its counts; {base}, or give it a code of its own"
 
 
 class Recoded(_WireCode):

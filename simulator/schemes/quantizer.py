@@ -1,11 +1,15 @@
-"""How kept probabilities become the integer numerators that cross the air. Rules: `channels.codec.quantizers`."""
+"""How kept probabilities become the integer numerators that cross the air. Rules: `channels.codec.quantizers`.
+
+A quantizer of a user's own derives from `LatticeCounts`, whose counts sum to `resolution` by whatever rule: the codes
+of the type lattice carry all such counts. One that derives from `Quantizer` itself needs a code of its own.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from functools import cached_property
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from functools import cached_property, wraps
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +17,7 @@ from pydantic import Field
 from channels.codec import fp16, quantizers
 from kinds import Choice
 from kinds.arrays import Floats, Ints
-from kinds.mistakes import Rule
+from kinds.mistakes import Rule, broken_rule, is_foreign
 from models.verification import total_variation
 from simulator.schemes import answers
 
@@ -56,10 +60,22 @@ class OnWire(Quantizer):
         return self.rule.covering_bound(size)
 
 
-class LatticeQuantizer(OnWire):
-    """Counts with sum `resolution`, the papers' lattice (Reznik 2011)."""
+class LatticeCounts(OnWire):
+    """Counts that sum to `resolution`, points of the type lattice: the nearest, unless a subclass has another rule in
+    `quantize`, and in `covering_bound` how far that may move a law."""
 
     name: ClassVar[quantizers.Name | None] = "lattice"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if is_foreign(cls.__module__) and "quantize" in cls.__dict__:
+            cls.quantize = _summing(cls.quantize)  # type: ignore[method-assign, assignment]
+
+
+class LatticeQuantizer(LatticeCounts):
+    """The papers' lattice: the nearest counts (Reznik 2011)."""
+
     kind: Literal["lattice"] = "lattice"
 
 
@@ -95,6 +111,19 @@ class Halves(Quantizer):
 
     def covering_bound(self, size: int) -> float:
         return fp16.covering_bound(size)
+
+
+def _summing(quantize: Callable[[LatticeCounts, Floats], Ints]) -> Callable[[LatticeCounts, Floats], Ints]:
+    """A user's rule, told where its counts do not sum to the resolution."""
+
+    @wraps(quantize)
+    def summing(self: LatticeCounts, mass: Floats) -> Ints:
+        counts = quantize(self, mass)
+        if (total := int(counts.sum())) != self.resolution:
+            raise broken_rule(quantize, f"must return counts that sum to resolution = {self.resolution}, got {total}")
+        return counts
+
+    return summing
 
 
 class Exact(Quantizer):

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from channels.codec import draft_scalars, wire
 from kinds.arrays import Ints
 from simulator.schemes.code import Code, Load, Packets, Tokens
-from simulator.schemes.quantizer import LatticeQuantizer
+from simulator.schemes.quantizer import LatticeCounts
 
 
 class Scalars(Code):
@@ -20,8 +20,9 @@ class Scalars(Code):
 
     def packets(self, load: Load) -> Packets:
         quantizer = load.quantizer
-        if not isinstance(quantizer, LatticeQuantizer):
-            raise ValueError(f"code = {self.kind!r}: carries counts of quantizer 'lattice', not of {quantizer.kind!r}")
+        if not isinstance(quantizer, LatticeCounts):
+            told = "carries counts that sum to the resolution, as quantizer 'lattice' has them"
+            raise ValueError(f"code = {self.kind!r}: {told}, not those of {quantizer.kind!r}")
         return ScalarPackets(wire.Format(load.vocabulary, quantizer.resolution, load.max_drafts))
 
 

@@ -19,7 +19,9 @@ from scenarios.command import running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "arrivals", "python_use")
-IMPORTED = {"own_sparsifier": "largest_gap", "own_policy": "while_sure", "own_loss": "radar"}
+IMPORTED = {
+    "own_sparsifier": "largest_gap", "own_quantizer": "none_lost", "own_policy": "while_sure", "own_loss": "radar"
+}  # fmt: skip
 NOTEBOOK = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
 
 

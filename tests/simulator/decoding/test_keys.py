@@ -179,6 +179,14 @@ def test_versions_change_a_tree_s_key_on_disk(library: str, monkeypatch: pytest.
     assert round_keys.Origin("pair", before).key(root) != round_keys.Origin("pair", after).key(root)
 
 
+def test_all_of_the_hash_of_the_code_is_in_a_key() -> None:
+    root, code = names(Request())[0], "0123456789abcdef"
+    keys = {
+        round_keys.Origin("pair", made_by).key(root) for made_by in (4 * code, code + 3 * code[::-1], 4 * code[::-1])
+    }
+    assert len(keys) == 3
+
+
 def other_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_code", lambda: "other")
 

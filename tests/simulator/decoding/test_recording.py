@@ -130,13 +130,16 @@ def test_a_flipped_bit_or_a_cut_is_noticed_before_anything_is_taken_over(file: P
         flipped = bytearray(whole)
         flipped[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         damaged.append(bytes(flipped))
+    for place in range(len(whole) - 22, len(whole) - 2):  # where the archive says where its parts are
+        damaged.append(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
     for data in damaged:
         file.write_bytes(data)
         try:
             take_over(file, other)
         except ConfigError as error:
             noticed += 1
-            assert "\n" not in str(error) and not other.summary() and not pair_cards.cards()
+            assert "\n" not in str(error) and str(error).startswith(f"{file}: "), "the file is not named"
+            assert not other.summary() and not pair_cards.cards()
         else:
             assert [
                 f"rounds/{pair}/{key}" for key, pair, _ in sorted(other.entries(), key=lambda e: e[1::-1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,83 @@ def test_a_file_of_something_else_is_told_and_begun_anew(store: RoundStore, caps
     store.put(key(1), "pair", b"one")
     assert store.get(key(1)) == b"one"
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"sqsim: {store.path}: damaged; it is removed, and its rounds are decoded again"
+    assert (
+        line
+        == f"sqsim: {store.path}: damaged; it is set aside as rounds.sqlite.damaged, and its rounds are decoded again"
+    )
+    assert store.path.with_name("rounds.sqlite.damaged").read_bytes() == b"nonsense" * 1000
+
+
+def damaged(whole: bytes, seed: int) -> bytes:
+    """Some bytes of it changed: anywhere, in its schema, in its texts, in its head; or a page, or its end, lost."""
+    rng, found = random.Random(seed), bytearray(whole)
+    way = rng.choice(["anywhere", "schema", "text", "head", "page", "end"])
+    if way == "page":
+        place = 4096 * rng.randrange(len(found) // 4096)
+        found[place : place + 4096] = rng.choice([bytes(4096), rng.randbytes(4096)])
+    elif way == "end":
+        del found[rng.randrange(len(found)) :]
+    else:
+        first, last = {"schema": (3500, 4096), "head": (0, 100)}.get(way, (4096, len(found)))
+        for _ in range(rng.choice([1, 3, 20])):
+            place = found.find(b"pair", rng.randrange(first, last)) if way == "text" else rng.randrange(first, last)
+            found[place] = rng.choice([0, 0x80, 0xC3, 0xFF, rng.randrange(256)])
+    return bytes(found)
+
+
+@pytest.mark.parametrize("seeds", [range(8, 17), pytest.param(range(400), marks=pytest.mark.slow)])
+def test_a_damaged_file_never_raises_and_takes_entries_again(
+    store: RoundStore, seeds: range, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = random.Random(0)
+    blobs = [rng.randbytes(600) for _ in range(30)]
+    store.put_all([Grown(key(number), "pair" * 16, blob) for number, blob in enumerate(blobs)])
+    whole = store.path.read_bytes()
+    for seed in seeds:
+        store.path.write_bytes(damaged(whole, seed))
+        round_store._told.clear()
+        found = [store.get(key(number)) for number in range(30)]
+        stored, entries = store.summary(), list(store.entries())
+        store.put_all([Grown(key(number), "pair" * 16, b"new") for number in range(25, 35)])
+        assert len(capsys.readouterr().err.splitlines()) <= 2, seed  # dropped entries, or the file
+        assert {*found} <= {None, *blobs} and {blob for *_, blob in entries} <= {*blobs}
+        assert all(isinstance(each.used, int) for each in stored)
+        store.put(key(99), "pair", b"one")
+        assert store.get(key(99)) == b"one", seed
+        assert not round_store._given_up
+
+
+def test_a_file_that_stays_locked_is_waited_for_once_and_told_once(
+    store: RoundStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert round_store.WAIT_S <= 5
+    monkeypatch.setattr(round_store, "WAIT_S", 0.2)
+    store.put(key(1), "pair", b"one")
+    holder = sqlite3.connect(store.path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    began_s = time.monotonic()
+    for number in range(5):
+        assert store.get(key(1)) is None and not store.summary()
+        store.put(key(number), "pair", b"more")
+    assert 0.1 < time.monotonic() - began_s < 2
+    holder.close()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"sqsim: {store.path}: reading failed (database is locked); the run goes on without"
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(36, "File name too long")])
+def test_a_folder_that_may_not_be_read_is_told_once(
+    store: RoundStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError
+) -> None:
+    def refused(path: Path) -> bool:
+        raise error
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    for number in range(3):
+        assert store.get(key(number)) is None and not store.summary() and store.clear() == 0
+        store.put(key(number), "pair", b"one")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"sqsim: {store.path}: reading failed ({error.strerror}); the run goes on without"
 
 
 def test_where_nothing_can_be_written_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -162,7 +162,7 @@ SPLIT = {"code": "scalars", "acceptance": "split_rejection", "reply": "law"}
         (SPLIT | {"policy": "goodput"}, "policy = 'goodput': lets the cloud decode by itself"),
         (SPLIT | {"partial": True}, "partial = True: must be false where the edge draws"),
         (SPLIT | {"depth": 2}, "depth = 2: must be 0 where the edge draws"),
-        (SPLIT | {"quantizer": "dual"}, "code = 'scalars': carries counts of quantizer 'lattice', not of 'dual'"),
+        (SPLIT | {"quantizer": "dual"}, "code = 'scalars': carries counts that sum to the resolution"),
         (SPLIT | {"reply": {"kind": "certified", "tolerance": 1e-9}}, "tolerance = 1e-09: must be at least"),
     ],
 )
