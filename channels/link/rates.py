@@ -20,6 +20,8 @@ from kinds.mistakes import Rule, broken_rule, is_number
 
 MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message."""
+START = "where in the recording a run begins, seconds; null: at an instant of each seed's own, if it repeats"
+"""The description of `start_s`, which recordings have."""
 ROUNDING_S = 1e-9
 """By how much a user's curve may err."""
 
@@ -118,6 +120,11 @@ class Rate(Choice, family=True):
         return False
 
     @property
+    def begins(self) -> str:
+        """Where in a recording a run begins, in words: what has to stand beside its numbers; "" of what is none."""
+        return ""
+
+    @property
     def airtime_share(self) -> float:
         """The most of the time that a sender may be on the air, by a rule that both ends know."""
         return 1.0
@@ -125,6 +132,14 @@ class Rate(Choice, family=True):
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""
+
+
+def start_words(start_s: float | None, repeats: bool) -> str:
+    """`Rate.begins` of a recording."""
+    if start_s is None and repeats:
+        return "each seed begins at an instant of its own"
+    at = f"{start_s or 0:g} s"
+    return f"all seeds begin at {at}" + ("" if repeats else ", and the recording does not repeat")
 
 
 class CheckedCurve(Curve):

@@ -129,10 +129,14 @@ class Recommendation:
     def text(self) -> list[str]:
         """All there is to say, as lines of a terminal."""
         wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
-        tokens, *clock = stands_for([self.best]).splitlines()
+        assumed = stands_for([self.best]).splitlines()
         lines = [self._printed(), "", *map(wrapped, self._course()), ""]
-        lines += [*(wrapped(each.line) for each in self.findings()), "", *map(wrapped, self._remarks()[:-2])]
-        return [*lines, wrapped(tokens), *map(wrapped, clock), wrapped(TRUST)]
+        lines += [
+            *(wrapped(each.line) for each in self.findings()),
+            "",
+            *map(wrapped, self._remarks()[: -len(assumed)]),
+        ]
+        return [*lines, *map(wrapped, assumed), wrapped(TRUST)]
 
     @property
     def _least(self) -> str:
