@@ -111,7 +111,7 @@ def _unused(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         made, used = type(cell.models.pair).model_fields.get("prompt_tokens"), cell.workload.longest[0]
         given = getattr(cell.models.pair, "prompt_tokens", None)
-        if made is not None and given != made.default and given > used:
+        if made is not None and isinstance(given, int) and given != made.default and given > used:
             told.append(
                 f"models.pair.prompt_tokens = {given}: workload.prompt_tokens = {used} decides, so many are used"
             )
