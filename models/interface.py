@@ -228,6 +228,11 @@ class Pair(Choice, family=True):
         ConfigError until `prepare` has been called: describing a pair never reaches the network."""
         return True
 
+    @property
+    def measured_at(self) -> float | None:
+        """The one temperature that it can stand for, that of the measurement behind it; None for any."""
+        return None
+
     @cached_property
     @abstractmethod
     def vocabulary(self) -> int:

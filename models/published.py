@@ -6,11 +6,12 @@ a real verifier where a real pair had about that acceptance (`law_shapes`); the 
 exactly, so that a draft drawn from q itself stands with probability a. What a scheme keeps of q then decides what it
 loses, as with a real pair.
 
-The layout holds at every temperature: temperature sharpens the shapes and leaves a as it is; at 0, where laws are
-one-hot, drafter and verifier prefer the same id with probability a. So figures measured at temperature 0 stand here for
-laws at temperature 1 too. At another draft length than L the same text is met otherwise, as it would be of the real
-pair: Llama-3.3-70B with Llama-3.2-1B, fitted to its survival at 8 drafts, gives AL 3.36 and 4.49 at 3 and 5, published
-are 3.38 and 4.52.
+The layout could hold at every temperature: temperature sharpens the shapes and leaves a as it is; at 0, where laws are
+one-hot, drafter and verifier prefer the same id with probability a. But a real pair's acceptance changes with it, so a
+published pair is refused at another temperature than its figures were measured at (`measured_at`); figures of one's
+own (kind `acceptance`) are taken to be those of the cell's temperature. At another draft length than L the same text is
+met otherwise, as it would be of the real pair: Llama-3.3-70B with Llama-3.2-1B, fitted to its survival at 8 drafts,
+gives AL 3.36 and 4.49 at 3 and 5, published are 3.38 and 4.52.
 """
 
 from __future__ import annotations
@@ -112,6 +113,10 @@ class Published(OfAcceptance):
     @property
     def figures(self) -> Figures:
         return PRESETS[self.name]
+
+    @property
+    def measured_at(self) -> float:
+        return self.figures.temperature
 
     @property
     def verifier(self) -> str:

@@ -38,7 +38,7 @@ class Figures:
     concentration: float = CONCENTRATION
     task: str = ""
     temperature: float = 0.0
-    """That it was measured at; here the figures hold at any."""
+    """That it was measured at, and that it is refused at any other than."""
     source: str = ""
     assumed: str = ""
     """What the source leaves open, and stands here by our reading."""

@@ -15,6 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from plots.axes import place, swept, x_label
 from plots.caption import caption
@@ -34,6 +35,7 @@ NOTE: Final = (
 )
 _TOP = 1.05
 _SHADE = "#555555"
+_HATCH = "////"
 _BESIDE = 2.5
 """Points by which what is expected stands right of what was measured."""
 
@@ -53,7 +55,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     _rows(ax, drafted, looks(drafted), page)
     title = "Resampling rate beside its bound" + (f" (the same at every {page.axis(axis)})" if axis else "")
     told = Told(title, caption(drafted, page, "lower", [NOTE], clock=False), page.metric(MEASURED, LABEL))
-    finish(figure, page, told, *_key(drafted))
+    finish(figure, page, told, *_key(drafted, bars=True))
     return figure
 
 
@@ -72,7 +74,7 @@ def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], page: Page) ->
     shown = [(name, rows.iloc[:1]) for name, rows in curves(drafted)]
     for y, (name, row) in enumerate(shown):
         bound, rate = float(row[BOUND].iloc[0]), row[MEASURED].to_numpy(dtype=float)
-        ax.barh(y, min(bound, 1.0), 0.66, color="white", edgecolor=look[name].colour, hatch="////", linewidth=1.0)
+        ax.barh(y, min(bound, 1.0), 0.66, color="white", edgecolor=look[name].colour, hatch=_HATCH, linewidth=1.0)
         ax.errorbar(
             rate, [y], xerr=whiskers(rate, halves(row, MEASURED), False), linestyle="", color="black", marker="o",
             elinewidth=1.3,
@@ -106,7 +108,7 @@ def _panels(drafted: pd.DataFrame, axis: str, page: Page) -> Figure:
     text = caption(drafted, page, "lower", [NOTE], clock=False)
     title = f"Resampling rate and its bound against {page.axis(axis)}"
     told = Told(title, text, x_label(page, axis), page.metric(MEASURED, LABEL))
-    finish(figure, page, told, *_key(drafted))
+    finish(figure, page, told, *_key(drafted, bars=False))
     return figure
 
 
@@ -121,10 +123,12 @@ def _curve(ax: Axes, rows: pd.DataFrame, axis: str, look: Look) -> None:
             zorder=3, transform=apart(ax, _BESIDE))  # fmt: skip
 
 
-def _key(drafted: pd.DataFrame) -> tuple[list[Artist], list[str]]:
+def _key(drafted: pd.DataFrame, *, bars: bool) -> tuple[list[Artist], list[str]]:
+    """The marks as they are drawn: the bound as an open bar, or as a line."""
+    bar = Patch(facecolor="white", edgecolor="black", hatch=_HATCH)
     handles: list[Artist] = [
         Line2D([], [], color="black", marker="o", linestyle="-"),
-        Line2D([], [], linestyle="--", color=_SHADE),
+        bar if bars else Line2D([], [], linestyle="--", color=_SHADE),
     ]
     labels = ["measured", "bound on TV(qhat, p), at most 1"]
     if expected(drafted).notna().any():

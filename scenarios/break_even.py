@@ -4,7 +4,7 @@
 
 A synchronous round beats streamed cloud-only decoding exactly if A > x: A its accepted drafts, x the target's passes
 that it takes beyond one (simulator/results/break_even_plane.py). Each scheme at its own best draft length and K; each
-pair drafts on a device of its own. Beside the map: four GPUs shared by more and more devices, and the bundled pair.
+pair drafts on a device of its own, at the temperature it was measured at. Beside the map: a shared load, smollm2.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ PHONE, PI, NANO, SMALL_H100, FP8, BF16, *FOUR = (
 )  # fmt: skip
 BETWEEN, SLOW = ({"kind": "affine", "base_s": t, "per_token_s": 0.0} for t in (0.027, 0.1))  # phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
-SYNTHETIC = [[{"kind": "synthetic", "size": 1024, "distance": tv}, NANO] for tv in (0.1, 0.2, 0.4)]
-PUBLISHED = [[{"kind": "published", "name": name}, edge] for name, edge in ON.items()]
-PAIR, PAIRS, RTT, RATE = "models.pair", "models.pair,edge.latency", "uplink.delay,downlink.delay", "uplink.rate.bps"
+SYNTHETIC = [[{"kind": "synthetic", "size": 1024, "distance": tv}, NANO, 1.0] for tv in (0.1, 0.2, 0.4)]
+PUBLISHED = [[{"kind": "published", "name": name}, edge, 0.0] for name, edge in ON.items()]
+PAIRS, RTT, RATE = "models.pair,edge.latency,models.temperature", "uplink.delay,downlink.delay", "uplink.rate.bps"
 DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.02, 0.04, 0.08, 0.16, 0.32)]
 ARQ, K_SQS = {"kind": "selective_repeat", "timeout_s": 1.0}, {"kind": "k_sqs", "k": 8}
 NEAR = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
-SHARED = {**NEAR, PAIR: PUBLISHED[0][0], "edge.latency": PHONE, "workload.distinct": 8, "workload.prompt_tokens": 4}
+LOAD = {**NEAR, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
+SHARED = {**LOAD, "workload.prompt_tokens": 4}
 
 SCENARIO = Scenario(
     name="break_even",
@@ -40,11 +41,11 @@ SCENARIO = Scenario(
     also=[Also({"scheme": ["cloud_only", "colocated", K_SQS], "cloud.latency": FOUR,
                 "workload.devices": [1, 8, 32, 128, 256]}, SHARED,
                {"cloud.latency": FOUR[:1], "workload.devices": [1, 32]}),
-          Also({"scheme": ["cloud_only", K_SQS], PAIR: ["smollm2"]}, NEAR)],
+          Also({"scheme": ["cloud_only", K_SQS], "models.pair": ["smollm2"]}, NEAR)],
     axis="uplink.delay.delay_s",
-    hidden=("downlink.delay", "workload.prompt_tokens", "workload.output_tokens", "workload.distinct"),
-    seeds=4,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": [8, 32]}, seeds=1, metric="tpot_s"),
+    hidden=("downlink.delay", "models.temperature", "workload.prompt_tokens", "workload.output_tokens",
+            "workload.distinct"),
+    seeds=4, best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": [8, 32]}, seeds=1, metric="tpot_s"),
     quick=Quick(base={"workload.output_tokens": 128},
                 grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [BF16, SLOW], RATE: [1e6],
                       RTT: DELAYS[::2]}, seeds=2, best=Best({"scheme.max_drafts": [1, 4]}, 1, metric="tpot_s")),

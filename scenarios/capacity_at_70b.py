@@ -3,8 +3,8 @@
 sqsim run capacity_at_70b            or            python -m scenarios.capacity_at_70b
 
 Devices with Llama-3.2-1B in four bits (Jetson AGX Orin, 7 ms a token) share the uplink of a near cloud; acceptance is
-as published for the pair. The cloud alone keeps this pace while its passes are short; a device that drafts needs a
-pass for every few tokens (x_gpu of `break_even`). The order is that at these limits, on average over requests: hard
+as published for the pair at temperature 0. The cloud alone keeps this pace while its passes are short; a device that
+drafts needs a pass for every few tokens (x_gpu of `break_even`). The order is that at these limits, on average: hard
 text is slow to draft, so a limit for 95 of 100 requests is another question (`--set objective.tpot_p95_s=0.06`).
 """
 
@@ -24,6 +24,7 @@ SCENARIO = Scenario(
     minutes=10,
     base={
         "models.pair": {"kind": "published", "name": "llama_1b_70b"},
+        "models.temperature": 0.0,
         "workload.requests": 2,
         "workload.output_tokens": 128,
         "workload.distinct": 16,

@@ -4,7 +4,7 @@ sqsim run latency_at_70b            or            python -m scenarios.latency_at
 
 `latency_vs_bandwidth` with another pair, other clocks and a nearer cloud: Llama-3.2-1B on a OnePlus 12 (19.9 ms a
 token) drafts for Llama-3.3-70B on two GPUs (43 ms), 10 ms away each way. Acceptance is as published for that pair,
-over synthetic laws of its vocabulary. Drafting pays where A > x (`break_even`): here from some rate on.
+over synthetic laws at temperature 0, where it was measured. Drafting pays where A > x (`break_even`): at high rates.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCENARIO = Scenario(
     summary="From which uplink rate on does a phone's 1B drafter beat a streaming 70B, 20 ms there and back?",
     minutes=12,
     base={
-        "models.pair": {"kind": "published", "name": "llama_1b_70b"},
+        "models.pair": {"kind": "published", "name": "llama_1b_70b"}, "models.temperature": 0.0,
         "workload.requests": 6,  # of two stretches each: acceptance stays for 64 tokens, and hard ones are few
         "workload.output_tokens": 128,
         "uplink.arq": "selective_repeat",

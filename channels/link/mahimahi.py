@@ -14,7 +14,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import Curve, Position, Rate
+from channels.link.rates import START, Curve, Position, Rate, start_words
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import GivenPath, read_lines
@@ -35,6 +35,8 @@ class Mahimahi(Rate):
         None, description="Trace file: one whole number a line, milliseconds; null: a generated cellular trace of 60 s."
     )
 
+    start_s: float | None = Field(None, ge=0, allow_inf_nan=False, description=START)
+
     @model_validator(mode="after")
     def _file_is_sound(self) -> Self:
         self.read()
@@ -44,16 +46,25 @@ class Mahimahi(Rate):
         """The stamps of one lap, milliseconds. Raises ConfigError that names the first bad line."""
         return generated_trace() if self.path is None else read_mahimahi(self.path)
 
+    @property
+    def begins(self) -> str:
+        return start_words(self.start_s, repeats=True)
+
     def curve(self, uniforms: Uniforms) -> Curve:
-        return MahimahiCurve(self.read())
+        """A start is a whole millisecond, as the stamps are."""
+        stamps_ms = self.read()
+        start_ms = uniforms.uniform(0) * stamps_ms[-1] if self.start_s is None else 1000 * self.start_s
+        return MahimahiCurve(stamps_ms, math.floor(start_ms + _TOLERANCE_MS) % stamps_ms[-1])
 
 
 class MahimahiCurve(Curve):
-    """Opportunities counted in integers; `credit_bits` is what is left of those at the position's instant."""
+    """Opportunities counted in integers; `credit_bits` is what is left of those at the position's instant. 0 s of a run
+    is `start_ms` of the trace."""
 
-    def __init__(self, stamps_ms: tuple[int, ...]) -> None:
+    def __init__(self, stamps_ms: tuple[int, ...], start_ms: int = 0) -> None:
         self._stamps_ms = stamps_ms
         self._lap_ms = stamps_ms[-1]
+        self._start_ms = start_ms
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         return max(0, self._count(t1_s) - self._count(t0_s)) * OPPORTUNITY_BITS if t1_s > t0_s else 0
@@ -67,13 +78,13 @@ class MahimahiCurve(Curve):
         gone = self._count(position.time_s)
         needed = math.ceil(lacking_bits / OPPORTUNITY_BITS)
         laps, place = divmod(gone + needed - 1, len(self._stamps_ms))
-        time_s = (laps * self._lap_ms + self._stamps_ms[place]) / 1000
+        time_s = (laps * self._lap_ms + self._stamps_ms[place] - self._start_ms) / 1000
         granted_bits = (self._count(time_s) - gone) * OPPORTUNITY_BITS
         return Position(time_s, max(0.0, position.credit_bits + granted_bits - bits), position.message)
 
     def _count(self, time_s: float) -> int:
-        """Opportunities at or before an instant."""
-        laps, into_ms = divmod(math.floor(time_s * 1000 + _TOLERANCE_MS), self._lap_ms)
+        """Opportunities of the trace at or before an instant of the run."""
+        laps, into_ms = divmod(math.floor(time_s * 1000 + _TOLERANCE_MS) + self._start_ms, self._lap_ms)
         return laps * len(self._stamps_ms) + bisect_right(self._stamps_ms, into_ms)
 
 

@@ -39,6 +39,10 @@ class _Interrupted(Rate):
     def fading(self) -> bool:
         return self.rate.fading
 
+    @property
+    def begins(self) -> str:
+        return self.rate.begins
+
     def curve(self, uniforms: Uniforms) -> Curve:
         return _InterruptedCurve(self.rate.curve(uniforms.under(0)), self.outages(uniforms.under(1)))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from math import inf
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import Curve, Rate
+from channels.link.rates import START, Curve, Rate, start_words
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -31,6 +32,7 @@ class Trace(Rate):
         allow_inf_nan=False,
         description="Length after which the trace repeats, seconds, at least 1 ms; null: never.",
     )
+    start_s: float | None = Field(None, ge=0, allow_inf_nan=False, description=START)
 
     @model_validator(mode="after")
     def _points_make_sense(self) -> Self:
@@ -47,24 +49,34 @@ class Trace(Rate):
         """The points, from the file if there is one. Raises ConfigError on the first bad line of a file."""
         return self.points if self.path is None else read_trace(self.path)
 
+    @property
+    def begins(self) -> str:
+        return start_words(self.start_s, self.period_s is not None)
+
     def curve(self, uniforms: Uniforms) -> Curve:
-        return TraceCurve(self.read(), self.period_s)
+        if self.start_s is None:
+            start_s = 0.0 if self.period_s is None else uniforms.uniform(0) * self.period_s
+        else:
+            start_s = self.start_s if self.period_s is None else self.start_s % self.period_s
+        return TraceCurve(self.read(), self.period_s, start_s)
 
 
 class TraceCurve(StepCurve):
-    """The points, once or over and over."""
+    """The points from `start_s` of them on, once or over and over."""
 
-    def __init__(self, points: Points, period_s: float | None) -> None:
+    def __init__(self, points: Points, period_s: float | None, start_s: float = 0.0) -> None:
         super().__init__()
         self._points = points
         self._period_s = period_s
+        self._start_s = start_s
+        self._first = bisect_right(points, start_s, key=lambda point: point[0]) - 1
 
     def _segment(self, number: int) -> tuple[float, float]:
-        lap, place = divmod(number, len(self._points))
+        lap, place = divmod(self._first + number, len(self._points))
         bps = self._points[place][1]
         if place + 1 < len(self._points):
-            return lap * (self._period_s or 0.0) + self._points[place + 1][0], bps
-        return (inf if self._period_s is None else (lap + 1) * self._period_s), bps
+            return lap * (self._period_s or 0.0) + self._points[place + 1][0] - self._start_s, bps
+        return (inf if self._period_s is None else (lap + 1) * self._period_s - self._start_s), bps
 
 
 def read_trace(path: Path) -> Points:

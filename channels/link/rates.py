@@ -23,6 +23,8 @@ MessageIndex = tuple[int, int, int]
 SECOND: Final = 1 << 32
 """Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
 and its header tells what it is."""
+START = "where in the recording a run begins, seconds; null: at an instant of each seed's own, if it repeats"
+"""The description of `start_s`, which recordings have."""
 ROUNDING_S = 1e-9
 """By how much a user's curve may err."""
 
@@ -135,6 +137,11 @@ class Rate(Choice, family=True):
         return self.time_alone
 
     @property
+    def begins(self) -> str:
+        """Where in a recording a run begins, in words: what has to stand beside its numbers; "" of what is none."""
+        return ""
+
+    @property
     def airtime_share(self) -> float:
         """The most of the time that a sender may be on the air, by a rule that both ends know."""
         return 1.0
@@ -142,6 +149,14 @@ class Rate(Choice, family=True):
     @abstractmethod
     def curve(self, uniforms: Uniforms) -> Curve:
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""
+
+
+def start_words(start_s: float | None, repeats: bool) -> str:
+    """`Rate.begins` of a recording."""
+    if start_s is None and repeats:
+        return "each seed begins at an instant of its own"
+    at = f"{start_s or 0:g} s"
+    return f"all seeds begin at {at}" + ("" if repeats else ", and the recording does not repeat")
 
 
 class CheckedCurve(Curve):

@@ -23,6 +23,7 @@ from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD
 from simulator.results.findings import joined, stretches
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.rejection_findings import BOUND, BOUND_NOTE, capped
+from simulator.results.timeline import DOWNLINK, UPLINK
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Objective
 
@@ -165,7 +166,7 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best, least: str
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
-    """Which models chose the tokens and what the clock, if there was one, stands for."""
+    """Which models chose the tokens, what the clock, if there was one, stands for, and where recordings begin."""
     found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
     pairs = "; ".join([*_pairs(found), *dict.fromkeys(pair.remark for pair in found if pair.at_hand and pair.remark)])
     if not clock:
@@ -175,7 +176,12 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
     beside = _distinct(_computes(cell.cloud.drafter_latency) for cell in there)
     inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
-    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}."
+    ways = [
+        (way, getattr(each, way).rate.begins) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)
+    ]
+    links = dict.fromkeys(f"{way} {begins}" for way, begins in ways if begins)
+    recorded = f"\nRecorded rate: {'; '.join(links)} (rate.start_s)." if links else ""
+    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{recorded}"
 
 
 def _pairs(pairs: Sequence[Pair]) -> list[str]:

@@ -19,6 +19,7 @@ from scenarios.command.candidates import thinned
 from scenarios.command.choosing import FIRST_SEED
 from simulator.cell.settings import expand
 from simulator.results.columns import LOSSLESS_TV
+from simulator.results.intervals import Difference, paired_values
 from simulator.results.race import Race, Standing
 
 if TYPE_CHECKING:
@@ -29,10 +30,14 @@ LOOKS: Final = (6, 12, 24, 48)
 one, 8 with 6."""
 LEAST_SEEDS: Final = 3
 """Of the first look, be time as short as it may."""
+FAR: Final = 0.25
+"""A kind whose best setting surely costs this share more than the leader is told from the race, not measured again."""
 STEADY: Final = 0.8
 """Of what a cell took before: where it takes no less, that is what a cell takes."""
 WORSE, UNANSWERED, LOSSY, NO_NUMBER = "clearly worse", "leaves requests unanswered", "text departs", "no number"
 """Why a setting was stopped."""
+TIME_IS_UP: Final = "time is up"
+"""Why a race was cut."""
 Row = Mapping[str, float]
 Try = Callable[[Sequence["Cell"], str], Mapping[str, Row]]
 """Simulates cells for what is said, in silence for ""; what each gave by its id, of those and of all before."""
@@ -50,7 +55,7 @@ class Aim:
     def cost(self, row: Row) -> float:
         """A positive number, less is better; nan where there is none."""
         value = row[self.metric]
-        return (1 / value if self.higher else value) if value > 0 else math.nan
+        return (1 / value if self.higher else value) if 0 < value < math.inf else math.nan
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,22 @@ class Heat:
             kinds.setdefault(self.settings[place].scheme.kind, place)
         return list(kinds.values())
 
+    def behind_leader(self, place: int, rows: Mapping[str, Row]) -> Difference:
+        """The metric of a setting against the leader's, on the seeds that both raced on."""
+        metric, seeds = self.aim.metric, len(self.costs(place, rows))
+        mine, leaders = (
+            np.array([rows[cell.id][metric] for cell in self.at(each, seeds)]) for each in (place, self.leader)
+        )
+        return paired_values(metric, mine, leaders)
+
+    def far_behind(self, place: int, rows: Mapping[str, Row]) -> bool:
+        """Whether the race has stopped it as worse, and by more than FAR, the interval's near end too."""
+        stopped = self.stopped.get(place)
+        if stopped is None or stopped.why != WORSE:
+            return False
+        behind = self.behind_leader(place, rows)
+        return 1 + behind.high < 1 / (1 + FAR) if self.aim.higher else behind.low > FAR
+
     def _ranks(self, place: int) -> bool:
         return place not in self.stopped or self.stopped[place].why == WORSE
 
@@ -151,7 +172,7 @@ class Heat:
 
 @dataclass
 class Budget:
-    """Wall time for the race: `minutes` in all, of which `reserved` cells at the end take theirs."""
+    """Wall time of a race and of `reserved` cells that are shown after it, which get half of it at most."""
 
     minutes: float
     reserved: int
@@ -163,10 +184,21 @@ class Budget:
         self._started_s = self.clock()
 
     @property
+    def left_s(self) -> float:
+        """What is left of all."""
+        return 60 * self.minutes - (self.clock() - self._started_s)
+
+    @property
     def cells(self) -> float:
-        """How many more fit."""
-        left_s = 60 * self.minutes - (self.clock() - self._started_s)
-        return max(0.0, left_s / self.cost_s - self.reserved) if self.cost_s > 0 else math.inf
+        """How many more the race has time for."""
+        if not self.cost_s > 0:
+            return math.inf
+        kept_s = min(self.reserved * self.cost_s, 60 * self.minutes / 2)
+        return max(0.0, (self.left_s - kept_s) / self.cost_s)
+
+    def minutes_for(self, settings: int) -> float:
+        """About how many minutes a first look of so many settings takes, and what is shown after it."""
+        return (settings * LOOKS[0] + self.reserved) * self.cost_s / 60
 
     def timed(self, trying: Try, missing: Callable[[Sequence[Cell]], int]) -> Try:
         """`trying`, with an eye on the clock; `missing`: how many of some cells are still to be simulated."""
@@ -200,7 +232,7 @@ def race(settings: Sequence[Cell], aim: Aim, trying: Try, budget: Budget) -> lis
                 heat.look(rows, seeds)
             had = seeds
         for heat in racing:
-            heat.ended = heat.ended or ("time is up" if seeds < most else "")
+            heat.ended = heat.ended or (TIME_IS_UP if seeds < most else "")
     return heats
 
 

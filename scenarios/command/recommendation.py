@@ -20,8 +20,9 @@ from scenarios.command.answers import PREFIX
 from scenarios.command.candidates import FIELDS, at_an_end
 from scenarios.command.findings_file import Answered
 from scenarios.command.printed_tables import overloads, stands_for
-from scenarios.command.racing import Heat, Row
+from scenarios.command.racing import LOOKS, TIME_IS_UP, Heat, Row
 from simulator.cell.dotted_names import flatten
+from simulator.cell.settings import expand
 from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
 from simulator.results.findings import joined, percent, with_interval
@@ -43,13 +44,17 @@ TRUST = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The heats of a race, what their cells gave, the best of each kind, and the table of those on the seeds shown."""
+    """The heats of a race, what their cells gave, the best of each kind, and the table of those on the seeds shown.
+
+    `whole_minutes`: about what a race of all settings would take.
+    """
 
     wish: Wish
     heats: Sequence[Heat]
     rows: Mapping[str, Row]
     finalists: Sequence[Sequence[Cell]]
     table: pd.DataFrame
+    whole_minutes: float
 
     @property
     def best(self) -> Cell:
@@ -72,10 +77,20 @@ class Recommendation:
     @cached_property
     def shown(self) -> pd.DataFrame:
         """The cells of the best of each kind, a row a seed, under their names."""
-        names = [self.names[cell.id] for each in self.finalists for cell in each]
+        names = {
+            at.id: self.names[cell.id]
+            for each in self.finalists
+            for cell in each
+            for at in expand(cell, {"seed": [cell.seed + place for place in range(self.wish.seeds)]})
+        }
         shown = self.table.copy()
-        shown[CURVE], shown[SETTING] = np.repeat(names, self.wish.seeds), BEST
+        shown[CURVE], shown[SETTING] = shown["cell"].map(names), BEST
         return shown
+
+    @property
+    def seeds(self) -> int:
+        """How many it is shown on."""
+        return int(self.table["seed"].nunique())
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -123,16 +138,20 @@ class Recommendation:
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
         question = f"Which setting has the {self._least} {called(self.wish.aim.metric)}?"
-        return {"scenario": "recommend", "question": question, "axis": None, "seeds": self.wish.seeds,
-                "remarks": [*self._course(), *self._remarks()]}  # fmt: skip
+        return {"scenario": "recommend", "question": question, "axis": None, "seeds": self.seeds,
+                "remarks": [*self._cut(), *self._far(), *self._course(), *self._remarks()]}  # fmt: skip
 
     def text(self) -> list[str]:
         """All there is to say, as lines of a terminal."""
         wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
-        tokens, *clock = stands_for([self.best]).splitlines()
+        assumed = stands_for([self.best]).splitlines()
         lines = [self._printed(), "", *map(wrapped, self._course()), ""]
-        lines += [*(wrapped(each.line) for each in self.findings()), "", *map(wrapped, self._remarks()[:-2])]
-        return [*lines, wrapped(tokens), *map(wrapped, clock), wrapped(TRUST)]
+        lines += [
+            *(wrapped(each.line) for each in self.findings()),
+            "",
+            *map(wrapped, self._remarks()[: -len(assumed)]),
+        ]
+        return [*lines, *map(wrapped, assumed), wrapped(TRUST)]
 
     @property
     def _least(self) -> str:
@@ -182,10 +201,35 @@ class Recommendation:
             for _, row in self.summary.iterrows()
         ]
         heading = (
-            f"The best of each kind on {self.wish.seeds} other seeds; margin to the best, paired by seed; payload bits"
+            f"The best of each kind on {self.seeds} other seeds; margin to the first, paired by seed; payload bits"
         )
         header = ["", f"{called(metric)}{in_unit}", "margin", "bits/token", "tried"]
-        return f"{heading}\n\n{aligned(header, body)}"
+        return "\n\n".join([*self._cut(), heading, aligned(header, body), *self._far()])
+
+    def _cut(self) -> list[str]:
+        """What was not done for want of time, and what more of it would do."""
+        raced, whole = sum(len(heat.settings) for heat in self.heats), len(self.wish.settings)
+        late = [heat.seeds for heat in self.heats if heat.ended == TIME_IS_UP]
+        cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
+        cut += [f"the race was cut after {min(late)} seeds"] if late else []
+        cut += [f"shown on {self.seeds} of {self.wish.seeds} seeds"] if self.seeds < self.wish.seeds else []
+        if not cut:
+            return []
+        minutes = max(2 * self.wish.minutes, self.whole_minutes if np.isfinite(self.whole_minutes) else 0.0)
+        more = f"--minutes {np.ceil(minutes):g} would race all {whole} on at least {LOOKS[0]} seeds"
+        return [textwrap.fill(f"Tentative, time was up: {'; '.join(cut)}. {more}.", WIDTH)]
+
+    def _far(self) -> list[str]:
+        """The kinds whose margin is that of the race."""
+        told = [
+            f"{self._short(self.names[heat.settings[place].id])} {_signed(less.size, less.low, less.high)}"
+            for heat, shown in zip(self.heats, self.finalists, strict=True)
+            for place in heat.best_of_kinds(self.rows)
+            if heat.settings[place] not in shown
+            for less in [heat.behind_leader(place, self.rows)]
+        ]
+        far = f"Far behind in the race, not measured again: {'; '.join(told)}"
+        return [textwrap.fill(far, WIDTH, subsequent_indent="    ")] if told else []
 
     def _course(self) -> list[str]:
         """How each heat went: what was stopped when and why, why it ended, what that is worth."""
@@ -203,22 +247,22 @@ class Recommendation:
                 f"Race{apart}: {len(heat.settings)} settings, stopped: {', '.join(said) or 'none'}; {len(heat.racing)} "
                 f"left after {heat.seeds} seeds ({heat.ended}); {sure}"
             )
-        whole = len(self.wish.settings)
-        if (raced := sum(len(heat.settings) for heat in self.heats)) < whole:
-            told.append(f"Note: {raced} of {whole} settings raced, evenly of each kind: no more fit into --minutes")
         return told
 
     def _answer(self) -> str:
         heat, metric = self.heats[0], self.wish.aim.metric
         name = self.names[self.best.id]
         reached = interval(self.shown.loc[self.shown[CURVE] == name, metric].to_numpy())
-        said = f"{PREFIX}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
+        sure = "tentative: " if self._cut() else ""
+        said = f"{PREFIX}{sure}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
         apart = self._lossy(self.summary)
+        next_kind: list[str] = []
         rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)]
         if len(rivals):
             rival = str(rivals[CURVE].iloc[0])
+            next_kind = [rival]
             said += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
-        return said + self._alike(heat)
+        return said + self._alike(heat, next_kind)
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]
@@ -230,16 +274,18 @@ class Recommendation:
         off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
         return f"Lossy, apart: {self._spoken(name)}, {percent(less)} against that; {off}"
 
-    def _alike(self, heat: Heat) -> str:
-        """The settings that neither the race nor the seeds shown, where it is among those, tell from the best."""
+    def _alike(self, heat: Heat, told: Sequence[str]) -> str:
+        """The settings, without those told of, that neither the race nor the seeds shown, where it is among those, tell
+        from the best."""
         others = [self.names[heat.settings[place].id] for place in heat.racing if heat.settings[place] is not self.best]
+        others = [name for name in others if name not in told]
         shown = set(self.summary[CURVE])
         left = [name for name in others if name not in shown or not self._margin(name).separable]
         if not left:
             return ""
         kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
-        told = [self._spoken(name) for name in left]
-        said = joined(told, "or") if len(left) <= MANY else f"{len(left)} others ({kinds})"
+        few = len(left) <= MANY
+        said = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
         return f". Not distinguishable from it at 95%: {said}"
 
     def _spoken(self, name: str) -> str:

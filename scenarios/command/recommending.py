@@ -21,7 +21,7 @@ from scenarios.command import findings_file
 from scenarios.command.drawing import BESIDE, NOTE, Note, draw_all
 from scenarios.command.findings_file import FINDINGS
 from scenarios.command.progress import Progress
-from scenarios.command.racing import Budget, Row, race
+from scenarios.command.racing import Budget, Heat, Row, race
 from scenarios.command.recommend import Wish
 from scenarios.command.recommendation import Recommendation
 from simulator.cell.cell import prepare_pairs
@@ -115,28 +115,56 @@ def recommended(wish: Wish, means: Means) -> str:
         kinds = len({cell.scheme.kind for cell in wish.settings})
         budget = Budget(wish.minutes, kinds * wish.seeds)
         heats = race(wish.settings, wish.aim, budget.timed(trials, trials.missing), budget)
-        finalists = [[heat.settings[place] for place in heat.best_of_kinds(trials.rows)] for heat in heats]
-        table = _measured([cell for each in finalists for cell in each], wish, means, progress)
-    told = Recommendation(wish, heats, trials.rows, finalists, table)
-    return _written(told, means)
+        finalists = [[heat.settings[place] for place in _measured_again(heat, trials.rows)] for heat in heats]
+        table = _measured([cell for each in finalists for cell in each], wish, budget, means, progress)
+    whole = budget.minutes_for(len(wish.settings))
+    return _written(Recommendation(wish, heats, trials.rows, finalists, table, whole), means)
 
 
-def _measured(finalists: Sequence[Cell], wish: Wish, means: Means, progress: Progress) -> pd.DataFrame:
-    """The best of each kind on the seeds that are shown."""
+def _measured_again(heat: Heat, rows: Mapping[str, Row]) -> list[int]:
+    """The best of each kind without those far behind; the second in any case, so that the first has a margin."""
+    places = heat.best_of_kinds(rows)
+    return [place for rank, place in enumerate(places) if rank < 2 or not heat.far_behind(place, rows)]
+
+
+@dataclass
+class ShownSeeds:
+    """Adds seeds to the best of each kind, up to `most`, as long as the budget has time for one more of each."""
+
+    finalists: Sequence[Cell]
+    most: int
+    budget: Budget
+
+    def __post_init__(self) -> None:
+        self._left_s = self.budget.left_s
+
+    @property
+    def rule(self) -> str:
+        return f"{self.most} seeds in {self.budget.minutes:g} min"
+
+    def at(self, seeds: range) -> list[Cell]:
+        """Each of the finalists at its first seed + each of `seeds`."""
+        return [each for cell in self.finalists for each in expand(cell, {"seed": [cell.seed + n for n in seeds]})]
+
+    def more(self, table: pd.DataFrame) -> list[Cell]:
+        seeds, left_s = int(table["seed"].nunique()), self.budget.left_s
+        took_s = (self._left_s - left_s) / seeds
+        fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, left_s) / took_s))
+        return self.at(range(seeds, seeds + fit)) if fit else []
+
+
+def _measured(finalists: Sequence[Cell], wish: Wish, budget: Budget, means: Means, progress: Progress) -> pd.DataFrame:
+    """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
     from simulator import sweep
 
-    cells = [
-        each
-        for cell in finalists
-        for each in expand(cell, {"seed": [cell.seed + place for place in range(wish.seeds)]})
-    ]
+    growth = ShownSeeds(finalists, wish.seeds, budget)
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
-    overwrite = not holds(means.out, cells, SIMULATION)
+    overwrite = not holds(means.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")
     table = sweep(
-        cells, means.out, means.workers, means.cluster, overwrite=overwrite, keep=(SEARCH,),
-        progress=progress.part("best of each kind"), failed=progress.failed,
+        growth.at(range(2)), means.out, means.workers, means.cluster, overwrite=overwrite, keep=(SEARCH,),
+        progress=progress.part("best of each kind"), failed=progress.failed, growth=growth,
     )  # fmt: skip
-    return with_lossy(table, {cell.id: cell.scheme.lossless for cell in cells})
+    return with_lossy(table, {cell.id: cell.scheme.lossless for cell in growth.at(range(wish.seeds))})
 
 
 def _written(told: Recommendation, means: Means) -> str:

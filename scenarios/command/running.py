@@ -239,8 +239,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
     text += map(wrapped, remarks)
     text += [wrapped(f"Assumed: {plan.assumed}")] if plan.assumed else []
-    tokens, *clock = stands_for(cells, clock=plan.study == SIMULATION).splitlines()
-    text += [wrapped(tokens), *map(wrapped, clock)]
+    text += map(wrapped, stands_for(cells, clock=plan.study == SIMULATION).splitlines())
     text += [wrapped(f"Note: {line}") for line in plan.warnings]
     return "\n".join([*text, "", *written(plan, out, figures)])
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import yaml
 from pydantic import ValidationError
 
-from kinds import ConfigError, one_line
+from kinds import ConfigError, Part, one_line
 from kinds.yaml_file import load_yaml
 from models.interface import Pair
-from simulator.cell.cell import Models
+
+
+class _Typed(Part):
+    """A pair by itself, whatever the temperature will be."""
+
+    pair: Pair
 
 
 def typed_pair(text: str, device: str | None = None) -> Pair:
     """The pair typed as `smollm2` or `{kind: huggingface, ...}`. Raises ConfigError, one line."""
     try:
-        pair: Pair = Models.model_validate({"pair": load_yaml(text)}).pair
+        pair: Pair = _Typed.model_validate({"pair": load_yaml(text)}).pair
         if device is None:
             return pair
         if "device" not in type(pair).model_fields:

@@ -45,6 +45,17 @@ class Models(Part):
     pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
     temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
 
+    @model_validator(mode="after")
+    def _measured_there(self) -> Self:
+        measured_at = self.pair.measured_at
+        if measured_at is not None and self.temperature != measured_at:
+            name = getattr(self.pair, "name", self.pair.kind)
+            raise ValueError(
+                f"temperature = {self.temperature:g}: must be {measured_at:g}, at which the acceptance of {name} was "
+                "measured; pair kind acceptance takes figures of your own"
+            )
+        return self
+
 
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []

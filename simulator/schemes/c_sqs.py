@@ -22,7 +22,7 @@ class CSqs(LatticeScheme):
     rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
     k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
 
-    carry: bool = Field(False, description="a device's next request goes on from the threshold of its last")
+    carry: bool = Field(True, description="a device's next request goes on from the threshold of its last")
 
     def made_of(self) -> Families:
         rule = self.model_dump(include=KeepConformal.model_fields.keys() - {"kind"})

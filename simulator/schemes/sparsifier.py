@@ -141,7 +141,7 @@ class KeepConformal(Sparsifier):
     initial: float = Field(0.1, le=1, allow_inf_nan=False, description="beta_1, the first threshold")
     rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
     k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
-    carry: bool = Field(False, description="a device's next request goes on from the threshold of its last")
+    carry: bool = Field(True, description="a device's next request goes on from the threshold of its last")
 
     @cached_property
     def rule(self) -> Conformal:
@@ -176,7 +176,7 @@ class KeepRunningQuantile(Sparsifier):
     initial: float = Field(0.05, le=1, allow_inf_nan=False, description="the first draft's threshold")
     window: int = Field(32, ge=1, le=1024, description="laws that it looks back on")
     level: float = Field(0.5, gt=0, le=1, description="which quantile over the window: 0.5 is the median")
-    carry: bool = Field(False, description="a device's next request goes on from the window of its last")
+    carry: bool = Field(True, description="a device's next request goes on from the window of its last")
 
     @cached_property
     def rule(self) -> RunningQuantile:

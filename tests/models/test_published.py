@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kinds import one_line
+from kinds import ConfigError, one_line
 from models.interface import Pair
 from models.law_shapes import ShapedLaws, ShapeTable
 from models.published import PRESETS, KnownAcceptance, Published, TextLaws
@@ -135,11 +135,15 @@ def test_every_preset_names_its_source_and_its_vocabulary():
     assert Published(name="vicuna_68m_7b").fingerprint != Published(name="vicuna_68m_13b").fingerprint
 
 
-def simulated(scheme, requests, output_tokens, **pair):
+def simulated(scheme, requests, output_tokens, name, size):
+    """By the figures as one's own: laws that are not one-hot, at another temperature than was measured."""
+    figures = PRESETS[name]
+    known = {"survival": figures.survival} if figures.survival else {"accepted_length": figures.accepted_length,
+                                                                     "drafts": figures.drafts}  # fmt: skip
     return simulate(
         Cell.from_fields(
             {
-                "models": {"pair": {"kind": "published", **pair}},
+                "models": {"pair": {"kind": "acceptance", "size": size, **known}},
                 "workload": {
                     "kind": "closed", "requests": requests, "prompt_tokens": 64, "output_tokens": output_tokens,
                 },
@@ -169,3 +173,13 @@ def test_lossless_unsparsified_rounds_in_the_simulator_commit_as_published(schem
     told = np.array(PRESETS["llama_1b_70b"].survival)
     survived = np.array([(whole["accepted"] >= drafts).mean() for drafts in range(1, 9)])
     assert np.all(np.abs(survived - told) < 4 * np.sqrt(told * (1 - told) / len(whole)) + 0.005)
+
+
+def test_a_published_acceptance_is_refused_at_another_temperature_than_its_figures_own():
+    for name, other in (("llama_1b_70b", 1.0), ("eagle3_qwen3_8b_four_tasks", 0.0)):
+        pair = {"kind": "published", "name": name}
+        own = PRESETS[name].temperature
+        assert Cell.from_fields({"models": {"pair": pair, "temperature": own}}).models.temperature == own
+        told = f"temperature = {other:g}: must be {own:g}, at which the acceptance of {name}"
+        with pytest.raises(ConfigError, match=told):
+            Cell.from_fields({"models": {"pair": pair, "temperature": other}})

@@ -178,6 +178,15 @@ def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written(summar
         assert np.max(bound.get_ydata()) <= 1.0
 
 
+def test_the_key_of_the_bound_is_the_mark_it_is_drawn_with(summary: Make) -> None:
+    table = summary()
+    moving = table.assign(rejection_bound=table["rejection_bound"] * np.log10(table[AXIS]))
+    bars, lines = drawn("resampling", table), drawn("resampling", moving)
+    handles = [figure.legends[0].legend_handles[-1] for figure in (bars, lines)]
+    assert handles[0].get_hatch() == bars.axes[0].patches[0].get_hatch()
+    assert handles[1].get_linestyle() == "--" == lines.axes[0].lines[0].get_linestyle()
+
+
 def test_of_coupled_schemes_tv_is_not_the_expected_rate_and_is_left_out(summary: Make) -> None:
     figure = drawn("resampling", summary(schemes=["dense", "coupled"]).assign(tv_qhat=0.25))
     np.testing.assert_array_equal(rates_of(figure)["expected"], [0.25, np.nan])

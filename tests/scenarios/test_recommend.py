@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from scenarios.command.choosing import FIRST_SEED
 from scenarios.command.racing import LOOKS, UNANSWERED, WORSE, Aim, Budget, Row, race
 from scenarios.command.racing import LOSSY as DEPARTS
 from scenarios.command.recommend import untimed
+from scenarios.command.recommending import ShownSeeds, _measured_again
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 
@@ -172,6 +174,59 @@ def test_a_race_keeps_to_its_time(monkeypatch: pytest.MonkeyPatch, cells: int, r
     (heat,) = race(settings, Aim(AIM.metric, False, 0.0), timed, budget)
     assert (len(heat.settings), heat.seeds) == (raced, seeds)
     assert ("time is up" in heat.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
+
+
+@pytest.mark.parametrize(("cell_s", "seeds"), [(0.1, 8), (5.0, 6), (100.0, 2)])
+def test_what_is_shown_keeps_to_the_same_time(cell_s: float, seeds: int) -> None:
+    """Two cells a seed, and a minute: two seeds in any case, then no seed that would end after the minute."""
+    now = [0.0]
+    shown = ShownSeeds(few(2), 8, Budget(1.0, 0, clock=lambda: now[0]))
+    table, more = pd.DataFrame(), shown.at(range(2))
+    while more:
+        now[0] += cell_s * len(more)
+        table = pd.concat([table, pd.DataFrame({"cell": [cell.id for cell in more], "seed": [c.seed for c in more]})])
+        more = shown.more(table)
+    assert table["seed"].nunique() == seeds and not table.duplicated().any()
+    assert now[0] <= 60 or seeds == 2
+
+
+def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most() -> None:
+    assert Budget(1.0, 10, clock=lambda: 0.0, cost_s=1.0).cells == 50
+    assert Budget(1.0, 1000, clock=lambda: 0.0, cost_s=1.0).cells == 30
+
+
+def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
+    settings = [*few(2), *tried(axes={"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
+    table = Table(settings, [1.0, 1.1, 1.15, 1.5, 40.0])
+    (heat,) = race(settings, AIM, table, Budget(1.0, 0))
+    every = {cell.id: table._row(cell) for place in range(5) for cell in heat.at(place, LOOKS[-1])}
+    assert heat.best_of_kinds(every) == [0, 2, 3, 4]
+    assert _measured_again(heat, every) == [0, 2], "half as much again is far, 15% is not"
+    far = heat.behind_leader(4, every)
+    assert far.size == pytest.approx(39, rel=0.05) and far.low > 30 and far.n == LOOKS[0]
+
+
+def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(typed: Typed) -> None:
+    status, said, told = typed("recommend", *TINY, "--minutes=0.0001")
+    assert status == 0, told
+    heading = " ".join(said.split("The best of each kind")[0].split())
+    assert heading.startswith("Tentative, time was up: ") and "2 of 3 settings raced" in heading
+    assert "--minutes 1 would race all 3 on at least 6 seeds." in heading and "Answer: tentative: use " in said
+
+
+def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(racing, "LOOKS", (3,))
+    status, said, told = typed("recommend", *TINY)
+    assert status == 0, told
+    margin = pd.read_csv("results/recommend/best_and_fixed.csv")["margin"].iloc[1]
+    answer = " ".join(said.split("Answer: ")[1].split())
+    assert f". The next kind, {'k_sqs' if 'use cloud_only' in answer else 'cloud_only'}" in answer
+    way = "higher" if margin > 0 else "lower"
+    clause = answer.split("against it: ")[1].split(". ")[0]
+    assert clause.startswith("not distinguishable (") or f"% {way} (" in clause
+    assert re.search(rf"{abs(100 * margin):.1f}%|{abs(100 * margin):.0f}%", clause)
 
 
 def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(

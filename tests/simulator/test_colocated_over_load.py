@@ -50,7 +50,8 @@ def served(users: int, scheme: object, kv_tokens: int) -> Any:
         Cell.from_fields(
             {
                 "models": {
-                    "pair": {"kind": "published", "name": "llama_1b_70b", "size": 512, "prompt_tokens": PROMPT}
+                    "pair": {"kind": "published", "name": "llama_1b_70b", "size": 512, "prompt_tokens": PROMPT},
+                    "temperature": 0.0,
                 },
                 "workload": {
                     "kind": "closed", "devices": users, "requests": 10 if users > 1 else 50, "distinct": 48,

@@ -35,7 +35,7 @@ def test_a_trace_holds_each_rate_until_the_next_and_repeats(uniforms: Uniforms) 
     """100 bit/s for 1 s, nothing for 1 s, 50 bit/s for 2 s, and again."""
     points = ((0, 100), (1, 0), (2, 50))
     once = Rate.of({"kind": "trace", "points": points}).curve(uniforms)
-    again = Rate.of({"kind": "trace", "points": points, "period_s": 4}).curve(uniforms)
+    again = Rate.of({"kind": "trace", "points": points, "period_s": 4, "start_s": 0}).curve(uniforms)
     assert once.finish(Position(0.5), 75).time_s == 2.5
     assert once.finish(Position(0.0), 300).time_s == 6.0
     assert again.finish(Position(0.0), 300).time_s == 5.0
@@ -317,3 +317,43 @@ def test_random_outages_take_their_share_of_the_time(uniforms: Uniforms) -> None
 def test_nonsense_is_refused_by_name(fields: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         Rate.kinds[str(fields["kind"])].model_validate(fields)
+
+
+RECORDED: dict[str, dict[str, object]] = {
+    "trace": {"kind": "trace", "points": ((0, 1e5), (0.5, 0), (1.25, 3e4)), "period_s": 2.0},
+    "mahimahi": {"kind": "mahimahi"},
+    "interrupted": {"kind": "scheduled_outages", "rate": {"kind": "mahimahi"}},
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_each_seed_meets_a_recording_from_an_instant_of_its_own_and_always_the_same(name: str) -> None:
+    def served(seed: int) -> list[float]:
+        curve = Rate.of(RECORDED[name]).curve(Uniforms.of(seed, "uplink"))
+        return [curve.served_bits(0.0, 0.3 * step) for step in range(1, 40)]
+
+    assert served(1) == served(1)
+    assert len({tuple(served(seed)) for seed in range(6)}) == 6
+
+
+@pytest.mark.parametrize("name", ["trace", "mahimahi"])
+@pytest.mark.parametrize("start_s", [0.0, 0.75, 1.5, 61.0])
+def test_a_recording_from_a_later_start_is_the_recording_moved(name: str, start_s: float, uniforms: Uniforms) -> None:
+    whole, later = (Rate.of(RECORDED[name] | {"start_s": at}).curve(uniforms) for at in (0.0, start_s))
+    for at in (0.0, 0.3, 0.499, 2.2, 70.0):
+        assert later.served_bits(at, at + 1.7) == pytest.approx(whole.served_bits(at + start_s, at + start_s + 1.7))
+        ends = later.finish(Position(at), 40_000).time_s, whole.finish(Position(at + start_s), 40_000).time_s
+        assert ends[0] + start_s == pytest.approx(ends[1], abs=1e-9)
+
+
+def test_a_recording_that_does_not_repeat_begins_at_its_start_and_says_so(uniforms: Uniforms) -> None:
+    once = Rate.of({"kind": "trace", "points": ((0, 1e5), (2, 3e4))})
+    assert once.curve(uniforms).served_bits(0, 3) == 2e5 + 3e4
+    assert once.begins == "all seeds begin at 0 s, and the recording does not repeat"
+    words = [
+        Rate.of(RECORDED["interrupted"] | {"rate": {"kind": "mahimahi", "start_s": at}}).begins for at in (None, 5)
+    ]
+    assert (
+        words == ["each seed begins at an instant of its own", "all seeds begin at 5 s"]
+        and not Rate.of("constant").begins
+    )

@@ -7,8 +7,8 @@ import pytest
 
 from kinds.arrays import Floats
 from simulator import Cell
-from simulator.schemes import Composed, Sparsifier
-from simulator.schemes.sparsifier import KeepRunningQuantile, State
+from simulator.schemes import Composed, CSqs, Sparsifier
+from simulator.schemes.sparsifier import KeepConformal, KeepRunningQuantile, State
 
 V = 12
 KINDS = sorted(Sparsifier.kinds)
@@ -68,10 +68,12 @@ def test_a_rejected_draft_takes_what_the_window_saw_of_it_along(accepted: int) -
     assert len({kept.settle(chain, n) for n in range(5)}) == 5, "the laws must differ for this to mean something"
 
 
-def test_a_window_is_carried_to_the_next_request_where_it_is_asked_for() -> None:
+def test_a_window_is_carried_to_the_next_request_unless_each_is_to_begin_anew() -> None:
     last = after(KeepRunningQuantile(), LAWS[:3])
-    assert KeepRunningQuantile(carry=True).entry(last) == last
-    assert KeepRunningQuantile(carry=True).entry(None) == KeepRunningQuantile().entry(last) == ()
+    for kept in (KeepRunningQuantile(), KeepConformal(), Composed(sparsifier="conformal"), CSqs()):
+        assert kept.entry(last) == last
+    assert KeepRunningQuantile().entry(None) == KeepRunningQuantile(carry=False).entry(last) == ()
+    assert CSqs().entry(None) == CSqs(carry=False).entry((0.5,)) == (0.1,)
 
 
 def test_the_running_quantile_cuts_a_law_by_the_median_of_those_before_it() -> None:

@@ -38,10 +38,11 @@ def composed(sparsifier: dict[str, object], quantizer: str = "lattice", code: ob
 
 
 TOP = {"kind": "top_k", "k": 5}
-CONFORMAL = {"kind": "conformal", "target": 0.05, "step": 0.3, "initial": 0.2}
+CONFORMAL = {"kind": "conformal", "target": 0.05, "step": 0.3, "initial": 0.2, "carry": False}
 SCHEMES: dict[str, dict[str, object]] = {
     "k_sqs": {"kind": "k_sqs", "k": 3, "resolution": ELL},
-    "c_sqs": {"kind": "c_sqs", "resolution": ELL} | {name: CONFORMAL[name] for name in ("target", "step", "initial")},
+    "c_sqs": {"kind": "c_sqs", "resolution": ELL}
+    | {name: CONFORMAL[name] for name in ("target", "step", "initial", "carry")},
     "dense": {"kind": "dense", "resolution": ELL},
     "top_k": composed(TOP),
     "top_k, size sent": composed(TOP, code=ENUMERATIVE | {"size": "sent"}),

@@ -26,7 +26,15 @@ from simulator.studies.study import Row
 
 SCHEMES: Final[dict[str, dict[str, object]]] = {
     "k_sqs": {"kind": "k_sqs", "k": 3, "resolution": 3, "max_drafts": 4, "budget_bits": None},
-    "c_sqs": {"kind": "c_sqs", "initial": 0.1, "step": 0.05, "target": 0.05, "resolution": 7, "max_drafts": 3},
+    "c_sqs": {
+        "kind": "c_sqs",
+        "initial": 0.1,
+        "step": 0.05,
+        "target": 0.05,
+        "resolution": 7,
+        "max_drafts": 3,
+        "carry": False,
+    },
     "dense": {"kind": "dense", "resolution": 11, "max_drafts": 2},
 }
 DEVICES, TOKENS = 6, 60
