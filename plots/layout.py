@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from plots.page import Page
 
@@ -34,6 +35,17 @@ class Told:
     caption: str
     below: str = ""
     beside: str = ""
+
+
+class _Steady(ConstrainedLayoutEngine):
+    """Places of axes to 1e-9 of the figure: the solver's last bits hang on addresses in memory, and an svg names what
+    clips a panel after all bits of its place."""
+
+    def execute(self, fig: Figure) -> None:
+        super().execute(fig)
+        for ax in fig.axes:
+            place = ax.get_position(original=True)
+            ax._set_position(Bbox(place.get_points().round(9)), which="original")  # `set_position` leaves the layout
 
 
 def finish(figure: Figure, page: Page, told: Told, handles: Sequence[Artist] = (), labels: Sequence[str] = ()) -> None:
@@ -61,9 +73,7 @@ def finish(figure: Figure, page: Page, told: Told, handles: Sequence[Artist] = (
     if legend is not None:
         spot = (1 - end / width, 1 - (top + _PAD) / tall) if right else (0.0, (bottoms[0] + bottoms[1]) / tall)
         legend.set_bbox_to_anchor(spot)
-    engine = figure.get_layout_engine()
-    assert isinstance(engine, ConstrainedLayoutEngine)
-    engine.set(rect=rect)
+    figure.set_layout_engine(_Steady(rect=rect))
 
 
 def _legend(

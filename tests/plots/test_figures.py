@@ -8,14 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib._constrained_layout import do_constrained_layout
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 import plots
 from plots import breakdown_figure
@@ -312,6 +315,50 @@ def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> N
         second = plots.save(drawn(name, summary()), tmp_path / "b", name)
         assert [path.suffix for path in first] == [".svg", ".png"]
         assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_the_last_bits_of_a_layout_do_not_show_in_a_file(
+    summary: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The solver's hang on addresses in memory, and so on the process."""
+    table = varied(summary())
+
+    def written(folder: str) -> bytes:
+        return plots.save(drawn("resampling", table), tmp_path / folder, "resampling", ["svg"])[0].read_bytes()
+
+    def moved(figure: Figure, **given: Any) -> None:
+        do_constrained_layout(figure, **given)
+        for ax in figure.axes:
+            ax._set_position(Bbox(np.nextafter(ax.get_position(original=True).get_points(), 2)), which="original")
+
+    as_it_is = written("one")
+    monkeypatch.setattr("matplotlib.layout_engine.do_constrained_layout", moved)
+    assert written("other") == as_it_is
+
+
+DRAWING = """
+import sys, pandas as pd, plots
+table = pd.read_csv(sys.argv[1])
+for name in plots.FIGURES:
+    if figure := plots.draw(name, table, "uplink.rate.bps"):
+        plots.save(figure, __import__("pathlib").Path(sys.argv[2]), name)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_draw_the_same_files(summary: Make, tmp_path: Path) -> None:
+    varied(summary()).to_csv(tmp_path / "summary.csv", index=False)
+    for folder in ("a", "b", "c"):
+        subprocess.run([sys.executable, "-c", DRAWING, tmp_path / "summary.csv", tmp_path / folder], check=True)
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert {f"{name}.svg" for name in GENERAL} <= set(names)
+    for name in names:
+        assert len({(tmp_path / folder / name).read_bytes() for folder in ("a", "b", "c")}) == 1, name
+
+
+def varied(table: pd.DataFrame) -> pd.DataFrame:
+    """Bounds on rejections that change along the axis: a panel a curve."""
+    return table.assign(rejection_bound=table["rejection_bound"] * np.linspace(0.5, 1.5, len(table)))
 
 
 def test_nothing_is_imported_to_draw_before_something_is_drawn() -> None:
