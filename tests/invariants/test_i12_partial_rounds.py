@@ -121,7 +121,7 @@ def test_i12_whatever_the_passes_take_in_another_period(each: Timed) -> None:
 def test_i12_parts_that_leave_together_after_the_last_pass_bend_the_law(each: Timed) -> None:
     """The control: when part 2 leaves then tells how many passes came after draft 2, or how long the edge waited."""
     with patch.object(Speculate, "_send_part", _keep_part), patch.object(Speculate, "_end_parts", _send_all):
-        assert each.bend(0.013, 0.5) > 0.01
+        assert each.bend(0.01, 0.5) > 0.01
 
 
 def _keep_part(self: Speculate, asked: _Asked, round_: OpenRound) -> Process[_Asked]:
