@@ -108,9 +108,9 @@ class LinkConfig(Part):
         ge=0,
         allow_inf_nan=False,
         exclude_if=lambda wait_s: wait_s is None,
-        description="How long the far end waits for the next part of a partial round, beyond its time on the air, once "
-        "those before it are in, seconds; where packets overtake each other also the longest that a part may travel. "
-        "null: arq.timeout_s.",
+        description="Where packets overtake each other: how long a part of a partial round may travel, seconds; one "
+        "that takes longer counts as lost. null: arq.timeout_s. Where they keep their order a later packet shows a "
+        "loss, and it stays null.",
     )
 
     @model_validator(mode="before")
@@ -155,7 +155,11 @@ class LinkConfig(Part):
     @model_validator(mode="after")
     def _parts_may_travel(self) -> Self:
         told, mean_s = self.reassembly_s, self.delay.mean_s
-        if told is not None and told < mean_s and not self.delay.keeps_order:
+        if told is not None and self.delay.keeps_order:
+            raise ValueError(
+                f"reassembly_s = {told} must be null where packets keep their order (delay): a later one shows a loss"
+            )
+        if told is not None and told < mean_s:
             raise ValueError(
                 f"reassembly_s = {told} must be at least the mean delay, {mean_s:g} s, where packets reorder"
             )
@@ -195,7 +199,7 @@ class LinkConfig(Part):
         return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
 
     @property
-    def reassembly_wait_s(self) -> float:
+    def longest_travel_s(self) -> float:
         """`reassembly_s`, or what stands for it."""
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 

@@ -72,7 +72,7 @@ class Equipped:
     @property
     def ways_are_apart(self) -> bool:
         """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity, no medium is
-        shared by both ways, and no part of a round may be given up by the far end."""
+        shared by both ways, and no round goes out in parts, of which the far end may give one up."""
         return not self.scheme.sends_parts and not any(
             link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
         )
@@ -117,13 +117,13 @@ class Equipped:
             told = "where rounds are drafted ahead (scheme.depth)"
         elif self.downlink.listens.windows_s:
             told = f"where a device hears only after sending ({self.name}downlink.listens)"
+        elif self.scheme.sends_parts and not self.uplink.sharing.first_come:
+            told = (
+                f"where parts of a round leave in turn with other packets (scheme.partial, {self.name}uplink.sharing)"
+            )
         if told and self.edge.concurrency > 1:
             raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {told}")
 
     def check_links(self) -> None:
         """Raises ConfigError where its two ways do not fit."""
         check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
-        windows_s, wait_s = self.downlink.listens.windows_s, self.uplink.reassembly_wait_s
-        if self.scheme.sends_parts and windows_s and wait_s < windows_s[-1]:
-            told = f"must last until the next part may leave, the last receive window, {windows_s[-1]:g} s"
-            raise ConfigError(f"{self.name}uplink.reassembly_s = {wait_s:g}: {told}")

@@ -104,16 +104,17 @@ class EdgeSession:
             node.then_compose += ((drafts, after),)
         return after
 
-    def seal(self, node: EdgeNode) -> Payload:
-        """The payload of the open round."""
+    def seal(self, node: EdgeNode, sealed: Parts = ()) -> Payload:
+        """The payload of the open round; of a partial one whose first parts went out before, these and the others."""
         assert node.drafts, "I9: a round sends at least one draft"
         self._meter.sent(node)
         if node.then_seal is not None:
             return node.then_seal
-        drafts = [drafted.draft for drafted in node.drafts]
+        drafts = [drafted.draft for drafted in node.drafts[len(sealed) :]]
         packets = round_packets(self._setting, node, self._uniforms)
-        parts = self._scheme.encode_parts(drafts, packets, node.committed)
-        payload = Payload(parts, len(drafts), sum_drafts(node.drafts))
+        context = node.context()[: len(node.committed) + len(sealed)]
+        parts = (*sealed, *self._scheme.encode_parts(drafts, packets, context))
+        payload = Payload(parts, len(node.drafts), sum_drafts(node.drafts))
         if self._remember:
             node.then_seal = payload
         return payload

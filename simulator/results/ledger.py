@@ -5,6 +5,9 @@ streams tokens, the reply of token 1 may travel while token 2 is decoded, and th
 unresolved round has its reply on the way is the time the oldest reply's. A round that was drafted ahead on drafts that
 do not stand is waited for no more from that verdict on, though its edge has yet to hear of it.
 
+The first parts of a partial round are on the air while its edge drafts on: the time is the edge's until it has put the
+last one, and the cloud's from when the far end has handed the round over, if that is sooner.
+
 Who knows what a round will do next says so at once, with the time: such marks wait, and time is charged when a round is
 closed. What is said of a round replaces what was said of it for later.
 """

@@ -282,8 +282,8 @@ _DECLARED: Final = (
     ),
     Metric(
         "hidden_draft_s_per_token",
-        "drafting and encoding at the edge while an older round's verdict was out, flushed rounds included / output "
-        "tokens, both over answered requests",
+        "drafting and encoding at the edge while an older round's verdict was out, or the partial round's own, flushed "
+        "rounds included / output tokens, both over answered requests",
         lambda run: ratio(float(run.answered["hidden_draft_s"].sum()), run.answered_tokens),
     ),
     Metric(

@@ -55,7 +55,8 @@ class DraftScheme(Scheme):
 
     partial: bool = Field(
         False,
-        description="each packet carries whole drafts; where a later one is lost the cloud judges those before it",
+        description="each draft goes out in a packet of its own once it is drawn; where one between the first and the "
+        "last is lost the cloud judges those before it",
     )
     depth: int = Field(
         0, ge=0, le=16, description="D, rounds drafted ahead of the oldest whose verdict is out; 0: draft, send, wait"
@@ -257,9 +258,11 @@ class DraftScheme(Scheme):
     def encode_parts(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
         """The payload of a round: one packet, or, of a partial round, a packet for each draft.
 
-        Each is coded against the drafts before it. Whatever decides that draft n is heard may depend on d_1..d_{n-1}
-        and never on d_n: with one draft a packet, and its id sent flat, neither the cuts nor the length of the packets
-        up to n say anything about d_n, so no loss can look at it.
+        Each is coded against the drafts before it, and goes to the link when its draft is drawn: the edge asks for the
+        packets one by one. Whatever decides that draft n is heard, and when its packet leaves, may depend on
+        d_1..d_{n-1} and never on d_n. With one draft a packet, and its id sent flat, neither the cuts nor the length of
+        the packets up to n tell of d_n; put before anything is done that hangs on d_n, neither does the time. So no
+        loss can look at it (`simulator.timing.reassembly` has the whole argument).
         """
         if not self.partial:
             return (packets.encode(drafts, context),)

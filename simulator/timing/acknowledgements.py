@@ -8,7 +8,7 @@ itself. A reply acknowledges for nothing (`Link.acknowledge`); acknowledgements 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import simpy
 
@@ -16,6 +16,9 @@ from channels.link.arq import Arq
 from channels.link.rates import MessageIndex
 from simulator.timing.later import later
 from simulator.timing.messages import Fragment, Message, Port
+
+_END: Final = -(1 << 20)
+"""The number of the word that the far end waits for no more: below those of all acknowledgements."""
 
 
 class Carrier(Protocol):
@@ -50,7 +53,7 @@ class WayBack:
     def end(self, of: Message, then: Callable[[object], None]) -> None:
         """Tells the sender that the far end waits for no more of a message of several parts; a free word is heard."""
         if self.bits:
-            self._carry(of.index, -len(of.packets) - 1, 0, then)
+            self._carry(of.index, _END, 0, then)
         else:
             later(self._env, of.packets[0].port.reverse_delay_s, then)
 

@@ -113,13 +113,19 @@ class Device:
 
     def turn(self, request: Request, round_number: int) -> Process[None]:
         """Waits until the processor is free for a round of this request, which then has it until `rest`."""
+        called = self.call(request)
+        if called is not None:
+            request.ledger.enter(round_number, "edge_queue_s")
+            yield called
+
+    def call(self, request: Request) -> simpy.Event | None:
+        """The request wants the processor: it has it (None), or will have it when this event comes, until `rest`."""
         if self._holder is None:
             self._holder = request
-        else:
-            request.ledger.enter(round_number, "edge_queue_s")
-            called = self._env.event()
-            self._waiting.append((request, called))
-            yield called
+            return None
+        called = self._env.event()
+        self._waiting.append((request, called))
+        return called
 
     def rest(self, request: Request) -> None:
         """The request does not need the processor, or no more, and waits for it no more."""

@@ -114,16 +114,49 @@ class Link:
             return
         index = message.index
         port = self.port(index[0])
-        sizes = self.config.packets_bits(message.bits, message.parts_bits if len(message.content) > 1 else ())
-        message.missing = message.unacked = len(sizes)
-        port.unacked_packets += len(sizes)
-        message.packets = packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
-        for packet in packets:
-            if packet.once and not self.config.sharing.first_come:
+        if message.in_parts:
+            self._admit_parts(message, port)
+        else:
+            sizes = self.config.packets_bits(message.bits)
+            message.missing = message.unacked = len(sizes)
+            port.unacked_packets += len(sizes)
+            message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
+            for packet in message.packets:
+                self._offer(packet)
+        if message.packets[0].state is QUEUE and self.env.now == message.put_s:
+            message.does(QUEUE, self.env.now)
+
+    def add(self, message: Message, part: bytes, *, ends: bool) -> None:
+        """One more part of an open message, or (b"") the bare word that it ends; `ends`: nothing comes behind it. Where
+        the sender knows that the far end waits for no more, nothing is sent."""
+        granted = bool(message.packets)
+        if message.done and not granted:
+            return
+        message.grow(part, ends=ends)
+        if granted:
+            self._admit_parts(message, message.packets[0].port)
+        if granted and not message.done:
+            message.follow_oldest(self.env.now)
+        message.open = not ends
+        if ends and not message.done:
+            message.does(message.state, self.env.now)
+
+    def _admit_parts(self, message: Message, port: Port) -> None:
+        """Those that have no packet yet."""
+        made, index = len(message.packets), message.index
+        planned = message.sizes[made:]
+        sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
+        new = [
+            Fragment(bits, message, index, number, port, once=once)
+            for number, (bits, (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
+        ]
+        message.packets = [*message.packets, *new]
+        message.unacked += len(new)
+        port.unacked_packets += len(new)
+        for packet in new:
+            if packet.number > message.joins and not self.config.sharing.first_come:
                 break  # it follows the part before it
             self._offer(packet)
-        if packets[0].state is QUEUE and self.env.now == message.put_s:
-            message.does(QUEUE, self.env.now)
 
     def _offer(self, packet: Fragment) -> None:
         if packet.port.sender.offer(packet):
@@ -132,9 +165,11 @@ class Link:
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
         """Where a packet may delay one that joined before it, a part joins when the one before it has left: when that
         one left must not depend on the length of this one (I12)."""
-        message, following = left.message, left.number + 1
-        if len(message.content) > 1 and not left.attempt and following < len(message.packets):
-            self._offer(message.packets[following])
+        message = left.message
+        if message.in_parts and not left.attempt and not left.acknowledges:
+            message.joins = left.number + 1
+            if message.joins < len(message.packets):
+                self._offer(message.packets[message.joins])
 
     def port(self, device: int) -> Port:
         """Where the packets of a device enter."""
@@ -256,7 +291,7 @@ class Link:
 
     def _deliver(self, message: Message, parts: int) -> None:
         """Hands the leading parts of a message over; its sender hears if the far end waits for no more of them."""
-        if parts < len(message.content):
+        if parts < len(message.packets):
             self.way_back.end(message, lambda _: self.withdraw(message))
         message.arrived = message.content[:parts]
         message.delivered_s = self.env.now

@@ -1,8 +1,10 @@
 """What travels on a link: messages, which carry their content, and the packets they are cut into.
 
-A message of one part is cut by the link's MTU and delivered when all of it is in. One of several parts has a packet for
-each, and is delivered with the leading parts that are in as soon as the far end gives the next one up (`reassembly`):
-only its first packet is ever sent again. An acknowledgement that takes capacity is a packet of a message without parts.
+A whole message is cut by the link's MTU and delivered when all of it is in. One in parts, a partial round, has a packet
+for each, and may grow while its first packets are under way: a part goes to the link when its draft is drawn. It is
+delivered with the leading parts that come through (`reassembly`). Its first packet and its last are sent again until
+they are in, those between are sent once. The last is a part that was known to be the last when it was put, or a bare
+header that says that none follows. An acknowledgement that takes capacity is a packet of a message without parts.
 """
 
 from __future__ import annotations
@@ -50,8 +52,16 @@ class Message:
     report: Callable[[Message, str], None] = unreported
     """Called with one of STATES, to hold from `since_s` on, at each change or before it; what is said last counts. A
     state that lasts no time may be left out."""
+    open: bool = False
+    """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
+    in_parts: bool = field(init=False)
+    """Whether each part of the content has a packet of its own, and the leading ones may do."""
     bits: int = field(init=False)
     """Of the content (I7); headers and repeats are the link's."""
+    sizes: list[tuple[int, bool]] = field(init=False, default_factory=list)
+    """Of each packet of a message in parts, its payload, and whether it is sent once."""
+    joins: int = 0
+    """The number of its packet that may join the queue next, on a link where one may delay those before it."""
     arrived: tuple[bytes, ...] = ()
     """What the far end has when it is delivered: the content, or its leading parts."""
     since_s: float = nan
@@ -66,6 +76,7 @@ class Message:
     attempts: int = 0
     done: bool = False
     packets: Sequence[Fragment] = ()
+    """None before it is granted, and none after it is withdrawn."""
     missing: int = 0
     unacked: int = 0
     oldest: int = 0
@@ -75,11 +86,23 @@ class Message:
     def __post_init__(self) -> None:
         content = self.content
         self.bits = 8 * (len(content[0]) if len(content) == 1 else sum(map(len, content)))
+        self.in_parts = self.open or len(content) > 1
+        if self.in_parts:
+            last = len(content) - (not self.open)
+            self.sizes = [(8 * len(part), 0 < number < last) for number, part in enumerate(content)]
 
     @property
-    def parts_bits(self) -> tuple[int, ...]:
-        """The payload of each packet, of a message of several parts; else ()."""
-        return tuple(8 * len(part) for part in self.content) if len(self.content) > 1 else ()
+    def state(self) -> str:
+        """What its oldest unacknowledged packet does."""
+        return self.packets[self.oldest].state if self.packets else QUEUE
+
+    def grow(self, part: bytes, *, ends: bool) -> None:
+        """One more part; b"": none, and the bare word that it ends. `ends`: nothing comes behind it."""
+        assert self.open, "I3: a part is put behind the end of its round"
+        self.sizes.append((8 * len(part), not ends))
+        if part:
+            self.content += (part,)
+            self.bits += 8 * len(part)
 
     def end(self) -> None:
         """Delivered or withdrawn: it hears nothing more, and holds on to nobody. Its sender may hold it, and the caches
@@ -90,7 +113,8 @@ class Message:
     def does(self, state: str, from_s: float) -> None:
         """It is in this state from then on, as far as anybody knows now."""
         self.since_s = from_s
-        self.report(self, state)
+        if not self.open:
+            self.report(self, state)
 
     def follow_oldest(self, now_s: float) -> None:
         """After an acknowledgement: the message does what its next unacknowledged packet does."""
@@ -120,16 +144,13 @@ class Fragment(Packet):
     """At which its latest attempt went out; inf where that took no time."""
     arrivals: int = 0
     """How often it has come."""
+    once: bool = False
+    """Whether it is sent one time only: a part between the first and the last."""
 
     @property
     def address(self) -> PacketIndex:
         """Of the attempt under way."""
         return (*self.index, self.number, self.attempt)
-
-    @property
-    def once(self) -> bool:
-        """Whether it is sent one time only."""
-        return self.number > 0 and len(self.message.content) > 1
 
     @property
     def acknowledges(self) -> bool:

@@ -1,28 +1,35 @@
 """The far end of a link: it puts the packets of a message together and says when it has all of it that will come.
 
-A message of one part is complete when all of its packets are in. One of several parts, a partial round, may end early:
-its first part is sent again until it is in, a later one is sent once. The far end knows of a loss what it can see. The
-header of each packet tells how many parts there are and how long the next one is; parts leave in order (`Link`).
+A whole message is complete when all of its packets are in. One in parts, a partial round, may end early: its first part
+and its last packet are sent again until they are in, those between are sent once. Parts leave in order (`Link`). The
+header of each packet says which part it is, when its last bit left, and whether it is the last: the edge says so of a
+part where it knew it before the draft was drawn (the most drafts of the round, or one over the budget), else by a bare
+header behind the last part, once it knows. The far end hands over the leading parts that are in as soon as it knows
+that the part after them will not come.
 
-* A later part is here and the next one is not, on a link that keeps order: that one is lost.
-* A timer (t-Reassembly of RLC, TS 38.322): the part after the leading ones has not come `reassembly_s` after the last
-  of these came, and the time that it takes on the air at the rate of the part before it, after the silence that a
-  duty cycle asks for.
-* On a link that reorders nothing but the timer counts, and a part that travelled for longer than `reassembly_s`, by the
-  time of sending in its header, counts as lost (a delay budget, TS 23.501).
+* The last packet is in, and all before it: nothing is missing.
+* Where packets keep their order, a later packet is here: the missing part, which left before it, is lost.
+* Where they overtake each other, `reassembly_s` has passed since the last packet left: a part that travels for longer
+  counts as lost wherever it is (a delay budget, TS 23.501), and all parts left before the last packet.
 
-Why this keeps the output law (I12), whatever losses and delays look at. The length of part n tells of d_1..d_{n-1}
-alone, and nothing that is known when its last bit leaves tells of d_n: part n+1, which does, leaves after it. Part n is
-heard if it is not lost, came before its timer, and, on a link that reorders, travelled no longer than it may.
+No timer of the far end runs against a part, so none has to know how long the edge drafts: where the last packet is
+lost its sender's timer repeats it.
 
-* The timer of part n starts with a part before it. Where all of these had left before part n, all of its length is
-  known by then. Else the first part has left once more since, part n+1 may have delayed it, and the timer with it; but
-  such a timer ends more than `reassembly_s` after part n left. A part that comes later than that, where order is kept,
-  came behind one that left after it, which cannot be; where it is not kept, it counts as lost in any case.
-* A gap shows when part n+1 came, which tells of d_n, but only for a part n that will never come: it decides when the
-  parts before it are judged, not which.
-* The number of parts tells of all drafts. It says only when a message is complete. A timer for all that is missing, one
-  that any later part starts again, or a gap on a link that reorders would look at d_n, and bend the law.
+Why this keeps the output distribution (I12), whatever losses and delays look at. Draft n of a round is judged if parts
+1 to n are in when the round is handed over. Part 1 always is. A last part always is where those before it are: that it
+is the last was known before d_n was drawn. A part n between them is in if it came through at its one attempt and, on
+a link that reorders, travelled no longer than it may. This is decided when its last bit leaves, by when that is, by its
+length and by luck of its own; it is handed over only when all such parts before the missing one have come. So it is
+enough that nothing tells of d_n before the last bit of part n has left.
+
+* Its length tells of d_1..d_{n-1} alone (`DraftScheme.encode_parts`), and it is put on the link when draft n is drawn
+  and encoded. What the edge does next tells of d_n: whether it makes another pass, how long it waits, when its
+  processor is free, what it puts on the link. All of that comes after part n was put. On a link that serves first come,
+  first served, nothing that is put later has a say in when part n leaves; on others part n + 1 joins the queue when
+  part n has left, and a device serves one request at a time (`Equipped.check_concurrency`).
+* Repeats of the first part that join before part n do so by what was put before part n.
+* When a round is handed over, and so when it is judged and answered, tells of its drafts, and may: it decides what
+  happens to later rounds, whose drafts are drawn afterwards by random numbers of their own.
 """
 
 from __future__ import annotations
@@ -33,7 +40,7 @@ from functools import partial
 import simpy
 
 from channels.link.link_config import LinkConfig
-from simulator.timing.later import later
+from simulator.timing.later import delay_until, later
 from simulator.timing.messages import Fragment, Message
 
 
@@ -43,9 +50,7 @@ class Reassembly:
     def __init__(self, env: simpy.Environment, config: LinkConfig, deliver: Callable[[Message, int], None]) -> None:
         self._env = env
         self._keeps_order = config.delay.keeps_order
-        self._wait_s = config.reassembly_wait_s
-        self._overhead_s = config.overhead_s
-        self._silence = 1 / config.rate.airtime_share - 1
+        self._longest_s = config.longest_travel_s
         self._deliver = deliver
 
     def take(self, packet: Fragment) -> None:
@@ -54,31 +59,40 @@ class Reassembly:
         if packet.arrived or self._is_late(packet):
             return
         packet.arrived = True
-        message.missing -= 1
         if message.done:
             return
+        if message.in_parts:
+            self._look(message)
+            return
+        message.missing -= 1
         if not message.missing:
             self._deliver(message, len(message.content))
-        elif len(message.content) > 1:
-            self._look(message, packet)
 
     def _is_late(self, packet: Fragment) -> bool:
-        return packet.once and not self._keeps_order and self._env.now - packet.sent_s > self._wait_s
+        return packet.once and not self._keeps_order and self._env.now - packet.sent_s > self._longest_s
 
-    def _look(self, message: Message, packet: Fragment) -> None:
-        """After a part has come: is the next one lost, or awaited from now on?"""
-        awaited = next(each for each in message.packets if not each.arrived)
-        leading = awaited.number
+    def _look(self, message: Message) -> None:
+        """After a packet has come: will the first one that is missing still come?"""
+        packets = message.packets
+        leading = _leading(message)
         if not leading:
             return
-        if self._keeps_order and leading < len(message.packets) - message.missing:
+        ended = not message.open and packets[-1].arrived
+        if self._keeps_order:
+            known = ended or any(each.arrived for each in packets[leading:])
+        else:
+            known = ended and (leading == len(packets) or packets[-1].sent_s + self._longest_s <= self._env.now)
+        if known:
             self._deliver(message, leading)
-        elif packet.number < leading:
-            before = message.packets[leading - 1]
-            before_s = self._overhead_s + before.bits / before.rate_bps
-            on_air_s = self._overhead_s + awaited.bits / before.rate_bps + self._silence * before_s
-            later(self._env, self._wait_s + on_air_s, partial(self._give_up, awaited))
+        elif ended:
+            wait_s = delay_until(self._env.now, packets[-1].sent_s + self._longest_s)
+            later(self._env, wait_s, partial(self._give_up, message))
 
-    def _give_up(self, awaited: Fragment, _: simpy.Event) -> None:
-        if not awaited.arrived and not awaited.message.done:
-            self._deliver(awaited.message, awaited.number)
+    def _give_up(self, message: Message, _: simpy.Event) -> None:
+        if not message.done:
+            self._deliver(message, _leading(message))
+
+
+def _leading(message: Message) -> int:
+    """How many of its packets are in, up to the first that is not."""
+    return next((each.number for each in message.packets if not each.arrived), len(message.packets))

@@ -76,7 +76,7 @@ class Repeats:
         message = packet.message
         message.unacked -= 1
         if message.done:
-            if not message.unacked:
+            if not message.unacked and not message.open:
                 message.packets = ()
         elif message.unacked:
             message.follow_oldest(self._env.now)

@@ -48,7 +48,7 @@ Law = dict[tuple[int, ...], float]
 Told = tuple[PolicyState, tuple[SeenVerdict, ...]]
 """What a policy remembers, and the verdicts that it sees."""
 Drop = Callable[[EdgeNode, EdgeNode], bool]
-Heard = Callable[[tuple[int, ...]], int]
+Heard = Callable[[tuple[int, ...], bool], int]
 Corrected = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
 Start = tuple[tuple[int, ...], State, Told, bool]
 """Of a round: the committed text, the scheme's state, the policy's, and whether the last token is a correction that the
@@ -84,8 +84,9 @@ class Enumeration:
     prompt: tuple[int, ...] = (1, 2)
     drop: Drop = lambda _before, _after: False
     room_bits: int | None = None
-    heard: Heard = len
-    """How many leading parts of a payload the cloud hears, from their lengths in bits."""
+    heard: Heard = lambda parts_bits, _foreseen: len(parts_bits)
+    """How many leading parts of a payload the cloud hears, from their lengths in bits, and whether the edge knew of the
+    last one that it is before it was drawn."""
     corrected: Corrected = lambda p, _text: p
     """What a rejected draft is corrected with, of p after a text."""
     second_drafts: int = 0
@@ -157,7 +158,8 @@ class Enumeration:
             self.lengths.add(planned)
         for drafted, asked, weight in self._drafts(node, told, remaining, action.rung, planned):
             payload = self._edge.seal(drafted)
-            arrived = self.heard(payload.parts_bits)
+            foreseen = len(drafted.drafts) == (most if planned is None else planned) or drafted.drafts[0].over_budget
+            arrived = self.heard(payload.parts_bits, foreseen)
             self.cut += arrived < len(payload.parts)
             self.parts = max(self.parts, len(payload.parts))
             view, parts = self._cloud_before(node), payload.parts[:arrived]

@@ -1,4 +1,5 @@
-"""What a cloud hears of a partial round over the shipped uplink, with losses and delays that look at what they can."""
+"""What a cloud hears of a partial round over the shipped uplink, whose parts leave as its drafts are drawn, with losses
+and delays that look at what they can."""
 
 from __future__ import annotations
 
@@ -62,24 +63,29 @@ class Dawdling(Delay):
 def heard_over(
     loss: Loss = NOTHING_LOST,
     room_bits: int = 64,
-    put_s: float = 0.0,
-    beside: tuple[tuple[float, int, int], ...] = (),
+    start_s: float = 0.0,
+    pass_s: float = 0.031,
+    encode_s: float = 0.007,
     **fields: Any,
-) -> Callable[[tuple[int, ...]], int]:
-    """How many leading parts get through the shipped uplink at 1 kbit/s with this loss, put there at `put_s`; `beside`
-    are whole messages of other devices, (at_s, device, bits)."""
+) -> Callable[[tuple[int, ...], bool], int]:
+    """How many leading parts get through the shipped uplink at 1 kbit/s with this loss, of a round that is drafted from
+    `start_s` on: each part is put there when its pass and its encoding are over. Where the edge did not know that the
+    last one is the last, it says so one pass later."""
 
     @cache
-    def heard(parts_bits: tuple[int, ...]) -> int:
+    def heard(parts_bits: tuple[int, ...], foreseen: bool) -> int:
         env = simpy.Environment()
         known = link(1000.0, header_bits=8, mtu_bits=room_bits + 8)
         config = LinkConfig(**{**known, "loss": loss, **fields})
         uplink = Link(env, config, Uniforms.of(0, "tests"), "uplink", lambda _: 0.02)
-        message = Message((0, 0, 1), tuple(bytes(bits // 8) for bits in parts_bits), lambda _: None)
-        puts = [(put_s, message)]
-        puts += [(at_s, Message((device, 0, 1), (bytes(bits // 8),), lambda _: None)) for at_s, device, bits in beside]
-        for at_s, each in puts:
-            later(env, at_s, partial(_put, uplink, each))
+        first, *others = parts = tuple(bytes(bits // 8) for bits in parts_bits)
+        growth = [*others, *([] if foreseen else [b""])]
+        through_s = start_s + (len(parts) + (not foreseen)) * pass_s + len(parts) * encode_s
+        message = Message((0, 0, 1), (first,), lambda _: None, open=bool(growth))
+        later(env, start_s + pass_s + encode_s, partial(_put, uplink, message))
+        for number, part in enumerate(growth, 2):
+            at_s = start_s + number * (pass_s + encode_s) if part else through_s
+            later(env, at_s, partial(_add, uplink, message, part, number == len(growth) + 1))
         env.run()
         return len(message.arrived)
 
@@ -88,3 +94,7 @@ def heard_over(
 
 def _put(link: Link, message: Message, _: simpy.Event) -> None:
     link.put(message)
+
+
+def _add(link: Link, message: Message, part: bytes, ends: bool, _: simpy.Event) -> None:
+    link.add(message, part, ends=ends)

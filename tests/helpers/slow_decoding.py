@@ -65,6 +65,8 @@ class SlowRequest:
     number: int
     scheme: DraftScheme
     heard: Heard = lambda _, drafts: drafts
+    drawn: Heard = lambda _, most: most
+    """Of a round, the most drafts that the edge made before the reply came."""
     beta: float | None = None
     """C-SQS's threshold; where given, that of the request before."""
     text: list[int] = field(default_factory=list)
@@ -147,7 +149,7 @@ class SlowRequest:
         """A round up to its payload, and the thresholds before and after each draft."""
         packets, text, drafts, passes = self._packets, list(self.text), list[SlowDraft](), []
         betas = [self.beta]
-        most = min(self.scheme.max_drafts, max(1, self.remaining - 1))
+        most = self.drawn(number, min(self.scheme.max_drafts, max(1, self.remaining - 1)))
         while len(drafts) < most:
             passes.append((len(text) - self.cached, self.cached))
             self.cached = len(text)

@@ -137,7 +137,8 @@ def faulty(number: int) -> tuple[str, Cell]:
     uplink, downlink = faulty_link(rng), faulty_link(rng)
     if scheme == "parts":
         uplink["mtu_bits"] = one_of(rng, 345, 360, 400)  # a draft or few a packet
-        uplink["reassembly_s"] = one_of(rng, None, 0.05, 0.5)
+        longest_s = one_of(rng, None, 0.05, 0.5)
+        uplink["reassembly_s"] = longest_s if uplink["delay"]["kind"] == "jitter" else None
     for way in (uplink, downlink):
         way["arq"]["ack_bits"] = one_of(rng, 0, 0, 112)
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, uplink=uplink, downlink=downlink)

@@ -33,16 +33,20 @@ def time_round(site: Site, round_: OpenRound, node: EdgeNode, drafted: EdgeNode)
     return end_s
 
 
-def note_payload(round_: OpenRound, node: EdgeNode, session: EdgeSession) -> Parts:
-    """Seals a drafted round, notes what is in it, and answers its payload."""
-    payload = session.seal(node)
+def note_payload(round_: OpenRound, node: EdgeNode, session: EdgeSession, sealed: Parts = ()) -> Parts:
+    """Seals a round as far as it is drafted, notes what is in it, and answers its payload. `sealed`: parts of it that
+    went out before."""
+    payload = session.seal(node, sealed)
     round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node
     return payload.parts
 
 
-def round_message(site: Site, round_: OpenRound, parts: Parts, to: Callable[[Message], None]) -> Message:
-    """What a round sends, ready for the uplink; what it does there is the request's time."""
-    round_.payload = message = _message(site, round_.number, parts, to)
+def round_message(
+    site: Site, round_: OpenRound, parts: Parts, to: Callable[[Message], None], *, grows: bool = False
+) -> Message:
+    """What a round sends, ready for the uplink; what it does there is the request's time, once nothing more comes.
+    `grows`: more parts follow."""
+    round_.payload = message = _message(site, round_.number, parts, to, grows=grows)
     return message
 
 
@@ -53,10 +57,12 @@ def second_message(site: Site, round_: OpenRound, parts: Parts, to: Callable[[Me
     return message
 
 
-def _message(site: Site, number: int, parts: Parts, to: Callable[[Message], None], apart: int = 0) -> Message:
+def _message(
+    site: Site, number: int, parts: Parts, to: Callable[[Message], None], apart: int = 0, *, grows: bool = False
+) -> Message:
     request = site.request
 
     def does(message: Message, state: str) -> None:
         request.ledger.enter(number, UPLINK_STATES[state], message.since_s)
 
-    return Message((request.device, request.number, number + apart), parts, to, does)
+    return Message((request.device, request.number, number + apart), parts, to, does, open=grows)

@@ -7,7 +7,10 @@ of its own. Which of the two a message from the edge is, count or drafts, is tol
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 from typing import NamedTuple
+
+import simpy
 
 from channels.codec.control import MOST_COUNT, STATUS_BYTES, decode_status, encode_count
 from kinds import ConfigError
@@ -44,6 +47,9 @@ class _Asked(NamedTuple):
     most: int
     remaining_tokens: int
     law: Floats | None = None
+    rung: int = 0
+    planned: bool = False
+    """It is not asked any more: the length is known."""
 
 
 class Speculate:
@@ -72,6 +78,12 @@ class Speculate:
         self._asked = False
         """The cloud wants all of the open round."""
         self._answer = site.network.env.event()
+        """Comes with the next reply."""
+        self._parts: Parts = ()
+        """Of an open partial round, those put on the link."""
+        self._last_put: Message
+        self._sent_s = 0.0
+        """When the last bits of the open round were put on the link."""
 
     def serve(self) -> Process[EdgeState]:
         site, request, session = self._site, self._site.request, self._session
@@ -86,17 +98,22 @@ class Speculate:
             plan = self._policy.plan(most)
             if plan is None:
                 asked = yield from self._ask(_Asked(node, most, remaining_tokens), round_)
+            elif self._scheme.partial:
+                asked = yield from self._ask(_Asked(node, plan, remaining_tokens, planned=True), round_)
             else:
                 asked = yield from self._draft(node, round_, plan)
             site.device.rest(request)
             if isinstance(asked, CloudDecodes):
                 node = yield from self._let_cloud_decode(node, round_, min(asked.tokens, MOST_COUNT))
                 continue
-            self._send_drafts(asked, round_)
+            if self._scheme.partial:
+                self._end_parts(round_)
+            else:
+                self._send_drafts(asked, round_)
             node, accepted = yield from self._resolve(asked)
             if plan is None:
-                sent = round_.payload
-                self._learn(SeenVerdict(round_.drafted, accepted, sent.bits, sent.put_s, env.now, self._rung))
+                bits = round_.payload.bits
+                self._learn(SeenVerdict(round_.drafted, accepted, bits, self._sent_s, env.now, self._rung))
         return EdgeState(node.state, self._policy_state)
 
     def close(self) -> None:
@@ -114,37 +131,69 @@ class Speculate:
         return drafted
 
     def _ask(self, asked: _Asked, round_: OpenRound) -> Process[EdgeNode | CloudDecodes]:
-        """A round that the policy decides step by step, as time goes by; or that it leaves to the cloud."""
-        env, ledger, session = self._site.network.env, self._site.request.ledger, self._session
-        self._rung = 0
-        while len(asked.node.drafts) < asked.most and not asked.node.full:
-            action = self._next(asked)
+        """A round that is drafted step by step, as time goes by; or that the policy leaves to the cloud. Of a partial
+        one each draft goes out as it is drawn, and the reply may come before the last."""
+        self._rung, self._parts, self._answer = 0, (), self._site.network.env.event()
+        while len(asked.node.drafts) < asked.most and not asked.node.full and round_.number not in self._arrived:
+            action = DraftOne(asked.rung) if asked.planned else self._next(asked)
             if isinstance(action, CloudDecodes):
                 return action
-            if isinstance(action, DraftRound):
-                whole = yield from self._draft(self._on_rung(asked.node, action.rung), round_, action.length)
-                return whole
             if isinstance(action, Send):
-                asked = asked if asked.law is None else asked._replace(node=session.stop(asked.node), law=None)
                 break
-            if isinstance(action, Wait):
-                ledger.enter(round_.number, "edge_queue_s")
-                self._site.device.rest(self._site.request)
-                yield env.timeout(action.until_s - env.now)
-                yield from self._site.device.turn(self._site.request, round_.number)
+            if isinstance(action, DraftRound):
+                if not self._scheme.partial:
+                    whole = yield from self._draft(self._on_rung(asked.node, action.rung), round_, action.length)
+                    return whole
+                asked = asked._replace(most=action.length, rung=action.rung, planned=True)
+            elif isinstance(action, Wait):
+                yield from self._wait(action, round_)
             elif asked.law is not None:
-                asked = asked._replace(node=session.draft(asked.node)[0], law=None)
+                asked = yield from self._draw(asked, round_)
             else:
                 asked = yield from self._draft_one(asked, round_, action)
-        yield from self._encode(asked.node, round_)
-        return asked.node
+        node = asked.node if asked.law is None else self._session.stop(asked.node)
+        if not self._scheme.partial:
+            yield from self._encode(node, round_)
+        return node
 
-    def _encode(self, node: EdgeNode, round_: OpenRound) -> Process[None]:
-        env = self._site.network.env
-        encode_s = self._site.network.edge.encode_s_per_draft * len(node.drafts)
-        self._site.request.ledger.enter(round_.number, "encode_s")
-        self._site.device.work(env.now + encode_s)
-        yield env.timeout(encode_s)
+    def _encode(self, node: EdgeNode, round_: OpenRound) -> Process[bool]:
+        return self._work(round_, "encode_s", self._site.network.edge.encode_s_per_draft * len(node.drafts))
+
+    def _work(self, round_: OpenRound, state: str, duration_s: float) -> Process[bool]:
+        """The processor works for so long. False: the reply to the round came before the end, and it stopped."""
+        env, device, began_s = self._site.network.env, self._site.device, self._site.network.env.now
+        self._enter(round_, state)
+        device.work(began_s + duration_s)
+        done = env.timeout(duration_s)
+        yield self._unless_answered(done)
+        if self._is_in_cloud(round_):
+            self._site.request.hidden_draft_s += env.now - max(began_s, round_.payload.delivered_s)
+        if not done.processed:
+            device.end_work()
+        return done.processed
+
+    def _wait(self, action: Wait, round_: OpenRound) -> Process[None]:
+        """The processor rests, then is waited for where another request has it."""
+        env, device, request = self._site.network.env, self._site.device, self._site.request
+        self._enter(round_, "edge_queue_s")
+        device.rest(request)
+        yield self._unless_answered(env.timeout(action.until_s - env.now))
+        if round_.number not in self._arrived and (called := device.call(request)) is not None:
+            self._enter(round_, "edge_queue_s")
+            yield self._unless_answered(called)
+
+    def _unless_answered(self, event: simpy.Event) -> simpy.Event:
+        """The event, or the reply to the open round: to a partial one it may come while it is drafted."""
+        return event | self._answer if self._scheme.partial else event
+
+    def _enter(self, round_: OpenRound, state: str) -> None:
+        """The request waits for this work of the edge, unless the cloud has all of the round that will come."""
+        if not self._is_in_cloud(round_):
+            self._site.request.ledger.enter(round_.number, state)
+
+    def _is_in_cloud(self, round_: OpenRound) -> bool:
+        """Whether the far end has handed over the partial round that is drafted."""
+        return self._scheme.partial and not isnan(round_.payload.delivered_s)
 
     def _next(self, asked: _Asked) -> Action:
         env, site = self._site.network.env, self._site
@@ -172,19 +221,53 @@ class Speculate:
 
     def _draft_one(self, asked: _Asked, round_: OpenRound, action: DraftOne) -> Process[_Asked]:
         """A pass, and the draw from it, unless the policy is to see the law first."""
-        env, ledger, node = self._site.network.env, self._site.request.ledger, asked.node
-        ledger.enter(round_.number, "draft_s" if node.cached else "prefill_s")
+        node = asked.node
         (pass_s,) = self._edge_passes.of_round_s(
             self._site.request, round_.number, node.length - node.cached, node.cached, made=round_.edge_passes
         )
-        self._site.device.work(env.now + pass_s)
         if not node.drafts:
             node = self._on_rung(node, action.rung)
-        yield env.timeout(pass_s)
+        made = yield from self._work(round_, "draft_s" if node.cached else "prefill_s", pass_s)
+        if not made:
+            return asked
         round_.edge_passes += 1
         if self._policy.looks_at_law and node.drafts:
             return asked._replace(law=self._session.look(node))
-        return asked._replace(node=self._session.draft(node)[0])
+        drawn = yield from self._draw(asked._replace(node=node), round_)
+        return drawn
+
+    def _draw(self, asked: _Asked, round_: OpenRound) -> Process[_Asked]:
+        """The draw from the law of the pass just made, if there is room; of a partial round the draft goes out."""
+        asked = asked._replace(node=self._session.draft(asked.node)[0], law=None)
+        if self._scheme.partial and not asked.node.full:
+            asked = yield from self._send_part(asked, round_)
+        return asked
+
+    def _send_part(self, asked: _Asked, round_: OpenRound) -> Process[_Asked]:
+        """The draft just drawn is encoded and put on the link, whatever it is. It says that it is the last where that
+        was known before it was drawn: by the most of the round, or where the first law alone is over the budget."""
+        drafts, encode_s = asked.node.drafts, self._site.network.edge.encode_s_per_draft
+        most = 1 if drafts[0].over_budget else asked.most
+        made = yield from self._work(round_, "encode_s", encode_s)
+        if made:
+            self._parts = note_payload(round_, asked.node, self._session, self._parts)
+            self._sent_s = self._site.network.env.now
+            if len(drafts) == 1:
+                to, grows = self._cloud.payload_arrived, most > 1
+                self._awaited = 1
+                self._put(round_message(self._site, round_, self._parts, to, grows=grows))
+            else:
+                self._site.network.uplink.add(self._last_put, self._parts[-1], ends=len(drafts) == most)
+        return asked._replace(most=most)
+
+    def _end_parts(self, round_: OpenRound) -> None:
+        """The edge knows that no draft follows, and tells where the last part did not."""
+        if round_.number in self._arrived:
+            return
+        if self._last_put.open:
+            self._sent_s = self._site.network.env.now
+            self._site.network.uplink.add(self._last_put, b"", ends=True)
+        self._site.awaits_answer(self._last_put)
 
     def _on_rung(self, node: EdgeNode, rung: int) -> EdgeNode:
         self._rung = rung
@@ -205,13 +288,14 @@ class Speculate:
         self._send(round_, note_payload(round_, node, self._session), self._cloud.payload_arrived, 1)
 
     def _send(self, round_: OpenRound, parts: Parts, to: Callable[[Message], None], replies: int) -> None:
-        self._awaited = replies
+        self._awaited, self._sent_s = replies, self._site.network.env.now
         self._put(round_message(self._site, round_, parts, to))
+        self._site.awaits_answer(self._last_put)
 
     def _put(self, message: Message) -> None:
+        self._last_put = message
         self._uplinked.append(message)
         self._site.network.uplink.put(message)
-        self._site.awaits_answer(message)
 
     def _resolve(self, node: EdgeNode) -> Process[tuple[EdgeNode, int]]:
         """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts stood."""
@@ -238,6 +322,7 @@ class Speculate:
         yield from self._encode(node, round_)
         site.device.rest(site.request)
         self._put(second_message(site, round_, self._session.seal_whole(node), self._cloud.whole_arrived))
+        site.awaits_answer(self._last_put)
 
     def _hear(self, message: Message) -> None:
         self._site.network.uplink.acknowledge(*self._uplinked)

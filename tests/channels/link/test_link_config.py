@@ -155,14 +155,16 @@ def test_each_field_has_a_default_and_a_description() -> None:
     assert LinkConfig().rate == ConstantRate(bps=100_000)
 
 
-def test_the_far_end_waits_for_parts_as_long_as_a_sender_for_its_acknowledgement() -> None:
-    assert LinkConfig(arq=Arq.of({"kind": "stop_and_wait", "timeout_s": 0.7})).reassembly_wait_s == 0.7
-    assert LinkConfig(reassembly_s=0.0).reassembly_wait_s == 0.0
+def test_a_part_may_travel_as_long_as_a_sender_waits_for_its_acknowledgement() -> None:
+    assert LinkConfig(arq=Arq.of({"kind": "stop_and_wait", "timeout_s": 0.7})).longest_travel_s == 0.7
 
 
 def test_where_packets_overtake_each_other_a_part_may_travel_for_the_mean_delay() -> None:
     jitter = {"kind": "jitter", "delay_s": 0.1, "jitter_s": 0.05}
-    assert LinkConfig.model_validate({"delay": jitter, "reassembly_s": 0.1}).reassembly_s == 0.1
+    with pytest.raises(ValidationError, match=r"reassembly_s = 0.1 must be null where packets keep their order"):
+        LinkConfig.model_validate({"delay": jitter, "reassembly_s": 0.1})
+    reordering = LinkConfig.model_validate({"delay": jitter | {"reorder": True}, "reassembly_s": 0.2})
+    assert reordering.longest_travel_s == 0.2
     with pytest.raises(ValidationError, match=r"reassembly_s = 0.1 must be at least the mean delay, 0.15 s"):
         LinkConfig.model_validate({"delay": jitter | {"reorder": True}, "reassembly_s": 0.1})
 

@@ -50,7 +50,7 @@ def heard(name: str) -> tuple[pd.DataFrame, list[SlowRound], list[OpenRound]]:
         round_
         for device in range(2)
         for number in range(2)
-        for round_ in SlowRequest(cell, device, number, cell.scheme, _heard(witness, cell, (device, number))).rounds()
+        for round_ in SlowRequest(cell, device, number, cell.scheme, *_partly(witness, cell, (device, number))).rounds()
     ]
     return rounds, slow, [witness.notes[key] for key in sorted(witness.notes)]
 
@@ -59,15 +59,20 @@ def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
     return heard(name)[:2]
 
 
-def _heard(witness: Witness, cell: Cell, key: tuple[int, int]) -> Heard:
-    """Of a partial round, the parts before the first one that was sent once and lost."""
+def _partly(witness: Witness, cell: Cell, key: tuple[int, int]) -> tuple[Heard, Heard]:
+    """Of a partial round, the parts before the first one that was sent once and lost; and the drafts that were made
+    before the reply came."""
 
     def heard(number: int, drafts: int) -> int:
         tries = [each for each in witness.airings if each.link == "uplink" and each.address == (*key, number)]
-        lost = [each.fragment for each in tries if each.fragment and math.isnan(each.arrives_s)]
-        return min([drafts, *lost])
+        came = {each.fragment for each in tries if not math.isnan(each.arrives_s)}
+        return min([drafts, *({each.fragment for each in tries} - came)])
 
-    return heard if getattr(cell.scheme, "partial", False) else lambda _, drafts: drafts
+    def drawn(number: int, most: int) -> int:
+        return min(most, witness.notes[*key, number].drafted)
+
+    partial = getattr(cell.scheme, "partial", False)
+    return (heard, drawn) if partial else (lambda _, drafts: drafts, lambda _, most: most)
 
 
 def sent(measure: Callable[[SlowDraft], float]) -> Callable[[SlowRound], float]:

@@ -23,7 +23,8 @@ class Story:
     """All that one message said, and when."""
 
     env: simpy.Environment
-    put_s: float
+    told_s: float
+    """When its sender is through with it."""
     states: list[tuple[float, str]] = field(default_factory=list)
     delivered: list[tuple[float, int]] = field(default_factory=list)
 
@@ -33,8 +34,7 @@ class Story:
     def on_deliver(self, message: Message) -> None:
         parts = len(message.arrived)
         assert message.arrived == message.content[:parts]
-        whole = parts == len(message.content)
-        assert all(packet.arrived for packet in (message.packets if whole else message.packets[:parts]))
+        assert all(packet.arrived for packet in message.packets[: parts if message.in_parts else None])
         self.delivered.append((self.env.now, parts))
 
 
@@ -77,21 +77,27 @@ LINKS = st.fixed_dictionaries(
         "buffer_packets": st.sampled_from([None, 0, 2]),
         "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
     }
-)
+).map(lambda link: link if link["delay"]["kind"] == "jitter" else link | {"reassembly_s": None})
 WHOLE = st.tuples(st.integers(0, 250).map(lambda size: 8 * size))
 PARTS = st.lists(st.integers(0, 47).map(lambda size: 8 * size), min_size=2, max_size=5).map(tuple)
-PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), WHOLE | PARTS), min_size=1, max_size=8)
+GAPS = st.sampled_from([None, None, 0, 1, 3])
+PUTS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3), WHOLE | PARTS, GAPS), min_size=1, max_size=8)
 MOST_EVENTS = 20_000
-Puts = list[tuple[int, int, tuple[int, ...]]]
+Puts = list[tuple[int, int, tuple[int, ...], int | None]]
 
 
 def put(link: Link, message: Message, _: simpy.Event) -> None:
     link.put(message)
 
 
+def add(link: Link, message: Message, part: bytes, last: bool, _: simpy.Event) -> None:
+    link.add(message, part, ends=last)
+
+
 def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[Story]]:
-    """Puts (at_s, device, bits of each part) in whole seconds, so that ties abound; counts are checked after each
-    event. Acknowledgements that cost bits go back over a link of the same kind."""
+    """Puts (at_s, device, bits of each part, gap_s) in whole seconds, so that ties abound; counts are checked after
+    each event. With a gap a message grows by a part after each, and every other one ends with a bare word.
+    Acknowledgements that cost bits go back over a link of the same kind."""
     env = simpy.Environment()
     link, back = (
         Link(env, LinkConfig.model_validate(link_fields), Uniforms.of(seed, name), name, lambda device: 1.0)
@@ -99,11 +105,17 @@ def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[
     )
     link.way_back.reverse = lambda device: back
     stories = []
-    for number, (at_s, device, parts_bits) in enumerate(puts):
-        story = Story(env, float(at_s))
+    for number, (at_s, device, parts_bits, gap_s) in enumerate(puts):
+        first, *others = payload(*(parts_bits if gap_s is None else (min(max(8, bits), 376) for bits in parts_bits)))
+        growth = [] if gap_s is None else [*others, *([b""] if number % 2 or not others else [])]
+        story = Story(env, float(at_s + len(growth) * (gap_s or 0)))
         stories.append(story)
-        message = Message((device, 0, number), payload(*parts_bits), story.on_deliver, story.on_report)
+        content = (first,) if growth else (first, *others)
+        message = Message((device, 0, number), content, story.on_deliver, story.on_report, open=bool(growth))
         env.timeout(at_s).callbacks.append(partial(put, link, message))
+        for place, part in enumerate(growth, 1):
+            last = place == len(growth)
+            env.timeout(at_s + place * (gap_s or 0)).callbacks.append(partial(add, link, message, part, last))
     for _ in range(MOST_EVENTS):
         if env.peek() == float("inf"):
             break
@@ -125,7 +137,10 @@ def test_each_message_is_delivered_once_and_its_states_tile_its_time(
     for story in stories:
         [(delivered_s, prefix)] = story.delivered
         assert prefix >= 1
-        assert story.states[0][0] == story.put_s
+        if delivered_s < story.told_s:
+            assert not story.states
+            continue
+        assert story.states[0][0] == story.told_s
         assert {state for _, state in story.states} <= set(STATES)
         assert story.states[-1][0] <= delivered_s
         assert all(before[1] != after[1] for before, after in zip(story.states, story.states[1:], strict=False))
@@ -146,7 +161,7 @@ def test_with_pauses_each_message_is_delivered_once(
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin", "own"])
 def test_the_same_packets_are_lost_whatever_the_rate(sharing: str) -> None:
     """Common random numbers: cells that differ only in bandwidth repeat the same packets."""
-    puts: Puts = [(at_s, device, (904,)) for at_s in range(10) for device in range(4)]
+    puts: Puts = [(at_s, device, (904,), None) for at_s in range(10) for device in range(4)]
     attempts = []
     for bps in (300, 1e4, "inf"):
         fields = {

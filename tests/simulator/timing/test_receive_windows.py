@@ -15,7 +15,6 @@ from two_ways import OnAir, TwoWays
 
 from channels.link.link_config import LinkConfig, answer_s
 from kinds import ConfigError
-from simulator import Cell
 from simulator.results.observer import Airing
 
 POLL_BITS = 100
@@ -249,12 +248,17 @@ def test_a_way_up_that_does_not_fit_is_refused_in_one_line(fields: dict[str, Any
 
 
 def test_parts_that_wait_for_windows_are_waited_for() -> None:
+    """Between two parts lie two seconds, in which the far end gives nothing up."""
+    listens = {"kind": "after_sending", "delays_s": [1, 2]}
     arq = {"kind": "stop_and_wait", "timeout_s": 4}
-    fields = {
-        "scheme": {"kind": "k_sqs", "partial": True},
-        "uplink": {"arq": arq, "reassembly_s": 1.5},
-        "downlink": {"arq": arq, "listens": {"kind": "after_sending", "delays_s": [1, 2]}},
-    }
-    with pytest.raises(ConfigError, match=r"uplink.reassembly_s = 1.5: must last .* the last receive window, 2 s"):
-        Cell.from_fields(fields)
-    Cell.from_fields({**fields, "uplink": {"arq": arq}})
+    made = cell(
+        {"kind": "k_sqs", "partial": True, "max_drafts": 3},
+        workload={"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 6},
+        uplink=link(1e5, arq=arq, sharing="own"),
+        downlink=link(1e5, arq=arq, sharing="own", listens=listens),
+    )
+    rounds = ran(made).result.rounds
+    assert (rounds["verified"] + rounds["accepted"] > 0).all()
+    assert (rounds["drafted"] > 1).any()
+    assert (rounds["uplink_attempts"] == rounds["drafted"]).all()
+    assert (rounds["received_s"] - rounds["sent_s"] > 2.0 * (rounds["drafted"] - 1)).all()
