@@ -45,7 +45,8 @@ class _Steady(ConstrainedLayoutEngine):
         super().execute(fig)
         for ax in fig.axes:
             place = ax.get_position(original=True)
-            ax._set_position(Bbox(place.get_points().round(9)), which="original")  # `set_position` leaves the layout
+            ax.set_position(Bbox(place.get_points().round(9)), which="original")
+            ax.set_in_layout(True)  # which setting a place by hand ends
 
 
 def finish(figure: Figure, page: Page, told: Told, handles: Sequence[Artist] = (), labels: Sequence[str] = ()) -> None:
