@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from scenarios.command.headline_table import headline
+from scenarios.command.report_table import every_metric
+from simulator.results.findings import lowest
 
 AXIS = "uplink.rate.bps"
 Values = dict[str, tuple[float, ...]]
@@ -39,6 +41,16 @@ def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star() -> Non
     text = headline(table({"dense": (0.0479,), "k_sqs": (0.0435,)}, {"k_sqs": (0.83,)}), AXIS)
     assert entries(text, "1 kbit/s") == ["47.9 ±1.0*", "43.5 ±1.0 (17% unanswered)"]
     assert "UNANSWERED requests are in no number here" in text and "not ranked" in text
+
+
+@pytest.mark.parametrize("charged", ["busy", "held"])
+def test_a_price_names_the_time_that_was_charged_for_in_tables_findings_and_the_report(charged: str) -> None:
+    metric = f"{charged}_usd_per_million_tokens"
+    priced = table({"a": (0.04, 0.04), "b": (0.05, 0.05)}).assign(**{metric: [6.66, 3.33, 1360.0, 1361.0], "seed": 0})
+    said = f"{charged} USD per million tokens"
+    assert headline(priced, AXIS, metric).startswith(f"{said} (USD), ")
+    assert lowest(priced, AXIS, metric).startswith(f"{said} over uplink rate: ")
+    assert said in [column.heading for column in every_metric(priced, AXIS).columns]
 
 
 def test_a_scheme_of_which_nothing_was_answered_keeps_its_column() -> None:
