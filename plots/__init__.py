@@ -87,13 +87,9 @@ def draw(name: str, summary: pd.DataFrame, axis: str | None, page: Page | None =
 def _as_text(summary: pd.DataFrame) -> pd.DataFrame:
     """A summary whose names are drawn as they are: what matplotlib would read as mathematics is escaped, and so is what
     no font has."""
-    import pandas as pd
+    from simulator.results.csv_file import with_texts
 
-    told = summary.copy()
-    for name, kind in summary.dtypes.items():
-        if not pd.api.types.is_numeric_dtype(kind):
-            told[name] = summary[name].map(_plain)
-    return told
+    return with_texts(summary, _plain)
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ for the sign of a text, and `read_csv` takes off again. What a terminal would no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +21,7 @@ _QUOTED: Final = tuple(f"'{mark}" for mark in (*_BEGINS, "'"))
 
 def write_csv(table: pd.DataFrame, path: Path) -> Path:
     """Writes a table, whole and without its index; where."""
-    quoted = table.copy()
-    for name, kind in table.dtypes.items():
-        if not pd.api.types.is_numeric_dtype(kind):
-            quoted[name] = table[name].map(_quoted)
+    quoted = with_texts(table, _quoted)
     quoted.columns = pd.Index([_quoted(name) for name in table.columns])
     atomically(path, lambda unfinished: quoted.to_csv(unfinished, index=False))
     return path
@@ -31,12 +29,20 @@ def write_csv(table: pd.DataFrame, path: Path) -> Path:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """A table that `write_csv` has written. Raises ValueError where the file holds none, OSError where it is gone."""
-    table = pd.read_csv(path).copy()  # the copy: a wide file is read in pieces
-    for name, column in table.items():
-        if not pd.api.types.is_numeric_dtype(column.dtype):
-            table[name] = column.map(_bare)
+    table = with_texts(pd.read_csv(path), _bare)
     table.columns = pd.Index([_bare(name) for name in table.columns])
     return table
+
+
+def with_texts(table: pd.DataFrame, told: Callable[[object], object]) -> pd.DataFrame:
+    """A copy of a table with its texts as `told` has them; a column in which none changes is the same, type and all."""
+    found = table.copy()  # which is in one piece, where a wide file is read in several
+    for name, kind in table.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            texts = [told(value) for value in table[name]]
+            if any(isinstance(new, str) and new != old for new, old in zip(texts, table[name], strict=True)):
+                found[name] = pd.Series(texts, index=table.index, dtype=object)
+    return found
 
 
 def _quoted(value: object) -> object:

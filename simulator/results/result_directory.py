@@ -86,7 +86,11 @@ def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> 
     inside = (path for path in paths if path.is_file() and path.resolve().is_relative_to(home))
     files = listed(out) | {path.resolve().relative_to(home).as_posix(): sha256(path) for path in inside}
     manifest["files"] = dict(sorted(files.items()))
-    if started_s is not None and datetime.fromisoformat(manifest["date"]).timestamp() >= int(started_s):
+    if (
+        started_s is not None
+        and "date" in manifest
+        and datetime.fromisoformat(manifest["date"]).timestamp() >= int(started_s)
+    ):
         manifest |= {"date": iso_date(started_s), "wall_s": round(time.time() - started_s, 3)}
     write_note(out / MANIFEST, manifest)
 
@@ -137,7 +141,7 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
     Raises ConfigError where other results are in it and may not be overwritten, but for a sweep of which nothing was
     done; and where something is in it though it is not a directory of ours.
     """
-    there = [path for path in entries(out) if path.name not in keep]
+    there = sorted(path for path in entries(out) if path.name not in keep)
     if not there:
         return
     if not read_note(out / MANIFEST):
@@ -151,8 +155,8 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
 
 
 def remove(out: Path, keep: Collection[str] = ()) -> None:
-    """Removes what a directory of ours lists, and what a run leaves on its way, but for the files to `keep`; then its
-    manifest, or what that says of others than these, and the folders that are empty."""
+    """Removes what a directory of ours lists, and what a run leaves on its way, but for the files to `keep`; then the
+    folders that are empty, and what the manifest says, or all of it where nothing else is left."""
     home = out.resolve()
     kept = {name: digest for name, digest in listed(out).items() if name not in _own(out, keep)}
     for name in _own(out, keep):
@@ -169,7 +173,7 @@ def remove(out: Path, keep: Collection[str] = ()) -> None:
         if _LEFT.search(path.name):
             shutil.rmtree(path, ignore_errors=True)
     (out / MANIFEST).unlink(missing_ok=True)
-    if kept:
+    if entries(out):  # it stays ours, with what is somebody's in it
         write_note(out / MANIFEST, {"finished": False, "files": kept})
 
 

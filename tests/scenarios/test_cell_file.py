@@ -82,7 +82,9 @@ def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(
     assert len(done) == 1 and typed(*run) == first and len(done) == 1
     assert "nothing is run again" in typed(*run, "--dry-run")[1]
     assert "--overwrite removes the results" in typed(*run, "--dry-run", "--overwrite")[1]
+    (folder / "out" / "notes.txt").write_text("mine")
     assert typed(*run, "--overwrite") == first and len(done) == 2
+    assert (folder / "out" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

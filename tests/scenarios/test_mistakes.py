@@ -88,7 +88,7 @@ MISTAKES = [
     ),
     ((*RUN, "--workers=two"), "invalid int value: 'two'"),
     ((*RUN, "--out=results\0"), "out = results"),
-    ((*RUN, "--out=."), "out = .: holds other results"),
+    ((*RUN, "--out=."), "in it is not ours, and stays as it is"),
     # links
     ((*RUN, "--set=uplink.rate.bps=0"), "uplink.rate.bps = 0: must be above 0"),
     ((*RUN, "--set=uplink.rate.bps=fast"), "uplink.rate.bps = 'fast': must be a number of bit/s, such as 10k"),

@@ -23,6 +23,11 @@ def test_no_text_begins_as_a_formula_numbers_stand_and_the_table_is_read_back(tm
     assert list(back["=name"]) == texts and list(back["number"]) == [-1.5] * len(texts)
 
 
+def test_a_column_of_whole_numbers_some_of_which_are_missing_is_written_as_it_is(tmp_path: Path) -> None:
+    table = pd.DataFrame({"bits": pd.Series([None, 300, None], dtype=object), "name": ["a", "=b", "c"]})
+    assert write_csv(table, tmp_path / "table.csv").read_text() == "bits,name\n,a\n300,'=b\n,c\n"
+
+
 def test_what_a_terminal_obeys_is_escaped(tmp_path: Path) -> None:
     path = write_csv(
         pd.DataFrame({"name": ["\x1b[2Jgone", "\x9b31m", "a\tb"], "lacks": [None, float("nan"), 1]}), tmp_path / "t"
