@@ -130,11 +130,6 @@ class Rate(Choice, family=True):
         return self.time_alone
 
     @property
-    def takes_overhead(self) -> bool:
-        """Whether its curve knows what airtime beside a packet's bits (`overhead_s`) comes to."""
-        return self.time_alone
-
-    @property
     def airtime_share(self) -> float:
         """The most of the time that a sender may be on the air, by a rule that both ends know."""
         return 1.0
