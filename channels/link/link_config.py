@@ -14,6 +14,7 @@ from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
 from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
+from channels.link.shaping import Rationed
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant
@@ -168,7 +169,7 @@ class LinkConfig(Part):
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
         gated = (
-            ("overhead_s", self.overhead_s, self.rate.takes_overhead),
+            ("overhead_s", self.overhead_s, self.rate.time_alone or isinstance(self.rate, Rationed)),
             ("half_duplex", self.half_duplex, self.rate.begins_at_once),
             ("listens", self.listens.windows_s, self.rate.begins_at_once),
         )

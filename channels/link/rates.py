@@ -132,11 +132,6 @@ class Rate(Choice, family=True):
         return self.time_alone
 
     @property
-    def takes_overhead(self) -> bool:
-        """Whether its curve knows what airtime beside a packet's bits (`overhead_s`) comes to."""
-        return self.time_alone
-
-    @property
     def begins(self) -> str:
         """Where in a recording a run begins, in words: what has to stand beside its numbers; "" of what is none."""
         return ""

@@ -43,7 +43,7 @@ class TokenBucket(Rate):
         return _BucketCurve(self)
 
 
-class _Rationed(Rate):
+class Rationed(Rate):
     """A rate whose sender keeps a duty cycle: after an airtime a it is silent for a (1/d - 1)."""
 
     time_alone: ClassVar[bool] = False
@@ -52,10 +52,6 @@ class _Rationed(Rate):
     @property
     def begins_at_once(self) -> bool:
         return self.duty == 1
-
-    @property
-    def takes_overhead(self) -> bool:
-        return True
 
     @property
     def airtime_share(self) -> float:
@@ -73,7 +69,7 @@ class _Rationed(Rate):
         return _DutyCurve(self)
 
 
-class DutyCycle(_Rationed):
+class DutyCycle(Rationed):
     """After an airtime a, silence of a (1/d - 1), as devices keep under ETSI EN 300 220."""
 
     kind: Literal["duty_cycle"] = "duty_cycle"
@@ -87,7 +83,7 @@ class DutyCycle(_Rationed):
         return bits / self.bps
 
 
-class LoRa(_Rationed):
+class LoRa(Rationed):
     """Frames of LoRa, each with its preamble and header, under a duty cycle.
 
     Time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; AN1200.13), explicit header: a symbol lasts 2^SF / W;
@@ -156,7 +152,7 @@ class _BucketCurve(Curve):
 class _DutyCurve(Curve):
     """Credit: minus the seconds of silence that are owed."""
 
-    def __init__(self, rate: _Rationed, overhead_s: float = 0.0) -> None:
+    def __init__(self, rate: Rationed, overhead_s: float = 0.0) -> None:
         self._rate = rate
         self._overhead_s = overhead_s
         self._owed = 1 / rate.duty - 1

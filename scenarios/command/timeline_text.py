@@ -88,6 +88,9 @@ class _Writer:
             else:
                 yield self._round_heading(each)
                 yield from map(self._written, self._round(each))
+        if self._made.ending or self._made.late:
+            yield "after its end"
+            yield from map(self._written, self._after())
 
     def _chosen(self, rounds: tuple[int, int] | None) -> Sequence[RoundTimeline | str]:
         all_ = self._made.rounds
@@ -129,6 +132,18 @@ class _Writer:
         yield from _unserved(self._made.unserved)
         for each in self._made.prefills:
             yield self._pass(each, "reads the prompt")
+
+    def _after(self) -> Iterator[Line]:
+        made = self._made
+        if made.ending:
+            yield from self._message("uplink", "tells the cloud of its end", made.ending[0].joined_s, made.ending)
+        for each in made.late[:MOST_PACKETS]:
+            yield self._pass(each, "works on, for nobody")
+        if (more := len(made.late) - MOST_PACKETS) > 0:
+            yield Line(made.late[MOST_PACKETS].began_s, "cloud", f"works on for nobody, passes: {more} more")
+        if made.unheard:
+            told = f"{counted(len(made.unheard), 'packet')} down, for nobody"
+            yield Line(made.unheard[0].joined_s, "downlink", told)
 
     def _round(self, each: RoundTimeline) -> Iterator[Line]:
         spans, record, words = each.spans, each.spans.record, self._words

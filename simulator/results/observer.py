@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isnan
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from channels.link.rates import SECOND as SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
+
+END: Final = -SECOND
+"""In place of a round, in the index of the message by which a device ends its request. There is one a request."""
 
 
 class Airing(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
+from math import inf, isnan
 
 from simulator.results.columns import BREAKDOWN
-from simulator.results.observer import SECOND, Airing, ServerPass, Unserved
+from simulator.results.observer import END, SECOND, Airing, ServerPass, Unserved
 from simulator.results.spans import RequestKey, RequestSpans, RoundSpans, Span, Spans
 
 UPLINK, DOWNLINK = "uplink", "downlink"
@@ -44,7 +44,9 @@ class RoundTimeline:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Of one request. `prompt` has the packets of its prompt, `prefills` the passes that read it for no round yet."""
+    """Of one request. `prompt` has the packets of its prompt, `prefills` the passes that read it for no round yet;
+    `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets, of a cloud
+    that has not heard of that yet."""
 
     request: RequestSpans
     rounds: Sequence[RoundTimeline]
@@ -52,6 +54,9 @@ class Timeline:
     prefills: Sequence[ServerPass]
     unserved: Sequence[Unserved]
     """Packets of the prompt that left the queue before their turn."""
+    ending: Sequence[Airing]
+    late: Sequence[ServerPass]
+    unheard: Sequence[Airing]
 
     @property
     def end_s(self) -> float:
@@ -104,5 +109,12 @@ def timeline(spans: Spans, key: RequestKey) -> Timeline:
     ]
     served = {id(each) for round_ in rounds for each in round_.passes}
     prompt = [each for each in airings if each.round == 0]
-    prefills = [each for each in passes if id(each) not in served]
-    return Timeline(request, rounds, prompt, prefills, [each for each in dropped if each.address[2] == 0])
+    others = [each for each in passes if id(each) not in served]
+    ended_s = inf if isnan(request.finish_s) else request.finish_s
+    prefills = [each for each in others if each.began_s < ended_s]
+    late = [each for each in others if each.began_s >= ended_s]
+    known = {0, *(round_.number for round_ in rounds)}
+    unheard = [each for each in airings if each.round not in known and each.link.endswith(DOWNLINK)]
+    ending = [each for each in airings if each.address[2] == END]
+    unserved = [each for each in dropped if each.address[2] == 0]
+    return Timeline(request, rounds, prompt, prefills, unserved, ending, late, unheard)

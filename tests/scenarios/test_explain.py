@@ -35,10 +35,11 @@ def test_the_text_fits_a_terminal_and_its_times_are_those_of_the_tables(name: st
         lines = story(made, None, ALL, "Told.")
         assert max(map(len, lines)) <= 100
         text = " ".join(" ".join(lines).split())
-        assert text.count("LOST") == sum(
-            each.lost for each in (*made.prompt, *(e for round_ in made.rounds for e in (*round_.up, *round_.down)))
-        ) or re.search(r"[1-9]\d* lost", text)
-        costs = re.findall(r"cost (?!no)(.*?)(?=(?: round| Where| Its| \.\.\.))", text)
+        in_rounds = (each for round_ in made.rounds for each in (*round_.up, *round_.down))
+        assert text.count("LOST") == sum(each.lost for each in (*made.prompt, *made.ending, *in_rounds)) or re.search(
+            r"[1-9]\d* lost", text
+        )
+        costs = re.findall(r"cost (?!no)(.*?)(?=(?: round| after its end| Where| Its| \.\.\.))", text)
         spent = [float(value.replace(",", "")) for cost in costs for value in re.findall(r"([\d,.]+) ms", cost)]
         assert sum(spent) == pytest.approx(1e3 * sum(row[state] for state in BREAKDOWN), abs=0.06 * len(spent) + 0.01)
         for state in BREAKDOWN:
@@ -79,9 +80,11 @@ def test_each_pass_and_packet_belongs_to_one_round_or_to_the_prompt(name: str) -
     simulate(CELLS[name], spans, memory=Memory())
     for key in spans.requests:
         made = timeline(spans, key)
-        passes = [*made.prefills, *(each for round_ in made.rounds for each in round_.passes)]
+        passes = [*made.prefills, *made.late, *(each for round_ in made.rounds for each in round_.passes)]
         assert sorted(passes) == sorted(each for each in spans.passes if key in each.sessions)
-        packets = [*made.prompt, *(each for round_ in made.rounds for each in (*round_.up, *round_.down))]
+        packets = [*made.prompt, *made.ending, *made.unheard]
+        packets += [each for round_ in made.rounds for each in (*round_.up, *round_.down)]
+        assert bool(made.ending) <= (made.request.outcome != "answered")
         assert len(packets) == sum(each.address[:2] == key and each.fragment >= 0 for each in spans.airings)
 
 

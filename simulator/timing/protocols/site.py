@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import simpy
 
@@ -20,7 +20,7 @@ from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import CloudNode, Verified
-from simulator.results.observer import SECOND
+from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request, holds_any
 from simulator.results.rounds import OpenRound, TwoPassages
 from simulator.timing.cloud import Cloud, Job
@@ -45,8 +45,6 @@ DOWNLINK_STATES = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
-END: Final = -SECOND
-"""In place of a round, in the index of the message by which a device ends its request. There is one a request."""
 ASK = b"\x00"
 """Of the message that asks for all of a round; its header tells what it is."""
 JOB_STATES = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
