@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from typed_command import Typed
 
+from scenarios.command import running
+
 SCHEME = """from typing import Literal
 
 import numpy as np
@@ -249,3 +251,43 @@ def test_who_looks_into_a_class_of_theirs_gets_the_way_to_its_error(
     Path("cell.yaml").write_text(CELL)
     status, _, err = typed("run", "--config=cell.yaml", "--workers=1", "--import=mine.py", "--set=scheme=mine")
     assert status == 2 and "Traceback" in err and err.splitlines()[-1].startswith("sqsim: mine.py:14: ZeroDivision")
+
+
+TYPICAL = """from typing import Literal
+
+from models.verification import Verdict, inverse_cdf
+from simulator.schemes import Acceptance
+
+
+class Typical(Acceptance):
+    kind: Literal["typical"] = "typical"
+
+    def judge(self, law_after, received, uniforms, round_number, position):
+        line = tuple(received.drafts.tolist())
+        for n, draft in enumerate(line):
+            if law_after(line[:n])[draft] < 1e-9:
+                return Verdict(n, inverse_cdf(law_after(line[:n]), uniforms.verdict.uniform(round_number, len(line))))
+        return Verdict(len(line), inverse_cdf(law_after(line), uniforms.verdict.uniform(round_number, len(line))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "mark"), [pytest.param(8, "(lossy)", marks=pytest.mark.slow), (80, "(not known to be lossless)")]
+)
+def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
+    size: int, mark: str, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    (tmp_path / "typical.py").write_text(TYPICAL)
+    schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
+    pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"
+    asked = ("--set=workload.requests=5", "--set=workload.output_tokens=12", "--grid=uplink.rate.bps=1e5", "--seeds=1")
+    status, out, err = typed(
+        "run", "latency_vs_bandwidth", "--quick", "--quiet", "--workers=1", "--import=typical.py", pair, schemes, *asked
+    )
+    assert status == 0, err
+    heading = next(line for line in out.splitlines() if "k_sqs" in line and "composed" in line)
+    assert f"composed {mark}" in heading
+    said = " ".join(out.split())
+    assert f"ranked apart: composed {mark}, TV output {'0.' if size == 8 else 'not known'}" in said
+    assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in said
