@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
-from kinds.mistakes import users_mistake
+from kinds.mistakes import shown, users_mistake
 from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
@@ -50,16 +50,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from scenarios.command.completion import complete
 
         complete(parser)
-    return _guarded(parser.parse_args(arguments))
+    return _guarded(parser.parse_args(_typed(parser, arguments)))
 
 
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `given`, registered or not, with the arguments of `sqsim run`, and exits. For a scenario run as a script."""
     parser = Parser(description=given.summary)
     _run_options(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_typed(parser, arguments))
     options.command, options.name, options.config, options.given = "run", given.name, None, given
     sys.exit(_guarded(options))
+
+
+def _typed(parser: Parser, arguments: Sequence[str] | None) -> list[str]:
+    """What was typed. Exits where it is no text: no table and no manifest could hold it."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    for each in typed:
+        if any("\ud800" <= letter <= "\udfff" for letter in each):
+            parser.error(f"argument {shown(each)}: must be UTF-8 text")
+    return typed
 
 
 def _guarded(options: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.files import read_json
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
 from simulator.results.columns import SETTING
 
@@ -29,12 +29,9 @@ class ResultFolder:
         """Raises ConfigError, one line, where `path` is no result directory, or one of a run that has not ended."""
         if not path.is_dir():
             raise ConfigError(f"{path}: no such directory; give a result directory, such as results/paper")
-        try:
-            manifest = json.loads((path / MANIFEST).read_text())
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper") from None
-        except ValueError as error:
-            raise ConfigError(f"{path / MANIFEST}: not written by this program, {error}") from None
+        if not (path / MANIFEST).exists():
+            raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper")
+        manifest = read_json(path / MANIFEST)
         if not isinstance(manifest, dict) or "identity" not in manifest:
             raise ConfigError(f"{path / MANIFEST}: not written by this program")
         if not manifest.get("finished"):
