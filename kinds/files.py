@@ -99,12 +99,12 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
         raise ConfigError(f"{path}, line {line}: must be UTF-8 text") from None
 
 
-def read_lines(path: Path) -> list[tuple[str, str]]:
+def read_lines(path: Path, most: int = MOST_BYTES) -> list[tuple[str, str]]:
     """The lines of a UTF-8 file, each behind its place, `FILE, line 1` and on, for a complaint about it.
 
     Raises ConfigError when the file cannot be read.
     """
-    text = read_text(path)
+    text = read_text(path, most)
     if text.count("\n") > MOST_LINES:
         raise ConfigError(f"{path}: cannot be read (must have at most {MOST_LINES:,} lines)")
     lines = text.split("\n")

@@ -86,11 +86,16 @@ def load_yaml(text: str) -> object:
         raise yaml.YAMLError("is nested too deeply") from None
 
 
-def read_yaml(path: Path) -> object:
-    """What a YAML file holds. Raises ConfigError, one line, where it cannot be read."""
+def problem_of(error: yaml.YAMLError) -> str:
+    """What is wrong, in a few words."""
+    return str(getattr(error, "problem", None) or first_line(error))
+
+
+def read_yaml(path: Path, field: str = "config") -> object:
+    """What the YAML file given as `field` holds. Raises ConfigError, one line, where it cannot be read."""
     try:
         return load_yaml(read_text(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f", line {mark.line + 1}"
-        raise ConfigError(f"config = {path}{line}: {getattr(error, 'problem', None) or first_line(error)}") from None
+        raise ConfigError(f"{field} = {path}{line}: {problem_of(error)}") from None

@@ -12,7 +12,6 @@ Both laws are one-hot, whatever the temperature, and say nothing beside the toke
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_left
 from functools import cached_property
 from itertools import accumulate
@@ -23,7 +22,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from kinds.files import GivenPath, read_lines, sha256
+from kinds.files import GivenPath, parse_json, read_lines, sha256
 from models.interface import LoadedPair, Pair, Prompt
 from models.law_text import LawModel
 
@@ -96,9 +95,10 @@ def read_requests(path: Path) -> tuple[tuple[int, ...], ...]:
 
 def _request(place: str, line: str) -> tuple[int, ...]:
     try:
-        accepted = json.loads(line)["accepted"]
-    except (ValueError, KeyError, TypeError):
-        accepted = None
+        fields = parse_json(line, place)
+    except ConfigError:
+        fields = None
+    accepted = fields.get("accepted") if isinstance(fields, dict) else None
     if not isinstance(accepted, list) or not accepted:
         raise ConfigError(f'{place}: a JSON object with a list expected, such as {{"accepted": [3, 0, 5]}}')
     for each in accepted:

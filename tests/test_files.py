@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from channels.link.rates import Rate
@@ -25,7 +26,9 @@ from kinds.files import (
     sha256_once,
 )
 from models.prompt_files import read_prompts
+from models.replay import read_requests
 from scenarios.command.codec import read_law
+from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
 
 
@@ -93,6 +96,8 @@ READERS = {
     "arrivals": lambda path: Workload.kinds["arrivals"](path=path),
     "prompts": lambda path: read_prompts(path, lambda text: []),
     "law": read_law,
+    "cell": Cell.from_yaml,
+    "replay": read_requests,
 }
 
 
@@ -104,6 +109,21 @@ def test_every_reader_of_lines_names_file_and_line_and_refuses_what_is_no_text(t
         READERS[name](path)
     with pytest.raises(ValueError, match=r"absent: cannot be read \(No such file or directory\)"):
         READERS[name](tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_refuses_a_pipe_at_once(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe: cannot be read \(must be a regular file"):
+        READERS[name](tmp_path / "pipe")
+
+
+def test_an_array_that_its_header_overstates_is_refused_unallocated(tmp_path: Path) -> None:
+    path = tmp_path / "law.npy"
+    np.save(path, np.ones(2) / 2)
+    path.write_bytes(path.read_bytes().replace(b"(2,)", b"(2000000000000,)"))
+    with pytest.raises(ConfigError, match=r"law\.npy: not an array of numbers"):
+        read_law(path)
 
 
 def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

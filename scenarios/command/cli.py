@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from kinds import ConfigError
-from kinds.mistakes import printable, users_mistake
+from kinds.mistakes import printable, shown, users_mistake
 from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
 from scenarios.command.cell_file import add_import, load_own
 from scenarios.command.registry import LISTS, NAMES, scenario, told
@@ -53,16 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from scenarios.command.completion import complete
 
         complete(parser)
-    return _guarded(parser.parse_args(arguments, argparse.Namespace(started_s=started_s)))
+    return _guarded(parser.parse_args(_typed(parser, arguments), argparse.Namespace(started_s=started_s)))
 
 
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `given`, registered or not, with the arguments of `sqsim run`, and exits. For a scenario run as a script."""
     parser = Parser(description=given.summary)
     _run_options(parser)
-    options = parser.parse_args(arguments, argparse.Namespace(started_s=time.time()))
+    options = parser.parse_args(_typed(parser, arguments), argparse.Namespace(started_s=time.time()))
     options.command, options.name, options.config, options.given = "run", given.name, None, given
     sys.exit(_guarded(options))
+
+
+def _typed(parser: Parser, arguments: Sequence[str] | None) -> list[str]:
+    """What was typed. Exits where it is no text: no table and no manifest could hold it."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    for each in typed:
+        if any("\ud800" <= letter <= "\udfff" for letter in each):
+            parser.error(f"argument {shown(each)}: must be UTF-8 text")
+    return typed
 
 
 def _guarded(options: argparse.Namespace) -> int:

@@ -20,8 +20,8 @@ from channels.codec import paper_counts, wire
 from channels.codec.draft import Code
 from kinds import ConfigError, Part, one_line
 from kinds.arrays import Floats, Ints
-from kinds.files import read_lines
-from kinds.yaml_file import load_yaml
+from kinds.files import read_bytes, read_lines, require_file
+from kinds.yaml_file import load_yaml, problem_of
 from models.verification import entropy_bits, total_variation
 from scenarios.command.aligned_columns import aligned
 from simulator.cell.descriptions import shown
@@ -103,8 +103,8 @@ def scheme_of(text: str) -> DraftScheme:
         found = _One.model_validate({"scheme": load_yaml(text)}).scheme
     except ValidationError as error:
         raise one_line(error) from None
-    except yaml.YAMLError:
-        raise ConfigError(f"scheme = {text!r}: not YAML") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"scheme = {text!r}: not YAML, {problem_of(error)}") from None
     if not isinstance(found, DraftScheme):
         raise ConfigError(f"scheme = {text!r}: sends no distribution")
     return found
@@ -138,11 +138,11 @@ def read_law(path: Path) -> Floats:
 
 def read_payload(text: str) -> bytes:
     """The bytes of the file of that name, or of hex digits. Raises ConfigError where it is neither."""
-    if Path(text).is_file():
-        return Path(text).read_bytes()
     try:
-        return bytes.fromhex(text)
-    except ValueError:
+        return read_bytes(Path(text)) if Path(text).exists() else bytes.fromhex(text)
+    except (ValueError, OSError) as error:  # hex digits may be too many for a name
+        if isinstance(error, ConfigError):
+            raise
         raise ConfigError(f"payload = {text!r}: no such file, and not hex digits") from None
 
 
@@ -226,7 +226,12 @@ def _named(scheme: DraftScheme) -> str:
 
 def _npy(path: Path) -> Floats:
     try:
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        mapped = np.load(
+            require_file(path), mmap_mode="r", allow_pickle=False
+        )  # a header may promise what is not there
+        return np.asarray(mapped, dtype=np.float64)
+    except ConfigError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (ValueError, TypeError, EOFError):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import yaml
+from pydantic import TypeAdapter, ValidationError
 
 import plots
-from kinds import ConfigError
+from kinds import ConfigError, first_error
 from kinds.files import atomically, read_text
-from kinds.yaml_file import load_yaml
+from kinds.yaml_file import read_yaml
 from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
 from scenarios.command.derived_axis import sources
@@ -61,9 +61,10 @@ class Note:
             return cls(folder.name, None)
         path = checked(folder, NOTE)
         try:
-            return cls(**json.loads(read_text(path)))
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"{path}: not written by this program, {error}") from None
+            return TypeAdapter(cls).validate_json(read_text(path))
+        except ValidationError as error:
+            where, _, allowed = first_error(error)
+            raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
 
     def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
         """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
@@ -152,10 +153,7 @@ def drawn(
 
 def read_labels(path: Path) -> dict[str, str]:
     """The labels of a YAML file, {name in the tables: name in the figures}."""
-    try:
-        given = load_yaml(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"labels = {path}: not a YAML file in UTF-8, {error}") from None
+    given = read_yaml(path, "labels")
     if not isinstance(given, dict):
         raise ConfigError(f"labels = {path}: lines such as `k_sqs: Ours`, a name of the tables and one for the figures")
     return {str(name): str(label) for name, label in given.items()}

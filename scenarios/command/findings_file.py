@@ -19,9 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from kinds import ConfigError
+from pydantic import ConfigDict, ValidationError
+
+from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
 from scenarios.command.questions import Question, ask
 from simulator.results.result_directory import checked
@@ -85,8 +87,51 @@ def read(folder: Path) -> dict[str, Plain]:
     if not (folder / FINDINGS).exists():
         return {}
     path = checked(folder, FINDINGS)
+    text = read_text(path)
     try:
-        found = json.loads(read_text(path))
-    except ValueError as error:
-        raise ConfigError(f"{path}: not written by this program, {error}") from None
-    return found if isinstance(found, dict) else {}
+        _Found.model_validate_json(text)
+    except ValidationError as error:
+        where, _, allowed = first_error(error)
+        raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
+    found: dict[str, Plain] = json.loads(text)
+    return found
+
+
+_Number = float | Literal["inf", "-inf"] | None
+
+
+class _Read(Part):
+    """Of what is read back, the fields that are used: a stranger may have written them."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Difference(_Read):
+    metric: str
+    first: str
+    second: str
+    where: dict[str, float | str | bool | None]
+    first_mean: _Number
+    second_mean: _Number
+    relative: bool
+    difference: _Number
+    low: _Number
+    high: _Number
+    n: int
+    separable: bool | None
+
+
+class _Crossing(_Read):
+    crossing: _Number
+
+
+class _Finding(_Read):
+    metric: str
+    line: str
+    comparisons: list[_Difference | _Crossing]
+
+
+class _Found(_Read):
+    question: str | None = None
+    remarks: list[str] | None = None
+    findings: list[_Finding] | None = None

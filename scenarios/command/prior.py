@@ -20,6 +20,7 @@ from channels.codec.recoded.law_vectors import law_vectors
 from channels.codec.recoded.prior_tables import pack
 from kinds import ConfigError
 from kinds.arrays import Int32s
+from kinds.files import require_file
 from models.interface import LoadedPair, Pair
 from models.published import OfAcceptance
 from models.text_laws import Told, likeliest, written
@@ -158,7 +159,9 @@ def _laws(texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: Told) -> 
 def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
     """Texts of a user's, int32 [N, T], from `.npy`. Raises ConfigError, one line."""
     try:
-        found = np.load(path, allow_pickle=False)
+        found = np.load(require_file(path), mmap_mode="r", allow_pickle=False)  # a header may promise what is not there
+    except ConfigError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (ValueError, EOFError):

@@ -6,7 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from kinds import ConfigError, Part, one_line
-from kinds.yaml_file import load_yaml
+from kinds.yaml_file import load_yaml, problem_of
 from models.interface import Pair
 
 
@@ -27,5 +27,5 @@ def typed_pair(text: str, device: str | None = None) -> Pair:
         return type(pair).model_validate({**pair.model_dump(), "device": device})
     except ValidationError as error:
         raise one_line(error) from None
-    except yaml.YAMLError:
-        raise ConfigError(f"pair = {text!r}: not YAML") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"pair = {text!r}: not YAML, {problem_of(error)}") from None

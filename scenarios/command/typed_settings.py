@@ -9,7 +9,7 @@ from typing import TypeVar
 import yaml
 
 from kinds import ConfigError
-from kinds.yaml_file import load_yaml
+from kinds.yaml_file import load_yaml, problem_of
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
@@ -67,8 +67,7 @@ def _value(text: str, typed: str) -> object:
     try:
         return _numbers(load_yaml(text))
     except yaml.YAMLError as error:
-        reason = str(getattr(error, "problem", None) or "not YAML")
-        raise ConfigError(f"{typed}: cannot read the value, {reason}") from None
+        raise ConfigError(f"{typed}: cannot read the value, {problem_of(error)}") from None
 
 
 def _numbers(value: object) -> object:

@@ -22,7 +22,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from pydantic import ConfigDict
 
 from kinds import ConfigError, Part, first_line
-from kinds.files import atomically
+from kinds.files import atomically, require_file
 from models import pair_cards
 from models.pair_cards import PairCard
 from simulator.decoding.round_keys import LIBRARIES, made_by, of_this_code
@@ -95,7 +95,7 @@ def take_over(path: Path, store: RoundStore) -> Recorded:
     Raises ConfigError, one line, where it is damaged, of another format, made by other code, or too large for the
     store: nothing is then taken over. Raises OSError where a file cannot be read or written.
     """
-    with path.open("rb") as file:
+    with require_file(path).open("rb") as file:
         archive, recorded = _checked(path, file)
         _require_room(path, recorded.bytes, store)
         batch, size = list[Grown](), 0

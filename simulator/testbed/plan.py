@@ -34,6 +34,8 @@ CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
 """The number of the request that each device is asked before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
+SERVED: Final = ("speculate", "ahead", "stream")
+"""The protocols that `ends` speaks."""
 _LARGEST_BITS: Final = 8 * 60_000
 """Of a packet."""
 
@@ -185,8 +187,9 @@ def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
 
 
 def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
-    if scheme.protocol == "local":
-        yield "scheme", scheme.kind, "one that crosses the air"
+    if scheme.protocol not in SERVED:
+        served = ", ".join(SERVED)
+        yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
     if isinstance(scheme, BriefScheme) or scheme.sends_parts:
         yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
     if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:

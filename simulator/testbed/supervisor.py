@@ -6,16 +6,21 @@ Whatever ends a run, an interrupt among it, ends every process of it; the two ho
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from kinds import ConfigError
@@ -36,6 +41,8 @@ END_S: Final = 30.0
 """In which a process must end that was told to, or that says nothing more."""
 LEAD_S: Final = 1.0
 """From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
+FOLDER: Final = "sqsim.real."
+"""How the name begins of a run's temporary folder."""
 _ROOT: Final = Path(__file__).parents[2]
 
 
@@ -59,7 +66,7 @@ def real(
     faults = faults_of(cell) if faults is None else faults
     check_faults(cell, faults)
     prepare_pairs([cell])
-    with _folder(journals) as folder:
+    with _heeds_termination(), _folder(journals) as folder:
         plan = Plan(folder, faults)
         plan.write(cell)
         with ExitStack() as stack:
@@ -82,8 +89,51 @@ def _folder(journals: Path | None) -> AbstractContextManager[Path]:
 
 @contextmanager
 def _temporary() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="sqsim.real.") as name:
-        yield Path(name)
+    """A folder that goes with the run. Nobody removes that of a run that was killed, so its lock is a sign of life, and
+    each run removes the folders of this user whose lock nobody holds."""
+    above = Path(tempfile.gettempdir())
+    for left in above.glob(f"{FOLDER}*"):
+        with suppress(OSError), _locked(left):  # somebody else's, of a run that goes on, or gone meanwhile
+            shutil.rmtree(left)
+    made = Path(tempfile.mkdtemp(prefix="sqsim.new."))
+    folder = made.with_name(f"{FOLDER}{made.name.removeprefix('sqsim.new.')}")
+    try:
+        with _locked(made):  # before it has the name by which others look for it
+            made.rename(folder)
+            yield folder
+    finally:
+        for each in (folder, made):
+            shutil.rmtree(each, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the lock of a folder of this user's. Raises OSError where it is none, or somebody holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise PermissionError(f"{folder}: somebody else's")
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _heeds_termination() -> Iterator[None]:
+    """SIGTERM ends a run as an interrupt does, with all that it has made."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
 from simulator.testbed.endpoints.endpoint import Addresses, Endpoint, Places
-from simulator.testbed.endpoints.sockets import UdpSocket
+from simulator.testbed.endpoints.sockets import HostPort, UdpSocket
 from simulator.testbed.journal import Event, Journal
 from simulator.testbed.letters import Address, Header, Kind, Letter, Way
 from simulator.testbed.plan import link
@@ -115,7 +115,7 @@ class UdpAir:
         """Any bytes at all, to a host."""
         self._air.send(packet, (CLOUD if to == "cloud" else edge(0)).air, lambda: None)
 
-    def _enter(self, packet: bytes) -> None:
+    def _enter(self, packet: bytes, sender: HostPort) -> None:
         header = Header.unpack(packet)
         way = header.address.way if header.note is None else _other(header.address.way)
         loop, rate = asyncio.get_running_loop(), self._link(way).rate
@@ -133,7 +133,7 @@ class UdpAir:
         if index not in self._lost:
             loop.call_later(self._link(way).delay.mean_s, self._send, packet, way, header.address.device)
 
-    def _answer(self, packet: bytes) -> None:
+    def _answer(self, packet: bytes, sender: HostPort) -> None:
         header = Header.unpack(packet)
         way = _other(header.address.way)
         if (*header.address.message, header.fragment, header.attempt) not in self._deaf:

@@ -107,7 +107,7 @@ def test_mistakes_are_told_in_one_line(results: Results, tmp_path: Path, capsys:
         ((one, "--format", "gif"), "invalid choice"),
         ((one, "--labels", tmp_path / "none.yaml"), "No such file"),
         ((one, "--labels", tmp_path / "list.yaml"), "a name of the tables and one for the figures"),
-        ((one, "--labels", tmp_path / "latin.yaml"), "not a YAML file in UTF-8"),
+        ((one, "--labels", tmp_path / "latin.yaml"), "must be UTF-8 text"),
         ((tmp_path / "nowhere", one), "no summary.csv"),
     ):
         assert typed(*words) == 2, words

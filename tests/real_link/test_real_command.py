@@ -151,8 +151,16 @@ def test_an_interrupt_leaves_nothing_and_the_same_command_goes_on(place: Place) 
     assert len(pd.read_csv(place.out / "cells.csv")) == 1
 
 
-def test_a_command_that_is_killed_leaves_no_process(place: Place) -> None:
-    """Its temporary folder stays: nobody is there to remove it."""
+def test_a_command_that_is_terminated_leaves_nothing(place: Place) -> None:
+    popen = place.real()
+    until(place.has_closed_a_round)
+    popen.terminate()
+    out, error = popen.communicate(timeout=30)
+    assert (popen.returncode, out) == (130, "") and one_line(error).startswith("sqsim: interrupted")
+    assert not place.processes() and not place.left()
+
+
+def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_folder(place: Place) -> None:
     before = socket.if_nameindex()
     popen = place.real()
     until(place.has_closed_a_round)
@@ -163,7 +171,9 @@ def test_a_command_that_is_killed_leaves_no_process(place: Place) -> None:
         time.sleep(0.01)
     assert not place.processes()
     assert socket.if_nameindex() == before
+    assert place.left()
     place.ran("real", "cell.yaml", "--out", "out", "--quiet")
+    assert not place.left()
 
 
 @pytest.mark.parametrize(

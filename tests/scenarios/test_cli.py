@@ -291,3 +291,11 @@ def test_each_scenario_runs_and_draws_what_it_promises(
         kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
         assert typed("plot", str(folder))[0] == 0
         assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
+
+
+@pytest.mark.parametrize("words", [("--out=a\udcff",), ("--set=scheme=\udcff",), ("--config", "\udcff.yaml")])
+def test_what_is_typed_must_be_text(typed: Typed, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A byte that is no UTF-8 reaches Python as a lone surrogate."""
+    status, out, err = typed("run", "latency_vs_bandwidth", *words)
+    assert (status, out, err.count("\n")) == (2, "", 1) and "must be UTF-8 text" in err
+    assert list(tmp_path.iterdir()) == []

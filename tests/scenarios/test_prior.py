@@ -81,7 +81,7 @@ def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(
         ("nonsense", [], "nonsense"),
         (PAIR, ["--temperature", "0"], "temperature = 0: must be above 0"),
         (PAIR, ["--number", "3"], "number = 3: must be from 10"),
-        (PAIR, ["--texts", "none.npy"], "none.npy: No such file"),
+        (PAIR, ["--texts", "none.npy"], "none.npy: cannot be read (No such file"),
         (PAIR, ["--texts", "several.npz"], "several.npz: holds several arrays"),
         (PAIR, ["--seed", str(1 << 60)], "below 2^60"),
         (PAIR.replace("12", "1"), [], "one prompt alone"),

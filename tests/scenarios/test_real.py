@@ -23,7 +23,7 @@ def asked(tmp_path: Path) -> Path:
     ("words", "told"),
     [
         (["cell.yaml", "--set=cloud.servers=2"], "cloud.servers = 2: a real run needs 1"),
-        (["cell.yaml", "--set=scheme=edge_only"], "scheme = edge_only: a real run needs"),
+        (["cell.yaml", "--set=scheme=edge_only"], "scheme = edge_only, protocol local: a real run needs"),
         (["cell.yaml", "--set=nothing=2"], "nothing"),
         (["cell.yaml", "--seeds=0"], "seeds = 0"),
         (["none.yaml"], "none.yaml"),

@@ -296,6 +296,30 @@ def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(
     assert (tmp_path / "mine").read_text() == "mine" and not (tmp_path / "sent" / "report.html").is_symlink()
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("scenario.json", {"figures": 5}), ("scenario.json", {"computed": [1]}), ("scenario.json", {"axis": {}}),
+        ("scenario.json", {"findings": ["\ud800"]}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
+        ("findings.json", {"remarks": 5}), ("findings.json", {"findings": [{"comparisons": [5]}]}),
+        ("findings.json", {"question": "\ud800"}), ("findings.json", "[" * 100_000), ("findings.json", "[]"),
+        ("manifest.json", "[" * 100_000), ("manifest.json", "[]"), ("manifest.json", {"commit": "\ud800"}),
+    ],
+)  # fmt: skip
+def test_odd_values_in_a_strangers_notes_are_told_in_one_line(
+    typed: Typed, finished: Finished, tmp_path: Path, name: str, change: dict[str, object] | str
+) -> None:
+    (tmp_path / "sent").mkdir()
+    for each in finished.out.iterdir():
+        if each.name != name:
+            (tmp_path / "sent" / each.name).symlink_to(each)
+    known = json.loads((finished.out / name).read_text())
+    (tmp_path / "sent" / name).write_text(change if isinstance(change, str) else json.dumps({**known, **change}))
+    status, out, err = typed("report", "sent")
+    assert (status, out, err.count("\n")) == (2, "", 1) and f"sent/{name}" in err
+    assert not (tmp_path / "sent" / "report.html").exists()
+
+
 def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder, told in (("nowhere", "no such directory"), ("empty", "no manifest.json")):

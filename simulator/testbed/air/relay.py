@@ -158,11 +158,13 @@ class Relay:
     def _take(self, inlet: Inlet, packet: bytes, now_s: float) -> None:
         """What is none of ours goes no further."""
         datagram = Datagram.unpack(packet)
-        if datagram is None or datagram.target.address != inlet.target or not self._ours(inlet, datagram):
+        if datagram is None or datagram.target.address != inlet.target:
             return
         try:
             header = Header.unpack(datagram.content)
         except ValueError:
+            return
+        if not self._ours(inlet, datagram, header.address.device):
             return
         acknowledges = header.note is Kind.ACK
         if header.note is Kind.LEFT or acknowledges == (header.address.way == inlet.way):
@@ -180,10 +182,11 @@ class Relay:
         else:
             self._left(inlet, airs, passage, aired)
 
-    def _ours(self, inlet: Inlet, datagram: Datagram) -> bool:
+    def _ours(self, inlet: Inlet, datagram: Datagram, device: int) -> bool:
+        """Whether it goes between the cloud and that device."""
         ports = datagram.source.port, datagram.target.port
-        device, cloud = ports if inlet.way == "uplink" else reversed(ports)
-        return cloud == CLOUD_PORT and 0 <= device - EDGE_PORT < self._cell.workload.devices
+        edge, cloud = ports if inlet.way == "uplink" else reversed(ports)
+        return cloud == CLOUD_PORT and edge == EDGE_PORT + device and device < self._cell.workload.devices
 
     def _answer(self, airs: Airs, inlet: Inlet, header: Header, packet: bytes, now_s: float) -> None:
         """An acknowledgement that takes no capacity."""

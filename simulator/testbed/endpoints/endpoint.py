@@ -47,6 +47,11 @@ class Addresses:
             return cls(edges[device], {device: cloud})
         return cls(cloud, dict(enumerate(edges)))
 
+    def may_tell(self, device: int, sender: HostPort) -> bool:
+        """Whether a packet about a device may come from there: from its far end, or, of what has left, from the air."""
+        places = self.far.get(device)
+        return places is not None and (sender in places or sender == (AIR.air, places.air[1]))
+
 
 class Endpoint:
     """Of one process: a device's, or the cloud's, which has a sender for each device."""
@@ -76,7 +81,7 @@ class Endpoint:
         """Behind an acknowledgement; None: they go over the free network."""
         self.epoch = epoch
         self.strange = 0
-        """Datagrams that were no packets for this host, and were dropped."""
+        """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
 
     @property
     def vain(self) -> int:
@@ -136,9 +141,9 @@ class Endpoint:
 
     # In.
 
-    def _come(self, packet: bytes) -> None:
+    def _come(self, packet: bytes, sender: HostPort) -> None:
         header = _header(packet)
-        if header is None or header.address.device not in self._addresses.far:
+        if header is None or not self._addresses.may_tell(header.address.device, sender):
             self.strange += 1
         elif header.note is None:
             self._take(header, packet[HEADER_BYTES:])

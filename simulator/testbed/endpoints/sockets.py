@@ -31,9 +31,9 @@ class _Waiting(NamedTuple):
 
 
 class UdpSocket:
-    """One socket. `hear` is called with each datagram that comes, whoever sent it."""
+    """One socket. `hear` is called with each datagram that comes, whoever sent it, and with its sender's place."""
 
-    def __init__(self, at: HostPort, hear: Callable[[bytes], None]) -> None:
+    def __init__(self, at: HostPort, hear: Callable[[bytes, HostPort], None]) -> None:
         """Binds it. Raises OSError where there is no such interface, or the port is taken."""
         self._hear = hear
         self._waiting: deque[_Waiting] = deque()
@@ -88,9 +88,9 @@ class UdpSocket:
     def _read(self) -> None:
         for _ in range(_AT_ONCE):
             try:
-                datagram = self._socket.recv(LARGEST_BYTES)
+                datagram, sender = self._socket.recvfrom(LARGEST_BYTES)
             except OSError:  # nothing more, or an error of one that was sent, for which no notice will come either
                 return
-            self._hear(datagram)
+            self._hear(datagram, sender)
             if self._socket.fileno() < 0:  # closed by what it was told
                 return

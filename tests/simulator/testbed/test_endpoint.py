@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import time
 
 from udp_air import CLOUD, Notes, World, cell, edge, letter, played
@@ -12,6 +13,7 @@ from channels.link.losses import PacketIndex
 from simulator.testbed.endpoints.endpoint import Addresses, Endpoint, Places
 from simulator.testbed.journal import Acked, Arrived, Attempted, Put, Withdrawn
 from simulator.testbed.letters import Header, Kind, Letter
+from simulator.testbed.plan import AIR, EDGE_PORT, FREE
 
 
 def test_a_journal_has_all_that_became_of_a_letter() -> None:
@@ -75,6 +77,29 @@ def test_bytes_that_are_no_packet_are_counted_and_dropped() -> None:
     world = played(cell(), script)
     assert world.cloud.strange == len(junk) > 80
     assert world.letters("cloud") == [letter(300)]
+
+
+def test_a_sound_packet_from_elsewhere_is_counted_and_dropped() -> None:
+    """A payload, and the word that the cloud has begun anew, from a socket that is nobody's far end."""
+    stray = [(letter(0).address, CLOUD.air), (letter(1, 0, Kind.HELLO).address, edge(0).air)]
+
+    def script(world: World) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+            for address, to in stray:
+                elsewhere.sendto(Header(address, 0, 0, epoch=address.kind is Kind.HELLO).pack() + b"\x01", to)
+        world.edge.put(letter(300))
+
+    world = played(cell(), script)
+    assert (world.cloud.strange, world.edge.strange, world.letters("edge 0")) == (1, 1, [])
+    assert world.letters("cloud") == [letter(300)]
+
+
+def test_a_real_process_hears_its_far_ends_and_the_air_alone() -> None:
+    cloud = Addresses.real("cloud", 0, 2)
+    assert cloud.may_tell(1, (AIR.edge, EDGE_PORT + 1)) and cloud.may_tell(1, (FREE.edge, EDGE_PORT + 1))
+    assert cloud.may_tell(1, (AIR.air, EDGE_PORT + 1))
+    for device, sender in ((0, (AIR.edge, EDGE_PORT + 1)), (2, (AIR.edge, EDGE_PORT + 2)), (1, (AIR.edge, 9))):
+        assert not cloud.may_tell(device, sender)
 
 
 def test_a_new_epoch_is_heard_of_and_all_begins_anew() -> None:

@@ -32,7 +32,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
     ({"cloud.failures": "random"}, "cloud.failures = random"),
     ({"cloud.failures": {"kind": "scheduled", "away": [[0, 1, "inf"]]}}, "cloud.failures = scheduled"),
-    ({"scheme": "edge_only"}, "scheme = edge_only"),
+    ({"scheme": "edge_only"}, "scheme = edge_only, protocol local"),
     ({"scheme": "mirrored"}, "scheme = mirrored"),
     ({"scheme": {"kind": "k_sqs", "partial": True}}, "scheme = k_sqs"),
     ({"scheme": "skip_when_confident"}, "scheme.policy = until_unsure"),
@@ -53,6 +53,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uplink.rate": BUCKET, "uplink.mtu_bits": 8000}, "uplink.rate.burst_bits = 4000"),
     ({"uplink.rate": BUCKET | {"peak_bps": 1e6}, "uplink.mtu_bits": 4000}, "uplink.rate.peak_bps = 1000000"),
 ]  # fmt: skip
+
+
+def test_a_protocol_that_the_ends_do_not_speak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell().with_({"scheme": "k_sqs"})
+    check(cell)
+    monkeypatch.setattr(type(cell.scheme), "protocol", "mine")
+    with pytest.raises(ConfigError) as caught:
+        check(cell)
+    assert str(caught.value) == (
+        "scheme = k_sqs, protocol mine: a real run needs one that crosses the air by speculate, ahead, stream"
+    )
 
 
 @pytest.mark.parametrize(("fields", "told"), REFUSED, ids=[told for _, told in REFUSED])

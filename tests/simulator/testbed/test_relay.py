@@ -175,7 +175,7 @@ def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", ["tcp", "port", "address", "kind", "notice", "wrong way", "on free", "fragment", "short"]
+    "odd", ["tcp", "port", "address", "kind", "notice", "wrong way", "on free", "fragment", "short", "device"]
 )
 def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> None:
     bench = benches(of())
@@ -192,6 +192,7 @@ def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> Non
             "on free": packet(PAYLOAD, net="free"),
             "fragment": plain[:6] + b"\x20\x00" + plain[8:],
             "short": plain[:30],
+            "device": packet(PAYLOAD._replace(address=PAYLOAD.address._replace(device=1)), b"content"),
         }[odd]
     )
     assert bench.silent()

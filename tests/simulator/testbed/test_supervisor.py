@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import selectors
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +109,42 @@ def test_the_last_words_of_a_process_are_its_complaint_or_how_it_ended(
     one.popen.wait()
     one.tell("stop")
     assert one.last_words().startswith(told)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_run_removes_the_folders_of_runs_that_were_killed_and_no_others(temporary: Path, started: Started) -> None:
+    """A killed process leaves its folder and not its lock; a link of that name, and what is in it, stays."""
+    program = (
+        "from simulator.testbed.supervisor import _temporary\n"
+        "with _temporary() as folder:\n    (folder / 'note').touch(); print(folder, flush=True); input()\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        (temporary / "kept").mkdir()
+        link = temporary / f"{supervisor.FOLDER}link"
+        link.symlink_to(temporary / "kept")
+        with supervisor._temporary() as ours:
+            assert ours.is_dir() and (theirs / "note").exists()
+        other.kill()
+        other.wait()
+        assert (theirs / "note").exists()
+    with supervisor._temporary() as ours:
+        assert sorted(temporary.iterdir()) == sorted([temporary / "kept", link, ours])
+    assert not ours.exists()
+
+
+def test_termination_ends_a_run_like_an_interrupt_and_leaves_no_folder(temporary: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), supervisor._heeds_termination(), supervisor._temporary():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+    assert list(temporary.iterdir()) == [] and signal.getsignal(signal.SIGTERM) is before
