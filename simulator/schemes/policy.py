@@ -76,7 +76,8 @@ class SeenDraft(NamedTuple):
 
 
 class SeenVerdict(NamedTuple):
-    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it.
+    """How an earlier round ended, and when: `answered_s - sent_s` is what the network and the cloud took of it. Of a
+    partial round `sent_s` is when its last packet was put on the link.
 
     Of a token that the cloud decoded by itself `drafted` is 0, and `sent_s`, but of the first in a row, when the token
     before it came: the difference is then the time between two tokens.

@@ -251,14 +251,16 @@ class PlannedLink(Link):
     # Be withdrawn.
 
     def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard. What is
+        in and not acknowledged takes no place in the window any more."""
         message.end()
         message.arrival = None
-        legs = self._under_way.pop(message, None)
-        if legs is None:
-            return
         now_s, port = self.env.now, self._ports[message.index[0]]
         self._hear(port, now_s)
+        legs = self._under_way.pop(message, None)
+        if legs is None:
+            self._forget(port, message)
+            return
         waiting = [leg for leg in legs if leg.before.time_s > now_s]
         for leg in legs[: len(legs) - len(waiting)]:
             message.sent_bits += leg.bits
@@ -269,6 +271,14 @@ class PlannedLink(Link):
         if waiting:
             self._drop_waiting(port.lane, waiting)
         self._release_held(port)
+
+    def _forget(self, port: PlannedPort, message: Message) -> None:
+        """Of a message that is in, the packets that are not acknowledged."""
+        unacked = [leg for leg in port.unacked if leg.message is message]
+        for leg in unacked:
+            leg.forgotten = True
+        if unacked:
+            self._release_held(port)
 
     def _goes_on(self, leg: Leg) -> None:
         """The packet has begun: it arrives, and nobody is there."""
