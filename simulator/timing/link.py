@@ -291,7 +291,7 @@ class Link:
 
     def _deliver(self, message: Message, parts: int) -> None:
         """Hands the leading parts of a message over; its sender hears if the far end waits for no more of them."""
-        if parts < len(message.packets):
+        if message.in_parts and parts < len(message.packets):
             self.way_back.end(message, lambda _: self.withdraw(message))
         message.arrived = message.content[:parts]
         message.delivered_s = self.env.now

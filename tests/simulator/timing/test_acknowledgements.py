@@ -73,18 +73,24 @@ def test_a_repeat_that_still_waits_when_the_reply_comes_is_not_sent() -> None:
 
 
 class Both:
-    """An uplink and a downlink of 1 kbit/s, 0.1 s each way, no headers; `ack_bits` are those of the uplink."""
+    """An uplink and a downlink of 1 kbit/s, 0.1 s each way, no headers; `ack_bits` and `mtu_bits` are the uplink's."""
 
-    def __init__(self, ack_bits: int, lost: Scripted | None = None, up: Scripted | None = None, **back: object) -> None:
+    def __init__(
+        self,
+        ack_bits: int,
+        lost: Scripted | None = None,
+        up: Scripted | None = None,
+        mtu_bits: int | None = None,
+        **back: object,
+    ) -> None:
         self.env = simpy.Environment()
         self.ends: list[tuple[float, str, int]] = []
         kind = "selective_repeat" if up else "stop_and_wait"
         arq = {"kind": kind, "timeout_s": TIMER_S, "timer_jitter": 0}
         fields = {"rate": {"kind": "constant", "bps": 1000}, "delay": {"kind": "constant", "delay_s": 0.1}}
         known: dict[str, Any] = {**fields, "header_bits": 0, "arq": arq}
-        self.up = self._link(
-            "uplink", known | {"arq": arq | {"ack_bits": ack_bits}, "loss": Given(by=up or Scripted())}
-        )
+        told = {"arq": arq | {"ack_bits": ack_bits}, "loss": Given(by=up or Scripted()), "mtu_bits": mtu_bits}
+        self.up = self._link("uplink", known | told)
         self.down = self._link("downlink", known | {"loss": Given(by=lost or Scripted())} | back)
         self.up.way_back.reverse = lambda device: self.down
 
@@ -150,6 +156,13 @@ def test_that_a_partial_round_ends_early_is_told_by_an_acknowledgement_of_its_ow
     both.run()
     assert both.ends == [(0.34, "uplink", 0)]
     assert (message.attempts, both.up.dropped, both.down.bits_sent) == (6, 2, 6 * 16)
+
+
+def test_that_a_whole_message_is_in_is_told_by_the_acknowledgements_of_its_packets_alone() -> None:
+    both = Both(ack_bits=16, mtu_bits=100)
+    both.put(both.up, 0.0, 400, 0)
+    both.run()
+    assert (both.up.sent, both.down.sent, both.down.bits_sent) == (4, 4, 4 * 16)
 
 
 def test_free_acknowledgements_leave_the_way_back_alone() -> None:
