@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import random
 import re
 import sys
 import traceback
@@ -144,21 +143,22 @@ def raised_at(file: str, error: BaseException) -> str:
 
 @contextmanager
 def global_random_numbers_unused() -> Iterator[None]:
-    """Raises ImpureError where, with classes of users about, the random numbers of a module were drawn from meanwhile:
-    whoever did so, a run with it cannot be repeated."""
-    before = _global_random_state()
+    """Raises ImpureError where, with classes of users about, numpy's global random numbers were drawn from meanwhile:
+    a run with whoever did so cannot be repeated. Those of `random` other threads draw from too, a cluster's worker's
+    among them: that a class does is seen where it is called twice."""
+    before = _drawn_so_far()
     yield
-    if _FOREIGN and _global_random_state() != before:
+    if _FOREIGN and _drawn_so_far() != before:
         files = ", ".join(sorted({_near(file) for file in _FOREIGN.values()}))
         raise ImpureError(
-            f"{files}: draws from the global random numbers of `random` or `numpy.random`, so that no run can be "
-            "repeated; `uniforms`, where a method is handed them, are numbers that can"
+            f"{files}: draws from numpy.random's global numbers, so that no run can be repeated; `uniforms`, where a "
+            "method is handed them, are numbers that can"
         )
 
 
-def _global_random_state() -> object:
+def _drawn_so_far() -> object:
     state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - it is asked whether others use it
-    return random.getstate(), state["pos"], state["key"].tobytes()
+    return state["pos"], state["key"].tobytes()
 
 
 def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]:

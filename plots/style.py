@@ -87,7 +87,7 @@ class Look:
     marker: str
     dashes: object = "-"
     mark: str = ""
-    """What is said behind the name of a lossy scheme's curve."""
+    """What stands behind the name of a lossy scheme's curve."""
     fill: FillStyleType = "full"
     """Of the marker: half of it for further curves of a scheme, so that they are told apart in grey."""
 

@@ -135,7 +135,7 @@ def _read(blob: bytes) -> Tree | None:
 
 
 def _written(tree: Tree) -> bytes | None:
-    """The entry of a tree; None of one that no bytes give back, which then stays in the process, and why is told."""
+    """The entry of a tree; None of one that no bytes give back, which stays in the process, and why is printed."""
     try:
         return to_bytes(tree)
     except ValueError as error:

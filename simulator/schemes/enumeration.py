@@ -30,7 +30,7 @@ PROBES: Final = GRID[::4]
 
 
 class NotEnumerableError(Exception):
-    """The rule asks for something that one position does not decide: other random numbers, a later target law."""
+    """The rule asks for something that one position does not decide: other numbers, a later target distribution."""
 
 
 class _Outcome(NamedTuple):
@@ -88,7 +88,7 @@ class JudgedRound:
 
     acceptance: Acceptance
     p: Floats
-    heard: Received
+    received: Received
     accepted: int
     uniforms: RequestUniforms
     number: int
@@ -102,20 +102,20 @@ class JudgedRound:
         where `at` is L. None where the vocabulary is too large, or the rule looks at more than this position."""
         if self.p.shape[1] > LARGEST_VOCABULARY:
             return None
-        law = np.zeros(self.p.shape[1])
+        shares = np.zeros(self.p.shape[1])
         try:
-            if at == len(self.heard.drafts):
-                self._add(law, 1.0, partial(self._outcome, at, None, None))
+            if at == len(self.received.drafts):
+                self._add(shares, 1.0, partial(self._outcome, at, None, None))
             else:
-                self._add_drafts(law, at, drawn)
+                self._add_drafts(shares, at, drawn)
         except NotEnumerableError:
             return None
-        law /= law.sum()
-        return law
+        shares /= shares.sum()
+        return shares
 
-    def _add_drafts(self, law: Floats, at: int, drawn: Floats) -> None:
+    def _add_drafts(self, shares: Floats, at: int, drawn: Floats) -> None:
         """Adds to a distribution [V] what is made of each draft that could have been drawn."""
-        there = self._outcome(at, int(self.heard.drafts[at]), self._was(at), 0.5)
+        there = self._outcome(at, int(self.received.drafts[at]), self._was(at), 0.5)
         if there.kept != (self.accepted > at):  # a round cut off here goes otherwise than the whole one did
             raise NotEnumerableError
         for draft in np.flatnonzero(drawn).tolist():
@@ -123,9 +123,9 @@ class JudgedRound:
             for begin, end, probed in _pieces(partial(self._probed, judged), ()):
                 weight = float(drawn[draft]) * (end - begin)
                 if all(outcome.kept for outcome in probed):
-                    law[draft] += weight
+                    shares[draft] += weight
                 else:
-                    self._add(law, weight, partial(judged, (begin + end) / 2))
+                    self._add(shares, weight, partial(judged, (begin + end) / 2))
 
     def _was(self, number: int) -> float:
         return self.uniforms.verdict.uniform(self.number, number)
@@ -133,26 +133,26 @@ class JudgedRound:
     def _probed(self, judged: Callable[[float, float], _Outcome], own: float) -> tuple[_Outcome, ...]:
         return tuple(judged(own, last) for last in PROBES)
 
-    def _add(self, law: Floats, weight: float, judged: Callable[[float], _Outcome]) -> None:
+    def _add(self, shares: Floats, weight: float, judged: Callable[[float], _Outcome]) -> None:
         """Adds to a distribution [V] what the last number makes of it."""
         for begin, end, outcome in _pieces(judged, self._cuts):
-            law[outcome.token] += weight * (end - begin)
+            shares[outcome.token] += weight * (end - begin)
             self._cuts.update((begin, end))
 
     def _outcome(self, at: int, draft: int | None, own: float | None, last: float) -> _Outcome:
         """What is made of a round that ends with this draft at `at`; None: with the draft before it, all accepted."""
-        before, beyond = tuple(self.heard.drafts[:at].tolist()), list[bool]()
+        before, beyond = tuple(self.received.drafts[:at].tolist()), list[bool]()
         line = before if draft is None else (*before, draft)
 
         def law_after(prefix: tuple[int, ...]) -> Floats:
             if prefix != line[: len(prefix)]:
                 raise NotEnumerableError
-            if len(prefix) > at:  # the law after another draft than was drawn is not known: this one stands for it
+            if len(prefix) > at:  # after a draft that was not drawn it is not known: this one stands for it
                 beyond.append(True)
-            law: Floats = self.p[min(len(prefix), at)]
-            return law
+            shares: Floats = self.p[min(len(prefix), at)]
+            return shares
 
-        laws, size = self.heard, len(line)
+        laws, size = self.received, len(line)
         cut = Received(np.array(line, dtype=np.int64), laws.qhat[:size], laws.unjudged[:size], laws.worked_out)
         unasked = _Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)

@@ -62,7 +62,7 @@ class OnWire(Quantizer):
 
 class LatticeCounts(OnWire):
     """Counts that sum to `resolution`, points of the type lattice: the nearest, unless a subclass has another rule in
-    `quantize`, and in `covering_bound` how far that may move a law."""
+    `quantize`, and in `covering_bound` how far that may move a distribution."""
 
     name: ClassVar[quantizers.Name | None] = "lattice"
 
@@ -114,7 +114,7 @@ class Halves(Quantizer):
 
 
 def _summing(quantize: Callable[[LatticeCounts, Floats], Ints]) -> Callable[[LatticeCounts, Floats], Ints]:
-    """A user's rule, told where its counts do not sum to the resolution."""
+    """A user's rule that is refused where its counts do not sum to the resolution."""
 
     @wraps(quantize)
     def summing(self: LatticeCounts, mass: Floats) -> Ints:
