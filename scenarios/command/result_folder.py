@@ -31,7 +31,10 @@ class ResultFolder:
             raise ConfigError(f"{path}: no such directory; give a result directory, such as results/paper")
         if not (path / MANIFEST).exists():
             raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper")
-        manifest = read_json(path / MANIFEST)
+        try:
+            manifest = read_json(path / MANIFEST)
+        except ConfigError as error:
+            raise ConfigError(f"{path / MANIFEST}: not written by this program, {error}") from None
         if not isinstance(manifest, dict) or "identity" not in manifest:
             raise ConfigError(f"{path / MANIFEST}: not written by this program")
         if not manifest.get("finished"):
