@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import torch
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -28,6 +29,7 @@ from transformers.cache_utils import DynamicLayer
 from transformers.utils import logging
 
 from kinds import ConfigError, first_line
+from kinds.mistakes import shown
 from models.cards import fingerprint
 from models.clocks.model_config import stored_numbers
 from models.devices import device_of
@@ -40,7 +42,7 @@ from models.interface import (
     require_tree,
     require_tree_passed,
 )
-from models.model_folder import require_loadable
+from models.model_folder import read_config, require_loadable
 from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of
 from models.tree_attention import keep_nodes, tree_pass
@@ -58,7 +60,7 @@ def load_model(
     see `TransformerModel`. Raises ConfigError when the cache cannot be rolled back, when there are no safetensors, when
     they do not fit the config, or when the folder would have code of its own run (see `models.model_folder`).
     """
-    require_loadable(folder)
+    _require_loadable(folder)
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -85,11 +87,21 @@ def load_model(
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer saved beside a model. Raises ConfigError when there is none, or only one with code of its own."""
-    require_loadable(folder)
+    _require_loadable(folder)
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ConfigError(f"{folder}: no tokenizer could be read ({first_line(error)})") from error
+
+
+def _require_loadable(folder: Path) -> None:
+    """Raises ConfigError as `require_loadable` does, and for a model that the transformers library does not know: only
+    code beside its weights could load it."""
+    require_loadable(folder)
+    kind = read_config(folder).get("model_type")
+    if kind is not None and not (isinstance(kind, str) and kind in CONFIG_MAPPING):
+        told = "must be one of the transformers library, code beside the weights is not run"
+        raise ConfigError(f"{folder / 'config.json'}: model_type = {shown(kind)}: {told}")
 
 
 def require_croppable(config: PreTrainedConfig, name: str) -> None:
