@@ -291,3 +291,25 @@ def test_each_scenario_runs_and_draws_what_it_promises(
         kept = (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes()
         assert typed("plot", str(folder))[0] == 0
         assert (folder / "figures" / f"{scenario(name).figures[0]}.svg").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("links", ["nb_iot", "16.9 kbit/s", "3GPP Release 13", "lora_sf12", "iridium_sbd"]),
+        ("schemes", ["k_sqs", "arXiv 2510.09942", "cloud_only", "dssd"]),
+        ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
+    ],
+)
+def test_links_schemes_and_policies_are_listed_with_their_sources(name: str, words: list[str], typed: Typed) -> None:
+    status, out, _ = typed("list", name)
+    assert status == 0 and all(word in " ".join(out.split()) for word in words)
+
+
+def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed: Typed) -> None:
+    status, out, _ = typed("list", NAMES[0], "uplink.arq")
+    fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
+    assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
+    assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
+    status, _, told = typed("list", NAMES[0], "uplink.arc")
+    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in told
