@@ -38,6 +38,7 @@ from simulator.results.unanswered import complete
 from simulator.results.units import title
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
+from simulator.sweeps.meter import works
 from simulator.sweeps.store import SEARCH, make_way
 
 
@@ -110,9 +111,11 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
     assert plan.best is not None
     choosing = Choosing(plan.cells, plan.best)
     folder = _tuning(means)
-    told = progress.part("tuning")
+    told, trying = progress.part("tuning"), choosing.trials()
+    shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
+    progress.then("tuning", shown / sum(works(trying).values()))
     trials = sweep(
-        choosing.trials(), folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told,
+        trying, folder, means.workers, means.cluster, overwrite=means.overwrite, progress=told,
         failed=progress.failed,
     )  # fmt: skip
     return choosing.choices(trials)
