@@ -168,7 +168,7 @@ class TaskMeter:
         with self._lock:
             self._shares[cell], self._rounds[cell] = share, rounds
             if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
-                done = sum(share * self._works[each] for each, share in self._shares.items())
+                done = sum(share * self._works.get(each, 1.0) for each, share in self._shares.items())
                 self._tell(Told(done, sum(self._rounds.values()), label))
                 self._told_s = time.monotonic()
 

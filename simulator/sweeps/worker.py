@@ -42,7 +42,7 @@ class Task:
     parts: Parts | None
     traces: Path | None = None
     works: Mapping[str, float] = field(default_factory=dict)
-    """Of each cell, by its id."""
+    """Of each cell, by its id; 1 where none is given."""
 
 
 def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
