@@ -63,7 +63,7 @@ class Choice(Part):
 
     kinds: ClassVar[dict[str, type[Any]]]
     """Of a family: its alternatives by name."""
-    of_number: ClassVar[tuple[str, str] | None] = None
+    _of_number: ClassVar[tuple[str, str] | None] = None
     """Of a family: the kind and its field that a number typed in place of a kind is probably meant for."""
     method_rules: ClassVar[Mapping[str, Rule]] = {}
     """Of a family, or a class in it: what the methods that a user's class defines must answer."""
@@ -121,8 +121,8 @@ class Choice(Part):
     def _meant(cls, value: object) -> str:
         """What was probably meant by what names no kind: one of a similar name, or a number of a kind's field."""
         typed = str(value.get("kind") if isinstance(value, dict) else value)
-        if cls.of_number is not None and re.match(r"[-+.]*\d", typed):
-            kind, field = cls.of_number
+        if cls._of_number is not None and re.match(r"[-+.]*\d", typed):
+            kind, field = cls._of_number
             with suppress(ValueError):  # `20k`, whose unit is the field's business
                 number = float(typed)
                 try:
