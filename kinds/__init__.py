@@ -9,8 +9,10 @@ scheme is one class, in any file that gets imported; nothing else knows it by na
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
 from typing import Any, ClassVar, Self, Unpack
@@ -61,6 +63,8 @@ class Choice(Part):
 
     kinds: ClassVar[dict[str, type[Any]]]
     """Of a family: its alternatives by name."""
+    _of_number: ClassVar[tuple[str, str] | None] = None
+    """Of a family: the kind and its field that a number typed in place of a kind is probably meant for."""
     method_rules: ClassVar[Mapping[str, Rule]] = {}
     """Of a family, or a class in it: what the methods that a user's class defines must answer."""
     _home: ClassVar[tuple[str, str]]
@@ -114,6 +118,21 @@ class Choice(Part):
         )
 
     @classmethod
+    def _meant(cls, value: object) -> str:
+        """What was probably meant by what names no kind: one of a similar name, or a number of a kind's field."""
+        typed = str(value.get("kind") if isinstance(value, dict) else value)
+        if cls._of_number is not None and re.match(r"[-+.]*\d", typed):
+            kind, field = cls._of_number
+            with suppress(ValueError):  # `20k`, whose unit is the field's business
+                number = float(typed)
+                try:
+                    cls.kinds[kind].model_validate({field: number})
+                except ValidationError:
+                    typed = "..."
+            return f"; did you mean {{kind: {kind}, {field}: {typed}}}?"
+        return meant(typed, cls.kinds)
+
+    @classmethod
     def of(cls, value: object) -> Self:
         """The alternative that `value` names: an instance, a kind's name, or a mapping with `kind` and its fields."""
         if isinstance(value, cls):
@@ -127,7 +146,7 @@ class Choice(Part):
             raise PydanticCustomError(
                 "unknown_kind",
                 "kind must be one of {known}{hint}",
-                {"known": known, "hint": meant(str(kind), cls.kinds), "path": "kind", "got": kind},
+                {"known": known, "hint": cls._meant(value), "path": "kind", "got": fields.get("kind", value)},
             )
         try:
             chosen: Self = cls.kinds[kind].model_validate(fields)

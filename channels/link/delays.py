@@ -26,6 +26,7 @@ class DelayProcess(Protocol):
 class Delay(Choice, family=True):
     """The propagation delay of a link, chosen by `kind`."""
 
+    _of_number: ClassVar[tuple[str, str]] = "constant", "delay_s"
     method_rules: ClassVar[Mapping[str, Rule]] = {"process": lambda process, _: CheckedDelays(process)}
 
     @property

@@ -33,6 +33,7 @@ class LossProcess(Protocol):
 class Loss(Choice, family=True):
     """The loss model of a link, chosen by `kind`."""
 
+    _of_number: ClassVar[tuple[str, str]] = "bernoulli", "probability"
     by_airtime: ClassVar[bool] = False
     """Whether it needs the airtime of each packet, which a link that sends several at once cannot tell."""
 

@@ -106,6 +106,7 @@ class Curve(ABC):
 class Rate(Choice, family=True):
     """The rate of a link, chosen by `kind`."""
 
+    _of_number: ClassVar[tuple[str, str]] = "constant", "bps"
     time_alone: ClassVar[bool] = True
     """Whether the service at an instant depends on that instant only, not on what was sent before."""
 

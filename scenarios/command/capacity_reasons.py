@@ -68,4 +68,4 @@ def _where(at: list[str], axis: str | None) -> str:
 
 def _above(value: float, limit: float) -> str:
     share = value / limit - 1
-    return f"{value / limit:.3g} times" if share >= 1 else f"{100 * share:.2g}% above"
+    return f"{value / limit:.3g} times" if share >= 1 else f"{quantity(100 * share, '', 2)}% above"

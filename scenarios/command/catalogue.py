@@ -1,16 +1,24 @@
-"""What goes by a name, as `sqsim list devices` and its like show it: devices, models, clocks, power and prices."""
+"""What goes by a name, as `sqsim list devices` and its like show it: devices, links, schemes, power and prices, ..."""
 
 from __future__ import annotations
 
+import inspect
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from channels.link.presets import PRESETS
 from channels.link.radio_power import RADIOS, Connection
+from channels.link.rates import Rate
+from kinds import Choice
 from models.clocks.cited_passes import CitedProfile
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.profile import PROFILES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
 from models.power import POWER_NEEDED, POWERS, PRICES
+from simulator.cell.scheme import Scheme
+from simulator.results.units import quantity
+from simulator.schemes.policy import Policy
 
 _WIDTH = 100
 
@@ -97,7 +105,46 @@ def _connection(connection: Connection | None) -> tuple[str, str]:
     return ("", "") if connection is None else (f"{connection.watts:g}", f"{connection.tail_s:g}")
 
 
-LISTS = {"devices": devices, "models": models, "clocks": clocks, "powers": powers}
+def links() -> str:
+    """A line a link with its rates and delay, and where they are from."""
+    rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
+    heading = ("link", "up", "down", "rate at most or on average; (U) from the source, (I) assumed")
+    told = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
+    return f"{_table(heading, rows)}\n\n{told}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
+
+
+def _rate(rate: Rate) -> str:
+    bps = rate.mean_bps if rate.fastest_bps is None else rate.fastest_bps
+    return rate.kind if bps is None else quantity(bps, "bps")
+
+
+def schemes() -> str:
+    """A line a scheme: what crosses the uplink, and where it is from."""
+    return _table(("scheme", "what it is, and where it is from"), _kinds(Scheme.kinds)) + (
+        "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
+    )
+
+
+def policies() -> str:
+    """A line a policy: when an edge drafts, sends or waits, and where it is from."""
+    return _table(("policy", "what it is, and where it is from"), _kinds(Policy.kinds)) + (
+        "\n\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
+    )
+
+
+def _kinds(kinds: Mapping[str, type[Choice]]) -> list[tuple[str, str]]:
+    """Each kind with what its module, which names the source, and its class say first."""
+    found = []
+    for kind, each in sorted(kinds.items()):
+        texts = (inspect.getdoc(sys.modules[each.__module__]), inspect.getdoc(each))
+        found.append((kind, " ".join(" ".join((text or "").split("\n\n")[0].split()) for text in texts)))
+    return found
+
+
+LISTS = {
+    "devices": devices, "models": models, "clocks": clocks, "powers": powers, "links": links, "schemes": schemes,
+    "policies": policies,
+}  # fmt: skip
 """By the name that `sqsim list` takes; `registry.LISTS` has those names."""
 
 

@@ -71,6 +71,11 @@ class Choosing:
         cells = {cell.id: cell for trials in self._trials for trial in trials for cell in trial.cells}
         return list(cells.values())
 
+    def most_shown(self) -> int:
+        """The most cells that are then shown: of each setting with a choice, its own and others that it chose."""
+        settings = zip(self._settings, self._trials, strict=True)
+        return sum(len(cells) * (2 if trials else 1) for cells, trials in settings)
+
     def choices(self, table: pd.DataFrame) -> list[Chosen]:
         """What each setting chooses, from the table of the trials: the least mean, the first of equals."""
         found = dict(zip(table["cell"], table[self.best.metric], strict=True))

@@ -117,7 +117,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
-    listing.add_argument("name", nargs="?", metavar="NAME", help="a scenario, or `devices`, `models`, `clocks`")
+    listing.add_argument("name", nargs="?", metavar="NAME", help=f"a scenario, or {', '.join(LISTS)}")
+    listing.add_argument("field", nargs="?", metavar="FIELD", help="of a scenario: this field and those below it alone")
     run = commands.add_parser("run", help="run a scenario, or one cell from a file")
     run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
     run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
@@ -177,6 +178,8 @@ def _run_options(run: argparse.ArgumentParser, *, cell: bool = False) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
+    if options.name in LISTS and options.field is not None:
+        raise ConfigError(f"field = {options.field!r}: {options.name} has none, only a scenario has fields")
     if options.name in LISTS:
         from scenarios.command import catalogue
 
@@ -185,7 +188,7 @@ def _list(options: argparse.Namespace) -> None:
     if options.name is not None:
         from scenarios.command.scenario_page import page
 
-        print(page(scenario(options.name)))
+        print(page(scenario(options.name), options.field))
         return
     width = max(map(len, NAMES))
     for name in NAMES:

@@ -72,6 +72,11 @@ def _fields(prefix: str, **_: object) -> list[str]:
     return [f"{field}={start}{word}" for word in choices.get(field, ()) if word.startswith(last)]
 
 
+def _listed_fields(prefix: str, **_: object) -> list[str]:
+    """None before the first dot: a name may still be typed."""
+    return [field.removesuffix("=") for field in _fields(prefix)] if "." in prefix else []
+
+
 def _choices() -> Mapping[str, list[str]]:
     """Every field of a cell, whatever its kinds, with the words it takes; a part's kinds stand for the part too."""
     from simulator import Cell
@@ -92,5 +97,6 @@ COMPLETED = {
     "--pair": _pairs,
     "run NAME": _scenarios,
     "list NAME": _pages,
+    "list FIELD": _listed_fields,
 }
 """By option, or command and argument: what a shell is answered."""

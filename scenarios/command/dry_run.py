@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts
+from simulator.sweeps.meter import works
 from simulator.sweeps.store import identity
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 CORES = 2
 """Of the machine that scenarios state their minutes for."""
-TIMED = 0.02
-"""What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
 
 
 def dry_run(plan: RunPlan, out: Path, workers: int, scenario: Scenario | None, *, overwrite: bool = False) -> str:
@@ -40,7 +40,9 @@ def _cells(plan: RunPlan) -> list[str]:
     decodings = len({cell.decoding_id for cell in plan.cells})
     seeds = len({cell.seed for cell in plan.cells})
     counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
-    told = [f"Cells: {len(plan.cells):,}, {counted}; {decodings:,} to be decoded, the rest timed"]
+    most = len(plan.cells) if plan.best is None else Choosing(plan.cells, plan.best).most_shown()
+    chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
+    told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
     if plan.best is not None:
         told.append(
             f"Before them: {len(_trials(plan))} trials, by which each scheme chooses {', '.join(plan.best.over)}"
@@ -108,34 +110,20 @@ def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
     whole = plan_of(
         scenario, Changes(seeds=1)
     )  # its seeds have equal work, and to check the cells of all takes seconds
-    minutes = (
-        scenario.minutes * _work(plan) / _work(whole, scenario.seeds) * CORES / max(1, min(workers, len(plan.cells)))
-    )
+    cores = os.cpu_count() or 1
+    hands = max(1, min(workers, cores, len(plan.cells)))
+    minutes = scenario.minutes * _work(plan) / _work(whole, scenario.seeds) * CORES / hands
     same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
     told = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
     doubt = "" if same else ", which are of another model pair"
-    crew = _times(workers, "worker")
+    crew = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
     return f"Time: about {told} with {crew}, from the {scenario.minutes:g} min that the scenario states{doubt}"
 
 
 def _work(plan: RunPlan, seeds: int = 1) -> float:
     """Of the plan's cells, so many times, and of its trials."""
-    return seeds * _work_of(plan.cells) + _work_of(_trials(plan) if plan.best is not None else ())
-
-
-def _work_of(cells: Sequence[Cell]) -> float:
-    """Tokens to be decoded, and a little for each that is timed."""
-    decoded = {cell.decoding_id: _texts(cell) * _tokens(cell) for cell in cells}
-    timed = sum(cell.workload.total * _tokens(cell) for cell in cells)
-    return float(sum(decoded.values()) + TIMED * timed)
-
-
-def _texts(cell: Cell) -> int:
-    return min(cell.workload.distinct or cell.workload.total, cell.workload.total)
-
-
-def _tokens(cell: Cell) -> int:
-    return cell.workload.longest[1]
+    trials = _trials(plan) if plan.best is not None else ()
+    return seeds * sum(works(plan.cells).values()) + sum(works(trials).values())
 
 
 def _times(number: int, thing: str) -> str:

@@ -34,6 +34,7 @@ class Progress:
         self._started = 0.0, 0.0
         self._told_s = -EVERY_S
         self._done = -1.0
+        self._after: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -50,6 +51,10 @@ class Progress:
             self._tell(name, done, total, f"{name} {label}".rstrip())
 
         return told
+
+    def then(self, part: str, work: float) -> None:
+        """What comes after `part` takes about so many times as long: the time left is then told of all."""
+        self._after[part] = work
 
     def failed(self, line: str) -> None:
         """A cell that has failed, in a line of its own; told when quiet too."""
@@ -73,10 +78,18 @@ class Progress:
         elif label.endswith(RESUMED):
             self._started = self._clock(), done
         if sys.stderr.isatty():
-            self._draw(done, total, label, self._started[1])
+            self._draw(done, total, label + self._follows(part, done, total), self._started[1])
         else:
-            self._print(done, total, label, *self._started)
+            self._print(done, total, label + self._follows(part, done, total), *self._started)
         self._done = done
+
+    def _follows(self, part: str, done: float, total: int) -> str:
+        """`, then about 40 s`: how long what comes after a part takes, by the part's own pace."""
+        started_s, resumed = self._started
+        if part not in self._after or done <= resumed:
+            return ""
+        whole_s = (self._clock() - started_s) * total / (done - resumed)
+        return f", then about {self._after[part] * whole_s:.0f} s"
 
     def _close(self) -> None:
         if self._bar is not None:

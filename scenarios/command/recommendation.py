@@ -28,7 +28,7 @@ from simulator.results.compared import Plain
 from simulator.results.findings import joined, percent, with_interval
 from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
 from simulator.results.lossy import marks
-from simulator.results.units import prefix_of_all, symbol, unit
+from simulator.results.units import prefix_of_all, quantity, symbol, unit
 
 if TYPE_CHECKING:
     from scenarios.command.recommend import Wish
@@ -238,7 +238,7 @@ class Recommendation:
             apart = "" if heat.settings[0].scheme.lossless else " of lossy schemes"
             stops = Counter((stop.seeds, stop.why) for stop in heat.stopped.values())
             said = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
-            share = f"{100 * heat.behind:.2g}%" if np.isfinite(heat.behind) else "any share"
+            share = f"{quantity(100 * heat.behind, '', 2)}%" if np.isfinite(heat.behind) else "any share"
             sure = (
                 f"with {heat.aim.confidence:.0%} confidence none of them is better than the first by more than {share}"
             )

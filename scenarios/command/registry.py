@@ -39,7 +39,7 @@ NAMES: tuple[str, ...] = (
     "capacity_at_70b",
     "validation",
 )
-LISTS = ("devices", "models", "clocks", "powers")
+LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
 """What `sqsim list` shows beside the scenarios; `catalogue` has the text."""
 
 

@@ -280,7 +280,7 @@ def _spread(
     first = settings.pop("seed", base.get("seed", 0))
     if not isinstance(first, int) or isinstance(first, bool):
         raise ConfigError(f"seed = {first!r}: should be a whole number")
-    axes, pinned = pin(widen(grid, changes.grid), settings)
+    axes, pinned = pin(widen(grid, changes.grid), settings, changes.grid)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
     for axis, path in replaced(Cell, base, axes, settings).items():

@@ -44,6 +44,7 @@ from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
+from simulator.sweeps.meter import works
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
 
@@ -124,11 +125,13 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
 
     assert plan.best is not None
     choosing = Choosing(plan.cells, plan.best)
-    folder, cells = _tuning(means), choosing.trials()
-    overwrite = means.overwrite and not holds(folder, cells, SIMULATION)
+    folder, trying = _tuning(means), choosing.trials()
+    overwrite = means.overwrite and not holds(folder, trying, SIMULATION)
     told = progress.part("tuning")
+    shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
+    progress.then("tuning", shown / sum(works(trying).values()))
     trials = sweep(
-        cells, folder, means.workers, means.cluster, overwrite=overwrite, progress=told, failed=progress.failed
+        trying, folder, means.workers, means.cluster, overwrite=overwrite, progress=told, failed=progress.failed
     )
     return choosing.choices(trials)
 

@@ -7,18 +7,25 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from kinds import ConfigError, meant
 from scenarios.command.run_plan import Changes, plan_of
 from scenarios.command.scenario import Also, Scenario
+from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.results.units import quantity
 
 _FIELD, _DEFAULT = 34, 22
 
 
-def page(scenario: Scenario) -> str:
-    """The whole page, as wide as the terminal, 100 columns at most."""
+def page(scenario: Scenario, field: str | None = None) -> str:
+    """The whole page, as wide as the terminal, 100 columns at most; of `field`, it and those below it alone.
+
+    Raises ConfigError where there is no such field.
+    """
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
+    if field is not None:
+        return "\n".join(text for line in _below(field, cells) for text in _row(line, width))
     base = "\n".join(_wrapped(f"  {path} = {_typed(value)}", width) for path, value in scenario.base.items())
     parts = [
         f"{scenario.name}: {scenario.summary}",
@@ -32,6 +39,18 @@ def page(scenario: Scenario) -> str:
         *_folded(describe(cells[0]), width),
     ]
     return "\n".join(parts)
+
+
+def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
+    """The fields of any of the cells that are `field` or in it."""
+    known = dict.fromkeys(
+        line for cell in {each.scheme.kind: each for each in cells}.values() for line in describe(cell)
+    )
+    found = [line for line in known if f"{line.field}.".startswith(f"{field}.")]
+    if not found:
+        names = list(dict.fromkeys(line.field for line in known))
+        raise ConfigError(f"field = {field!r}: no cell of the scenario has such a field{meant(field, names)}")
+    return found
 
 
 def _axis(path: str, values: Sequence[object]) -> str:

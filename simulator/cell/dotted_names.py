@@ -16,6 +16,8 @@ from kinds import Choice, Part
 
 Scalar = str | int | float | bool | None
 Nested = dict[str, Any]
+PRESET = "preset"
+"""In place of a field of a part that has presets: the name of one, whose fields are then written over."""
 
 
 def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bool:
@@ -34,11 +36,21 @@ def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bo
         if not isinstance(tree[step], dict):
             return False
         tree, here = tree[step], chosen(part, tree[step])
+    if steps[-1] == PRESET and presets_of(here):
+        tree.clear()
+        tree.update(_opened(here, {PRESET: value}))  # type: ignore[call-overload]
+        return True
     field = here.model_fields.get(steps[-1]) if here is not None else None
     if field is None:
         return False
     tree[steps[-1]] = _opened(part_of(field.annotation), value)
     return True
+
+
+def presets_of(part: type[Part] | None) -> Mapping[str, Part]:
+    """The whole parts that go by a name, as links do: `nb_iot.uplink`."""
+    found: Mapping[str, Part] = getattr(part, "presets", {})
+    return found
 
 
 def names(schema: type[Part] | None, tree: Nested, above: tuple[str, ...] = ()) -> Iterator[str]:
@@ -112,9 +124,13 @@ def chosen(part: type[Part], tree: object) -> type[Part] | None:
 
 
 def _opened(part: type[Part] | None, value: object) -> object:
-    """`value` as a mapping wherever it stands for a part: an instance, a mapping, or the name of a kind."""
+    """`value` as a mapping wherever it stands for a part: an instance, a mapping, the name of a kind or a preset."""
     if isinstance(value, Part):
         return value.model_dump()
+    name = value.get(PRESET) if isinstance(value, Mapping) else value
+    if isinstance(name, str) and name in presets_of(part):
+        changes = {key: each for key, each in value.items() if key != PRESET} if isinstance(value, Mapping) else {}
+        return {**presets_of(part)[name].model_dump(), **changes}
     if isinstance(value, str) and part is not None and issubclass(part, Choice):
         return {"kind": value}
     return dict(value) if isinstance(value, Mapping) else value

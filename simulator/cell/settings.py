@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
+from channels.link.link_config import LinkConfig
 from kinds import ConfigError, Part, one_line
 from kinds.mistakes import shown, users_mistake
-from simulator.cell.dotted_names import Nested, names, put
+from simulator.cell.dotted_names import PRESET, Nested, names, put
 
 P = TypeVar("P", bound=Part)
 
@@ -113,11 +114,12 @@ def validated(schema: type[P], tree: Mapping[str, object]) -> P:
 
 
 def pin(
-    grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
+    grid: Mapping[str, Sequence[object]], settings: Mapping[str, object], typed: Collection[str] = ()
 ) -> tuple[dict[str, list[object]], list[str]]:
     """The axes that `settings` leave open, and the names of those they fix.
 
-    A setting fixes an axis when it gives a field of it, its kind, or a mapping around it that holds the field.
+    A setting fixes an axis when it gives a field of it, its kind, or a mapping around it that holds the field; so does
+    a preset of the part around it, unless the axis is one of those `typed` beside it.
     """
     fixed = [
         axis
@@ -125,6 +127,7 @@ def pin(
         if any(
             _part_path(path) == _part_path(field) or _holds(value, path, field)
             for path, value in settings.items()
+            if not (axis in typed and _gives_all(path, value))
             for field in fields_of(axis)
         )
     ]
@@ -189,7 +192,7 @@ def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set
         target = _part_path(path)
         found.append((target, path, {"kind": value} if path != target else value))
     used = set()
-    for target, path, value in sorted(found, key=lambda item: item[0].count(".")):
+    for target, path, value in sorted(found, key=lambda item: (item[0].count("."), not _gives_all(item[0], None))):
         if put(schema, tree, target.split("."), value):
             used.add(path)
     return used
@@ -210,8 +213,16 @@ def _part_path(path: str) -> str:
     return path.removesuffix(".kind")
 
 
+def _gives_all(path: str, value: object) -> bool:
+    """Whether it is a preset, which has a value for every field of its part."""
+    name = value.get(PRESET) if isinstance(value, Mapping) else value
+    return path.endswith(f".{PRESET}") or (isinstance(name, str) and name in LinkConfig.presets)
+
+
 def _holds(value: object, path: str, axis: str) -> bool:
-    """Whether the mapping `value`, given at `path`, holds the field `axis`."""
+    """Whether `value`, given at `path`, holds the field `axis`: a mapping that has it, or a whole link by its name."""
+    if _gives_all(path, value):
+        return axis.startswith(path.removesuffix(f".{PRESET}") + ".")
     if not axis.startswith(path + "."):
         return False
     for step in axis[len(path) + 1 :].split("."):

@@ -20,9 +20,7 @@ from simulator.results.intervals import Difference, Interval, geometric_means, p
 from simulator.results.units import quantity, title
 
 INDISTINGUISHABLE = "not distinguishable"
-DISTINGUISHABLE = (
-    "Distinguishable: the 95% interval of the mean of ln(a/b), paired by seed, leaves out 0; shown as a/b - 1."
-)
+DISTINGUISHABLE = "Distinguishable: the 95% interval of mean ln(a/b), paired by seed, leaves out 0 (shown: a/b - 1)."
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,23 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
+from simulator.cell.cell import Cell
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.results.rounds import Round
 
 OnProgress = Callable[[float, int, str], None]
-"""Hears how many cells are done, of how many, and what kind the last ones are, with the rounds a second."""
+"""Hears how many cells are done, of how many, and what kind the last ones are, with the rounds a second. A cell counts
+by its work: of two, one nine times as long is 1.8 cells."""
+TIMED: Final = 0.02
+"""What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
 TELL_S: Final = 0.2
 """Between two words from within a cell."""
 WINDOW_S: Final = 20.0
@@ -30,7 +34,7 @@ WINDOW_S: Final = 20.0
 
 
 class Told(NamedTuple):
-    """How far a task is: cells done, the parts of those under way included; rounds closed; what is under way."""
+    """How far a task is: work done, that in cells under way included; rounds closed; what is under way."""
 
     done: float
     rounds: int
@@ -62,13 +66,28 @@ class Aborted(BaseException):
     """Around what a listener to the progress raises: it passes through a cell without being taken for the cell's."""
 
 
-class Meter:
-    """Adds up what is told of tasks, each under its name, and passes it on."""
+def works(cells: Sequence[Cell]) -> dict[str, float]:
+    """About how long each cell takes, by its id, in tokens decoded: the first of those that decode the same pays for
+    that, and each a little for being timed."""
+    found: dict[str, float] = {}
+    decoded = set()
+    for cell in cells:
+        total, tokens = cell.workload.total, cell.workload.longest[1]
+        texts = 0 if cell.decoding_id in decoded else min(cell.workload.distinct or total, total)
+        decoded.add(cell.decoding_id)
+        found[cell.id] = (texts + TIMED * total) * tokens
+    return found
 
-    def __init__(self, total: int, progress: OnProgress) -> None:
-        self.total = total
+
+class Meter:
+    """Adds up what is told of tasks, each under its name, and passes it on. `works`: of each cell, by its id."""
+
+    def __init__(self, works: Mapping[str, float], progress: OnProgress) -> None:
+        self.total = len(works)
+        self._works = works
+        self._scale = self.total / sum(works.values())
         self._progress = progress
-        self._ended = 0
+        self._ended = 0.0
         self._rounds = 0
         self._under_way: dict[str, Told] = {}
         self._files: dict[str, ToFile] = {}
@@ -76,11 +95,11 @@ class Meter:
 
     def say(self, label: str) -> None:
         """Something that is neither a cell nor a part of one."""
-        self._progress(self._ended, self.total, label)
+        self._progress(self._cells(self._ended), self.total, label)
 
-    def resumed(self) -> None:
+    def resumed(self, cell: str) -> None:
         """A cell was there already."""
-        self._ended += 1
+        self._ended += self._works[cell]
         self.say("resumed")
 
     def watch(self, task: str, file: ToFile) -> None:
@@ -103,12 +122,12 @@ class Meter:
         except Exception as error:
             raise Aborted(error) from error
 
-    def ended(self, task: str, cells: int, label: str) -> None:
-        """A task is over, and with it so many cells."""
+    def ended(self, task: str, cells: Iterable[str], label: str) -> None:
+        """A task is over, and with it these cells."""
         file = self._files.pop(task, None)
         before = self._under_way.pop(task, None)
         last = before if file is None else file.read() or before
-        self._ended += cells
+        self._ended += sum(self._works[cell] for cell in cells)
         self._rounds += 0 if last is None else last.rounds
         self._pass_on(label)
 
@@ -116,7 +135,12 @@ class Meter:
         done = self._ended + sum(each.done for each in self._under_way.values())
         rounds = self._rounds + sum(each.rounds for each in self._under_way.values())
         rate = self._rate(rounds)
-        self._progress(min(done, self.total), self.total, f"{label}, {rate:,.0f} rounds/s" if rate else label)
+        self._progress(self._cells(done), self.total, f"{label}, {rate:,.0f} rounds/s" if rate else label)
+
+    def _cells(self, work: float) -> float:
+        """So much work in cells of mean work; a whole number where it is one but for rounding."""
+        cells = min(work * self._scale, self.total)
+        return round(cells) if abs(cells - round(cells)) < 1e-6 else cells
 
     def _rate(self, rounds: int) -> float:
         """Rounds a second over the window that ends now; 0 where there is none to tell of."""
@@ -131,8 +155,9 @@ class Meter:
 class TaskMeter:
     """Adds up how far the cells of one task are, and tells it. Cells of several threads may speak to it."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, works: Mapping[str, float]) -> None:
         self._tell = tell
+        self._works = works
         self._lock = Lock()
         self._shares: dict[str, float] = {}
         self._rounds: dict[str, int] = {}
@@ -143,7 +168,8 @@ class TaskMeter:
         with self._lock:
             self._shares[cell], self._rounds[cell] = share, rounds
             if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
-                self._tell(Told(sum(self._shares.values()), sum(self._rounds.values()), label))
+                done = sum(share * self._works.get(each, 1.0) for each, share in self._shares.items())
+                self._tell(Told(done, sum(self._rounds.values()), label))
                 self._told_s = time.monotonic()
 
 

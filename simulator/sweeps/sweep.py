@@ -9,7 +9,7 @@ along, and results do not depend on how cells meet workers.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from simulator.sweeps import worker
 from simulator.sweeps.crews import Arguments, Crew, Work, crew_of, nothing_follows
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile
+from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile, works
 from simulator.sweeps.parts import UNFINISHED, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.tables import in_order
@@ -157,17 +157,19 @@ class _Sweep:
         """Whether there is nothing yet but one failure in the same words: of a pair that cannot be loaded, say."""
         self._asking, self._crew, self._store, self._ears = asking, crew, store, ears
         self._traces = store.out / CELL_FILES if store is not None and trace else None
+        self._works: Mapping[str, float] = {}
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[pd.DataFrame]:
         """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
         self.asked += len(cells)
-        meter = Meter(len(cells), self._ears.progress)
+        self._works = works(cells)
+        meter = Meter(self._works, self._ears.progress)
         meter.say("")
         sharing: dict[str, list[Cell]] = {}
         for cell in cells:
             if self._store is not None and (rows := self._store.parts.rows(cell.id)) is not None:
                 self.alike = False
-                meter.resumed()
+                meter.resumed(cell.id)
                 yield rows
             else:
                 sharing.setdefault(study(self._asking).shares(cell), []).append(cell)
@@ -211,7 +213,7 @@ class _Sweep:
             arguments = [call(task) for task in first]
             tasks = Work(worker.work, arguments, follow if later else nothing_follows, meter.look)
             for name, outcomes in stack.enter_context(closing(self._crew.unordered(tasks))):
-                meter.ended(name, len(outcomes), kinds[name])
+                meter.ended(name, (cell for cell, _ in outcomes), kinds[name])
                 yield from outcomes
 
     def _tasks(self, groups: Sequence[Sequence[Cell]]) -> tuple[list[Task], dict[str, list[Task]]]:
@@ -219,9 +221,9 @@ class _Sweep:
         parts = None if self._store is None else self._store.parts
 
         def task(*groups: Sequence[Cell]) -> Task:
-            return Task(
-                groups[0][0].id, self._asking, tuple(tuple(map(sent, cells)) for cells in groups), parts, self._traces
-            )
+            own = {cell.id: self._works[cell.id] for cells in groups for cell in cells}
+            several = tuple(tuple(map(sent, cells)) for cells in groups)
+            return Task(groups[0][0].id, self._asking, several, parts, self._traces, own)
 
         together = any(len(group) > 1 for group in groups) and self._asking == SIMULATION and worker.travels()
         if not together or len(groups) >= self._crew.hands():

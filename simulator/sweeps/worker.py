@@ -6,9 +6,9 @@ group. The groups of one task are decoded side by side, so that their passes mee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Task:
     groups: tuple[tuple[Sent, ...], ...]
     parts: Parts | None
     traces: Path | None = None
+    works: Mapping[str, float] = field(default_factory=dict)
+    """Of each cell, by its id; 1 where none is given."""
 
 
 def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
@@ -48,7 +50,7 @@ def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
 
     Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
     """
-    meter = TaskMeter(tell)
+    meter = TaskMeter(tell, task.works)
     outcomes: dict[int, list[Outcome]] = {}
     with closing(together([partial(_group, task, group, meter) for group in task.groups], AT_A_TIME)) as ended:
         for place, found in ended:

@@ -299,3 +299,25 @@ def test_what_is_typed_must_be_text(typed: Typed, tmp_path: Path, words: tuple[s
     status, out, err = typed("run", "latency_vs_bandwidth", *words)
     assert (status, out, err.count("\n")) == (2, "", 1) and "must be UTF-8 text" in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("links", ["nb_iot", "16.9 kbit/s", "3GPP Release 13", "lora_sf12", "iridium_sbd"]),
+        ("schemes", ["k_sqs", "arXiv 2510.09942", "cloud_only", "dssd"]),
+        ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
+    ],
+)
+def test_links_schemes_and_policies_are_listed_with_their_sources(name: str, words: list[str], typed: Typed) -> None:
+    status, out, _ = typed("list", name)
+    assert status == 0 and all(word in " ".join(out.split()) for word in words)
+
+
+def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed: Typed) -> None:
+    status, out, _ = typed("list", NAMES[0], "uplink.arq")
+    fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
+    assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
+    assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
+    status, _, told = typed("list", NAMES[0], "uplink.arc")
+    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in told

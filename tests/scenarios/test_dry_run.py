@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pandas as pd
+import pytest
 from typed_command import Finished, Typed
 
 from scenarios.command.registry import scenario
@@ -16,7 +19,8 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
 ) -> None:
     status, out, err = typed(*RUN, *small, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
-    assert "Cells: 24, 12 settings x 2 seeds; 12 to be decoded, the rest timed" in out
+    told = "Cells: 24, 12 settings x 2 seeds, and up to 20 more at what schemes choose; 12 to be decoded, the rest"
+    assert told in out
     assert "trials, by which each scheme chooses scheme.max_drafts" in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
     stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"
@@ -35,7 +39,7 @@ def test_a_search_and_a_cell_from_a_file_say_what_they_can(
     typed: Typed, small: tuple[str, ...], finished: Finished
 ) -> None:
     status, out, _ = typed("run", "capacity", "--quick", *small, "--dry-run")
-    assert status == 0 and "a search for workload.devices from 1 to " in out and "x 1 seed;" in out
+    assert status == 0 and "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
     file = next((finished.out / "cells").iterdir())
     status, out, _ = typed("run", f"--config={file}", "--dry-run")
     assert status == 0 and "Time: of a cell from a file nothing is known beforehand" in out
@@ -45,3 +49,23 @@ def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed: T
     status, out, err = typed(*RUN, *small, "-v", "--set=scheme=ksqs")
     assert (status, out) == (2, "") and "Traceback" in err
     assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")
+
+
+def test_no_more_hands_are_counted_on_than_the_machine_has_cores(
+    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    def time_of(workers: int) -> str:
+        return typed(*RUN, *small, f"--workers={workers}", "--dry-run")[1].split("Time: ")[1]
+
+    few, many = time_of(2), time_of(999)
+    assert many == few.replace("2 workers", "999 workers on 2 cores")
+
+
+def test_the_cells_that_run_are_within_those_counted_beforehand(
+    typed: Typed, small: tuple[str, ...], finished: Finished
+) -> None:
+    _, out, _ = typed(*RUN, *small, "--dry-run")
+    own, more = (int(each) for each in re.findall(r"Cells: (\d+), .* up to (\d+) more", out)[0])
+    assert own < len(pd.read_parquet(finished.out / "cells.parquet")) <= own + more

@@ -73,7 +73,8 @@ MISTAKES = [
     (("frobnicate",), "frobnicate"),
     ((), "COMMAND"),
     # what is typed
-    (("list", "capacity", "codes"), "unrecognized arguments: codes"),
+    (("list", "capacity", "codes"), "field = 'codes': no cell of the scenario has such a field"),
+    (("list", "devices", "codes"), "field = 'codes': devices has none, only a scenario has fields"),
     (("run", "capacity", "--config=raises.py"), "one of the two"),
     ((*RUN, "--set==1"), "a.b=v"),
     ((*RUN, "--set"), "--set: expected one argument"),

@@ -10,6 +10,7 @@ from cells import cell
 
 from scenarios.command.progress import Progress
 from simulator import sweep
+from simulator.sweeps.meter import Meter, Told, works
 
 
 def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
@@ -104,3 +105,29 @@ def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: 
     assert within and all(0 < done < 2 for done, _ in within) and told[-1][0] == 2
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert any("k_sqs, " in label and label.endswith(" rounds/s") for _, label in within)
+
+
+def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    with Progress(quiet=False, clock=lambda: now[0]) as progress:
+        progress.then("tuning", 3.0)
+        told = progress.part("tuning")
+        told(0, 40, "")
+        now[0] = 40.0
+        told(10, 40, "k_sqs")
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        " 25%  10 of 40, about 120 s left  tuning k_sqs, then about 480 s"
+    )
+
+
+def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a short cell, one nine times as long, and one of the same tokens, timed only."""
+    short, long = (cell("k_sqs", workload={"kind": "closed", "requests": n, "output_tokens": 4}) for n in (1, 9))
+    again = long.with_({"uplink.rate.bps": 1e5})
+    assert works([short, long, again]) == {short.id: 4 * 1.02, long.id: 36 * 1.02, again.id: 36 * 0.02}
+    told: list[float] = []
+    meter = Meter(works([short, long]), lambda done, total, label: told.append(done))
+    meter.ended("first", [short.id], "")
+    meter.hear("second", Told(works([long])[long.id] / 2, 0, ""))
+    meter.ended("second", [long.id], "")
+    assert told == pytest.approx([0.2, 1.1, 2.0])

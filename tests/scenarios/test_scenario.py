@@ -69,7 +69,7 @@ def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> No
 def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() -> None:
     for changes, said in (
         (Changes(settings={"uplink.rate": {"kind": "mahimahi"}}), "--set uplink.rate replaces the axis"),
-        (Changes(settings={"uplink": "satellite_leo.uplink"}), "--set uplink replaces the axis"),
+        (Changes(settings={"uplink": "satellite_leo.uplink"}), "--set pins the axis"),
         (Changes(grid={"uplink.rate": ["mahimahi", "trace"]}), "--grid uplink.rate replaces the axis"),
     ):
         plan = plan_of(SMALL, changes)

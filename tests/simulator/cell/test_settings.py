@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
+from channels.link.link_config import LinkConfig
 from kinds import Choice, ConfigError, Part
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import describe
@@ -226,3 +227,51 @@ def test_an_axis_of_two_fields_needs_two_values_each(value: object) -> None:
         expand(BASE, {"guests,price_s": [value]})
     with pytest.raises(ConfigError, match="gusts"):
         expand(BASE, {"gusts,price_s": [[1, 2]]})
+
+
+def test_fields_change_a_preset_whatever_the_order_and_a_preset_field_is_the_preset() -> None:
+    rate = {"uplink.rate.bps": 30e3, "uplink.mtu_bits": 800}
+    whole = {"uplink": "wifi.uplink", "downlink": "wifi.downlink"}
+    (cell,), (turned,), (field,) = (
+        expand(Cell(), {}, settings)
+        for settings in (
+            {**whole, **rate},
+            {**rate, **whole},
+            {**rate, "uplink.preset": "wifi.uplink", "downlink": {"preset": "wifi.downlink"}},
+        )
+    )
+    assert cell == turned == field and cell.downlink == LinkConfig.presets["wifi.downlink"]
+    given = LinkConfig.presets["wifi.uplink"].model_dump() | {"mtu_bits": 800}
+    assert cell.uplink.model_dump() == given | {"rate": {**given["rate"], "bps": 30e3}}
+    with pytest.raises(ConfigError, match=r"uplink: preset 'wif' must be one of .* did you mean wifi"):
+        expand(Cell(), {}, {"uplink.preset": "wif"})
+    with pytest.raises(ConfigError, match=r"scheme\.preset: no cell has such a field"):
+        expand(Cell(), {}, {"scheme.preset": "wifi.uplink"})
+
+
+def test_a_preset_pins_the_axes_of_its_part_unless_they_are_typed_beside_it() -> None:
+    grid = {"uplink.rate.bps": [1e3, 1e4], "seed": [0, 1]}
+    for settings in (
+        {"uplink": "wifi.uplink"},
+        {"uplink.preset": "wifi.uplink"},
+        {"uplink": {"preset": "wifi.uplink"}},
+    ):
+        assert pin(grid, settings) == ({"seed": [0, 1]}, ["uplink.rate.bps"])
+        assert pin(grid, settings, ["uplink.rate.bps"]) == (grid, [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("uplink.rate", "20k", "{kind: constant, bps: 20k}"),
+        ("uplink.rate", 20000, "{kind: constant, bps: 20000}"),
+        ("uplink.loss", 0.1, "{kind: bernoulli, probability: 0.1}"),
+        ("uplink.loss", 1, "{kind: bernoulli, probability: ...}"),
+        ("uplink.delay", "50ms", "{kind: constant, delay_s: 50ms}"),
+    ],
+)
+def test_a_number_in_place_of_a_kind_is_told_what_would_take_it(field: str, value: object, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        expand(Cell(), {}, {field: value})
+    message = str(error.value)
+    assert message.endswith(f"did you mean {told}?") and repr(value) in message and "\n" not in message
