@@ -45,7 +45,7 @@ class _Steady(ConstrainedLayoutEngine):
         super().execute(fig)
         for ax in fig.axes:
             place = ax.get_position(original=True)
-            ax._set_position(Bbox(place.get_points().round(9)), which="original")  # `set_position` leaves the layout
+            ax._set_position(Bbox(place.get_points().round(9)), which="original")  # type: ignore[attr-defined]
 
 
 def finish(figure: Figure, page: Page, told: Told, handles: Sequence[Artist] = (), labels: Sequence[str] = ()) -> None:
