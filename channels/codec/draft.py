@@ -19,6 +19,8 @@ from kinds.arrays import Ints
 UNSENT = -1
 """The token of a draft whose format does not send it (both ends draw it from the shared random stream)."""
 
+WIRE_FORMAT = 5
+"""The version of all packets: it changes with any byte of them."""
 LARGEST_VOCABULARY = 1 << 20
 LARGEST_DRAFTS = 1 << 10
 
@@ -144,7 +146,7 @@ class Format:
     token: Token = "coded"
     quantizer: Name = "lattice"
     prior: str | None = None
-    version: int = 5
+    version: int = WIRE_FORMAT
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:

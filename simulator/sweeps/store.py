@@ -31,6 +31,7 @@ import channels
 import kinds
 import models
 import simulator
+from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import atomically, read_note, sha256, write_note
 from simulator.cell.cell import Cell
@@ -168,6 +169,7 @@ class Store:
             "cells": [cell.id for cell in self._cells],
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
+            "wire_format": WIRE_FORMAT,
             "libraries": _versions(),
             "python": platform.python_version(),
             "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
