@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from kinds import ConfigError
+from kinds.files import read_bytes
 from kinds.mistakes import is_foreign, raised_at
 
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
@@ -140,8 +141,8 @@ def _run(name: str, path: Path) -> None:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError:
+        return read_bytes(path)
+    except ConfigError:
         raise ConfigError(f"import = {path}: must be a Python file") from None
 
 
