@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import pydoc
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
 
 import simulator
 import sqsim
@@ -98,3 +100,17 @@ def test_help_is_short() -> None:
 def test_every_package_says_that_it_is_typed() -> None:
     for name in ("kinds", "channels", "models", "simulator", "scenarios", "plots"):
         assert (ROOT / name / "py.typed").is_file()
+
+
+def test_requirements_are_ranges_and_what_make_installs_lies_within_them() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    ranges = {each.name: each for each in map(Requirement, setup["options"]["install_requires"].split("\n")[1:])}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert pins.keys() == ranges.keys() - {"torch"}, "torch's builds have versions of their own"
+    for name, pin in pins.items():
+        operators = sorted(each.operator for each in ranges[name].specifier)
+        assert operators == ["<", ">="] and pin in ranges[name].specifier, name
+    assert "constraints.txt" in (ROOT / "MANIFEST.in").read_text()
+    assert (ROOT / "Makefile").read_text().count("--constraint constraints.txt --editable") == 2
