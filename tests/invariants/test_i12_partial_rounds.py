@@ -46,14 +46,14 @@ COMPOSED: dict[str, Any] = {
     "budget_bits": None,
 }
 PRESET = {"kind": "c_sqs", "partial": True, "resolution": 240}
-PAUSING = {"kind": "pausing_in_tests"}
+HESITANT = {"kind": "hesitant_in_tests"}
 TOKENS = 5
 
 
-class Pausing(Policy):
+class Hesitant(Policy):
     """Waits for as long as a pass where token 1 was drafted last, until it has been asked so once."""
 
-    kind: Literal["pausing_in_tests"] = "pausing_in_tests"
+    kind: Literal["hesitant_in_tests"] = "hesitant_in_tests"
 
     def entry(self, last: PolicyState | None) -> PolicyState:
         return (0.0,)
@@ -97,7 +97,7 @@ TIMED = {
     "c_sqs, encoding takes time": Timed(PRESET, room_bits=16, pass_s=0.0, encode_s=0.005),
     "confidence_stop": Timed(COMPOSED | UNSURE, q=TWO, p=TWO),
     "confidence_stop, p is not q": Timed(COMPOSED | UNSURE, q=TWO, p=((0.4, 0.6), (0.6, 0.4))),
-    "a policy that waits": Timed(COMPOSED | {"policy": PAUSING}, room_bits=16),
+    "a policy that waits": Timed(COMPOSED | {"policy": HESITANT}, room_bits=16),
 }
 
 

@@ -1,7 +1,8 @@
 """Batching against slow twins: a plain loop over the sorted arrivals says when each job is done, to the tick.
 
 Arrivals have residues of their own modulo STEP and all durations are multiples of it, so no two events ever coincide
-and the order within an instant, which is nobody's promise, does not matter.
+and the order within an instant, which is nobody's promise, does not matter. All are whole numbers of TICK, a power of
+two, so that sums are exact.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from servers import Bench
 
 from simulator.cell.cloud_config import Batching
 
-STEP = 4096
+TICK = 2.0**-14
+TICKS = 4096
+STEP = TICKS * TICK
 BASE, PER_SEQUENCE, PER_TOKEN, PER_CACHED = 20 * STEP, 2 * STEP, 4 * STEP, STEP
 LATENCY = {
     "kind": "affine", "base_s": BASE, "per_sequence_s": PER_SEQUENCE, "per_token_s": PER_TOKEN,
@@ -40,7 +43,7 @@ def asks(seed: int, jobs: int, mean_gap: int) -> list[Ask]:
     """Random jobs, a fifth of them long prefills, with arrivals in order and of different residues."""
     rng = np.random.default_rng(seed)
     blocks = np.sort(rng.integers(0, jobs * mean_gap, jobs))
-    times = sorted((blocks * STEP + rng.permutation(STEP - 1)[:jobs] + 1).tolist())
+    times = sorted((TICK * (blocks * TICKS + rng.permutation(TICKS - 1)[:jobs] + 1)).tolist())
     prefill = rng.random(jobs) < 0.2
     sizes = np.where(prefill, rng.integers(10, 60, jobs), rng.integers(1, 9, jobs))
     return [Ask(float(t), int(n), bool(p)) for t, n, p in zip(times, sizes, prefill, strict=True)]
