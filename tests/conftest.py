@@ -10,7 +10,9 @@ holds that has loaded every package: a tenth of the time of those that write tab
 
 import gc
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
 os.environ["SQSIM_ROUNDS_GB"] = "0"
@@ -20,3 +22,10 @@ gc.set_threshold(50_000, 20, 10)
 settings.register_profile("fast", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("fast")
+
+
+@pytest.fixture
+def called_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For classes of a test that note their calls: none is called again to see whether it is pure."""
+    monkeypatch.setattr("kinds.mistakes.CALLED_TWICE", 0)
+    monkeypatch.setattr("kinds.mistakes.TWICE_EVERY", sys.maxsize)

@@ -42,6 +42,10 @@ ONE_BY_ONE: Final = {
     "usd_per_gpu_hour": 2.9,
 }
 K_SQS: Final = {"kind": "k_sqs", "k": 4, "resolution": 5, "max_drafts": 4}
+C_SQS: Final = {
+    "kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3, "carry": False
+}  # fmt: skip
+"""The books begin a threshold anew at each request."""
 EDGE: Final = {
     "latency": clock(0.0051, 0.00037, 0.000013),
     "encode_s_per_draft": 0.00123,
@@ -73,7 +77,7 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         "workload": asked(
             3, kind="poisson", rate_per_s=1.5, requests=3, absences=away((0, 0.41, 0.5), (1, 4.2931, 5.0)),
         ),
-        "scheme": {"kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3},
+        "scheme": C_SQS,
         "uplink": link(2e4, 0.0131, 0.0613, mtu_bits=144, **many(0.0613)),
         "downlink": link(1.5e3, 0.0173, 0.0531, sharing="own", **many(0.0531)),
     },
@@ -138,8 +142,7 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
     "edge only": {"scheme": "edge_only"},
     "ahead": {
         "workload": asked(2, prompt_at_cloud=True, output_tokens=19, requests=3),
-        "scheme": {"kind": "c_sqs", "initial": 0.12, "step": 0.07, "target": 0.02, "resolution": 9, "max_drafts": 3,
-                   "depth": 2},
+        "scheme": {**C_SQS, "depth": 2},
         "uplink": link(2e4, 0.0131, 0.0713, 0.2, **many(0.0713)),
         "downlink": link(5e4, 0.0173, 0.0731, 0.2, **many(0.0731)),
     },

@@ -21,6 +21,8 @@ from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policy import Action, EdgeView, PolicyState
 
+pytestmark = pytest.mark.usefixtures("called_once")
+
 TOKENS = 3
 EXACT = verifier_law((1, 2), TOKENS)
 SETTINGS = [

@@ -305,7 +305,7 @@ def test_texts_end_at_each_id_that_the_generation_config_states(stated, ends, tm
         ('{"eos_token_id": "</s>"}', "eos_token_id = '</s>': must be an id below 61"),
         ('{"eos_token_id": true}', "eos_token_id = True: must be an id below 61"),
         ("[1]", "must be a JSON object"),
-        ("{", "must be a JSON object"),
+        ("{", "not JSON"),
     ],
 )
 def test_what_is_no_end_token_is_told_on_one_line(text, said, tmp_path, prompts):

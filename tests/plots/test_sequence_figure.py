@@ -88,4 +88,4 @@ def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_request_without_a_round_has_no_figure() -> None:
     of = made("losses")
-    assert draw_sequence(Timeline(of.request, [], [], [], []), None, Page()) is None
+    assert draw_sequence(Timeline(of.request, [], [], [], [], [], [], []), None, Page()) is None

@@ -156,7 +156,7 @@ def test_mistakes_are_told_on_one_line(pair: dict[str, str], typed: Typed, monke
         assert f"pair = {nothing!r}: nothing is recorded of it" in told("clear", "--pair", nothing)
     assert "file = a.zip: must end in .sqr" in told("export", "a.zip")
     assert "file = no/a.sqr: no is no folder" in told("export", "no/a.sqr")
-    assert "a.sqr: No such file" in told("import", "a.sqr")
+    assert "a.sqr: cannot be read (No such file" in told("import", "a.sqr")
     assert "p.jsonl: no recording" in told("import", "p.jsonl")
     monkeypatch.setenv("SQSIM_ROUNDS_GB", "0")
     assert "SQSIM_ROUNDS_GB = 0: no rounds are kept" in told()

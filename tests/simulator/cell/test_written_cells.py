@@ -91,7 +91,11 @@ FILES = {
     "downlink.rate": ("mahimahi", "path", "10\n20\n"),
     "uplink.loss": ("trace", "path", "time_s,lost\n0,0\n5,1\n6,0\n"),
     "workload": ("arrivals", "path", "arrival_s,prompt_tokens,output_tokens\n0,8,4\n"),
-    "cloud.latency": ("profile", "file", "batch,new_tokens,cached_tokens,seconds\n1,1,0,0.02\n"),
+    "cloud.latency": (
+        "profile",
+        "file",
+        "batch,new_tokens,cached_tokens,seconds\n1,1,0,0.02\n1,1,4096,0.02\n1,512,0,0.02\n1,512,4096,0.02\n64,1,0,0.02\n64,1,4096,0.02\n64,512,0,0.02\n64,512,4096,0.02\n",
+    ),
     "models.pair": ("replay", "file", '{"accepted": [1, 0]}\n'),
 }
 

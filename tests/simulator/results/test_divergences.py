@@ -24,7 +24,15 @@ from simulator.schemes.quantizer import LatticeQuantizer
 SCHEMES: Final[dict[str, dict[str, object]]] = {
     "k_sqs": {"kind": "k_sqs", "k": 3, "resolution": 3, "max_drafts": 4},
     "k_sqs, finer": {"kind": "k_sqs", "k": 6, "resolution": 40, "max_drafts": 4},
-    "c_sqs": {"kind": "c_sqs", "initial": 0.1, "step": 0.05, "target": 0.05, "resolution": 7, "max_drafts": 4},
+    "c_sqs": {
+        "kind": "c_sqs",
+        "initial": 0.1,
+        "step": 0.05,
+        "target": 0.05,
+        "resolution": 7,
+        "max_drafts": 4,
+        "carry": False,
+    },
     "dense": {"kind": "dense", "resolution": 11, "max_drafts": 3},
     "half_top_k": {"kind": "half_top_k", "k": 4, "max_drafts": 4},
     "half_dense": {"kind": "half_dense", "max_drafts": 4},

@@ -85,7 +85,11 @@ def test_rounds_and_requests_are_told_as_they_end_and_each_once(scheme: str) -> 
     ended = [(each.device, each.number, each.outcome) for each in ear.ended]
     assert ended == list(requests[["device", "request", "outcome"]].itertuples(index=False, name=None))
     assert ear.shares == pytest.approx([n / 6 for n in range(1, 7)])
-    assert [notes.close() for notes in ear.notes] == [round_ for *_, round_ in ear.rounds]
+    answered = {(each.device, each.number) for each in ear.ended if each.outcome == "answered"}
+    for notes, (device, number, round_) in zip(ear.notes, ear.rounds, strict=True):
+        if (device, number) in answered:  # of others the cloud may still make a reply, until it knows
+            assert notes.close() == round_
+    assert answered or scheme == "half_dense", "its payloads take seconds"
 
 
 def test_several_observers_are_each_told_everything() -> None:

@@ -24,6 +24,8 @@ from simulator.decoding.setting import Setting
 from simulator.schemes import Colocated
 from simulator.schemes.draw import RequestUniforms
 
+pytestmark = pytest.mark.usefixtures("called_once")
+
 PROMPT, TOKENS = (1, 2), 3
 VERIFIER = {"kind": "affine", "base_s": 0.01, "per_token_s": 1e-3, "per_cached_token_s": 1e-4}
 DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}

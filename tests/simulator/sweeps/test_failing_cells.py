@@ -189,7 +189,7 @@ def test_a_users_file_that_has_changed_is_loaded_anew_and_never_taken_for_the_ol
     with pytest.raises(ConfigError, match=rf"^cell = {name}: [^\n]*moody.py on [^\n]* are not those that the sweep"):
         received((name, fields))
     with pytest.raises(ConfigError, match="are not those that the sweep"):
-        search._capacity(0, [[(name, fields)]], None, Objective({"latency_s": 1.0}), None)
+        search._capacity(0, [[(name, fields)]], None, False, Objective({"latency_s": 1.0}), None)
     with pytest.raises(ConfigError, match="are not those that the sweep"):
         tracing._trace_group([(name, fields)], tmp_path)
     after = moody(file, 1.0, kind)

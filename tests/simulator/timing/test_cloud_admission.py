@@ -20,6 +20,8 @@ from tables_pair import Tables
 from simulator.decoding.memory import Memory
 from simulator.results.observer import ServerPass
 
+pytestmark = pytest.mark.usefixtures("called_once")
+
 A, B, C, D = (0, 0), (1, 0), (2, 0), (3, 0)
 
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import Bench, Noted, Visit
 
+pytestmark = pytest.mark.usefixtures("called_once")
+
 A, B, C = (0, 0), (1, 0), (2, 0)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from servers import Bench, Noted, Visit
 
+pytestmark = pytest.mark.usefixtures("called_once")
+
 A, B, C, D = (0, 0), (1, 0), (2, 0), (3, 0)
 Work = tuple[tuple[int, int], ...]
 
