@@ -60,7 +60,7 @@ def load_model(
     see `TransformerModel`. Raises ConfigError when the cache cannot be rolled back, when there are no safetensors, when
     they do not fit the config, or when the folder would have code of its own run (see `models.model_folder`).
     """
-    _require_loadable(folder)
+    require_known(folder)
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -87,14 +87,14 @@ def load_model(
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer saved beside a model. Raises ConfigError when there is none, or only one with code of its own."""
-    _require_loadable(folder)
+    require_known(folder)
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ConfigError(f"{folder}: no tokenizer could be read ({first_line(error)})") from error
 
 
-def _require_loadable(folder: Path) -> None:
+def require_known(folder: Path) -> None:
     """Raises ConfigError as `require_loadable` does, and for a model that the transformers library does not know: only
     code beside its weights could load it."""
     require_loadable(folder)

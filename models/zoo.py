@@ -24,7 +24,7 @@ from models.bundled import sotu as sotu
 from models.cards import fingerprint
 from models.devices import device_of
 from models.interface import DeviceName, LoadedPair, Pair, Speller
-from models.model_folder import FILES, folder_hash, read_config
+from models.model_folder import FILES, folder_hash, read_config, require_loadable
 from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
 
@@ -113,9 +113,15 @@ class _TwoFolders(Pair):
         return recorded(self) if self._away else None
 
     def prepare(self) -> None:
-        """Downloads what is not on this machine, unless it was recorded: then it may not be needed."""
+        """Downloads what is not on this machine, unless it was recorded: then it may not be needed. Raises ConfigError
+        also where a folder would have code of its own run."""
         for name in () if self._card else (self.drafter, self.verifier):
-            _fetched(name)
+            folder = _fetched(name)
+            require_loadable(folder)
+            if "auto_map" in read_config(folder):
+                from models.transformer import require_known
+
+                require_known(folder)
 
     def speller(self) -> Speller:
         from models.transformer import load_tokenizer

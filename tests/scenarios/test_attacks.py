@@ -1,0 +1,96 @@
+"""A directory, a cell's file and a model that a stranger made to attack, opened by every command that opens such.
+
+Nothing of theirs is run, nothing outside is written, nothing of the user's is lost, and a refusal is one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typed_command import Finished, Typed
+
+from simulator.results.result_directory import record
+from tests.models import tiny
+from tests.scenarios.test_report import HOSTILE
+
+CODE = "open({marker!r}, 'w').close()\n"
+MINE = "of the user"
+PAIR = "{kind: huggingface, drafter: model, verifier: model, prompts: prompts.jsonl}"
+
+
+@dataclass
+class Stranger:
+    """What was sent, in the folder where commands are typed: `sent/` with results, `cell.yaml`, `model/`."""
+
+    home: Path
+    cell: str
+
+    @property
+    def unharmed(self) -> bool:
+        """Whether no code has run and all of the user's files are as they were."""
+        mine = [self.home / name for name in ("outside.txt", "sent/mine.txt", "sent/src/mine.py")]
+        return not (self.home / "ran").exists() and [path.read_text() for path in mine] == [MINE] * 3
+
+
+@pytest.fixture
+def stranger(
+    tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Stranger:
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    sent, code = tmp_path / "sent", CODE.format(marker=str(tmp_path / "ran"))
+    shutil.copytree(finished.out, sent)
+    for name in ("outside.txt", "sent/mine.txt", "sent/src/mine.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(MINE)
+    (sent / "evil.py").write_text(code)
+    figures, cells = list((sent / "figures").glob("*.svg")), list((sent / "cells").glob("*.yaml"))
+    for path in figures:
+        path.write_text(HOSTILE)
+    for path in cells:
+        path.write_text(path.read_text().replace("imports: []", f"imports: [{sent / 'evil.py'}]"))
+    record(sent, [*figures, *cells])
+    for name in ("report.html", "figures/latency.png"):
+        (sent / name).unlink(missing_ok=True)
+        (sent / name).symlink_to(tmp_path / "outside.txt")
+    model = tiny.save(tmp_path / "model")
+    (model / "own.py").write_text(code)
+    config = json.loads((model / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Network"}}
+    (model / "config.json").write_text(json.dumps(config))
+    (tmp_path / "prompts.jsonl").write_text('{"name": "a", "kind": "news", "text": "hi"}\n')
+    capsys.readouterr()  # the making of the model shows its progress
+    return Stranger(tmp_path, str(cells[0].relative_to(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--config", "CELL"), ("run", "--config", "CELL", "--dry-run"), ("explain", "CELL"), ("real", "CELL"),
+        ("calibrate", "--cell", "CELL", "--out", "c"), ("recommend", "--config", "CELL", "--quick"),
+        ("run", "latency_vs_bandwidth", "--quick", f"--set=models.pair={PAIR}"), ("calibrate", PAIR, "--out", "c.csv"),
+        ("recommend", "--quick", f"--set=models.pair={PAIR}"),
+        ("run", "latency_vs_bandwidth", "--quick", "--out", "sent/src", "--overwrite"),
+    ],
+    ids=lambda words: " ".join(words)[:60],
+)  # fmt: skip
+def test_a_strangers_cell_model_or_folder_is_refused_in_one_line(
+    words: tuple[str, ...], typed: Typed, stranger: Stranger
+) -> None:
+    status, out, err = typed(*(stranger.cell if word == "CELL" else word for word in words))
+    lines = [line for line in err.splitlines() if "%" not in line]  # without a progress bar
+    assert (status, out, len(lines)) == (2, "", 1), err
+    assert "evil.py" in err or "model/config.json: model_type = 'own'" in err or "sent/src: " in err
+    assert stranger.unharmed
+
+
+@pytest.mark.parametrize(
+    "words", [("plot", "sent"), ("report", "sent"), ("compare", "sent", "sent"), ("plot", "sent", "sent")]
+)
+def test_a_strangers_results_are_shown_without_harm(words: tuple[str, ...], typed: Typed, stranger: Stranger) -> None:
+    status, _, err = typed(*words)
+    assert status in (0, 1, 2) and "Traceback" not in err and stranger.unharmed
+    page = stranger.home / "sent" / "report.html"
+    assert words[0] != "report" or (status == 0 and not page.is_symlink() and "document.title" not in page.read_text())
