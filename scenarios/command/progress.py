@@ -71,6 +71,8 @@ class Progress:
         if self._quiet:
             return
         label = printable(label)
+        if part == self._part and done >= 1:
+            done = max(done, self._done)  # what is under way is an estimate, and may be less than it was
         if part != self._part or done < self._done:
             self._close()
             self._part, self._told_s, self._done = part, -EVERY_S, -1.0

@@ -131,3 +131,12 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
     meter.hear("second", Told(works([long])[long.id] / 2, 0, ""))
     meter.ended("second", [long.id], "")
     assert told == pytest.approx([0.2, 1.1, 2.0])
+
+
+def test_a_share_that_is_estimated_lower_than_before_begins_nothing_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter(float(each) for each in (0, 0, 50, 50, 51, 51, 100, 100))
+    with Progress(quiet=False, clock=lambda: next(seconds)) as progress:
+        progress.then("", 2.0)
+        for done in (0, 50.0, 49.5, 100):
+            progress(done, 100, "k_sqs")
+    assert capsys.readouterr().err.splitlines()[-1] == "100%  100 of 100  k_sqs, then about 200 s"
