@@ -24,7 +24,7 @@ MOST_SIZE: Final = 2**24
 """Of any other size in a configuration: a width, a vocabulary, a text."""
 INDEX: Final = ".safetensors.index.json"
 """How the name ends of a file that says in which file each weight is."""
-_LAYERS: Final = re.compile(r"layer|expert|block")
+_LAYERS: Final = re.compile(r"num_.*(layers|experts|blocks)|n_(layer|.*experts)|layers$")
 _SIZES: Final = re.compile(r"size|dim|width|head|embd|inner|positions|rank|d_model|d_ff|ctx|types")
 _MOST_CONFIG_BYTES: Final = 2**20
 _MOST_INDEX_BYTES: Final = 2**24

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from kinds import ConfigError, first_line
-from kinds.files import GivenPath, read_json, sha256
+from kinds.files import GivenPath, placed, read_json, sha256
 from kinds.mistakes import shown
 from models import published as published  # registers its kinds, as the others do theirs
 from models import replay as replay
@@ -38,7 +38,7 @@ def _rooted(name: str) -> str:
     Links in the path stay, and a folder that was recorded is one though it is not here: so a pair has the same name
     where its weights are and where they are not.
     """
-    path = os.path.abspath(name)
+    path = os.path.abspath(placed(Path(name)))
     return path if Path(name).is_absolute() or Path(path).is_dir() or path in recorded_folders() else name
 
 

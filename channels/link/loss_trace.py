@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from channels.link.losses import Loss, LossProcess, PacketIndex
 from channels.link.rate_trace import Points, check_times
+from channels.link.rates import START, start_in, start_words
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import GivenPath, read_header, read_table
@@ -39,6 +40,7 @@ class LossTrace(Loss):
         allow_inf_nan=False,
         description="Length after which the trace repeats, seconds, at least 1 ms; null: never.",
     )
+    start_s: float | None = Field(None, ge=0, allow_inf_nan=False, description=START)
 
     @model_validator(mode="after")
     def _points_make_sense(self) -> Self:
@@ -53,7 +55,12 @@ class LossTrace(Loss):
         return self.points if self.path is None else read_loss_trace(self.path)
 
     def process(self, uniforms: Uniforms) -> LossProcess:
-        return _Recorded(self.read(), self.period_s or inf, uniforms)
+        start_s = start_in(self.start_s, self.period_s, uniforms)
+        return _Recorded(self.read(), self.period_s or inf, start_s, uniforms)
+
+    @property
+    def begins(self) -> str:
+        return start_words(self.start_s, self.period_s is not None)
 
     @property
     def mean_loss(self) -> float | None:
@@ -67,14 +74,14 @@ class LossTrace(Loss):
 class _Recorded:
     memoryless = True
 
-    def __init__(self, points: Points, period_s: float, uniforms: Uniforms) -> None:
+    def __init__(self, points: Points, period_s: float, start_s: float, uniforms: Uniforms) -> None:
         self._times_s = [time_s for time_s, _ in points]
         self._chances = [chance for _, chance in points]
-        self._period_s = period_s
+        self._period_s, self._start_s = period_s, start_s
         self._uniform = uniforms.uniform
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        chance = self._chances[bisect_right(self._times_s, now_s % self._period_s) - 1]
+        chance = self._chances[bisect_right(self._times_s, (self._start_s + now_s) % self._period_s) - 1]
         return chance >= 1 or (chance > 0 and self._uniform(*index) < chance)
 
 

@@ -57,6 +57,11 @@ class Loss(Choice, family=True):
         """
 
     @property
+    def begins(self) -> str:
+        """As `Rate.begins`, of recorded losses."""
+        return ""
+
+    @property
     def mean_loss(self) -> float | None:
         """The share of packets lost in the long run; None where the kind does not say, or where it depends on the
         packet. An axis may run along it."""

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import START, Curve, Rate, start_words
+from channels.link.rates import START, Curve, Rate, start_in, start_words
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -54,11 +54,7 @@ class Trace(Rate):
         return start_words(self.start_s, self.period_s is not None)
 
     def curve(self, uniforms: Uniforms) -> Curve:
-        if self.start_s is None:
-            start_s = 0.0 if self.period_s is None else uniforms.uniform(0) * self.period_s
-        else:
-            start_s = self.start_s if self.period_s is None else self.start_s % self.period_s
-        return TraceCurve(self.read(), self.period_s, start_s)
+        return TraceCurve(self.read(), self.period_s, start_in(self.start_s, self.period_s, uniforms))
 
 
 class TraceCurve(StepCurve):

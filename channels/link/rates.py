@@ -147,6 +147,13 @@ class Rate(Choice, family=True):
         """The service curve of one link that draws its randomness, if any, from `uniforms`."""
 
 
+def start_in(start_s: float | None, period_s: float | None, uniforms: Uniforms) -> float:
+    """Where in a recording a run begins, seconds: as told, or at an instant that `uniforms` draw where it repeats."""
+    if start_s is None:
+        return 0.0 if period_s is None else uniforms.uniform(0) * period_s
+    return start_s if period_s is None else start_s % period_s
+
+
 def start_words(start_s: float | None, repeats: bool) -> str:
     """`Rate.begins` of a recording."""
     if start_s is None and repeats:

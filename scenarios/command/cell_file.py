@@ -8,6 +8,7 @@ typed file stands for one of the same name that the cell has from another place.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,11 +37,12 @@ def load_own(imports: Sequence[Path]) -> None:
 
 
 def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) -> Cell:
-    """The cell in a YAML file, with the typed `imports` added to its own.
+    """The cell in a YAML file, whose relative paths begin at its folder, with the typed `imports` added to its own.
 
     Raises ConfigError where the file is no cell, or imports a file that is neither typed nor trusted: nothing of it has
     run then.
     """
+    from kinds.files import paths_from
     from kinds.yaml_file import read_yaml
     from simulator.cell.cell import Cell
 
@@ -49,10 +51,11 @@ def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) 
         raise ConfigError(f"config = {file}: must be a mapping of fields")
     named = fields.get("imports", [])
     if isinstance(named, list | tuple):
-        left = [str(path) for path in imports]
+        left = [os.path.abspath(path) for path in imports]
         own = [_standing_for(each, left, file, trust) if isinstance(each, str) else each for each in named]
         fields = {**fields, "imports": [*own, *left]}
-    return Cell.from_fields(fields)
+    with paths_from(file.parent):
+        return Cell.from_fields(fields)
 
 
 def _standing_for(named: str, typed: list[str], file: Path, trust: bool) -> str:

@@ -15,7 +15,7 @@ from scenarios.command.choosing import Choosing, by_setting, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
-from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts
+from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts, entries
 from simulator.sweeps.meter import works
 from simulator.sweeps.store import identity
 
@@ -83,7 +83,7 @@ def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
     manifest = read_note(folder / MANIFEST)
     if "identity" not in manifest:
-        strangers = folder.is_dir() and any(path.name not in (TUNING, MANIFEST) for path in folder.iterdir())
+        strangers = not manifest and bool(entries(folder))
         return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"
     if manifest.get("identity") != identity(cells, asked):
         return f"nothing; {folder} holds other results: name another --out or add --overwrite"

@@ -100,6 +100,7 @@ def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]
     from plots.page import Page
     from plots.sequence_figure import draw_sequence
     from plots.style import styled
+    from simulator.results.result_directory import record
 
     page = Page()
     with styled(page):
@@ -108,6 +109,7 @@ def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]
         return ["Figure: none, nothing happened."]
     name = f"{options.cell.stem}.request_{options.device}_{options.request}"
     paths = save(figure, options.out or options.cell.parent, name, page=page)
+    record(options.cell.parent.parent, paths)
     return [f"Figure: {paths[0].parent}/{name}.svg|png"]
 
 

@@ -176,11 +176,11 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
     beside = _distinct(_computes(cell.cloud.drafter_latency) for cell in there)
     inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
-    ways = [
-        (way, getattr(each, way).rate.begins) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)
-    ]
-    links = dict.fromkeys(f"{way} {begins}" for way, begins in ways if begins)
-    recorded = f"\nRecorded rate: {'; '.join(links)} (rate.start_s)." if links else ""
+    ways = [(way, getattr(each, way)) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)]
+    recorded = ""
+    for part in ("rate", "loss"):
+        links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
+        recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{recorded}"
 
 

@@ -216,7 +216,8 @@ class Recommendation:
         if not cut:
             return []
         minutes = max(2 * self.wish.minutes, self.whole_minutes if np.isfinite(self.whole_minutes) else 0.0)
-        more = f"--minutes {np.ceil(minutes):g} would race all {whole} on at least {LOOKS[0]} seeds"
+        would = f"would race all {whole} on at least {LOOKS[0]} seeds" if raced < whole else "would go on from there"
+        more = f"--minutes {np.ceil(minutes):g} {would}"
         return [textwrap.fill(f"Tentative, time was up: {'; '.join(cut)}. {more}.", WIDTH)]
 
     def _far(self) -> list[str]:

@@ -28,7 +28,7 @@ from simulator.cell.cell import prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
 from simulator.results.lossy import with_lossy
-from simulator.results.result_directory import SEARCH, claim, make_way, record, release
+from simulator.results.result_directory import SEARCH, claim, make_way, own_folder, record, release
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import written
@@ -176,7 +176,7 @@ def _written(told: Recommendation, means: Means) -> str:
     found = told.findings()
     findings_file.write(out, told.about(), found)
     Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=told.fields).write(out)
-    figures = list(draw_all(told.summary, None, (FIGURE,), out / "figures"))
+    figures = list(draw_all(told.summary, None, (FIGURE,), own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], means.started_s)
     drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
     beside = "".join(f" --import {path}" for path in told.best.imports)

@@ -20,7 +20,7 @@ from kinds import ConfigError
 from kinds.files import read_bytes
 from scenarios.command import drawing
 from scenarios.command.result_folder import ResultFolder
-from simulator.results.result_directory import checked, own_folder, record
+from simulator.results.result_directory import checked, listed, own_folder, record
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 ElementTree.register_namespace("", SVG)
@@ -60,9 +60,12 @@ def figures(folder: ResultFolder, warn: Callable[[str], None]) -> Iterator[Repor
         summary, axis = folder.curved_summary
         for name, figure in drawing.drawn(summary, axis, drawing.known_figures(folder.note.figures, warn)):
             record(folder.path, plots.save(figure, own_folder(folder.path, "figures"), name))
+    ours = listed(folder.path)
     for name in dict.fromkeys((*folder.note.figures, *sorted(path.stem for path in drawn.glob("*.svg")))):
         path = drawn / f"{name}.svg"
-        if path.is_file():
+        if path.is_file() and f"figures/{path.name}" not in ours:
+            warn(f"{path}: is no figure of this run, and is left out")
+        elif path.is_file():
             checked(folder.path, f"figures/{name}.svg")
             caption = plots.FIGURES.get(name, name.replace("_", " "))
             yield ReportFigure(name, caption[:1].upper() + caption[1:], inline(path, name, caption))

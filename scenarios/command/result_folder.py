@@ -12,7 +12,7 @@ from kinds import ConfigError
 from kinds.files import read_note
 from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
 from simulator.results.columns import SETTING
-from simulator.results.result_directory import MANIFEST, checked
+from simulator.results.result_directory import MANIFEST, checked, not_ours
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ResultFolder:
             raise ConfigError(f"{path}: no {MANIFEST}; give a result directory, such as results/paper")
         manifest = read_note(path / MANIFEST)
         if not manifest:
-            raise ConfigError(f"{path / MANIFEST}: not written by this program, or damaged")
+            raise ConfigError(f"{path / MANIFEST}: {not_ours(path)}")
         if not manifest.get("finished"):
             raise ConfigError(f"{path}: its run has not ended; the same command goes on from where it stopped")
         return cls(path, manifest, Note.read(path))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from kinds import ConfigError
-from kinds.files import read_bytes
+from kinds.files import placed, read_bytes
 from kinds.mistakes import is_foreign, raised_at
 
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
@@ -30,7 +30,7 @@ of the code that was run."""
 def resolved(path: str | Path) -> Path:
     """Where the file is. Raises ConfigError for a name that no file can have."""
     try:
-        return Path(path).resolve()
+        return placed(Path(path)).resolve()
     except ValueError:
         raise ConfigError(f"import = {str(path)!r}: must be a Python file") from None
 

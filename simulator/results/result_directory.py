@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from kinds import ConfigError
-from kinds.files import read_note, sha256, write_note
+from kinds.files import read_json, read_note, sha256, write_note
 
 MANIFEST: Final = "manifest.json"
 SEARCH: Final = "search.json"
@@ -64,7 +64,7 @@ def checked(out: Path, name: str) -> Path:
         return out / name
     files = listed(out)
     if not read_note(out / MANIFEST):
-        raise ConfigError(f"{out / MANIFEST}: is damaged, or not written by this program")
+        raise ConfigError(f"{out / MANIFEST}: {not_ours(out)}")
     if name not in files:
         raise ConfigError(f"{out / name}: is no file of this directory's run, {MANIFEST} does not list it")
     if not intact(out, name, files[name]):
@@ -83,7 +83,9 @@ def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> 
     if not manifest:
         return
     home = out.resolve()
-    inside = (path for path in paths if path.is_file() and path.resolve().is_relative_to(home))
+    inside = [path for path in paths if path.is_file() and path.resolve().is_relative_to(home)]
+    if not inside and started_s is None:
+        return  # where only others' folders were written to, this one may be one that may not
     files = listed(out) | {path.resolve().relative_to(home).as_posix(): sha256(path) for path in inside}
     manifest["files"] = dict(sorted(files.items()))
     if (
@@ -93,6 +95,17 @@ def record(out: Path, paths: Iterable[Path], started_s: float | None = None) -> 
     ):
         manifest |= {"date": iso_date(started_s), "wall_s": round(time.time() - started_s, 3)}
     write_note(out / MANIFEST, manifest)
+
+
+def not_ours(out: Path) -> str:
+    """Why the manifest of a directory is none that `read_note` takes."""
+    try:
+        found = read_json(out / MANIFEST)
+    except ConfigError:
+        found = None
+    if isinstance(found, dict) and "identity" in found and "files" not in found:
+        return "of an earlier version, which lists no files: remove the directory, and make it again"
+    return "not written by this program, or damaged"
 
 
 def iso_date(at_s: float) -> str:
@@ -145,8 +158,8 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
     if not there:
         return
     if not read_note(out / MANIFEST):
-        damaged = (out / MANIFEST).exists()
-        other = f"its {MANIFEST} is damaged, or of another program" if damaged else f"{there[0].name} in it is not ours"
+        there_is = (out / MANIFEST).exists()
+        other = f"its {MANIFEST} is {not_ours(out)}" if there_is else f"{there[0].name} in it is not ours"
         raise ConfigError(f"out = {out}: {other}, and stays as it is; name another directory")
     done = bool(begun_parts(out)) or any((out / name).exists() for name in _own(out, keep))
     if done and not overwrite:

@@ -201,12 +201,12 @@ def _best(
     from simulator.sweeps.travelling import received
 
     rows: list[dict[str, object]] = []
-    best: tuple[int, _Setting, Found] | None = None
+    best: tuple[int, Setting, Found] | None = None
     first = 0
     for number, sent_ones in enumerate(alternatives):
         cells = list(map(received, sent_ones))
         memory = _memory(tuple(cell.decoding_id for cell in cells))
-        setting = _Setting(cells, objective, Trials(memory, landed, rows))
+        setting = Setting(cells, objective, Trials(memory, landed, rows))
         begin = start
         if best is not None:
             borne = best[2].value
@@ -284,7 +284,7 @@ class Trials:
             raise _CellFailedError(failure) from None
 
 
-class _Setting:
+class Setting:
     """What one setting gave at each number asked of it, each simulated once."""
 
     def __init__(self, cells: Sequence[Cell], objective: Objective, trials: Trials) -> None:
@@ -329,6 +329,6 @@ class _Setting:
                 cell = relieved(objective.at(first, number), station)
                 return objective.met([self._trials.summary(cell, station)])
 
-            return largest(holds, low, high, RELIEF_WITHIN).value
+            return found if (found := largest(holds, low, high, RELIEF_WITHIN).value) >= low else borne
 
         return {station: served(station) for station in stations(first)}

@@ -126,12 +126,12 @@ class Link:
         if message.packets[0].state is QUEUE and self.env.now == message.put_s:
             message.does(QUEUE, self.env.now)
 
-    def add(self, message: Message, part: bytes, *, ends: bool) -> None:
+    def add(self, message: Message, part: bytes, *, ends: bool) -> bool:
         """One more part of an open message, or (b"") the bare word that it ends; `ends`: nothing comes behind it. Where
-        the sender knows that the far end waits for no more, nothing is sent."""
+        the sender knows that the far end waits for no more, nothing is sent, and the answer is False."""
         granted = bool(message.packets)
         if message.done and not granted:
-            return
+            return False
         message.grow(part, ends=ends)
         if granted:
             self._admit_parts(message, message.packets[0].port)
@@ -140,6 +140,7 @@ class Link:
         message.open = not ends
         if ends and not message.done:
             message.does(message.state, self.env.now)
+        return True
 
     def _admit_parts(self, message: Message, port: Port) -> None:
         """Those that have no packet yet."""

@@ -211,7 +211,7 @@ class PlannedLink(Link):
             if not leg.forgotten:
                 if acked_s > now_s:
                     return
-                port.acked_bits += leg.bits
+                port.acked_bits += self._brings_forward(leg)
                 port.round_trip_s = acked_s - leg.joined_s
             del unacked[0]
 
@@ -227,9 +227,14 @@ class PlannedLink(Link):
         self._hear(port, self.env.now)
         for leg in port.unacked:
             if leg.message is message:
-                port.acked_bits += leg.bits
+                port.acked_bits += self._brings_forward(leg)
                 leg.forgotten = True
         self._release_held(port)
+
+    @staticmethod
+    def _brings_forward(leg: Leg) -> int:
+        """Its bits; none of a message of no round, as `Repeats.acknowledge` counts them."""
+        return leg.bits if leg.message.index[2] >= 0 else 0
 
     def _wait_for_room(self, port: PlannedPort) -> None:
         acked_s = port.unacked[0].left_s + self._delay_s + port.reverse_delay_s

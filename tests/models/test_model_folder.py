@@ -202,7 +202,9 @@ def test_an_odd_configuration_is_told_in_one_line(folder: Path, text: str) -> No
 
 
 def test_a_released_configuration_is_within_the_bounds(folder: Path) -> None:
-    """The largest of each size that is known to be out: Llama 4 Scout's text, Llama 3.1 405B, Gemma 3, Kimi K2."""
+    """The largest of each size that is known to be out: Llama 4 Scout's text, Llama 3.1 405B, Gemma 3, Kimi K2; and the
+    width of an expert, which is no number of experts."""
     changed(folder / "config.json", max_position_embeddings=10_485_760, num_hidden_layers=126, hidden_size=16_384,
-            intermediate_size=53_248, vocab_size=262_208, n_routed_experts=384, rope_theta=500_000_000)  # fmt: skip
+            intermediate_size=53_248, vocab_size=262_208, n_routed_experts=384, rope_theta=500_000_000,
+            shared_expert_intermediate_size=5_632)  # fmt: skip
     assert read_config(folder)["rope_theta"] == 500_000_000

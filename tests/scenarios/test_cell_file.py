@@ -23,7 +23,7 @@ MINE = """from pathlib import Path
 from typing import Literal
 from simulator.schemes.k_sqs import KSqs
 
-Path("it_ran").touch()
+Path(__file__).with_name("it_ran").touch()
 
 class Mine(KSqs):
     kind: Literal["own_in_tests"] = "own_in_tests"
@@ -144,3 +144,19 @@ def test_a_kind_with_what_a_terminal_obeys_is_shown_escaped(folder: Path, typed:
     assert status == 0 and r"own\x1b[2J" in out and "\x1b" not in out + err
     assert "\x1b" not in (folder / "out" / "cells.csv").read_text() + (folder / "out" / "summary.csv").read_text()
     assert all("\x1b" not in svg.read_text() for svg in (folder / "out" / "figures").glob("*.svg"))
+
+
+def test_relative_paths_of_a_cells_file_begin_at_it_for_commands_too(
+    folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recordings and imports; what is typed begins where it is typed."""
+    (folder / "rate.csv").write_text("start_s,bps\n0,12345\n")
+    (folder / "cell.yaml").write_text(CELL + "uplink: {rate: {kind: trace, path: rate.csv}}\nimports: [mine.py]\n")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    (folder / "elsewhere" / "rate.csv").write_text("start_s,bps\n0,1\n")
+    run = ("run", "--config=../cell.yaml", "--out=../out", "--quiet", "--workers=1")
+    assert typed(*run, "--trust")[0] == 0 and support_of(folder) == [3.0]
+    kept = yaml.safe_load(written_cell(folder).read_text())
+    assert (kept["imports"], kept["uplink"]["rate"]["path"]) == ([str(folder / "mine.py")], str(folder / "rate.csv"))
+    assert typed(*run, "--import=../mine.py")[0] == 0

@@ -111,7 +111,7 @@ def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(
         (None, "no manifest.json; give a result directory"),
         ("{", "manifest.json: not written by this program"),
         ("[]", "manifest.json: not written by this program"),
-        ('{"identity": "a", "finished": true}', "manifest.json: not written by this program, or damaged"),
+        ('{"identity": "a", "finished": true}', "manifest.json: of an earlier version, which lists no files"),
         ({"identity": "a", "finished": False}, "its run has not ended"),
         ({"identity": "a", "finished": True}, "cells.parquet: is no file of this directory's run"),
     ],

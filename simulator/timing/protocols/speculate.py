@@ -251,13 +251,12 @@ class Speculate:
         made = yield from self._work(round_, "encode_s", encode_s)
         if made:
             self._parts = note_payload(round_, asked.node, self._session, self._parts)
-            self._sent_s = self._site.network.env.now
             if len(drafts) == 1:
                 to, grows = self._cloud.payload_arrived, most > 1
-                self._awaited = 1
+                self._awaited, self._sent_s = 1, self._site.network.env.now
                 self._put(round_message(self._site, round_, self._parts, to, grows=grows))
             else:
-                self._site.network.uplink.add(self._last_put, self._parts[-1], ends=len(drafts) == most)
+                self._add(self._parts[-1], ends=len(drafts) == most)
         return asked._replace(most=most)
 
     def _end_parts(self, round_: OpenRound) -> None:
@@ -265,9 +264,12 @@ class Speculate:
         if round_.number in self._arrived:
             return
         if self._last_put.open:
-            self._sent_s = self._site.network.env.now
-            self._site.network.uplink.add(self._last_put, b"", ends=True)
+            self._add(b"", ends=True)
         self._site.awaits_answer(self._last_put)
+
+    def _add(self, part: bytes, *, ends: bool) -> None:
+        if self._site.network.uplink.add(self._last_put, part, ends=ends):
+            self._sent_s = self._site.network.env.now
 
     def _on_rung(self, node: EdgeNode, rung: int) -> EdgeNode:
         self._rung = rung

@@ -266,12 +266,23 @@ def recorded(path: Path, text: str, **fields: object) -> Loss:
 def test_a_recorded_loss_is_lost_when_the_record_says_so(tmp_path: Path, uniforms: Uniforms) -> None:
     """By the instant at which the last bit leaves, whatever the packet; over again after the period."""
     text = "seq,time_s,lost\n1,0,0\n2,1.5,1\n3,2,false\n4,2.25,True\n"
-    process = recorded(tmp_path / "l.csv", text, period_s=4).process(uniforms)
+    process = recorded(tmp_path / "l.csv", text, period_s=4, start_s=8).process(uniforms)
     times_s = [0.0, 1.4, 1.5, 1.9, 2.0, 2.2, 2.25, 3.9, 4.0, 5.5, 6.1]
     lost = [process.lost(time_s, 8, 1e3, (0, 0, k, 0, 0)) for k, time_s in enumerate(times_s)]
     assert lost == [False, False, True, True, False, False, True, True, False, True, False]
     assert recorded(tmp_path / "l.csv", text, period_s=4).mean_loss == pytest.approx((0.5 + 1.75) / 4)
     assert recorded(tmp_path / "l.csv", text).mean_loss is None
+
+
+def test_each_seed_meets_recorded_losses_from_an_instant_of_its_own_and_says_so() -> None:
+    """Half of the record is lost: so many seeds of a hundred find the same instant lost, each always the same."""
+    loss = Loss.of({"kind": "trace", "points": ((0, 1.0), (2, 0.0)), "period_s": 4.0})
+    first = (0.0, 8, 1e3, (0, 0, 0, 0, 0))
+    once, again = ([loss.process(Uniforms.of(seed, "t")).lost(*first) for seed in range(100)] for _ in "ab")
+    assert once == again and 25 < sum(once) < 75
+    assert loss.begins == "each seed begins at an instant of its own" and Loss.of("bernoulli").begins == ""
+    ends = Loss.of({"kind": "trace", "points": ((0, 1.0), (2, 0.0))})
+    assert ends.process(Uniforms.of(1, "t")).lost(*first) and "does not repeat" in ends.begins
 
 
 def test_a_recorded_probability_is_met_in_the_long_run(tmp_path: Path, uniforms: Uniforms) -> None:
