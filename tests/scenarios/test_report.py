@@ -336,3 +336,12 @@ def test_the_templates_go_into_the_package() -> None:
     assert setup["options.package_data"]["scenarios.command"] == "templates/*"
     names = {path.name for path in TEMPLATES.iterdir()}
     assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
+
+
+def test_a_figure_of_ones_own_is_left_out_with_a_line(typed: Typed, finished: Finished, tmp_path: Path) -> None:
+    figures = Path(shutil.copytree(finished.out, tmp_path / "sent")) / "figures"
+    shutil.copy(next(figures.glob("*.svg")), figures / "for_paper.svg")
+    status, _, err = typed("report", "sent")
+    assert status == 0 and err.splitlines() == [
+        "sqsim: sent/figures/for_paper.svg: is no figure of this run, and is left out"
+    ]
