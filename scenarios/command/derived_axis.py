@@ -5,7 +5,7 @@ Such an axis stands in place of the part's own fields: they then tell no curves 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,10 +15,20 @@ DECIMALS = 9
 """Kinds that reach one value by different sums meet there."""
 
 
-def along(cells: Sequence[Cell], axis: str | None) -> dict[str, list[float]]:
-    """{axis: its value in each cell}; {} where a cell has such a field, or a part that gives no such number."""
-    if axis is None:
-        return {}
+def axes_of(questions: Sequence[object]) -> Iterator[str]:
+    """The columns that questions of a scenario run along, those of the parts of an answer included."""
+    for question in questions:
+        if isinstance(over := getattr(question, "over", None), str):
+            yield over
+        yield from axes_of(getattr(question, "parts", ()))
+
+
+def along(cells: Sequence[Cell], axes: Iterable[str | None]) -> dict[str, list[float]]:
+    """{axis: its value in each cell}, without an axis that is a field of a cell, or that a part gives no number for."""
+    return {name: values for axis in axes if axis is not None for name, values in _along(cells, axis).items()}
+
+
+def _along(cells: Sequence[Cell], axis: str) -> dict[str, list[float]]:
     path, _, name = axis.rpartition(".")
     parts: list[object] = list(cells)
     for step in path.split("."):

@@ -15,7 +15,7 @@ from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.choosing import Choosing, Chosen, beside, choices_table, summarised, to_show
-from scenarios.command.derived_axis import along
+from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
 from scenarios.command.findings_file import FINDINGS, Answered
 from scenarios.command.headline_table import headline
@@ -158,7 +158,7 @@ def _told(
     a search has found, and what it has changed."""
     hidden = (*searched, *plan.hidden)
     by_id = {cell.id: cell for cell in cells}
-    computed = along([by_id[cell] for cell in table["cell"]], plan.axis)
+    computed = along([by_id[cell] for cell in table["cell"]], [plan.axis, *axes_of(plan.findings)])
     table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
     if choices is None:
         summary = summarise(table)
