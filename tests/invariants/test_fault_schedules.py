@@ -30,7 +30,7 @@ MEMORY = Memory()
 """Of tokens only. A fault changes when, never which, so all schedules share their decoding."""
 SCHEMES: dict[str, object] = {
     "k_sqs": "k_sqs",
-    "c_sqs": {"kind": "c_sqs", "initial": 0.05},
+    "c_sqs": {"kind": "c_sqs", "initial": 0.05, "carry": False},  # a request given up would be told from the next
     "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 6},
     "dense": {"kind": "dense", "max_drafts": 3},
     "half_top_k": "half_top_k",
