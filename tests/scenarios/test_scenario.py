@@ -137,7 +137,7 @@ def test_every_scenario_holds_together(name: str) -> None:
         or found.axis in found.grid
         or found.axis in STUDY_KEYS
         or len({flatten(cell).get(found.axis) for cell in cells}) > 1
-        or len(set(along(cells, found.axis)[found.axis])) > 1
+        or len(set(along(cells, [found.axis])[found.axis])) > 1
     )
     assert set(found.figures) <= set(plots.FIGURES)
     told_of = {finding.metric for finding in found.findings} | set(found.headlines)
