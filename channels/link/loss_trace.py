@@ -12,8 +12,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from channels.link.losses import Loss, LossProcess, PacketIndex
-from channels.link.rate_trace import Points, check_times
-from channels.link.rates import START, start_in, start_words
+from channels.link.rate_trace import Period, Points, check_period, check_times
+from channels.link.rates import Start, start_in, start_words
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import GivenPath, read_header, read_table
@@ -34,20 +34,14 @@ class LossTrace(Loss):
         description="CSV file instead of `points`, with the columns time_s and probability, 0 to 1, or time_s and "
         "lost, 0 or 1.",
     )
-    period_s: float | None = Field(
-        None,
-        ge=1e-3,
-        allow_inf_nan=False,
-        description="Length after which the trace repeats, seconds, at least 1 ms; null: never.",
-    )
-    start_s: float | None = Field(None, ge=0, allow_inf_nan=False, description=START)
+    period_s: Period = None
+    start_s: Start = None
 
     @model_validator(mode="after")
     def _points_make_sense(self) -> Self:
         points = self.read()
         _check([(f"point {number}", *point) for number, point in enumerate(points, 1)], None)
-        if self.period_s is not None and self.period_s <= points[-1][0]:
-            raise ValueError(f"period_s = {self.period_s} must be past the last point, {points[-1][0]} s")
+        check_period(self.period_s, points)
         return self
 
     def read(self) -> Points:

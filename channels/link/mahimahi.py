@@ -14,7 +14,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import START, Curve, Position, Rate, start_words
+from channels.link.rates import Curve, Position, Rate, Start, start_words
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import GivenPath, read_lines
@@ -35,7 +35,7 @@ class Mahimahi(Rate):
         None, description="Trace file: one whole number a line, milliseconds; null: a generated cellular trace of 60 s."
     )
 
-    start_s: float | None = Field(None, ge=0, allow_inf_nan=False, description=START)
+    start_s: Start = None
 
     @model_validator(mode="after")
     def _file_is_sound(self) -> Self:

@@ -5,17 +5,27 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import inf
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import START, Curve, Rate, start_in, start_words
+from channels.link.rates import Curve, Rate, Start, start_in, start_words
 from channels.link.step_curve import StepCurve
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import GivenPath, read_table
 
 Points = tuple[tuple[float, float], ...]
+
+
+Period = Annotated[
+    float | None,
+    Field(
+        ge=1e-3,
+        allow_inf_nan=False,
+        description="Length after which the trace repeats, seconds, at least 1 ms; null: never.",
+    ),
+]
 
 
 class Trace(Rate):
@@ -26,23 +36,16 @@ class Trace(Rate):
         ((0.0, 100_000.0),), description="Pairs (start_s, bps), starts rising from 0; ignored where `path` is given."
     )
     path: GivenPath | None = Field(None, description="CSV file with the columns start_s and bps instead of `points`.")
-    period_s: float | None = Field(
-        None,
-        ge=1e-3,
-        allow_inf_nan=False,
-        description="Length after which the trace repeats, seconds, at least 1 ms; null: never.",
-    )
-    start_s: float | None = Field(None, ge=0, allow_inf_nan=False, description=START)
+    period_s: Period = None
+    start_s: Start = None
 
     @model_validator(mode="after")
     def _points_make_sense(self) -> Self:
         points = self.read()
         _check([(f"point {number}", *point) for number, point in enumerate(points, 1)])
-        if self.period_s is not None:
-            if self.period_s <= points[-1][0]:
-                raise ValueError(f"period_s = {self.period_s} must be past the last point, {points[-1][0]} s")
-            if not any(bps > 0 for _, bps in points):
-                raise ValueError("a trace that repeats must carry something: all its rates are 0")
+        check_period(self.period_s, points)
+        if self.period_s is not None and not any(bps > 0 for _, bps in points):
+            raise ValueError("a trace that repeats must carry something: all its rates are 0")
         return self
 
     def read(self) -> Points:
@@ -94,6 +97,12 @@ def _check(points: list[tuple[str, float, float]], path: Path | None = None) -> 
     for place, _, bps in points:
         if not 0 <= bps < inf:
             raise ConfigError(f"{place}: bps must be finite and at least 0, got {bps}")
+
+
+def check_period(period_s: float | None, points: Points) -> None:
+    """Raises ValueError where a recording repeats before its last point."""
+    if period_s is not None and period_s <= points[-1][0]:
+        raise ValueError(f"period_s = {period_s} must be past the last point, {points[-1][0]} s")
 
 
 def check_times(times: list[tuple[str, float]], name: str, path: Path | None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -23,8 +23,16 @@ MessageIndex = tuple[int, int, int]
 SECOND: Final = 1 << 32
 """Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
 and its header tells what it is."""
-START = "where in the recording a run begins, seconds; null: at an instant of each seed's own, if it repeats"
-"""The description of `start_s`, which recordings have."""
+Start = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="where in the recording a run begins, seconds; null: at an instant of each seed's own, if it "
+        "repeats",
+    ),
+]
+"""The type of `start_s`, which recordings have."""
 ROUNDING_S = 1e-9
 """By how much a user's curve may err."""
 
