@@ -21,7 +21,7 @@ from plots.layout import Told, finish
 from plots.lines_or_bars import curve_handles
 from plots.page import Page
 from plots.style import Look, curves, looks
-from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.rival_findings import DOWN, UP, named_without
 
 BY: Final = "uplink.delay.delay_s"
@@ -33,7 +33,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None where the table has not both columns, or one scheme alone."""
     if not {UP, DOWN} <= {*summary.columns}:
         return None
-    rows = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
+    rows = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     rows = rows[rows[[UP, DOWN]].notna().all(axis=1)]
     rows = named_without(rows, BY) if BY in rows.columns else rows
     if rows[CURVE].nunique() < 2:

@@ -22,7 +22,7 @@ from plots.caption import caption, marks
 from plots.layout import Told, finish
 from plots.page import Page
 from plots.style import Look, curves, looks
-from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.rival_findings import UP, named_without
 
 METRIC: Final = "latency_per_token_s"
@@ -43,7 +43,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         or not pd.api.types.is_numeric_dtype(summary[axis])
     ):
         return None
-    rows = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
+    rows = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     rows = named_without(rows[rows[METRIC].notna()], BY)
     panels = list(rows.groupby(BY, sort=True))
     if not panels:

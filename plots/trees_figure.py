@@ -13,7 +13,7 @@ from plots.caption import caption
 from plots.colour_cells import Scale, Written, cells, sides
 from plots.layout import Told, finish
 from plots.page import Page
-from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.rival_findings import named_without
 from simulator.results.tree_gains import ACCEPTANCE, METRIC, acceptance
 
@@ -28,7 +28,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """
     if axis is None or not {METRIC, ACCEPTANCE, BY, axis} <= {*summary.columns}:
         return None
-    rows = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
+    rows = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     rows = named_without(rows, BY)
     chain = rows[rows["scheme.kind"] == CHAIN]
     trees = list(dict.fromkeys(rows.loc[rows["scheme.kind"] != CHAIN, CURVE]))

@@ -12,16 +12,17 @@ from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSet
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
 from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
 from scenarios.command.rival_questions import BestAgainst, BothWays, Winners
-from scenarios.command.scenario import Also, Best, Quick, Scenario
+from scenarios.command.scenario import Also, Quick, Scenario, Tune
 from scenarios.command.tradeoff_questions import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
 from scenarios.command.tree_questions import TreeGains, TreesPay, TreesPayWhere
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
     "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost",
-    "Beating", "Below", "Best", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime",
+    "Beating", "Below", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime",
     "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord",
     "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
-    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds", "Swaps",
-    "TreeGains", "TreesPay", "TreesPayWhere", "Variance", "Versus", "Winners", "WinsBelow", "WinsWhere", "script",
+    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds",
+    "Swaps", "TreeGains", "TreesPay", "TreesPayWhere", "Tune", "Variance", "Versus", "Winners", "WinsBelow",
+    "WinsWhere", "script",
 ]  # fmt: skip

@@ -9,15 +9,13 @@ hangs on the link. A fading one has a new rate every 10 s, of one LTE resource b
 
 from __future__ import annotations
 
-from scenarios import AgainstBetter, AgainstLimit, Answer, Best, Quick, Scenario, script
+from scenarios import AgainstBetter, AgainstLimit, Answer, Quick, Scenario, Tune, script
 
 KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
 POLICIES = [{"kind": "confidence_stop", "threshold": 0.1}, "qs_heuristic", "running_acceptance", "goodput"]
 RATES = [{"kind": "constant", "bps": bps} for bps in (3e3, 10e3, 30e3, 100e3, 1e6)]
 FADES = [{"kind": "rayleigh", "coherence_s": 10.0, "mean_snr_db": db} for db in (-10.0, -5.0, 0.0)]
 PLACE = ("uplink.rate.kind", "workload.devices")
-FIXED = {"workload.requests": 4, "workload.learning_requests": 0}  # who is set has nothing to learn
-BEST = Best({"scheme.k": [8, 32], "scheme.max_drafts": [1, 2, 4, 8]}, base=FIXED, of=("k_sqs",))
 
 SCENARIO = Scenario(
     name="adaptive",
@@ -42,12 +40,11 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.mean_bps",
     seeds=3,
-    best=BEST,
+    tune=Tune(settings=12, looks=(1, 2, 3)),
     quick=Quick(
         base={"workload.requests": 6, "workload.output_tokens": 64},
         grid={"workload.devices": [1], "uplink.rate": [*RATES[1::2], FADES[1]]},
         seeds=2,
-        best=Best({"scheme.max_drafts": [2, 8]}, seeds=1, base=FIXED, of=("k_sqs",)),
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
     findings=(AgainstLimit("goodput", by=PLACE),

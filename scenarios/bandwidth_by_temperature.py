@@ -7,7 +7,7 @@ All with the shorter code but the half-precision baseline, which has none, and t
 
 from __future__ import annotations
 
-from scenarios import Answer, Below, Best, Finding, Quick, Ranges, Scenario, script
+from scenarios import Answer, Below, Finding, Quick, Ranges, Scenario, Tune, script
 
 KBPS = 1e3
 TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
@@ -36,12 +36,11 @@ SCENARIO = Scenario(
     },
     axis="models.temperature",
     seeds=14,
-    best=Best({"scheme.max_drafts": [1, 2, 4]}),
+    tune=Tune(),
     quick=Quick(
         base={"workload.output_tokens": 10},
         grid={"models.temperature": TEMPERATURES[::3]},
         seeds=2,
-        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("latency", "bits", "resampling", "breakdown"),
     headlines=("latency_per_token_s", "payload_bits_per_token"),

@@ -9,7 +9,7 @@ pair drafts on a device of its own, at the temperature it was measured at. Besid
 
 from __future__ import annotations
 
-from scenarios import Also, Answer, Best, BreakEven, CloudTime, Quick, Scenario, SignHolds, WinsBelow, WinsWhere, script
+from scenarios import Also, Answer, BreakEven, CloudTime, Quick, Scenario, SignHolds, Tune, WinsBelow, WinsWhere, script
 
 PHONE, PI, NANO, SMALL_H100, FP8, BF16, *FOUR = (
     {"kind": "profile", "name": name}
@@ -45,10 +45,10 @@ SCENARIO = Scenario(
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.temperature", "workload.prompt_tokens", "workload.output_tokens",
             "workload.distinct"),
-    seeds=4, best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": [8, 32]}, seeds=1, metric="tpot_s"),
+    seeds=4, tune=Tune(metric="tpot_s"),
     quick=Quick(base={"workload.output_tokens": 128},
                 grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [BF16, SLOW], RATE: [1e6],
-                      RTT: DELAYS[::2]}, seeds=2, best=Best({"scheme.max_drafts": [1, 4]}, 1, metric="tpot_s")),
+                      RTT: DELAYS[::2]}, seeds=2),
     figures=("break_even",),
     headlines=(),
     tables=(BreakEven("k_sqs"),),

@@ -13,7 +13,7 @@ which the one that limits is found.
 
 from __future__ import annotations
 
-from scenarios import Answer, BearsMost, Best, LimitMetFirst, Quick, Scenario, script
+from scenarios import Answer, BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
 from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
@@ -39,13 +39,12 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=3,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8], "cloud.token_budget": [256, 512, 1024]}, seeds=1),
+    tune=Tune(),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16, "workload.distinct": 4},
         grid={"uplink.rate.bps": [100e3, float("inf")]},
         seeds=1,
         objective=Objective(LIMITS, high=512, within=0.1),
-        best=Best({"scheme.max_drafts": [1, 4], "cloud.token_budget": [256, 512]}, seeds=1),
     ),
     figures=("capacity", "breakdown"),
     findings=(LimitMetFirst(), Answer([BearsMost()])),

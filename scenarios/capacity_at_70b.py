@@ -10,7 +10,7 @@ text is slow to draft, so a limit for 95 of 100 requests is another question (`-
 
 from __future__ import annotations
 
-from scenarios import Answer, BearsMost, Best, LimitMetFirst, Quick, Scenario, script
+from scenarios import Answer, BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
 from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
@@ -43,13 +43,12 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=3,
-    best=Best({"scheme.max_drafts": [2, 4, 6]}, seeds=1),
+    tune=Tune(),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 64, "workload.distinct": 4},
         grid={"uplink.rate.bps": [300e3, float("inf")]},
         seeds=1,
         objective=Objective(LIMITS, high=256, within=0.1),
-        best=Best({"scheme.max_drafts": [2, 4]}, seeds=1),
     ),
     figures=("capacity", "breakdown"),
     findings=(LimitMetFirst(), Answer([BearsMost()])),

@@ -9,7 +9,7 @@ variance takes seeds as blocks: every combination meets the same texts and rando
 
 from __future__ import annotations
 
-from scenarios import Answer, Best, BestMoves, MattersMost, OneSetting, Quick, Scenario, Shares, Variance, script
+from scenarios import Answer, BestMoves, MattersMost, OneSetting, Quick, Scenario, Shares, Tune, Variance, script
 
 RATE, TEMPERATURE = "uplink.rate.bps", "models.temperature"
 SETTING = ("scheme.k", "scheme.resolution")
@@ -35,12 +35,11 @@ SCENARIO = Scenario(
     },
     axis="scheme.resolution",
     seeds=6,
-    best=Best({"scheme.max_drafts": [1, 2, 4]}, base={"workload.requests": 1}),
+    tune=Tune(base={"workload.requests": 1}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
         grid={TEMPERATURE: [0.5, 1.5], "scheme.k": [2, 8, 32], "scheme.resolution": [5, 100]},
         seeds=3,
-        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("heatmap", "best_setting"),
     headlines=(),

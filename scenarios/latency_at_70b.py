@@ -9,7 +9,7 @@ over synthetic laws at temperature 0, where it was measured. Drafting pays where
 
 from __future__ import annotations
 
-from scenarios import Answer, Below, Best, Finding, Lowest, PaysFirst, Quick, Scenario, script
+from scenarios import Answer, Below, Finding, Lowest, PaysFirst, Quick, Scenario, Tune, script
 
 RATES_BPS = [1e3, 2e3, 5e3, 10e3, 20e3, 50e3, 100e3, 200e3, 500e3, 1e6, 2e6, 5e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]
@@ -40,12 +40,11 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=8,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 6], "scheme.k": [8, 32]}, base={"workload.requests": 4}),
+    tune=Tune(base={"workload.requests": 4}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 64},
         grid={"uplink.rate.bps": RATES_BPS[::3]},
         seeds=3,
-        best=Best({"scheme.max_drafts": [2, 4]}, seeds=1),
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     findings=(

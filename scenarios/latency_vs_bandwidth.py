@@ -6,7 +6,7 @@ Each scheme at its own best draft length and K, and beside it at those of the gr
 
 from __future__ import annotations
 
-from scenarios import Answer, Below, Best, Finding, Lowest, Quick, Scenario, script
+from scenarios import Answer, Below, Finding, Lowest, Quick, Scenario, Tune, script
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)]
@@ -39,12 +39,11 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=14,
-    best=Best({"scheme.max_drafts": [1, 2, 4], "scheme.k": [2, 8, 32]}, base={"workload.requests": 2}),
+    tune=Tune(base={"workload.requests": 2}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
         grid={"uplink.rate.bps": RATES_BPS[::3]},
         seeds=4,
-        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     findings=(

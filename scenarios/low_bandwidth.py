@@ -9,7 +9,7 @@ and what beats decoding in the cloud. `edge_only` needs no link, but its text is
 
 from __future__ import annotations
 
-from scenarios import Answer, Beating, Best, Fastest, OfUse, Quick, Reading, Scenario, script
+from scenarios import Answer, Beating, Fastest, OfUse, Quick, Reading, Scenario, Tune, script
 
 RATE, KIND = "uplink.rate.fastest_bps", "downlink.label"
 RATES_BPS = {"50 bit/s": 50.0, "200 bit/s": 200.0, "1 kbit/s": 1e3, "3 kbit/s": 3e3, "10 kbit/s": 10e3}
@@ -41,10 +41,9 @@ SCENARIO = Scenario(
     axis="uplink.label",
     hidden=("uplink", "downlink"),
     seeds=5,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8]}),
+    tune=Tune(),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={"uplink,downlink": LINKS[::3]},
-        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",

@@ -7,7 +7,7 @@ The paper finds K-SQS better at low temperature and C-SQS at high, and both bett
 
 from __future__ import annotations
 
-from scenarios import Answer, Best, Quick, Scenario, Swaps, Versus, script
+from scenarios import Answer, Quick, Scenario, Swaps, Tune, Versus, script
 
 PAPER = {"max_drafts": 4, "resolution": 100, "budget_bits": 5000, "token": "flat", "code": "enumerative"}
 CONFORMAL = {"kind": "c_sqs", **PAPER, "target": 5e-4, "step": 1e-3}
@@ -35,12 +35,11 @@ SCENARIO = Scenario(
     },
     axis="models.temperature",
     seeds=14,
-    best=Best({"scheme.max_drafts": [1, 2, 4]}),
+    tune=Tune(),
     quick=Quick(
         base={"workload.output_tokens": 10},
         grid={"models.temperature": TEMPERATURES[::2]},
         seeds=2,
-        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("latency", "resampling", "bits"),
     headlines=("latency_per_token_s", "resampling_per_draft"),

@@ -9,7 +9,7 @@ apart. What crosses the air is told with and without headers; the times include 
 
 from __future__ import annotations
 
-from scenarios import Answer, Best, BestAgainst, BothWays, Lowest, Quick, Scenario, Winners, script
+from scenarios import Answer, BestAgainst, BothWays, Lowest, Quick, Scenario, Tune, Winners, script
 
 RATE, DELAY, BOTH = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.delay,downlink.delay"
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 30e3, 100e3, 1e6, 10e6]
@@ -41,10 +41,9 @@ SCENARIO = Scenario(
     axis=RATE,
     hidden=("downlink.delay",),
     seeds=6,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": SIZES, "scheme.sparsifier.k": MANY}, seeds=1),
+    tune=Tune(),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={BOTH: DELAYS[::2], RATE: RATES_BPS[::2]},
-        best=Best({"scheme.max_drafts": [1, 8], "scheme.k": SIZES[:2], "scheme.sparsifier.k": MANY[::2]}, seeds=1),
     ),
     figures=("rivals", "both_ways"),
     headlines=(),

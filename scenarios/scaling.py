@@ -8,7 +8,7 @@ pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones 
 
 from __future__ import annotations
 
-from scenarios import Answer, Best, PaysFirst, PaysFrom, Quick, Scenario, script
+from scenarios import Answer, PaysFirst, PaysFrom, Quick, Scenario, Tune, script
 
 RATES_BPS = [1e3, 3e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
 RUNGS = ("10k", "100k", "1m", "10m")
@@ -38,11 +38,10 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=10,
-    best=Best({"scheme.max_drafts": [1, 2, 4]}),
+    tune=Tune(),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 12},
         grid={"models.pair": [*LADDER[:3], *SYNTHETIC], "uplink.rate.bps": RATES_BPS[::3]},
-        best=Best({"scheme.max_drafts": [1, 4]}, seeds=1),
     ),
     figures=("pairs", "resampling", "bits"),
     findings=(PaysFrom("k_sqs", "cloud_only"), PaysFrom("c_sqs", "cloud_only"), PaysFrom("dense", "cloud_only"),

@@ -8,7 +8,7 @@ shorter code, each at its own best depth and K at each rate; the synthetic pair'
 
 from __future__ import annotations
 
-from scenarios import Answer, Best, Quick, Scenario, TreeGains, TreesPay, TreesPayWhere, script
+from scenarios import Answer, Quick, Scenario, TreeGains, TreesPay, TreesPayWhere, Tune, script
 
 RATE, DISTANCE, CHAIN = "uplink.rate.bps", "models.pair.distance", "k_sqs"
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
@@ -32,12 +32,11 @@ SCENARIO = Scenario(
     grid={"scheme": [CHAIN, *TREES, *CANDIDATES], DISTANCE: DISTANCES, RATE: RATES_BPS},
     axis=RATE,
     seeds=8,
-    best=Best({"scheme.max_drafts": [1, 2, 4, 8], "scheme.k": [4, 8, 16]}, seeds=1),
+    tune=Tune(),
     quick=Quick(
         base={"workload.output_tokens": 48},
         grid={"scheme": [CHAIN, TREES[0], CANDIDATES[1]], DISTANCE: DISTANCES[1::2], RATE: RATES_BPS[::2]},
         seeds=4,
-        best=Best({"scheme.max_drafts": [1, 4], "scheme.k": [4, 8]}, seeds=1),
     ),
     figures=("trees",),
     headlines=(),

@@ -24,9 +24,9 @@ class AgainstBetter:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.adaptive_findings import against_better
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
 
-        return against_better(of_setting(table, BEST), axis, self.policy, self.rivals, self.by, self.metric)
+        return against_better(of_setting(table, CHOSEN), axis, self.policy, self.rivals, self.by, self.metric)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,6 @@ class AgainstLimit:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.adaptive_findings import against_limit
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
 
-        return against_limit(of_setting(table, BEST), axis, self.policy, self.limit, self.by, self.metric)
+        return against_limit(of_setting(table, CHOSEN), axis, self.policy, self.limit, self.by, self.metric)

@@ -45,10 +45,10 @@ class Lowest:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.answers import lowest_where
-        from simulator.results.columns import BEST, CURVE
+        from simulator.results.columns import CHOSEN, CURVE
         from simulator.results.units import title, unit
 
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         rows = rows[~rows["scheme.kind"].isin(self.without)]
         if rows[CURVE].nunique() < 2:
             return ""
@@ -74,10 +74,10 @@ class Costs:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.answers import ends, times
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import quantity, title
 
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         rows = rows[rows[self.metric].notna()]
         if axis is None or rows.empty or rows[axis].nunique() < 2:
             return ""
@@ -110,10 +110,10 @@ class Instead:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.answers import instead, percent_along
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import title
 
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         if not {self.column, *self.where} <= {*rows.columns}:
             return ""
         for name, wanted in self.where.items():
@@ -139,9 +139,9 @@ class Ranges:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.answers import ranges
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
 
-        found = ranges(of_setting(table, BEST), axis, self.metrics)
+        found = ranges(of_setting(table, CHOSEN), axis, self.metrics)
         return f"{self.said}: " + "; ".join(f"{curve} {', '.join(said)}" for curve, said in found) if found else ""
 
 
@@ -154,11 +154,11 @@ class BearsMost:
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.best_settings import one_setting
         from simulator.results.capacity_findings import most_borne
-        from simulator.results.columns import BEST, FIXED, SETTING
+        from simulator.results.columns import CHOSEN, FIXED, SETTING
 
         if "capacity" not in table.columns:
             return ""
-        best, fixed = of_setting(table, BEST), of_setting(table, FIXED)
+        best, fixed = of_setting(table, CHOSEN), of_setting(table, FIXED)
         chose = SETTING in table.columns and not fixed.empty
         each = ", each scheme at its own best setting" if chose else ""
         told = f"most devices at {table['objective'].iloc[0]}{each}: {most_borne(best, axis)}"
@@ -175,10 +175,10 @@ class LimitMetFirst:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.capacity_findings import first_limits
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import title
 
-        said = first_limits(of_setting(table, BEST), axis) if "capacity" in table.columns else ""
+        said = first_limits(of_setting(table, CHOSEN), axis) if "capacity" in table.columns else ""
         over = "" if axis is None else f", over {title(axis)}"
         return f"what fails first with more devices, and the station that limits{over}: {said}" if said else ""
 
@@ -194,11 +194,11 @@ class Swaps:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.answers import below_where, compared
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.findings import percent
         from simulator.results.units import quantity, title
 
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         rows = rows[rows[self.metric].notna()]
         if axis is None or not {self.low, self.high, self.against} <= {*rows["scheme.kind"]}:
             return ""

@@ -1,7 +1,7 @@
-"""Each scheme at its own best setting: what is tried, what is chosen, and both shown beside the grid's own setting.
+"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting.
 
-The trials run on seeds that are not shown, so that what is shown is not the luck of the choice. They are a result
-directory of their own, `tuning/`, inside the scenario's.
+The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is not the luck of the choice. Its
+trials are a result directory of their own, `tuning/`, inside the scenario's.
 """
 
 from __future__ import annotations
@@ -13,41 +13,40 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scenarios.command.scenario import Best
-from simulator.cell.dotted_names import flatten, names
+from scenarios.command.scenario import Tune
+from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.columns import BEST, CURVE, FIXED, SETTING
-from simulator.results.intervals import summarise
-from simulator.results.units import symbol
+from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.findings import joined, percent
+from simulator.results.intervals import paired, summarise
+from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Sought
+from simulator.tuning.alternatives import Alternatives, Values, open_fields
+from simulator.tuning.tuner import FIRST_SEED, Budget, Outcome, Tuner
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
-FIRST_SEED = 1_000_000
-"""Of the trials."""
 _NAME = "shown as"
-Values = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One choice of a setting: the values of those fields that its scheme has, and the cells that try it."""
-
-    values: Values
-    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A setting of the grid: its cells, and what it chose; no values where there was nothing to choose."""
+    """A setting of the grid: its cells, and what was chosen for it; no values where there was nothing to choose."""
 
     cells: tuple[Cell, ...]
-    values: Values
+    outcome: Outcome
+    alternatives: Alternatives
     searched: Mapping[str, Cell] = field(default_factory=dict)
     """After a search: by the id of a cell, the same at what its setting bears."""
 
-    def best(self) -> list[Cell]:
+    @property
+    def values(self) -> Values:
+        """The fields that were tuned, at what was chosen."""
+        return self.outcome.values
+
+    def chosen(self) -> list[Cell]:
+        """At what was chosen."""
         return self._shown(changed(cell, self.values) for cell in self.cells)
 
     def fixed(self) -> list[Cell]:
@@ -61,69 +60,124 @@ class Chosen:
 class Choosing:
     """The choices of a scenario's cells; cells that differ by their seed alone choose together."""
 
-    def __init__(self, cells: Sequence[Cell], best: Best) -> None:
-        self.best = best
-        self._settings = by_setting(cells)
-        self._trials = [self._tried(group[0]) for group in self._settings]
+    def __init__(self, cells: Sequence[Cell], tune: Tune, within: float | None = None) -> None:
+        self._tune, self._settings = tune, by_setting(cells)
+        closed = {*tune.fixed, *tune.typed}
+        self.places = [Alternatives(group[0], open_fields(group[0], tune.further, closed)) for group in self._settings]
+        self._budget = Budget(tune.settings, tune.looks, tune.kept, tune.steps, within)
 
-    def trials(self) -> list[Cell]:
-        """The cells to try."""
-        cells = {cell.id: cell for trials in self._trials for trial in trials for cell in trial.cells}
-        return list(cells.values())
+    def tuner(self) -> Tuner:
+        """The races."""
+        return Tuner(self.places, self._tune.metric, self._budget, self._tune.base)
 
     def most_shown(self) -> int:
-        """The most cells that are then shown: of each setting with a choice, its own and others that it chose."""
-        settings = zip(self._settings, self._trials, strict=True)
-        return sum(len(cells) * (2 if trials else 1) for cells, trials in settings)
+        """The most cells that are then shown: of each setting with a choice, its own and those chosen."""
+        settings = zip(self._settings, self.places, strict=True)
+        return sum(len(cells) * (2 if place.fields else 1) for cells, place in settings)
 
-    def choices(self, table: pd.DataFrame) -> list[Chosen]:
-        """What each setting chooses, from the table of the trials: the least mean, the first of equals."""
-        found = dict(zip(table["cell"], table[self.best.metric], strict=True))
-        chosen = []
-        for cells, trials in zip(self._settings, self._trials, strict=True):
-            means = [np.mean([found[cell.id] for cell in trial.cells]) for trial in trials]
-            values = trials[int(np.argmin(np.nan_to_num(means, nan=np.inf)))].values if trials else {}
-            chosen.append(Chosen(tuple(cells), values))
-        return chosen
+    def choices(self, outcomes: Sequence[Outcome]) -> list[Chosen]:
+        """What each setting chose."""
+        found = zip(self._settings, outcomes, self.places, strict=True)
+        return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
     def sought(self) -> list[Sought]:
-        """What to search, where schemes choose what bears most: a place for each setting that has a choice."""
-        return [Sought([trial.cells for trial in trials]) for trials in self._own_first() if trials]
+        """What to search, where schemes choose what bears most: a place for each setting that has a choice, its own
+        values first, which are left for what bears more alone."""
+        return [
+            Sought([self._trial(place, values) for values in place.sample(self._budget.settings)])
+            for place in self.places
+            if place.fields
+        ]
 
-    def chosen(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
+    def found(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
         """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
-        capacities = iter(found)
+        capacities, seeds = iter(found), self._budget.looks[0]
         chosen: list[tuple[Chosen, Capacity | None]] = []
-        for cells, trials in zip(self._settings, self._own_first(), strict=True):
-            best = next(capacities) if trials else None
-            values = trials[best.alternative].values if best is not None else {}
-            chosen.append((Chosen(tuple(cells), values), best))
+        for cells, place in zip(self._settings, self.places, strict=True):
+            if not place.fields:
+                chosen.append((Chosen(tuple(cells), Outcome({}, 0, 0), place), None))
+                continue
+            best, tried = next(capacities), place.sample(self._budget.settings)
+            outcome = Outcome(tried[best.alternative], len(tried), seeds)
+            chosen.append((Chosen(tuple(cells), outcome, place), best))
         return chosen
 
-    def _own_first(self) -> list[list[Trial]]:
-        """The trials of each setting, that of the grid's own values first: it is left for what bears more, only."""
-        own = [flatten(cells[0]) for cells in self._settings]
-        return [
-            sorted(trials, key=lambda trial: any(given[path] != value for path, value in trial.values.items()))
-            for given, trials in zip(own, self._trials, strict=True)
-        ]
+    def _trial(self, place: Alternatives, values: Values) -> Sequence[Cell]:
+        cell = place.at(values)
+        assert cell is not None
+        return expand(cell, {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}, self._tune.base)
 
-    def _tried(self, cell: Cell) -> list[Trial]:
-        """Every choice of a setting; [] where its scheme has none of the fields."""
-        if self.best.of and cell.scheme.kind not in self.best.of:
-            return []
-        known = set(names(type(cell), cell.model_dump()))
-        over = {path: values for path, values in self.best.over.items() if path in known}
-        seeds = list(range(FIRST_SEED, FIRST_SEED + self.best.seeds))
-        return [
-            Trial({path: flatten(each)[path] for path in over}, tuple(expand(each, {"seed": seeds}, self.best.base)))
-            for each in (expand(cell, over) if over else [])
-        ]
+
+def fields_told(places: Sequence[Alternatives]) -> list[str]:
+    """A line a kind of scheme: the fields that were tuned, with the values that each was tried with."""
+    kinds: dict[str, Alternatives] = {}
+    for place in places:
+        if place.fields:
+            kinds.setdefault(place.cell.scheme.kind, place)
+    return [
+        f"{kind}: {', '.join(f'{symbol(path)} in {_listed(values)}' for path, values in place.values.items())}"
+        for kind, place in kinds.items()
+    ]
+
+
+def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
+    """What to know of the settings chosen: where the race could not tell one from the next, and where it is behind the
+    grid's own on the seeds that are shown; a line each."""
+    said = [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis, metric)]
+    return [line for line in said if line]
+
+
+def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
+    curves, alike, raced = _curves(shown), dict[str, list[float]](), dict[str, int]()
+    for chosen in choices:
+        if chosen.outcome.behind is not None:
+            curve = curves[chosen.chosen()[0].id]
+            raced[curve] = raced.get(curve, 0) + 1
+            if not chosen.outcome.behind.separable:
+                alike.setdefault(curve, []).append(max(0.0, -chosen.outcome.behind.low))
+    if not alike:
+        return []
+    told = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
+    most = [each for found in alike.values() for each in found]
+    return [
+        f"Chosen, but not distinguishable from the next best setting in the race: {told}. The next best may be better "
+        f"there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
+    ]
+
+
+def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
+    curves, found = _curves(shown), dict[str, list[str]]()
+    for chosen in choices:
+        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
+        if cells == fixed or metric not in shown.columns:
+            continue
+        behind = paired(shown, metric, _is(shown, cells, CHOSEN), _is(shown, fixed, FIXED))
+        if behind.found.mean > 0:
+            at = shown.loc[_is(shown, cells, CHOSEN), axis].iloc[0] if axis is not None else None
+            where = "" if axis is None else f"at {quantity(at, axis)} "
+            found.setdefault(curves[cells[0]], []).append(f"{where}{percent(behind)}")
+    return [
+        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(told)}"
+        for curve, told in found.items()
+    ]
+
+
+def _is(shown: pd.DataFrame, cells: Sequence[str], setting: str) -> pd.Series[bool]:
+    return shown["cell"].isin(cells) & (shown[SETTING] == setting)
+
+
+def _curves(shown: pd.DataFrame) -> dict[str, str]:
+    rows = shown[shown[SETTING] == CHOSEN]
+    return dict(zip(rows["cell"], rows[CURVE].astype(str), strict=True))
+
+
+def _listed(values: Sequence[object]) -> str:
+    return "{" + ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values) + "}"
 
 
 def to_show(choices: Sequence[Chosen]) -> list[Cell]:
     """The cells of the settings chosen and of the grid's own."""
-    cells = [cell for chosen in choices for cell in (*chosen.best(), *chosen.fixed())]
+    cells = [cell for chosen in choices for cell in (*chosen.chosen(), *chosen.fixed())]
     return list({cell.id: cell for cell in cells}.values())
 
 
@@ -139,9 +193,9 @@ def beside(
     grid = [cell.id for chosen in choices for cell in chosen.fixed()]
     curves = named(rows.loc[grid]).set_index("cell")[CURVE]
     parts = []
-    for setting in (BEST, FIXED):
-        for chosen in choices if setting == BEST else [each for each in choices if each.values]:
-            cells = chosen.best() if setting == BEST else chosen.fixed()
+    for setting in (CHOSEN, FIXED):
+        for chosen in choices if setting == CHOSEN else [each for each in choices if each.values]:
+            cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
             curve = str(curves.loc[chosen.fixed()[0].id])
             if setting == FIXED:
                 curve = f"{curve} {_told({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
@@ -156,9 +210,9 @@ def summarised(shown: pd.DataFrame) -> pd.DataFrame:
 
 def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFrame:
     """A row per setting that chose: its row of configuration, CURVE, and what it chose in words, `chosen`."""
-    first = shown[shown[SETTING] == BEST].drop_duplicates("cell").set_index("cell")
+    first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
     rows = [
-        {**first.loc[chosen.best()[0].id].to_dict(), "chosen": _told(chosen.values)}
+        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _told(chosen.values)}
         for chosen in choices
         if chosen.values
     ]

@@ -18,7 +18,7 @@ from kinds.yaml_file import read_yaml
 from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
 from scenarios.command.derived_axis import sources
-from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
 from simulator.results.result_directory import MANIFEST, checked, own_folder, record
@@ -30,7 +30,7 @@ NOTE = "scenario.json"
 """What a result directory remembers of its scenario."""
 CAPACITY = "capacity.csv"
 """Of a search: the summary, and what was found beside it."""
-BESIDE = "best_and_fixed.csv"
+BESIDE = "chosen_and_fixed.csv"
 """Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
 
 
@@ -144,7 +144,7 @@ def drawn(
     Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
     """
     plots.check(figures)
-    chosen = summary[summary[SETTING] == BEST] if SETTING in summary.columns else summary
+    chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
         figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page)
         if figure is not None:
@@ -200,7 +200,7 @@ def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequen
         raise ConfigError(f"one figure of several directories needs one axis; they have {told}")
     table = pd.concat([part for part, _, _ in parts], ignore_index=True)
     if SETTING in table.columns:
-        table[SETTING] = table[SETTING].fillna(BEST)
+        table[SETTING] = table[SETTING].fillna(CHOSEN)
     figures = [
         name for name in dict.fromkeys(name for _, _, each in parts for name in each) if name not in plots.OF_ONE
     ]

@@ -61,10 +61,10 @@ class Variance:
 
     def effects(self, cells: pd.DataFrame) -> list[tuple[object, list[Effect]]]:
         """The effects at each value of `by`; [] where the cells are no full factorial."""
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.variance import factors_of, variance
 
-        cells = of_setting(cells, BEST)
+        cells = of_setting(cells, CHOSEN)
         found: list[tuple[object, list[Effect]]] = []
         if not _has(cells, [self.by]):
             return found
@@ -107,10 +107,10 @@ class BestMoves:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.best_settings import best_settings
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import symbol
 
-        table = of_setting(table, BEST)
+        table = of_setting(table, CHOSEN)
         if not _has(table, (*self.factors, *self.places, *self.also)):
             return ""
         told = []
@@ -134,10 +134,10 @@ class OneSetting:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.best_settings import one_for_all
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import symbol, title
 
-        table = of_setting(table, BEST)
+        table = of_setting(table, CHOSEN)
         if not _has(table, (*self.factors, *self.places)):
             return ""
         found = one_for_all(table, self.factors, self.places, self.metric)
@@ -167,12 +167,12 @@ class MattersMost:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.best_settings import best_settings
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import quantity, symbol
 
         told = []
         for value, effects in self.analysis.effects(table):
-            rows = of_setting(table, BEST)
+            rows = of_setting(table, CHOSEN)
             rows = rows[rows[self.analysis.by] == value]
             found = best_settings(rows, self.factors, self.places, self.metric)
             columns = zip(*(each.setting for each in found), strict=True)

@@ -23,12 +23,12 @@ class Levels:
     """What a reader must know to take the numbers for what they are."""
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.groups import levels, sentence
 
         if self.by is not None and self.by not in table.columns:
             return ""
-        found = levels(of_setting(table, BEST), self.by, self.kind, self.metric)
+        found = levels(of_setting(table, CHOSEN), self.by, self.kind, self.metric)
         told = sentence(self.metric, f"{self.kind}: {found}" if found else "")
         return f"{told} ({self.note})" if told and self.note else told
 
@@ -43,12 +43,12 @@ class Differences:
     by: str
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.groups import differences, sentence
 
         if self.by not in table.columns:
             return ""
-        table = of_setting(table, BEST)
+        table = of_setting(table, CHOSEN)
         told = [
             f"{one} against {other}: {found}"
             for one in self.first
@@ -72,13 +72,13 @@ class InEveryGroup:
         return self.metrics[0]
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.groups import summed_up
         from simulator.results.units import title
 
         if self.by not in table.columns:
             return ""
-        table = of_setting(table, BEST)
+        table = of_setting(table, CHOSEN)
         told = []
         for one in self.first:
             found = [(name, summed_up(table, self.by, one, self.second, name)) for name in self.metrics]

@@ -1,7 +1,8 @@
 """A kind that a user names alone, `--grid scheme=dense,k_sqs`, keeps what the scenario says of its parameters.
 
 A kind that the scenario has stands for the scenario's settings of it. Another scheme takes those parameters in which
-the scenario's schemes agree, as far as it has them: drafts, code, ... A mapping, `{kind: k_sqs}`, is taken as it is.
+the scenario's schemes agree, as far as it has them: drafts, code, ... So does one typed as a mapping, for what it does
+not name. A mapping of another part, `{kind: bernoulli}`, is taken as it is.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class NamedKinds:
                 kept = {name: each for name, each in said.items() if f"{part}.{name}" not in varied}
                 found[part] = kept if len(kept) > 1 else value
             else:
-                found[path] = value
+                found[path] = self._filled(family, part, value)
         return found
 
     def axes(self, typed: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]:
@@ -50,7 +51,9 @@ class NamedKinds:
                 found[path] = values
                 continue
             each = [
-                self._every(family, part, value) if isinstance(value, str) and value in family.kinds else [value]
+                self._every(family, part, value)
+                if isinstance(value, str) and value in family.kinds
+                else [self._filled(family, part, value)]
                 for value in values
             ]
             found[part] = [_short(setting) for settings in each for setting in settings]
@@ -78,6 +81,18 @@ class NamedKinds:
             as_ = "as the scenario has it" if own else "with what the scenario's schemes have in common"
             self._tell(f"{part} = {kind}, {as_}: {', '.join(words)}")
         return settings
+
+    def _filled(self, family: type[Choice] | None, part: str, value: object) -> object:
+        """A scheme typed as a mapping, with what the scenario's schemes have in common and it does not name."""
+        kind = value.get("kind") if isinstance(value, Mapping) else None
+        if part != SHARING or family is None or not isinstance(value, Mapping) or kind not in family.kinds:
+            return value
+        common = self._common(family.kinds[str(kind)], part)
+        taken = {name: each for name, each in common.items() if name not in value}
+        if taken:
+            words = ", ".join(f"{name} {_words(each)}" for name, each in taken.items())
+            self._tell(f"{part} = {_words(value)}, with what the scenario's schemes have in common: {words}")
+        return {**value, **taken}
 
     def _common(self, alternative: type[Part], part: str) -> Setting:
         """The parameters in which the scenario's kinds agree, as far as `alternative` has them."""

@@ -15,7 +15,6 @@ from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
 from scenarios.command.capacity_reasons import reasons
-from scenarios.command.scenario import Best
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
@@ -24,7 +23,7 @@ from simulator.results.findings import joined, stretches
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.rejection_findings import BOUND, BOUND_NOTE, capped
 from simulator.results.timeline import DOWNLINK, UPLINK
-from simulator.results.units import quantity, symbol, title
+from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective
 
 COSTS: tuple[tuple[str, str], ...] = (
@@ -152,16 +151,13 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
     return [f"{joined(curves)}{over} {where}" for where, curves in alike.items()]
 
 
-def chosen_table(choices: pd.DataFrame, axis: str | None, best: Best, least: str) -> str:
-    """A row per value of the axis, a column per curve: what it chose for itself; `least`: by what."""
+def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
+    """A row per value of the axis, a column per curve: what was chosen for it."""
     names = list(dict.fromkeys(choices[CURVE]))
     body = []
     for at, part in rows_along(choices, axis):
         found = dict(zip(part[CURVE], part["chosen"], strict=True))
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    tried = ", ".join(f"{symbol(path)} in {list(values)}" for path, values in best.over.items())
-    seeds = f"{best.seeds} other seed{'s' if best.seeds > 1 else ''}"
-    heading = f"Chosen by {least} on {seeds}: {tried}"
     return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
 
 

@@ -50,11 +50,11 @@ class Finding:
     by: str | None = None
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST, CURVE
+        from simulator.results.columns import CHOSEN, CURVE
         from simulator.results.findings import lowest
         from simulator.results.lossy import ranked
 
-        table = of_setting(table, BEST)
+        table = of_setting(table, CHOSEN)
         left_out = [kind for kind in self.without if (table["scheme.kind"] == kind).any()]
         found = [ranked(rows) for _, rows in parts(table[~table["scheme.kind"].isin(left_out)], self.by)]
         told = [lowest(rows, axis, self.metric) for rows in found if rows[CURVE].nunique() > 1]
@@ -72,11 +72,11 @@ class Versus:
     metric: str = "latency_per_token_s"
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.findings import lowest, lowest_of_kinds
 
         kinds = (self.first, self.second)
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(kinds)], axis, self.metric)
         return lowest(rows, axis, self.metric) if rows["scheme.kind"].nunique() == len(kinds) else ""
 
@@ -92,12 +92,12 @@ class PaysFrom:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results import crossings
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import title
 
         if axis is None:
             return ""
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         said = crossings.told(rows, axis, alike(rows, self.kind, self.against), self.metric)
         return f"{title(self.metric)} below that of {self.against}, over {title(axis)}: {said}" if said else ""
 
@@ -113,12 +113,12 @@ class PaysFirst:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results import crossings
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.units import title
 
         if axis is None:
             return ""
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         found = [
             (kind, said)
             for kind in self.kinds
@@ -152,7 +152,7 @@ class Below:
     at: Sequence[float]
     metric: str = "latency_per_token_s"
     by: str | None = None
-    setting: str = "best"
+    setting: str = "chosen"
     """Where schemes choose for themselves: compare what they chose, or `fixed`, what the grid gives to all."""
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:

@@ -16,11 +16,11 @@ import numpy as np
 
 from kinds import ConfigError
 from scenarios.command.candidates import thinned
-from scenarios.command.choosing import FIRST_SEED
 from simulator.cell.settings import expand
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import Difference, paired_values
-from simulator.results.race import Race, Standing
+from simulator.tuning.race import Race, Standing
+from simulator.tuning.tuner import FIRST_SEED
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell

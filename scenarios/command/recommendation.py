@@ -23,7 +23,7 @@ from scenarios.command.printed_tables import overloads, stands_for
 from scenarios.command.racing import LOOKS, TIME_IS_UP, Heat, Row
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
 from simulator.results.findings import joined, percent, with_interval
 from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
@@ -84,7 +84,7 @@ class Recommendation:
             for at in expand(cell, {"seed": [cell.seed + place for place in range(self.wish.seeds)]})
         }
         shown = self.table.copy()
-        shown[CURVE], shown[SETTING] = shown["cell"].map(names), BEST
+        shown[CURVE], shown[SETTING] = shown["cell"].map(names), CHOSEN
         return shown
 
     @property

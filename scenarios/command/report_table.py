@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.results.columns import BEST, BREAKDOWN_PARTS, CI_SUFFIX, CURVE, SEARCHED, SETTING
+from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING
 from simulator.results.intervals import metrics_of
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
@@ -32,7 +32,7 @@ MAIN: Final = (
 """What the first table shows of a simulation, beside what was asked about."""
 _FOR_ALL: Final = ("objective", "within")
 """What a search says of every setting alike."""
-_OWN = {BEST: "its own best"}
+_OWN = {CHOSEN: "its own best"}
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ class BestAgainst:
     metric: str = "latency_per_token_s"
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
-        from simulator.results.columns import BEST, CURVE
+        from simulator.results.columns import CHOSEN, CURVE
         from simulator.results.rival_findings import shares
         from simulator.results.units import title
 
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         theirs = _with(rows, self.rival)
         rows = rows[theirs | ~rows["scheme.kind"].isin(self.without)]
         if axis is None or not theirs.any():
@@ -111,12 +111,12 @@ class Winners:
         return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
 
     def _outcomes(self, cells: pd.DataFrame) -> list[tuple[object, list[Outcome]]]:
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.findings import outcomes
         from simulator.results.lossy import ranked
         from simulator.results.rival_findings import named_without
 
-        rows = ranked(of_setting(cells, BEST))
+        rows = ranked(of_setting(cells, CHOSEN))
         if not {self.by, self.over} <= {*rows.columns}:
             return []
         rows = named_without(rows[~rows["scheme.kind"].isin(self.without)], self.by)
@@ -140,19 +140,19 @@ class BothWays:
 
     def rows(self, cells: pd.DataFrame) -> pd.DataFrame:
         """`rivals.on_air` of the settings that schemes chose."""
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.rival_findings import on_air
 
-        return on_air(of_setting(cells, BEST), self.places)
+        return on_air(of_setting(cells, CHOSEN), self.places)
 
     def printed(self, cells: pd.DataFrame) -> str:
         """A row per scheme; the range over links."""
         from scenarios.command.aligned_columns import aligned, number
-        from simulator.results.columns import BEST, CURVE
+        from simulator.results.columns import CHOSEN, CURVE
         from simulator.results.lossy import marked
         from simulator.results.rival_findings import AIR, named_without, on_air
 
-        rows = marked(of_setting(cells, BEST))
+        rows = marked(of_setting(cells, CHOSEN))
         for place in self.places:
             rows = named_without(rows, place)
         body = []

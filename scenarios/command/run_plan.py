@@ -11,7 +11,7 @@ import plots
 from kinds import ConfigError, kinds_of_file
 from scenarios.command.cell_file import read_cell
 from scenarios.command.questions import Question, Table
-from scenarios.command.scenario import Best, Quick, Scenario
+from scenarios.command.scenario import Quick, Scenario, Tune
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -48,7 +48,9 @@ class RunPlan:
     findings: Sequence[Question]
     warnings: Sequence[str] = ()
     objective: Objective | None = None
-    best: Best | None = None
+    tune: Tune | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Baselines that the question leaves out, and why."""
     study: str = Scenario.study
     headlines: Sequence[str] = Scenario.headlines
     assumed: str = ""
@@ -88,13 +90,14 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     more, left_out = _also(scenario, {**said, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
     cells = list({cell.id: cell for cell in (*cells, *more)}.values())
     warnings += [*lacking, *left_out, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
-    best = _open_choices(quick.best or scenario.best, changes, cells)
+    tune = _tuned(quick, scenario.tune, grid, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     return RunPlan(
-        scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, best,
+        scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, tune,
+        scenario.left_out,
         scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
         scenario.summary, told_fields(cells),
     )  # fmt: skip
@@ -136,20 +139,22 @@ def _told_apart(cells: Sequence[Cell]) -> list[str]:
     return [*(told if learning else []), *([limit] if knows else [])]
 
 
-def _open_choices(best: Best | None, changes: Changes, cells: Sequence[Cell]) -> Best | None:
-    """The choices that the user has not made: a field that is typed, alone or in a part, is nobody's to choose; nor is
-    one that no cell has."""
-    from simulator.cell.dotted_names import names
-
-    if best is None:
+def _tuned(
+    quick: Quick, tune: Tune | None, grid: Mapping[str, object], changes: Changes, cells: Sequence[Cell]
+) -> Tune | None:
+    """What is left to tune: neither what the grid varies nor what the user types, alone or in a part; None of nothing.
+    `--quick` has a smaller budget, unless it has one of its own."""
+    if tune is None:
         return None
-    schemes = {cell.scheme.kind: cell for cell in cells}
-    known = {path for cell in schemes.values() for path in names(type(cell), cell.model_dump())}
-    typed = {*changes.settings, *changes.grid}
+    if changes.quick:
+        tune = quick.tune or replace(tune, settings=8, looks=(1, 2), steps=1)
+    typed = {field for axis in (*grid, *changes.settings, *changes.grid) for field in axis.split(",")}
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
-    over = {path: values for path, values in best.over.items() if path in known - typed}
-    return replace(best, over=over) if over else None
+    tune = replace(tune, typed=frozenset(typed))
+    from scenarios.command.choosing import Choosing
+
+    return tune if any(place.fields for place in Choosing(cells, tune).places) else None
 
 
 def _check_precision(precision: float | None) -> None:

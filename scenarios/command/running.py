@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
-from scenarios.command.choosing import Choosing, Chosen, beside, choices_table, summarised, to_show
+from scenarios.command.choosing import Choosing, Chosen, beside, choices_table, doubts, fields_told, summarised, to_show
 from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
+from scenarios.command.fairness import compared_alike, question
 from scenarios.command.findings_file import FINDINGS, Answered
 from scenarios.command.headline_table import headline
 from scenarios.command.means import Means
@@ -24,12 +25,13 @@ from scenarios.command.precision import Precision
 from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
+from scenarios.command.scenario import Tune
 from scenarios.command.searching import Search, settings_of_search
 from scenarios.command.tracing import complete_traces, require_simulation
 from scenarios.command.written_files import written
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
-from simulator.results.columns import BEST, CURVE, FIXED, SEARCHED, SETTING
+from simulator.results.columns import CHOSEN, CURVE, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
 from simulator.results.csv_file import write_csv
 from simulator.results.findings import DISTINGUISHABLE
@@ -56,12 +58,12 @@ class Shown:
     table: pd.DataFrame
     summary: pd.DataFrame
     axis: str | None
-    choices: pd.DataFrame | None = None
+    choices: Sequence[Chosen] | None = None
 
     @property
-    def best(self) -> pd.DataFrame:
+    def chosen(self) -> pd.DataFrame:
         """The summary of what schemes chose; all of it where there is nothing to choose."""
-        return self.summary if self.choices is None else self.summary[self.summary[SETTING] == BEST]
+        return self.summary if self.choices is None else self.summary[self.summary[SETTING] == CHOSEN]
 
     @property
     def fixed(self) -> pd.DataFrame:
@@ -93,7 +95,7 @@ def _ran(plan: RunPlan, means: Means) -> str:
     with Progress(means.quiet) as progress:
         if plan.objective is not None:
             return _searched(plan, means, progress)
-        choices = None if plan.best is None else _chosen(plan, means, progress)
+        choices = None if plan.tune is None else _chosen(plan, means, progress)
         cells = plan.cells if choices is None else to_show(choices)
         metric = (plan.headlines or RunPlan.headlines)[0]
         precision = Precision(cells, metric, plan.precision) if plan.precision is not None else None
@@ -112,7 +114,7 @@ def _swept(
 ) -> pd.DataFrame:
     from simulator import sweep
 
-    keep = (TUNING,) if plan.best is not None else ()
+    keep = (TUNING,) if plan.tune is not None else ()
     return sweep(
         cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=keep, progress=progress,
         failed=progress.failed, asking=plan.study, growth=precision, trace=means.trace,
@@ -120,20 +122,24 @@ def _swept(
 
 
 def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
-    """What each setting chooses, by trials in a directory of their own."""
+    """What each setting chooses, by a race in a directory of its own."""
     from simulator import sweep
 
-    assert plan.best is not None
-    choosing = Choosing(plan.cells, plan.best)
-    folder, trying = _tuning(means), choosing.trials()
-    overwrite = means.overwrite and not holds(folder, trying, SIMULATION)
+    assert plan.tune is not None
+    choosing = Choosing(plan.cells, plan.tune, plan.precision)
+    tuner = choosing.tuner()
+    folder, trying = _tuning(means), tuner.first()
+    overwrite = means.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
     told = progress.part("tuning")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
     progress.then("tuning", shown / sum(works(trying).values()))
-    trials = sweep(
-        trying, folder, means.workers, means.cluster, overwrite=overwrite, progress=told, failed=progress.failed
-    )
-    return choosing.choices(trials)
+    table = sweep(
+        trying, folder, means.workers, means.cluster, overwrite=overwrite, progress=told, failed=progress.failed,
+        growth=tuner,
+    )  # fmt: skip
+    left = tuner.more(table)  # what was read back from a race that had ended is all that it asks for
+    assert not left, "a race is still under way"
+    return choosing.choices(tuner.outcomes())
 
 
 def _tuning(means: Means) -> Path:
@@ -169,14 +175,14 @@ def _told(
         (summary, axis), (table, _) = note.curved(summary), note.curved(table)
         shown = Shown(table, summary, axis)
     else:
-        over = tuple(plan.best.over) if plan.best else ()
+        over = tuple(dict.fromkeys(path for each in choices for path in each.values))
         told = [name for name in plan.told if name not in over]
         note = Note(plan.name, plan.axis, plan.figures, (*hidden, *over), told=told)
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
         summary = summarised(table)
         write_csv(summary, out / (CAPACITY if searched else BESIDE))
-        shown = Shown(table, summary, axis, choices_table(choices, table))
+        shown = Shown(table, summary, axis, choices)
     return _report(plan, cells, shown, note, out, notes)
 
 
@@ -185,7 +191,7 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
     from simulator import sweep
 
     assert plan.objective is not None
-    choices, starts = (None, dict[str, int]()) if plan.best is None else _chosen_by_search(plan, means, progress)
+    choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, means, progress)
     cells = plan.cells if choices is None else to_show(choices)
     keep = (TUNING,) if choices is not None else ()
     search = Search(settings_of_search(cells, starts), plan.objective, means.out, keep)
@@ -206,18 +212,18 @@ def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
 def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[list[Chosen], dict[str, int]]:
     """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
     where the search on those that are shown is to start."""
-    assert plan.best is not None and plan.objective is not None
-    choosing = Choosing(plan.cells, plan.best)
+    assert plan.tune is not None and plan.objective is not None
+    choosing = Choosing(plan.cells, plan.tune)
     search = Search(choosing.sought(), plan.objective, _tuning(means))
     told = progress.part("tuning")
     found = search.found(means.crew(), overwrite=means.overwrite, progress=told, failed=progress.failed)
     search.write()
-    chosen = choosing.chosen(found)
+    chosen = choosing.found(found)
     starts = {
         cells[0].id: max(borne, plan.objective.low)
         for each, best in chosen
         if best is not None
-        for cells, borne in ((each.fixed(), best.first), (each.best(), best.value))
+        for cells, borne in ((each.fixed(), best.first), (each.chosen(), best.value))
     }
     return [each for each, _ in chosen], starts
 
@@ -227,7 +233,8 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     found, answer = _said(plan, replace(shown, table=marked(shown.table)))
-    remarks = [*_overloads(plan, shown), *_rejections(cells, marked(shown.table), out)]
+    remarks = [*_doubts(plan, shown), *compared_alike(cells, plan.tune, plan.left_out), *_overloads(plan, shown)]
+    remarks += _rejections(cells, marked(shown.table), out)
     findings_file.write(out, _about(plan, cells, shown, remarks), [*found, *answer])
     replace(note, findings=[each.line for each in (*found, *answer)]).write(out)
     tables = [(out / f"{each.name}.csv", each.rows(shown.table)) for each in plan.tables]
@@ -235,7 +242,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     figures = list(draw_all(shown.summary, shown.axis, note.figures, own_folder(out, "figures")))
     made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
     record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in cells)])
-    text = [*([wrapped(f"Question: {plan.question}"), ""] if plan.question else []), *notes]
+    text = [*([wrapped(f"Question: {question(plan.question, plan.left_out)}"), ""] if plan.question else []), *notes]
     text += _tables(plan, shown)
     text += [wrapped(each.line) for each in found]
     text += [DISTINGUISHABLE] if any("distinguishable" in each.line for each in found) else []
@@ -286,29 +293,47 @@ def _rejections(cells: Sequence[Cell], table: pd.DataFrame, out: Path) -> list[s
     return [line] if line else []
 
 
+def _doubts(plan: RunPlan, shown: Shown) -> list[str]:
+    """What to know of the settings chosen."""
+    if plan.tune is None or shown.choices is None:
+        return []
+    return doubts(shown.choices, shown.table, shown.axis, plan.tune.metric)
+
+
 def _overloads(plan: RunPlan, shown: Shown) -> list[str]:
     """Without headlines there are too many curves to name those that are merely busy."""
-    return [line for line in overloads(shown.best, shown.axis) if plan.headlines or line.startswith("Overloaded")]
+    return [line for line in overloads(shown.chosen, shown.axis) if plan.headlines or line.startswith("Overloaded")]
 
 
 def _tables(plan: RunPlan, shown: Shown) -> Iterator[str]:
     """Each with an empty line after it."""
-    yield from (line for text in _measured(plan, shown.best, shown.axis) for line in (text, ""))
-    if plan.headlines and shown.choices is not None and plan.best is not None:
-        least = f"least {title(plan.best.metric)}" if plan.objective is None else f"most {title(plan.objective.field)}"
-        yield from (chosen_table(shown.choices, shown.axis, plan.best, least), "")
+    yield from (line for text in _measured(plan, shown.chosen, shown.axis) for line in (text, ""))
+    if plan.headlines and shown.choices is not None and plan.tune is not None:
+        table = choices_table(shown.choices, shown.table)
+        yield from (chosen_table(table, shown.axis, _chosen_by(plan, plan.tune, shown.choices)), "")
         yield from (_as_given(plan, shown), "")
-    if plan.headlines and (table := costs(shown.best)):
+    if plan.headlines and (table := costs(shown.chosen)):
         yield from (table, "")
     for each in plan.tables:
         yield from (text, "") if (text := each.printed(shown.table)) else ()
+
+
+def _chosen_by(plan: RunPlan, tune: Tune, choices: Sequence[Chosen]) -> str:
+    """How the settings were chosen, and among what."""
+    least = f"least {title(tune.metric)}" if plan.objective is None else f"most {title(plan.objective.field)}"
+    tried = [each.outcome.tried for each in choices if each.values]
+    seeds = max(each.outcome.seeds for each in choices)
+    many = f"{min(tried)} to {max(tried)}" if min(tried) < max(tried) else f"{min(tried)}"
+    heading = f"Chosen by {least} in a race of {many} settings each, on {seeds} other seed{'s' if seeds > 1 else ''}:"
+    wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
+    return "\n".join([wrapped(heading), *map(wrapped, fields_told([each.alternatives for each in choices]))])
 
 
 def _as_given(plan: RunPlan, shown: Shown) -> str:
     """The first table of what the grid gives to all."""
     rows, given = shown.fixed, ""
     if plan.objective is not None:
-        rows, given = one_setting(shown.fixed, shown.best)
+        rows, given = one_setting(shown.fixed, shown.chosen)
     return f"As the grid gives them{given and f', {given}'}: {next(_measured(plan, rows, shown.axis))}"
 
 

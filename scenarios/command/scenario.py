@@ -13,20 +13,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Best:
-    """What each scheme chooses for itself at each value of the axis: the values of `over` with the least mean `metric`.
+class Tune:
+    """Each scheme is shown at a setting of its own at each value of the axis, chosen by a race (`simulator.tuning`).
 
-    A scheme chooses among the fields that it has. The choice is made on `seeds` seeds of their own, in cells changed by
-    `base` (smaller ones, as a rule); what it leads to is measured on the scenario's. With an objective it is by what
-    bears most, and `metric` has no say.
+    What is tuned is what the parts of a scheme declare (`kinds.tunable`), and the fields in `further`, with the values
+    to try. What the grid varies, the user types or the question fixes is not: `fixed` has the latter, with the reason,
+    which is printed. The race is on seeds of its own, in cells changed by `base` (smaller ones, as a rule), by the
+    least mean `metric`; with an objective it is by what bears most, and `metric` has no say. The rest is its budget for
+    each scheme and value of the axis (`simulator.tuning.tuner.Budget`).
     """
 
-    over: Mapping[str, Sequence[object]]
-    seeds: int = 2
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Sequence[object]] = field(default_factory=dict)
     base: Mapping[str, object] = field(default_factory=dict)
     metric: str = "latency_per_token_s"
-    of: Sequence[str] = ()
-    """The kinds of scheme that choose; (): all."""
+    settings: int = 24
+    looks: tuple[int, ...] = (2, 4, 8)
+    kept: int = 4
+    steps: int = 3
+    typed: frozenset[str] = frozenset()
+    """What the user types and the grid varies; filled in by the plan."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Quick:
     grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
     seeds: int = 3
     objective: Objective | None = None
-    best: Best | None = None
+    tune: Tune | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,9 @@ class Scenario:
     Field names are dotted, as in `--set` and `--grid`. `base` is what differs from a default cell; `axis` is the grid's
     column that figures and findings run along, of numbers or of names, or a property of a part
     (`uplink.loss.mean_loss`), or a key of the `study`. With an `objective` the number of devices is found, not given.
-    With `best` each scheme is shown at its own best setting, and beside it as the grid has it. `headlines` are the
-    metrics that get a printed table.
+    With `tune` each scheme is shown at a setting chosen for it, and beside it as the grid has it. `left_out` has the
+    baselines that the question leaves out, and why: cloud-only decoding, co-located speculation, the drafter alone.
+    `headlines` are the metrics that get a printed table.
     """
 
     name: str
@@ -77,7 +84,8 @@ class Scenario:
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
     objective: Objective | None = None
-    best: Best | None = None
+    tune: Tune | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     study: str = "simulation"
     """What is asked of each cell (`simulator.studies`)."""
     headlines: Sequence[str] = ("latency_per_token_s",)

@@ -24,9 +24,9 @@ class _BesideChain:
 
     def rows(self, table: pd.DataFrame, axis: str | None) -> pd.DataFrame:
         """Those at each one's best setting; none where the question cannot be asked."""
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
 
-        rows = of_setting(table, BEST)
+        rows = of_setting(table, CHOSEN)
         return rows if axis is not None and self.by in rows.columns else rows.head(0)
 
 
@@ -92,11 +92,11 @@ class TreeGains:
         """A row per place and tree, with the chain's acceptance there."""
         import pandas as pd
 
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.tree_gains import acceptance
 
         found = self._gains(cells)
-        sure = acceptance(of_setting(cells, BEST), self.by, self.chain) if found else {}
+        sure = acceptance(of_setting(cells, CHOSEN), self.by, self.chain) if found else {}
         return pd.DataFrame(
             {self.by: gain.by, "chain_acceptance": sure[gain.by], self.over: gain.at, "tree": gain.curve,
              "over_chain": 1 + gain.less.size, "over_chain_low": 1 + gain.less.low,
@@ -107,14 +107,14 @@ class TreeGains:
     def printed(self, cells: pd.DataFrame) -> str:
         """A row per value of `by` and tree, a column per value of `over`."""
         from scenarios.command.aligned_columns import WIDTH, aligned
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.tree_gains import acceptance
         from simulator.results.units import quantity, title
 
         found = self._gains(cells)
         if not found:
             return ""
-        sure, rates = acceptance(of_setting(cells, BEST), self.by, self.chain), sorted({gain.at for gain in found})
+        sure, rates = acceptance(of_setting(cells, CHOSEN), self.by, self.chain), sorted({gain.at for gain in found})
         lines: dict[tuple[float, str], dict[float, str]] = {}
         for gain in found:
             lines.setdefault((gain.by, gain.curve), {})[gain.at] = f"{1 + gain.less.size:.2f}" + "*" * gain.less.lower
@@ -130,9 +130,9 @@ class TreeGains:
         return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
 
     def _gains(self, cells: pd.DataFrame) -> list[Gain]:
-        from simulator.results.columns import BEST
+        from simulator.results.columns import CHOSEN
         from simulator.results.tree_gains import gains
 
-        rows = of_setting(cells, BEST)
+        rows = of_setting(cells, CHOSEN)
         there = {self.by, self.over} <= {*rows.columns} and (rows["scheme.kind"] == self.chain).any()
         return list(gains(rows, self.over, self.by, self.chain, self.metric)) if there else []

@@ -103,10 +103,10 @@ def _but(table: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
 
 def _parts(table: pd.DataFrame, by: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of each group, under its name; one without a name where there is no such column."""
-    from simulator.results.columns import BEST
+    from simulator.results.columns import CHOSEN
     from simulator.results.groups import groups
 
-    table = of_setting(table, BEST)
+    table = of_setting(table, CHOSEN)
     return groups(table, by) if by in table.columns else iter([("", table)])
 
 

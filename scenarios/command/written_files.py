@@ -13,7 +13,7 @@ from simulator.sweeps.store import CELL_FILES
 
 def written(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
     """The directory and what is in it, then the figures if there are any."""
-    also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.best is not None else ""
+    also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.tune is not None else ""
     also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
     tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
     names = ",".join(dict.fromkeys(path.stem for path in figures))

@@ -29,7 +29,7 @@ from simulator.results.break_even_plane import (
     plane,
     round_trips_s,
 )
-from simulator.results.columns import BEST, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.findings import lowest_of_kinds
 from simulator.results.intervals import paired_values
@@ -211,4 +211,4 @@ def _by_clock(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _chosen(table: pd.DataFrame) -> pd.DataFrame:
     """What schemes chose for themselves, where they did."""
-    return table[table[SETTING] == BEST] if SETTING in table.columns else table
+    return table[table[SETTING] == CHOSEN] if SETTING in table.columns else table

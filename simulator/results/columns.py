@@ -30,7 +30,7 @@ N_SUFFIX: Final = "_n"
 """In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
 SETTING: Final = "setting"
 """The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""
-BEST, FIXED = "best", "fixed"
+CHOSEN, FIXED = "chosen", "fixed"
 """Its values."""
 SEARCHED: Final = {
     "capacity": "the largest number found at which the objective holds, 0 where it holds for none",

@@ -9,16 +9,16 @@ from pydantic import Field
 from channels.codec.conformal import Rollback
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import KeepConformal
+from simulator.schemes.sparsifier import Initial, KeepConformal, Step, Target
 
 
 class CSqs(LatticeScheme):
     """A support of varying size, so that the mass it drops meets `target` in the long run."""
 
     kind: Literal["c_sqs"] = "c_sqs"
-    target: float = Field(5e-4, ge=0, le=1, description="alpha, long-run dropped mass aimed at")
-    step: float = Field(1e-3, gt=0, allow_inf_nan=False, description="eta, step of the threshold per draft")
-    initial: float = Field(0.1, le=1, allow_inf_nan=False, description="beta_1, the first threshold")
+    target: Target = 5e-4
+    step: Step = 1e-3
+    initial: Initial = 0.1
     rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
     k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
 

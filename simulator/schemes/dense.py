@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
-from channels.codec import wire
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifier import KeepAll
@@ -15,12 +12,10 @@ from simulator.schemes.sparsifier import KeepAll
 class Dense(LatticeScheme):
     """Quantize-then-sample over the full vocabulary: no subset is sent, one composition of ell over V is.
 
-    By default it is coded as published, with a flat id.
+    Q-S's own code is `code` = enumerative with `token` = flat.
     """
 
     kind: Literal["dense"] = "dense"
-    code: wire.Code = Field("enumerative", description="how counts become bits: enumerative is Q-S's own")
-    token: Literal["flat", "coded"] = Field("flat", description="the drafted id: a number below V, or at -log2 qhat")
 
     def made_of(self) -> Families:
         return self.keeping(KeepAll())

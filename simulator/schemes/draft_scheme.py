@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +23,7 @@ from pydantic import Field
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
+from kinds.tunable import Tunable
 from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
@@ -48,7 +49,9 @@ class DraftScheme(Scheme):
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
 
-    max_drafts: int = Field(8, ge=1, le=1024, description="L_max, most drafts a round sends")
+    max_drafts: Annotated[int, Tunable(1, 2, 3, 4, 6, 8)] = Field(
+        8, ge=1, le=1024, description="L_max, most drafts a round sends"
+    )
     budget_bits: int | None = Field(
         5000, ge=1, description="B, most payload bits a round may send before padding; null for no limit"
     )

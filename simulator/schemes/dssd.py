@@ -11,11 +11,12 @@ and ell, token by token, with the same random numbers. In half precision it is l
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from channels.codec import float_laws
+from kinds.tunable import Tunable
 from simulator.schemes.acceptance import SplitRejection
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
@@ -28,10 +29,12 @@ from simulator.schemes.sparsifier import KeepAll, KeepTopK
 class SplitScheme(DraftScheme):
     """Ids and scalars up, qhat as K-SQS makes it or over all of V; a subclass says what comes down."""
 
-    k: int | None = Field(
+    k: Annotated[int | None, Tunable(2, 8, 32, None)] = Field(
         8, ge=1, description="K, tokens that a draft is drawn from; at most the vocabulary, null for all of it"
     )
-    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of qhat, of which qhat(d) is sent")
+    resolution: Annotated[int, Tunable(20, 100, 400, 4096)] = Field(
+        100, ge=1, le=1 << 20, description="ell, the denominator of qhat, of which qhat(d) is sent"
+    )
 
     def answering(self, reply: Reply) -> Families:
         """Its parts with this reply."""

@@ -21,7 +21,7 @@ from simulator.schemes.families import Families
 from simulator.schemes.policies.running_acceptance import RunningAcceptance
 from simulator.schemes.policy import Policy
 from simulator.schemes.quantizer import Halves
-from simulator.schemes.sparsifier import KeepAll, KeepTopK, Sparsifier
+from simulator.schemes.sparsifier import KeepAll, KeepTopK, Sparsifier, SupportSize
 
 
 class HalfScheme(DraftScheme):
@@ -46,7 +46,7 @@ class HalfDense(HalfScheme):
 class TopKHalves(HalfScheme):
     """Ids and probabilities of the K most probable tokens."""
 
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    k: SupportSize = 8
 
     def made_of(self) -> Families:
         return self.keeping(KeepTopK(k=self.k))

@@ -3,11 +3,12 @@ against."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from channels.codec import wire
+from kinds.tunable import Tunable
 from simulator.cell.scheme import ProtocolName, Scheme
 
 
@@ -32,7 +33,7 @@ class Colocated(HostedScheme):
     """Speculative decoding inside the cloud: drafter and verifier on one server, nothing compressed."""
 
     kind: Literal["colocated"] = "colocated"
-    max_drafts: int = Field(4, ge=1, le=1024, description="L, drafts of a round")
+    max_drafts: Annotated[int, Tunable(1, 2, 3, 4, 6, 8)] = Field(4, ge=1, le=1024, description="L, drafts of a round")
 
     @property
     def drafts(self) -> int:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifier import KeepTopK, SupportSize
 
 
 class KSqs(LatticeScheme):
     """Sparsify to K tokens, quantize, then draw."""
 
     kind: Literal["k_sqs"] = "k_sqs"
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    k: SupportSize = 8
 
     def made_of(self) -> Families:
         return self.keeping(KeepTopK(k=self.k))

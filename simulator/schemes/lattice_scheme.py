@@ -12,7 +12,7 @@ from kinds.arrays import Floats, Ints
 from simulator.schemes.code import Enumerative, Prior, Recoded
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
-from simulator.schemes.quantizer import LatticeQuantizer
+from simulator.schemes.quantizer import LatticeQuantizer, Resolution
 from simulator.schemes.reply import TokenReply
 from simulator.schemes.sparsifier import Sparsifier, State
 
@@ -20,7 +20,7 @@ from simulator.schemes.sparsifier import Sparsifier, State
 class LatticeScheme(DraftScheme):
     """Counts on the type lattice of resolution ell. A subclass says what is kept: by `made_of`, or by `support`."""
 
-    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
+    resolution: Resolution = 100
     code: wire.Code = Field(
         "recoded", description="how supports and counts become bits: enumerative is the paper's count; same drafts"
     )

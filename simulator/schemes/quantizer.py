@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,8 +18,15 @@ from channels.codec import fp16, quantizers
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule, broken_rule, is_foreign
+from kinds.tunable import Tunable
 from models.verification import total_variation
 from simulator.schemes import answers
+
+Resolution = Annotated[
+    int,
+    Field(ge=1, le=1 << 20, description="ell, the denominator of the lattice"),
+    Tunable(3, 5, 10, 20, 50, 100, 400),
+]
 
 
 class Quantizer(Choice, family=True):
@@ -46,7 +53,7 @@ class Quantizer(Choice, family=True):
 class OnWire(Quantizer):
     """One of `channels.codec.quantizers`, by name and resolution."""
 
-    resolution: int = Field(100, ge=1, le=1 << 20, description="ell, the denominator of the lattice")
+    resolution: Resolution = 100
 
     @cached_property
     def rule(self) -> quantizers.QuantizerRule:
@@ -98,7 +105,7 @@ class LogarithmicQuantizer(OnWire):
 
     name: ClassVar[quantizers.Name | None] = "logarithmic"
     kind: Literal["logarithmic"] = "logarithmic"
-    resolution: int = Field(32, ge=2, le=1024, description="number of levels")
+    resolution: Annotated[int, Tunable(4, 8, 16, 32, 64)] = Field(32, ge=2, le=1024, description="number of levels")
 
 
 class Halves(Quantizer):

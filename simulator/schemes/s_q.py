@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field
-
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifier import KeepTopK, SupportSize
 
 
 class SQ(LatticeScheme):
     """K-SQS with the two steps in the wrong order."""
 
     kind: Literal["s_q"] = "s_q"
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    k: SupportSize = 8
 
     def made_of(self) -> Families:
         return replace(self.keeping(KeepTopK(k=self.k)), draw=FromUnquantized())

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -33,7 +33,8 @@ from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
-from simulator.schemes.sparsifier import KeepTopK, State
+from simulator.schemes.quantizer import Resolution
+from simulator.schemes.sparsifier import KeepTopK, State, SupportSize
 from simulator.schemes.token_ids import CodedIdPackets
 
 
@@ -82,8 +83,8 @@ class SkipWhenConfident(LatticeScheme):
     confidence: float = Field(
         0.9, gt=0, description="largest probability of q from which a draft is not judged; above 1: all are"
     )
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution that is judged")
-    resolution: int = Field(100, ge=2, le=1 << 20, description="ell, the denominator of the lattice")
+    k: SupportSize = 8
+    resolution: Annotated[Resolution, Field(ge=2)] = 100
 
     def made_of(self) -> Families:
         parts = self.keeping(KeepTopK(k=self.k))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,10 +19,25 @@ from channels.codec.running_quantile import RunningQuantile
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
+from kinds.tunable import Tunable
 from simulator.schemes import answers
 
 State = tuple[float, ...]
 """What a scheme carries from one draft to the next; () for schemes that carry nothing."""
+SupportSize = Annotated[
+    int,
+    Field(ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary"),
+    Tunable(1, 2, 4, 8, 16, 32),
+]
+Target = Annotated[
+    float, Field(ge=0, le=1, description="alpha, long-run dropped mass aimed at"), Tunable(5e-4, 5e-3, 5e-2)
+]
+Step = Annotated[
+    float, Field(gt=0, allow_inf_nan=False, description="eta, step of the threshold per draft"), Tunable(1e-3, 1e-2)
+]
+Initial = Annotated[
+    float, Field(le=1, allow_inf_nan=False, description="beta_1, the first threshold"), Tunable(0.3, 0.1, 0.03, 0.01)
+]
 
 
 class Sparsifier(Choice, family=True):
@@ -79,7 +94,7 @@ class KeepTopK(Sparsifier):
     """The k most probable tokens; both ends know K, so it is not sent."""
 
     kind: Literal["top_k"] = "top_k"
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    k: SupportSize = 8
 
     @property
     def fixed_size(self) -> int:
@@ -93,7 +108,9 @@ class KeepTopP(Sparsifier):
     """The fewest most probable tokens that hold at least `mass` (nucleus)."""
 
     kind: Literal["top_p"] = "top_p"
-    mass: float = Field(0.9, gt=0, le=1, description="probability that the kept tokens hold at least")
+    mass: Annotated[float, Tunable(0.5, 0.8, 0.9, 0.95, 0.99)] = Field(
+        0.9, gt=0, le=1, description="probability that the kept tokens hold at least"
+    )
 
     def support(self, q: Floats, state: State) -> Ints:
         return sparsify.TopP(self.mass).support(q)
@@ -103,7 +120,9 @@ class KeepMinP(Sparsifier):
     """Every token at least `ratio` times as probable as the most probable one."""
 
     kind: Literal["min_p"] = "min_p"
-    ratio: float = Field(0.05, ge=0, le=1, description="least probability kept, as a share of the largest")
+    ratio: Annotated[float, Tunable(0.3, 0.1, 0.05, 0.02, 0.01)] = Field(
+        0.05, ge=0, le=1, description="least probability kept, as a share of the largest"
+    )
 
     def support(self, q: Floats, state: State) -> Ints:
         return sparsify.MinP(self.ratio).support(q)
@@ -113,7 +132,9 @@ class KeepAbove(Sparsifier):
     """Every token at least as probable as a threshold that stays."""
 
     kind: Literal["threshold"] = "threshold"
-    beta: float = Field(0.05, le=1, allow_inf_nan=False, description="least probability kept")
+    beta: Annotated[float, Tunable(0.3, 0.1, 0.03, 0.01, 0.003)] = Field(
+        0.05, le=1, allow_inf_nan=False, description="least probability kept"
+    )
 
     def support(self, q: Floats, state: State) -> Ints:
         return sparsify.Threshold(self.beta).support(q)
@@ -123,7 +144,9 @@ class KeepByEntropy(Sparsifier):
     """The most probable tokens, as many as `scale` times the perplexity of the law: a flat law keeps more."""
 
     kind: Literal["entropy_k"] = "entropy_k"
-    scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="tokens kept, as a multiple of 2^entropy")
+    scale: Annotated[float, Tunable(0.25, 0.5, 1.0, 2.0, 4.0)] = Field(
+        1.0, gt=0, allow_inf_nan=False, description="tokens kept, as a multiple of 2^entropy"
+    )
 
     def support(self, q: Floats, state: State) -> Ints:
         return sparsify.EntropyK(self.scale).support(q)
@@ -136,9 +159,9 @@ class KeepConformal(Sparsifier):
     """
 
     kind: Literal["conformal"] = "conformal"
-    target: float = Field(5e-4, ge=0, le=1, description="alpha, long-run dropped mass aimed at")
-    step: float = Field(1e-3, gt=0, allow_inf_nan=False, description="eta, step of the threshold per draft")
-    initial: float = Field(0.1, le=1, allow_inf_nan=False, description="beta_1, the first threshold")
+    target: Target = 5e-4
+    step: Step = 1e-3
+    initial: Initial = 0.1
     rollback: Rollback = Field("through_rejection", description="which updates of a round outlive its feedback")
     k_max: int | None = Field(None, ge=1, description="most tokens sent of a distribution; null for no cap")
     carry: bool = Field(True, description="a device's next request goes on from the threshold of its last")
@@ -172,7 +195,9 @@ class KeepRunningQuantile(Sparsifier):
     """
 
     kind: Literal["running_quantile"] = "running_quantile"
-    target: float = Field(0.1, ge=0, le=1, description="the most mass that a law may drop to bear a threshold")
+    target: Annotated[float, Tunable(0.02, 0.05, 0.1, 0.2, 0.4)] = Field(
+        0.1, ge=0, le=1, description="the most mass that a law may drop to bear a threshold"
+    )
     initial: float = Field(0.05, le=1, allow_inf_nan=False, description="the first draft's threshold")
     window: int = Field(32, ge=1, le=1024, description="laws that it looks back on")
     level: float = Field(0.5, gt=0, le=1, description="which quantile over the window: 0.5 is the median")

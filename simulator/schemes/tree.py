@@ -26,13 +26,14 @@ from channels.codec import tree_packet, wire
 from channels.codec.tree_packet import TreeFormat
 from channels.codec.tree_shape import MOST_NODES, TreeShape, grown
 from kinds.arrays import Ints
+from kinds.tunable import Tunable
 from models.interface import TokenTree
 from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
 from simulator.schemes.code import Packets, Tokens, WirePackets
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
-from simulator.schemes.sparsifier import KeepTopK
+from simulator.schemes.sparsifier import KeepTopK, SupportSize
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class TreeScheme(LatticeScheme):
 
     shaped_by: ClassVar[tuple[str, ...]] = ()
     """The fields beside max_drafts that decide the shape, for errors."""
-    max_drafts: int = Field(4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand")
+    max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
+        4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
+    )
     partial: Literal[False] = Field(False, description="never: a tree is sent whole")
     depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
 
@@ -122,8 +125,10 @@ class TreeDrafts(TreeScheme):
 
     kind: Literal["tree"] = "tree"
     shaped_by = ("widths",)
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
-    widths: tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...] = Field(
+    k: SupportSize = 8
+    widths: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...], Tunable((1,), (2, 1), (3, 1), (2, 2, 1))
+    ] = Field(
         (2, 1), min_length=1, description="children of a law, by its level, the last for all levels below; 1: a line"
     )
 
@@ -143,14 +148,18 @@ class LikelyTree(TreeScheme):
 
     kind: Literal["likely_tree"] = "likely_tree"
     shaped_by = ("child_acceptance", "most_laws")
-    max_drafts: int = Field(8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand")
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
+    max_drafts: Annotated[int, Tunable(2, 4, 8)] = Field(
+        8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
+    )
+    k: SupportSize = 8
     child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.47, 0.07, 0.03),
         min_length=1,
         description="of a law's children in the order drawn: how likely each is the one that stands; so many are drawn",
     )
-    most_laws: int = Field(4, ge=1, le=MOST_NODES, description="distributions that a round sends, at most")
+    most_laws: Annotated[int, Tunable(2, 4, 6)] = Field(
+        4, ge=1, le=MOST_NODES, description="distributions that a round sends, at most"
+    )
 
     @model_validator(mode="after")
     def _one_child_stands(self) -> Self:
@@ -173,8 +182,10 @@ class MultiCandidate(TreeScheme):
 
     kind: Literal["multi_candidate"] = "multi_candidate"
     shaped_by = ("candidates",)
-    k: int = Field(8, ge=1, description="K, tokens kept of each draft distribution; at most the vocabulary")
-    candidates: int = Field(3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line")
+    k: SupportSize = 8
+    candidates: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
+        3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line"
+    )
 
     @cached_property
     def shape(self) -> TreeShape:

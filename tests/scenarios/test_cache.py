@@ -118,7 +118,7 @@ def test_the_main_scenario_runs_over_another_grid_without_the_weights(
     ran = subprocess.run([*there, *run, *another, "--out=replayed"], capture_output=True, text=True, env=os.environ)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.replace("replayed/", "live/") == live
-    for name in (*TABLES, "best_and_fixed.csv"):
+    for name in (*TABLES, "chosen_and_fixed.csv"):
         assert (tmp_path / "replayed" / name).read_bytes() == (tmp_path / "live" / name).read_bytes()
     ran = subprocess.run([*there, *run, "--set=seed=9", "--out=c"], capture_output=True, text=True, env=os.environ)
     assert (ran.returncode, ran.stderr.count("\n")) == (2, 1) and "its weights are not here" in ran.stderr

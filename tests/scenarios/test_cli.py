@@ -47,8 +47,8 @@ def test_a_run_writes_what_it_says(finished: Finished) -> None:
     for name in ("latency", "breakdown", "bits", "resampling"):
         assert (finished.out / "figures" / f"{name}.svg").stat().st_size > 5000
         assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    shown = pd.read_csv(finished.out / "best_and_fixed.csv")
-    assert shown.groupby("setting")["curve"].nunique().to_dict() == {"best": 6, "fixed": 5} and len(shown) == 11 * 2
+    shown = pd.read_csv(finished.out / "chosen_and_fixed.csv")
+    assert shown.groupby("setting")["curve"].nunique().to_dict() == {"chosen": 6, "fixed": 5} and len(shown) == 11 * 2
     assert set(shown["n"]) == {2} and any("tuning" in line for line in said(finished))
 
 
@@ -78,8 +78,8 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
 
 
 def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
-    summary = pd.read_csv(finished.out / "best_and_fixed.csv")
-    summary = summary[summary["setting"] == "best"]
+    summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
+    summary = summary[summary["setting"] == "chosen"]
     at = summary[summary["uplink.rate.bps"] == 1e4].set_index("scheme.kind")["latency_per_token_s"]
     table = finished.stdout[: finished.stdout.index("Chosen by")]
     rows = [line for line in table.splitlines() if line.startswith("10 kbit/s")]
@@ -146,7 +146,7 @@ def test_a_scheme_that_leaves_a_method_out_is_told_in_one_line(typed: Typed, tmp
 
 
 def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished, tmp_path: Path) -> None:
-    for name in ("summary.csv", "best_and_fixed.csv", "scenario.json"):
+    for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)
     status, out, _ = typed("plot", str(tmp_path))
     assert status == 0 and len(out.splitlines()) == 8

@@ -153,7 +153,7 @@ def test_a_file_without_an_end_is_refused(
     [
         ("cells.parquet", ("compare", "report")),
         ("scenario.json", ("compare", "report", "plot")),
-        ("best_and_fixed.csv", ("report", "plot")),
+        ("chosen_and_fixed.csv", ("report", "plot")),
         ("findings.json", ("report",)),
         ("figures/latency.svg", ("report",)),
     ],

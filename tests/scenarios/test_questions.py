@@ -22,7 +22,7 @@ def factorial(seeds: int = 3) -> pd.DataFrame:
     for rate, t, k, ell, seed in itertools.product((1e3, 1e6), (0.5, 1.5), (2, 8), (10, 100), range(seeds)):
         sign = (1 if k == 2 else -1) * (1 if ell == 10 else -1)
         latency = t + (0.3 * sign if rate < 1e4 else 0) + 0.001 * ((k + ell + seed) % 3)
-        for setting in ("best", "fixed"):
+        for setting in ("chosen", "fixed"):
             row = {RATE: rate, TEMPERATURE: t, "scheme.k": k, "scheme.resolution": ell, "scheme.max_drafts": 4}
             worse = 10.0 * seed if setting == "fixed" else 0.0
             rows.append({**row, "seed": seed, "setting": setting, "latency_per_token_s": latency + worse})

@@ -18,13 +18,13 @@ import simulator
 from kinds import ConfigError
 from scenarios.command import racing, recommending
 from scenarios.command.candidates import BASE, FIELDS, LOSSY, SCHEMES, at_an_end, candidates, thinned, without
-from scenarios.command.choosing import FIRST_SEED
 from scenarios.command.racing import LOOKS, UNANSWERED, WORSE, Aim, Budget, Row, race
 from scenarios.command.racing import LOSSY as DEPARTS
 from scenarios.command.recommend import untimed
 from scenarios.command.recommending import ShownSeeds, _measured_again
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
+from simulator.tuning.tuner import FIRST_SEED
 
 AIM = Aim("latency_per_token_s", higher=False, within=0.02)
 TINY = (
@@ -220,7 +220,7 @@ def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_i
     monkeypatch.setattr(racing, "LOOKS", (3,))
     status, said, told = typed("recommend", *TINY)
     assert status == 0, told
-    margin = pd.read_csv("results/recommend/best_and_fixed.csv")["margin"].iloc[1]
+    margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
     answer = " ".join(said.split("Answer: ")[1].split())
     assert f". The next kind, {'k_sqs' if 'use cloud_only' in answer else 'cloud_only'}" in answer
     way = "higher" if margin > 0 else "lower"
@@ -240,7 +240,7 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
     table = pd.read_csv(out / "tried.csv")
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
-    shown = pd.read_csv(out / "best_and_fixed.csv")
+    shown = pd.read_csv(out / "chosen_and_fixed.csv")
     assert list(shown["n"]) == [3] * 2 and shown["margin"].iloc[0] == 0.0
     best = Cell.from_yaml(out / "recommended.yaml")
     assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0

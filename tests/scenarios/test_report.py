@@ -62,7 +62,7 @@ def test_the_page_tells_question_sentences_command_and_versions(page: Element, f
 
 
 def test_the_table_has_every_setting_with_its_interval(page: Element, finished: Finished) -> None:
-    summary = pd.read_csv(finished.out / "best_and_fixed.csv")
+    summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     table = with_id(page, "results")
     keys = [heading.attributes["data-key"] for heading in table.all("thead")[0].all("th")]
     rows = table.all("tbody")[0].all("tr")

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from scenarios import BestAgainst, BothWays, Winners
-from simulator.results.columns import BEST, FIXED
+from simulator.results.columns import CHOSEN, FIXED
 
 AXIS, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
 SECONDS = {"cloud_only": (0.3, 0.2), "k_sqs": (4.0, 1.0), "coupled": (1.0, 0.6), "edge_only": (0.1, 0.1)}
@@ -26,7 +26,7 @@ def table() -> pd.DataFrame:
         for kind, both in SECONDS.items()
         for rate, seconds in zip((1e3, 1e4), both, strict=True)
         for delay in (0.005, 0.3)
-        for setting in (BEST, FIXED)
+        for setting in (CHOSEN, FIXED)
         for seed in range(2)
     )  # fmt: skip
 

@@ -116,7 +116,7 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
     assert trials["cell"].is_unique and tried["cell"].is_unique and set(trials["seed"]).isdisjoint(tried["seed"])
     assert set(trials["scheme.kind"]) == {"k_sqs"} and set(trials["scheme.max_drafts"]) == {1, 4}
     capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
-    best = capacity[(capacity["setting"] == "best") & (capacity["scheme.kind"] == "k_sqs")]
+    best = capacity[(capacity["setting"] == "chosen") & (capacity["scheme.kind"] == "k_sqs")]
     for rate, rows in trials.groupby("uplink.rate.bps"):
         held = rows[rows["tpot_p95_s"] <= 0.1].groupby("scheme.max_drafts")["workload.devices"].max()
         (chosen,) = best.loc[best["uplink.rate.bps"] == rate, "scheme.max_drafts"]

@@ -7,12 +7,13 @@ law itself is judged here: by its largest probability, or by its entropy as in S
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from kinds.arrays import Floats
+from kinds.tunable import Tunable
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
 
 
@@ -24,7 +25,7 @@ class ConfidenceStop(Policy):
     measure: Literal["probability", "entropy_bits"] = Field(
         "probability", description="what a law is judged by: its largest probability, or its entropy in bits"
     )
-    threshold: float = Field(
+    threshold: Annotated[float, Tunable(0.2, 0.4, 0.6, 0.8)] = Field(
         0.4, ge=0, allow_inf_nan=False, description="the least probability, or the most entropy, to draw by"
     )
 

@@ -8,10 +8,11 @@ was away for no longer than rounds of its bits were before, and the text easy wh
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinds.tunable import Tunable
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, PolicyState, SeenVerdict
 
@@ -27,8 +28,12 @@ class QsHeuristic(Policy):
     rungs, the last one, which is to be the finest, on a good uplink, and the first one on a bad one."""
 
     kind: Literal["qs_heuristic"] = "qs_heuristic"
-    short: int = Field(2, ge=1, le=1024, description="drafts on a bad uplink after a rejection")
-    long: int = Field(6, ge=1, le=1024, description="drafts on a good uplink after a round that stood")
+    short: Annotated[int, Tunable(1, 2, 3)] = Field(
+        2, ge=1, le=1024, description="drafts on a bad uplink after a rejection"
+    )
+    long: Annotated[int, Tunable(4, 6, 8)] = Field(
+        6, ge=1, le=1024, description="drafts on a good uplink after a round that stood"
+    )
     memory_rounds: float = Field(
         20.0, ge=1, allow_inf_nan=False, description="rounds after which one weighs 1/e of what the last one does"
     )

@@ -24,7 +24,7 @@ def table(
     borne: Mapping[str, Sequence[Borne]],
     limits: Mapping[str, Sequence[str]] | None = None,
     high: int = 10_000,
-    setting: str = "best",
+    setting: str = "chosen",
 ) -> pd.DataFrame:
     """A row a curve and rate, to 2%; all but those named in `limits` fail by `ttft_s` first."""
     rows = [

@@ -1,0 +1,104 @@
+"""What a comparison holds alike, and what it does not, in lines where the numbers stand (invariant I13).
+
+One code for all, each scheme tuned over all that it declares or fixed for a reason, the baselines that the question
+admits. A test walks every scenario by the same functions.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from kinds.mistakes import is_foreign
+from kinds.tunable import tunables
+from simulator.cell.descriptions import shown
+from simulator.results.findings import joined
+from simulator.results.units import symbol
+from simulator.schemes.draft_scheme import DraftScheme
+
+if TYPE_CHECKING:
+    from scenarios.command.scenario import Tune
+    from simulator.cell.cell import Cell
+    from simulator.cell.scheme import Scheme
+
+BASELINES: Final[Mapping[str, str]] = {
+    "cloud_only": "cloud-only decoding",
+    "colocated": "co-located speculation",
+    "edge_only": "the drafter alone",
+}
+"""What every comparison of schemes has beside them, or says why not."""
+CODES: Final[Mapping[str, str]] = {
+    "recoded": "context-coded (recoded)",
+    "enumerative": "the paper's count (enumerative)",
+}
+
+
+def schemes_of(cells: Sequence[Cell]) -> list[Scheme]:
+    """The schemes of the cells, each once."""
+    found = [each.scheme for cell in cells for each in cell.classes]
+    return list({scheme.model_dump_json(): scheme for scheme in found}.values())
+
+
+def codes(schemes: Sequence[Scheme]) -> dict[tuple[str, str], list[str]]:
+    """By code and way of the drafted id, the kinds of schemes whose distributions cross the air by it. Those that send
+    no distribution, or floats, have none."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for scheme in schemes:
+        if isinstance(scheme, DraftScheme) and scheme.families.code.kind in CODES:
+            code = scheme.families.code
+            kinds = found.setdefault((code.kind, str(getattr(code, "token", ""))), [])
+            kinds += [] if scheme.kind in kinds else [scheme.kind]
+    return found
+
+
+def lacking(cells: Sequence[Cell]) -> list[str]:
+    """The baselines that are not among the cells; none where nothing drafts at an edge, or schemes are not compared."""
+    kinds = {scheme.kind for scheme in schemes_of(cells)}
+    return [kind for kind in BASELINES if kind not in kinds] if len(kinds) > 1 else []
+
+
+def question(summary: str, left_out: Mapping[str, str]) -> str:
+    """The question with what it leaves out, and why."""
+    reasons: dict[str, list[str]] = {}
+    for kind, reason in left_out.items():
+        reasons.setdefault(reason, []).append(BASELINES[kind])
+    told = "; ".join(f"without {joined(names)}: {reason}" for reason, names in reasons.items())
+    return f"{summary} ({told[0].upper()}{told[1:]}.)" if told else summary
+
+
+def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:
+    """What is alike for all schemes and what is not, a line each; [] of one scheme alone."""
+    schemes = schemes_of(cells)
+    kinds = list(dict.fromkeys(scheme.kind for scheme in schemes))
+    if len(kinds) < 2:
+        return []
+    lines = _code_lines(codes(schemes))
+    missing = [BASELINES[kind] for kind in lacking(cells) if kind not in left_out]
+    lines += [f"Not compared with: {joined(missing)}"] if missing else []
+    if tune is not None:
+        lines += [f"Fixed, not tuned: {symbol(path)} ({reason})" for path, reason in tune.fixed.items()]
+    else:
+        open_ones = [scheme.kind for scheme in schemes if tunables(scheme)]
+        lines += [f"Not tuned: {joined(list(dict.fromkeys(open_ones)))}, at one setting each"] if open_ones else []
+    return lines + _undeclared(schemes)
+
+
+def _code_lines(found: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    told = [f"{CODES[code]}, drafted id {token}: {joined(kinds)}" for (code, token), kinds in found.items()]
+    if len(told) > 1:
+        return [f"Codes differ, so bits and times compare codes too: {'; '.join(told)}"]
+    return [f"One code for all: {each}" for each in told]
+
+
+def _undeclared(schemes: Sequence[Scheme]) -> list[str]:
+    """Of users' own schemes the numbers for which no values to try are declared."""
+    lines = []
+    for scheme in schemes:
+        own = inspect.get_annotations(type(scheme))
+        names = [name for name in own if name in type(scheme).model_fields and name not in tunables(scheme)]
+        numbers = [name for name in names if isinstance(getattr(scheme, name), int | float)]
+        if is_foreign(type(scheme).__module__) and numbers:
+            at = ", ".join(f"{name} = {shown(getattr(scheme, name))}" for name in numbers)
+            lines.append(f"{scheme.kind}: declares no values to try (kinds.tunable.Tunable), stays at {at}")
+    return list(dict.fromkeys(lines))

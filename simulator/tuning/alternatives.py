@@ -1,0 +1,134 @@
+"""The settings that a scheme can be given: its own, a sample of all others, and those a step away from one.
+
+The fields and their values are those that the scheme's parts declare (`kinds.tunable`), and further fields of a cell
+that a question leaves open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from kinds import ConfigError
+from kinds.tunable import tunables
+from simulator.cell.dotted_names import flatten, names
+from simulator.cell.settings import expand
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+
+Values = Mapping[str, object]
+SCHEME: Final = "scheme."
+
+
+def open_fields(
+    cell: Cell, further: Mapping[str, Sequence[object]], closed: Collection[str]
+) -> dict[str, Sequence[object]]:
+    """The fields that a cell leaves open, with the values worth trying of each: what its scheme declares, and those of
+    `further` that it has; without the closed ones."""
+    declared = {SCHEME + name: values for name, values in tunables(cell.scheme).items()}
+    known = set(names(type(cell), cell.model_dump()))
+    mine = {**declared, **{path: values for path, values in further.items() if path in known}}
+    return {path: values for path, values in mine.items() if path not in closed}
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """The settings of a cell over its open fields."""
+
+    cell: Cell
+    fields: Mapping[str, Sequence[object]]
+
+    @cached_property
+    def own(self) -> Values:
+        """What the cell itself has."""
+        flat = flatten(self.cell)
+        return {path: flat[path] for path in self.fields}
+
+    @cached_property
+    def values(self) -> Mapping[str, Sequence[object]]:
+        """The values of each field in order, the cell's own among them, as a flat row shows them."""
+        found = {}
+        for path, values in self.fields.items():
+            shown = [flatten(each)[path] for each in expand(self.cell, {path: list(values)})]
+            found[path] = shown if self.own[path] in shown else _inserted(shown, self.own[path])
+        return found
+
+    def number(self) -> int:
+        """How many there are."""
+        return math.prod(len(values) for values in self.values.values())
+
+    def sample(self, most: int) -> list[Values]:
+        """The cell's own and others, all of them where they are no more than `most`, else spread evenly: a Halton
+        sequence over the places of the values, the same for all cells with these fields."""
+        sizes = [len(values) for values in self.values.values()]
+        total = self.number()
+        if not sizes:
+            return [self.own]
+        if total <= most:
+            places = [_digits(number, sizes) for number in range(total)]
+        else:
+            from scipy.stats.qmc import Halton  # here: it takes a second to load
+
+            points = Halton(len(sizes), scramble=False).random(8 * most)
+            places = [tuple(int(x * n) for x, n in zip(point, sizes, strict=True)) for point in points]
+        found = {tuple(self.own.items()): self.own}
+        for each in places:
+            if len(found) >= most:
+                break
+            setting = {path: values[at] for (path, values), at in zip(self.values.items(), each, strict=True)}
+            if self.at(setting) is not None:
+                found.setdefault(tuple(setting.items()), setting)
+        return list(found.values())
+
+    def near(self, setting: Values) -> list[Values]:
+        """The settings that differ in one field, by one step."""
+        found = []
+        for path, values in self.values.items():
+            at = values.index(setting[path])
+            for place in (at - 1, at + 1):
+                if 0 <= place < len(values):
+                    other = {**setting, path: values[place]}
+                    found += [other] if self.at(other) is not None else []
+        return found
+
+    def ends(self, setting: Values) -> list[tuple[str, object]]:
+        """(field, value) where a setting has the first or last of several numbers, beyond which others could be."""
+        return [
+            (path, setting[path])
+            for path, values in self.values.items()
+            if isinstance(setting[path], int | float)
+            and setting[path] in (values[0], values[-1])
+            and setting[path] != 1
+        ]
+
+    def at(self, setting: Values) -> Cell | None:
+        """The cell with this setting; None where its parts do not go together, or not with the vocabulary."""
+        try:
+            (cell,) = expand(self.cell, {}, dict(setting)) if setting else [self.cell]
+            pair = cell.models.pair
+            if pair.at_hand:
+                cell.scheme.format(pair.vocabulary)
+        except (ConfigError, ValueError):
+            return None
+        return cell
+
+
+def _inserted(values: list[object], own: object) -> list[object]:
+    """In its place among numbers that rise or fall, else at the end."""
+    numbers = [each for each in (*values, own) if isinstance(each, int | float)]
+    if len(numbers) <= len(values):
+        return [*values, own]
+    falling = numbers[0] > numbers[-2]
+    return sorted(numbers, reverse=falling)
+
+
+def _digits(number: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    places = []
+    for size in reversed(sizes):
+        number, digit = divmod(number, size)
+        places.append(digit)
+    return tuple(reversed(places))
