@@ -34,12 +34,16 @@ SCENARIO = Scenario(
         "cloud.token_budget": 512,
     },
     grid={
-        "scheme": ["cloud_only", *({"kind": kind, **DRAFTS} for kind in ("colocated", "k_sqs", "c_sqs"))],
-        "uplink.rate.bps": [30e3, 100e3, 300e3, 1e6, 3e6, float("inf")],
+        "scheme": [
+            "cloud_only",
+            *({"kind": kind, **DRAFTS} for kind in ("colocated", "dense", "k_sqs", "c_sqs", "coupled")),
+        ],
+        "uplink.rate.bps": [100e3, 1e6, float("inf")],
     },
     axis="uplink.rate.bps",
-    seeds=3,
-    tune=Tune(),
+    seeds=10,
+    tune=Tune(further={"cloud.token_budget": [256, 512, 1024]}, settings=12, looks=(1,)),
+    left_out={"edge_only": "it takes nothing of a cloud"},
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16, "workload.distinct": 4},
         grid={"uplink.rate.bps": [100e3, float("inf")]},

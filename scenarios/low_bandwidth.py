@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from scenarios import Answer, Beating, Fastest, OfUse, Quick, Reading, Scenario, Tune, script
 
+IN_CLOUD = ("cloud_only", "colocated")
 RATE, KIND = "uplink.rate.fastest_bps", "downlink.label"
 RATES_BPS = {"50 bit/s": 50.0, "200 bit/s": 200.0, "1 kbit/s": 1e3, "3 kbit/s": 3e3, "10 kbit/s": 10e3}
 
@@ -32,24 +33,24 @@ LINKS = [*THIN, *GEO, *LORA, link("Iridium", "SBD", "iridium_sbd", None, None)]
 SCENARIO = Scenario(
     name="low_bandwidth",
     summary="From 50 bit/s to 10 kbit/s, LoRaWAN and satellites: where is which scheme still of use?",
-    minutes=3,
+    minutes=6,
     base={"models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32},
     grid={
-        "scheme": ["cloud_only", "edge_only", "dense", {"kind": "k_sqs", "k": 4}, "c_sqs", "coupled"],
+        "scheme": ["cloud_only", "colocated", "edge_only", "dense", {"kind": "k_sqs", "k": 4}, "c_sqs", "coupled"],
         "uplink,downlink": LINKS,
     },
     axis="uplink.label",
     hidden=("uplink", "downlink"),
-    seeds=5,
-    tune=Tune(),
+    seeds=8,
+    tune=Tune(settings=8, looks=(1, 2), steps=1),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={"uplink,downlink": LINKS[::3]},
     ),
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
     findings=(
-        Reading(RATE, by=KIND), Beating("cloud_only", RATE, by=KIND, without=("edge_only",)),
-        Fastest(RATE, by=KIND, without=("cloud_only",)),
+        Reading(RATE, by=KIND), Beating("cloud_only", RATE, by=KIND, without=("edge_only", "colocated")),
+        Fastest(RATE, by=KIND, without=IN_CLOUD),
         Answer([OfUse(RATE, by=KIND), Fastest(RATE, by=KIND)]),
     ),
 )  # fmt: skip

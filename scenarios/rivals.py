@@ -1,8 +1,8 @@
-"""Every scheme on one link, from 100 bit/s to 10 Mbit/s and over three delays: who wins where, and by how much?
+"""Every scheme on one link, from 100 bit/s to 1 Mbit/s and over three delays: who wins where, and by how much?
 
     sqsim run rivals            or            python -m scenarios.rivals
 
-Each at its own best draft length, and K where it has one. `k_sqs code=enumerative` is the paper's: its count of support
+Each at a setting chosen for it. `k_sqs code=enumerative` is the paper's: its count of support
 and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
 apart. What crosses the air is told with and without headers; the times include them.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from scenarios import Answer, BestAgainst, BothWays, Lowest, Quick, Scenario, Tune, Winners, script
 
 RATE, DELAY, BOTH = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.delay,downlink.delay"
-RATES_BPS = [100.0, 1e3, 3e3, 10e3, 30e3, 100e3, 1e6, 10e6]
+RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
 DELAYS = [[{"kind": "constant", "delay_s": one_way}] * 2 for one_way in (0.005, 0.05, 0.3)]
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
@@ -20,12 +20,11 @@ PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4096}}  # finer for no bits
-SIZES, MANY = [2, 8, 32], [8, 64, 512]
 IN_CLOUD = ("cloud_only", "colocated")
 
 SCENARIO = Scenario(
     name="rivals",
-    summary="Every scheme at its best from 100 bit/s to 10 Mbit/s and over delay: who wins where, and by how much?",
+    summary="Every scheme tuned, from 100 bit/s to 1 Mbit/s and over delay: who wins where, and by how much?",
     minutes=15,
     base={
         "models.pair": "sotu", "workload.requests": 2, "workload.output_tokens": 32,
@@ -40,8 +39,8 @@ SCENARIO = Scenario(
     },
     axis=RATE,
     hidden=("downlink.delay",),
-    seeds=6,
-    tune=Tune(),
+    seeds=8,
+    tune=Tune(settings=8, looks=(1, 2), steps=1),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16}, grid={BOTH: DELAYS[::2], RATE: RATES_BPS[::2]},
     ),

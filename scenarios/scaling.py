@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from scenarios import Answer, PaysFirst, PaysFrom, Quick, Scenario, Tune, script
 
-RATES_BPS = [1e3, 3e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
+RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
 RUNGS = ("10k", "100k", "1m", "10m")
 LADDER = [{"kind": "sotu", "drafter": d, "verifier": v} for v in RUNGS[::-1] for d in RUNGS[: RUNGS.index(v)]]
 SYNTHETIC = [{"kind": "synthetic", "size": 1024, "distance": tv} for tv in (0.2, 0.4, 0.6)]
@@ -30,15 +30,17 @@ SCENARIO = Scenario(
         "downlink.delay": SHORT_S,
         "edge.latency": {"kind": "affine", "base_s": 0.0061, "per_token_s": 0.0},  # SmolLM2-135M, Orin Nano Super
         "cloud.latency": {"kind": "affine", "base_s": 0.0433, "per_token_s": 0.0},  # 70B bf16 on two GPUs, alone
+        "cloud.drafter_latency": {"kind": "profile", "name": "h100_1_7b"},
     },
     grid={
         "models.pair": [*LADDER, "smollm2", *SYNTHETIC],
-        "scheme": ["cloud_only", {"kind": "dense", **DRAFTS}, {"kind": "k_sqs", **DRAFTS}, {"kind": "c_sqs", **DRAFTS}],
+        "scheme": ["cloud_only", "colocated", *({"kind": kind, **DRAFTS} for kind in ("dense", "k_sqs", "c_sqs"))],
         "uplink.rate.bps": RATES_BPS,
     },
     axis="uplink.rate.bps",
-    seeds=10,
-    tune=Tune(),
+    seeds=8,
+    tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 1}),
+    left_out={"edge_only": "its text is the drafter's, which is what differs from pair to pair"},
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 12},
         grid={"models.pair": [*LADDER[:3], *SYNTHETIC], "uplink.rate.bps": RATES_BPS[::3]},

@@ -1,0 +1,99 @@
+"""I13: every scenario that compares schemes compares them alike, or says where and why not."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+
+from kinds.tunable import tunables
+from scenarios.command import registry
+from scenarios.command.choosing import Choosing
+from scenarios.command.fairness import BASELINES, codes, lacking, schemes_of
+from scenarios.command.run_plan import Changes, RunPlan, plan_of
+from simulator.cell.cell import Cell
+
+BOTH_CODES = {"codes": "the code is the question", "rivals": "K-SQS stands in both codes"}
+"""Scenarios in which a scheme is shown with both codes, so that bits can be read alike."""
+LEAST_SEEDS = 8
+DETERMINISTIC = {"conformal", "conformal_time", "validation"}
+"""Scenarios of one scheme whose numbers are of long runs or of real time; none ranks schemes."""
+
+
+@lru_cache
+def plan(name: str) -> RunPlan:
+    return plan_of(registry.scenario(name), Changes(seeds=1))
+
+
+def compared(name: str) -> bool:
+    """Whether the scenario ranks schemes by what a simulation gives."""
+    return plan(name).study == "simulation" and len({scheme.kind for scheme in schemes_of(plan(name).cells)}) > 1
+
+
+COMPARING = [name for name in registry.NAMES if compared(name)]
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_one_code_carries_all_distributions_that_are_compared(name: str) -> None:
+    found = codes(schemes_of(plan(name).cells))
+    if name in BOTH_CODES:
+        assert set.intersection(*(set(kinds) for kinds in found.values())) & {"k_sqs"}
+    else:
+        assert len(found) <= 1, found
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(name: str) -> None:
+    asked, tune = plan(name), plan(name).tune
+    open_ones = {f"scheme.{field}" for scheme in schemes_of(asked.cells) for field in tunables(scheme)}
+    if not open_ones:
+        return
+    assert tune is not None
+    assert all(reason.strip() for reason in tune.fixed.values())
+    for place in Choosing(asked.cells, tune).places:
+        declared = {f"scheme.{field}" for field in tunables(place.cell.scheme)}
+        assert declared - set(place.fields) <= {*tune.fixed, *tune.typed}, place.cell.scheme
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(name: str) -> None:
+    excused = registry.scenario(name).left_out
+    assert set(lacking(plan(name).cells)) == set(excused) <= set(BASELINES)
+    assert all(reason.strip() for reason in excused.values())
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_every_scenario_has_at_least_eight_seeds(name: str) -> None:
+    least = 1 if name in DETERMINISTIC else LEAST_SEEDS
+    assert registry.scenario(name).seeds >= least
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_recordings_begin_at_an_offset_of_the_seeds_own(name: str) -> None:
+    for cell in plan(name).cells:
+        for each in cell.classes:
+            for part in (each.uplink.rate, each.uplink.loss, each.downlink.rate, each.downlink.loss):
+                assert getattr(part, "start_s", None) is None, part
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_published_acceptance_is_used_at_its_temperature_or_scaled_by_a_stated_share(name: str) -> None:
+    for cell in plan(name).cells:
+        pair = cell.models.pair
+        measured = getattr(pair, "measured_at", None)
+        assert measured is None or measured == cell.models.temperature or pair.kept is not None, pair
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_conformal_thresholds_are_carried_across_the_requests_of_a_device(name: str) -> None:
+    for scheme in schemes_of(plan(name).cells):
+        sparsifier = getattr(scheme, "sparsifier", scheme)
+        assert getattr(sparsifier, "carry", True), scheme
+
+
+def test_a_comparison_that_is_not_alike_is_found() -> None:
+    cells = [
+        Cell.from_fields({"models": {"pair": "sotu"}, "scheme": scheme})
+        for scheme in ("cloud_only", {"kind": "dense", "code": "enumerative"}, "k_sqs")
+    ]
+    assert len(codes(schemes_of(cells))) == 2 and lacking(cells) == ["colocated", "edge_only"]
