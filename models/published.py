@@ -59,8 +59,8 @@ class OfAcceptance(Pair):
         le=1,
         exclude_if=lambda kept: kept is None,
         description="share of AL - 1, tokens a verify pass less one, that is left at the cell's temperature of "
-        f"what was measured: from 0 to 1 published models keep {KEPT_LEAST} to {KEPT_MOST}; null: the figures hold as they "
-        "are, and published ones at their own temperature alone",
+        f"what was measured: from 0 to 1 published models keep {KEPT_LEAST} to {KEPT_MOST}; null: the figures hold as "
+        "they are, and published ones at their own temperature alone",
     )
 
     @property

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.capacity_reasons import unmet
