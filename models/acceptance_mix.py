@@ -135,7 +135,6 @@ def fit_accepted_length(tokens: float, drafts: int, concentration: float, stretc
     return beta(float(mean))
 
 
-@lru_cache(maxsize=64)
 def keep(along: AlongText, drafts: int, kept: float) -> AlongText:
     """The layout with every acceptance lower by one factor, so that rounds of so many drafts commit
     1 + kept (AL - 1) tokens; `kept` in (0, 1]."""

@@ -7,7 +7,7 @@ of nine models (`AT_0_AND_1`): between KEPT_LEAST and KEPT_MOST, KEPT in the mid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from models.acceptance_mix import CONCENTRATION
@@ -48,7 +48,7 @@ class Figures:
     temperature: float = 0.0
     """That it was measured at; at a higher one it is refused, or scaled by the share of AL - 1 that is said to be kept,
     at a lower one always refused."""
-    weight_bytes: float | None = 2.0
+    weight_bytes: float | None = field(default=2.0, repr=False)
     """A weight of the models that were measured, None where that is not told."""
     source: str = ""
     assumed: str = ""
@@ -75,7 +75,8 @@ AT_0_AND_1: Final[dict[str, tuple[float, float]]] = {
     "Hunyuan-7B-Instruct": (4.07, 3.73),
 }
 """AL with EAGLE-3 drafters at temperature 0 and at 1, mean of MT-Bench, HumanEval, GSM8K and Alpaca: AngelSlim
-documentation, performance, speculative decoding benchmarks. Of no pair of two whole models such a table was found."""
+documentation, performance, speculative decoding benchmarks. The like of two whole models, vLLM's pull request 24322 of
+Qwen3-32B with Qwen3-1.7B, could not be read."""
 KEPT_LEAST: Final = 0.57
 """The least share of AL - 1 at temperature 0 that is left at 1: Qwen3-32B."""
 KEPT: Final = 0.72

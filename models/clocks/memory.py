@@ -26,17 +26,17 @@ class Footprint:
 def footprint(latency: Latency) -> Footprint | None:
     """None for a clock that says nothing of its memory: only a roofline on a device with `memory_bytes` does, and a
     profile by name, of which model and device are known."""
-    latency = _roofline(latency)
-    if latency is None or latency.device.memory_bytes is None:
+    clock = _roofline(latency)
+    if clock is None or clock.device.memory_bytes is None:
         return None
-    size = latency.size
+    size = clock.size
     return Footprint(
         model=size.name,
-        device=latency.device.name,
-        gpus=latency.gpus,
-        device_bytes=latency.gpus * latency.device.memory_bytes,
-        weights_bytes=latency.bytes_per_parameter * size.parameters,
-        token_bytes=latency.bytes_per_kv * 2 * size.layers * size.kv_width * latency.kv_copies,
+        device=clock.device.name,
+        gpus=clock.gpus,
+        device_bytes=clock.gpus * clock.device.memory_bytes,
+        weights_bytes=clock.bytes_per_parameter * size.parameters,
+        token_bytes=clock.bytes_per_kv * 2 * size.layers * size.kv_width * clock.kv_copies,
     )
 
 

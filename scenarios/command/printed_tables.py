@@ -206,9 +206,9 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
     told: list[str] = []
     for cell in cells:
         measured = cell.models.pair.weight_bytes
-        for name, latency in _clocks(cell) if measured is not None else ():
+        for name, latency in _clocks(cell):
             clock = weight_bytes(latency)
-            if clock is not None and abs(clock - measured) > 0.01 * measured:
+            if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
                 told.append(
                     f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
                     f"was measured with {measured:g}; what the rounding changes of acceptance is in no number here."
