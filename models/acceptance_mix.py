@@ -10,6 +10,10 @@ Over rounds acceptance is a Beta law (16 Gauss nodes, exact for 31 moments). Whe
 Beta law comes near, it is a discrete mix by non-negative least squares (the Hausdorff moment problem); and where
 survival falls faster than any mix allows, as of a drafter that tires within a round, acceptance goes round in a short
 pattern that rounds fall in step with.
+
+At another temperature than was measured only the share of AL - 1 that is kept may be known. Then every acceptance falls
+by one factor c, over the same rounds: E[(c a)^j] = c^j E[a^j], so survival after j drafts falls by c^j, the spread of a
+keeps its shape, and c is the one at which sum_j c^j E[a^j] is that share of sum_j E[a^j] (`keep`).
 """
 
 from __future__ import annotations
@@ -41,6 +45,10 @@ class AlongText(Protocol):
         """[drafts]: P(the first 1, 2, ... drafts of a round all stand), over the rounds of long texts."""
         ...
 
+    def thinned(self, factor: float, drafts: int) -> AlongText:
+        """Every acceptance times `factor`, in [0, 1], over the same rounds of so many drafts."""
+        ...
+
 
 def accepted_length(along: AlongText, drafts: int) -> float:
     """AL, tokens that a round commits, its correction or bonus token included."""
@@ -69,6 +77,11 @@ class Stretches:
         counts = RoundCounts.of(self.acceptances, drafts, self.stretch_tokens)
         return counts.survival(np.array(self.shares))
 
+    def thinned(self, factor: float, drafts: int) -> Stretches:
+        acceptances = np.array(self.acceptances)
+        round_shares = np.array(self.shares) / _round_tokens(acceptances, drafts)
+        return _over_text(factor * acceptances, round_shares, drafts, self.stretch_tokens)
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -92,6 +105,9 @@ class Pattern:
         starts = np.linalg.lstsq(balance, np.append(np.zeros(size), 1.0))[0]
         survival: Floats = (starts @ alive)[1:]
         return survival
+
+    def thinned(self, factor: float, drafts: int) -> Pattern:
+        return Pattern(tuple(factor * each for each in self.acceptances))
 
 
 @lru_cache(maxsize=64)
@@ -117,6 +133,18 @@ def fit_accepted_length(tokens: float, drafts: int, concentration: float, stretc
     edge = 1e-3
     mean = brentq(lambda mean: accepted_length(beta(mean), drafts) - tokens, edge, 1 - edge, xtol=1e-7)
     return beta(float(mean))
+
+
+def keep(along: AlongText, drafts: int, kept: float) -> AlongText:
+    """The layout with every acceptance lower by one factor, so that rounds of so many drafts commit
+    1 + kept (AL - 1) tokens; `kept` in (0, 1]."""
+    from scipy.optimize import brentq
+
+    if kept == 1:
+        return along
+    tokens = 1 + kept * (accepted_length(along, drafts) - 1)
+    factor = brentq(lambda each: accepted_length(along.thinned(each, drafts), drafts) - tokens, 0, 1, xtol=1e-9)
+    return along.thinned(float(factor), drafts)
 
 
 def missed(along: AlongText, survival: Floats) -> float:
@@ -162,10 +190,16 @@ def _discrete(told: Floats, stretch_tokens: int) -> Stretches:
 
 
 def _over_text(acceptances: Floats, round_shares: Floats, drafts: int, stretch_tokens: int) -> Stretches:
-    shares = round_shares * np.vander(acceptances, drafts + 1).sum(axis=1)
+    shares = round_shares * _round_tokens(acceptances, drafts)
     kept = shares > 1e-12 * shares.sum()
     shares = shares[kept] / shares[kept].sum()
     return Stretches(tuple(acceptances[kept].tolist()), tuple(shares.tolist()), stretch_tokens)
+
+
+def _round_tokens(acceptances: Floats, drafts: int) -> Floats:
+    """Tokens that a round commits, by its acceptance: 1 + a + ... + a^L."""
+    tokens: Floats = np.vander(acceptances, drafts + 1).sum(axis=1)
+    return tokens
 
 
 def _pattern(told: Floats) -> Pattern:

@@ -229,9 +229,17 @@ class Pair(Choice, family=True):
         return True
 
     @property
-    def measured_at(self) -> float | None:
-        """The one temperature that it can stand for, that of the measurement behind it; None for any."""
+    def weight_bytes(self) -> float | None:
+        """A weight of the models that its acceptance was measured of; None where its own networks run, or no source
+        tells."""
         return None
+
+    def check_temperature(self, temperature: float) -> None:
+        """Raises ValueError where it cannot stand for its models at this temperature."""
+
+    def scaled_to(self, temperature: float) -> str:
+        """How what was measured was brought to this temperature, "" where it holds there as it is."""
+        return ""
 
     @cached_property
     @abstractmethod

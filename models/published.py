@@ -8,10 +8,12 @@ loses, as with a real pair.
 
 The layout could hold at every temperature: temperature sharpens the shapes and leaves a as it is; at 0, where laws are
 one-hot, drafter and verifier prefer the same id with probability a. But a real pair's acceptance changes with it, so a
-published pair is refused at another temperature than its figures were measured at (`measured_at`); figures of one's
-own (kind `acceptance`) are taken to be those of the cell's temperature. At another draft length than L the same text is
-met otherwise, as it would be of the real pair: Llama-3.3-70B with Llama-3.2-1B, fitted to its survival at 8 drafts,
-gives AL 3.36 and 4.49 at 3 and 5, published are 3.38 and 4.52.
+published pair is refused at another temperature than its figures were measured at, unless `kept` says what share of
+AL - 1 is left there: every acceptance of the fitted layout then falls by one factor (`acceptance_mix.keep`). Figures of
+one's own (kind `acceptance`) are taken to be those of the cell's temperature, or of one where `kept` was more.
+
+At another draft length than L the same text is met otherwise, as it would be of the real pair: Llama-3.3-70B with
+Llama-3.2-1B, fitted to its survival at 8 drafts, gives AL 3.36 and 4.49 at 3 and 5, published are 3.38 and 4.52.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinds.arrays import Floats, Ints
-from models.acceptance_mix import CONCENTRATION, AlongText, fit_accepted_length, fit_survival, missed
+from models.acceptance_mix import CONCENTRATION, AlongText, fit_accepted_length, fit_survival, keep, missed
 from models.interface import LoadedPair, Pair, Prompt
 from models.law_shapes import TABLE, ShapedLaws, ShapeTable
 from models.law_text import LawModel, WriteLaw
+from models.published_figures import KEPT_LEAST, KEPT_MOST, Figures, PresetName
 from models.published_figures import PRESETS as PRESETS
-from models.published_figures import Figures, PresetName
 
 _TOLERATED = 0.03
 """A survival that every layout misses by more is refused."""
@@ -51,6 +53,15 @@ class OfAcceptance(Pair):
     context: int = Field(default=8192, ge=2, description="longest text, in tokens")
     stretch_tokens: int = Field(default=64, ge=2, description="for how many tokens of a text an acceptance stays")
     seed: int = Field(default=0, ge=0, lt=1 << 60, description="decides the laws, the prompts and where texts start")
+    kept: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        exclude_if=lambda kept: kept is None,
+        description="share of AL - 1, tokens a verify pass less one, that is left at the cell's temperature of "
+        f"what was measured: from 0 to 1 published models keep {KEPT_LEAST} to {KEPT_MOST}; null: the figures hold as "
+        "they are, and published ones at their own temperature alone",
+    )
 
     @property
     @abstractmethod
@@ -59,6 +70,11 @@ class OfAcceptance(Pair):
 
     @cached_property
     def along(self) -> AlongText:
+        """Which acceptance is where: as measured, or less where less is kept."""
+        return self.measured if self.kept is None else keep(self.measured, self.figures.drafts, self.kept)
+
+    @cached_property
+    def measured(self) -> AlongText:
         """Which acceptance is where: fitted to the figures, at the draft length that they were measured at."""
         figures = self.figures
         if figures.survival:
@@ -115,8 +131,35 @@ class Published(OfAcceptance):
         return PRESETS[self.name]
 
     @property
-    def measured_at(self) -> float:
-        return self.figures.temperature
+    def remark(self) -> str:
+        assumed = self.figures.assumed
+        return f"of {self.name} the source leaves open, and is assumed: {assumed}" if assumed else ""
+
+    @property
+    def weight_bytes(self) -> float | None:
+        return self.figures.weight_bytes
+
+    def check_temperature(self, temperature: float) -> None:
+        own = self.figures.temperature
+        if temperature == own and self.kept not in (None, 1):
+            raise ValueError(
+                f"pair.kept = {self.kept:g}: must be null at temperature = {own:g}, at which the acceptance of "
+                f"{self.name} was measured"
+            )
+        if temperature != own and (self.kept is None or temperature < own):
+            scaled = "; above it pair.kept says what is left of it" if temperature < own else ", or pair.kept given"
+            raise ValueError(
+                f"temperature = {temperature:g}: must be {own:g}, at which the acceptance of {self.name} was "
+                f"measured{scaled}; pair kind acceptance takes figures of your own"
+            )
+
+    def scaled_to(self, temperature: float) -> str:
+        if self.kept is None or temperature == self.figures.temperature:
+            return ""
+        return (
+            f"acceptance scaled from temperature {self.figures.temperature:g} to {temperature:g} by {self.kept:g} of "
+            f"AL - 1 (from 0 to 1 published models keep {KEPT_LEAST} to {KEPT_MOST})"
+        )
 
     @property
     def verifier(self) -> str:
@@ -170,8 +213,8 @@ class KnownAcceptance(OfAcceptance):
         falls = all(0 < after <= before <= 1 for before, after in zip((1.0, *survival), survival, strict=False))
         if not falls:
             raise ValueError("survival of falling numbers within 0 and 1 allowed")
-        if missed(self.along, np.array(survival)) > _TOLERATED:
-            nearest = ", ".join(f"{each:.3f}" for each in self.along.survival(len(survival)))
+        if missed(self.measured, np.array(survival)) > _TOLERATED:
+            nearest = ", ".join(f"{each:.3f}" for each in self.measured.survival(len(survival)))
             raise ValueError(f"survival that some text can have allowed: the nearest found is {nearest}")
 
     def _check_length(self) -> None:
@@ -190,6 +233,9 @@ class KnownAcceptance(OfAcceptance):
             return Figures("", "", self.size, self.drafts, (), self.accepted_length, self.concentration)
         survival = self.survival or _GEOMETRIC
         return Figures("", "", self.size, len(survival), survival)
+
+    def scaled_to(self, temperature: float) -> str:
+        return "" if self.kept in (None, 1) else f"acceptance scaled by {self.kept:g} of AL - 1 from the figures given"
 
     @cached_property
     def vocabulary(self) -> int:

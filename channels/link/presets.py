@@ -101,6 +101,40 @@ LTE_CELL_EDGE = Preset(
     "ms, control plane 100 ms from idle (U). A message that finds its device connected waits 10 ms for a scheduling "
     "request every 10 ms and its grant; connection 10 s after the last packet up gone, jitter, residual loss 0.1% (I).",
 )
+_LTE_GRANT_S = {
+    "mean wait for the next scheduling request, one every 10 ms": 5e-3,
+    "scheduling request": 1e-3,
+    "base station reads it and decides": 3e-3,
+    "grant": 1e-3,
+}
+_LTE_PATH_S = {"sender processes": 3e-3, "receiver decodes": 3e-3, "core network": 1e-3}
+LTE = Preset(
+    uplink=LinkConfig(
+        rate=ConstantRate(bps=14e6),
+        loss=Bernoulli(probability=0.001),
+        delay=Jitter(delay_s=sum(_LTE_PATH_S.values()), jitter_s=0.005),
+        access_s=sum(_LTE_GRANT_S.values()),
+        idle_access_s=0.1,
+        idle_after_s=10,
+        mtu_bits=12_000,
+        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
+    ),
+    downlink=LinkConfig(
+        rate=ConstantRate(bps=22e6),
+        loss=Bernoulli(probability=0.001),
+        delay=Jitter(delay_s=sum(_LTE_PATH_S.values()), jitter_s=0.005),
+        mtu_bits=12_000,
+        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
+    ),
+    source="What a cell carries for all of its users: ITU-R M.2134, mean of base coverage urban, 1.4 bit/s/Hz up and "
+    "2.2 down, over 10 MHz (U). A message that finds its device connected waits 10 ms for its grant: 5 for the "
+    "next of the scheduling requests, one every 10 ms, 1 of request, 3 of the base station, 1 of grant; then 3 "
+    "of the device and 3 of the base station, as on the way down (3GPP TR 36.912, annex B.2, and TR 36.881, 5.2; "
+    "U), and 1 of the core network (Holma and Toskala, LTE for UMTS, user plane latency: 20 ms there and back "
+    "without retransmission; U). 5 ms of mean jitter (I) holds HARQ, 8 ms for one block in ten, and what a "
+    "loaded cell queues. Control plane 100 ms from idle (U); connection 10 s after the last packet up gone, "
+    "residual loss 0.1% (I). The cloud is at the operator's edge: a farther one adds its path.",
+)
 _WIFI_EITHER_WAY = LinkConfig(
     rate=ConstantRate(bps=26e6),
     loss=Bernoulli(probability=0.001),
@@ -228,6 +262,7 @@ def _lora(factor: int) -> Preset:
 PRESETS = {
     "nb_iot": NB_IOT,
     **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868_BYTES},
+    "lte": LTE,
     "lte_cell_edge": LTE_CELL_EDGE,
     "wifi": WIFI,
     "satellite_geo": SATELLITE_GEO,

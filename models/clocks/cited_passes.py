@@ -44,6 +44,8 @@ class CitedProfile:
     """Passes that follow from figures of the source but are not stated there."""
     share_by: Literal["tokens", "sequences"] = "tokens"
     """What the cited passes' share of the roofline's time goes with: see `derived_passes`."""
+    of_an_engine: bool = False
+    """Whether the cited passes are gaps between tokens that a serving engine sent, its own step in them."""
 
 
 def _decoding(by_batch: dict[int, float], cached_tokens: int) -> tuple[CitedPass, ...]:
@@ -166,10 +168,12 @@ CITED: dict[str, CitedProfile] = {
     "h100_1_7b": CitedProfile(
         "cloud", "Qwen3-1.7B, BF16, H100, vLLM",
         Roofline(size=QWEN3_1_7B, device="h100_80gb_sxm"), _decoding({1: 2.27}, 256), VLLM_SCRIPTS, NONE_STATED,
+        of_an_engine=True,
     ),
     "h100_32b": CitedProfile(
         "cloud", "Qwen3-32B, BF16, H100, vLLM",
         Roofline(size=QWEN3_32B, device="h100_80gb_sxm"), _decoding({1: 23.65}, 512), VLLM_SCRIPTS, NONE_STATED,
+        of_an_engine=True,
     ),
     "gpu80gbx2_70b": CitedProfile(
         "cloud", "Llama-3.3-70B, BF16, two 80 GB GPUs that the source does not name, vLLM",
@@ -183,6 +187,7 @@ CITED: dict[str, CitedProfile] = {
         worked_out=(
             CitedPass(32, 4, 256, 0.070), CitedPass(64, 4, 256, 0.0906), CitedPass(64, 9, 256, 0.150),
         ),
+        of_an_engine=True,
     ),
     "h100x2_70b_fp8": CitedProfile(
         "cloud", "Llama-3.3-70B, FP8, two H100 80 GB, NVIDIA NIM 1.8",
@@ -190,6 +195,7 @@ CITED: dict[str, CitedProfile] = {
         _decoding({1: 18.58, 25: 38.75, 50: 59.73, 100: 92.91}, 5250),
         "NVIDIA NIM LLM benchmarking, performance page: prompts of 5,000 tokens, answers of 500; means between tokens "
         "at that many users, what others' prompts held up with them", NONE_STATED, share_by="sequences",
+        of_an_engine=True,
     ),
     "a100x4_70b": _four_gpus(
         "a100_80gb_sxm", {1: 25, 64: 27, 128: 33, 256: 52, 512: 90, 1024: 184, 2048: 332}

@@ -26,16 +26,28 @@ class Footprint:
 def footprint(latency: Latency) -> Footprint | None:
     """None for a clock that says nothing of its memory: only a roofline on a device with `memory_bytes` does, and a
     profile by name, of which model and device are known."""
-    if isinstance(latency, Profile) and latency.name is not None:
-        latency = PROFILES[latency.name].clock
-    if not isinstance(latency, Roofline) or latency.device.memory_bytes is None:
+    clock = _roofline(latency)
+    if clock is None or clock.device.memory_bytes is None:
         return None
-    size = latency.size
+    size = clock.size
     return Footprint(
         model=size.name,
-        device=latency.device.name,
-        gpus=latency.gpus,
-        device_bytes=latency.gpus * latency.device.memory_bytes,
-        weights_bytes=latency.bytes_per_parameter * size.parameters,
-        token_bytes=latency.bytes_per_kv * 2 * size.layers * size.kv_width * latency.kv_copies,
+        device=clock.device.name,
+        gpus=clock.gpus,
+        device_bytes=clock.gpus * clock.device.memory_bytes,
+        weights_bytes=clock.bytes_per_parameter * size.parameters,
+        token_bytes=clock.bytes_per_kv * 2 * size.layers * size.kv_width * clock.kv_copies,
     )
+
+
+def weight_bytes(latency: Latency) -> float | None:
+    """A weight of the model that the clock is of, mean over all of them; None for a clock that does not tell."""
+    found = _roofline(latency)
+    return None if found is None else found.bytes_per_parameter
+
+
+def _roofline(latency: Latency) -> Roofline | None:
+    """The clock itself, or that of the model and device which a profile by name is of."""
+    if isinstance(latency, Profile) and latency.name is not None:
+        return PROFILES[latency.name].clock
+    return latency if isinstance(latency, Roofline) else None

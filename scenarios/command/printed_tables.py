@@ -4,13 +4,14 @@ the run stands for. Returns strings."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from models.clocks.empirical import Empirical
 from models.clocks.latency import Latency
+from models.clocks.memory import weight_bytes
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
@@ -164,7 +165,9 @@ def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     """Which models chose the tokens, what the clock, if there was one, stands for, and where recordings begin."""
     found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
-    pairs = "; ".join([*_pairs(found), *dict.fromkeys(pair.remark for pair in found if pair.at_hand and pair.remark)])
+    scaled = [cell.models.pair.scaled_to(cell.models.temperature) for cell in cells]
+    told = [*(pair.remark for pair in found if pair.at_hand), *scaled]
+    pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(told))])
     if not clock:
         return f"Tokens: {pairs}."
     edge = _distinct(_computes(cell.edge.latency) for cell in cells)
@@ -177,7 +180,47 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
-    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{recorded}"
+    adds = "".join(f"\n{line}" for line in [*_engine_steps(cells), *_precisions(cells)])
+    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
+
+
+def _engine_steps(cells: Sequence[Cell]) -> list[str]:
+    """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
+    told: list[str] = []
+    for step_s, latency in ((cell.cloud.step_s, cell.cloud.latency) for cell in cells):
+        named = PROFILES[latency.name] if isinstance(latency, Profile) and latency.name is not None else None
+        twice = (
+            ", though that clock is of an engine's tokens and holds its step" if named and named.of_an_engine else ""
+        )
+        if step_s:
+            told.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
+    return list(dict.fromkeys(told))
+
+
+def _precisions(cells: Sequence[Cell]) -> list[str]:
+    """Where a clock is of other weights than the models whose acceptance was measured, a line each."""
+    told: list[str] = []
+    for cell in cells:
+        measured = cell.models.pair.weight_bytes
+        for name, latency in _clocks(cell):
+            clock = weight_bytes(latency)
+            if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
+                told.append(
+                    f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
+                    f"was measured with {measured:g}; what the rounding changes of acceptance is in no number here."
+                )
+    return list(dict.fromkeys(told))
+
+
+def _clocks(cell: Cell) -> Iterator[tuple[str, Latency]]:
+    """Those that the schemes of the cell need, each with what it times."""
+    for each in cell.classes:
+        if each.scheme.protocol != "stream":
+            yield "drafting", each.edge.latency
+        if each.scheme.protocol != "local":
+            yield "verifying", cell.cloud.latency
+        if each.scheme.drafts_in_cloud:
+            yield "drafting in the cloud", cell.cloud.drafter_latency
 
 
 def _pairs(pairs: Sequence[Pair]) -> list[str]:

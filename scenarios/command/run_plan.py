@@ -136,7 +136,16 @@ def _told_apart(cells: Sequence[Cell]) -> list[str]:
     ]
     knows = any(isinstance(each.scheme, Foreseeing) for cell in cells for each in cell.classes)
     limit = "scheme oracle: knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
-    return [*(told if learning else []), *([limit] if knows else [])]
+    return [*(told if learning else []), *([limit] if knows else []), *_one_token(cells)]
+
+
+def _one_token(cells: Sequence[Cell]) -> list[str]:
+    """The schemes that send a draft's distribution at temperature 0, on a line."""
+    greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
+    sending = dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False))
+    verb = "sends" if len(sending) == 1 else "send"
+    line = f"at temperature 0 a draft's distribution is one token: {', '.join(sending)} {verb} it and nothing else; "
+    return [f"{line}ids say the same"] if sending else []
 
 
 def _tuned(

@@ -47,13 +47,7 @@ class Models(Part):
 
     @model_validator(mode="after")
     def _measured_there(self) -> Self:
-        measured_at = self.pair.measured_at
-        if measured_at is not None and self.temperature != measured_at:
-            name = getattr(self.pair, "name", self.pair.kind)
-            raise ValueError(
-                f"temperature = {self.temperature:g}: must be {measured_at:g}, at which the acceptance of {name} was "
-                "measured; pair kind acceptance takes figures of your own"
-            )
+        self.pair.check_temperature(self.temperature)
         return self
 
 

@@ -206,6 +206,15 @@ class CloudConfig(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a drafter pass in the cloud, for schemes that draft there",
     )
+    step_s: float = Field(
+        0.0,
+        ge=0,
+        le=LONGEST_S,
+        exclude_if=lambda seconds: not seconds,
+        description="time that a serving engine adds to each pass of the verifier, to schedule, sample and detokenize: "
+        "assumed 0.001 to 0.002, from nearly 0 where that overlaps with the passes to 0.005 and more (vLLM in 2024); a "
+        "profile of gaps between an engine's tokens holds it already",
+    )
     judge_s: float = Field(
         0.0,
         ge=0,

@@ -31,7 +31,8 @@ def _link(name: str) -> Callable[[Cell, dict[str, Any]], None]:
 
 def _cloud(cell: Cell, part: dict[str, Any]) -> None:
     if "cloud" in part:
-        part["cloud"] |= {"latency": _AT_ONCE, "drafter_latency": _AT_ONCE, "judge_s": 0.0, "decode_s_per_draft": 0.0}
+        part["cloud"] |= {"latency": _AT_ONCE, "drafter_latency": _AT_ONCE}
+        part["cloud"] |= {"step_s": 0.0, "judge_s": 0.0, "decode_s_per_draft": 0.0}
         part["cloud"] |= {"kv_tokens": cell.kv_tokens, "gpus": cell.cloud.server_gpus}
 
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from models.acceptance_mix import (
     CONCENTRATION,
@@ -10,6 +13,7 @@ from models.acceptance_mix import (
     accepted_length,
     fit_accepted_length,
     fit_survival,
+    keep,
     missed,
 )
 from models.published import PRESETS, Published, TextLaws
@@ -113,3 +117,37 @@ def test_a_mean_length_is_met_at_any_spread():
 def test_a_round_spans_two_stretches_at_most():
     with pytest.raises(ValueError, match="8 tokens is too short for rounds of 8 drafts"):
         RoundCounts.of((0.5,), 8, 8)
+
+
+KEPT = st.floats(0.05, 1)
+
+
+@given(kept=KEPT, name=st.sampled_from(list(PRESETS)))
+def test_what_is_kept_of_a_round_is_kept_of_its_accepted_drafts_alone(kept, name):
+    """The bonus or correction token is never lost: 1 + kept (AL - 1)."""
+    along, drafts = Published(name=name).along, PRESETS[name].drafts
+    expected = 1 + kept * (accepted_length(along, drafts) - 1)
+    assert accepted_length(keep(along, drafts, kept), drafts) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if isinstance(Published(name=name).along, Stretches)])
+def test_survival_of_what_is_kept_falls_by_one_factor_a_draft(name):
+    """E[(c a)^j] = c^j E[a^j] over the same rounds, c the root of sum_j c^j S_j = kept sum_j S_j; rounds that cross the
+    edge of a stretch miss it by less than the figures' digits."""
+    along, drafts = Published(name=name).along, PRESETS[name].drafts
+    told, places = along.survival(drafts), np.arange(1, drafts + 1)
+    factor = brentq(lambda c: (c**places * told).sum() - 0.72 * told.sum(), 0, 1)
+    np.testing.assert_allclose(keep(along, drafts, 0.72).survival(drafts), factor**places * told, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["llama_1b_70b", "eagle3_llama_8b"])
+def test_rounds_over_the_texts_commit_what_is_kept(name):
+    figures = PRESETS[name]
+    pair = Published(name=name, size=4096, kept=0.57)
+    found, _ = survival_of_rounds(acceptances_of(pair), figures.drafts)
+    assert 1 + found.sum() == pytest.approx(1 + 0.57 * sum(figures.survival), rel=0.02)
+
+
+def test_what_is_kept_whole_is_the_layout_itself():
+    along = Published().along
+    assert keep(along, 8, 1.0) is along

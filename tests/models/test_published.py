@@ -8,6 +8,7 @@ from kinds import ConfigError, one_line
 from models.interface import Pair
 from models.law_shapes import ShapedLaws, ShapeTable
 from models.published import PRESETS, KnownAcceptance, Published, TextLaws
+from models.published_figures import AT_0_AND_1, KEPT, KEPT_LEAST, KEPT_MOST
 from models.verification import entropy_bits, total_variation
 from simulator import Cell, simulate
 
@@ -127,7 +128,7 @@ def test_impossible_figures_are_told_on_one_line(fields, words):
 
 
 def test_every_preset_names_its_source_and_its_vocabulary():
-    assert len(PRESETS) == 11
+    assert len(PRESETS) == 15
     for name, figures in PRESETS.items():
         assert figures.source and figures.task and "/" in figures.verifier and "/" in figures.drafter
         assert Published(name=name).vocabulary == figures.vocabulary in (32_000, 128_256, 151_936)
@@ -175,11 +176,63 @@ def test_lossless_unsparsified_rounds_in_the_simulator_commit_as_published(schem
     assert np.all(np.abs(survived - told) < 4 * np.sqrt(told * (1 - told) / len(whole)) + 0.005)
 
 
+def models(temperature, **fields):
+    return Cell.from_fields({"models": {"pair": {"kind": "published", **fields}, "temperature": temperature}}).models
+
+
 def test_a_published_acceptance_is_refused_at_another_temperature_than_its_figures_own():
     for name, other in (("llama_1b_70b", 1.0), ("eagle3_qwen3_8b_four_tasks", 0.0)):
-        pair = {"kind": "published", "name": name}
         own = PRESETS[name].temperature
-        assert Cell.from_fields({"models": {"pair": pair, "temperature": own}}).models.temperature == own
+        assert models(own, name=name).temperature == own
         told = f"temperature = {other:g}: must be {own:g}, at which the acceptance of {name}"
         with pytest.raises(ConfigError, match=told):
-            Cell.from_fields({"models": {"pair": pair, "temperature": other}})
+            models(other, name=name)
+
+
+def test_what_is_kept_takes_figures_to_a_higher_temperature_and_nowhere_else():
+    assert models(1.0, kept=0.72).pair.scaled_to(1.0) == (
+        "acceptance scaled from temperature 0 to 1 by 0.72 of AL - 1 (from 0 to 1 published models keep 0.57 to 0.89)"
+    )
+    assert models(0.0, kept=1).pair.scaled_to(0.0) == ""
+    with pytest.raises(ConfigError, match=r"pair\.kept = 0\.72: must be null at temperature = 0, at which"):
+        models(0.0, kept=0.72)
+    with pytest.raises(ConfigError, match=r"must be 1, at which .* above it pair\.kept says what is left of it"):
+        models(0.5, kept=0.72, name="eagle3_qwen3_32b")
+    for kept in (0, 1.01):
+        with pytest.raises(ConfigError, match=r"^models\.pair\.kept = "):
+            models(1.0, kept=kept)
+
+
+def test_the_band_is_that_of_the_published_models():
+    shares = [(at_1 - 1) / (at_0 - 1) for at_0, at_1 in AT_0_AND_1.values()]
+    assert [round(each, 2) for each in (min(shares), max(shares))] == [KEPT_LEAST, KEPT_MOST]
+    qwen = [share for name, share in zip(AT_0_AND_1, shares, strict=True) if name.startswith("Qwen3")]
+    assert round(np.mean(qwen), 2) == KEPT and len(qwen) == 6
+    assert KEPT_LEAST < KEPT < KEPT_MOST
+
+
+def kept_cell(**fields):
+    return Cell.from_fields(
+        {
+            "models": {"pair": {"kind": "acceptance", "size": 256, "accepted_length": 4.0, "drafts": 4, **fields}},
+            "workload": {"kind": "closed", "requests": 6, "prompt_tokens": 64, "output_tokens": 192},
+            "scheme": {"kind": "colocated", "max_drafts": 4},
+        }
+    )
+
+
+def test_what_is_kept_whole_changes_no_byte_and_what_is_not_kept_is_lost_in_the_simulator():
+    plain, whole, less = (simulate(kept_cell(**fields)) for fields in ({}, {"kept": 1.0}, {"kept": 0.57}))
+    for table in ("requests", "rounds"):
+        one, other = (getattr(each, table).drop(columns="cell").to_csv() for each in (plain, whole))
+        assert one == other
+    expected = 1 + 0.57 * 3.0
+    full = less.rounds[less.rounds["drafted"] == 4]["accepted"] + 1
+    assert abs(full.mean() - expected) < 5 * full.std() / np.sqrt(len(full)) + 0.05
+    assert full.mean() < plain.rounds[plain.rounds["drafted"] == 4]["accepted"].mean() + 1 - 0.5
+
+
+def test_a_share_that_is_not_given_is_in_no_cell():
+    """So that cells keep the ids and pairs the fingerprints that they had."""
+    assert "kept" not in Cell.from_fields({"models": {"pair": "acceptance"}}).model_dump()["models"]["pair"]
+    assert kept_cell(kept=0.57).id != kept_cell().id

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.capacity_reasons import unmet
@@ -69,6 +70,47 @@ def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
     assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
     shared = Cell.from_fields({**fields, "cloud": {"latency": {"kind": "roofline", "gpus": 2}}})
     assert "verifying as opt_13b on 2 a100_80gb_sxm (roofline)" in stands_for([shared])
+
+
+def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list[str]:
+    """What is printed of acceptance as published, drafts being made on a phone."""
+    cell = Cell.from_fields(
+        {
+            "models": {"pair": {"kind": "published", **pair}, "temperature": 1.0 if "kept" in pair else 0.0},
+            "scheme": scheme,
+            "edge": {"latency": {"kind": "profile", "name": drafter, "beyond": "extend"}},
+            "cloud": {"latency": {"kind": "profile", "name": verifier, "beyond": "hold"}},
+        }
+    )
+    return stands_for([cell]).splitlines()
+
+
+def test_a_clock_of_other_weights_than_the_acceptance_is_said() -> None:
+    phone = (
+        "Precision: drafting is timed with 0.92 bytes a weight (Llama-3.2-1B, 4-bit groupwise, OnePlus 12 processor, "
+        "ExecuTorch (profile oneplus12_llama_1b)), acceptance was measured with 2; what the rounding changes of "
+        "acceptance is in no number here."
+    )
+    lines = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b")
+    assert phone in lines and len([line for line in lines if line.startswith("Precision")]) == 1
+    (fp8,) = (line for line in on_a_phone("cloud_only", "oneplus12_llama_1b", "h100x2_70b_fp8") if "Precision" in line)
+    assert fp8.startswith("Precision: verifying is timed with 1 bytes a weight (Llama-3.3-70B, FP8, ")
+    assert "Precision" not in stands_for([Cell()])
+
+
+def test_acceptance_that_is_scaled_or_partly_assumed_is_said() -> None:
+    (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", kept=0.72)
+    assert "acceptance scaled from temperature 0 to 1 by 0.72 of AL - 1 (from 0 to 1 published models keep " in tokens
+    (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", name="vicuna_68m_7b")
+    assert "scaled" not in tokens and "; of vicuna_68m_7b the source leaves open, and is assumed: 5 drafts a" in tokens
+
+
+@pytest.mark.parametrize(("clock", "counted"), [("a100x4_70b", False), ("gpu80gbx2_70b", True)])
+def test_an_engines_step_is_said_and_where_the_clock_holds_it_already(clock: str, counted: bool) -> None:
+    fields = {"cloud": {"latency": {"kind": "profile", "name": clock, "beyond": "hold"}, "step_s": 0.0015}}
+    (line,) = (line for line in stands_for([Cell.from_fields(fields)]).splitlines() if line.startswith("Engine"))
+    assert line.startswith("Engine: 1.5 ms more a pass than Llama-")
+    assert line.endswith(" (cloud.step_s).") and ("holds its step" in line) == counted
 
 
 def stations(table: pd.DataFrame) -> pd.DataFrame:

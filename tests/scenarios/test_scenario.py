@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,17 @@ def test_what_is_not_counted_and_who_knows_too_much_is_said() -> None:
     learning, limit = plan_of(SMALL, Changes(settings=settings)).warnings
     assert learning.startswith("workload.learning_requests = 2: ") and "not counted" in learning
     assert limit.startswith("scheme oracle: ") and limit.endswith("which no edge can: a limit")
+
+
+def test_schemes_that_send_distributions_of_one_token_are_said() -> None:
+    def warnings(temperature: float) -> Sequence[str]:
+        grid = {"scheme": ["k_sqs", "coupled", "dense"]}
+        return plan_of(SMALL, Changes(settings={"models.temperature": temperature}, grid=grid)).warnings
+
+    assert warnings(0.0) == [
+        "at temperature 0 a draft's distribution is one token: k_sqs, dense send it and nothing else; ids say the same"
+    ]
+    assert warnings(0.1) == []
 
 
 def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> None:

@@ -22,16 +22,18 @@ class PassTimes:
     def __init__(self, config: CloudConfig, uniforms: Uniforms, spells: Uniforms) -> None:
         self._latency = config.latency
         self._drafter_latency = config.drafter_latency
+        self._step_s = config.step_s
         self._judge_s = config.judge_s
         self._decode_s_per_draft = config.decode_s_per_draft
         self._uniforms = uniforms
         self._spells = spells
 
     def of_s(self, shares: Sequence[Share]) -> float:
-        """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, and
-        of the rounds that are read and judged beside it, one after another."""
+        """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, of
+        the engine's step around them, one for all, and of the rounds that are read and judged beside it, one after
+        another."""
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
-        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._judging_s(shares)
+        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._judging_s(shares)
         drafting = [share.drafting for share in shares]
         if not any(drafting):
             return verify_s

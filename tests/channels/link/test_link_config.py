@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.arq import Arq
+from channels.link.delays import Jitter
 from channels.link.link_config import LinkConfig, check_both_ways, check_round_trip
 from channels.link.listening import AfterSending, Listening
 from channels.link.presets import PRESETS
@@ -87,9 +88,16 @@ def test_a_lora_device_hears_one_and_two_seconds_after_it_has_sent() -> None:
 
 
 def test_a_connected_device_of_a_cellular_link_does_not_ask_for_a_connection_again() -> None:
-    for name in ("nb_iot", "lte_cell_edge"):
+    for name in ("nb_iot", "lte", "lte_cell_edge"):
         link = PRESETS[name].uplink
         assert 0 < 2 * link.access_s < link.idle_access_s and link.idle_after_s is not None and link.idle_after_s >= 10
+
+
+@pytest.mark.parametrize("name", ["lte", "lte_cell_edge"])
+def test_an_lte_uplink_of_another_rate_keeps_its_grant_and_its_jitter(name: str) -> None:
+    link = LinkConfig.model_validate({"preset": f"{name}.uplink", "rate": {"kind": "constant", "bps": 1e6}})
+    assert isinstance(link.rate, ConstantRate) and link.rate.bps == 1e6
+    assert isinstance(link.delay, Jitter) and (link.access_s, link.delay.jitter_s) == (pytest.approx(0.01), 0.005)
 
 
 def test_those_who_share_a_medium_say_so() -> None:

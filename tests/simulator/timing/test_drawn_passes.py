@@ -12,6 +12,7 @@ from servers import Bench
 
 from channels.uniforms import Uniforms
 from simulator import Cell, simulate, sweep
+from simulator.results import BREAKDOWN
 
 Clocks = tuple[dict[str, str], dict[str, str]]
 SPREAD = (0.5, 0.8, 1.0, 1.3, 2.4)
@@ -171,5 +172,30 @@ def test_a_judgement_takes_longer_by_what_a_cell_says() -> None:
 
 def test_what_takes_no_time_is_in_no_dump() -> None:
     """So that a cell keeps the id that it had."""
-    assert not {"judge_s", "decode_s_per_draft"} & set(Cell().model_dump()["cloud"])
-    assert Cell().with_({"cloud.judge_s": 0.0}).id == Cell().id != Cell().with_({"cloud.judge_s": 0.1}).id
+    assert not {"step_s", "judge_s", "decode_s_per_draft"} & set(Cell().model_dump()["cloud"])
+    for field in ("cloud.step_s", "cloud.judge_s"):
+        assert Cell().with_({field: 0.0}).id == Cell().id != Cell().with_({field: 0.1}).id
+
+
+def test_a_pass_takes_the_engines_step_once_whoever_shares_it() -> None:
+    """A pass of 1 s with a step of .1 s: two rounds that share it wait for one."""
+    bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, step_s=0.1)
+    first = bench.submit((0, 0), 5, prefill=True)
+    together = [bench.submit((device, 0), 9, judged_drafts=4) for device in (1, 2)]
+    bench.env.run()
+    assert [each.done_s for each in (first, *together)] == [[pytest.approx(1.1)], *[[pytest.approx(2.2)]] * 2]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "part"), [("cloud_only", "cloud_decode_s"), ("colocated", "cloud_decode_s"), ("k_sqs", "verify_s")]
+)
+def test_an_engines_step_lengthens_every_pass_and_is_told_in_the_parts_of_the_latency(scheme: str, part: str) -> None:
+    """One request: its prompt is read in a pass, each round judged, or each token decoded, in one."""
+    lone = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
+    plain = cell(scheme, workload=lone)
+    before, after = (simulate(each).requests.iloc[0] for each in (plain, plain.with_({"cloud.step_s": 0.002})))
+    longer_s = {name: after[name] - before[name] for name in BREAKDOWN}
+    told = {name: seconds for name, seconds in longer_s.items() if abs(seconds) > 1e-12}
+    passes = after["rounds"]
+    assert told[part] + told.get("prefill_s", 0.0) == pytest.approx(0.002 * passes, rel=1e-9)
+    assert sum(longer_s.values()) == pytest.approx(after["latency_s"] - before["latency_s"], abs=1e-9)

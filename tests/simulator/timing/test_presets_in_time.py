@@ -84,3 +84,12 @@ def test_on_nb_iot_only_the_first_message_waits_for_a_connection() -> None:
     later = rounds[rounds["round"] > 1]
     later_s = later["received_s"].to_numpy(float) - later["sent_s"].to_numpy(float)
     assert PRESETS["nb_iot"].uplink.access_s <= later_s.min() and later_s.max() < 0.3
+
+
+def test_on_lte_each_round_waits_for_its_grant_and_travels_with_jitter() -> None:
+    """10 ms of grant, 7 of processing and core network, 5 of mean jitter: 17 at least, 22 in the mean."""
+    rounds = run("lte", "k_sqs")[0].rounds
+    later = rounds[rounds["round"] > 1]
+    travelled_s = later["received_s"].to_numpy(float) - later["sent_s"].to_numpy(float)
+    assert travelled_s.min() > 0.017
+    assert abs(travelled_s.mean() - 0.022) < 4 * 0.005 / len(travelled_s) ** 0.5
