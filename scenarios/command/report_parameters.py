@@ -44,7 +44,7 @@ def parameters(cells: pd.DataFrame) -> tuple[list[Parameter], list[Parameter]]:
         default = defaults.get(name)
         differs = name in defaults and len(values) == 1 and values[0] != _plain(default)
         meaning = known[field].meaning if field in known else ""
-        parameter = Parameter(field, _told(values, field), shown(default) if differs else "", meaning)
+        parameter = Parameter(field, told_values(values, field), shown(default) if differs else "", meaning)
         (base if len(values) == 1 and (everywhere or name != "scheme.kind") else varying).append(parameter)
     return varying, base
 
@@ -68,7 +68,8 @@ def _seeds(cells: pd.DataFrame) -> Parameter:
     return Parameter("seed", told, "", "of every random number")
 
 
-def _told(values: Sequence[object], field: str) -> str:
+def told_values(values: Sequence[object], field: str) -> str:
+    """The values of a field with its unit, numbers in order; the first and the last where there are many."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     ordered: Sequence[object] = sorted(numbers) if len(numbers) == len(values) else values
     told = [quantity(value, field) if not isinstance(value, bool) else shown(value) for value in ordered]

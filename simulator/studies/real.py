@@ -18,6 +18,7 @@ class RealRun(Study):
 
     deterministic: ClassVar[bool] = False
     alone: ClassVar[bool] = True
+    over_network: ClassVar[bool] = True
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         result = real(cell, memory=memory, rounds_to=rounds_to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
@@ -13,6 +14,8 @@ from simulator.studies.study import Answer, Study
 
 class Simulation(Study):
     """`simulate`, its summary as a row."""
+
+    over_network: ClassVar[bool] = True
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)

@@ -37,6 +37,7 @@ class SparsifyingTime(Study):
     """Medians over LAWS laws and REPEATS repetitions: one row, or a row a length where there is a state."""
 
     deterministic: ClassVar[bool] = False
+    of_requests: ClassVar[bool] = False
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         scheme = cell.scheme

@@ -36,6 +36,12 @@ class Study(ABC):
     alone: ClassVar[bool] = False
     """Whether its cells take turns, whatever the number of workers: wall time is measured, of processes of its own."""
 
+    over_network: ClassVar[bool] = False
+    """Whether the cell's links have a part in its answer."""
+
+    of_requests: ClassVar[bool] = True
+    """Whether the lengths of the workload's prompts and answers have a part in its answer."""
+
     def shares(self, cell: Cell) -> str:
         """Cells with the same answer here go to one worker, one after another: what the first makes the others find."""
         return cell.decoding_id

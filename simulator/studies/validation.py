@@ -36,6 +36,7 @@ class Validation(Study):
 
     deterministic: ClassVar[bool] = False
     alone: ClassVar[bool] = True
+    over_network: ClassVar[bool] = True
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
