@@ -39,8 +39,9 @@ SCENARIO = Scenario(
         "uplink.rate": [*RATES, *FADES],
     },
     axis="uplink.rate.mean_bps",
-    seeds=3,
-    tune=Tune(settings=12, looks=(1, 2, 3)),
+    seeds=8,
+    tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 6}),
+    left_out={"colocated": "where the cloud may not draft", "edge_only": "its text is not the verifier's"},
     quick=Quick(
         base={"workload.requests": 6, "workload.output_tokens": 64},
         grid={"workload.devices": [1], "uplink.rate": [*RATES[1::2], FADES[1]]},

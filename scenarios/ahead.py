@@ -9,7 +9,7 @@ ahead_findings.py): lines, with dots as measured. Beside it, K-SQS in a cell tha
 
 from __future__ import annotations
 
-from scenarios import AheadGains, Also, Answer, ClosedForm, Quick, Scenario, SharedCell, script
+from scenarios import AheadGains, Also, Answer, ClosedForm, Quick, Scenario, SharedCell, Tune, script
 
 DEPTHS = [0, 1, 2, 4]
 ARQ = {"kind": "selective_repeat", "timeout_s": 2.0}
@@ -48,8 +48,10 @@ SCENARIO = Scenario(
     ],
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "workload.output_tokens"),
-    seeds=4,
+    seeds=8,
     quick=Quick({"workload.output_tokens": 128}, {"models.pair.distance": [0.1, 0.4], DELAY: delays(0.005, 0.64)}, 2),
+    tune=Tune(dict.fromkeys(("scheme.max_drafts", "scheme.k", "scheme.resolution"), "the closed form has four drafts")),
+    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "against waiting, not against the cloud"),
     figures=("ahead",),
     headlines=(),
     findings=(ClosedForm(), AheadGains(), SharedCell(), Answer([AheadGains(), SharedCell()])),

@@ -2,7 +2,8 @@
 
 sqsim run batching            or            python -m scenarios.batching
 
-Each device has an uplink of its own, so that only the cloud is shared.
+Each device has an uplink of its own, so that only the cloud is shared. K-SQS of four drafts alone: ways to batch are
+compared, not schemes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from scenarios import Answer, Costs, Finding, Lowest, Quick, Scenario, script
 SCENARIO = Scenario(
     name="batching",
     summary="How should one GPU batch the rounds of 1 to 256 devices: not, what waits, a window, continuously?",
-    minutes=1,
+    minutes=3,
     base={
         "models.pair": "sotu",
         "workload.requests": 2,
@@ -35,7 +36,7 @@ SCENARIO = Scenario(
         "workload.devices": [1, 4, 16, 64, 256],
     },
     axis="workload.devices",
-    seeds=3,
+    seeds=8,
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16, "workload.distinct": 4},
         grid={"workload.devices": [1, 8, 64]},

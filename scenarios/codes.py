@@ -8,7 +8,7 @@ more drafts a round.
 
 from __future__ import annotations
 
-from scenarios import Answer, Finding, Instead, Quick, Scenario, script
+from scenarios import Answer, Finding, Instead, Quick, Scenario, Tune, script
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 1000)]
@@ -17,6 +17,7 @@ BUDGETS_BITS = (None, 300)
 SAVED = ("scheme.code", "recoded", "enumerative")
 BITS_AND_TIME = ("payload_bits_per_token", "latency_per_token_s")
 BUDGET = "scheme.budget_bits"
+FIELDS = [f"scheme.{name}" for name in ("max_drafts", "resolution", "k", "initial", "target", "step")]
 KEPT = ({"kind": "k_sqs", "k": 8}, {"kind": "c_sqs"})
 
 SCENARIO = Scenario(
@@ -36,6 +37,8 @@ SCENARIO = Scenario(
     },
     axis="uplink.rate.bps",
     seeds=12,
+    tune=Tune(dict.fromkeys(FIELDS, "what a code saves is asked at one setting")),
+    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "codes are compared, not schemes"),
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 24},
         grid={"uplink.rate.bps": RATES_BPS[::3]},

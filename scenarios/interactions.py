@@ -34,8 +34,8 @@ SCENARIO = Scenario(
         "scheme.resolution": [5, 20, 100, 500],
     },
     axis="scheme.resolution",
-    seeds=6,
-    tune=Tune(base={"workload.requests": 1}),
+    seeds=8,
+    tune=Tune(looks=(1, 2), base={"workload.requests": 1}),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
         grid={TEMPERATURE: [0.5, 1.5], "scheme.k": [2, 8, 32], "scheme.resolution": [5, 100]},

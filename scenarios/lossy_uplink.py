@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, script
+from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, Tune, script
+from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
 
 MTU_BITS = 1500
 BURST_PACKETS = 4
-LOSSES = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5]
+LOSSES = [0.0, 0.05, 0.1, 0.2, 0.5]
 ADAPTIVE = {"kind": "selective_repeat", "timer": "jacobson", "backoff": 2.0, "timeout_max_s": 1.0}
 KIND = "uplink.loss.kind"
 
@@ -34,25 +35,32 @@ def each_way(losses: Iterable[float]) -> list[object]:
 SCENARIO = Scenario(
     name="lossy_uplink",
     summary="What does loss on an uplink of 1,500-bit packets, 0 to 50% alone, in bursts or by bit errors, cost?",
-    minutes=1.5,
+    minutes=10,
     base={
-        "models.pair": "sotu",
-        "workload.requests": 4,
-        "workload.output_tokens": 48,
+        **BASE_70B,
+        "workload.requests": 2,
         "uplink.arq": ADAPTIVE,
         "uplink.mtu_bits": MTU_BITS,
         "downlink.arq": ADAPTIVE,
     },
-    grid={"scheme": ["cloud_only", "dense", "k_sqs", "c_sqs"], "uplink.loss": each_way(LOSSES)},
+    grid={"scheme": [*IN_CLOUD, *DRAFTING], "uplink.loss": each_way(LOSSES)},
     axis="uplink.loss.mean_loss",
     seeds=10,
-    quick=Quick({"workload.requests": 3, "workload.output_tokens": 24}, {"uplink.loss": each_way(LOSSES[::3])}),
+    tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 1}),
+    left_out={"edge_only": "its text is not the verifier's, and it needs no uplink"},
+    quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": each_way(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),
     assumed="packets of at most 1,500 bits; bit errors are told by the loss that they mean to a full one.",
     findings=(
-        Finding(without=("cloud_only",), by=KIND),
+        Finding(without=IN_CLOUD, by=KIND),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),
-        Answer([Costs("loss of {end} against {start}", by=KIND), Lowest("fastest", by=KIND)]),
+        Answer(
+            [
+                Costs("loss of {end} against {start}", by=KIND),
+                Lowest("fastest", by=KIND),
+                Lowest("of those at the edge", without=IN_CLOUD, by=KIND),
+            ]
+        ),
     ),
 )
 

@@ -25,13 +25,13 @@ SCENARIO = Scenario(
     pairs=("smollm2", "sotu"),
     study="positions",
     base={
-        "workload.requests": 7,  # of each of 6 seeds: all 42 prompts, once
+        "workload.requests": 7,  # of each of 8 seeds: the 42 prompts, and 14 of them twice
         "workload.output_tokens": 16,
         "uplink.rate.bps": 10e6,
     },
     grid={"scheme": SCHEMES},
     axis="position",
-    seeds=6,
+    seeds=8,
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 12},
         grid={"scheme": SCHEMES[::2]},

@@ -47,7 +47,7 @@ SCENARIO = Scenario(
     base={"workload.requests": 6, "workload.output_tokens": 24, "scheme": {"kind": "composed", "max_drafts": 1}},
     grid={"models.temperature": [0.5, 0.8, 1.1], "scheme.sparsifier": [*KEPT, *C_SQS]},
     axis="models.temperature",
-    seeds=7,
+    seeds=8,
     quick=Quick(base={"workload.requests": 2, "workload.output_tokens": 8}, seeds=3),
     study="laws",
     headlines=(),

@@ -3,7 +3,8 @@
     sqsim run trees            or            python -m scenarios.trees
 
 A tree sends more laws and ids a round than a chain of its depth, and more of its drafts stand. All are K-SQS with the
-shorter code, each at its own best depth and K at each rate; the synthetic pair's distance sets the acceptance.
+shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance sets the
+acceptance.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ SCENARIO = Scenario(
     grid={"scheme": [CHAIN, *TREES, *CANDIDATES], DISTANCE: DISTANCES, RATE: RATES_BPS},
     axis=RATE,
     seeds=8,
-    tune=Tune(),
+    tune=Tune(
+        {"scheme.widths": "a curve each", "scheme.candidates": "a curve each"}, settings=8, looks=(1, 2), steps=1
+    ),
+    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "a tree is compared with a chain"),
     quick=Quick(
         base={"workload.output_tokens": 48},
         grid={"scheme": [CHAIN, TREES[0], CANDIDATES[1]], DISTANCE: DISTANCES[1::2], RATE: RATES_BPS[::2]},

@@ -51,6 +51,8 @@ class RunPlan:
     tune: Tune | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Baselines that the question leaves out, and why."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Fields that the question fixes, and why."""
     study: str = Scenario.study
     headlines: Sequence[str] = Scenario.headlines
     assumed: str = ""
@@ -97,7 +99,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     return RunPlan(
         scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, tune,
-        scenario.left_out,
+        scenario.left_out, scenario.tune.fixed if scenario.tune is not None else {},
         scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
         scenario.summary, told_fields(cells),
     )  # fmt: skip

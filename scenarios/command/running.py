@@ -233,7 +233,11 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     found, answer = _said(plan, replace(shown, table=marked(shown.table)))
-    remarks = [*_doubts(plan, shown), *compared_alike(cells, plan.tune, plan.left_out), *_overloads(plan, shown)]
+    remarks = [
+        *_doubts(plan, shown),
+        *compared_alike(cells, plan.tune, plan.fixed, plan.left_out),
+        *_overloads(plan, shown),
+    ]
     remarks += _rejections(cells, marked(shown.table), out)
     findings_file.write(out, _about(plan, cells, shown, remarks), [*found, *answer])
     replace(note, findings=[each.line for each in (*found, *answer)]).write(out)

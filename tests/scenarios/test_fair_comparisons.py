@@ -11,6 +11,7 @@ from scenarios.command import registry
 from scenarios.command.choosing import Choosing
 from scenarios.command.fairness import BASELINES, codes, lacking, schemes_of
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
+from scenarios.command.scenario import Tune
 from simulator.cell.cell import Cell
 
 BOTH_CODES = {"codes": "the code is the question", "rivals": "K-SQS stands in both codes"}
@@ -44,12 +45,12 @@ def test_one_code_carries_all_distributions_that_are_compared(name: str) -> None
 
 @pytest.mark.parametrize("name", COMPARING)
 def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(name: str) -> None:
-    asked, tune = plan(name), plan(name).tune
+    asked = plan(name)
+    tune = asked.tune or Tune(asked.fixed)
     open_ones = {f"scheme.{field}" for scheme in schemes_of(asked.cells) for field in tunables(scheme)}
+    assert all(reason.strip() for reason in asked.fixed.values())
     if not open_ones:
         return
-    assert tune is not None
-    assert all(reason.strip() for reason in tune.fixed.values())
     for place in Choosing(asked.cells, tune).places:
         declared = {f"scheme.{field}" for field in tunables(place.cell.scheme)}
         assert declared - set(place.fields) <= {*tune.fixed, *tune.typed}, place.cell.scheme
