@@ -24,6 +24,7 @@ from simulator.results.findings import joined, stretches
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.rejection_findings import BOUND, BOUND_NOTE, capped
 from simulator.results.timeline import DOWNLINK, UPLINK
+from simulator.results.unanswered import percent
 from simulator.results.units import quantity, symbol, title
 from simulator.sweeps.search import Objective
 
@@ -38,6 +39,7 @@ COSTS: tuple[tuple[str, str], ...] = (
 )
 OUTPUT = ("tv_output", "TV output")
 """What a lossy scheme costs."""
+UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
 MANY_PAIRS = 3
 """More pairs of a kind than these are told in short."""
@@ -128,6 +130,19 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     told = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*told, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def unsettled(summary: pd.DataFrame) -> list[str]:
+    """A line of each curve that made most of its drafts before its conformal threshold had settled."""
+    if UNSETTLED not in summary.columns:
+        return []
+    told = []
+    for curve, rows in marked(summary).groupby(CURVE, sort=False):
+        shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
+        if len(shares):
+            part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
+            told.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
+    return told
 
 
 def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:

@@ -21,7 +21,7 @@ from scenarios.command.findings_file import FINDINGS, Answered
 from scenarios.command.headline_table import headline
 from scenarios.command.means import Means
 from scenarios.command.precision import Precision
-from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for
+from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
 from scenarios.command.searching import Search, settings_of_search
@@ -227,7 +227,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     note and figures."""
     wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     found, answer = _said(plan, replace(shown, table=marked(shown.table)))
-    remarks = [*_overloads(plan, shown), *_rejections(cells, marked(shown.table), out)]
+    remarks = [*_overloads(plan, shown), *unsettled(shown.best), *_rejections(cells, marked(shown.table), out)]
     findings_file.write(out, _about(plan, cells, shown, remarks), [*found, *answer])
     replace(note, findings=[each.line for each in (*found, *answer)]).write(out)
     tables = [(out / f"{each.name}.csv", each.rows(shown.table)) for each in plan.tables]

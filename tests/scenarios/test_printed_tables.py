@@ -10,7 +10,7 @@ import pandas as pd
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.capacity_reasons import unmet
 from scenarios.command.headline_table import headline
-from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for
+from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for, unsettled
 from simulator.cell.cell import Cell
 from simulator.sweeps.search import Objective
 
@@ -171,3 +171,12 @@ def test_a_drafter_in_the_cloud_is_told_with_its_own_clock() -> None:
     told = stands_for([Cell.from_fields({"scheme": "colocated"})])
     assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
     assert "in the cloud" not in stands_for([Cell()])
+
+
+def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be() -> None:
+    told = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
+    assert unsettled(told) == [
+        "scheme_1 k=16: 83% of its tokens were drafted before its threshold settled (unsettled_share)",
+        "scheme_2 k=16: 90% of its tokens were drafted before its threshold settled (unsettled_share)",
+    ]
+    assert not unsettled(told.assign(unsettled_share=0.2)) and not unsettled(summary(3))
