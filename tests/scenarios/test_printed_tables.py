@@ -117,7 +117,8 @@ def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds() -> None:
     rows = {line[:8]: line.split() for line in text.splitlines() if line.startswith("scheme_")}
     assert rows["scheme_0"][-2:] == ["0.390..0.500", "0.400..1"] and "123" not in text
     assert rows["scheme_1"][-3:] == ["0.350", "0.358", "±0.010"]
-    assert "TV(qhat, p)" in text and "may lie above it by" in text and "shown as 1" in text
+    said = " ".join(text.split())
+    assert "TV(qhat, p)" in said and "may lie above it by" in said and "shown as 1" in said
     assert "0.400" in headline(summary(2).assign(**bound), AXIS, "rejection_bound") and "123" not in text
 
 
@@ -180,3 +181,12 @@ def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be() -> No
         "scheme_2 k=16: 90% of its tokens were drafted before its threshold settled (unsettled_share)",
     ]
     assert not unsettled(told.assign(unsettled_share=0.2)) and not unsettled(summary(3))
+
+
+def test_costs_tell_bits_a_draft_and_the_speedup_and_the_objective_only_where_there_are_any() -> None:
+    plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
+    assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
+    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
+    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
+    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
