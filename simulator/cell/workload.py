@@ -59,12 +59,14 @@ class Workload(Choice, family=True):
         None,
         gt=0,
         allow_inf_nan=False,
+        exclude_if=lambda limit: limit is None,
         description="service-level objective: the longest time to first token of a request that meets it; null: any",
     )
     slo_tpot_s: float | None = Field(
         None,
         gt=0,
         allow_inf_nan=False,
+        exclude_if=lambda limit: limit is None,
         description="service-level objective: the longest time per output token after the first; null: any",
     )
     horizon_s: float = Field(

@@ -150,25 +150,26 @@ def _speedups(cells: pd.DataFrame, groups: Sequence[Sequence[int]]) -> list[dict
     if not {metric, kind, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[kind]):
         return [{} for _ in groups]
     shared = [name for name in settings_of(cells) if "." in name and not name.startswith("scheme.")]
-    answered = cells["answered"] if "answered" in cells.columns else pd.Series(1.0, index=cells.index)
-    times = cells[metric].astype(float).where((answered == 1).to_numpy())
-    seconds = [pd.Series(times.iloc[places].to_numpy(), index=cells["seed"].iloc[places]) for places in groups]
+    times = cells[metric].to_numpy(dtype=np.float64, copy=True)
+    if "answered" in cells.columns:
+        times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
+    seeds, kinds = cells["seed"].tolist(), cells[kind].tolist()
+    seconds = [{seeds[place]: float(times[place]) for place in places} for places in groups]
     keys = [tuple(_key(cells[name].iloc[places[0]]) for name in shared) for places in groups]
-    alone = {
-        key: of for key, of, places in zip(keys, seconds, groups, strict=True)
-        if cells[kind].iloc[places[0]] == "cloud_only"
-    }  # fmt: skip
-    return [_over(alone[key], of) if key in alone else dict.fromkeys(SPEEDUPS, math.nan)
-            for key, of in zip(keys, seconds, strict=True)]  # fmt: skip
+    alone = {key: of for key, of, places in zip(keys, seconds, groups, strict=True) if kinds[places[0]] == "cloud_only"}
+    return [
+        _over(alone[key], of) if key in alone else dict.fromkeys(SPEEDUPS, math.nan)
+        for key, of in zip(keys, seconds, strict=True)
+    ]
 
 
-def _over(alone: pd.Series[float], seconds: pd.Series[float]) -> dict[str, float]:
+def _over(alone: Mapping[Hashable, float], seconds: Mapping[Hashable, float]) -> dict[str, float]:
     """SPEEDUPS of seconds a token, by seed, against those of the cloud alone; nan where any seed has none."""
-    common = alone.index.intersection(seconds.index)
-    both = [each[common].to_numpy(dtype=np.float64) for each in (alone, seconds)]
-    if np.isnan(both).any() or not len(common):
+    common = [seed for seed in alone if seed in seconds]
+    one, other = (np.array([each[seed] for seed in common], dtype=np.float64) for each in (alone, seconds))
+    if not common or np.isnan([one, other]).any():
         return dict.fromkeys(SPEEDUPS, math.nan)
-    found = paired_values("latency_per_token_s", *both)
+    found = paired_values("latency_per_token_s", one, other)
     return dict(zip(SPEEDUPS, (1 + found.size, 1 + found.low, 1 + found.high), strict=True))
 
 

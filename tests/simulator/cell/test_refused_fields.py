@@ -42,6 +42,8 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("workload.prompt_tokens", {"prompt_tokens": 0}),
     ("workload.output_tokens", {"output_tokens": 0}),
     ("workload.deadline_s", {"deadline_s": 0}),
+    ("workload.slo_ttft_s", {"slo_ttft_s": 0}),
+    ("workload.slo_tpot_s", {"slo_tpot_s": inf}),
     ("workload.deadline_s", {"deadline_s": inf}),
     ("workload.deadline_s", {"deadline_s": "soon"}),
     ("workload.horizon_s", {"horizon_s": 0}),
