@@ -11,6 +11,7 @@ from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.capacity_reasons import unmet
 from scenarios.command.headline_table import headline
 from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for, unsettled
+from scenarios.command.report_table import results
 from simulator.cell.cell import Cell
 from simulator.sweeps.search import Objective
 
@@ -190,3 +191,12 @@ def test_costs_tell_bits_a_draft_and_the_speedup_and_the_objective_only_where_th
     rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
     assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
     assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
+
+
+def test_a_report_tells_the_speedup_with_the_ends_of_its_interval() -> None:
+    told = summary(2).assign(speedup=[1.0, 1.0, 0.8, 1.25], speedup_low=[np.nan] * 2 + [0.7, 1.1], speedup_high=1.5)
+    table = results(told, AXIS, [])
+    place = [column.key for column in table.columns].index("speedup")
+    assert [row[place].text for row in table.rows] == ["1", "1", "0.8 (0.7 to 1.5)", "1.25 (1.1 to 1.5)"]
+    assert "paired by seed" in table.columns[place].meaning
+    assert "speedup" not in [column.key for column in results(summary(2), AXIS, []).columns]
