@@ -1,6 +1,12 @@
-"""Payload bits per output token of each scheme: what its drafts cost on the uplink, headers and retries apart."""
+"""Payload bits of each scheme: what its drafts cost on the uplink, headers and retries apart.
+
+They are told per output token. Where the axis moves the length of a round they are told per draft: a token costs more
+bits in longer rounds, of which more drafts are rejected, so that steps of the length would look like costs of a code.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,40 +22,44 @@ from plots.page import Page
 from plots.style import curves, looks
 from simulator.results.units import quantity
 
-METRIC = "payload_bits_per_token"
-LABEL = "payload bits per output token"
+PER_TOKEN: Final = ("payload_bits_per_token", "payload bits per output token", "Payload bits per token")
+PER_DRAFT: Final = ("payload_bits_per_draft", "payload bits per draft", "Payload bits per draft")
+"""Column, label, title."""
+LENGTH = "draft_length"
+MOVED = "Per draft: the length of a round changes along the axis, and with it the bits of a token."
 DOTS_FROM = 50.0
 """Values that span this ratio or more are dots on a logarithmic axis."""
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """Bars, or curves where the axis changes the bits; None where no scheme sends a payload."""
-    sent = summary[summary[METRIC] > 0] if METRIC in summary.columns else summary.iloc[:0]
+    sent = summary[summary[PER_TOKEN[0]] > 0] if PER_TOKEN[0] in summary.columns else summary.iloc[:0]
     if sent.empty:
         return None
-    series = [Series(METRIC, "")]
-    if axis is not None and changes(sent, axis, METRIC):
-        return along(
-            sent, axis, Along(f"Payload bits per token against {page.axis(axis)}", METRIC, LABEL, series), page
-        )
+    moved = {LENGTH, PER_DRAFT[0]} <= {*sent.columns} and changes(sent, axis, LENGTH)
+    metric, label, said = PER_DRAFT if moved else PER_TOKEN
+    notes = [MOVED] if moved else []
+    if axis is not None and changes(sent, axis, metric):
+        what = Along(f"{said} against {page.axis(axis)}", metric, label, [Series(metric, "")], notes=notes)
+        return along(sent, axis, what, page)
     figure = page.figure(*room_for(sent, page))
     ax = figure.add_subplot()
-    means = [float(rows[METRIC].iloc[0]) for _, rows in curves(sent)]
+    means = [float(rows[metric].iloc[0]) for _, rows in curves(sent)]
     logarithmic = spans_far(means, DOTS_FROM)
-    bars(ax, sent, series, looks(sent), page, logarithmic)
-    level(ax, METRIC, means, reaches(sent, [METRIC], logarithmic), logarithmic)
-    _values(ax, sent, logarithmic)
-    title = "Payload bits per token" + (f" (the same at every {page.axis(axis)})" if axis else "")
-    text = caption(sent, page, "lower", marks(sent, METRIC), clock=False)
-    finish(figure, page, Told(title, text, page.metric(METRIC, LABEL)))
+    bars(ax, sent, [Series(metric, "")], looks(sent), page, logarithmic)
+    level(ax, metric, means, reaches(sent, [metric], logarithmic), logarithmic)
+    _values(ax, sent, metric, logarithmic)
+    title = said + (f" (the same at every {page.axis(axis)})" if axis else "")
+    text = caption(sent, page, "lower", [*notes, *marks(sent, metric)], clock=False)
+    finish(figure, page, Told(title, text, page.metric(metric, label)))
     return figure
 
 
-def _values(ax: Axes, sent: pd.DataFrame, logarithmic: bool) -> None:
+def _values(ax: Axes, sent: pd.DataFrame, metric: str, logarithmic: bool) -> None:
     """The value beside each bar, beyond its interval, and room for it."""
     for y, (_, rows) in enumerate(curves(sent)):
-        mean = float(rows[METRIC].iloc[0])
-        high = ends(rows[METRIC], halves(rows, METRIC), logarithmic)[1][0]
+        mean = float(rows[metric].iloc[0])
+        high = ends(rows[metric], halves(rows, metric), logarithmic)[1][0]
         at = mean if pd.isna(high) else float(high)
         ax.annotate(quantity(mean, ""), (at, y), (5, 0), textcoords="offset points", va="center", fontsize="small")
     low, high = ax.get_xlim()

@@ -10,6 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
 import pandas as pd
 import simpy
 from simpy.core import StopSimulation
@@ -19,9 +20,12 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.decoding.rehearsal import rehearse
 from simulator.decoding.round_keys import origin
-from simulator.results.metrics import Run, summarise
+from simulator.results.metrics import PlantTotals, Run, Slo, summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
+from simulator.results.settling import Settling
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.sparsifier import KeepConformal
 from simulator.timing.later import later
 from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
@@ -109,8 +113,7 @@ def simulate(
     `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table.
     """
     prepare_pairs([cell])
-    learning = cell.workload.learning_requests
-    recorder = Recorder(cell.id, rounds_to, learning)
+    recorder = recorder_of(cell, rounds_to)
     memory = memory_for(cell) if memory is None else memory
     plant = build(cell, memory, recorder, observer)
     if observer is not None:
@@ -127,8 +130,31 @@ def simulate(
         memory.flush()
     plant.users.close()
     plant.check()
+    return result_of(cell, recorder, plant.totals())
+
+
+def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
+    """What takes the requests of a run of this cell."""
+    sparsifiers = [
+        each.scheme.families.sparsifier if isinstance(each.scheme, DraftScheme) else None
+        for each in cell.classes
+        for _ in range(each.count)
+    ]
+    thresholds = {
+        device: Settling(each.rule, each.carry)
+        for device, each in enumerate(sparsifiers)
+        if isinstance(each, KeepConformal)
+    }
+    return Recorder(cell.id, rounds_to, cell.workload.learning_requests, thresholds)
+
+
+def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals) -> CellResult:
+    """The tables of a run that has ended, and its metrics."""
     requests, rounds = recorder.close()
-    return CellResult(summarise(Run(requests, recorder.sums, plant.totals(), learning)), requests, rounds)
+    work = cell.workload
+    gaps_s = np.array(recorder.gaps_s)
+    found = Run(requests, recorder.sums, totals, work.learning_requests, gaps_s, Slo(work.slo_ttft_s, work.slo_tpot_s))
+    return CellResult(summarise(found), requests, rounds)
 
 
 def run(plant: Plant, horizon_s: float) -> None:

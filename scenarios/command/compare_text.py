@@ -10,6 +10,7 @@ from scenarios.command.aligned_columns import WIDTH, aligned
 from scenarios.command.compare import CONTROLS
 from scenarios.command.compare_folders import Compared, Told
 from scenarios.command.result_folder import ResultFolder
+from simulator.results.findings import would_show
 from simulator.results.units import quantity, title
 
 MOST_LINES = 40
@@ -98,7 +99,9 @@ def _changes(found: Compared, most: int) -> Iterator[str]:
         f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
     )
     if not changed:
-        yield "Nothing changed beyond noise."
+        times = [each.change.difference for each in found.changes if each.change.metric == "latency_per_token_s"]
+        limit = would_show(times)
+        yield f"Nothing changed beyond noise{limit and f'; of latency per token {limit}, by itself'}."
         return
     yield ""
     yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its 95% interval"

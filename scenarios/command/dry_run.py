@@ -40,12 +40,13 @@ def _cells(plan: RunPlan) -> list[str]:
     decodings = len({cell.decoding_id for cell in plan.cells})
     seeds = len({cell.seed for cell in plan.cells})
     counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
-    most = len(plan.cells) if plan.best is None else Choosing(plan.cells, plan.best).most_shown()
+    most = len(plan.cells) if plan.tune is None else _choosing(plan).most_shown()
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
     told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
-    if plan.best is not None:
+    if plan.tune is not None:
+        fields = dict.fromkeys(path for place in _choosing(plan).places for path in place.fields)
         told.append(
-            f"Before them: {len(_trials(plan))} trials, by which each scheme chooses {', '.join(plan.best.over)}"
+            f"Before them: {len(_trials(plan))} trials and more, a race by which are chosen {', '.join(fields)}"
         )
     if plan.objective is not None:
         given = plan.objective
@@ -59,9 +60,12 @@ def _remembered(plan: RunPlan, out: Path) -> list[str]:
     """What `out` holds of this run."""
     try:
         if plan.objective is not None:
-            tuned = [f"Trials: {_of_search(out / TUNING)}"] if plan.best is not None else []
+            tuned = [f"Trials: {_of_search(out / TUNING)}"] if plan.tune is not None else []
             return [*tuned, f"Remembered: {_of_search(out)}"]
-        tuned = [f"Trials: {_of_sweep(_trials(plan), plan.study, out / TUNING)}"] if plan.best is not None else []
+        tuned = []
+        if plan.tune is not None:
+            asked = f"{plan.study}, {_choosing(plan).tuner().rule}"
+            tuned = [f"Trials: {_of_sweep(_trials(plan), asked, out / TUNING)}"]
         return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, out), out)}"]
     except ConfigError as error:
         return [f"Remembered: cannot be told yet ({error})"]
@@ -70,11 +74,11 @@ def _remembered(plan: RunPlan, out: Path) -> list[str]:
 def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
     """The cells of the sweep in `out`, as far as is known, and what is asked of them."""
     cells = plan.cells
-    if plan.best is not None and (out / TUNING / "cells.parquet").is_file():
-        trials = _trials(plan)
-        table = pd.read_parquet(out / TUNING / "cells.parquet")
-        if {cell.id for cell in trials} <= set(table["cell"]):
-            cells = to_show(Choosing(plan.cells, plan.best).choices(table))
+    if plan.tune is not None and (out / TUNING / "cells.parquet").is_file():
+        choosing = _choosing(plan)
+        tuner, table = choosing.tuner(), pd.read_parquet(out / TUNING / "cells.parquet")
+        if not tuner.more(table):
+            cells = to_show(choosing.choices(tuner.outcomes()))
     metric = (plan.headlines or RunPlan.headlines)[0]
     grown = Precision(cells, metric, plan.precision).rule if plan.precision is not None else ""
     return cells, ", ".join(filter(None, (plan.study, grown)))
@@ -121,8 +125,8 @@ def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
 
 
 def _work(plan: RunPlan, seeds: int = 1) -> float:
-    """Of the plan's cells, so many times, and of its trials."""
-    trials = _trials(plan) if plan.best is not None else ()
+    """Of the plan's cells, so many times, and of the trials that its race begins with."""
+    trials = _trials(plan) if plan.tune is not None else ()
     return seeds * sum(works(plan.cells).values()) + sum(works(trials).values())
 
 
@@ -131,5 +135,10 @@ def _times(number: int, thing: str) -> str:
 
 
 def _trials(plan: RunPlan) -> list[Cell]:
-    assert plan.best is not None
-    return Choosing(plan.cells, plan.best).trials()
+    """Those that a race begins with."""
+    return _choosing(plan).tuner().first()
+
+
+def _choosing(plan: RunPlan) -> Choosing:
+    assert plan.tune is not None
+    return Choosing(plan.cells, plan.tune, plan.precision)

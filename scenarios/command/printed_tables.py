@@ -19,16 +19,18 @@ from scenarios.command.capacity_reasons import reasons
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
-from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD
+from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.findings import joined, stretches
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.rejection_findings import BOUND, BOUND_NOTE, capped
 from simulator.results.timeline import DOWNLINK, UPLINK
+from simulator.results.unanswered import percent
 from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective
 
 COSTS: tuple[tuple[str, str], ...] = (
     ("payload_bits_per_token", "payload bits"),
+    ("payload_bits_per_draft", "a draft"),
     ("uplink_bits_per_token", "uplink bits"),
     ("draft_length", "drafts"),
     ("accepted_per_round", "accepted"),
@@ -36,15 +38,26 @@ COSTS: tuple[tuple[str, str], ...] = (
     ("tv_qhat", "TV(qhat, p)"),
     (BOUND, "its bound"),
 )
+IF_THERE: tuple[tuple[str, str], ...] = (
+    (SPEEDUP, "speed-up"),
+    ("slo_attainment", "SLO met"),
+    ("goodput_tokens_per_s", "goodput (1/s)"),
+)
+"""Told where a run has them: cloud_only beside others, an objective."""
 OUTPUT = ("tv_output", "TV output")
 """What a lossy scheme costs."""
+UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
 MANY_PAIRS = 3
 """More pairs of a kind than these are told in short."""
 COSTS_HEADING = (
-    "bits per output token; drafts, accepted drafts per round; rejections per verified draft, what is expected of "
-    f"them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
+    "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
+    f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
 )
+IF_THERE_HEADING = {
+    SPEEDUP: "speed-up over cloud_only, paired by seed",
+    "slo_attainment": "the share of requests that met the objective, and the tokens a second of those",
+}
 OUTPUT_HEADING = "; TV output: how far the text's law is from the verifier's, 0 of the lossless"
 
 
@@ -106,6 +119,8 @@ def costs(summary: pd.DataFrame) -> str:
     present = [(name, label) for name, label in COSTS if name in summary.columns]
     if COSTS[0] not in present:
         return ""
+    extra = [each for each in IF_THERE if each[0] in summary.columns and summary[each[0]].notna().any()]
+    present += extra
     lossy = bool(lossy_curves(summary)) and OUTPUT[0] in summary.columns
     present += [OUTPUT] if lossy else []
     body = [
@@ -113,7 +128,8 @@ def costs(summary: pd.DataFrame) -> str:
         for curve, rows in marked(summary).groupby(CURVE, sort=False)
     ]
     unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
-    heading = textwrap.fill(COSTS_HEADING + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
+    said = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
+    heading = textwrap.fill(COSTS_HEADING + said + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
     return heading + "\n\n" + aligned(["", *(label for _, label in present)], body)
 
 
@@ -128,6 +144,19 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     told = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*told, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def unsettled(summary: pd.DataFrame) -> list[str]:
+    """A line of each curve that made most of its drafts before its conformal threshold had settled."""
+    if UNSETTLED not in summary.columns:
+        return []
+    told = []
+    for curve, rows in marked(summary).groupby(CURVE, sort=False):
+        shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
+        if len(shares):
+            part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
+            told.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
+    return told
 
 
 def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:

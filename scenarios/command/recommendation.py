@@ -25,7 +25,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
-from simulator.results.findings import joined, percent, with_interval
+from simulator.results.findings import joined, percent, with_interval, would_show
 from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
@@ -287,7 +287,8 @@ class Recommendation:
         kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
         few = len(left) <= MANY
         said = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
-        return f". Not distinguishable from it at 95%: {said}"
+        limit = would_show(self._margin(name) for name in left if name in shown)
+        return f". Not distinguishable from it at 95%{limit and f' ({limit})'}: {said}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""

@@ -10,7 +10,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING
+from simulator.results.columns import (
+    BREAKDOWN_PARTS,
+    CHOSEN,
+    CI_SUFFIX,
+    CURVE,
+    SEARCHED,
+    SETTING,
+    SPEEDUP,
+    SPEEDUPS,
+)
 from simulator.results.intervals import metrics_of
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
@@ -22,6 +31,7 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     **STUDY_KEYS,
     **STUDY_METRICS,
     **SEARCHED,
+    **SPEEDUPS,
     "n": "seeds, over which the interval is",
 }
 """What each column means."""
@@ -69,6 +79,8 @@ def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chose
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
     told = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
     told = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *told]
+    if SPEEDUP in summary.columns and summary[SPEEDUP].notna().any():
+        told.insert(1 if MAIN[0] in told else 0, SPEEDUP)
     if "answered" not in told and "answered" in found and (summary["answered"] < 1).any():
         told.append("answered")
     return _table("results", f"Each setting: {_spread(summary)}", summary, axis, told, chosen)
@@ -153,9 +165,18 @@ def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -
             yield Entry("yes" if row[name] else "no")
         elif isinstance(row[name], str):
             yield Entry(str(row[name]))
+        elif name == SPEEDUP:
+            yield _speedup(*(float(row[each]) for each in SPEEDUPS))
         else:
             mean, half = float(row[name]), float(row.get(name + CI_SUFFIX, math.nan))
             yield Entry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
+
+
+def _speedup(ratio: float, low: float, high: float) -> Entry:
+    """`1.31 (1.25 to 1.38)`."""
+    if math.isnan(ratio):
+        return Entry("–")
+    return Entry(f"{ratio:.3g}" + ("" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"), _sorted_by(ratio))
 
 
 def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[Entry]:

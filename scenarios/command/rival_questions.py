@@ -52,12 +52,12 @@ class BestAgainst:
         """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled): yes`."""
         from math import isnan
 
-        from simulator.results.findings import INDISTINGUISHABLE
+        from simulator.results.findings import indistinguishable
         from simulator.results.units import quantity
 
         less = share.less
         spread = "" if isnan(less.low) else f" ({1 + less.low:.2g} to {1 + less.high:.2g})"
-        word = {True: "yes", False: "no", None: INDISTINGUISHABLE}[share.within(self.most)]
+        word = {True: "yes", False: "no", None: indistinguishable([less])}[share.within(self.most)]
         return f"{1 + less.size:.2g}{spread} at {quantity(share.at, axis)} ({share.curve}): {word}"
 
 
@@ -92,15 +92,17 @@ class Winners:
     def printed(self, cells: pd.DataFrame) -> str:
         """A row per value of `over`, a column per value of `by`."""
         from scenarios.command.aligned_columns import WIDTH, aligned
+        from simulator.results.findings import would_show
         from simulator.results.units import quantity, title
 
         found = self._outcomes(cells)
         if not found:
             return ""
+        limit = would_show(less for _, here in found for each in here for less in each.unclear)
         left_out = f", without {', '.join(self.without)}" if self.without else ""
         heading = (
             f"Lowest {title(self.metric)} of the lossless{left_out}: its mean, and how far below the next that the "
-            "seeds tell from it; ~ where they cannot tell another from the lowest"
+            f"seeds tell from it; ~ where they cannot tell another from the lowest{limit and f' ({limit})'}"
         )
         entries = [{each.at: self._entry(each) for each in here} for _, here in found]
         body = [

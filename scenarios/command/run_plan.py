@@ -115,15 +115,8 @@ def _registers_nothing(imports: Sequence[Path]) -> list[str]:
 
 
 def _unused(cells: Sequence[Cell]) -> list[str]:
-    """The fields that something else decides, a line each: of schemes, and a pair's prompts longer than is used."""
+    """The fields of schemes that something else decides, a line each."""
     told = [f"{each.name}scheme.{line}" for cell in cells for each in cell.classes for line in each.scheme.overruled]
-    for cell in cells:
-        made, used = type(cell.models.pair).model_fields.get("prompt_tokens"), cell.workload.longest[0]
-        given = getattr(cell.models.pair, "prompt_tokens", None)
-        if made is not None and isinstance(given, int) and given != made.default and given > used:
-            told.append(
-                f"models.pair.prompt_tokens = {given}: workload.prompt_tokens = {used} decides, so many are used"
-            )
     return list(dict.fromkeys(told))
 
 

@@ -22,7 +22,7 @@ from scenarios.command.findings_file import FINDINGS, Answered
 from scenarios.command.headline_table import headline
 from scenarios.command.means import Means
 from scenarios.command.precision import Precision
-from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for
+from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.progress import Progress
 from scenarios.command.run_plan import RunPlan
 from scenarios.command.scenario import Tune
@@ -237,8 +237,9 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
         *_doubts(plan, shown),
         *compared_alike(cells, plan.tune, plan.fixed, plan.left_out),
         *_overloads(plan, shown),
+        *unsettled(shown.chosen),
+        *_rejections(cells, marked(shown.table), out),
     ]
-    remarks += _rejections(cells, marked(shown.table), out)
     findings_file.write(out, _about(plan, cells, shown, remarks), [*found, *answer])
     replace(note, findings=[each.line for each in (*found, *answer)]).write(out)
     tables = [(out / f"{each.name}.csv", each.rows(shown.table)) for each in plan.tables]
@@ -313,8 +314,8 @@ def _tables(plan: RunPlan, shown: Shown) -> Iterator[str]:
     """Each with an empty line after it."""
     yield from (line for text in _measured(plan, shown.chosen, shown.axis) for line in (text, ""))
     if plan.headlines and shown.choices is not None and plan.tune is not None:
-        table = choices_table(shown.choices, shown.table)
-        yield from (chosen_table(table, shown.axis, _chosen_by(plan, plan.tune, shown.choices)), "")
+        chosen = choices_table(shown.choices, shown.table)
+        yield from (chosen_table(chosen, shown.axis, _chosen_by(plan, plan.tune, shown.choices)), "")
         yield from (_as_given(plan, shown), "")
     if plan.headlines and (table := costs(shown.chosen)):
         yield from (table, "")

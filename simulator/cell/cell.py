@@ -110,6 +110,7 @@ class Cell(Part):
         if self.models.pair.at_hand:
             self.check_pair()
         prompt, output = self.workload.longest
+        self._check_prompts(prompt)
         if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
@@ -124,6 +125,16 @@ class Cell(Part):
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
         return self
+
+    def _check_prompts(self, used: int) -> None:
+        """Raises ValueError where the pair is asked for longer prompts than any request has: the rest is read by none.
+        The pair's default is nobody's wish, and is cut."""
+        made = type(self.models.pair).model_fields.get("prompt_tokens")
+        given = getattr(self.models.pair, "prompt_tokens", 0)
+        if made is not None and given > used and given != made.default:
+            raise ValueError(
+                f"models.pair.prompt_tokens = {given}: must be at most workload.prompt_tokens = {used}, which decides"
+            )
 
     @property
     def most_requests(self) -> int:

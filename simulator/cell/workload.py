@@ -55,6 +55,20 @@ class Workload(Choice, family=True):
         description="a request not answered by then is timed out, and its device tells the cloud in a message of a "
         "bare header: until that is there the cloud works on; null to wait",
     )
+    slo_ttft_s: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda limit: limit is None,
+        description="service-level objective: the longest time to first token of a request that meets it; null: any",
+    )
+    slo_tpot_s: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda limit: limit is None,
+        description="service-level objective: the longest time per output token after the first; null: any",
+    )
     horizon_s: float = Field(
         HORIZON_S,
         gt=0,

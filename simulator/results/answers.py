@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.findings import along, joined, lowest_of_kinds, outcomes, percent, span, stretches
+from simulator.results.findings import along, joined, lowest_of_kinds, outcomes, percent, span, stretches, would_show
 from simulator.results.intervals import Difference, paired, paired_values
 from simulator.results.lossy import ranked
 from simulator.results.units import quantity
@@ -19,7 +19,7 @@ from simulator.results.units import quantity
 
 def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
     """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: those that no seed tells from the lowest, and
-    the lowest mean; lossy schemes left out."""
+    the lowest mean; lossy schemes left out. Where seeds are few, the difference that they would have shown."""
     found = outcomes(ranked(cells), axis, metric)
     told, last = [], len(found) - 1
     for tied, group in itertools.groupby(enumerate(found), key=lambda item: item[1].tied):
@@ -27,7 +27,8 @@ def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
         (first, one), (end, other) = run[0], run[-1]
         where = "" if axis is None else f" {span(one.at, other.at, axis, first == 0, end == last)}"
         reached = dict.fromkeys(quantity(each.mean, metric) for each in (one, other))
-        told.append(f"{joined(tied, 'or')}{where} ({' to '.join(reached)})")
+        limit = would_show(less for _, each in run for less in each.unclear)
+        told.append(f"{joined(tied, 'or')}{where} ({' to '.join(reached)}{limit and f'; {limit}'})")
     return ", ".join(told)
 
 
@@ -115,4 +116,6 @@ def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric:
     """`everywhere`, `up to 0.7`, `nowhere that the seeds can tell`: where the kind `first` is below `second`."""
     found = {at: compared(rows, axis, first, second, metric) for at, rows in along(cells, axis)}
     lower = [at for at, less in found.items() if less.lower]
-    return stretches(cells[cells[axis].isin(lower)], cells, axis) or "nowhere that the seeds can tell"
+    limit = would_show(less for less in found.values() if not less.separable)
+    nowhere = f"nowhere that the seeds can tell{limit and f' ({limit})'}"
+    return stretches(cells[cells[axis].isin(lower)], cells, axis) or nowhere

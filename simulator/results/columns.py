@@ -26,6 +26,15 @@ LOSSY: Final = "lossy"
 it: such a scheme is marked, and ranked apart."""
 LOSSLESS_TV: Final = 1e-7
 """A `tv_output` of no more is none: rounding. A law that crosses the air in single precision is off by 6e-8 at most."""
+SPEEDUP: Final = "speedup"
+SPEEDUPS: Final = {
+    SPEEDUP: "latency_per_token_s of cloud_only over that of the setting, where they differ in the scheme alone: the "
+    "exponential of the mean over seeds of ln of the ratio, paired by seed; above 1 the setting is faster, nan where "
+    "requests went unanswered",
+    f"{SPEEDUP}_low": "the lower end of its 95% interval",
+    f"{SPEEDUP}_high": "the upper end",
+}
+"""What a summary of settings with cloud_only among them has besides, and what it means."""
 N_SUFFIX: Final = "_n"
 """In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
 SETTING: Final = "setting"

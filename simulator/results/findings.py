@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from simulator.results.intervals import Difference, Interval, geometric_means, p
 from simulator.results.units import quantity, title
 
 INDISTINGUISHABLE = "not distinguishable"
+FEW_SEEDS = 8
+"""Of fewer none says that two are not distinguishable without the difference that they would have shown."""
 DISTINGUISHABLE = "Distinguishable: the 95% interval of mean ln(a/b), paired by seed, leaves out 0 (shown: a/b - 1)."
 
 
@@ -37,6 +39,8 @@ class Outcome:
     margin: Difference | None
     mean: float = math.nan
     """The arithmetic mean of the lowest."""
+    unclear: tuple[Difference, ...] = ()
+    """The lowest against each of the others in `tied`."""
 
 
 def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> list[Outcome]:
@@ -107,7 +111,8 @@ def with_interval(found: Interval, metric: str) -> str:
 
 
 def percent(less: Difference) -> str:
-    """`12% lower (9% to 15%)`, and whether the seeds can tell: `not distinguishable (-1.2%, -4.0% to 1.7%)`."""
+    """`12% lower (9% to 15%)`, and whether the seeds can tell: `not distinguishable (-1.2%, -4.0% to 1.7%)`, where they
+    are few with `would_show`."""
     way = "lower" if less.found.mean < 0 else "higher"
     if less.same and not less.found.mean:
         return "equal (in every seed)"
@@ -115,9 +120,29 @@ def percent(less: Difference) -> str:
         return f"{sizes([less])} {way} ({'one seed' if less.n == 1 else 'the same in every seed'})"
     if not less.separable:
         size, low, high = (_amount(less, each) for each in (less.size, less.low, less.high))
-        return f"{INDISTINGUISHABLE} ({size}, {low} to {high})"
+        return indistinguishable([less], f"{size}, {low} to {high}")
     near, size, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.size), abs(less.high))))
     return f"{size} {way} ({near} to {far})"
+
+
+def would_show(found: Iterable[Difference]) -> str:
+    """`a difference above 6% would have shown`: the half-width of the mean ln ratio, the largest of several; "" of
+    FEW_SEEDS or more, of one seed, and of seeds that all say the same, which have no interval."""
+    few = [less for less in found if 1 < less.n < FEW_SEEDS and not less.same]
+    if not few:
+        return ""
+    widest = max((less for less in few if less.relative == few[0].relative), key=lambda less: less.found.half_width)
+    half = widest.found.half_width
+    if not math.isfinite(half):
+        return "no difference would have shown"
+    least = f"{quantity(100 * math.expm1(half), '', 2)}%" if widest.relative else quantity(half, widest.metric, 2)
+    return f"a difference above {least} would have shown"
+
+
+def indistinguishable(found: Iterable[Difference], *more: str) -> str:
+    """`not distinguishable (more; a difference above 6% would have shown)`."""
+    said = "; ".join(each for each in (*more, would_show(found)) if each)
+    return f"{INDISTINGUISHABLE} ({said})" if said else INDISTINGUISHABLE
 
 
 def sizes(found: Sequence[Difference], digits: int = 3) -> str:
@@ -153,13 +178,14 @@ def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> Ou
     tied = tuple(sorted({lowest, *order} - set(behind)))
     following = behind[0] if behind else None
     mean = float(here.loc[here[CURVE] == lowest, metric].mean())
-    return Outcome(at, lowest, tied, following, against[following] if following else None, mean)
+    unclear = tuple(against[other] for other in order[1:] if other in tied)
+    return Outcome(at, lowest, tied, following, against[following] if following else None, mean, unclear)
 
 
 def _told(stretch: list[Outcome]) -> str:
     tied = stretch[0].tied
     if len(tied) > 1:
-        return f"{joined(tied)} are {INDISTINGUISHABLE}"
+        return f"{joined(tied)} are {indistinguishable(less for outcome in stretch for less in outcome.unclear)}"
     margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
     if not margins:
         return f"{tied[0]} alone"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from simulator.results.columns import CURVE
-from simulator.results.findings import INDISTINGUISHABLE, joined, percent, sizes, with_interval
+from simulator.results.findings import INDISTINGUISHABLE, joined, percent, sizes, with_interval, would_show
 from simulator.results.intervals import Difference, interval, paired
 from simulator.results.units import quantity, title
 
@@ -49,8 +49,9 @@ def summed_up(cells: pd.DataFrame, by: str, first: str, second: str, metric: str
         if there:
             where = f"all {len(found)}" if len(there) == len(found) > 1 else joined([*there])
             told.append(f"{sizes([*there.values()], 2)} {way} in {where}")
-    alike = sum(not less.separable for _, less in found)
-    told += [f"{INDISTINGUISHABLE} in {alike} of {len(found)}"] if alike else []
+    alike = [less for _, less in found if not less.separable]
+    limit = would_show(alike)
+    told += [f"{INDISTINGUISHABLE} in {len(alike)} of {len(found)}{limit and f' ({limit})'}"] if alike else []
     return ", ".join(told)
 
 

@@ -19,13 +19,13 @@ import pandas as pd
 
 from kinds.arrays import Floats
 from simulator.results import compared
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX
+from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
 from simulator.results.lossy import departs
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
-_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY)
+_NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
 _MEASURED = frozenset({*METRICS, *BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
 ROUNDING = 1e-9
 """Numbers that differ by no more than this share of them are one number, added up in another order."""
@@ -123,14 +123,16 @@ def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     """A row per setting (all columns but seed and metrics), in order of appearance: `n`, LOSSY, then each metric's mean
     and `_ci95`, and `_n` where it has a number in fewer seeds than `n`. `n` counts the seeds that counted: those in
-    which a request was answered; where none is asked, all."""
+    which a request was answered; where none is asked, all. With cloud_only among the settings also SPEEDUPS."""
     metrics = metrics_of(cells)
     settings = settings_of(cells)
     given = {name: cells[name] for name in settings}
     values = {name: cells[name].to_numpy(dtype=np.float64) for name in metrics}
     lossy = departs(cells).to_numpy(dtype=bool)
     rows = []
-    for places in _groups(cells, settings):
+    groups = _groups(cells, settings)
+    speedups = _speedups(cells, groups)
+    for places, speedup in zip(groups, speedups, strict=True):
         row: dict[str, object] = {name: column.iloc[places[0]] for name, column in given.items()}
         seeds = int((values["answered"][places] > 0).sum()) if "answered" in metrics else len(places)
         row |= {"n": seeds, LOSSY: bool(lossy[places].any())}
@@ -138,8 +140,37 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
             found = interval(values[name][places])
             row |= {name: found.mean, name + CI_SUFFIX: found.half_width}
             row |= {name + N_SUFFIX: found.n} if 0 < found.n < seeds else {}
-        rows.append(row)
+        rows.append(row | speedup)
     return pd.DataFrame(rows)
+
+
+def _speedups(cells: pd.DataFrame, groups: Sequence[Sequence[int]]) -> list[dict[str, float]]:
+    """SPEEDUPS of each setting, whose rows are at these places; empty where none is set against cloud_only."""
+    metric, kind = "latency_per_token_s", "scheme.kind"
+    if not {metric, kind, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[kind]):
+        return [{} for _ in groups]
+    shared = [name for name in settings_of(cells) if "." in name and not name.startswith("scheme.")]
+    times = cells[metric].to_numpy(dtype=np.float64, copy=True)
+    if "answered" in cells.columns:
+        times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
+    seeds, kinds = cells["seed"].tolist(), cells[kind].tolist()
+    seconds = [{seeds[place]: float(times[place]) for place in places} for places in groups]
+    keys = [tuple(_key(cells[name].iloc[places[0]]) for name in shared) for places in groups]
+    alone = {key: of for key, of, places in zip(keys, seconds, groups, strict=True) if kinds[places[0]] == "cloud_only"}
+    return [
+        _over(alone[key], of) if key in alone else dict.fromkeys(SPEEDUPS, math.nan)
+        for key, of in zip(keys, seconds, strict=True)
+    ]
+
+
+def _over(alone: Mapping[Hashable, float], seconds: Mapping[Hashable, float]) -> dict[str, float]:
+    """SPEEDUPS of seconds a token, by seed, against those of the cloud alone; nan where any seed has none."""
+    common = [seed for seed in alone if seed in seconds]
+    one, other = (np.array([each[seed] for seed in common], dtype=np.float64) for each in (alone, seconds))
+    if not common or np.isnan([one, other]).any():
+        return dict.fromkeys(SPEEDUPS, math.nan)
+    found = paired_values("latency_per_token_s", one, other)
+    return dict(zip(SPEEDUPS, (1 + found.size, 1 + found.low, 1 + found.high), strict=True))
 
 
 def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.Series[bool]) -> Difference:

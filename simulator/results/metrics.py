@@ -8,7 +8,7 @@ seconds of service are of all. Where there are no such requests, or a ratio has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,6 +18,7 @@ from channels.link.radio_power import OnAir
 from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN, OVERLOAD, ROUND_COLUMNS
 from simulator.results.energy import PER_TOKEN, PowerAndPrice
+from simulator.results.settling import WINDOW
 from simulator.results.station import Station
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class PlantTotals:
     cloud: Station
     cloud_service_s: float
     """Server-seconds of passes."""
+    round_passes: int
+    """Shares of passes that judged a round or decoded a token, those in vain included."""
     dropped_packets: int
     cloud_evictions: int
     connected_j: float
@@ -70,6 +73,16 @@ class PlantTotals:
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice
+
+
+class Slo(NamedTuple):
+    """A service-level objective of a request; None: no limit."""
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+
+
+NO_SLO: Final = Slo()
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,9 @@ class Run:
     sums: Mapping[str, float]
     plant: PlantTotals
     learning_requests: int = 0
+    gaps_s: Floats = field(default_factory=lambda: np.empty(0))
+    """Between the rounds of each answered request as they reached the device."""
+    slo: Slo = NO_SLO
 
     @cached_property
     def requests(self) -> pd.DataFrame:
@@ -116,6 +132,19 @@ class Run:
         """Of each answered request."""
         per_token: Floats = self.answered["latency_s"].to_numpy() / self.answered["output_tokens"].to_numpy(float)
         return per_token
+
+    @cached_property
+    def itl_s(self) -> Floats:
+        """Gaps between successive tokens of answered requests: those of one round arrive together, 0 apart."""
+        together = int(self.answered_tokens) - len(self.answered) - len(self.gaps_s)
+        return np.concatenate([np.zeros(together), self.gaps_s])
+
+    @cached_property
+    def met_slo(self) -> pd.DataFrame | None:
+        """The answered requests that met the objective; None where there is none."""
+        limits = {name: limit for name, limit in self.slo._asdict().items() if limit is not None}
+        met = [self.answered[name] <= limit for name, limit in limits.items()]
+        return self.answered[np.logical_and.reduce(met)] if met else None
 
     @property
     def rejections(self) -> float:
@@ -149,6 +178,18 @@ class Run:
     def per_token_quantile_s(self, share: float) -> float:
         """Of latencies_per_token_s."""
         return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
+
+    def itl_quantile_s(self, share: float) -> float:
+        """Of itl_s."""
+        return float(np.quantile(self.itl_s, share)) if len(self.itl_s) else np.nan
+
+    def attainment(self) -> float:
+        """Requests that met the objective / requests arrived."""
+        return np.nan if self.met_slo is None else ratio(len(self.met_slo), len(self.requests))
+
+    def goodput(self) -> float:
+        """Tokens a second of the requests that met the objective."""
+        return np.nan if self.met_slo is None else ratio(float(self.met_slo["output_tokens"].sum()), self.span_s())
 
     def span_s(self) -> float:
         """From the first arrival to the end of the last request: its answer, its deadline or its device's departure;
@@ -211,7 +252,24 @@ _DECLARED: Final = (
         lambda run: float(run.answered["tpot_s"].quantile(0.95)),
     ),
     Metric(
-        "latency_per_token_s", "sum of latency_s / sum of output tokens, both over answered requests (the headline)",
+        "itl_s",
+        "inter-token latency: gap between successive tokens of an answer as they reach the device, mean over answered "
+        "requests' gaps; tokens of one round arrive together, and each gap of 0 counts (benchmarks that time chunks of "
+        "a stream leave those out, and read the longer)",
+        lambda run: mean(run.itl_s),
+    ),
+    Metric(
+        "itl_p50_s", "median of the gaps of itl_s over answered requests: 0 where most tokens come with one before",
+        lambda run: run.itl_quantile_s(0.5),
+    ),
+    Metric(
+        "itl_p99_s", "99th percentile of the gaps of itl_s over answered requests: about the longest wait for a round",
+        lambda run: run.itl_quantile_s(0.99),
+    ),
+    Metric(
+        "latency_per_token_s",
+        "sum of latency_s / sum of output tokens, both over answered requests (the headline; what vLLM's papers call "
+        "normalized latency is its mean over requests instead of over tokens)",
         lambda run: ratio(float(run.answered["latency_s"].to_numpy().sum()), run.answered_tokens),
     ),
     Metric(
@@ -231,6 +289,17 @@ _DECLARED: Final = (
         "output tokens that reached their device, those of requests never answered included / time from first arrival "
         "to the end of the last request (of the run, where one is in flight)",
         lambda run: ratio(run.tokens, run.span_s()),
+    ),
+    Metric(
+        "slo_attainment",
+        "requests answered with ttft_s <= workload.slo_ttft_s and tpot_s <= workload.slo_tpot_s / requests arrived; an "
+        "objective that is null holds for all, nan where both are",
+        lambda run: run.attainment(),
+    ),
+    Metric(
+        "goodput_tokens_per_s",
+        "output tokens of the requests that slo_attainment counts / the time that tokens_per_s is over",
+        lambda run: run.goodput(),
     ),
     Metric(
         "payload_bits_per_token",
@@ -260,6 +329,19 @@ _DECLARED: Final = (
         "accepted_per_round", "drafts that stood per round, unjudged ones included", _average("accepted", "speculative")
     ),
     Metric(
+        "accepted_length_tokens",
+        "AL: tokens that a verified round of drafts commits, its correction or bonus token included and tails past the "
+        "answer's end not cut, mean over such rounds (Spec-Bench's mean accepted tokens); nan without drafts",
+        lambda run: ratio(run.sums["judged_tokens"], run.sums["judged"]),
+    ),
+    Metric(
+        "block_efficiency",
+        "output tokens / passes of the verifier that were run over a round or for a token, prompts apart (Leviathan et "
+        "al., SpecTr): below accepted_length_tokens by tails that were cut, and by passes in vain, as for requests "
+        "that end before their verdict, rounds asked for again and crashes; 1 of the cloud alone",
+        lambda run: ratio(run.served_tokens, run.plant.round_passes),
+    ),
+    Metric(
         "acceptance_rate",
         "accepted drafts / verified drafts (those up to and including the first rejection), without unjudged ones",
         lambda run: ratio(run.sums["verified"] - run.rejections, run.sums["verified"]),
@@ -275,6 +357,18 @@ _DECLARED: Final = (
         Metric(column.metric or column.name, column.meaning, _average(column.name, column.over))
         for column in ROUND_COLUMNS
         if column.over
+    ),
+    Metric(
+        "unsettled_share",
+        "drafts sent before a conformal threshold had settled / drafts sent, both of answered requests; it settles "
+        f"with the first {WINDOW} kept drafts that drop twice its target or less on average; nan without a threshold",
+        lambda run: ratio(run.sums["unsettled_drafts"], run.sums["threshold_drafts"]),
+    ),
+    Metric(
+        "settled_after_tokens",
+        "tokens committed before a conformal threshold had settled (unsettled_share), mean over the runs of thresholds "
+        "that did: one a device where it is carried, else one a request; nan where none did",
+        lambda run: ratio(run.sums["tokens_to_settle"], run.sums["settled_runs"]),
     ),
     Metric(
         "tail_tokens", "committed tokens cut at the end of the answer, per request",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, ROUND_COLUMNS, TEXTS
 from simulator.results.requests import Request
+from simulator.results.settling import THRESHOLD_SUMS, Settling
 
 CHUNK_ROWS: Final = 50_000
 """Rounds kept before they become a piece of a table."""
@@ -60,13 +62,24 @@ class Recorder:
     """Takes requests as they end, in that order.
 
     A row of the rounds' table takes no part in anything after its request has ended, so with a file the memory of a
-    run grows by its requests only, some 300 bytes each. `sums` adds up each numeric column of all rounds, and
-    `speculative`, those with drafts; the rounds of a device's first `learning_requests` requests are left out there.
+    run grows by its requests only, some 300 bytes each, and 8 bytes a round. `sums` adds up each numeric column of all
+    rounds, and `speculative`, those with drafts, `judged`, those of them that were verified, and `judged_tokens`, which
+    these committed; the rounds of a device's first `learning_requests` requests are left out there, and in `gaps_s`.
+    `thresholds` are the conformal thresholds to follow, by device (`settling`).
     """
 
-    def __init__(self, cell: str, rounds_to: Path | None = None, learning_requests: int = 0) -> None:
+    def __init__(
+        self,
+        cell: str,
+        rounds_to: Path | None = None,
+        learning_requests: int = 0,
+        thresholds: Mapping[int, Settling] | None = None,
+    ) -> None:
         self.sums: dict[str, float] = dict.fromkeys([column.name for column in ROUND_COLUMNS[1:]], 0.0)
-        self.sums["speculative"] = 0.0
+        self.sums |= dict.fromkeys(("speculative", "judged", "judged_tokens"), 0.0)
+        self.gaps_s = array("d")
+        """Between the rounds of answered requests as they reached the device."""
+        self._thresholds = thresholds or {}
         self._cell = cell
         self._learning_requests = learning_requests
         self._path = rounds_to
@@ -81,14 +94,25 @@ class Recorder:
         self._texts.append((request.device, request.number, request.prompt.name, request.outcome))
         self._requests.add((*_before(request), *request.spent, *_after(request)))
         self._rounds.add_all((request.device, request.number), request.rounds)
+        if request.outcome == "answered":
+            self._add_answered(request)
         if len(self._rounds) >= CHUNK_ROWS:
             self._flush()
+
+    def _add_answered(self, request: Request) -> None:
+        counted = request.number >= self._learning_requests
+        if counted:
+            self.gaps_s.extend(later - earlier for earlier, later in pairwise(request.came_s))
+        if (threshold := self._thresholds.get(request.device)) is not None:
+            threshold.add(request.rounds, request.states, counted=counted)
 
     def close(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The tables of requests and rounds; the latter without rows where they went to a file."""
         self._flush()
         if self._writer is not None:
             self._writer.close()
+        found = [threshold.sums() for threshold in self._thresholds.values()]
+        self.sums |= {name: float(sum(each[name] for each in found)) for name in THRESHOLD_SUMS}
         empty = [] if self._path is None else [pd.DataFrame(columns=[KEYS[0], *_ROUND_TYPES])]
         texts = pd.DataFrame(self._texts, columns=[*KEYS[1:], *TEXTS])
         texts.insert(0, KEYS[0], self._cell)
@@ -102,7 +126,11 @@ class Recorder:
         counted = np.asarray(columns["request"], dtype=np.int64) >= self._learning_requests
         for column in ROUND_COLUMNS[1:]:
             self.sums[column.name] += float(columns[column.name][counted].sum())
-        self.sums["speculative"] += int(np.count_nonzero(columns["drafted"][counted]))
+        drafted = columns["drafted"][counted] != 0
+        committed = columns["committed"][counted] * drafted
+        self.sums["speculative"] += int(np.count_nonzero(drafted))
+        self.sums["judged"] += int(np.count_nonzero(committed))
+        self.sums["judged_tokens"] += int(committed.sum())
         cell = [self._cell] * len(columns["round"])
         if self._path is None:
             self._pieces.append(pd.DataFrame({KEYS[0]: pd.Series(cell, dtype="str")} | columns))

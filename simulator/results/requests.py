@@ -31,6 +31,10 @@ class Request:
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     """Those that are closed, in order."""
+    states: list[tuple[float, ...]] = field(default_factory=list)
+    """The scheme's before the first draft of each of them."""
+    came_s: list[float] = field(default_factory=list)
+    """When tokens reached the device: once a round, all of its tokens together."""
     open: dict[int, OpenRound] = field(default_factory=dict)
     """Those under way, by their number, in order."""
     tail_tokens: int = 0
@@ -65,6 +69,7 @@ class Request:
         if not self.tokens:
             self.first_token_s = now_s
         self.tokens.extend(kept)
+        self.came_s.append(now_s)
         self.tail_tokens += len(tokens) - len(kept)
         self.ledger.close(number)
 
@@ -94,6 +99,7 @@ class Request:
         notes = self.open.pop(number)
         closed = notes.close()
         self.rounds.append(closed)
+        self.states.append(notes.sent.state)
         if self.on_round is not None:
             self.on_round(self, closed, notes)
 

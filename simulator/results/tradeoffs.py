@@ -18,7 +18,7 @@ import pandas as pd
 
 from kinds.arrays import Floats, Ints
 from simulator.results.columns import CURVE
-from simulator.results.findings import INDISTINGUISHABLE, joined, sizes
+from simulator.results.findings import INDISTINGUISHABLE, joined, sizes, would_show
 from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, symbol
 
@@ -122,7 +122,8 @@ def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> st
 
 def _with_places(other: str, found: Sequence[tuple[object, Difference]], way: str, by: str, values: int) -> str:
     """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
-    words = [] if way.startswith(INDISTINGUISHABLE) else [sizes([gap for _, gap in found], 2)]
+    gaps = [gap for _, gap in found]
+    words = list(filter(None, [would_show(gaps)])) if way.startswith(INDISTINGUISHABLE) else [sizes(gaps, 2)]
     words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
     return f"{other} ({', '.join(words)})" if words else other
 

@@ -87,6 +87,7 @@ class Plant:
             edges=[device.station for device in self.devices],
             cloud=self.cloud.station,
             cloud_service_s=self.cloud.service_s,
+            round_passes=self.cloud.round_passes,
             dropped_packets=sum(link.dropped for link in self.links),
             cloud_evictions=self.cloud.evictions,
             connected_j=self.connections.joules,

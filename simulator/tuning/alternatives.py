@@ -51,9 +51,9 @@ class Alternatives:
     @cached_property
     def values(self) -> Mapping[str, Sequence[object]]:
         """The values of each field in order, the cell's own among them, as a flat row shows them."""
-        found = {}
+        found: dict[str, Sequence[object]] = {}
         for path, values in self.fields.items():
-            shown = [flatten(each)[path] for each in expand(self.cell, {path: list(values)})]
+            shown: list[object] = [flatten(each)[path] for each in expand(self.cell, {path: list(values)})]
             found[path] = shown if self.own[path] in shown else _inserted(shown, self.own[path])
         return found
 
@@ -86,7 +86,7 @@ class Alternatives:
 
     def near(self, setting: Values) -> list[Values]:
         """The settings that differ in one field, by one step."""
-        found = []
+        found: list[Values] = []
         for path, values in self.values.items():
             at = values.index(setting[path])
             for place in (at - 1, at + 1):
@@ -123,7 +123,7 @@ def _inserted(values: list[object], own: object) -> list[object]:
     if len(numbers) <= len(values):
         return [*values, own]
     falling = numbers[0] > numbers[-2]
-    return sorted(numbers, reverse=falling)
+    return [*sorted(numbers, reverse=falling)]
 
 
 def _digits(number: int, sizes: Sequence[int]) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def asked(devices: int, **fields: Any) -> dict[str, Any]:
 
 CELLS: Final[dict[str, dict[str, Any]]] = {
     "lossy": {
-        "workload": asked(3, think_s=0.05),
+        "workload": asked(3, think_s=0.05, slo_ttft_s=0.3, slo_tpot_s=0.063),
         "uplink": link(9e3, 0.0131, 0.0613, 0.25, access_s=0.0041),
         "downlink": link(2e4, 0.0173, 0.0531, 0.3, **many(0.0531)),
     },
@@ -95,7 +95,8 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
     },
     "impatient": {
         "workload": asked(
-            3, output_tokens=14, deadline_s=1.0, requests=3, absences=away((2, 0.52, 0.81), (1, 1.47, 1.63)),
+            3, output_tokens=14, deadline_s=1.0, slo_tpot_s=0.0401, requests=3,
+            absences=away((2, 0.52, 0.81), (1, 1.47, 1.63)),
         ),
         "uplink": link(8e3, 0.0131, 0.0613, 0.2),
     },

@@ -23,7 +23,7 @@ SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")
 """Those with a payload, and all of them lossless."""
 HEADER_BITS = 320
 """Of each packet, by default."""
-PAIR = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0, "prompt_tokens": 16}
+PAIR = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0}
 
 
 def cell(scheme: object = "k_sqs", bps: float = 1e5, **fields: Any) -> Cell:

@@ -150,6 +150,20 @@ def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(s
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [300, 400, 500, 600])
 
 
+def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round(summary: Make) -> None:
+    """What a code costs then does not look as if it changed with the rate: only the length that was chosen does."""
+    table = summary().assign(payload_bits_per_draft=40.0, draft_length=4.0)
+    assert "per token" in " ".join(told(drawn("bits", table)))
+    length = np.where(table[AXIS] > 1e4, 8.0, 2.0)
+    moved = table.assign(draft_length=length, payload_bits_per_token=table["payload_bits_per_token"] * length)
+    figure = drawn("bits", moved)
+    assert [bar.get_width() for group in bars_of(figure) for bar in group] == [40.0] * 3
+    said = " ".join(" ".join(told(figure)).split())
+    assert "Payload bits per draft" in said and "the length of a round changes" in said
+    curves = curves_of(drawn("bits", moved.assign(payload_bits_per_draft=10 * length)))
+    np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [20, 20, 80, 80])
+
+
 def rates_of(figure: Figure) -> dict[str, list[float]]:
     """What the rows of a resampling figure show: bars, dots, diamonds."""
     (ax,) = figure.axes

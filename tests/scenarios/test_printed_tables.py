@@ -11,7 +11,8 @@ import pytest
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.capacity_reasons import unmet
 from scenarios.command.headline_table import headline
-from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for
+from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for, unsettled
+from scenarios.command.report_table import results
 from simulator.cell.cell import Cell
 from simulator.sweeps.search import Objective
 
@@ -159,7 +160,8 @@ def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds() -> None:
     rows = {line[:8]: line.split() for line in text.splitlines() if line.startswith("scheme_")}
     assert rows["scheme_0"][-2:] == ["0.390..0.500", "0.400..1"] and "123" not in text
     assert rows["scheme_1"][-3:] == ["0.350", "0.358", "±0.010"]
-    assert "TV(qhat, p)" in text and "may lie above it by" in text and "shown as 1" in text
+    said = " ".join(text.split())
+    assert "TV(qhat, p)" in said and "may lie above it by" in said and "shown as 1" in said
     assert "0.400" in headline(summary(2).assign(**bound), AXIS, "rejection_bound") and "123" not in text
 
 
@@ -213,3 +215,30 @@ def test_a_drafter_in_the_cloud_is_told_with_its_own_clock() -> None:
     told = stands_for([Cell.from_fields({"scheme": "colocated"})])
     assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
     assert "in the cloud" not in stands_for([Cell()])
+
+
+def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be() -> None:
+    told = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
+    assert unsettled(told) == [
+        "scheme_1 k=16: 83% of its tokens were drafted before its threshold settled (unsettled_share)",
+        "scheme_2 k=16: 90% of its tokens were drafted before its threshold settled (unsettled_share)",
+    ]
+    assert not unsettled(told.assign(unsettled_share=0.2)) and not unsettled(summary(3))
+
+
+def test_costs_tell_bits_a_draft_and_the_speedup_and_the_objective_only_where_there_are_any() -> None:
+    plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
+    assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
+    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
+    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
+    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
+
+
+def test_a_report_tells_the_speedup_with_the_ends_of_its_interval() -> None:
+    told = summary(2).assign(speedup=[1.0, 1.0, 0.8, 1.25], speedup_low=[np.nan] * 2 + [0.7, 1.1], speedup_high=1.5)
+    table = results(told, AXIS, [])
+    place = [column.key for column in table.columns].index("speedup")
+    assert [row[place].text for row in table.rows] == ["1", "1", "0.8 (0.7 to 1.5)", "1.25 (1.1 to 1.5)"]
+    assert "paired by seed" in table.columns[place].meaning
+    assert "speedup" not in [column.key for column in results(summary(2), AXIS, []).columns]

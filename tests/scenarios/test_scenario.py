@@ -209,11 +209,3 @@ def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
         plan_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
     with pytest.raises(ConfigError, match=r"objective\.ttft_s: no cell has such a field"):
         plan_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))
-
-
-def test_longer_prompts_of_a_pair_than_are_used_are_said_to_be_cut() -> None:
-    changes = Changes(settings={"models.pair": {"kind": "synthetic", "prompt_tokens": 512}})
-    assert plan_of(SMALL, changes).warnings == [
-        "models.pair.prompt_tokens = 512: workload.prompt_tokens = 32 decides, so many are used"
-    ]
-    assert not plan_of(SMALL, Changes(settings={"models.pair": "synthetic"})).warnings

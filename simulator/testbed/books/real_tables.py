@@ -18,16 +18,16 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Ledger
-from simulator.results.metrics import PlantTotals, Run, summarise
+from simulator.results.metrics import PlantTotals
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
-from simulator.run import CellResult
+from simulator.run import CellResult, recorder_of, result_of
 from simulator.testbed.books.drafted_books import DraftedBook
 from simulator.testbed.books.link_books import Carried, way_totals
 from simulator.testbed.books.moments import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
 from simulator.testbed.books.replay_clock import RealRunError, ReplayClock
 from simulator.testbed.books.request_books import RequestBook
-from simulator.testbed.books.server_books import edge_stations, server_station, service_s
+from simulator.testbed.books.server_books import edge_stations, round_passes, server_station, service_s
 from simulator.testbed.books.streamed_books import StreamedBook
 from simulator.testbed.journal import (
     Acked,
@@ -62,16 +62,13 @@ def tables(cell: Cell, folder: Path, memory: Memory, rounds_to: Path | None = No
     end.
     """
     known = told(cell, folder)
-    learning = cell.workload.learning_requests
-    recorder = Recorder(cell.id, rounds_to, learning)
+    recorder = recorder_of(cell, rounds_to)
     try:
         replay = Replay(cell, memory, recorder, known)
         replay.run()
     finally:
         memory.flush()
-    requests, rounds = recorder.close()
-    totals = _totals(cell, known, replay)
-    return CellResult(summarise(Run(requests, recorder.sums, totals, learning)), requests, rounds)
+    return result_of(cell, recorder, _totals(cell, known, replay))
 
 
 def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
@@ -89,6 +86,7 @@ def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
         edges=edge_stations(cell, known.events, clock),
         cloud=server_station(cell, known.events, clock),
         cloud_service_s=service_s(known.events, clock.now),
+        round_passes=round_passes(known.events, clock.now),
         dropped_packets=up_dropped + down_dropped,
         cloud_evictions=0,
         connected_j=connections.joules,

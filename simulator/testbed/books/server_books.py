@@ -69,3 +69,9 @@ def service_s(events: Iterable[Event], over_s: float) -> float:
     """Server-seconds of passes up to then."""
     passes = (each for each in events if isinstance(each, Passed) and each.began_s <= over_s)
     return sum(min(over_s, each.ended_s) - each.began_s for each in passes)
+
+
+def round_passes(events: Iterable[Event], over_s: float) -> int:
+    """Shares of passes up to then that judge a round or decode a token; round 0 is a prefill."""
+    passes = (each for each in events if isinstance(each, Passed) and each.began_s <= over_s)
+    return sum(number > 0 for each in passes for _, _, number, *_ in each.shares)

@@ -44,6 +44,9 @@ class Cloud:
         self._observer = observer
         self.station = Station(env, "cloud", config.servers)
         self.passes = 0
+        self.round_passes = 0
+        """Shares of passes that bring a round to its verdict, or a session to its next token; not those that only read.
+        One that a crash cuts short counts."""
         self.crashes = 0
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
@@ -176,6 +179,7 @@ class Cloud:
             self.station.begin(share.job.visit)
             share.job.batch = len(server.shares)
             share.job.passes += 1
+            self.round_passes += share.completes and share.job.judged_drafts is not None
             share.job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True

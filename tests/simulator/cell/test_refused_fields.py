@@ -42,6 +42,8 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("workload.prompt_tokens", {"prompt_tokens": 0}),
     ("workload.output_tokens", {"output_tokens": 0}),
     ("workload.deadline_s", {"deadline_s": 0}),
+    ("workload.slo_ttft_s", {"slo_ttft_s": 0}),
+    ("workload.slo_tpot_s", {"slo_tpot_s": inf}),
     ("workload.deadline_s", {"deadline_s": inf}),
     ("workload.deadline_s", {"deadline_s": "soon"}),
     ("workload.horizon_s", {"horizon_s": 0}),
@@ -95,3 +97,12 @@ def test_hosted_schemes_refuse_what_they_do_not_have(kind: str) -> None:
 def test_colocated_drafts_at_least_one() -> None:
     with pytest.raises(ConfigError, match=r"^scheme\.max_drafts = 0: "):
         cell({"kind": "colocated", "max_drafts": 0})
+
+
+def test_longer_prompts_of_a_pair_than_any_request_has_are_refused() -> None:
+    pair, asked = {"kind": "synthetic", "prompt_tokens": 9}, {"kind": "closed", "prompt_tokens": 8}
+    said = r"^models\.pair\.prompt_tokens = 9: must be at most workload\.prompt_tokens = 8, which decides$"
+    with pytest.raises(ConfigError, match=said):
+        cell(models={"pair": pair}, workload=asked)
+    assert cell(models={"pair": pair | {"prompt_tokens": 8}}, workload=asked)
+    assert cell(models={"pair": "synthetic"}, workload=asked)  # its default of 64 is nobody's wish

@@ -124,3 +124,10 @@ def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_
     assert "data/f" in typed.to_yaml()
     with pytest.raises(ConfigError, match=r"data/f: cannot be read"):
         Cell().with_(given)
+
+
+def test_an_objective_is_part_of_a_cell_only_where_there_is_one() -> None:
+    """So that the ids of cells without one are what they were."""
+    given = Cell().with_({"workload.slo_tpot_s": "50 ms"})
+    assert given.workload.slo_tpot_s == 0.05 and given.id != Cell().id and "slo_ttft_s" not in given.to_yaml()
+    assert "slo" not in Cell().to_yaml() and given.with_({"workload.slo_tpot_s": None}).id == Cell().id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -65,7 +66,9 @@ def test_times_are_told_as_precisely_as_they_are_known() -> None:
     assert said(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and said(4.1234, math.nan) == "4.12 times"
     assert said(4.4, 2.0) == "4.4 times (0.6 to 32.5)" and said(1.0, math.nan) == "unchanged"
     no_ratio = Difference(METRIC, Interval(0.25, 0.5, 3), relative=False)
-    assert times(no_ratio) == "not distinguishable (250 ms, -250 ms to 750 ms)"
+    assert (
+        times(no_ratio) == "not distinguishable (250 ms, -250 ms to 750 ms; a difference above 500 ms would have shown)"
+    )
 
 
 def test_one_value_of_a_field_is_compared_with_another_all_else_the_same() -> None:
@@ -93,3 +96,11 @@ def test_a_kind_is_below_another_only_where_the_seeds_can_tell() -> None:
     assert below_where(cells, AXIS, "a", "b", METRIC) == "at 1 kbit/s"
     assert below_where(cells, AXIS, "b", "a", METRIC) == "at 100 kbit/s"
     assert below_where(sweep({"a": (1.0,) * 3, "b": (1.0,) * 3}), AXIS, "a", "b", METRIC).startswith("nowhere")
+
+
+def test_a_tie_of_few_seeds_says_which_difference_would_have_shown() -> None:
+    cells = sweep({"a": (0.5,) * 3, "b": (0.51,) * 3})
+    cells.loc[cells["curve"] == "b", METRIC] += 0.02 * (cells["seed"] - 1)
+    limit = r"a difference above [\d.]+% would have shown"
+    assert re.fullmatch(rf"a or b everywhere \(505 ms; {limit}\)", lowest_where(cells, AXIS, METRIC))
+    assert re.fullmatch(rf"nowhere that the seeds can tell \({limit}\)", below_where(cells, AXIS, "a", "b", METRIC))

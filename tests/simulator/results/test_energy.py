@@ -24,6 +24,8 @@ from simulator.results.units import title
 
 MEMORY: Final = Memory()
 NAMES: Final = tuple(each.name for each in PER_TOKEN)
+UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share", "settled_after_tokens")
+"""Of cells without an objective and without a threshold that moves there are none."""
 LATER_S: Final = 600.0
 """What was on the air or in a pass when a run ended is over by then."""
 LOSSY: Final = {"kind": "bernoulli", "probability": 0.3}
@@ -166,13 +168,13 @@ def test_without_a_figure_there_is_no_number(given: dict[str, object], number: i
     """Of a link both ways have one or the metric has none."""
     summary = simulate(cell().with_(given), memory=MEMORY).summary
     assert sum(not math.isnan(summary[name]) for name in NAMES) == number
-    assert all(not math.isnan(summary[name]) for name in METRICS if name not in (*NAMES, "tpot_p95_s"))
+    assert all(not math.isnan(summary[name]) for name in METRICS if name not in (*NAMES, *UNASKED, "tpot_p95_s"))
 
 
 def test_figures_of_power_change_nothing_but_what_they_are_for() -> None:
     given = {"edge.power": "raspberry_pi_5", "cloud.power": "l4", "cloud.usd_per_gpu_hour": 1, "uplink.power_w": 1}
     plain, priced = (simulate(each, memory=MEMORY).summary for each in (cell(), cell().with_(given)))
-    assert {name for name in plain if plain[name] != priced[name]} - {*NAMES} == set()
+    assert {name for name in plain if plain[name] != priced[name]} - {*NAMES, *UNASKED} == set()
     assert "power" not in Cell().to_yaml() and "usd" not in Cell().to_yaml()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
-from simulator.results.findings import comparison, lowest, outcomes
+from simulator.results.findings import comparison, lowest, outcomes, percent, would_show
+from simulator.results.intervals import paired_values
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5, 1e6)
@@ -37,9 +40,27 @@ def test_the_crossover_is_where_the_lowest_changes() -> None:
 
 
 def test_what_the_seeds_cannot_tell_apart_is_called_not_distinguishable() -> None:
-    # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 covers 0
+    # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 of 0.5, 5%, covers 0
     told = lowest(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4, "c": (0.9,) * 4}, {"b": 0.01}), AXIS)
-    assert told == "latency per token over uplink rate: everywhere a and b are not distinguishable"
+    assert told == (
+        "latency per token over uplink rate: everywhere a and b are not distinguishable "
+        "(a difference above 5% would have shown)"
+    )
+
+
+def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not() -> None:
+    """Of three ln ratios -s, 0, s the half-width is 4.3027 s / sqrt 3: 6% where s = ln 1.06 sqrt 3 / 4.3027."""
+    s = math.log(1.06) * math.sqrt(3) / 4.302652729911275
+    few = paired_values("latency_s", np.exp([-s, 0.0, s]), np.ones(3))
+    assert would_show([few]) == "a difference above 6% would have shown"
+    assert percent(few).endswith("0.0%, -5.7% to 6.0%; a difference above 6% would have shown)")
+    wider = paired_values("latency_s", np.exp([-2 * s, 0.0, 2 * s]), np.ones(3))
+    assert would_show([few, wider]) == "a difference above 12% would have shown"
+    seven, eight = (paired_values("latency_s", np.exp(s * np.arange(n) % 2), np.ones(n)) for n in (7, 8))
+    assert would_show([seven]) and not would_show([eight]) and would_show([eight, few]) == would_show([few])
+    assert not would_show([paired_values("latency_s", np.ones(n), np.ones(n)) for n in (1, 3)])
+    lost = paired_values("latency_s", np.array([math.inf, 1.0, 1.0]), np.ones(3))
+    assert would_show([lost]) == "no difference would have shown"
 
 
 def test_a_difference_that_every_seed_shows_is_distinguishable_however_noisy_the_seeds() -> None:
@@ -72,7 +93,7 @@ def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width()
     told = comparison(cells, AXIS, (1e3, 1e5, 1e6, 5e6), "a", "b", "latency_per_token_s")
     assert told == (
         "a against b 50.0% lower (47.5% to 52.4%) at 1 kbit/s, 20.0% higher (17.5% to 22.5%) at 100 kbit/s, "
-        "not distinguishable (-0.0%, -4.9% to 5.1%) at 1 Mbit/s"
+        "not distinguishable (-0.0%, -4.9% to 5.1%; a difference above 5.1% would have shown) at 1 Mbit/s"
     )
 
 

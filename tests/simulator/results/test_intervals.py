@@ -226,10 +226,52 @@ def test_a_mean_of_shares_would_tell_apart_what_its_mirror_image_does_not() -> N
 def test_what_has_no_logarithm_is_compared_by_the_difference_and_said_to_be() -> None:
     rare = paired_values("tv_output", np.array([0.0, 0.1, 0.2]), np.array([0.1, 0.3, 0.2]))
     assert not rare.relative and rare.size == pytest.approx(-0.1)
-    assert percent(rare) == "not distinguishable (-0.1, -0.348 to 0.148)"
+    assert percent(rare) == "not distinguishable (-0.1, -0.348 to 0.148; a difference above 0.25 would have shown)"
     never = paired_values("tv_output", np.zeros(3), np.zeros(3))
     assert never.relative and never.same and never.size == 0 and not never.separable
     lost = paired_values("latency_s", np.full(3, math.inf), np.ones(3))
     assert lost.separable and lost.size == math.inf
     some = paired_values("latency_s", np.array([math.inf, 1.0, 1.0]), np.ones(3))
     assert not some.separable and some.found.half_width == math.inf
+
+
+def settings(rates: tuple[float, ...] = (1e3, 1e6)) -> pd.DataFrame:
+    """Two schemes and the cloud alone at two rates, three seeds; the cloud alone has one setting for all of theirs."""
+    rows = []
+    for rate in rates:
+        for scheme, k, factor in (("k_sqs", 8, 0.5), ("k_sqs", 16, 0.8), ("cloud_only", math.nan, 1.0)):
+            for seed, common in enumerate((1.0, 2.0, 4.0)):
+                spread = 1.1**seed if k == 16 else 1.0
+                rows.append({
+                    "cell": f"{scheme} {k} {rate} {seed}", "scheme.kind": scheme, "scheme.k": k,
+                    "uplink.rate.bps": rate, "seed": seed, "answered": 1.0,
+                    "latency_per_token_s": common * factor * spread * (1 + 1e3 / rate),
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_speedup_is_the_geometric_mean_of_paired_ratios_to_the_cloud_alone() -> None:
+    """Seeds that differ fourfold hide nothing: each is set against itself."""
+    rows = summarise(settings()).set_index(["scheme.kind", "uplink.rate.bps"])
+    assert rows.loc[("cloud_only", 1e3), "speedup"] == 1.0
+    k_sqs = rows.loc[("k_sqs", 1e3)].set_index("scheme.k")
+    assert k_sqs.loc[8, "speedup"] == pytest.approx(2.0) and math.isnan(k_sqs.loc[8, "speedup_low"])
+    assert k_sqs.loc[16, "speedup"] == pytest.approx(1 / 0.8 / 1.1)
+    half = 4.302652729911275 * np.std([math.log(1.1) * n for n in range(3)], ddof=1) / math.sqrt(3)
+    assert k_sqs.loc[16, "speedup_low"] == pytest.approx(1 / 0.88 * math.exp(-half))
+    assert k_sqs.loc[16, "speedup_high"] == pytest.approx(1 / 0.88 * math.exp(half))
+
+
+def test_there_is_no_speedup_without_the_cloud_alone_at_the_same_setting_nor_where_requests_went_unanswered() -> None:
+    table = settings()
+    assert "speedup" not in summarise(table[table["scheme.kind"] != "cloud_only"]).columns
+    lacking = table[(table["scheme.kind"] != "cloud_only") | (table["uplink.rate.bps"] == 1e3)]
+    found = summarise(lacking).set_index("uplink.rate.bps")["speedup"]
+    assert found[1e3].notna().all() and math.isnan(found[1e6].max())
+    given_up = table.assign(answered=np.where((table["scheme.k"] == 8) & (table["seed"] == 2), 0.5, 1.0))
+    speedups = summarise(given_up).set_index("scheme.k")["speedup"]
+    assert speedups[8.0].isna().all() and speedups[16.0].notna().all()
+
+
+def test_a_speedup_is_no_setting_of_a_summary_that_is_read_again() -> None:
+    assert settings_of(summarise(settings())) == ["scheme.kind", "scheme.k", "uplink.rate.bps"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -13,7 +14,7 @@ from column_checks import alike, idle, names_differ, same
 from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
 from slow_drafts import Law, SlowDraft, distance
-from slow_times import PARTS
+from slow_times import PARTS, visits
 
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS
@@ -211,6 +212,46 @@ def usd(run: Account, charged: str) -> float:
     return (run.cell.cloud.gpus or 1) * charged_s(run, charged) / 3600 * price if isinstance(price, float) else math.nan
 
 
+def gaps_s(run: Account) -> list[float]:
+    """Between each token of an answer and the one before it."""
+    found = []
+    for request in run.answered:
+        rounds = [each for each in request.rounds if each.answered_s <= request.finish_s]
+        came_s = [each.answered_s for each in rounds for _ in each.decoded.committed][: len(request.tokens)]
+        found += [later - earlier for earlier, later in pairwise(came_s)]
+    return found
+
+
+def round_passes(run: Account) -> int:
+    """Passes over sessions, less those that only read: the first job of each where the cloud does not decode itself."""
+    count = 0
+    for request in run.requests:
+        key = (request.device, request.number)
+        jobs = visits([each for each in run.witness.passes if key in each.sessions], run.crashes_s)
+        hosted = run.devices[request.device].scheme.protocol == "stream"
+        count += sum(len(job) for job in (jobs if hosted else jobs[1:]))
+    return count
+
+
+def in_time(run: Account) -> list[RequestSeen] | None:
+    """The requests that met the objective, None where there is none."""
+    work = run.cell.workload
+    if work.slo_ttft_s is None and work.slo_tpot_s is None:
+        return None
+    most_s, pace_s = (math.inf if limit is None else limit for limit in (work.slo_ttft_s, work.slo_tpot_s))
+    return [each for each in run.answered if each.answers_s[0] - each.arrival_s <= most_s and tpot_s(each) <= pace_s]
+
+
+def of_those_in_time(measure: Callable[[list[RequestSeen], Account], float]) -> Value:
+    return lambda run: math.nan if (met := in_time(run)) is None else measure(met, run)
+
+
+def unsettled(run: Account) -> float:
+    """No threshold of these cells comes to as many drafts as it takes to settle."""
+    moved = [request for request in run.answered if hasattr(run.devices[request.device].scheme, "target")]
+    return 1.0 if any(round_.decoded.drafts for request in moved for round_ in request.rounds) else math.nan
+
+
 def share(outcome: str) -> Value:
     return lambda run: mean(request.outcome == outcome for request in run.requests)
 
@@ -241,6 +282,15 @@ EXPECTED: Final[dict[str, Value]] = {
     "latency_per_token_p90_s": lambda run: quantile(per_token_s(run), 0.9),
     "latency_per_token_p99_s": lambda run: quantile(per_token_s(run), 0.99),
     "tokens_per_s": lambda run: tokens(run) / span_s(run),
+    "itl_s": lambda run: mean(gaps_s(run)),
+    "itl_p50_s": lambda run: quantile(gaps_s(run), 0.5) if run.answered else math.nan,
+    "itl_p99_s": lambda run: quantile(gaps_s(run), 0.99) if run.answered else math.nan,
+    "slo_attainment": of_those_in_time(lambda met, run: len(met) / len(run.requests)),
+    "goodput_tokens_per_s": of_those_in_time(lambda met, run: sum(len(each.tokens) for each in met) / span_s(run)),
+    "accepted_length_tokens": lambda run: mean(len(each.committed) for each in judged(run) if each.drafts),
+    "block_efficiency": lambda run: over(tokens(run), round_passes(run)),
+    "unsettled_share": unsettled,
+    "settled_after_tokens": lambda run: math.nan,  # the same
     "payload_bits_per_token": lambda run: over(sum(each.payload_bits for each in sent(run)), tokens(run)),
     "reply_bits_per_token": lambda run: over(sum(each.reply_bits for each in judged(run)), tokens(run)),
     "uplink_bits_per_token": lambda run: over(bits_sent(run, "uplink"), tokens(run)),
@@ -310,7 +360,7 @@ def test_every_metric_is_expected_to_be_something() -> None:
 def test_no_two_metrics_could_be_swapped_unnoticed() -> None:
     columns = {name: [value(account(cell)) for cell in CELLS] for name, value in EXPECTED.items()}
     assert not alike(columns)
-    assert idle(columns) == ["unjudged_per_token"]  # see the column `unjudged`
+    assert idle(columns) == ["settled_after_tokens", "unjudged_per_token"]  # see test_settling, the column `unjudged`
 
 
 def test_throughput_counts_the_tokens_of_a_request_that_met_its_deadline() -> None:

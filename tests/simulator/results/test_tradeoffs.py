@@ -177,5 +177,6 @@ def test_a_family_is_told_below_above_or_beside_each_other() -> None:
         ]
     )
     assert against_others(equal, "mine", "models.temperature", LOSS) == (
-        "below worse (50%); above better (100%, at 1); not distinguishable from near, better (at 2)"
+        "below worse (50%); above better (100%, at 1); not distinguishable from near "
+        "(a difference above 30% would have shown), better (at 2)"
     )

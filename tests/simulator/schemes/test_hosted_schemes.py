@@ -177,7 +177,7 @@ def test_edge_only_draws_from_the_drafters_law() -> None:
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only", "colocated"])
 def test_a_text_may_fill_the_context_and_no_round_runs_past_it(scheme: str) -> None:
     asked = {"kind": "closed", "requests": 6, "prompt_tokens": 8, "output_tokens": 16}
-    made = cell(scheme, workload=asked, models={"pair": {**SYNTHETIC, "context": 24}})
+    made = cell(scheme, workload=asked, models={"pair": {**SYNTHETIC, "prompt_tokens": 8, "context": 24}})
     assert set(ran(made).result.requests["outcome"]) == {"answered"}
 
 

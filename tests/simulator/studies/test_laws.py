@@ -201,7 +201,7 @@ def test_a_window_of_the_same_laws_is_carried_along_a_devices_requests() -> None
 
 def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
     """Whatever the order, the groups and the workers; each cell alone says the same."""
-    pair = {"kind": "synthetic", "size": 48, "entropy_bits": 3.0, "prompt_tokens": 16}
+    pair = {"kind": "synthetic", "size": 48, "entropy_bits": 3.0}
     cells = [
         cell(SCHEMES[name], seed, models={"pair": pair, "temperature": temperature})
         for name in ("k_sqs", "conformal, carried", "dual")

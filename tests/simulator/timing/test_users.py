@@ -153,9 +153,9 @@ def test_a_horizon_before_the_first_request_gives_empty_tables() -> None:
 
 
 def test_prompts_shorter_than_asked_for_are_refused_in_one_line() -> None:
-    asked = {"kind": "closed", "prompt_tokens": PAIR["prompt_tokens"] + 1, "output_tokens": 4}  # type: ignore[operator]
+    asked = {"kind": "closed", "prompt_tokens": 17, "output_tokens": 4}
     with pytest.raises(ConfigError, match=r"^workload\.prompt_tokens = 17: .*16 tokens$"):
-        simulate(cell("k_sqs", workload=asked))
+        simulate(cell("k_sqs", workload=asked, models={"pair": PAIR | {"prompt_tokens": 16}}))
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "colocated"])
