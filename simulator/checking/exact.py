@@ -24,9 +24,11 @@ from models.verification import Verdict
 from simulator.checking.paths import Asked, Forbidden, Guesses, outcomes
 from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tree, Verified
 from simulator.decoding.setting import DraftSetting
+from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
@@ -110,6 +112,19 @@ class Script(Uniforms):
         object.__setattr__(self, "told", told)
 
 
+class Unmeasuring(DivergenceMeter):
+    """Stands beside both sides, so that it knows a correction that the edge draws, and measures nothing: what a rule of
+    acceptance leaves is found here by other means."""
+
+    def measure(self, *_: object) -> Divergences:
+        """Nothing."""
+        return Divergences()
+
+    def measure_alone(self, *_: object) -> Divergences:
+        """Nothing."""
+        return Divergences()
+
+
 @dataclass
 class Enumeration:
     """The exact law of the first `tokens` committed tokens of a scheme after `prompt`.
@@ -148,6 +163,8 @@ class Enumeration:
     """Those that rounds were under."""
     lengths: set[int] = field(default_factory=set)
     """Drafts that a policy decided on at once, of rounds that could have had two or more."""
+    short: int = 0
+    """Rounds that arrived whole, and without all the drafts that were drawn."""
     payloads: set[tuple[int, int]] = field(default_factory=set)
     """Drafts and bits of those that were sent."""
 
@@ -157,7 +174,8 @@ class Enumeration:
         setting = DraftSetting(lambda: self.pair.loaded, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
-        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
+        meter = Unmeasuring(decoding.drafter, setting, uniforms)
+        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(meter), decoding.cloud(meter)
         self._foresight = decoding.foresight()
 
     def law(self) -> Law:
@@ -229,12 +247,11 @@ class Enumeration:
             self.asked += 1
             view, parts = whole, self._edge.seal_whole(drafted)
             self._cloud.receive(view, parts)
+        self.short += arrived == len(payload.parts) and len(self._cloud.received.drafts) < len(drafted.drafts)
         return view, parts
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
-        """The round judged with the numbers as they are, behind the passes of its own path: another was just taken."""
-        for n in range(len(drafted.drafts)):
-            self._drafter.laws(drafted.context()[: len(drafted.committed) + n], 1)
+        """The round judged with the numbers as they are, and the reply to it."""
         known, verified = self._cloud.verify(view, parts)
         after, tokens = self._edge.resolve(drafted, verified.reply)
         return known, verified, after, tokens
