@@ -29,7 +29,7 @@ from simulator.checking.calls import (
 )
 from simulator.checking.costs import cost
 from simulator.checking.exact import FOUR_TOKENS
-from simulator.checking.exactness import Finding, ways
+from simulator.checking.exactness import Finding, misstated, ways
 from simulator.checking.paths import Asked, NumbersAskedWronglyError
 from simulator.checking.subjects import Subject, lacking, subjects
 from simulator.decoding.decoder import RequestDecoding
@@ -76,14 +76,17 @@ def check(file: Path) -> Iterator[Line]:
             told = f"has no default for {', '.join(missing)}: check a class below it that has"
             yield Line(subject.name, "all", "not shown", told)
         else:
-            yield from _of(subject, elsewhere.get(subject.name, []))
+            yield from lines_of(subject, elsewhere.get(subject.name, []))
 
 
-def _of(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> Iterator[Line]:
+def lines_of(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> Iterator[Line]:
     try:
         scheme = subject.scheme(FOUR_TOKENS.vocabulary)
     except ConfigError as error:
         yield Line(subject.name, "all", "not shown", f"goes into no scheme that can be run: {error}")
+        return
+    except Exception as error:
+        yield Line(subject.name, "all", "FAILED", _breaks(error))
         return
     for name, found in _first(subject, elsewhere):
         line = _line(subject, name, found)
@@ -93,6 +96,9 @@ def _of(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> Itera
             yield Line(subject.name, "the rest", "not shown", f"means nothing while {name} fails")
             return
     yield from _outputs(subject, scheme)
+    if subject.field == "acceptance" and not scheme.families.acceptance.races:
+        stated = _line(subject, "output_distribution", lambda: _stated(scheme))
+        yield from [stated] if stated.text else []
     if subject.field in (None, "sparsifier") and not scheme.branches:
         yield _line(subject, "rollback", lambda: _rolled_back(subject))
     if subject.field not in ("policy", "acceptance", "reply") and not scheme.branches:
@@ -122,12 +128,13 @@ def _line(subject: Subject, name: str, found: Found) -> Line:
     except CodecError as error:
         outcome, text = "FAILED", f"its packets are refused: {error}"
     except Exception as error:
-        mistake = users_mistake(error)
-        outcome, text = (
-            "FAILED",
-            str(mistake) if mistake else f"a scheme with it breaks, {type(error).__name__}: {error}",
-        )
+        outcome, text = "FAILED", _breaks(error)
     return Line(subject.name, name, outcome, " ".join(text.split()))
+
+
+def _breaks(error: Exception) -> str:
+    """What was raised, with its line where that is the user's."""
+    return str(users_mistake(error) or f"a scheme with it breaks, {type(error).__name__}: {error}")
 
 
 def _pure(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str:
@@ -155,6 +162,14 @@ def _exact(scheme: DraftScheme, found: Finding | None) -> Answer:
     if not found.holds:
         raise Failed(f"{found.difference} (TV {found.tv:.3g} over {found.over})")
     return f"the verifier's distribution, TV {found.tv:.1g} over {found.over}"
+
+
+def _stated(scheme: DraftScheme) -> Answer:
+    """Whether an acceptance leaves the distribution that it states, where it states one."""
+    told = misstated(scheme)
+    if told:
+        raise Failed(told)
+    return "" if told is None else "is the distribution that it leaves, by enumeration of a token"
 
 
 def _rolled_back(subject: Subject) -> Answer:

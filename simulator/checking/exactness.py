@@ -10,6 +10,7 @@ import numpy as np
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from kinds.arrays import Floats
 from simulator.checking.exact import FOUR_TOKENS, THREE_TOKENS, Enumeration, Law, TinyPair, distance, verifier_law
 from simulator.checking.exact_ahead import AheadEnumeration
 from simulator.checking.exact_tree import TreeEnumeration
@@ -60,6 +61,30 @@ def ways(subject: Subject) -> list[Way]:
         ("output, partial rounds", lambda: _partial(subject, plain)),
         ("output, drafting ahead", lambda: _ahead(subject, plain)),
     ]
+
+
+def misstated(scheme: DraftScheme) -> str | None:
+    """How the output distribution that the acceptance states differs from the one it leaves, in words; "" where it does
+    not, None where it states none."""
+    last, size = PROMPT[-1], FOUR_TOKENS.vocabulary
+    q, p = FOUR_TOKENS.q[last], FOUR_TOKENS.p[last]
+    proposal = scheme.propose(q, scheme.entry(None))
+    qhat, drawn = np.zeros(size), np.zeros(size)
+    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+    weights = scheme.families.draw.weights(proposal, q)
+    drawn[proposal.ids] = weights / weights.sum()
+    stated = scheme.families.acceptance.output_distribution(p[None], qhat[None], drawn[None])
+    if stated is None:
+        return None
+    law = Enumeration(scheme, 1).law()
+    left = np.array([law.get((token,), 0.0) for token in range(size)])
+    if abs(left - stated[0]).sum() / 2 < EXACT_TV:
+        return ""
+    return f"states {_rounded(stated[0])} of the token after {_text(PROMPT)}, and leaves {_rounded(left)}"
+
+
+def _rounded(shares: Floats) -> str:
+    return "(" + ", ".join(f"{share:.4g}" for share in shares.tolist()) + ")"
 
 
 def _short(subject: Subject, vocabulary: int) -> dict[str, object]:

@@ -105,6 +105,7 @@ class Subject:
         }
         smaller = {name: _shrunk(name, value, vocabulary) for name, value in defaults.items()}
         if changed := {name: value for name, value in smaller.items() if value is not defaults[name]}:
+            own += [own[0] | {name: value} for name, value in changed.items()]
             own.append(own[0] | changed)
         for each in own:
             if self.family is Scheme:
