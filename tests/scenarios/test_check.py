@@ -12,6 +12,7 @@ from simulator.checking import calls, checks
 from simulator.checking.subjects import subjects
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+OWN = ("own_policy", "own_loss", "own_quantizer", "own_sparsifier")
 HEAD = """from typing import ClassVar, Literal
 
 import numpy as np
@@ -216,16 +217,31 @@ def checked(typed: Typed, tmp_path: Path, alone: None) -> Checked:
     return check
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_one_line_that_says_it_in_words(name: str, checked: Checked) -> None:
+FAST = {
+    "a draft that is left out by what it is", "a lenient acceptance", "np.random in support", "counts that do not sum",
+    "a state that does not roll back",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in FAULTS]
+)
+def test_a_fault_is_one_line_that_says_it_in_words(name: str, tmp_path: Path, alone: None) -> None:
     family, body, where, words = FAULTS[name]
-    status, lines, err = checked(family, body)
-    (failed,) = [line for line in lines if "  FAILED  " in line]
-    assert status == 1 and failed[2:].startswith(f"{where}  ") and words in failed
-    assert err == f"sqsim: 1 of {len(lines) - 1} checks failed\n"
+    (tmp_path / "mine.py").write_text(HEAD.format(family=family) + body)
+    failed = next(line for line in checks.check(tmp_path / "mine.py") if line.outcome == "FAILED")
+    assert failed.check == where and words in failed.text and "\n" not in failed.text
 
 
-@pytest.mark.parametrize("name", SOUND)
+def test_a_check_that_fails_is_counted_and_is_the_exit_status(checked: Checked) -> None:
+    status, lines, err = checked("LatticeCounts", SHORT)
+    assert status == 1 and err == "sqsim: 1 of 2 checks failed\n"
+    assert [line.split()[0] for line in lines] == ["quantizer", "counts", "the"]
+
+
+@pytest.mark.parametrize(
+    "name", [next(iter(SOUND)), *(pytest.param(name, marks=pytest.mark.slow) for name in [*SOUND][1:])]
+)
 def test_what_is_sound_passes(name: str, checked: Checked) -> None:
     status, lines, err = checked(*SOUND[name])
     assert (status, err) == (0, "") and {line.split("  ")[0] for line in lines[1:]} == {""}
@@ -233,6 +249,7 @@ def test_what_is_sound_passes(name: str, checked: Checked) -> None:
     assert "softmaxes" in lines[-1] and lines[-1].startswith("  cost")
 
 
+@pytest.mark.slow
 def test_a_rule_that_states_its_loss_does_not_fail(checked: Checked) -> None:
     status, lines, _ = checked("Acceptance", JUDGE.format(lossless=False, slack=1.2))
     assert status == 0
@@ -245,7 +262,14 @@ def test_a_class_that_cannot_be_run_is_one_line(body: str, checked: Checked) -> 
     assert status == 1 and len(lines) <= 3 and "mine.py:" in lines[1] and "TypeError" in lines[1]
 
 
-@pytest.mark.parametrize("name", ["own_policy", "own_quantizer", "own_sparsifier", "own_loss"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "own_policy",
+        "own_loss",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("own_quantizer", "own_sparsifier")),
+    ],
+)
 def test_the_examples_pass_or_decide_no_token(name: str, typed: Typed, alone: None) -> None:
     status, out, err = typed("check", str(EXAMPLES / f"{name}.py"))
     assert (status, err) == (0, "")

@@ -12,7 +12,7 @@ from simulator.checking.calls import VOCABULARIES, answers
 from simulator.checking.checks import Line, lines_of
 from simulator.checking.subjects import PARTS, Subject
 
-FAST = {"c_sqs", "skip_when_confident", "goodput", "split_rejection", "shared_race", "likely_tree"}
+FAST = {"skip_when_confident", "split_rejection", "shared_race"}
 LOSSY = {"asym", "certified", "s_q", "skip_when_confident", "unquantized"}
 
 
