@@ -11,12 +11,11 @@ from typing import Final
 import numpy as np
 
 from kinds.arrays import Floats
-from simulator.checking.calls import Round, drafted_rounds
+from simulator.checking.calls import Round, drafted_rounds, view
 from simulator.checking.subjects import Subject
 from simulator.decoding.cloud_session import along
 from simulator.schemes import DraftScheme, Oracle
 from simulator.schemes.draw import Place
-from simulator.schemes.policy import EdgeView, SeenLink, most_drafts
 
 VOCABULARIES: Final = (1024, 49152)
 REPEATS: Final = 15
@@ -30,7 +29,7 @@ def cost(subject: Subject) -> str:
 
 def _at(subject: Subject, vocabulary: int) -> str:
     scheme = subject.scheme(vocabulary)
-    (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=1)
+    (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
     name, work = _work(subject, scheme, made)
     spent_s, softmax_s = _seconds(work), _seconds(partial(_softmax, np.log(made.laws[0] + 1e-12)))
     return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
@@ -47,14 +46,12 @@ def _work(subject: Subject, scheme: DraftScheme, made: Round) -> tuple[str, Call
     if field == "draw":
         return "draw", partial(scheme.draw_token, proposal, q, made.numbers, Place(1, 0, len(made.context)))
     if field == "policy" and not isinstance(families.policy, Oracle):
-        law = q if families.policy.looks_at_law else None
-        view = EdgeView(0.0, (), most_drafts(scheme.max_drafts, 16), 16, (), SeenLink(), law)
-        return "next", partial(families.policy.next, view, families.policy.entry(None))
+        return "next", partial(families.policy.next, view(families.policy, made, 1), families.policy.entry(None))
     if field == "code":
         packets = scheme.packets_sharing(scheme.packets(q.size), made.numbers)
-        return "encode", partial(packets.encode, made.drafts, made.context)
+        return "encode", partial(packets.encode, made.drafts[:1], made.context)
     if field in ("acceptance", "reply"):
-        received = scheme.receive(made.drafts, scheme.format(q.size))
+        received = scheme.receive(made.drafts[:1], scheme.format(q.size))
         p, line = np.stack([q, q]), tuple(received.drafts.tolist())
         judge = partial(families.acceptance.judge, along(p, line), received, made.numbers, 1, len(made.context))
         return "judge", judge
