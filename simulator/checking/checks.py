@@ -80,6 +80,7 @@ def check(file: Path) -> Iterator[Line]:
 
 
 def lines_of(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> Iterator[Line]:
+    """What is shown of one class. `elsewhere`: what another process answers (`calls.answers`) at each vocabulary."""
     try:
         scheme = subject.scheme(FOUR_TOKENS.vocabulary)
     except ConfigError as error:
