@@ -171,12 +171,17 @@ def meant(typed: str, known: Iterable[str]) -> str:
 
 def kinds_of_file(file: Path) -> list[str]:
     """The kinds that a Python file has registered, in any family."""
+    return [part.__name__ for _, part in registered_by(file)]
+
+
+def registered_by(file: Path) -> list[tuple[type[Choice], type[Choice]]]:
+    """The families that a Python file has added to, each with a class that it has registered there, by its name."""
     home = realpath(file)
     below = list(Choice.__subclasses__())
     for each in below:  # grows while it is walked
         below += each.__subclasses__()
-    registered = {part for family in below if family.is_family() for part in family.kinds.values()}
-    return sorted(part.__name__ for part in registered if part._home[0] == home)
+    found = {(family, part) for family in below if family.is_family() for part in family.kinds.values()}
+    return sorted((each for each in found if each[1]._home[0] == home), key=lambda each: each[1].__name__)
 
 
 def first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The `sqsim` command: the one place that parses arguments and prints. Heavy imports wait until they are needed.
 
 Results go to files, a summary to stdout, progress and errors to stderr. Exit status: 0 done, 2 a user's mistake (one
-line), 1 a defect of ours, 130 interrupted.
+line), 1 a defect of ours or a check that failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import printable, shown, users_mistake
-from scenarios.command import cache, calibrate, codec_options, compare, explain, real, recommend, report
+from scenarios.command import cache, calibrate, check, codec_options, compare, explain, real, recommend, report
 from scenarios.command.cell_file import add_import, load_own
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.run_plan import Changes, plan_around, plan_of
@@ -130,6 +130,9 @@ def _parser() -> Parser:
     report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
     explain.add_options(commands.add_parser("explain", help="one request of a cell: what happened when, and a figure"))
     real.add_options(commands.add_parser("real", help="a cell as real processes on this machine, over a shaped link"))
+    check.add_options(
+        commands.add_parser("check", help="a scheme, or a part of one, of your own: does it keep the verifier's text?")
+    )
     _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
     codec_options.add_options(
         commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
@@ -232,6 +235,11 @@ def _recommend(options: argparse.Namespace) -> None:
     _say(recommend.run(options, options.workers or _cores()))
 
 
+def _check(options: argparse.Namespace) -> None:
+    for line in check.lines(options):
+        _say(line)
+
+
 def _completion(options: argparse.Namespace) -> None:
     from scenarios.command.completion import code
 
@@ -303,6 +311,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "report": _printed(report.write),
     "explain": _printed(explain.told),
     "real": _printed(real.run),
+    "check": _check,
     "codec": codec_options.run,
     "calibrate": _printed(calibrate.run),
     "cache": _printed(cache.run),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import plots
-from kinds import ConfigError, kinds_of_file
+from kinds import ConfigError, kinds_of_file, registered_by
 from scenarios.command.cell_file import read_cell
 from scenarios.command.questions import Question, Table
 from scenarios.command.scenario import Quick, Scenario, Tune
@@ -88,7 +88,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     named = NamedKinds(Cell, said, {**scenario.grid, **quick.grid})
     meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
     cells, notes = _spread(base, grid, quick.seeds, meant)
-    notes = [*named.notes, *notes]
+    notes = [*named.notes, *notes, *_to_be_checked(changes.imports)]
     more, left_out = _also(scenario, {**said, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
     cells = list({cell.id: cell for cell in (*cells, *more)}.values())
     warnings += [*lacking, *left_out, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
@@ -111,6 +111,17 @@ def _registers_nothing(imports: Sequence[Path]) -> list[str]:
         f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
         for file in imports
         if not kinds_of_file(file)
+    ]
+
+
+def _to_be_checked(imports: Sequence[Path]) -> list[str]:
+    """A line for each imported file that decides tokens: which command shows what it leaves of the verifier's text."""
+    from simulator.checking.subjects import Subject
+
+    return [
+        f"`sqsim check {file}` shows whether it keeps the verifier's distribution"
+        for file in imports
+        if any(Subject(family, part).decides_tokens for family, part in registered_by(file))
     ]
 
 
@@ -264,6 +275,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     load_imports(changes.imports)
     cell = read_cell(file, changes.imports, trust=changes.trust)
     cells, notes = _spread(cell.model_dump(), {}, 1, changes)
+    notes += _to_be_checked(changes.imports)
     warnings = [*_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")

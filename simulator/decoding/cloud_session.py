@@ -53,6 +53,12 @@ class CloudSession:
         self._remember = remember
         self._here: Here | None = None
 
+    @property
+    def received(self) -> Received:
+        """The drafts of the payload received last, decoded: what `verify` judges."""
+        assert self._here is not None and self._here.received is not None, "I3: nothing was received that is not known"
+        return self._here.received
+
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""
         return self._known.of(prompt)

@@ -120,7 +120,7 @@ class JudgedRound:
             raise NotEnumerableError
         for draft in np.flatnonzero(drawn).tolist():
             judged = partial(self._outcome, at, draft)
-            for begin, end, probed in _pieces(partial(self._probed, judged), ()):
+            for begin, end, probed in pieces(partial(self._probed, judged), ()):
                 weight = float(drawn[draft]) * (end - begin)
                 if all(outcome.kept for outcome in probed):
                     shares[draft] += weight
@@ -135,7 +135,7 @@ class JudgedRound:
 
     def _add(self, shares: Floats, weight: float, judged: Callable[[float], _Outcome]) -> None:
         """Adds to a distribution [V] what the last number makes of it."""
-        for begin, end, outcome in _pieces(judged, self._cuts):
+        for begin, end, outcome in pieces(judged, self._cuts):
             shares[outcome.token] += weight * (end - begin)
             self._cuts.update((begin, end))
 
@@ -164,10 +164,12 @@ class JudgedRound:
         return _Outcome(False, verdict.token)
 
 
-def _pieces(value: Callable[[float], T], cuts: Collection[float]) -> list[tuple[float, float, T]]:
+def pieces(
+    value: Callable[[float], T], cuts: Collection[float], grid: Collection[float] = GRID, finest: float = FINEST
+) -> list[tuple[float, float, T]]:
     """(begin, end, value) of intervals in order, within each of which the value is the same. They make up [0, 1) but
-    for FINEST at each change of it."""
-    points = sorted({*GRID, *cuts})
+    for `finest` at each change of it. Points of `grid`, which has 0, and `cuts` are tried first."""
+    points = sorted({*grid, *cuts})
     waiting, found = list(pairwise([(point, value(point)) for point in points]))[::-1], list[tuple[float, float, T]]()
     while waiting:
         (begin, first), (end, last) = waiting.pop()
@@ -175,7 +177,7 @@ def _pieces(value: Callable[[float], T], cuts: Collection[float]) -> list[tuple[
             if found and found[-1][1:] == (begin, first):
                 begin = found.pop()[0]
             found.append((begin, end, first))
-        elif end - begin > FINEST:
+        elif end - begin > finest:
             middle = (begin + end) / 2
             between = middle, value(middle)
             waiting += [(between, (end, last)), ((begin, first), between)]

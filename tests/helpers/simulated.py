@@ -20,7 +20,6 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from cells import cell
-from exact import Law, Script
 from plants import Watch
 
 from channels.codec.wire import Draft
@@ -30,6 +29,7 @@ from models.interface import LoadedPair, Pair, Prompt
 from models.synthetic import MarkovModel
 from models.verification import LawAfter, Verdict
 from simulator.cell.cell import Cell
+from simulator.checking.exact import Law, Script
 from simulator.decoding.memory import Memory
 from simulator.results.recorder import Recorder
 from simulator.run import run

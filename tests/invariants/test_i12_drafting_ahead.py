@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from exact import distance, verifier_law
-from exact_ahead import AheadEnumeration, Chain
 
+from simulator.checking.exact import distance, verifier_law
+from simulator.checking.exact_ahead import AheadEnumeration, Chain
 from simulator.schemes import CSqs, Dense, DraftScheme, HalfTopK, KSqs
 
 TOKENS = 4

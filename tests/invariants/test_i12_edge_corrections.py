@@ -6,17 +6,19 @@ own account of the law that comes down, but of the certified one, whose distance
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
-from exact import PAIR, Enumeration, P, Q, V, distance, verifier_law
 
+from simulator.checking.exact import PAIR, Enumeration, P, Q, V, distance, verifier_law
 from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.schemes import Asym, Composed, Dssd
+from simulator.schemes.code import Packets
 from simulator.schemes.dssd import SplitScheme
-from simulator.schemes.reply import EdgeCorrection
+from simulator.schemes.reply import EdgeCorrection, LawReply
 
 TOKENS, PROMPT = 3, (1, 2)
 EXACT = verifier_law(PROMPT, TOKENS)
@@ -45,10 +47,6 @@ LOSSY = {
 }
 
 
-def single(p: np.ndarray, _text: tuple[int, ...]) -> np.ndarray:
-    return p.astype(np.float32).astype(np.float64)
-
-
 def sent_by(scheme: SplitScheme) -> Sent:
     if isinstance(scheme, Dssd):
         return lambda p, _text: p.astype(np.float16).astype(float) / p.astype(np.float16).astype(float).sum()
@@ -59,7 +57,7 @@ def sent_by(scheme: SplitScheme) -> Sent:
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_i12_in_single_precision_the_output_law_is_the_verifiers_but_for_rounding(name: str) -> None:
-    enumeration = Enumeration(SINGLE[name], TOKENS, corrected=single)
+    enumeration = Enumeration(SINGLE[name], TOKENS)
     law = enumeration.law()
     assert enumeration.rounds >= 2 and enumeration.owed > 0
     assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
@@ -69,7 +67,7 @@ def test_i12_in_single_precision_the_output_law_is_the_verifiers_but_for_roundin
 def test_i12_holds_where_the_budget_binds_behind_a_correction_alone() -> None:
     """A draft takes 5 bits and the correction 8: of 16 bits two drafts fit alone, and one behind a correction, which
     first comes to bear in a text of four tokens."""
-    bound = Enumeration(Dssd(k=2, budget_bits=16, **SMALL), 4, corrected=single)
+    bound = Enumeration(Dssd(k=2, budget_bits=16, **SMALL), 4)
     assert distance(bound.law(), verifier_law(PROMPT, 4)) < 4 * 2.0**-24
     assert bound.full > 0 < bound.second_drafts
 
@@ -79,7 +77,7 @@ def test_i12_a_lossy_reply_misses_by_what_its_docstring_derives(name: str) -> No
     """One token: exactly min(p, qhat) + T R~ / sum R~, whose distance from p is at most min(TV(p~, p), TV(qhat, p))."""
     scheme = LOSSY[name]
     sent = sent_by(scheme)
-    found = Enumeration(scheme, 1, corrected=sent).law()
+    found = Enumeration(scheme, 1).law()
     p, q = P[PROMPT[-1]], Q[PROMPT[-1]]
     proposal = scheme.propose(q, scheme.entry(None))
     qhat = np.zeros(V)
@@ -97,7 +95,7 @@ def test_i12_a_text_misses_by_no_more_than_its_tokens_may(name: str) -> None:
     scheme = LOSSY[name]
     assert not scheme.lossless
     sent = sent_by(scheme)
-    law = Enumeration(scheme, TOKENS, corrected=sent).law()
+    law = Enumeration(scheme, TOKENS).law()
     contexts = [PROMPT, *((*PROMPT, a) for a in range(V)), *((*PROMPT, a, b) for a in range(V) for b in range(V))]
     worst = max(abs(sent(P[text[-1]], text) - P[text[-1]]).sum() / 2 for text in contexts)
     assert worst <= (scheme.tolerance if isinstance(scheme, Asym) else 2.0**-11 + V * 2.0**-25)
@@ -105,7 +103,15 @@ def test_i12_a_text_misses_by_no_more_than_its_tokens_may(name: str) -> None:
     assert LOSSLESS_TV < distance(law, EXACT) <= TOKENS * worst
 
 
+class OfTheDrafter(LawReply):
+    """The control: sends the drafter's own distribution in place of p."""
+
+    kind: Literal["of_the_drafter_in_tests"] = "of_the_drafter_in_tests"  # type: ignore[assignment]
+
+    def encode_law(self, p: np.ndarray, packets: Packets, context: Sequence[int]) -> bytes:
+        return super().encode_law(Q[context[-1]], packets, context)
+
+
 def test_i12_correcting_from_a_law_that_is_not_the_verifiers_misses_by_far() -> None:
-    """The control: with the drafter's own law in place of p the residual is nobody's."""
-    scheme = Dssd(k=2, **SMALL)
-    assert distance(Enumeration(scheme, TOKENS, corrected=lambda _p, text: Q[text[-1]]).law(), EXACT) > 0.01
+    scheme = Composed.model_validate(SINGLE["a policy that looks"].model_dump() | {"reply": OfTheDrafter()})
+    assert distance(Enumeration(scheme, TOKENS).law(), EXACT) > 0.01

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import pytest
 from cells import cell
-from exact import PAIR, Enumeration, P, V, distance, verifier_law
 
 from models.verification import total_variation
 from simulator import simulate
+from simulator.checking.exact import PAIR, Enumeration, P, V, distance, verifier_law
 from simulator.decoding.foresight import Foresight
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 import pytest
 from cells import cell
-from exact import Enumeration, distance, verifier_law
 
 from models.verification import Verdict
 from simulator import simulate
+from simulator.checking.exact import Enumeration, distance, verifier_law
 from simulator.decoding.memory import Memory
 from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense, HalfTopK, IdsOnlyGreedy, KSqs
 from simulator.schemes.acceptance import LawAfter, Received, Rejection

@@ -11,12 +11,12 @@ from unittest.mock import patch
 
 import pytest
 from cells import cell, link
-from exact import Enumeration, distance
-from exact import verifier_law as four_tokens_law
 from heard import Looking, heard_over
 from simulated import Rows, Simulated, verifier_law, written_cell
 
 from simulator import Cell, simulate
+from simulator.checking.exact import Enumeration, distance
+from simulator.checking.exact import verifier_law as four_tokens_law
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Parts, Payload

@@ -11,11 +11,11 @@ from unittest.mock import patch
 
 import pytest
 from cells import link
-from exact import distance
 from heard import Dawdling, Looking
 from simulated import Simulated, verifier_law, written_cell
 
 from channels.link.sharing import ProcessorSharing
+from simulator.checking.exact import distance
 from simulator.timing.messages import Message
 from simulator.timing.reassembly import Reassembly
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import pytest
-from exact import Enumeration, distance, verifier_law
 
+from simulator.checking.exact import Enumeration, distance, verifier_law
 from simulator.schemes import Composed, ConfidenceStop, DraftScheme, QsHeuristic, Rungs, RunningAcceptance
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policy import (

@@ -7,12 +7,12 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from cells import cell
-from exact import Enumeration, Law, P, Q, V, distance, verifier_law
 
 from channels.codec import wire
 from channels.codec.lattice import quantize
 from channels.codec.sparsify import TopK
 from simulator import Cell, CellResult, simulate
+from simulator.checking.exact import Enumeration, Law, P, Q, V, distance, verifier_law
 from simulator.decoding.memory import Memory
 from simulator.schemes import SkipWhenConfident
 from simulator.schemes.code import certain

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from exact import distance, verifier_law
-from exact_tree import TreeEnumeration
 from trees import ConformalTree
 
 from models.interface import TokenTree
+from simulator.checking.exact import distance, verifier_law
+from simulator.checking.exact_tree import TreeEnumeration
 from simulator.decoding.nodes import TreeNode
 from simulator.schemes.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
 

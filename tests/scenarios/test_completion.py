@@ -36,6 +36,7 @@ def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {word.strip() for word in words("sqsim run ", monkeypatch)} >= set(NAMES)
     assert {word.strip() for word in words("sqsim list mo", monkeypatch)} == {"models"}
+    assert "check" in {word.strip() for word in words("sqsim ch", monkeypatch)}
     assert "--dry-run" in {word.strip() for word in words("sqsim run paper --d", monkeypatch)}
     fields = words("sqsim run paper --set uplink.rate.", monkeypatch)
     assert "uplink.rate.bps=" in fields and all(field.startswith("uplink.rate.") for field in fields)

@@ -93,10 +93,16 @@ def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() 
         plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "mahimahi"}}, grid={"uplink.rate.bps": [1e3]}))
 
 
-def test_a_file_that_registers_nothing_and_a_field_that_has_no_effect_are_said(tmp_path: Path) -> None:
+def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_without_effect_are_said(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "mine.py").write_text("x = 1\n")
     (said,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
     assert "mine.py: registers nothing" in said
+    assert not plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).notes
+    own = Path(__file__).parents[2] / "examples"
+    told = [f"`sqsim check {own / 'own_policy.py'}` shows whether it keeps the verifier's distribution"]
+    assert plan_of(SMALL, Changes(imports=(own / "own_policy.py", own / "own_loss.py"))).notes == told
     (said,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4, "partial": True}})).warnings
     assert said.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
     flat = {"kind": "k_sqs", "k": 4, "partial": True, "token": "flat"}

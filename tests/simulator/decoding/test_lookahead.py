@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from exact import PAIR, Script, V
 
 from channels.codec.wire import CodecError, encode_feedback
 from channels.uniforms import Uniforms
+from simulator.checking.exact import PAIR, Script, V
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import Lookahead

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from cells import PAIR as SYNTHETIC
 from cells import cell, link
-from exact import PAIR, P, V, verifier_law
 from plants import ran
 from scipy.stats import chi2
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator import Cell, simulate
+from simulator.checking.exact import PAIR, P, V, verifier_law
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tree

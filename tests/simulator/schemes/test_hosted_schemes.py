@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from cells import PAIR as SYNTHETIC
 from cells import cell
-from exact import PAIR, P, Q, Script, V, distance, intervals, verifier_law
 from plants import ran
 from servers import Bench, Noted
 
 from channels.uniforms import Uniforms
 from models.interface import Pair
 from models.verification import total_variation
+from simulator.checking.exact import PAIR, P, Q, Script, V, distance, verifier_law
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import CloudNode, Tree
 from simulator.decoding.setting import Setting
@@ -29,6 +30,14 @@ pytestmark = pytest.mark.usefixtures("called_once")
 PROMPT, TOKENS = (1, 2), 3
 VERIFIER = {"kind": "affine", "base_s": 0.01, "per_token_s": 1e-3, "per_cached_token_s": 1e-4}
 DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}
+
+
+def intervals(breakpoints: np.ndarray) -> Iterator[tuple[float, float]]:
+    """(midpoint, length) of each interval of [0, 1] between these breakpoints and those of a coarse grid."""
+    edges = np.unique(np.clip([*breakpoints, 0, 1 / 3, 2 / 3, 1], 0.0, 1.0))
+    for low, high in pairwise(edges):
+        if high - low > 1e-15:
+            yield (low + high) / 2, high - low
 
 
 def drafted(last: int, left: int) -> Iterator[tuple[list[float], list[int], float]]:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from cells import HEADER_BITS, cell, link
 from cells import PAIR as SYNTHETIC
-from exact import PAIR, Enumeration, V, distance, verifier_law
 from plants import Watch, ran
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator import Cell, simulate
+from simulator.checking.exact import PAIR, Enumeration, V, distance, verifier_law
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession

@@ -10,7 +10,6 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 from cells import cell
-from exact import PAIR, V
 from plants import Watch, ran
 from trees import ConformalTree
 
@@ -24,6 +23,7 @@ from models.synthetic import Synthetic
 from models.tree_verification import by_rank, child_acceptance, expected_tokens
 from models.verification import total_variation
 from simulator import Cell, simulate
+from simulator.checking.exact import PAIR, V
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tree, TreeNode, TreeVerified
 from simulator.decoding.setting import DraftSetting

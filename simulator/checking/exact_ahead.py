@@ -11,14 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from exact import PAIR, Enumeration, Law, Script, V
-
-from channels.uniforms import Uniforms
-from simulator.decoding.decoder import RequestDecoding
+from simulator.checking.exact import Enumeration, Law
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree
-from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draw import RequestUniforms
+from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens
 from simulator.schemes.policy import most_drafts
 from simulator.schemes.sparsifier import State
 
@@ -44,12 +39,7 @@ class AheadEnumeration(Enumeration):
     def law(self) -> Law:
         """Committed continuation -> probability."""
         self._lookahead = Lookahead(self.scheme.depth, len(self.prompt) + self.tokens)
-        self._draft, self._verdict = Script(0.5), Script(0.5)
-        uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
-        setting = DraftSetting(lambda: PAIR, self.scheme, V, 1.0, self.room_bits)
-        tree = Tree(self.prompt, ())
-        decoding = RequestDecoding(setting, tree, uniforms, lookahead=self._lookahead, remember=False)
-        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
+        self._open(self._lookahead)
         starts: dict[tuple[Tokens, State], float] = {(self.prompt, self.scheme.entry(None)): 1.0}
         law: Law = defaultdict(float)
         while starts:
@@ -84,12 +74,11 @@ class AheadEnumeration(Enumeration):
         for session in (self._edge, self._cloud):
             session._lookahead = SYNCHRONOUS if late else self._lookahead
         parts = self._edge.seal(oldest).parts
-        for numbers, share in self._verdicts(oldest, self._cloud.receive(view, parts)):
-            self._verdict.tell(numbers)
-            for n in range(len(oldest.drafts)):  # the passes of this path, since another one was just taken
-                self._drafter.laws(oldest.context()[: len(oldest.committed) + n], 1)
-            after, verified = self._cloud.verify(view, parts)
-            settled, tokens = self._edge.resolve(oldest, verified.reply)
+        self._cloud.receive(view, parts)
+        for numbers, share in self._verdicts(oldest, view, parts):
+            self._cloud.receive(view, parts)
+            self._verdict.give(numbers)
+            after, verified, settled, tokens = self._answered(oldest, view, parts)
             assert tokens == verified.committed and settled.round == after.round
             if not late and settled.round == oldest.round + 1:
                 stood, on = stood + share, after

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from exact import PAIR, Law, P, Script, V
 
 from channels.uniforms import Uniforms
 from models.interface import TokenTree
+from simulator.checking.exact import PAIR, Law, P, Script, V
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Tree, TreeNode
 from simulator.decoding.setting import DraftSetting
@@ -151,6 +151,6 @@ class TreeEnumeration:
             qhat[token] = 0
             qhat = qhat / qhat.sum() if qhat.any() else qhat
         ends = np.cumsum(p)
-        for token in np.flatnonzero(p > 1e-15):
+        for token in np.flatnonzero(p > 1e-15).tolist():
             for u in (ends[token] - p[token] * (1 - BESIDE), ends[token] - p[token] * BESIDE):
                 yield [*numbers[:-1], u], weight * p[token] / 2

@@ -1,0 +1,260 @@
+"""What the parts of a scheme answer to inputs made up here: that they answer alike again, in another order, with other
+global random numbers, and in another process with another hash seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from kinds.arrays import Floats
+from kinds.mistakes import shown
+from simulator.checking.subjects import Subject, subjects
+from simulator.decoding.cloud_session import along
+from simulator.schemes import DraftScheme, Oracle
+from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.policy import EdgeView, Policy, SeenDraft, SeenLink, SeenVerdict, Send
+from simulator.schemes.sparsifier import State
+
+VOCABULARIES: Final = (4, 300)
+ROUNDS: Final = 4
+"""Rounds of inputs at each vocabulary."""
+DRAFTS: Final = 3
+LONGEST: Final = 120
+"""Characters that a complaint shows of an answer."""
+SEEN: Final = SeenVerdict(DRAFTS, 1, 80, 0.0, 0.2)
+"""The round before, as a policy saw it."""
+HASH_SEED: Final = "20260101"
+ALONE: Final = "import sys; from simulator.checking.calls import print_answers; print_answers(sys.argv[1])"
+
+
+class Call(NamedTuple):
+    """A question to a method."""
+
+    name: str
+    ask: Callable[[], object]
+
+
+class Round(NamedTuple):
+    """A drafted round, however it would be sent."""
+
+    laws: tuple[Floats, ...]
+    """q of each draft, [V]."""
+    states: tuple[State, ...]
+    """Before the first draft, and after each."""
+    proposals: tuple[Proposal, ...]
+    drafts: tuple[wire.Draft, ...]
+    context: tuple[int, ...]
+    numbers: RequestUniforms
+
+
+def drafted_rounds(
+    scheme: DraftScheme, vocabulary: int, count: int, drafts: int = DRAFTS, seed: int = 0
+) -> Iterator[Round]:
+    """Rounds over random distributions, from flat to sharp, drawn as the scheme draws. The generator is this function's
+    own, so that no global number is touched."""
+    random_numbers = np.random.Generator(np.random.Philox(seed))
+    for number in range(count):
+        numbers = RequestUniforms(*(Uniforms.of(number, purpose) for purpose in ("draft", "verdict", "shared")))
+        state = scheme.on_rung(scheme.entry(None), 0)
+        laws, states, proposals, drawn = list[Floats](), [state], list[Proposal](), list[wire.Draft]()
+        context = tuple(random_numbers.integers(0, vocabulary, 5).tolist())
+        for place in range(drafts):
+            q = random_numbers.dirichlet(np.full(vocabulary, (0.05, 0.3, 2.0)[(number + place) % 3]))
+            proposal = scheme.propose(q, state)
+            draft, _ = scheme.draw_token(proposal, q, numbers, Place(1, place, len(context) + place))
+            state = proposal.state
+            laws.append(q)
+            states.append(state)
+            proposals.append(proposal)
+            drawn.append(draft)
+        yield Round(tuple(laws), tuple(states), tuple(proposals), tuple(drawn), context, numbers)
+
+
+def calls(scheme: DraftScheme, vocabulary: int) -> list[Call]:
+    """Questions to all that the scheme is made of."""
+    found = list[Call]()
+    for made in drafted_rounds(scheme, vocabulary, ROUNDS):
+        found += _of_the_edge(scheme, made)
+        found += _of_the_ends(scheme, vocabulary, made)
+        found += _of_the_policy(scheme, made)
+    return found
+
+
+def _of_the_edge(scheme: DraftScheme, made: Round) -> Iterator[Call]:
+    for place, (q, state, proposal) in enumerate(zip(made.laws, made.states, made.proposals, strict=False)):
+        at = Place(1, place, len(made.context) + place)
+        yield Call("support", partial(scheme.support, q, state))
+        yield Call("advance", partial(scheme.advance, q, state))
+        if scheme.rungs == 1:
+            yield Call("quantize", partial(scheme.quantize, q[proposal.ids]))
+        yield Call("weights", partial(scheme.families.draw.weights, proposal, q))
+        yield Call("draw", partial(scheme.draw_token, proposal, q, made.numbers, at))
+        yield Call("settle", partial(scheme.settle, made.states, place))
+    yield Call("entry", partial(scheme.entry, None))
+    yield Call("entry", partial(scheme.entry, made.states[-1]))
+
+
+def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: Round) -> Iterator[Call]:
+    """Encoding and judging, where a round is a line of drafts."""
+    if scheme.branches:
+        return
+    packets = scheme.packets_sharing(scheme.packets(vocabulary), made.numbers)
+    drafts = made.drafts[: scheme.max_drafts]
+    try:
+        parts = scheme.encode_parts(drafts, packets, made.context)
+        heard = scheme.decode_parts(parts, packets, made.context)
+    except wire.CodecError:  # the round trip says so
+        return
+    yield Call("encode", partial(scheme.encode_parts, drafts, packets, made.context))
+    yield Call("length_bits", partial(packets.length_bits, drafts, made.context))
+    yield Call("decode", partial(packets.decode, parts[0], made.context))
+    p = np.stack([*made.laws[::-1], made.laws[0]])[: len(heard.drafts) + 1]
+    line = tuple(heard.drafts.tolist())
+    judge = scheme.families.acceptance.judge
+    yield Call("judge", lambda: judge(along(p, line), heard, made.numbers, 1, len(made.context)))
+
+
+def _of_the_policy(scheme: DraftScheme, made: Round) -> Iterator[Call]:
+    policy = scheme.families.policy
+    if isinstance(policy, Oracle):
+        return
+    yield Call("plan", partial(policy.plan, DRAFTS))
+    state = policy.entry(None)
+    for count in range(DRAFTS):
+        yield Call("next", partial(policy.next, view(policy, made, count), state))
+    _, state = policy.next(view(policy, made, 0), state)
+    yield Call("learn", partial(policy.learn, SEEN, state))
+
+
+def view(policy: Policy, made: Round, count: int) -> EdgeView:
+    """What a policy sees of a round with its first drafts."""
+    seen = [
+        SeenDraft(draft, float(q[draft.token]), proposal.dropped_mass)
+        for draft, q, proposal in zip(made.drafts[:count], made.laws, made.proposals, strict=False)
+    ]
+    law = made.laws[count] if policy.looks_at_law and count else None
+    return EdgeView(0.4, tuple(seen), len(made.drafts), 16, (SEEN,), SeenLink(160, 0, 0.1, 0), law)
+
+
+def sent_length(scheme: DraftScheme, made: Round) -> int:
+    """How many of a round's drafts the scheme would send, as its policy goes by the drafts before."""
+    policy, most = scheme.families.policy, min(scheme.max_drafts, len(made.drafts))
+    if isinstance(policy, Oracle) or scheme.plans:
+        return most
+    state = policy.entry(None)
+    for count in range(most):
+        action, state = policy.next(view(policy, made, count), state)
+        if isinstance(action, Send):
+            return count
+    return most
+
+
+def spelled(answer: object) -> str:
+    """An answer as text, the same for the same value in every process."""
+    if isinstance(answer, np.ndarray):
+        return f"{answer.dtype}{list(answer.shape)} {answer.tolist()}"  # floats as Python writes them are exact
+    if dataclasses.is_dataclass(answer) and not isinstance(answer, type):
+        return spelled([getattr(answer, field.name) for field in dataclasses.fields(answer)])
+    if isinstance(answer, wire.Draft):
+        return spelled([answer.token, answer.support, answer.counts])
+    if isinstance(answer, tuple | list):
+        return "(" + ", ".join(map(spelled, answer)) + ")"
+    return repr(answer.item() if isinstance(answer, np.generic) else answer)
+
+
+def answers(scheme: DraftScheme, vocabulary: int) -> list[tuple[str, str]]:
+    """(method, answer) of each call, in order."""
+    return [(call.name, spelled(call.ask())) for call in calls(scheme, vocabulary)]
+
+
+def print_answers(file: str) -> None:
+    """The answers of all that a file registers, as JSON: what another process is asked for."""
+    found = {}
+    for subject in subjects(Path(file)):
+        if subject.decides_tokens:
+            try:
+                found[subject.name] = [answers(subject.scheme(size), size) for size in VOCABULARIES]
+            except Exception as error:  # told by the process that asks, in which it is raised too
+                found[subject.name] = [[("all", f"{type(error).__name__}: {error}")]]
+    print(json.dumps(found))
+
+
+def answers_elsewhere(file: Path) -> dict[str, list[list[list[str]]]]:
+    """What `print_answers` prints in another process, under another hash seed."""
+    path = os.pathsep.join(filter(None, map(os.path.abspath, ["", *sys.path])))
+    environment = {**os.environ, "PYTHONHASHSEED": HASH_SEED, "PYTHONPATH": path}
+    ran = subprocess.run([sys.executable, "-c", ALONE, str(file)], capture_output=True, text=True, env=environment)
+    return json.loads(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else {}
+
+
+def impurity(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str | None:
+    """How what the subject answers is no function of what it is asked, in words; None where it is one. Raises what a
+    user's class raises."""
+    for place, size in enumerate(VOCABULARIES):
+        other = elsewhere[place] if place < len(elsewhere) else ()
+        scheme = subject.scheme(size)
+        asked = calls(scheme, size)
+        first = [_untouching(call) for call in asked]
+        with _other_global_numbers():
+            for place in reversed(range(len(asked))):
+                again = spelled(asked[place].ask())
+                if again != first[place]:
+                    return _differs(asked[place].name, size, first[place], again, "asked again in another order")
+        if len(other) != len(first):
+            return f"another process cannot ask the same: {shown(other[0][1]) if other else 'it ends with an error'}"
+        for call, mine, (_, theirs) in zip(asked, first, other, strict=True):
+            if mine != theirs:
+                return _differs(call.name, size, mine, theirs, "in another process, under another PYTHONHASHSEED")
+    return None
+
+
+class GlobalNumbersDrawnError(Exception):
+    """A method draws from global random numbers."""
+
+
+def _untouching(call: Call) -> str:
+    before = _global_numbers()
+    answer = spelled(call.ask())
+    if _global_numbers() != before:
+        raise GlobalNumbersDrawnError(f"{call.name} draws from the global numbers of numpy.random or random")
+    return answer
+
+
+def _global_numbers() -> tuple[object, ...]:
+    numpys = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - it is asked whether others use it
+    return numpys["pos"], numpys["key"].tobytes(), random.getstate()
+
+
+@contextmanager
+def _other_global_numbers() -> Iterator[None]:
+    """Global random numbers are others meanwhile, so that whoever reads them answers otherwise."""
+    numpys, pythons = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    np.random.seed(7)  # noqa: NPY002
+    random.seed(7)
+    try:
+        yield
+    finally:
+        np.random.set_state(numpys)  # noqa: NPY002
+        random.setstate(pythons)
+
+
+def _differs(method: str, size: int, one: str, other: str, when: str) -> str:
+    return f"{method} over {size} ids answers {_cut(one)}, and {_cut(other)} {when}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"

@@ -1,0 +1,416 @@
+"""The exact output distribution of a scheme over a tiny pair, by enumerating every path of the shipped edge, codec and
+cloud.
+
+A path is decided by random numbers; `paths` finds the intervals on which nothing changes, and their lengths are the
+weights. What a draft is drawn by and how it is judged is found by asking, so it may be any rule.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+
+import numpy as np
+
+from channels.codec.wire import Draft
+from channels.uniforms import Uniforms
+from kinds.arrays import Floats, Ints
+from models.interface import LoadedPair
+from models.synthetic import MarkovModel
+from models.verification import Verdict
+from simulator.checking.paths import Asked, Forbidden, Guesses, outcomes
+from simulator.decoding.cloud_session import along
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.divergences import DivergenceMeter
+from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tree, Verified
+from simulator.decoding.setting import DraftSetting
+from simulator.results.rounds import Divergences
+from simulator.schemes.acceptance import Received
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.enumeration import NotEnumerableError
+from simulator.schemes.oracle import Oracle
+from simulator.schemes.policy import (
+    Action,
+    CloudDecodes,
+    DraftOne,
+    DraftRound,
+    EdgeView,
+    PolicyState,
+    SeenDraft,
+    SeenLink,
+    SeenVerdict,
+    Send,
+    Wait,
+    most_drafts,
+)
+from simulator.schemes.sparsifier import State
+
+
+@dataclass(frozen=True)
+class TinyPair:
+    """Drafter and verifier whose next token depends on the last one: q and p after token x, float64 [V, V]."""
+
+    q: Floats
+    p: Floats
+
+    @cached_property
+    def loaded(self) -> LoadedPair:
+        """As models."""
+        return LoadedPair(MarkovModel.from_table(self.q), MarkovModel.from_table(self.p), ())
+
+    @property
+    def vocabulary(self) -> int:
+        """V."""
+        return len(self.p)
+
+
+P = np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.6, 0.1, 0.2], [0.25, 0.25, 0.3, 0.2], [0.05, 0.15, 0.3, 0.5]])
+Q = np.array([[0.3, 0.4, 0.2, 0.1], [0.2, 0.35, 0.3, 0.15], [0.55, 0.15, 0.2, 0.1], [0.1, 0.2, 0.25, 0.45]])
+FOUR_TOKENS = TinyPair(Q, P)
+THREE_TOKENS = TinyPair(
+    np.array([[0.9, 0.08, 0.02], [0.34, 0.33, 0.33], [0.05, 0.6, 0.35]]),
+    np.array([[0.7, 0.25, 0.05], [0.6, 0.0, 0.4], [0.3, 0.3, 0.4]]),
+)
+"""A sure drafter, one that knows nothing, and a token that the verifier never says."""
+PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
+Law = dict[tuple[int, ...], float]
+Told = tuple[PolicyState, tuple[SeenVerdict, ...]]
+"""What a policy remembers, and the verdicts that it sees."""
+Drop = Callable[[EdgeNode, EdgeNode], bool]
+Heard = Callable[[tuple[int, ...], bool], int]
+Start = tuple[tuple[int, ...], State, Told, bool]
+"""Of a round: the committed text, the scheme's state, the policy's, and whether the last token is a correction that the
+cloud has yet to hear."""
+Path = tuple[tuple[float, ...], float]
+"""Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
+Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
+"""The cloud after a round, what it found, the edge after the reply, and the tokens committed."""
+WAITS = 64
+"""Times that a policy may ask to wait before one draft."""
+
+
+class Script(Uniforms):
+    """Numbers that are what they are told to be, whatever is asked for; a list is told by the last index."""
+
+    __slots__ = ("told",)
+    told: float | list[float]
+
+    def __init__(self, told: float | list[float]) -> None:
+        super().__init__(b"")
+        object.__setattr__(self, "told", told)
+
+    def uniform(self, *index: int) -> float:
+        return self.told[index[-1]] if isinstance(self.told, list) else self.told
+
+    def tell(self, told: float | list[float]) -> None:
+        """Has them be others from now on."""
+        object.__setattr__(self, "told", told)
+
+
+class Unmeasuring(DivergenceMeter):
+    """Stands beside both sides, so that it knows a correction that the edge draws, and measures nothing: what a rule of
+    acceptance leaves is found here by other means."""
+
+    def measure(self, *_: object) -> Divergences:
+        """Nothing."""
+        return Divergences()
+
+    def measure_alone(self, *_: object) -> Divergences:
+        """Nothing."""
+        return Divergences()
+
+
+@dataclass
+class Enumeration:
+    """The exact law of the first `tokens` committed tokens of a scheme after `prompt`.
+
+    `drop(before, after)` lets a control send a round without the draft it has just drawn, which no policy may.
+    """
+
+    scheme: DraftScheme
+    tokens: int = 3
+    prompt: tuple[int, ...] = (1, 2)
+    pair: TinyPair = FOUR_TOKENS
+    drop: Drop = lambda _before, _after: False
+    room_bits: int | None = None
+    heard: Heard = lambda parts_bits, _foreseen: len(parts_bits)
+    """How many leading parts of a payload the cloud hears, from their lengths in bits, and whether the edge knew of the
+    last one that it is before it was drawn."""
+    answer_s: float = 1.0
+    """How long each answer takes, as a policy sees it."""
+    second_drafts: int = 0
+    full: int = 0
+    shrunk: int = 0
+    rounds: int = 0
+    parts: int = 0
+    cut: int = 0
+    owed: int = 0
+    """Rounds whose payload begins with a correction."""
+    stopped: int = 0
+    """Rounds sent without the draft whose law the policy had looked at."""
+    sealed: int = 0
+    """Payloads that the cloud has heard."""
+    asked: int = 0
+    """Rounds whose whole payload the cloud asked for."""
+    alone: int = 0
+    """Times that the cloud was left to decode by itself."""
+    rungs: set[int] = field(default_factory=set)
+    """Those that rounds were under."""
+    lengths: set[int] = field(default_factory=set)
+    """Drafts that a policy decided on at once, of rounds that could have had two or more."""
+    short: int = 0
+    """Rounds that arrived whole, and without all the drafts that were drawn."""
+    payloads: set[tuple[int, int]] = field(default_factory=set)
+    """Drafts and bits of those that were sent."""
+
+    def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
+        """Makes the two sides; every path runs live."""
+        self._draft, self._verdict, self._judgements = Asked(), Asked(), dict[Hashable, list[Path]]()
+        setting = DraftSetting(lambda: self.pair.loaded, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
+        uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
+        decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
+        meter = Unmeasuring(decoding.drafter, setting, uniforms)
+        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(meter), decoding.cloud(meter)
+        self._foresight = decoding.foresight()
+
+    def law(self) -> Law:
+        """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
+        that are none of the step's own."""
+        self._open()
+        policy = self.scheme.families.policy
+        told: Told = policy.entry(None), ()
+        open_states: dict[Start, float] = {((), self.scheme.entry(None), told, False): 1.0}
+        law: Law = defaultdict(float)
+        while open_states:
+            self.rounds += 1
+            following: dict[Start, float] = defaultdict(float)
+            for start, weight in open_states.items():
+                for tokens, after, asked, owes, share in self._round(start):
+                    text = (*start[0], *tokens)[: self.tokens]
+                    if len(text) == self.tokens:
+                        law[text] += weight * share
+                    else:
+                        following[text, after, asked, owes] += weight * share
+            open_states = following
+        return law
+
+    def _round(self, start: Start) -> Iterator[tuple[tuple[int, ...], State, Told, bool, float]]:
+        committed, state, told, owes = start
+        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
+        self.owed += owes
+        remaining = self.tokens - len(committed)
+        most = most_drafts(self.scheme.max_drafts, remaining)
+        plan = self.scheme.families.policy.plan(most)
+        action: Action = DraftRound(most if plan is None else plan)
+        if plan is None:
+            action, told = self._ask(node, told, remaining, 0)
+        if isinstance(action, CloudDecodes):
+            self.alone += 1
+            for last, learnt, tokens, share in self._alone(node, told, action.tokens):
+                yield tokens, last, learnt, False, share
+            return
+        assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
+        self.rungs.add(action.rung)
+        node = self._edge.on_rung(node, action.rung)
+        planned = action.length if isinstance(action, DraftRound) else None
+        if planned is not None and most > 1:
+            self.lengths.add(planned)
+        for drafted, asked, weight in self._drafts(node, told, remaining, action.rung, planned):
+            payload = self._edge.seal(drafted)
+            self.payloads.add((len(drafted.drafts), payload.bits))
+            view, parts = self._on_the_air(node, drafted, payload, planned or most)
+            for numbers, share in self._verdicts(drafted, view, parts):
+                self._verdict.give(numbers)
+                known, verified, after, tokens = self._answered(drafted, view, parts)
+                left = self._cloud_before(after)
+                assert tokens == verified.committed
+                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it heard"
+                seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
+                learnt = self._learnt(seen, asked)
+                yield tokens, after.state, learnt, after.owes, weight * share
+
+    def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
+        """What the cloud knew before the round, and what arrives of it, received."""
+        foreseen = len(drafted.drafts) == most or drafted.drafts[0].over_budget
+        arrived = self.heard(payload.parts_bits, foreseen)
+        self.cut += arrived < len(payload.parts)
+        self.parts = max(self.parts, len(payload.parts))
+        view, parts = self._cloud_before(node), payload.parts[:arrived]
+        self.sealed += 1
+        self._cloud.receive(view, parts)
+        if (whole := self._cloud.asks(view, parts)) is not None:
+            self.asked += 1
+            view, parts = whole, self._edge.seal_whole(drafted)
+            self._cloud.receive(view, parts)
+        self.short += arrived == len(payload.parts) and len(self._cloud.received.drafts) < len(drafted.drafts)
+        return view, parts
+
+    def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
+        """The round judged with the numbers as they are, and the reply to it."""
+        known, verified = self._cloud.verify(view, parts)
+        after, tokens = self._edge.resolve(drafted, verified.reply)
+        return known, verified, after, tokens
+
+    def _verdicts(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> list[Path]:
+        """The numbers that judge the round, one path for each outcome, and the probabilities: found once for all rounds
+        that are judged alike, by the acceptance alone. Where the edge draws the correction, the whole way is run."""
+        received, text, judge = self._cloud.received, drafted.committed, self.scheme.families.acceptance.judge
+        drafts, numbers = tuple(received.drafts.tolist()), Asked()
+        p = self.pair.p[[text[-1], *drafts]]
+        drawing = Forbidden("asks for the number that drew a draft, so that judging it depends on the draft")
+        uniforms = RequestUniforms(drawing, numbers, Forbidden("asks for random numbers that both ends share"))
+
+        def alone() -> Verdict:
+            return judge(along(p, drafts), received, uniforms, drafted.round, len(text))
+
+        def whole() -> tuple[State, tuple[int, ...]]:
+            *_, after, tokens = self._answered(drafted, view, parts)
+            return after.state, tokens
+
+        guesses = _judging_points(p, received)
+        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unjudged.tobytes()
+        if same not in self._judgements:
+            self._judgements[same] = list(outcomes(alone, numbers, guesses))
+        paths = self._judgements[same]
+        if not self.scheme.families.reply.edge_corrects:
+            return paths
+        found = list[Path]()
+        for path, share in paths:
+            numbers.give(path)
+            given = path if alone().drawn else path[:-1]
+            found += [(all_, share * rest) for all_, rest in outcomes(whole, self._verdict, _near(guesses), given)]
+        return found
+
+    def _cloud_before(self, node: EdgeNode) -> CloudNode:
+        """What the cloud knows when the edge begins this round: all but a correction of the edge's own."""
+        if not node.owes:
+            return self._cloud.start(node.committed)
+        return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
+
+    def _alone(self, node: EdgeNode, told: Told, tokens: int) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
+        """The cloud decodes by itself, a round each token."""
+        if not tokens:
+            yield node.state, told, (), 1.0
+            return
+        view = self._cloud.start(node.committed)
+        assert self._cloud.receive(view, ()) == 0
+        for numbers, share in self._verdicts(node, view, ()):
+            assert self._cloud.receive(view, ()) == 0
+            self._verdict.give(numbers)
+            _, verified = self._cloud.verify(view, ())
+            after, said = self._edge.resolve(node, verified.reply)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), told)
+            following = EdgeNode(1, after.committed, after.state)
+            for state, last, more, rest in self._alone(following, learnt, tokens - 1):
+                yield state, last, (*said, *more), share * rest
+
+    def _drafts(
+        self, node: EdgeNode, told: Told, remaining: int, rung: int, planned: int | None
+    ) -> Iterator[tuple[EdgeNode, Told, float]]:
+        """Every round that may come of it: the first draft is drawn, the others where the policy says so."""
+        most = most_drafts(self.scheme.max_drafts, remaining) if planned is None else planned
+        sent = node.full or len(node.drafts) >= most
+        if not sent and node.drafts and planned is None:
+            node, told, sent = self._decide(node, told, remaining, rung)
+        if sent:
+            yield node, told, 1.0
+            return
+        for numbers, share in self._draws(node):
+            self._draft.give(numbers)
+            after, outcome = self._edge.draft(node)
+            if isinstance(outcome, Drafted) and node.drafts and self.drop(node, after):
+                yield node, told, share
+                continue
+            self.second_drafts += len(node.drafts) == 1
+            self.full += isinstance(outcome, Full)
+            for sealed, last, rest in self._drafts(after, told, remaining, rung, planned):
+                yield sealed, last, share * rest
+
+    def _decide(self, node: EdgeNode, told: Told, remaining: int, rung: int) -> tuple[EdgeNode, Told, bool]:
+        """The round as the policy leaves it before one more draw, its state, and whether the round is sent."""
+        action, asked = self._ask(node, told, remaining, rung)
+        if self.scheme.families.policy.looks_at_law and not isinstance(action, Send):
+            action, asked = self._ask(node, asked, remaining, rung, self._edge.look(node))
+            self.stopped += isinstance(action, Send)
+            node = self._edge.stop(node) if isinstance(action, Send) else node
+        return node, asked, isinstance(action, Send)
+
+    def _ask(
+        self, node: EdgeNode, told: Told, remaining: int, rung: int, law: Floats | None = None
+    ) -> tuple[Action, Told]:
+        """What the policy does, once it no longer waits."""
+        seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
+        most = most_drafts(self.scheme.max_drafts, remaining)
+        policy, (state, verdicts), now_s = self.scheme.families.policy, told, 0.0
+        for _ in range(WAITS):
+            view = EdgeView(now_s, seen, most, remaining, verdicts, SeenLink(), law, rung=rung, rungs=self.scheme.rungs)
+            if isinstance(policy, Oracle):
+                action, state = policy.next(view, self._foresight.rejected(node, rung), state)
+            else:
+                action, state = policy.next(view, state)
+            if not isinstance(action, Wait):
+                return action, (state, verdicts)
+            now_s = action.until_s
+        raise NotEnumerableError(f"waits more than {WAITS} times before one draft")
+
+    def _learnt(self, seen: SeenVerdict, told: Told) -> Told:
+        return self.scheme.families.policy.learn(seen, told[0]), (*told[1], seen)
+
+    def _draws(self, node: EdgeNode) -> list[Path]:
+        """The numbers that draw one more draft, one path for each that may come, and the probabilities."""
+        self._draft.give(())
+        _, outcome = self._edge.draft(node)
+        if isinstance(outcome, Full):
+            return [((), 1.0)]
+        state = node.drafts[-1].state if node.drafts else node.state
+        whole = self.scheme.propose(self.pair.q[node.context()[-1]], state)
+        self.shrunk += outcome.support_size < len(whole.ids)
+
+        def draw() -> Draft | None:
+            _, outcome = self._edge.draft(node)
+            return None if isinstance(outcome, Full) else outcome.draft
+
+        return list(outcomes(draw, self._draft, lambda _: _shares(outcome.drawn_from)))
+
+
+def _judging_points(p: Floats, received: Received) -> Guesses:
+    """Where rejection sampling would change its mind about a round, p [L + 1, V], with the number after those given."""
+    places = np.arange(len(received.drafts)), received.drafts
+    ratios = [x / y if y else inf for x, y in zip(p[places].tolist(), received.qhat[places].tolist(), strict=True)]
+
+    def points(given: tuple[float, ...]) -> list[float]:
+        if len(given) < len(ratios):
+            return [ratios[len(given)]]
+        at = next((n for n, ratio in enumerate(ratios) if given[n] > ratio), None)
+        return _shares(p[-1] if at is None else np.maximum(p[at] - received.qhat[at], 0))
+
+    return points
+
+
+def _near(guesses: Guesses) -> Guesses:
+    """Guesses of what is rounded before it is used."""
+    return lambda given: [guess + side for guess in guesses(given) for side in (-1e-6, 0, 1e-6)]
+
+
+def _shares(weights: Floats | Ints) -> list[float]:
+    """Where inverse CDF changes from one id to the next."""
+    total = np.cumsum(weights)
+    return [float(each) for each in total / total[-1]] if total[-1] > 0 else []
+
+
+def verifier_law(prompt: tuple[int, ...], tokens: int, p: Floats = P) -> Law:
+    """What the verifier alone would say."""
+    law: Law = {(): 1.0}
+    for _ in range(tokens):
+        law = {(*t, x): w * p[(*prompt, *t)[-1], x] for t, w in law.items() for x in range(len(p))}
+    return law
+
+
+def distance(one: Law, other: Law) -> float:
+    """Total variation between two laws of texts."""
+    return sum(abs(one.get(text, 0.0) - other.get(text, 0.0)) for text in {*one, *other}) / 2

@@ -1,0 +1,214 @@
+"""Whether the text of a scheme follows the verifier's distribution: by enumeration, and by what differs first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from kinds.arrays import Floats
+from simulator.checking.exact import FOUR_TOKENS, THREE_TOKENS, Enumeration, Law, TinyPair, distance, verifier_law
+from simulator.checking.exact_ahead import AheadEnumeration
+from simulator.checking.exact_tree import TreeEnumeration
+from simulator.checking.subjects import Subject
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.nodes import Tree
+from simulator.decoding.setting import DraftSetting
+from simulator.schemes import DraftScheme, TreeScheme
+from simulator.schemes.draw import RequestUniforms
+
+TOKENS: Final = 3
+PROMPT: Final = (1, 2)
+EXACT_TV: Final = 1e-6
+"""Below it a text is the verifier's but for rounding: a reply's probabilities may come down in single precision."""
+RACES: Final = 200
+"""Texts of a scheme whose ends share their random numbers."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far the text is from the verifier's, over what, and what differs first."""
+
+    tv: float
+    over: str
+    difference: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the text is the verifier's."""
+        return self.tv < EXACT_TV
+
+
+Way = tuple[str, Callable[[], Finding | None]]
+"""How rounds are sent, and what is found then; None where the scheme does not take it."""
+
+
+def ways(subject: Subject) -> list[Way]:
+    """In what ways a scheme with the subject can be run."""
+    plain = subject.scheme(4, **_short(subject, 4))
+    if isinstance(plain, TreeScheme):
+        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).law(), FOUR_TOKENS, "", TOKENS))]
+    if plain.families.acceptance.races:
+        return [("output", lambda: _raced(plain))]
+    payloads = set[tuple[int, int]]()
+    return [
+        ("output", lambda: _worst(_plain(subject, payloads))),
+        ("output, budget binds", lambda: _bound(subject, payloads)),
+        ("output, partial rounds", lambda: _partial(subject, plain)),
+        ("output, drafting ahead", lambda: _ahead(subject, plain)),
+    ]
+
+
+def misstated(scheme: DraftScheme) -> str | None:
+    """How the output distribution that the acceptance states differs from the one it leaves, in words; "" where it does
+    not, None where it states none."""
+    last, size = PROMPT[-1], FOUR_TOKENS.vocabulary
+    q, p = FOUR_TOKENS.q[last], FOUR_TOKENS.p[last]
+    proposal = scheme.propose(q, scheme.entry(None))
+    qhat, drawn = np.zeros(size), np.zeros(size)
+    qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+    weights = scheme.families.draw.weights(proposal, q)
+    drawn[proposal.ids] = weights / weights.sum()
+    stated = scheme.families.acceptance.output_distribution(p[None], qhat[None], drawn[None])
+    if stated is None:
+        return None
+    law = Enumeration(scheme, 1).law()
+    left = np.array([law.get((token,), 0.0) for token in range(size)])
+    if abs(left - stated[0]).sum() / 2 < EXACT_TV:
+        return ""
+    return f"states {_rounded(stated[0])} of the token after {_text(PROMPT)}, and leaves {_rounded(left)}"
+
+
+def _rounded(shares: Floats) -> str:
+    return "(" + ", ".join(f"{share:.4g}" for share in shares.tolist()) + ")"
+
+
+def _short(subject: Subject, vocabulary: int) -> dict[str, object]:
+    """Rounds of two drafts, where the scheme takes that."""
+    try:
+        scheme = subject.scheme(vocabulary)
+    except ConfigError:
+        return {}
+    return {"max_drafts": 2} if scheme.max_drafts > 2 else {}
+
+
+def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:
+    """The scheme so changed; None where it refuses."""
+    try:
+        return subject.scheme(4, **_short(subject, 4), **changes)
+    except ConfigError:
+        return None
+
+
+def _plain(subject: Subject, payloads: set[tuple[int, int]]) -> Iterator[Finding]:
+    """Over both pairs; a policy also sees answers that come at once, and late. Notes the payloads over four ids."""
+    for pair in (FOUR_TOKENS, THREE_TOKENS):
+        size = pair.vocabulary
+        scheme = subject.scheme(size, **_short(subject, size))
+        for answer_s in (1.0,) if scheme.plans else (0.01, 10.0):
+            prompt = tuple(token % size for token in PROMPT)
+            yield _enumerated(enumeration := Enumeration(scheme, TOKENS, prompt, pair, answer_s=answer_s))
+            payloads |= enumeration.payloads if pair is FOUR_TOKENS else set()
+
+
+def _bound(subject: Subject, payloads: set[tuple[int, int]]) -> Finding | None:
+    """With a budget that some second drafts exceed and others do not, where there is one."""
+    bits = sorted({bits for drafts, bits in payloads if drafts == 2})
+    scheme = _allowed(subject, budget_bits=bits[(len(bits) - 1) // 2]) if bits else None
+    if scheme is None:
+        return None
+    found = _enumerated(bound := Enumeration(scheme, TOKENS))
+    told = f"{found.over}, {bound.full} second drafts refused by {scheme.budget_bits} bits"
+    return replace(found, over=told) if bound.full else None
+
+
+def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
+    scheme = None if plain.partial else _allowed(subject, partial=True)
+    return None if scheme is None else _worst(_in_parts(scheme))
+
+
+def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
+    scheme = None if plain.depth else _allowed(subject, depth=1)
+    return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 1))
+
+
+def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
+    """The second part of a round is always lost; then every one that is longer than a length that it may have."""
+    lengths = set[int]()
+
+    def none_longer(limit: int) -> Callable[[tuple[int, ...], bool], int]:
+        def heard(parts_bits: tuple[int, ...], _foreseen: bool) -> int:
+            lengths.update(parts_bits[1:])
+            return next((n for n, bits in enumerate(parts_bits) if n and bits > limit), len(parts_bits))
+
+        return heard
+
+    yield _enumerated(Enumeration(scheme, TOKENS, heard=none_longer(0)))
+    for limit in sorted(lengths)[:-1]:
+        yield _enumerated(Enumeration(scheme, TOKENS, heard=none_longer(limit)))
+
+
+def _enumerated(enumeration: Enumeration) -> Finding:
+    law = enumeration.law()
+    found = _found(law, enumeration.pair, f", {enumeration.rounds} rounds", enumeration.tokens, enumeration.prompt)
+    if not enumeration.short or found.holds:
+        return found
+    told = (
+        f"{enumeration.short} of {enumeration.sealed} payloads lack a draft that was drawn, so whether it is sent may"
+    )
+    return replace(found, difference=f"{told} depend on it: {found.difference}")
+
+
+def _found(law: Law, pair: TinyPair, rounds: str, tokens: int, prompt: tuple[int, ...] = PROMPT) -> Finding:
+    over = f"all texts of {tokens} tokens over {pair.vocabulary} ids{rounds}"
+    tv = float(distance(law, verifier_law(prompt, tokens, pair.p)))
+    for length in range(1, tokens + 1):
+        exact, mine = verifier_law(prompt, length, pair.p), dict.fromkeys(verifier_law(prompt, length, pair.p), 0.0)
+        for text, share in law.items():
+            mine[text[:length]] += share
+        if distance(mine, exact) >= min(tv, EXACT_TV):
+            text = max(exact, key=lambda each: abs(mine[each] - exact[each]))
+            told = f"after {_text(prompt)} the text {_text(text)} comes with probability {mine[text]:.4g}"
+            return Finding(tv, over, f"{told}, the verifier's is {exact[text]:.4g}")
+    return Finding(tv, over)
+
+
+def _raced(scheme: DraftScheme) -> Finding:
+    """Both ends share their random numbers: each text must be the verifier's own race, whatever was drafted."""
+    setting, last = DraftSetting(lambda: FOUR_TOKENS.loaded, scheme, FOUR_TOKENS.vocabulary, 1.0), len(PROMPT) + TOKENS
+    wrong, difference = 0, ""
+    for sample in range(RACES):
+        numbers = RequestUniforms(*(Uniforms.of(sample, purpose) for purpose in ("draft", "verdict", "shared")))
+        decoding = RequestDecoding(setting, Tree(PROMPT, ()), numbers, remember=False)
+        edge, cloud = decoding.edge(), decoding.cloud()
+        node, view = edge.start, cloud.start(PROMPT)
+        while len(node.committed) < last:
+            drafted = edge.compose(node, scheme.max_drafts)
+            parts = edge.seal(drafted).parts
+            cloud.receive(view, parts)
+            view, verified = cloud.verify(view, parts)
+            node, _ = edge.resolve(drafted, verified.reply)
+        for place in range(len(PROMPT), last):
+            race = numbers.shared.exponentials(FOUR_TOKENS.vocabulary, place)
+            before, said = node.committed[place - 1], node.committed[place]
+            with np.errstate(divide="ignore"):
+                won = int(np.argmin(race / FOUR_TOKENS.p[before]))
+            if said != won:
+                wrong += 1
+                difference = (
+                    difference or f"after token {before} comes {said}, and the verifier's own race is won by {won}"
+                )
+                break
+    return Finding(wrong / RACES, f"{RACES} texts, each the verifier's own race", difference)
+
+
+def _worst(findings: Iterator[Finding]) -> Finding:
+    return max(findings, key=lambda each: each.tv)
+
+
+def _text(tokens: tuple[int, ...]) -> str:
+    return " ".join(map(str, tokens))
