@@ -103,7 +103,7 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
     notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best, what.metric)]
     if len(shown.fixed):
         notes.append(
-            f"Lines with marks: each scheme's best setting at each {page.axis(axis)}; dotted: one setting for all."
+            f"Lines with marks: each scheme's chosen setting at each {page.axis(axis)}; dotted: one setting for all."
         )
     for _, members in facets:
         together = shown.best[shown.best[CURVE].isin(list(members))]

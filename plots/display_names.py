@@ -29,7 +29,7 @@ NAMES: Final[dict[str, str]] = {
     "skip_when_confident": "unjudged where sure (U-HLM)",
     "cloud_only": "cloud only",
     "edge_only": "edge only",
-    "colocated": "both in the cloud",
+    "colocated": "co-located speculation",
     "composed": "composed",
     "rungs": "rungs",
     "oracle": "oracle (knows what no edge can)",

@@ -160,7 +160,7 @@ class BearsMost:
             return ""
         best, fixed = of_setting(table, CHOSEN), of_setting(table, FIXED)
         chose = SETTING in table.columns and not fixed.empty
-        each = ", each scheme at its own best setting" if chose else ""
+        each = ", each scheme at a setting chosen for it" if chose else ""
         told = f"most devices at {table['objective'].iloc[0]}{each}: {most_borne(best, axis)}"
         alike, given = one_setting(fixed, best)
         return told + (f"; all at {given}: {most_borne(alike, axis)}" if chose else "")

@@ -42,7 +42,7 @@ MAIN: Final = (
 """What the first table shows of a simulation, beside what was asked about."""
 _FOR_ALL: Final = ("objective", "within")
 """What a search says of every setting alike."""
-_OWN = {CHOSEN: "its own best"}
+_OWN = {CHOSEN: "chosen for it"}
 
 
 @dataclass(frozen=True)
