@@ -12,19 +12,12 @@ from __future__ import annotations
 
 from scenarios import Answer, Fronts, OnFront, PricesMatter, Quick, Scenario, WattsStand, script
 
-CODE = {"code": "recoded", "token": "coded"}  # one code for all lattices
 ORIN = {"kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5}
-LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has its own cell's edge
-EDGE = ("coupled", "k_sqs", "dense", "c_sqs")
-LOAD = "workload.devices"
-
-
-def schemes(*lengths: int) -> list[object]:
-    """Both baselines without drafts, and each scheme that drafts at each length."""
-    kinds = {"colocated": {}, "coupled": {"token": "coded"}, **dict.fromkeys(EDGE[1:], CODE)}
-    drafting = [{"kind": kind, **fields, "max_drafts": each} for kind, fields in kinds.items() for each in lengths]
-    return ["cloud_only", "edge_only", *drafting]
-
+LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own
+EDGE, LOAD = ("coupled", "k_sqs", "dense", "c_sqs"), "workload.devices"
+CODE = {"code": "recoded", "token": "coded"}  # one for all lattices
+BARE, DRAFTING = ["cloud_only", "edge_only"], [{"kind": "colocated"}, {"kind": "coupled", "token": "coded"}]
+DRAFTING += [{"kind": kind, **CODE} for kind in EDGE[1:]]
 
 SCENARIO = Scenario(
     name="pareto",
@@ -33,32 +26,20 @@ SCENARIO = Scenario(
     base={
         "models.pair": {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170},
         "models.temperature": 0.0,
-        "workload.prompt_tokens": 170,
-        "workload.output_tokens": 146,
-        "workload.requests": 4,
-        "workload.distinct": 4,
-        "uplink": {"preset": "lte_cell_edge.uplink", **LTE},
-        "downlink": {"preset": "lte_cell_edge.downlink", **LTE},
-        "edge.latency": ORIN,
-        "edge.power": "jetson_agx_orin_64gb_60w",
+        "workload.prompt_tokens": 170, "workload.output_tokens": 146, "workload.requests": 4, "workload.distinct": 4,
+        **{f"{way}link": {"preset": f"lte_cell_edge.{way}link", **LTE} for way in ("up", "down")},
+        "edge.latency": ORIN, "edge.power": "jetson_agx_orin_64gb_60w",
         "cloud.latency": {"kind": "profile", "name": "a100x4_70b"},
         "cloud.drafter_latency": {"kind": "roofline", "size": "llama_3.2_1b", "device": "a100_80gb_sxm"},
-        "cloud.batching": {"kind": "continuous", "cap": 512},
-        "cloud.token_budget": 512,
-        "cloud.power": "a100_80gb_sxm",
-        "cloud.usd_per_gpu_hour": "a100_specialist_2026",
-        "cloud.charged": "busy",
+        "cloud.batching": {"kind": "continuous", "cap": 512}, "cloud.token_budget": 512,
+        "cloud.power": "a100_80gb_sxm", "cloud.usd_per_gpu_hour": "a100_specialist_2026", "cloud.charged": "busy",
     },
-    grid={
-        "scheme": schemes(2, 4, 8),
-        LOAD: [1, 16, 64],
-    },
+    grid={"scheme": [*BARE, *(each | {"max_drafts": n} for each in DRAFTING for n in (2, 4, 8))], LOAD: [1, 16, 64]},
     axis=LOAD,
     seeds=8,
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 64, "workload.distinct": 2},
-        grid={"scheme": schemes(2, 8), LOAD: [1, 16]},
-        seeds=3,
+        grid={"scheme": [*BARE, *(each | {"max_drafts": n} for each in DRAFTING for n in (2, 8))], LOAD: [1, 16]},
     ),
     figures=("fronts", "latency", "breakdown"),
     headlines=(),

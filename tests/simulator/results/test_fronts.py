@@ -79,13 +79,12 @@ def test_a_lossy_setting_dominates_nothing_and_is_not_ranked() -> None:
 
 
 def test_a_setting_must_be_lower_at_both_ends_of_the_watts() -> None:
-    """At 10 J the radio's 1 J less does not pay for a busy processor; at a tenth of that it does."""
-    table = cells({"radio": (2.0, 3.0, 2.0), "processor": (1.0, 2.0, 1.0)})
+    """A radio's 3 J are less than a processor's 5 J, and more than the tenth of them that it may really draw."""
+    table = cells({"radio": (1.0, 3.0, 1.0), "processor": (2.0, 0.0, 2.0)})
     table.loc[table["curve"] == "processor", "edge_j_per_token"] = 5.0
-    assert told(table)["radio"] == ("front", "")
-    assert told(table.assign(**{"edge.power.least_share": 0.1}))["radio"] == ("front", "")
-    table.loc[table["curve"] == "processor", "edge_j_per_token"] = 0.5
-    assert told(table.assign(**{"edge.power.least_share": 0.1}))["radio"] == ("dominated", "processor")
+    assert told(table)["processor"] == ("dominated", "radio")
+    assert told(table.assign(**{"edge.power.least_share": 0.1}))["processor"] == ("front", "")
+    assert told(table.assign(**{"edge.power.least_share": 0.7}))["processor"] == ("dominated", "radio")
 
 
 LEVELS = st.tuples(*[st.integers(1, 4)] * 3)
