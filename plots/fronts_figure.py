@@ -15,8 +15,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from kinds.arrays import Floats
 from plots.axes import told
 from plots.caption import caption, marks
 from plots.layout import Told, finish
@@ -30,6 +31,8 @@ _SIZES: Final = (4.0, 6.5, 9.5, 12.0)
 _DASHES: Final = (":", "--", "-", "-.")
 """Of the loads, ascending."""
 _LATENCY, _JOULES, _USD = "ms", "joules", "dollars"
+_COSTS: Final = {_JOULES: "device J per token, radio included", _USD: "USD per million tokens"}
+"""What a panel is of, and how its axis is called."""
 _LEAST, _MOST = " least", " most"
 
 
@@ -44,23 +47,19 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     styles, look = looks(table), {}
     for curve, rows in curves(table):
         look.setdefault(str(rows["scheme.kind"].iloc[0]), styles[curve])
-    for ax, cost, name in zip(
-        axes, (_JOULES, _USD), ("device J per token, radio included", "USD per million tokens"), strict=True
-    ):
+    for ax, cost in zip(axes, _COSTS, strict=True):
         for place, load in enumerate(loads):
             _marks(ax, table[table[axis] == load], cost, look, place)
-        ax.set(xscale="log", yscale="log", xlabel=name)
-        for side in (ax.xaxis, ax.yaxis):
-            side.set_major_formatter(StrMethodFormatter("{x:g}"))
-            side.set_minor_formatter(NullFormatter())
-    axes[0].yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
-    for ax, cost in zip(axes, (_JOULES, _USD), strict=True):
+        ax.set(xscale="log", yscale="log", xlabel=_COSTS[cost])
+    _scales(axes)
+    for ax, cost in zip(axes, _COSTS, strict=True):
         for place, load in enumerate(loads):
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
     first, last = (f"{page.word(each.gpu)} and {page.word(each.kwh)}" for each in (PAYING[0], PAYING[-1]))
     notes = [
         "Lines: the front of the lossless in a panel's means. Bars: 95% in latency; in joules the band of watts, the "
         f"mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark between.",
+        *_alike(table, page),
         *marks(summary, LATENCY),
     ]
     words = Told("Who is on the front of latency, joules and dollars", caption(summary, page, "lower", notes),
@@ -69,12 +68,21 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     return figure
 
 
+def _scales(axes: Sequence[Axes]) -> None:
+    """Numbers on the axes, more of them where few decades are shown."""
+    for side in (side for ax in axes for side in (ax.xaxis, ax.yaxis)):
+        side.set_major_formatter(StrMethodFormatter("{x:g}"))
+        side.set_minor_formatter(NullFormatter())
+    for side in (axes[0].xaxis, axes[0].yaxis):
+        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+
+
 def _marks(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], place: int) -> None:
     """The settings of one load with their bars; schemes that come later are smaller, so that none hides another."""
     for rank, (kind, style) in enumerate(look.items()):
         mine = rows[rows["scheme.kind"] == kind]
         bars = [mine[cost] - mine[cost + _LEAST], mine[cost + _MOST] - mine[cost]]
-        size = _SIZES[place % len(_SIZES)] * (1.3 - 0.1 * min(rank, 6))
+        size = _SIZES[place % len(_SIZES)] * (1.15 - 0.06 * min(rank, 6))
         ax.errorbar(
             mine[cost], mine[_LATENCY], xerr=np.array(bars), yerr=mine[_LATENCY + CI_SUFFIX], linestyle="",
             marker=style.marker, markersize=size, color=style.colour, markerfacecolor=style.face,
@@ -97,6 +105,21 @@ def _points(summary: pd.DataFrame) -> pd.DataFrame:
             _USD: np.sqrt(least * most), _USD + _LEAST: least, _USD + _MOST: most,
         }
     )  # fmt: skip
+
+
+def _alike(table: pd.DataFrame, page: Page) -> list[str]:
+    """Which schemes hide each other: those whose settings all lie within 2% of another's."""
+    places: list[tuple[Floats, list[str]]] = []
+    for kind, rows in table.groupby("scheme.kind", sort=False):
+        drawn = rows[[_LATENCY, _JOULES, _USD]].to_numpy(dtype=float)
+        like = [names for other, names in places if other.shape == drawn.shape and np.allclose(other, drawn, rtol=0.02)]
+        if like:
+            like[0].append(page.curve(str(kind)))
+        else:
+            places.append((drawn, [page.curve(str(kind))]))
+    return [
+        f"Within 2%, so that the last hides the others: {', '.join(names)}." for _, names in places if len(names) > 1
+    ]
 
 
 def _front(ax: Axes, rows: pd.DataFrame, cost: str, dashes: str) -> None:

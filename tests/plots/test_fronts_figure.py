@@ -69,3 +69,13 @@ def test_bars_reach_over_the_band_of_watts() -> None:
 def test_without_joules_or_a_price_there_is_no_figure(column: str) -> None:
     assert plots.draw("fronts", summary().drop(columns=column), LOAD) is None
     assert plots.draw("fronts", summary(), None) is None
+
+
+def test_schemes_that_hide_each_other_are_named() -> None:
+    table = summary()
+    twin = table[table["scheme.kind"] == "k_sqs"].assign(**{"scheme.kind": "dense", "curve": "dense"})
+    figure = plots.draw("fronts", pd.concat([table, twin], ignore_index=True), LOAD)
+    assert figure is not None
+    assert any(
+        "hides the others: K-SQS, dense lattice (Q-S)." in " ".join(text.get_text().split()) for text in figure.texts
+    )
