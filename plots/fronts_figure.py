@@ -7,7 +7,7 @@ step line a load joins the settings of lossless schemes that no other beats in b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from simulator.results.fronts import LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.tradeoffs import undominated
 
 _SIZES: Final = (4.0, 6.5, 9.5, 12.0)
-_DASHES: Final = (":", "--", "-", "-.")
+_DASHES: Final[tuple[Literal[":", "--", "-", "-."], ...]] = (":", "--", "-", "-.")
 """Of the loads, ascending."""
 _LATENCY, _JOULES, _USD = "ms", "joules", "dollars"
 _COSTS: Final = {_JOULES: "device J per token, radio included", _USD: "USD per million tokens"}
@@ -44,7 +44,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     loads = sorted(table[axis].unique())
     figure = page.figure(9.2, 5.2 if page.narrow else 4.2)
     axes = figure.subplots(*((2, 1) if page.narrow else (1, 2)), sharey=True, squeeze=False).ravel()
-    styles, look = looks(table), {}
+    styles, look = looks(table), dict[str, Look]()
     for curve, rows in curves(table):
         look.setdefault(str(rows["scheme.kind"].iloc[0]), styles[curve])
     for ax, cost in zip(axes, _COSTS, strict=True):

@@ -86,14 +86,15 @@ def verdicts(rows: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> pd.DataFr
     rows = rows.dropna(subset=[*COSTS])
     lossy = {*rows.loc[departs(rows), CURVE].astype(str)}
     asked = [str(name) for name in rows[CURVE].unique() if name not in lossy]
-    values = pd.DataFrame(criteria(rows, paying)).set_index([rows[CURVE].astype(str), rows["seed"]])
-    better = {(one, other): _way(values.loc[one], values.loc[other]) for one, other in itertools.permutations(asked, 2)}
+    table = pd.DataFrame(criteria(rows, paying)).set_index(rows["seed"])
+    values = {name: table[(rows[CURVE] == name).to_numpy()] for name in asked}
+    better = {(one, other): _way(values[one], values[other]) for one, other in itertools.permutations(asked, 2)}
     found = []
     for curve in dict.fromkeys(rows[CURVE].astype(str)):
         by = {way: [one for one in asked if better.get((one, curve)) == way] for way in ("beyond noise", "by means")}
         verdict: Verdict = "dominated" if by["beyond noise"] else "not distinguishable" if by["by means"] else "front"
         names = by["beyond noise"] or by["by means"]
-        fastest = min(names, key=lambda name: float(np.log(values.loc[name, LATENCY]).mean()), default="")
+        fastest = min(names, key=lambda name: float(values[name][LATENCY].mean()), default="")
         found.append({CURVE: curve, VERDICT: "lossy" if curve in lossy else verdict, BY: fastest})
     return pd.DataFrame(found, columns=[CURVE, VERDICT, BY])
 
