@@ -51,7 +51,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         for place, load in enumerate(loads):
             _marks(ax, table[table[axis] == load], cost, look, place)
         ax.set(xscale="log", yscale="log", xlabel=_COSTS[cost])
-    _scales(axes)
+    _scales([*axes])
     for ax, cost in zip(axes, _COSTS, strict=True):
         for place, load in enumerate(loads):
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
