@@ -27,7 +27,7 @@ from simulator.results.columns import CI_SUFFIX
 from simulator.results.fronts import LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.tradeoffs import undominated
 
-_SIZES: Final = (4.0, 6.5, 9.5, 12.0)
+_SIZES: Final = (5.5, 8.0, 11.0, 13.5)
 _DASHES: Final[tuple[Literal[":", "--", "-", "-."], ...]] = (":", "--", "-", "-.")
 """Of the loads, ascending."""
 _LATENCY, _JOULES, _USD = "ms", "joules", "dollars"

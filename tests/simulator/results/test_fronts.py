@@ -19,16 +19,14 @@ Costs = tuple[float, float, float]
 STEADY = (1.0, 1.0, 1.0)
 
 
-def cells(
-    costs: Mapping[str, Costs], noise: Mapping[str, Sequence[float]] | None = None, **columns: object
-) -> pd.DataFrame:
+def cells(costs: Mapping[str, Costs], noise: Mapping[str, Sequence[float]] | None = None) -> pd.DataFrame:
     """A row a setting and seed; `noise`: by what the latency of a setting is multiplied in each seed."""
     noise = noise or {}
     return pd.DataFrame(
         {
             "curve": name, "seed": seed, "lossy": False, "cloud.usd_per_gpu_hour": "a100_specialist_2026",
             "latency_per_token_s": latency * factor, "edge_j_per_token": 0.0, "radio_j_per_token": device,
-            "cloud_busy_j_per_token": cloud, "busy_usd_per_million_tokens": cloud, **columns,
+            "cloud_busy_j_per_token": cloud, "busy_usd_per_million_tokens": cloud,
         }
         for name, (latency, device, cloud) in costs.items()
         for seed, factor in enumerate(noise.get(name, STEADY))
@@ -104,7 +102,7 @@ def test_the_front_of_steady_costs_is_that_of_a_search_over_all_pairs_whatever_t
         for place, one in enumerate(points)
         if not any(other != one and all(a <= b for a, b in zip(other, one, strict=True)) for other in points)
     }
-    for paying in ([], PAYING):
+    for paying in (PAYING[:0], PAYING):
         found = verdicts(table, paying)
         assert {*found.loc[found[VERDICT] == "front", "curve"]} == undominated
         assert undominated, "a front is never empty"
@@ -116,7 +114,7 @@ def test_who_dominates_is_on_the_front_or_dominated_itself_by_one_that_is() -> N
 
 
 def test_joules_and_dollars_are_seconds_times_watts_and_prices() -> None:
-    table = cells({"one": (1.0, 0.5, 40.0)}, **{"edge.power.least_share": 0.2, "cloud.power.least_share": 0.25})
+    table = cells({"one": (1.0, 0.5, 40.0)}).assign(**{"edge.power.least_share": 0.2, "cloud.power.least_share": 0.25})
     table["edge_j_per_token"] = 2.0
     assert device_j(table, least=True).tolist() == pytest.approx([0.9] * 3)
     assert device_j(table, least=False).tolist() == pytest.approx([2.5] * 3)
