@@ -9,6 +9,7 @@ from scenarios.command.answers import Answer, BearsMost, Costs, Instead, LimitMe
 from scenarios.command.break_even_questions import BreakEven, CloudTime, SignHolds, WinsBelow, WinsWhere
 from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
+from scenarios.command.front_questions import Fronts, OnFront, PricesMatter, WattsStand
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
 from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
 from scenarios.command.rival_questions import BestAgainst, BothWays, Winners
@@ -19,10 +20,10 @@ from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Read
 
 __all__ = [
     "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost",
-    "Beating", "Below", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime",
-    "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord",
-    "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
-    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds",
-    "Swaps", "TreeGains", "TreesPay", "TreesPayWhere", "Tune", "Variance", "Versus", "Winners", "WinsBelow",
-    "WinsWhere", "script",
+    "Beating", "Below", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime", "Costs",
+    "DenseOvertakes", "Differences", "Fastest", "Finding", "Fronts", "InEveryGroup", "Instead", "KeepsItsWord",
+    "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OnFront", "OneSetting",
+    "PaysFirst", "PaysFrom", "PricesMatter", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares",
+    "SignHolds", "Swaps", "TreeGains", "TreesPay", "TreesPayWhere", "Tune", "Variance", "Versus", "WattsStand",
+    "Winners", "WinsBelow", "WinsWhere", "script",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from models.clocks.cited_passes import CitedProfile
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.profile import PROFILES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
-from models.power import POWER_NEEDED, POWERS, PRICES
+from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from simulator.cell.scheme import Scheme
 from simulator.results.units import quantity
 from simulator.schemes.policy import Policy
@@ -80,14 +80,18 @@ def _passes(profile: CitedProfile) -> str:
 
 def powers() -> str:
     """A line a processor, a radio and a price with its figures, and where they are from."""
-    processors = [(name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.source) for name, each in POWERS.items()]
+    processors = [
+        (name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.standing, each.source) for name, each in POWERS.items()
+    ]
     radios = [
         (name, f"{each.transmit_w:g}", f"{each.receive_w:g}", *_connection(each.connection), each.source)
         for name, each in RADIOS.items()
     ]
-    prices = [(name, f"{each.usd:.2f}", each.source) for name, each in PRICES.items()]
+    prices, kwh_prices = (
+        [(name, f"{each.usd:.2f}", each.source) for name, each in table.items()] for table in (PRICES, KWH_PRICES)
+    )
     tables = (
-        _table(("processor", "busy W", "idle W", "of one; idle 0: no figure"), processors)
+        _table(("processor", "busy W", "idle W", "standing", "of one; idle 0: no figure"), processors)
         + _how("edge.power", "cloud.power", POWER_NEEDED),
         _table(
             ("radio", "sends W", "receives W", "connected W", "tail s", "with a packet on the air; and until after it"),
@@ -96,6 +100,7 @@ def powers() -> str:
         + "\n\nA name or watts: --set uplink.power_w=NAME, --set downlink.power_w=NAME",
         _table(("price", "USD", "of one GPU for an hour, on demand"), prices)
         + "\n\nA name or dollars: --set cloud.usd_per_gpu_hour=NAME",
+        _table(("price", "USD", "of a kWh that a device draws (scenario `pareto`)"), kwh_prices),
     )
     return "\n\n".join(tables)
 

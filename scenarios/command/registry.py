@@ -37,6 +37,7 @@ NAMES: tuple[str, ...] = (
     "outage",
     "capacity",
     "capacity_at_70b",
+    "pareto",
     "validation",
 )
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")

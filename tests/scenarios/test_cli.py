@@ -247,6 +247,7 @@ FEWER = {
     "batching": ["--grid=workload.devices=1,8"],
     "outage": [TWO_KINDS, "--grid=uplink.rate.mean_out_s=0.01,3"],
     "capacity": [TWO_KINDS, "--set=cloud.token_budget=512"],
+    "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
 as all of them do."""
