@@ -68,11 +68,11 @@ def question(summary: str, left_out: Mapping[str, str]) -> str:
 
 
 def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:
-    """What is alike for all schemes and what is not, a line each; [] of one scheme alone."""
+    """What is alike for all schemes and what is not, a line each; of one scheme alone what it does not declare."""
     schemes = schemes_of(cells)
     kinds = list(dict.fromkeys(scheme.kind for scheme in schemes))
     if len(kinds) < 2:
-        return []
+        return [] if tune is None else _undeclared(schemes)
     lines = _code_lines(codes(schemes))
     missing = [BASELINES[kind] for kind in lacking(cells) if kind not in left_out]
     lines += [f"Not compared with: {joined(missing)}"] if missing else []
