@@ -50,12 +50,25 @@ class Alternatives:
 
     @cached_property
     def values(self) -> Mapping[str, Sequence[object]]:
-        """The values of each field in order, the cell's own among them, as a flat row shows them."""
+        """The values of each field in order, the cell's own among them, as a flat row shows them; without those that
+        the cell refuses, be it for its vocabulary. Raises ConfigError where it refuses all of a field."""
         found: dict[str, Sequence[object]] = {}
         for path, values in self.fields.items():
-            shown = [flatten(each)[path] for each in expand(self.cell, {path: list(values)})]
+            shown = self._accepted(path, values)
             found[path] = shown if self.own[path] in shown else _inserted(shown, self.own[path])
         return found
+
+    def _accepted(self, path: str, values: Sequence[object]) -> list[object]:
+        shown: list[object] = []
+        for value in values:
+            try:
+                (cell,) = expand(self.cell, {path: [value]})
+            except ConfigError:
+                if value is values[-1] and not shown:
+                    raise
+            else:
+                shown.append(flatten(cell)[path])
+        return shown
 
     def number(self) -> int:
         """How many there are."""

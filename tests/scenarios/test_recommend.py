@@ -139,9 +139,11 @@ class Table:
         self._at = {cell.scheme.model_dump_json(): place for place, cell in enumerate(settings)}
         self._costs, self._also = costs, also
         self.asked: set[tuple[int, int]] = set()
+        self._rows: dict[str, Row] = {}
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
-        return {cell.id: self._row(cell) for cell in cells}
+        self._rows |= {cell.id: self._row(cell) for cell in cells}
+        return self._rows
 
     def _row(self, cell: Cell) -> Row:
         place = self._at[cell.scheme.model_dump_json()]
