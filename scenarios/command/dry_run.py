@@ -11,7 +11,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
-from scenarios.command.choosing import Choosing, by_setting, to_show
+from scenarios.command.choosing import Choosing, by_setting, fields_told, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
@@ -40,13 +40,14 @@ def _cells(plan: RunPlan) -> list[str]:
     decodings = len({cell.decoding_id for cell in plan.cells})
     seeds = len({cell.seed for cell in plan.cells})
     counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
-    most = len(plan.cells) if plan.best is None else Choosing(plan.cells, plan.best).most_shown()
+    most = len(plan.cells) if plan.tune is None else Choosing(plan.cells, plan.tune).most_shown()
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
     told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
-    if plan.best is not None:
-        told.append(
-            f"Before them: {len(_trials(plan))} trials, by which each scheme chooses {', '.join(plan.best.over)}"
-        )
+    if plan.tune is not None:
+        chosen = Choosing(plan.cells, plan.tune)
+        more = " to begin with" if plan.objective is None else ""
+        told.append(f"Before them: {len(_trials(plan)):,} trials{more}, by which each scheme chooses:")
+        told += [f"  {line}" for line in fields_told(chosen.places)]
     if plan.objective is not None:
         given = plan.objective
         told.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
@@ -59,9 +60,9 @@ def _remembered(plan: RunPlan, out: Path) -> list[str]:
     """What `out` holds of this run."""
     try:
         if plan.objective is not None:
-            tuned = [f"Trials: {_of_search(out / TUNING)}"] if plan.best is not None else []
+            tuned = [f"Trials: {_of_search(out / TUNING)}"] if plan.tune is not None else []
             return [*tuned, f"Remembered: {_of_search(out)}"]
-        tuned = [f"Trials: {_of_sweep(_trials(plan), plan.study, out / TUNING)}"] if plan.best is not None else []
+        tuned = [f"Trials: {_of_race(plan, out / TUNING)}"] if plan.tune is not None else []
         return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, out), out)}"]
     except ConfigError as error:
         return [f"Remembered: cannot be told yet ({error})"]
@@ -70,14 +71,20 @@ def _remembered(plan: RunPlan, out: Path) -> list[str]:
 def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
     """The cells of the sweep in `out`, as far as is known, and what is asked of them."""
     cells = plan.cells
-    if plan.best is not None and (out / TUNING / "cells.parquet").is_file():
-        trials = _trials(plan)
-        table = pd.read_parquet(out / TUNING / "cells.parquet")
-        if {cell.id for cell in trials} <= set(table["cell"]):
-            cells = to_show(Choosing(plan.cells, plan.best).choices(table))
+    if plan.tune is not None and (out / TUNING / "cells.parquet").is_file():
+        choosing = Choosing(plan.cells, plan.tune, plan.precision)
+        tuner = choosing.tuner()
+        if not tuner.more(pd.read_parquet(out / TUNING / "cells.parquet")):
+            cells = to_show(choosing.choices(tuner.outcomes()))
     metric = (plan.headlines or RunPlan.headlines)[0]
     grown = Precision(cells, metric, plan.precision).rule if plan.precision is not None else ""
     return cells, ", ".join(filter(None, (plan.study, grown)))
+
+
+def _of_race(plan: RunPlan, folder: Path) -> str:
+    assert plan.tune is not None
+    tuner = Choosing(plan.cells, plan.tune, plan.precision).tuner()
+    return _of_sweep(tuner.first(), f"{plan.study}, {tuner.rule}", folder)
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
@@ -122,7 +129,7 @@ def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
 
 def _work(plan: RunPlan, seeds: int = 1) -> float:
     """Of the plan's cells, so many times, and of its trials."""
-    trials = _trials(plan) if plan.best is not None else ()
+    trials = _trials(plan) if plan.tune is not None else ()
     return seeds * sum(works(plan.cells).values()) + sum(works(trials).values())
 
 
@@ -131,5 +138,9 @@ def _times(number: int, thing: str) -> str:
 
 
 def _trials(plan: RunPlan) -> list[Cell]:
-    assert plan.best is not None
-    return Choosing(plan.cells, plan.best).trials()
+    """What is certainly tried: a race begins with it, a search tries no other settings."""
+    assert plan.tune is not None
+    choosing = Choosing(plan.cells, plan.tune)
+    if plan.objective is None:
+        return choosing.tuner().first()
+    return [cell for place in choosing.sought() for cells in place.alternatives for cell in cells]

@@ -53,12 +53,12 @@ def test_more_tokens_than_the_vocabulary_has_are_not_tried() -> None:
 
 
 def test_settings_whose_parts_do_not_go_together_are_neither_sampled_nor_near() -> None:
-    policy = {"kind": "qs_heuristic", "short": 3, "long": 4}
+    policy = {"kind": "qs_heuristic", "short": 2, "long": 4}
     fields = {"scheme.policy.short": (1, 2, 3), "scheme.policy.long": (2, 4)}
     some = place({"kind": "composed", "policy": policy}, fields)
     ordered = [(each["scheme.policy.short"], each["scheme.policy.long"]) for each in some.sample(9)]
     assert (3, 2) not in ordered and len(ordered) == 5
-    assert [tuple(each.values()) for each in some.near(some.own)] == [(2, 4)]
+    assert [tuple(each.values()) for each in some.near({"scheme.policy.short": 3, "scheme.policy.long": 4})] == [(2, 4)]
 
 
 def test_what_is_near_differs_in_one_field_by_one_step() -> None:
