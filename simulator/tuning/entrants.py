@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from simulator.tuning import heats
 from simulator.tuning.alternatives import Alternatives, Values
-from simulator.tuning.heats import LOOKS, TimeLimit, Try
+from simulator.tuning.heats import TimeLimit, Try
 from simulator.tuning.trials import FIRST_SEED, Aim, CommonSeeds, Course, each_once
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ def entrants(places: Sequence[Alternatives], most: int, aim: Aim, trying: Try, l
     search finds from the best of each place."""
     _time(places, trying, limit)
     whole = sampled(places, most)
-    if limit.cells < len(whole) * LOOKS[0]:
-        fewer = sampled(places, int(limit.cells / LOOKS[0]))
+    if limit.cells < len(whole) * heats.LOOKS[0]:
+        fewer = sampled(places, int(limit.cells / heats.LOOKS[0]))
         return Entrants(fewer, len(fewer), False)
     found = samples(places, most)
     partly = [at for at, place in enumerate(places) if len(found[at]) < place.number()]
-    if limit.cells < len(whole) * (LOOKS[0] + SEARCH_SEEDS):
+    if limit.cells < len(whole) * (heats.LOOKS[0] + SEARCH_SEEDS):
         return Entrants(whole, len(whole), not partly)
     searches = {
         at: Course(CommonSeeds(places[at], aim, first=SEARCH_SEED).searched(found[at], SEARCH_SEEDS, SEARCH_STEPS))
@@ -80,7 +81,7 @@ def _time(places: Sequence[Alternatives], trying: Try, limit: TimeLimit) -> None
     workers start, models are loaded, code is compiled."""
     before_s = float("inf")
     each = [CommonSeeds(place, Aim("")) for place in places]
-    for seeds in range(1, LOOKS[0] + 1):
+    for seeds in range(1, heats.LOOKS[0] + 1):
         trying(each_once(cell for one in each for cell in one.cells([one.place.own], seeds)), "")
         if limit.cost_s > STEADY * before_s:
             break

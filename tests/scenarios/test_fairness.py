@@ -1,4 +1,4 @@
-"""What a comparison holds alike is said, and what it does not: codes, baselines, what is fixed, what is not declared."""
+"""What a comparison holds alike is said, and what it does not: codes, baselines, fixed and undeclared fields."""
 
 from __future__ import annotations
 
