@@ -44,10 +44,10 @@ def _cells(plan: RunPlan) -> list[str]:
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
     told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
     if plan.tune is not None:
-        chosen = Choosing(plan.cells, plan.tune)
+        choosing = Choosing(plan.cells, plan.tune)
         more = " to begin with" if plan.objective is None else ""
         told.append(f"Before them: {len(_trials(plan)):,} trials{more}, by which each scheme chooses:")
-        told += [f"  {line}" for line in fields_told(chosen.places)]
+        told += [f"  {line}" for line in fields_told(choosing.places)]
     if plan.objective is not None:
         given = plan.objective
         told.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
