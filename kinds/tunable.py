@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pydantic.fields import FieldInfo
+
 from kinds import Part
 
 
@@ -19,8 +21,8 @@ class Tunable:
     values: tuple[object, ...]
 
     def __init__(self, *values: object) -> None:
-        if len(set(values)) < 2:
-            raise ValueError(f"Tunable{values}: two different values or more are worth trying")
+        if len(set(values)) < max(2, len(values)):
+            raise ValueError(f"Tunable{values}: two values or more are worth trying, each once")
         object.__setattr__(self, "values", values)
 
 
@@ -34,6 +36,10 @@ def _declared(part: Part, above: str) -> Iterator[tuple[str, tuple[object, ...]]
         value = getattr(part, name)
         if isinstance(value, Part):
             yield from _declared(value, f"{above}{name}.")
-        for each in field.metadata:
-            if isinstance(each, Tunable):
-                yield f"{above}{name}", each.values
+        if values := worth_trying(field):
+            yield f"{above}{name}", values
+
+
+def worth_trying(field: FieldInfo) -> tuple[object, ...]:
+    """The values that are declared of a field; () of one that is not tuned."""
+    return next((each.values for each in field.metadata if isinstance(each, Tunable)), ())

@@ -11,11 +11,13 @@ from channels.link.presets import PRESETS
 from channels.link.radio_power import RADIOS, Connection
 from channels.link.rates import Rate
 from kinds import Choice
+from kinds.tunable import worth_trying
 from models.clocks.cited_passes import CitedProfile
 from models.clocks.datasheets import DEVICES, SIZES
 from models.clocks.profile import PROFILES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
+from simulator.cell.descriptions import shown
 from simulator.cell.scheme import Scheme
 from simulator.results.units import quantity
 from simulator.schemes.policy import Policy
@@ -124,10 +126,17 @@ def _rate(rate: Rate) -> str:
 
 
 def schemes() -> str:
-    """A line a scheme: what crosses the uplink, and where it is from."""
-    return _table(("scheme", "what it is, and where it is from"), _kinds(Scheme.kinds)) + (
+    """A line a scheme: what crosses the uplink, where it is from, and with which values its fields are tuned."""
+    rows = [(kind, f"{told}{_tuned(Scheme.kinds[kind])}") for kind, told in _kinds(Scheme.kinds)]
+    return _table(("scheme", "what it is, and where it is from; what is tuned, with which values"), rows) + (
         "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
     )
+
+
+def _tuned(scheme: type[Scheme]) -> str:
+    values = {name: worth_trying(field) for name, field in scheme.model_fields.items()}
+    told = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
+    return f" Tuned: {'; '.join(told)}." if told else ""
 
 
 def policies() -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
-from scenarios.command.choosing import Choosing, by_setting, to_show
+from scenarios.command.choosing import Choosing, by_setting, fields_told, to_show
 from scenarios.command.precision import Precision
 from scenarios.command.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
@@ -40,14 +40,14 @@ def _cells(plan: RunPlan) -> list[str]:
     decodings = len({cell.decoding_id for cell in plan.cells})
     seeds = len({cell.seed for cell in plan.cells})
     counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
-    most = len(plan.cells) if plan.tune is None else _choosing(plan).most_shown()
+    most = len(plan.cells) if plan.tune is None else Choosing(plan.cells, plan.tune).most_shown()
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
     told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
     if plan.tune is not None:
-        fields = dict.fromkeys(path for place in _choosing(plan).places for path in place.fields)
-        told.append(
-            f"Before them: {len(_trials(plan))} trials and more, a race by which are chosen {', '.join(fields)}"
-        )
+        choosing = Choosing(plan.cells, plan.tune)
+        more = " to begin with" if plan.objective is None else ""
+        told.append(f"Before them: {len(_trials(plan)):,} trials{more}, by which each scheme chooses:")
+        told += [f"  {line}" for line in fields_told(choosing.places)]
     if plan.objective is not None:
         given = plan.objective
         told.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
@@ -62,10 +62,7 @@ def _remembered(plan: RunPlan, out: Path) -> list[str]:
         if plan.objective is not None:
             tuned = [f"Trials: {_of_search(out / TUNING)}"] if plan.tune is not None else []
             return [*tuned, f"Remembered: {_of_search(out)}"]
-        tuned = []
-        if plan.tune is not None:
-            asked = f"{plan.study}, {_choosing(plan).tuner().rule}"
-            tuned = [f"Trials: {_of_sweep(_trials(plan), asked, out / TUNING)}"]
+        tuned = [f"Trials: {_of_race(plan, out / TUNING)}"] if plan.tune is not None else []
         return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, out), out)}"]
     except ConfigError as error:
         return [f"Remembered: cannot be told yet ({error})"]
@@ -75,13 +72,19 @@ def _shown(plan: RunPlan, out: Path) -> tuple[Sequence[Cell], str]:
     """The cells of the sweep in `out`, as far as is known, and what is asked of them."""
     cells = plan.cells
     if plan.tune is not None and (out / TUNING / "cells.parquet").is_file():
-        choosing = _choosing(plan)
-        tuner, table = choosing.tuner(), pd.read_parquet(out / TUNING / "cells.parquet")
-        if not tuner.more(table):
+        choosing = Choosing(plan.cells, plan.tune, plan.precision)
+        tuner = choosing.tuner()
+        if not tuner.more(pd.read_parquet(out / TUNING / "cells.parquet")):
             cells = to_show(choosing.choices(tuner.outcomes()))
     metric = (plan.headlines or RunPlan.headlines)[0]
     grown = Precision(cells, metric, plan.precision).rule if plan.precision is not None else ""
     return cells, ", ".join(filter(None, (plan.study, grown)))
+
+
+def _of_race(plan: RunPlan, folder: Path) -> str:
+    assert plan.tune is not None
+    tuner = Choosing(plan.cells, plan.tune, plan.precision).tuner()
+    return _of_sweep(tuner.first(), f"{plan.study}, {tuner.rule}", folder)
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
@@ -125,7 +128,7 @@ def _time(plan: RunPlan, workers: int, scenario: Scenario | None) -> str:
 
 
 def _work(plan: RunPlan, seeds: int = 1) -> float:
-    """Of the plan's cells, so many times, and of the trials that its race begins with."""
+    """Of the plan's cells, so many times, and of its trials."""
     trials = _trials(plan) if plan.tune is not None else ()
     return seeds * sum(works(plan.cells).values()) + sum(works(trials).values())
 
@@ -135,10 +138,9 @@ def _times(number: int, thing: str) -> str:
 
 
 def _trials(plan: RunPlan) -> list[Cell]:
-    """Those that a race begins with."""
-    return _choosing(plan).tuner().first()
-
-
-def _choosing(plan: RunPlan) -> Choosing:
+    """What is certainly tried: a race begins with it, a search tries no other settings."""
     assert plan.tune is not None
-    return Choosing(plan.cells, plan.tune, plan.precision)
+    choosing = Choosing(plan.cells, plan.tune)
+    if plan.objective is None:
+        return choosing.tuner().first()
+    return [cell for place in choosing.sought() for cells in place.alternatives for cell in cells]

@@ -67,22 +67,20 @@ def question(summary: str, left_out: Mapping[str, str]) -> str:
     return f"{summary} ({told[0].upper()}{told[1:]}.)" if told else summary
 
 
-def compared_alike(
-    cells: Sequence[Cell], tune: Tune | None, fixed: Mapping[str, str], left_out: Mapping[str, str]
-) -> list[str]:
-    """What is alike for all schemes and what is not, a line each; [] of one scheme alone."""
+def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:
+    """What is alike for all schemes and what is not, a line each; of one scheme alone what it does not declare."""
     schemes = schemes_of(cells)
     kinds = list(dict.fromkeys(scheme.kind for scheme in schemes))
     if len(kinds) < 2:
-        return []
+        return [] if tune is None else _undeclared(schemes)
     lines = _code_lines(codes(schemes))
     missing = [BASELINES[kind] for kind in lacking(cells) if kind not in left_out]
     lines += [f"Not compared with: {joined(missing)}"] if missing else []
     reasons: dict[str, list[str]] = {}
-    for path, reason in fixed.items():
+    for path, reason in tune.fixed.items() if tune is not None else ():
         reasons.setdefault(reason, []).append(symbol(path))
     lines += [f"Fixed, not tuned: {joined(names)} ({reason})" for reason, names in reasons.items()]
-    if tune is None and not fixed:
+    if tune is None:
         open_ones = [scheme.kind for scheme in schemes if tunables(scheme)]
         lines += [f"Not tuned: {joined(list(dict.fromkeys(open_ones)))}, at one setting each"] if open_ones else []
     return lines + _undeclared(schemes)

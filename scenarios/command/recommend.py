@@ -4,9 +4,9 @@
     sqsim recommend --set uplink.rate.bps=64k --set models.pair=smollm2 --without colocated --minutes 20
     sqsim recommend --config cell.yaml --grid scheme.k=4,8,16 --metric tokens_per_s
 
-Some two hundred settings race on the same seeds, those clearly worse are stopped early; the best of each kind are then
-measured on other seeds. It prints them, the best with its margin, and writes its cell, its figure and all that was
-tried. What is tried is in `candidates`.
+Some two hundred settings, and those next to the best of them, race on the same seeds, those clearly worse are stopped
+early; the best of each kind are then measured on other seeds. It prints them, the best with its margin, and writes its
+cell, its figure and all that was tried. The schemes are in `candidates`; what is tried of each, its parts declare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,8 +22,9 @@ from kinds import ConfigError
 from scenarios.command.cell_file import add_import, read_cell
 
 if TYPE_CHECKING:
-    from scenarios.command.racing import Aim
     from simulator.cell.cell import Cell
+    from simulator.tuning.alternatives import Alternatives
+    from simulator.tuning.trials import Aim
 
 HIGHER: Final[Mapping[str, bool]] = {
     "latency_per_token_s": False,
@@ -39,7 +40,9 @@ HIGHER: Final[Mapping[str, bool]] = {
     "cloud_s_per_token": False,
 }
 """What can be aimed at, and whether more of it is better."""
+SETTINGS: Final = 200
 QUICK_SETTINGS: Final = 60
+"""Sampled of all schemes together, at most; those next to the best come on top."""
 QUICK_MINUTES: Final = 1.0
 MOST_SEEDS: Final = 10_000
 COLOCATED: Final = "colocated"
@@ -49,14 +52,19 @@ CLOCKS: Final = ("models.pair", "edge.latency", "cloud.latency")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user asks for, read and checked: the settings to try, what is best, on how many seeds it is shown."""
+    """What a user asks for, read and checked: the schemes to try, each with the fields that it leaves open; of these
+    the settings to begin with, `most` at most; what is best; on how many seeds it is shown."""
 
+    places: tuple[Alternatives, ...]
+    most: int
     settings: tuple[Cell, ...]
     aim: Aim
     minutes: float
     seeds: int
-    left_out: str = ""
-    """What is not tried though it could be, and why."""
+    without: Mapping[str, str] = field(default_factory=dict)
+    """The kinds of schemes that are not tried though they could be, and why."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """The fields of schemes that are not tuned, and why."""
 
 
 def add_options(recommend: argparse.ArgumentParser) -> None:
@@ -87,10 +95,11 @@ def add_options(recommend: argparse.ArgumentParser) -> None:
 
 def wish(options: argparse.Namespace) -> Wish:
     """What is asked for. Raises ConfigError, one line, for what cannot be."""
-    from scenarios.command.candidates import candidates, thinned, without
-    from scenarios.command.racing import Aim
+    from scenarios.command.candidates import candidates, without
     from scenarios.command.typed_settings import parse_axes, parse_settings
     from simulator.cell.imported_files import load_imports
+    from simulator.tuning.entrants import sampled
+    from simulator.tuning.trials import Aim
 
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
@@ -102,18 +111,21 @@ def wish(options: argparse.Namespace) -> Wish:
     if {"seed"} & {*settings, *axes}:
         raise ConfigError("seed: a race has many; give --seeds for those that the answer is shown on")
     base = _base(options, settings)
-    tried = candidates(base, settings, axes, lossy=options.lossy)
+    places = candidates(base, settings, axes, lossy=options.lossy)
     unasked = options.config is None and COLOCATED not in options.without
-    left_out = untimed(tried, {*settings, *axes}) if unasked else ""
-    tried = without(tried, [*options.without, *([COLOCATED] if left_out else [])])
-    for cell in tried:
-        cell.check_served()
+    untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
+    places = without(places, [*options.without, *([COLOCATED] if untold else [])])
+    for place in places:
+        place.cell.check_served()
+    most = QUICK_SETTINGS if options.quick else SETTINGS
+    tried = sampled(places, most) if places else []
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
-    if options.quick:
-        tried = thinned(tried, QUICK_SETTINGS)
+    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
+    left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
+    fixed = {path: "--set" for path in settings if path.startswith("scheme.")}
     aim = Aim(options.metric, HIGHER[options.metric], options.precision)
-    return Wish(tuple(tried), aim, minutes, seeds, left_out)
+    return Wish(tuple(places), most, tuple(tried), aim, minutes, seeds, left_out, fixed)
 
 
 def run(options: argparse.Namespace, workers: int) -> str:
@@ -140,7 +152,7 @@ def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
     kinds = {cell.scheme.kind for cell in tried}
     if clock or not given or COLOCATED not in kinds or kinds == {COLOCATED}:
         return ""
-    return f"{COLOCATED} is left out: {given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
+    return f"{given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
 
 
 def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:

@@ -17,10 +17,11 @@ from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH, aligned, number
 from scenarios.command.answers import PREFIX
-from scenarios.command.candidates import FIELDS, at_an_end
+from scenarios.command.candidates import at_an_end
+from scenarios.command.fairness import compared_alike
 from scenarios.command.findings_file import Answered
 from scenarios.command.printed_tables import overloads, stands_for
-from scenarios.command.racing import LOOKS, TIME_IS_UP, Heat, Row
+from scenarios.command.scenario import Tune
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
@@ -29,6 +30,9 @@ from simulator.results.findings import joined, percent, with_interval, would_sho
 from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
+from simulator.tuning.entrants import SEARCH_SEEDS, Entrants
+from simulator.tuning.heats import LOOKS, TIME_IS_UP, Heat
+from simulator.tuning.trials import Row
 
 if TYPE_CHECKING:
     from scenarios.command.recommend import Wish
@@ -44,12 +48,13 @@ TRUST = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The heats of a race, what their cells gave, the best of each kind, and the table of those on the seeds shown.
+    """Who raced, the heats, what their cells gave, the best of each kind, and the table of those on the seeds shown.
 
     `whole_minutes`: about what a race of all settings would take.
     """
 
     wish: Wish
+    raced: Entrants
     heats: Sequence[Heat]
     rows: Mapping[str, Row]
     finalists: Sequence[Sequence[Cell]]
@@ -64,7 +69,7 @@ class Recommendation:
     @property
     def fields(self) -> list[str]:
         """The columns that each name tells."""
-        return [f"scheme.{field}" for field in FIELDS]
+        return list(dict.fromkeys(path for place in self.wish.places for path in place.fields))
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -159,14 +164,18 @@ class Recommendation:
 
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and clocks last."""
-        ends = at_an_end(self.heats[0].settings, self.best)
+        ends = at_an_end(self.wish.places, self.best)
         told = [
             f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
             for name, value in ends
         ]
-        told += [self.wish.left_out] if self.wish.left_out else []
-        return [*overloads(self.summary, None), *([f"Note: {'; '.join(told)}"] if told else []), self._workload(),
-                *stands_for([self.best]).splitlines()]  # fmt: skip
+        wish = self.wish
+        alike = compared_alike([place.cell for place in wish.places], Tune(fixed=wish.fixed), wish.without)
+        alike += (
+            [f"Left out: {'; '.join(f'{kind} ({why})' for kind, why in wish.without.items())}"] if wish.without else []
+        )
+        return [*overloads(self.summary, None), *([f"Note: {'; '.join(told)}"] if told else []), *alike,
+                self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
 
     def _workload(self) -> str:
         work = self.best.workload
@@ -208,10 +217,11 @@ class Recommendation:
 
     def _cut(self) -> list[str]:
         """What was not done for want of time, and what more of it would do."""
-        raced, whole = sum(len(heat.settings) for heat in self.heats), len(self.wish.settings)
+        raced, whole = self.raced.sampled, len(self.wish.settings)
         late = [heat.seeds for heat in self.heats if heat.ended == TIME_IS_UP]
         cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
         cut += [f"the race was cut after {min(late)} seeds"] if late else []
+        cut += [] if self.raced.searched or raced < whole else ["what is next to the best of each kind was not tried"]
         cut += [f"shown on {self.seeds} of {self.wish.seeds} seeds"] if self.seeds < self.wish.seeds else []
         if not cut:
             return []
@@ -248,7 +258,9 @@ class Recommendation:
                 f"Race{apart}: {len(heat.settings)} settings, stopped: {', '.join(said) or 'none'}; {len(heat.racing)} "
                 f"left after {heat.seeds} seeds ({heat.ended}); {sure}"
             )
-        return told
+        found = len(self.raced.settings) - self.raced.sampled
+        beside = f"{found} of the settings were found next to the best of a kind, on {SEARCH_SEEDS} seeds of their own"
+        return [*told, *([beside] if found else [])]
 
     def _answer(self) -> str:
         heat, metric = self.heats[0], self.wish.aim.metric

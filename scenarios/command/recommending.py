@@ -21,7 +21,6 @@ from scenarios.command import findings_file
 from scenarios.command.drawing import BESIDE, NOTE, Note, draw_all
 from scenarios.command.findings_file import FINDINGS
 from scenarios.command.progress import Progress
-from scenarios.command.racing import Budget, Heat, Row, race
 from scenarios.command.recommend import Wish
 from scenarios.command.recommendation import Recommendation
 from simulator.cell.cell import prepare_pairs
@@ -33,13 +32,14 @@ from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import written
 from simulator.sweeps.store import begin_again, holds, identity
+from simulator.tuning.entrants import entrants
+from simulator.tuning.heats import Heat, TimeLimit, race
+from simulator.tuning.trials import KEPT, Row
 
 if TYPE_CHECKING:
     from scenarios.command.means import Means
     from simulator.cell.cell import Cell
 
-KEPT = ("answered", "tv_output")
-"""Beside the metric, what is kept of each cell of the race."""
 KEEP_S = 2.0
 """Between two notes of what has come. Of a race that is killed the tasks under way are lost, but not what they have
 decoded: it is on disk, and only timed again."""
@@ -113,12 +113,14 @@ def recommended(wish: Wish, means: Means) -> str:
         trials = Trials(wish, means, progress)
         trials.open()
         kinds = len({cell.scheme.kind for cell in wish.settings})
-        budget = Budget(wish.minutes, kinds * wish.seeds)
-        heats = race(wish.settings, wish.aim, budget.timed(trials, trials.missing), budget)
+        limit = TimeLimit(wish.minutes, kinds * wish.seeds)
+        trying = limit.timed(trials, trials.missing)
+        raced = entrants(wish.places, wish.most, wish.aim, trying, limit)
+        heats = race(raced.settings, wish.aim, trying, limit)
         finalists = [[heat.settings[place] for place in _measured_again(heat, trials.rows)] for heat in heats]
-        table = _measured([cell for each in finalists for cell in each], wish, budget, means, progress)
-    whole = budget.minutes_for(len(wish.settings))
-    return _written(Recommendation(wish, heats, trials.rows, finalists, table, whole), means)
+        table = _measured([cell for each in finalists for cell in each], wish, limit, means, progress)
+    whole = limit.minutes_for(len(wish.settings))
+    return _written(Recommendation(wish, raced, heats, trials.rows, finalists, table, whole), means)
 
 
 def _measured_again(heat: Heat, rows: Mapping[str, Row]) -> list[int]:
@@ -129,35 +131,37 @@ def _measured_again(heat: Heat, rows: Mapping[str, Row]) -> list[int]:
 
 @dataclass
 class ShownSeeds:
-    """Adds seeds to the best of each kind, up to `most`, as long as the budget has time for one more of each."""
+    """Adds seeds to the best of each kind, up to `most`, as long as there is time for one more of each."""
 
     finalists: Sequence[Cell]
     most: int
-    budget: Budget
+    limit: TimeLimit
 
     def __post_init__(self) -> None:
-        self._left_s = self.budget.left_s
+        self._left_s = self.limit.left_s
 
     @property
     def rule(self) -> str:
-        return f"{self.most} seeds in {self.budget.minutes:g} min"
+        return f"{self.most} seeds in {self.limit.minutes:g} min"
 
     def at(self, seeds: range) -> list[Cell]:
         """Each of the finalists at its first seed + each of `seeds`."""
         return [each for cell in self.finalists for each in expand(cell, {"seed": [cell.seed + n for n in seeds]})]
 
     def more(self, table: pd.DataFrame) -> list[Cell]:
-        seeds, left_s = int(table["seed"].nunique()), self.budget.left_s
+        seeds, left_s = int(table["seed"].nunique()), self.limit.left_s
         took_s = (self._left_s - left_s) / seeds
         fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, left_s) / took_s))
         return self.at(range(seeds, seeds + fit)) if fit else []
 
 
-def _measured(finalists: Sequence[Cell], wish: Wish, budget: Budget, means: Means, progress: Progress) -> pd.DataFrame:
+def _measured(
+    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, means: Means, progress: Progress
+) -> pd.DataFrame:
     """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
     from simulator import sweep
 
-    growth = ShownSeeds(finalists, wish.seeds, budget)
+    growth = ShownSeeds(finalists, wish.seeds, limit)
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
     overwrite = not holds(means.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")
     table = sweep(

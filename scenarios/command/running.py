@@ -235,7 +235,7 @@ def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out:
     found, answer = _said(plan, replace(shown, table=marked(shown.table)))
     remarks = [
         *_doubts(plan, shown),
-        *compared_alike(cells, plan.tune, plan.fixed, plan.left_out),
+        *compared_alike(cells, plan.tune or (Tune(plan.fixed) if plan.fixed else None), plan.left_out),
         *_overloads(plan, shown),
         *unsettled(shown.chosen),
         *_rejections(cells, marked(shown.table), out),

@@ -111,6 +111,7 @@ def _row(line: FieldLine, width: int) -> list[str]:
     indent = 2 + _FIELD + _DEFAULT
     head = f"  {line.field:<{_FIELD - 1}} {default:<{_DEFAULT - 1}} "
     text = textwrap.wrap(meaning, max(20, width - indent)) or [""]
+    text += textwrap.wrap(f"tuned: {line.tuned}", max(20, width - indent)) if line.tuned else []
     if len(head) > indent:
         return [_wrapped(head, width), *(" " * indent + row for row in text)]
     return [head + text[0], *(" " * indent + row for row in text[1:])]

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from kinds import Choice, Part
+from kinds.tunable import worth_trying
 from simulator.cell.dotted_names import part_of
 from simulator.results.units import unit
 
@@ -19,7 +20,8 @@ _BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="), ("min_length", 
 
 @dataclass(frozen=True)
 class FieldLine:
-    """One field. `field` is its dotted name; `when` names the kind it belongs to, empty where it is always there."""
+    """One field. `field` is its dotted name; `when` names the kind it belongs to, empty where it is always there;
+    `tuned` has the values that it declares worth trying."""
 
     field: str
     default: str
@@ -27,6 +29,7 @@ class FieldLine:
     bounds: str
     meaning: str
     when: str = ""
+    tuned: str = ""
 
 
 def describe(part: Part) -> list[FieldLine]:
@@ -84,7 +87,8 @@ def _family(family: type[Choice], field: FieldInfo, default: object, place: _Pla
 
 def _line(place: _Place, field: FieldInfo, default: object) -> FieldLine:
     path, meaning = ".".join(place.path), field.description or ""
-    return FieldLine(path, shown(default), unit(place.path[-1]), _bounds(field), meaning, place.when)
+    tuned = ", ".join(map(shown, worth_trying(field)))
+    return FieldLine(path, shown(default), unit(place.path[-1]), _bounds(field), meaning, place.when, tuned)
 
 
 def shown(value: object) -> str:

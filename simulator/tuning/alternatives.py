@@ -50,12 +50,25 @@ class Alternatives:
 
     @cached_property
     def values(self) -> Mapping[str, Sequence[object]]:
-        """The values of each field in order, the cell's own among them, as a flat row shows them."""
+        """The values of each field in order, the cell's own among them, as a flat row shows them; without those that
+        the cell refuses, be it for its vocabulary. Raises ConfigError where it refuses all of a field."""
         found: dict[str, Sequence[object]] = {}
         for path, values in self.fields.items():
-            shown: list[object] = [flatten(each)[path] for each in expand(self.cell, {path: list(values)})]
+            shown = self._accepted(path, values)
             found[path] = shown if self.own[path] in shown else _inserted(shown, self.own[path])
         return found
+
+    def _accepted(self, path: str, values: Sequence[object]) -> list[object]:
+        shown: list[object] = []
+        for value in values:
+            try:
+                (cell,) = expand(self.cell, {path: [value]})
+            except ConfigError:
+                if value is values[-1] and not shown:
+                    raise
+            else:
+                shown.append(flatten(cell)[path])
+        return shown
 
     def number(self) -> int:
         """How many there are."""
@@ -75,7 +88,7 @@ class Alternatives:
 
             points = Halton(len(sizes), scramble=False).random(8 * most)
             places = [tuple(int(x * n) for x, n in zip(point, sizes, strict=True)) for point in points]
-        found = {tuple(self.own.items()): self.own}
+        found: dict[tuple[tuple[str, object], ...], Values] = {tuple(self.own.items()): self.own}
         for each in places:
             if len(found) >= most:
                 break
@@ -100,13 +113,24 @@ class Alternatives:
         return [
             (path, setting[path])
             for path, values in self.values.items()
-            if isinstance(setting[path], int | float)
+            if len(values) > 1
+            and isinstance(setting[path], int | float)
             and setting[path] in (values[0], values[-1])
             and setting[path] != 1
         ]
 
     def at(self, setting: Values) -> Cell | None:
         """The cell with this setting; None where its parts do not go together, or not with the vocabulary."""
+        key = tuple(setting.items())
+        if key not in self._made:
+            self._made[key] = self._cell(setting)
+        return self._made[key]
+
+    @cached_property
+    def _made(self) -> dict[tuple[tuple[str, object], ...], Cell | None]:
+        return {}
+
+    def _cell(self, setting: Values) -> Cell | None:
         try:
             (cell,) = expand(self.cell, {}, dict(setting)) if setting else [self.cell]
             pair = cell.models.pair
@@ -117,13 +141,13 @@ class Alternatives:
         return cell
 
 
-def _inserted(values: list[object], own: object) -> list[object]:
+def _inserted(values: Sequence[object], own: object) -> Sequence[object]:
     """In its place among numbers that rise or fall, else at the end."""
     numbers = [each for each in (*values, own) if isinstance(each, int | float)]
     if len(numbers) <= len(values):
         return [*values, own]
     falling = numbers[0] > numbers[-2]
-    return [*sorted(numbers, reverse=falling)]
+    return sorted(numbers, reverse=falling)
 
 
 def _digits(number: int, sizes: Sequence[int]) -> tuple[int, ...]:

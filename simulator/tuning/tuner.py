@@ -8,28 +8,21 @@ cells, sees the table of all that it has asked for, and asks for more, so that a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pandas as pd
 
-from simulator.cell.settings import expand
-from simulator.results.columns import LOSSLESS_TV
-from simulator.results.intervals import Difference, paired_values
+from simulator.results.intervals import Difference
 from simulator.tuning.alternatives import Alternatives, Values
+from simulator.tuning.trials import KEPT, Aim, CommonSeeds, Course, Rows, each_once
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
-FIRST_SEED: Final = 1_000_000
-"""Of the trials: none that is shown."""
 MOST_SEEDS: Final = 48
 """Of a race, however near the two best are."""
-Rows = Mapping[str, Mapping[str, float]]
-"""Of each cell tried, by its id, the numbers that are raced by."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class Budget:
 @dataclass(frozen=True)
 class Outcome:
     """The setting chosen, of how many tried, and after how many seeds it was chosen; the next best, and by how much
-    more that costs, paired by seed; None where there was no other."""
+    more that costs, paired by seed; None where there was no other that can be ranked."""
 
     values: Values
     tried: int
@@ -57,131 +50,55 @@ class Outcome:
     behind: Difference | None = None
 
 
-@dataclass
-class _Course:
-    """A place whose race is under way, or over."""
-
-    race: Generator[list[Cell], Rows, Outcome]
-    wanted: list[Cell]
-    outcome: Outcome | None = None
-
-
 class Tuner:
     """One race a place. `base` changes the cells of the trials only; the least mean ln(metric) wins."""
 
     def __init__(
         self, places: Sequence[Alternatives], metric: str, budget: Budget, base: Mapping[str, object] | None = None
     ) -> None:
-        self._metric, self._budget, self._base = metric, budget, dict(base or {})
-        self._courses = [self._begun(place) for place in places]
+        self._aim, self._budget, self._base = Aim(metric), budget, dict(base or {})
+        self._courses = [Course(self._raced(place)) for place in places]
 
     @property
     def rule(self) -> str:
         """What decides, in words."""
-        return f"tuned by {self._metric}, {self._budget}"
+        return f"tuned by {self._aim.metric}, {self._budget}"
 
     def first(self) -> list[Cell]:
         """The cells to begin with; [] where there is nothing to choose anywhere."""
-        return self._unique(cell for course in self._courses for cell in course.wanted)
+        return each_once(cell for course in self._courses for cell in course.wanted)
 
     def more(self, table: pd.DataFrame) -> list[Cell]:
         """The cells that the races ask for next, none of them in the table."""
-        names = [self._metric, "answered", "tv_output"]
+        names = [self._aim.metric, *KEPT]
         rows = dict(zip(table["cell"], table[names].astype(float).to_dict("records"), strict=True))
         for course in self._courses:
-            while course.outcome is None and all(cell.id in rows for cell in course.wanted):
-                try:
-                    course.wanted = course.race.send(rows)
-                except StopIteration as ended:
-                    course.outcome = ended.value
-        waiting = (cell for course in self._courses if course.outcome is None for cell in course.wanted)
-        return self._unique(cell for cell in waiting if cell.id not in rows)
+            course.hear(rows)
+        return each_once(cell for course in self._courses for cell in course.wanted if cell.id not in rows)
 
     def outcomes(self) -> list[Outcome]:
         """Of each place what it chose, once all races are over."""
-        found = [course.outcome for course in self._courses if course.outcome is not None]
+        found = [outcome for course in self._courses for outcome in course.ended]
         assert len(found) == len(self._courses), "a race is still under way"
         return found
-
-    def _begun(self, place: Alternatives) -> _Course:
-        race = self._raced(place)
-        try:
-            return _Course(race, next(race))
-        except StopIteration as ended:
-            return _Course(race, [], ended.value)
 
     def _raced(self, place: Alternatives) -> Generator[list[Cell], Rows, Outcome]:
         budget, settings = self._budget, place.sample(self._budget.settings)
         if len(settings) < 2:
             return Outcome(place.own, 0, 0)
-        trials = _Trials(place, self._base, self._metric)
-        seeds = budget.looks[0]
-        rows = yield trials.cells(settings, seeds)
-        ranked = trials.ranked(settings, seeds, rows)
-        for _ in range(budget.steps):
-            near = [each for each in place.near(ranked[0]) if each not in ranked]
-            if not near:
-                break
-            rows = yield trials.cells(near, seeds)
-            leader, ranked = ranked[0], trials.ranked([*ranked, *near], seeds, rows)
-            if ranked[0] == leader:
-                break
+        trials, seeds = CommonSeeds(place, self._aim, self._base), budget.looks[0]
+        ranked = yield from trials.searched(settings, seeds, budget.steps)
         tried = len(ranked)
+        rows = yield trials.cells(ranked[:2], seeds)
         for seeds in budget.looks[1:]:
             ranked = ranked[: max(2, len(ranked) // budget.kept)]
             rows = yield trials.cells(ranked, seeds)
             ranked = trials.ranked(ranked, seeds, rows)
-        while budget.within is not None and seeds < MOST_SEEDS and trials.open(ranked, seeds, rows, budget.within):
+        while trials.fit(ranked[1], seeds, rows):
+            behind = trials.behind(ranked[1], ranked[0], seeds, rows)
+            if budget.within is None or seeds >= MOST_SEEDS or behind.low >= -budget.within:
+                return Outcome(ranked[0], tried, seeds, ranked[1], behind)
             seeds = min(2 * seeds, MOST_SEEDS)
             rows = yield trials.cells(ranked, seeds)
             ranked = trials.ranked(ranked, seeds, rows)
-        return Outcome(ranked[0], tried, seeds, ranked[1], trials.behind(ranked[1], ranked[0], seeds, rows))
-
-    @staticmethod
-    def _unique(cells: Sequence[Cell] | Generator[Cell, None, None]) -> list[Cell]:
-        return list({cell.id: cell for cell in cells}.values())
-
-
-class _Trials:
-    """What the settings of a place cost, by seed."""
-
-    def __init__(self, place: Alternatives, base: Mapping[str, object], metric: str) -> None:
-        self._place, self._base, self._metric = place, base, metric
-        self._known: dict[tuple[tuple[str, object], ...], list[Cell]] = {}
-
-    def cells(self, settings: Sequence[Values], seeds: int) -> list[Cell]:
-        """The settings on the first seeds."""
-        return [cell for setting in settings for cell in self._at(setting, seeds)]
-
-    def ranked(self, settings: Sequence[Values], seeds: int, rows: Rows) -> list[Values]:
-        """The settings from the least geometric mean on; of equals the first stays first."""
-        costs = [float(np.mean(self._costs(setting, seeds, rows))) for setting in settings]
-        return [settings[place] for place in sorted(range(len(settings)), key=costs.__getitem__)]
-
-    def behind(self, setting: Values, leader: Values, seeds: int, rows: Rows) -> Difference:
-        """By how much more a setting costs than the leader."""
-        mine, leaders = (np.exp(self._costs(each, seeds, rows)) for each in (setting, leader))
-        return paired_values(self._metric, mine, leaders)
-
-    def open(self, ranked: Sequence[Values], seeds: int, rows: Rows, within: float) -> bool:
-        """Whether the leader may still cost more than the next by over `within`."""
-        found = self.behind(ranked[1], ranked[0], seeds, rows)
-        return not found.low >= -within
-
-    def _costs(self, setting: Values, seeds: int, rows: Rows) -> list[float]:
-        return [self._cost(cell, rows[cell.id]) for cell in self._at(setting, seeds)]
-
-    def _cost(self, cell: Cell, row: Mapping[str, float]) -> float:
-        """ln(metric); inf where a request is not answered, there is no number, or text departs that must not."""
-        value = row[self._metric]
-        lossy = cell.scheme.lossless and not row["tv_output"] <= LOSSLESS_TV
-        return math.inf if row["answered"] < 1 or lossy or not 0 < value < math.inf else math.log(value)
-
-    def _at(self, setting: Values, seeds: int) -> list[Cell]:
-        known = self._known.setdefault(tuple(setting.items()), [])
-        if len(known) < seeds:
-            cell = self._place.at(setting)
-            assert cell is not None
-            further = range(FIRST_SEED + len(known), FIRST_SEED + seeds)
-            known += expand(cell, {"seed": list(further)}, self._base)
-        return known[:seeds]
+        return Outcome(ranked[0], tried, seeds)

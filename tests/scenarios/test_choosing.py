@@ -7,18 +7,30 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from scenarios.command.choosing import FIRST_SEED, Choosing, beside, changed, choices_table, summarised, to_show
+from scenarios.command.choosing import (
+    Choosing,
+    Chosen,
+    beside,
+    changed,
+    choices_table,
+    doubts,
+    fields_told,
+    summarised,
+    to_show,
+)
 from scenarios.command.precision import Precision
-from scenarios.command.scenario import Best
+from scenarios.command.scenario import Tune
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.intervals import with_curves
+from simulator.results.intervals import Difference, Interval, with_curves
 from simulator.sweeps.search import Capacity
+from simulator.tuning.trials import FIRST_SEED
 
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
-OVER = {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]}
+TUNE = Tune({"scheme.resolution": "the question's"}, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
+"""Of the fields that are declared, two with fewer values."""
 
 
 def grid() -> list[Cell]:
@@ -34,28 +46,37 @@ def measured(cell: Cell) -> float:
 
 
 def table(cells: list[Cell]) -> pd.DataFrame:
-    return pd.DataFrame([{"cell": cell.id, **flatten(cell), "latency_per_token_s": measured(cell)} for cell in cells])
+    rows = [{"cell": cell.id, **flatten(cell), "latency_per_token_s": measured(cell)} for cell in cells]
+    return pd.DataFrame(rows).assign(answered=1.0, tv_output=0.0)
 
 
-def test_a_setting_tries_every_value_of_the_fields_it_has_on_seeds_of_their_own() -> None:
-    cells = Choosing(grid(), Best(OVER, seeds=3, base={"workload.requests": 2})).trials()
-    assert {cell.seed for cell in cells} == set(range(FIRST_SEED, FIRST_SEED + 3))
-    assert {cell.workload.total for cell in cells} == {2}
+def raced(choosing: Choosing) -> list[Chosen]:
+    """The race over a table made up."""
+    tuner = choosing.tuner()
+    asked = tuner.first()
+    cells = list(asked)
+    while asked:
+        asked = tuner.more(table(cells))
+        cells += asked
+    return choosing.choices(tuner.outcomes())
+
+
+def test_a_setting_tries_what_is_open_on_seeds_of_their_own_in_cells_of_their_own() -> None:
+    cells = Choosing(grid(), replace(TUNE, base={"workload.requests": 2})).tuner().first()
+    assert {(cell.seed, cell.workload.total) for cell in cells} == {(FIRST_SEED, 2), (FIRST_SEED + 1, 2)}
     tried = {kind: [cell for cell in cells if cell.scheme.kind == kind] for kind in ("cloud_only", "dense", "k_sqs")}
-    assert {kind: len(found) for kind, found in tried.items()} == {"cloud_only": 0, "dense": 12, "k_sqs": 36}
-    assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2}
+    assert [len(found) for found in tried.values()] == [0, 2 * 3 * 2, 2 * 9 * 2]
+    assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2, 4}, "the grid's own L too"
 
 
-def test_kinds_of_scheme_that_are_not_to_choose_stay_as_the_grid_has_them() -> None:
-    choosing = Choosing(grid(), Best(OVER, of=("k_sqs",)))
-    assert {cell.scheme.kind for cell in choosing.trials()} == {"k_sqs"}
-    chosen = {each.cells[0].scheme.kind: each.values for each in choosing.choices(table(choosing.trials()))}
-    assert not chosen["dense"] and chosen["k_sqs"]
+def test_what_the_user_types_or_the_grid_varies_is_not_tuned() -> None:
+    choosing = Choosing(grid(), replace(TUNE, typed=frozenset({"scheme.k"})))
+    assert [list(place.fields) for place in choosing.places[-1:]] == [["scheme.max_drafts"]]
+    assert fields_told(choosing.places) == ["dense: L in {1, 2, 4}", "k_sqs: L in {1, 2, 4}"]
 
 
 def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_seeds() -> None:
-    choosing = Choosing(grid(), Best(OVER, seeds=3))
-    choices = choosing.choices(table(choosing.trials()))
+    choices = raced(Choosing(grid(), TUNE))
     chosen = {(each.cells[0].scheme.kind, flatten(each.cells[0])[AXIS]): dict(each.values) for each in choices}
     assert chosen["cloud_only", 1e3] == {} and chosen["dense", 1e6] == {"scheme.max_drafts": 1}
     assert chosen["k_sqs", 1e3] == {"scheme.max_drafts": 1, "scheme.k": 2}
@@ -65,11 +86,10 @@ def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_se
 
 
 def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_what_it_is() -> None:
-    choosing = Choosing(grid(), Best(OVER, seeds=3))
-    choices = choosing.choices(table(choosing.trials()))
+    choices = raced(Choosing(grid(), TUNE))
     rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     curves = rows.groupby("setting")["curve"].unique().map(list).to_dict()
-    assert curves == {"best": ["cloud_only", "dense", "k_sqs"], "fixed": ["dense L=4", "k_sqs L=4 K=8"]}
+    assert curves == {"chosen": ["cloud_only", "dense", "k_sqs"], "fixed": ["dense L=4", "k_sqs L=4 K=8"]}
     summary = summarised(rows)
     assert len(summary) == 2 * 5 and set(summary["n"]) == {2}
     best = summary[(summary["curve"] == "k_sqs") & (summary[AXIS] == 1e3)]["latency_per_token_s"]
@@ -81,8 +101,8 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
 
 
 def test_a_choice_that_is_the_grids_own_is_shown_in_both_places_and_swept_once() -> None:
-    choosing = Choosing(grid(), Best({"scheme.max_drafts": [4, 6]}, seeds=1))
-    choices = choosing.choices(table(choosing.trials()))
+    only = {"scheme.k": "", "scheme.resolution": ""}
+    choices = raced(Choosing(grid(), Tune(only, {"scheme.max_drafts": [4, 6]})))
     shown = to_show(choices)
     assert len(shown) == 12
     assert len(beside(table(shown), choices, lambda part: with_curves(part, AXIS))) == 12 + 8
@@ -111,20 +131,23 @@ def borne(alternative: int, value: int) -> Capacity:
     return Capacity(value, True, ("ttft_s",), (value,), alternative, 1, ())
 
 
+ONLY_L = Tune({"scheme.k": "", "scheme.resolution": ""}, {"scheme.max_drafts": [1, 4, 8]}, looks=(1,))
+
+
 def test_a_search_is_among_all_trials_of_a_setting_with_the_grids_own_values_first() -> None:
-    choosing = Choosing(grid(), Best({"scheme.max_drafts": [1, 4, 8], "cloud.token_budget": [256, 512]}, seeds=2))
-    sought = choosing.sought()
-    assert [len(place.alternatives) for place in sought] == [2, 2, 6, 6, 6, 6]
+    further = {"scheme.max_drafts": [1, 4, 8], "cloud.token_budget": [256, 512]}
+    sought = Choosing(grid(), replace(ONLY_L, further=further, looks=(2,))).sought()
     assert {cell.seed for place in sought for cells in place.alternatives for cell in cells} == {
         FIRST_SEED, FIRST_SEED + 1,
     }  # fmt: skip
-    own = Choosing(grid(), Best({"scheme.max_drafts": [1, 4, 8]}, seeds=1)).sought()
+    assert len(sought[0].alternatives) < len(sought[-1].alternatives) == 3 * 2 + 3, "the own token budget too"
+    own = Choosing(grid(), ONLY_L).sought()
     assert [place.alternatives[0][0].scheme.drafts for place in own] == [4] * 4
 
 
 def test_what_bears_most_is_chosen_and_both_it_and_the_grids_own_are_shown_where_a_search_put_them() -> None:
-    choosing = Choosing(grid(), Best({"scheme.max_drafts": [1, 4, 8]}, seeds=1))
-    chosen = choosing.chosen([borne(1, 30), borne(0, 20), borne(2, 10), borne(0, 5)])
+    choosing = Choosing(grid(), ONLY_L)
+    chosen = choosing.found([borne(1, 30), borne(0, 20), borne(2, 10), borne(0, 5)])
     assert [(dict(each.values), best and best.value) for each, best in chosen] == [
         ({}, None), ({}, None),  # cloud_only has no drafts to choose
         ({"scheme.max_drafts": 1}, 30), ({"scheme.max_drafts": 4}, 20),
@@ -137,3 +160,36 @@ def test_what_bears_most_is_chosen_and_both_it_and_the_grids_own_are_shown_where
     shown = beside(table(list(found.values())), placed, lambda part: with_curves(part, AXIS))
     assert set(shown["workload.devices"]) == {7} and len(shown) == 12 + 8
     assert set(shown.loc[shown["setting"] == "fixed", "curve"]) == {"dense L=4", "k_sqs L=4"}
+
+
+def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
+    """The rows shown, where what k_sqs chose at the low rate costs so much more than the grid's own."""
+    rows = table(to_show(choices))
+    (low,) = [each for each in choices if each.cells[0].scheme.kind == "k_sqs" and flatten(each.cells[0])[AXIS] == 1e3]
+    fixed = rows.set_index("cell").loc[[cell.id for cell in low.fixed()], "latency_per_token_s"].to_numpy()
+    rows.loc[rows["cell"].isin([cell.id for cell in low.chosen()]), "latency_per_token_s"] = worse * fixed * [1.0, 1.02]
+    return beside(rows, choices, lambda part: with_curves(part, AXIS))
+
+
+def test_a_choice_that_is_behind_the_grids_own_on_the_seeds_shown_is_told_with_where_and_by_how_much() -> None:
+    choices = raced(Choosing(grid(), TUNE))
+    (told,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
+    start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"
+    assert told.startswith(start)
+    assert doubts(choices, shown_with(choices, 0.5), AXIS, "latency_per_token_s") == []
+
+
+def test_a_choice_that_the_race_cannot_tell_from_the_next_is_told_with_how_much_better_that_may_be() -> None:
+    choices = raced(Choosing(grid(), TUNE))
+    shown = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
+    alike = Difference("latency_per_token_s", Interval(0.01, 0.05, 8), relative=True)
+    doubtful = [
+        replace(each, outcome=replace(each.outcome, behind=alike)) if each.cells[0].scheme.kind == "dense" else each
+        for each in choices
+    ]
+    told = doubts(doubtful, shown, AXIS, "latency_per_token_s")[0]
+    assert told == (
+        "Chosen, but not distinguishable from the next best setting in the race: dense at 2 of 2. The next best may be "
+        "better there by 4% (the median), and 4% at most."
+    )
+    assert doubts(choices, shown, AXIS, "latency_per_token_s") == []

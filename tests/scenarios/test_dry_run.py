@@ -21,7 +21,7 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
     told = "Cells: 24, 12 settings x 2 seeds, and up to 20 more at what schemes choose; 12 to be decoded, the rest"
     assert told in out
-    assert "trials and more, a race by which are chosen scheme.max_drafts" in out
+    assert "trials to begin with, by which each scheme chooses:\n  dense: L in {1, 2, 3, 4, 6, 8}" in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
     stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"
     assert f"with 1 worker, {stated}, which are of another model pair" in out

@@ -26,9 +26,24 @@ def test_a_kind_on_an_axis_is_each_setting_that_the_scenario_has_of_it(path: str
         "scheme = dense, as the scenario has it: max_drafts 4, code enumerative",
         "scheme = k_sqs: the scenario's 2 settings of it",
     ]
-    assert says.axes({"scheme": ["cloud_only", {"kind": "k_sqs", "k": 9}]}) == {
-        "scheme": ["cloud_only", {"kind": "k_sqs", "k": 9}]
+
+
+def test_a_scheme_typed_as_a_mapping_takes_from_its_rivals_what_it_does_not_name_and_a_line_says_so() -> None:
+    rivals = [{"kind": kind, "token": "flat", "budget_bits": 800, **PAPER} for kind in ("dense", "c_sqs")]
+    says = named({}, "cloud_only", *rivals)
+    typed = {"kind": "k_sqs", "k": 9, "token": "coded"}
+    assert says.axes({"scheme": ["cloud_only", typed]}) == {
+        "scheme": ["cloud_only", {**typed, "budget_bits": 800, **PAPER}]
     }
+    assert says.notes == [
+        "scheme = {kind: k_sqs, k: 9, token: coded}, with what the scenario's schemes have in common: budget_bits 800, "
+        "max_drafts 4, code enumerative"
+    ]
+    assert says.settings({"scheme": {"kind": "coupled"}}, {}) == {
+        "scheme": {"kind": "coupled", "token": "flat", "budget_bits": 800, "max_drafts": 4}
+    }
+    whole = named({}, *rivals)
+    assert whole.axes({"scheme": [rivals[0]]}) == {"scheme": [rivals[0]]} and not whole.notes
 
 
 def test_another_scheme_takes_what_the_scenarios_schemes_agree_in_as_far_as_it_has_it() -> None:

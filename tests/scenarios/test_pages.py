@@ -66,7 +66,7 @@ def words_of(drawing: str) -> list[str]:
 def test_the_house_has_the_rooms_that_are_there_from_the_top_down() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    rooms = [word for word in setup["importlinter:contract:rooms"]["layers"].split() if word != "|"]
+    rooms = [room for room in setup["importlinter:contract:rooms"]["layers"].split() if room != "|"]
     words = words_of("house.svg")
     assert [word for word in words if word in rooms] == rooms
     packages = [word for word in words if word.endswith("/")]

@@ -16,15 +16,19 @@ from typed_command import Typed
 
 import simulator
 from kinds import ConfigError
-from scenarios.command import racing, recommending
-from scenarios.command.candidates import BASE, FIELDS, LOSSY, SCHEMES, at_an_end, candidates, thinned, without
-from scenarios.command.racing import LOOKS, UNANSWERED, WORSE, Aim, Budget, Row, race
-from scenarios.command.racing import LOSSY as DEPARTS
-from scenarios.command.recommend import untimed
+from kinds.tunable import tunables
+from scenarios.command import recommending
+from scenarios.command.candidates import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
+from scenarios.command.recommend import QUICK_SETTINGS, SETTINGS, untimed
 from scenarios.command.recommending import ShownSeeds, _measured_again
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
-from simulator.tuning.tuner import FIRST_SEED
+from simulator.tuning import heats
+from simulator.tuning.alternatives import Alternatives
+from simulator.tuning.entrants import SEARCH_SEED, SEARCH_SEEDS, entrants, sampled, samples
+from simulator.tuning.heats import LOOKS, WORSE, TimeLimit, race
+from simulator.tuning.trials import FIRST_SEED, UNANSWERED, Aim, Row
+from simulator.tuning.trials import LOSSY as DEPARTS
 
 AIM = Aim("latency_per_token_s", higher=False, within=0.02)
 TINY = (
@@ -40,29 +44,62 @@ TINY = (
 
 def tried(
     settings: Mapping[str, object] | None = None, axes: Mapping[str, Sequence[object]] | None = None
-) -> list[Cell]:
+) -> list[Alternatives]:
     return candidates(changed(Cell, BASE), settings or {}, axes or {}, lossy=False)
 
 
-def test_each_scheme_is_tried_with_every_combination_of_the_values_of_its_fields() -> None:
-    counts = Counter(cell.scheme.kind for cell in tried())
-    sizes = {name: len(values) for name, values in FIELDS.items()}
-    k_sqs = sizes["k"] * sizes["resolution"] * sizes["max_drafts"]
-    assert counts["cloud_only"] == 1 and counts["k_sqs"] == k_sqs and 200 <= counts.total() <= 250
-    assert counts["c_sqs"] == k_sqs // sizes["k"] * sizes["initial"] and counts["coupled"] == sizes["max_drafts"]
-    assert set(counts) == {str(scheme["kind"]) for scheme in SCHEMES}
-    assert not {str(scheme["kind"]) for scheme in LOSSY} & set(counts)
-    assert all(cell.scheme.lossless for cell in tried())
+def settings_of(axes: Mapping[str, Sequence[object]]) -> list[Cell]:
+    return sampled(tried(axes=axes), SETTINGS)
+
+
+def fields_of(kind: str, places: Sequence[Alternatives]) -> Mapping[str, Sequence[object]]:
+    (place,) = (place for place in places if place.cell.scheme.kind == kind)
+    return place.values
+
+
+def test_each_scheme_is_tried_over_all_that_it_declares_its_own_setting_first() -> None:
+    places = tried()
+    assert [place.cell.scheme.kind for place in places] == [scheme["kind"] for scheme in SCHEMES]
+    assert not {str(scheme["kind"]) for scheme in LOSSY} & {place.cell.scheme.kind for place in places}
+    assert all(place.cell.scheme.lossless for place in places)
+    for place in places:
+        assert {path.removeprefix("scheme.") for path in place.fields} == tunables(place.cell.scheme).keys()
+        assert place.sample(5)[0] == place.own
+
+
+def test_about_two_hundred_settings_start_as_many_of_each_kind_as_it_has_or_of_any_other() -> None:
+    places = tried()
+    counts = Counter(cell.scheme.kind for cell in sampled(places, SETTINGS))
+    assert 190 <= counts.total() <= SETTINGS and counts["cloud_only"] == 1 and counts["coupled"] == 6
+    assert max(counts.values()) == counts["k_sqs"] == counts["c_sqs"] > 40
+    few = samples(places, QUICK_SETTINGS)
+    assert sum(map(len, few)) <= QUICK_SETTINGS and all(few) and [len(each) for each in samples(places, 1)] == [1] * 8
 
 
 def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_its_values() -> None:
-    cells = tried({"scheme.k": 7}, {"scheme.max_drafts": [2, 6]})
+    places = tried({"scheme.k": 7}, {"scheme.max_drafts": [2, 6]})
+    assert fields_of("k_sqs", places) == {
+        "scheme.max_drafts": [2, 6],
+        "scheme.resolution": [3, 5, 10, 20, 50, 100, 400],
+    }
+    cells = sampled(places, SETTINGS)
     assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {7}
     assert {cell.scheme.drafts for cell in cells} == {0, 2, 6}
     given = tried(axes={"scheme": [{"kind": "k_sqs", "k": 3}, "cloud_only"]})
-    assert Counter(cell.scheme.kind for cell in given) == {"k_sqs": 15, "cloud_only": 1}
+    assert fields_of("k_sqs", given).keys() == {"scheme.max_drafts", "scheme.resolution"}
+    assert fields_of("cloud_only", given) == {}
     with pytest.raises(ConfigError, match=r"scheme\.kk"):
         tried({"scheme.kk": 1})
+
+
+def test_an_axis_of_parts_or_of_several_fields_makes_places_of_its_values() -> None:
+    places = tried(axes={"scheme": ["cloud_only", "coupled"], "uplink.loss": ["none", {"kind": "bernoulli"}]})
+    assert [(place.cell.scheme.kind, place.cell.uplink.loss.kind) for place in places] == [
+        ("cloud_only", "none"), ("cloud_only", "bernoulli"), ("coupled", "none"), ("coupled", "bernoulli"),
+    ]  # fmt: skip
+    joint = tried(axes={"scheme": ["k_sqs", "cloud_only"], "scheme.k,scheme.resolution": [[2, 10], [8, 100]]})
+    assert [place.cell.scheme.kind for place in joint] == ["k_sqs", "k_sqs", "cloud_only"]
+    assert all({"scheme.k", "scheme.resolution"}.isdisjoint(place.fields) for place in joint)
 
 
 @pytest.mark.parametrize(
@@ -76,26 +113,23 @@ def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_it
     ],
 )
 def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given: set[str], left_out: bool) -> None:
-    assert bool(untimed(tried(), given)) == left_out
+    assert bool(untimed([place.cell for place in tried()], given)) == left_out
 
 
 def test_no_more_tokens_are_kept_than_there_are() -> None:
-    cells = tried({"models.pair": {"kind": "synthetic", "size": 20}})
-    assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {2, 4, 8, 16}
+    cells = sampled(tried({"models.pair": {"kind": "synthetic", "size": 20}}), SETTINGS)
+    assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {1, 2, 4, 8, 16}
 
 
-def test_fewer_settings_are_still_of_every_kind() -> None:
-    cells = tried()
-    few = thinned(cells, 60)
-    assert 50 <= len(few) <= 60 and {cell.scheme.kind for cell in few} == {cell.scheme.kind for cell in cells}
-    assert len({cell.id for cell in few}) == len(few) and thinned(cells, len(cells)) == cells
-    assert [cell.scheme.kind for cell in without(few, ["dense"]) if cell.scheme.kind == "dense"] == []
+def test_a_kind_is_left_out_by_its_name() -> None:
+    assert "dense" not in {place.cell.scheme.kind for place in without(tried(), ["dense"])}
 
 
 def test_a_best_at_an_end_of_what_was_tried_is_told_unless_there_is_nothing_beyond() -> None:
-    cells = tried(axes={"scheme": ["k_sqs"]})
-    best = next(c for c in cells if (c.scheme.k, c.scheme.resolution, c.scheme.max_drafts) == (64, 100, 1))
-    assert at_an_end(cells, best) == [("scheme.k", 64)]
+    (place,) = tried(axes={"scheme": ["k_sqs"], "scheme.resolution": [100]})
+    at_end = {"scheme.k": 32, "scheme.resolution": 100, "scheme.max_drafts": 1}
+    best = place.at({path: at_end[path] for path in place.fields})
+    assert best is not None and at_an_end([*tried(), place], best) == [("scheme.k", 32)]
 
 
 class Table:
@@ -105,9 +139,11 @@ class Table:
         self._at = {cell.scheme.model_dump_json(): place for place, cell in enumerate(settings)}
         self._costs, self._also = costs, also
         self.asked: set[tuple[int, int]] = set()
+        self._rows: dict[str, Row] = {}
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
-        return {cell.id: self._row(cell) for cell in cells}
+        self._rows |= {cell.id: self._row(cell) for cell in cells}
+        return self._rows
 
     def _row(self, cell: Cell) -> Row:
         place = self._at[cell.scheme.model_dump_json()]
@@ -117,15 +153,17 @@ class Table:
         return row | {name: values[place] for name, values in self._also.items() if place in values}
 
 
+FEW: Mapping[str, Sequence[object]] = {"scheme": ["k_sqs"], "scheme.max_drafts": [2], "scheme.resolution": [100]}
+
+
 def few(number: int) -> list[Cell]:
-    return tried(axes={"scheme": ["k_sqs"], "scheme.k": range(2, 2 + number), "scheme.max_drafts": [2],
-                       "scheme.resolution": [100]})  # fmt: skip
+    return settings_of(FEW | {"scheme.k": range(2, 2 + number)})
 
 
 def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() -> None:
     settings = few(6)
     table = Table(settings, [1.0, 1.001, 2.0, 3.0, 4.0, 5.0])
-    (heat,) = race(settings, AIM, table, Budget(1.0, 0))
+    (heat,) = race(settings, AIM, table, TimeLimit(1.0, 0))
     assert heat.racing == [0, 1] and heat.behind <= AIM.within and "within 0.02" in heat.ended
     assert {heat.stopped[place].why for place in range(2, 6)} == {WORSE}
     assert all(heat.stopped[place].seeds == LOOKS[0] for place in range(2, 6))
@@ -137,29 +175,29 @@ def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() 
 def test_the_seeds_of_a_race_are_not_those_that_are_shown() -> None:
     settings = few(2)
     table = Table(settings, [1.0, 2.0])
-    race(settings, AIM, table, Budget(1.0, 0))
+    race(settings, AIM, table, TimeLimit(1.0, 0))
     assert min(seed for _, seed in table.asked) == 0  # above FIRST_SEED
 
 
 def test_who_leaves_requests_unanswered_or_departs_in_law_is_out_and_nobody_at_all_is_an_error() -> None:
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
-    (heat,) = race(settings, AIM, table, Budget(1.0, 0))
+    (heat,) = race(settings, AIM, table, TimeLimit(1.0, 0))
     assert heat.leader == 0 and [heat.stopped[place].why for place in (1, 2)] == [UNANSWERED, DEPARTS]
     with pytest.raises(ConfigError, match="of no setting here"):
-        race(settings, AIM, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), Budget(1.0, 0))
+        race(settings, AIM, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), TimeLimit(1.0, 0))
 
 
 def test_more_is_better_where_the_metric_says_so() -> None:
     settings = few(3)
-    (heat,) = race(settings, Aim(AIM.metric, higher=True, within=0.02), Table(settings, [1, 2, 4]), Budget(1.0, 0))
+    (heat,) = race(settings, Aim(AIM.metric, higher=True, within=0.02), Table(settings, [1, 2, 4]), TimeLimit(1.0, 0))
     assert heat.leader == 2
 
 
 @pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 3, 8), (1, 1, 3)])
 def test_a_race_keeps_to_its_time(monkeypatch: pytest.MonkeyPatch, cells: int, raced: int, seeds: int) -> None:
     """6 settings that differ by nothing would race to the last seed, had they the time for so many cells."""
-    monkeypatch.setattr(racing, "LOOKS", (6, 12))
+    monkeypatch.setattr(heats, "LOOKS", (6, 12))
     settings, now = few(6), [0.0]
     table = Table(settings, [1.0] * 6)
     done: set[str] = set()
@@ -169,18 +207,52 @@ def test_a_race_keeps_to_its_time(monkeypatch: pytest.MonkeyPatch, cells: int, r
         done.update(cell.id for cell in asked)
         return table(asked, what)
 
-    budget = Budget(cells / 60, 0, clock=lambda: now[0])
-    timed = budget.timed(trying, lambda asked: len({cell.id for cell in asked} - done))
-    (heat,) = race(settings, Aim(AIM.metric, False, 0.0), timed, budget)
-    assert (len(heat.settings), heat.seeds) == (raced, seeds)
+    limit = TimeLimit(cells / 60, 0, now=lambda: now[0])
+    timed = limit.timed(trying, lambda asked: len({cell.id for cell in asked} - done))
+    aim, places = Aim(AIM.metric, False, 0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
+    entered = entrants(places, SETTINGS, aim, timed, limit)
+    (heat,) = race(entered.settings, aim, timed, limit)
+    assert (len(heat.settings), entered.sampled, heat.seeds) == (raced, raced, seeds)
     assert ("time is up" in heat.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
+
+
+def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> None:
+    """The cost falls with k towards 9, which the first sample of 3 in 10 does not have."""
+    places = tried(axes=FEW | {"scheme.k": range(2, 12)})
+    everything = sampled(places, SETTINGS)
+    table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
+    limit = TimeLimit(1.0, 0)
+    entered = entrants(places, 3, AIM, table, limit)
+    first = {cell.scheme.k for cell in sampled(places, 3)}
+    assert entered.sampled == 3 and entered.searched
+    assert {cell.scheme.k for cell in entered.settings} > first and 9 not in first
+    assert 9 in {cell.scheme.k for cell in entered.settings}
+    seeds = {seed + FIRST_SEED for _, seed in table.asked}
+    searched = {seed for seed in seeds if seed >= FIRST_SEED + LOOKS[-1]}
+    assert searched == set(range(SEARCH_SEED, SEARCH_SEED + SEARCH_SEEDS)), "none of the race's"
+    (heat,) = race(entered.settings, AIM, table, limit)
+    assert heat.settings[heat.leader].scheme.k == 9
+
+
+def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_ones_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[int] = []
+    law = heats.Race
+    monkeypatch.setattr(heats, "Race", lambda number, *others: counted.append(number) or law(number, *others))
+    places = tried(axes=FEW | {"scheme.k": range(2, 12)})
+    everything = sampled(places, SETTINGS)
+    table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
+    entered = entrants(places, 3, AIM, table, TimeLimit(1.0, 0))
+    race(entered.settings, AIM, table, TimeLimit(1.0, 0))
+    assert counted == [len(entered.settings)] and counted[0] > 3
 
 
 @pytest.mark.parametrize(("cell_s", "seeds"), [(0.1, 8), (5.0, 6), (100.0, 2)])
 def test_what_is_shown_keeps_to_the_same_time(cell_s: float, seeds: int) -> None:
     """Two cells a seed, and a minute: two seeds in any case, then no seed that would end after the minute."""
     now = [0.0]
-    shown = ShownSeeds(few(2), 8, Budget(1.0, 0, clock=lambda: now[0]))
+    shown = ShownSeeds(few(2), 8, TimeLimit(1.0, 0, now=lambda: now[0]))
     table, more = pd.DataFrame(), shown.at(range(2))
     while more:
         now[0] += cell_s * len(more)
@@ -191,14 +263,14 @@ def test_what_is_shown_keeps_to_the_same_time(cell_s: float, seeds: int) -> None
 
 
 def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most() -> None:
-    assert Budget(1.0, 10, clock=lambda: 0.0, cost_s=1.0).cells == 50
-    assert Budget(1.0, 1000, clock=lambda: 0.0, cost_s=1.0).cells == 30
+    assert TimeLimit(1.0, 10, now=lambda: 0.0, cost_s=1.0).cells == 50
+    assert TimeLimit(1.0, 1000, now=lambda: 0.0, cost_s=1.0).cells == 30
 
 
 def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
-    settings = [*few(2), *tried(axes={"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
+    settings = [*few(2), *settings_of({"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
     table = Table(settings, [1.0, 1.1, 1.15, 1.5, 40.0])
-    (heat,) = race(settings, AIM, table, Budget(1.0, 0))
+    (heat,) = race(settings, AIM, table, TimeLimit(1.0, 0))
     every = {cell.id: table._row(cell) for place in range(5) for cell in heat.at(place, LOOKS[-1])}
     assert heat.best_of_kinds(every) == [0, 2, 3, 4]
     assert _measured_again(heat, every) == [0, 2], "half as much again is far, 15% is not"
@@ -217,7 +289,7 @@ def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_woul
 def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(racing, "LOOKS", (3,))
+    monkeypatch.setattr(heats, "LOOKS", (3,))
     status, said, told = typed("recommend", *TINY)
     assert status == 0, told
     margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
@@ -232,7 +304,7 @@ def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_i
 def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(racing, "LOOKS", (3, 5))
+    monkeypatch.setattr(heats, "LOOKS", (3, 5))
     status, said, told = typed("recommend", *TINY)
     assert status == 0, told
     out = Path("results/recommend")
@@ -284,7 +356,7 @@ def test_a_mistake_is_told_in_one_line_and_nothing_is_left(typed: Typed, options
 def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) -> None:
     """Every cell simulated, once: the leader is the exhaustive best, or as near to it as the race says."""
     axes = {"scheme": kinds, "scheme.k": [4, 16], "scheme.resolution": [25, 100], "scheme.max_drafts": [2, 5]}
-    settings = tried({"models.pair": "synthetic", "workload.output_tokens": 24}, axes)
+    settings = sampled(tried({"models.pair": "synthetic", "workload.output_tokens": 24}, axes), SETTINGS)
     every = simulator.sweep(
         [cell for each in settings for cell in each.grid({"seed": range(FIRST_SEED, FIRST_SEED + LOOKS[-1])})]
     ).set_index("cell")
@@ -295,7 +367,7 @@ def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) ->
         asked.update(cell.id for cell in cells)
         return rows
 
-    (heat,) = race(settings, AIM, trying, Budget(60.0, 0))
+    (heat,) = race(settings, AIM, trying, TimeLimit(60.0, 0))
     logs = np.log(every["latency_per_token_s"].to_numpy().reshape(len(settings), LOOKS[-1]))
     best = int(logs.mean(axis=1).argmin())
     assert best in heat.racing and len(asked) < len(rows)

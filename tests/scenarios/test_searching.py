@@ -114,7 +114,7 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
     trials, tried = (pd.read_csv(tmp_path / "found" / part / "tried.csv") for part in ("tuning", ""))
     tried = tried[tried["relieved"].isna()]
     assert trials["cell"].is_unique and tried["cell"].is_unique and set(trials["seed"]).isdisjoint(tried["seed"])
-    assert set(trials["scheme.kind"]) == {"k_sqs"} and set(trials["scheme.max_drafts"]) == {1, 4}
+    assert set(trials["scheme.kind"]) == {"k_sqs"} and set(trials["scheme.max_drafts"]) > {8}
     capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
     best = capacity[(capacity["setting"] == "chosen") & (capacity["scheme.kind"] == "k_sqs")]
     for rate, rows in trials.groupby("uplink.rate.bps"):
@@ -122,7 +122,7 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
         (chosen,) = best.loc[best["uplink.rate.bps"] == rate, "scheme.max_drafts"]
         assert held[chosen] == held.max()
     for line in (
-        "Chosen by most devices on 1 other seed: L in [1, 4]",
+        "settings each, on 1 other seed: k_sqs: L in {1, 2, 3, 4, 6, 8}, ell in {",
         "As the grid gives them, L=8",
         "; all at L=8: ",
     ):

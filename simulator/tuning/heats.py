@@ -1,5 +1,5 @@
-"""The race of `sqsim recommend`: seeds are added to the settings that may still be the best, until the best is known
-well enough, seeds run out, or time does.
+"""A race against the clock: seeds are added to the settings that may still be the best, until the best is known well
+enough, seeds run out, or time does.
 
 Lossless and lossy settings race apart. All seeds here are others than those that the answer is shown on.
 """
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from kinds import ConfigError
-from scenarios.command.candidates import thinned
 from simulator.cell.settings import expand
-from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import Difference, paired_values
 from simulator.tuning.race import Race, Standing
-from simulator.tuning.tuner import FIRST_SEED
+from simulator.tuning.trials import FIRST_SEED, Aim, Rows
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -32,30 +30,12 @@ LEAST_SEEDS: Final = 3
 """Of the first look, be time as short as it may."""
 FAR: Final = 0.25
 """A kind whose best setting surely costs this share more than the leader is told from the race, not measured again."""
-STEADY: Final = 0.8
-"""Of what a cell took before: where it takes no less, that is what a cell takes."""
-WORSE, UNANSWERED, LOSSY, NO_NUMBER = "clearly worse", "leaves requests unanswered", "text departs", "no number"
-"""Why a setting was stopped."""
+WORSE: Final = "clearly worse"
+"""Why a setting was stopped that can be ranked."""
 TIME_IS_UP: Final = "time is up"
 """Why a race was cut."""
-Row = Mapping[str, float]
-Try = Callable[[Sequence["Cell"], str], Mapping[str, Row]]
+Try = Callable[[Sequence["Cell"], str], Rows]
 """Simulates cells for what is said, in silence for ""; what each gave by its id, of those and of all before."""
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What is best: the least `metric`, or the most where `higher`; it is known well enough `within` a share."""
-
-    metric: str
-    higher: bool
-    within: float
-    confidence: float = 0.95
-
-    def cost(self, row: Row) -> float:
-        """A positive number, less is better; nan where there is none."""
-        value = row[self.metric]
-        return (1 / value if self.higher else value) if 0 < value < math.inf else math.nan
 
 
 @dataclass(frozen=True)
@@ -70,7 +50,7 @@ class Stopped:
 @dataclass
 class Heat:
     """Settings that are ranked with each other. `ended` says why the race is over, `behind` how much more than the best
-    of them the leader costs at most (`results.race`)."""
+    of them the leader costs at most (`simulator.tuning.race`)."""
 
     settings: Sequence[Cell]
     aim: Aim
@@ -100,12 +80,12 @@ class Heat:
         """Of all that are still in."""
         return [cell for place in self.racing for cell in self.at(place, seeds)]
 
-    def costs(self, place: int, rows: Mapping[str, Row]) -> list[float]:
+    def costs(self, place: int, rows: Rows) -> list[float]:
         """On each seed that the setting was tried on by the looks."""
         seeds = self.stopped[place].seeds if place in self.stopped else self.seeds
-        return [self.aim.cost(rows[cell.id]) for cell in self.at(place, seeds)]
+        return [self.aim.cost(cell, rows[cell.id]) for cell in self.at(place, seeds)]
 
-    def look(self, rows: Mapping[str, Row], seeds: int) -> None:
+    def look(self, rows: Rows, seeds: int) -> None:
         """Stops who is clearly worse, or cannot be ranked. Raises ConfigError where nobody can."""
         self.seeds = seeds
         unfit = {place: why for place in self.racing if (why := self._unfit(place, rows))}
@@ -129,16 +109,11 @@ class Heat:
         elif self.seeds >= LOOKS[-1]:
             self.ended = f"{self.seeds} seeds are the most"
 
-    def _unfit(self, place: int, rows: Mapping[str, Row]) -> str:
-        found = [rows[cell.id] for cell in self.at(place, self.seeds)]
-        if any(row["answered"] < 1 for row in found):
-            return UNANSWERED
-        if any(math.isnan(self.aim.cost(row)) for row in found):
-            return NO_NUMBER
-        meant = self.settings[place].scheme.lossless
-        return LOSSY if meant and not all(row["tv_output"] <= LOSSLESS_TV for row in found) else ""
+    def _unfit(self, place: int, rows: Rows) -> str:
+        """Why a setting cannot be ranked, by the first of its seeds on which it cannot; "" where it can."""
+        return next(filter(None, (self.aim.unfit(cell, rows[cell.id]) for cell in self.at(place, self.seeds))), "")
 
-    def best_of_kinds(self, rows: Mapping[str, Row]) -> list[int]:
+    def best_of_kinds(self, rows: Rows) -> list[int]:
         """The leader, then of each other kind of scheme the best: of those that raced longest the least mean."""
         kinds: dict[str, int] = {self.settings[self.leader].scheme.kind: self.leader}
         ranked = [place for place in range(len(self.settings)) if self._ranks(place)]
@@ -146,7 +121,7 @@ class Heat:
             kinds.setdefault(self.settings[place].scheme.kind, place)
         return list(kinds.values())
 
-    def behind_leader(self, place: int, rows: Mapping[str, Row]) -> Difference:
+    def behind_leader(self, place: int, rows: Rows) -> Difference:
         """The metric of a setting against the leader's, on the seeds that both raced on."""
         metric, seeds = self.aim.metric, len(self.costs(place, rows))
         mine, leaders = (
@@ -154,7 +129,7 @@ class Heat:
         )
         return paired_values(metric, mine, leaders)
 
-    def far_behind(self, place: int, rows: Mapping[str, Row]) -> bool:
+    def far_behind(self, place: int, rows: Rows) -> bool:
         """Whether the race has stopped it as worse, and by more than FAR, the interval's near end too."""
         stopped = self.stopped.get(place)
         if stopped is None or stopped.why != WORSE:
@@ -165,28 +140,28 @@ class Heat:
     def _ranks(self, place: int) -> bool:
         return place not in self.stopped or self.stopped[place].why == WORSE
 
-    def _rank(self, place: int, rows: Mapping[str, Row]) -> tuple[int, float]:
+    def _rank(self, place: int, rows: Rows) -> tuple[int, float]:
         costs = self.costs(place, rows)
         return -len(costs), float(np.log(costs).mean())
 
 
 @dataclass
-class Budget:
+class TimeLimit:
     """Wall time of a race and of `reserved` cells that are shown after it, which get half of it at most."""
 
     minutes: float
     reserved: int
-    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.monotonic
     cost_s: float = math.nan
     """What a cell took, of the last that were timed."""
 
     def __post_init__(self) -> None:
-        self._started_s = self.clock()
+        self._started_s = self.now()
 
     @property
     def left_s(self) -> float:
         """What is left of all."""
-        return 60 * self.minutes - (self.clock() - self._started_s)
+        return 60 * self.minutes - (self.now() - self._started_s)
 
     @property
     def cells(self) -> float:
@@ -203,19 +178,18 @@ class Budget:
     def timed(self, trying: Try, missing: Callable[[Sequence[Cell]], int]) -> Try:
         """`trying`, with an eye on the clock; `missing`: how many of some cells are still to be simulated."""
 
-        def told(cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
-            new, before_s = missing(cells), self.clock()
+        def told(cells: Sequence[Cell], what: str) -> Rows:
+            new, before_s = missing(cells), self.now()
             rows = trying(cells, what)
-            self.cost_s = (self.clock() - before_s) / new if new else self.cost_s
+            self.cost_s = (self.now() - before_s) / new if new else self.cost_s
             return rows
 
         return told
 
 
-def race(settings: Sequence[Cell], aim: Aim, trying: Try, budget: Budget) -> list[Heat]:
+def race(settings: Sequence[Cell], aim: Aim, trying: Try, limit: TimeLimit) -> list[Heat]:
     """The finished heats, lossless settings first. Raises ConfigError where a heat has nobody who can be ranked."""
-    fewer = _that_fit(settings, trying, budget)
-    apart = ([cell for cell in fewer if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
+    apart = ([cell for cell in settings if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
     heats = [Heat(cells, aim) for cells in apart if cells]
     had = 0
     for number, most in enumerate(LOOKS, 1):
@@ -223,7 +197,7 @@ def race(settings: Sequence[Cell], aim: Aim, trying: Try, budget: Budget) -> lis
         if not racing:
             break
         least = LEAST_SEEDS if number == 1 else had + 2  # one more would be no look of its own
-        affordable = had + budget.cells / sum(len(heat.racing) for heat in racing)
+        affordable = had + limit.cells / sum(len(heat.racing) for heat in racing)
         seeds = most if affordable >= most else max(int(affordable), LEAST_SEEDS)
         if seeds >= least:
             cells = [cell for heat in racing for cell in heat.cells(seeds)]
@@ -234,17 +208,3 @@ def race(settings: Sequence[Cell], aim: Aim, trying: Try, budget: Budget) -> lis
         for heat in racing:
             heat.ended = heat.ended or (TIME_IS_UP if seeds < most else "")
     return heats
-
-
-def _that_fit(settings: Sequence[Cell], trying: Try, budget: Budget) -> Sequence[Cell]:
-    """As many of the settings as time allows a first look of. One of each kind tells how long a cell takes, again and
-    again while it takes ever less: at first workers start, models are loaded, code is compiled."""
-    few = Heat(thinned(settings, 1), Aim("", False, 0.0))
-    before_s = math.inf
-    for seeds in range(1, LOOKS[0] + 1):
-        trying(few.cells(seeds), "")
-        if budget.cost_s > STEADY * before_s:
-            break
-        before_s = budget.cost_s
-    most = budget.cells / LOOKS[0]
-    return settings if most >= len(settings) else thinned(settings, int(most))

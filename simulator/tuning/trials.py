@@ -1,0 +1,142 @@
+"""Settings tried on common seeds: what is best, who cannot be ranked, who leads, and the search from there.
+
+A tuner and a recommendation try, rank and search alike; they differ in how the race goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import numpy as np
+
+from simulator.cell.settings import expand
+from simulator.results.columns import LOSSLESS_TV
+from simulator.results.intervals import Difference, paired_values
+from simulator.tuning.alternatives import Alternatives, Values
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+
+T = TypeVar("T")
+
+FIRST_SEED: Final = 1_000_000
+"""Of the trials: none that is shown."""
+KEPT: Final = ("answered", "tv_output")
+"""What is needed of each trial beside the metric."""
+UNANSWERED, LOSSY, NO_NUMBER = "leaves requests unanswered", "text departs", "no number"
+"""Why a setting cannot be ranked."""
+Row = Mapping[str, float]
+Rows = Mapping[str, Row]
+"""Of each cell tried, by its id, the metric and KEPT."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is best: the least `metric`, or the most where `higher`; it is known well enough `within` a share."""
+
+    metric: str
+    higher: bool = False
+    within: float = 0.0
+    confidence: float = 0.95
+
+    def unfit(self, cell: Cell, row: Row) -> str:
+        """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""
+        if row["answered"] < 1:
+            return UNANSWERED
+        if not 0 < row[self.metric] < math.inf:
+            return NO_NUMBER
+        return LOSSY if cell.scheme.lossless and not row["tv_output"] <= LOSSLESS_TV else ""
+
+    def cost(self, cell: Cell, row: Row) -> float:
+        """A positive number, less is better; inf where it cannot be ranked."""
+        if self.unfit(cell, row):
+            return math.inf
+        return 1 / row[self.metric] if self.higher else row[self.metric]
+
+
+@dataclass
+class CommonSeeds:
+    """The settings of a place on common seeds from `first` on, in cells changed by `base`."""
+
+    place: Alternatives
+    aim: Aim
+    base: Mapping[str, object] = field(default_factory=dict)
+    first: int = FIRST_SEED
+
+    def __post_init__(self) -> None:
+        self._known: dict[tuple[tuple[str, object], ...], list[Cell]] = {}
+
+    def cells(self, settings: Sequence[Values], seeds: int) -> list[Cell]:
+        """The settings on the first seeds."""
+        return [cell for setting in settings for cell in self._at(setting, seeds)]
+
+    def ranked(self, settings: Sequence[Values], seeds: int, rows: Rows) -> list[Values]:
+        """The settings from the least geometric mean on; of equals the first stays first."""
+        costs = [float(np.log(self._costs(setting, seeds, rows)).mean()) for setting in settings]
+        return [settings[place] for place in sorted(range(len(settings)), key=costs.__getitem__)]
+
+    def searched(self, settings: Sequence[Values], seeds: int, steps: int) -> Generator[list[Cell], Rows, list[Values]]:
+        """Ranks the settings, then with them those a step away from the one in the lead, until it stays in the lead,
+        `steps` times at most. Asks for cells, is sent the rows of all so far."""
+        rows = yield self.cells(settings, seeds)
+        ranked = self.ranked(settings, seeds, rows)
+        for _ in range(steps):
+            near = [each for each in self.place.near(ranked[0]) if each not in ranked]
+            if not near:
+                break
+            rows = yield self.cells(near, seeds)
+            leader, ranked = ranked[0], self.ranked([*ranked, *near], seeds, rows)
+            if ranked[0] == leader:
+                break
+        return ranked
+
+    def fit(self, setting: Values, seeds: int, rows: Rows) -> bool:
+        """Whether a setting can be ranked."""
+        return math.inf not in self._costs(setting, seeds, rows)
+
+    def behind(self, setting: Values, leader: Values, seeds: int, rows: Rows) -> Difference:
+        """By how much more a setting costs than the leader."""
+        mine, leaders = (np.array(self._costs(each, seeds, rows)) for each in (setting, leader))
+        return paired_values(self.aim.metric, mine, leaders)
+
+    def _costs(self, setting: Values, seeds: int, rows: Rows) -> list[float]:
+        return [self.aim.cost(cell, rows[cell.id]) for cell in self._at(setting, seeds)]
+
+    def _at(self, setting: Values, seeds: int) -> list[Cell]:
+        known = self._known.setdefault(tuple(setting.items()), [])
+        if len(known) < seeds:
+            cell = self.place.at(setting)
+            assert cell is not None
+            further = range(self.first + len(known), self.first + seeds)
+            known += expand(cell, {"seed": list(further)}, self.base)
+        return known[:seeds]
+
+
+class Course(Generic[T]):
+    """A search or a race under way, one of several that are fed from one table. `wanted` is what it asks for next;
+    `ended` holds what it found, once it has."""
+
+    def __init__(self, steps: Generator[list[Cell], Rows, T]) -> None:
+        self._steps = steps
+        self.wanted: list[Cell] = []
+        self.ended: list[T] = []
+        self._on(None)
+
+    def hear(self, rows: Rows) -> None:
+        """Goes on for as long as the rows have what it asks for."""
+        while not self.ended and all(cell.id in rows for cell in self.wanted):
+            self._on(rows)
+
+    def _on(self, rows: Rows | None) -> None:
+        try:
+            self.wanted = next(self._steps) if rows is None else self._steps.send(rows)
+        except StopIteration as ended:
+            self.wanted, self.ended = [], [ended.value]
+
+
+def each_once(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells without those that are there already."""
+    return list({cell.id: cell for cell in cells}.values())

@@ -1,0 +1,107 @@
+"""What each field of each part declares worth trying: values that it takes, and no number forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, get_args
+
+import pytest
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from kinds import Choice, Part
+from kinds.tunable import Tunable, tunables, worth_trying
+from scenarios.command.catalogue import schemes
+from scenarios.command.registry import scenario
+from scenarios.command.scenario_page import page
+from simulator import Cell
+from simulator.cell.scheme import Scheme
+from simulator.schemes.oracle import Oracle
+from simulator.schemes.policy import Policy
+from simulator.schemes.quantizer import Quantizer
+from simulator.schemes.sparsifier import Sparsifier
+
+FAMILIES: tuple[type[Choice], ...] = (Scheme, Sparsifier, Quantizer, Policy, Oracle)
+NOT_TUNED: Mapping[str, str] = {
+    "depth": "rounds ahead are another way to wait, which a question asks of",
+    "budget_bits": "a limit of the link or the question, which binds all alike",
+    "tolerance": "the text departs by it",
+    "drift": "a property of the machines",
+    "checksum_bits": "what guards against silent errors, not what costs least",
+    "child_acceptance": "a prior of the pair, not a setting",
+    "confidence": "the text departs by it",
+    "k_max": "a cap of what a threshold keeps, which the threshold and its budget settle",
+    "initial": "of `running_quantile`: forgotten after a window; `conformal` declares its own",
+    "window": "the memory of an estimate, of which `target` is what is aimed at",
+    "level": "the quantile of an estimate, of which `target` is what is aimed at",
+    "memory_rounds": "the memory of an estimate",
+    "learning_rounds": "how long an estimate is learned",
+    "trial_every": "how often an estimate is tried again",
+    "first_length": "forgotten as soon as lengths are learned",
+    "prior_acceptance": "forgotten as soon as acceptance is learned",
+}
+
+
+def fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    for family in FAMILIES:
+        for kind, part in family.kinds.items():
+            for name, field in part.model_fields.items():
+                yield kind, name, field
+
+
+def test_fewer_than_two_values_or_one_twice_are_no_choice() -> None:
+    assert Tunable(1, 2).values == (1, 2)
+    for values in ((), (1,), (1, 1), (1, 2, 1)):
+        with pytest.raises(ValueError, match="two values or more are worth trying, each once"):
+            Tunable(*values)
+
+
+class Inner(Part):
+    width: Annotated[int, Tunable(1, 2)] = 1
+
+
+class Outer(Part):
+    part: Inner = Inner()
+    share: Annotated[float, Tunable(0.1, 0.2)] = 0.1
+    kept: int = 3
+
+
+def test_the_values_of_parts_within_a_part_go_by_dotted_names() -> None:
+    assert tunables(Outer()) == {"part.width": (1, 2), "share": (0.1, 0.2)}
+
+
+def test_every_value_that_is_declared_is_one_that_its_field_takes() -> None:
+    declared = [(kind, name, field) for kind, name, field in fields() if worth_trying(field)]
+    assert len(declared) > 40
+    for kind, name, field in declared:
+        takes = TypeAdapter(Annotated[field.annotation, *field.metadata])  # type: ignore[name-defined]
+        assert tuple(map(takes.validate_python, worth_trying(field))) == worth_trying(field), f"{kind}.{name}"
+
+
+def test_every_number_of_a_scheme_declares_values_or_says_here_why_not() -> None:
+    silent = {
+        name
+        for _, name, field in fields()
+        if not worth_trying(field) and {int, float} & {field.annotation, *get_args(field.annotation)}
+    }
+    silent |= {name for _, name, field in fields() if _numbers(field) and not worth_trying(field)}
+    assert silent == NOT_TUNED.keys()
+
+
+def _numbers(field: FieldInfo) -> bool:
+    """Literals of numbers, tuples of them."""
+    within = [each for one in get_args(field.annotation) for each in (one, *get_args(one))]
+    return any(each in (int, float) or type(each) is int for each in within)
+
+
+def test_schemes_of_one_code_have_the_default_code_of_the_lattice_in_common() -> None:
+    schemes = [Cell.from_fields({"scheme": {"kind": kind}}).scheme for kind in ("dense", "k_sqs", "c_sqs", "s_q")]
+    assert {(scheme.code, scheme.token) for scheme in schemes} == {("recoded", "coded")}  # type: ignore[attr-defined]
+
+
+def test_the_lists_show_what_is_tuned_with_which_values() -> None:
+    told = " ".join(page(scenario("latency_vs_bandwidth"), "scheme").split())
+    assert "tuned: 1, 2, 3, 4, 6, 8" in told and "tuned: 3, 5, 10, 20, 50, 100, 400" in told
+    assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; resolution 3, 5, 10, 20, 50, 100, 400; k 1, 2, 4" in " ".join(
+        schemes().split()
+    )
