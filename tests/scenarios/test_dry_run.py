@@ -19,7 +19,7 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
 ) -> None:
     status, out, err = typed(*RUN, *small, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
-    told = "Cells: 24, 12 settings x 2 seeds, and up to 20 more at what schemes choose; 12 to be decoded, the rest"
+    told = "Cells: 32, 16 settings x 2 seeds, and up to 24 more at what schemes choose; 16 to be decoded, the rest"
     assert told in out
     assert "trials to begin with, by which each scheme chooses:\n  dense: L in {1, 2, 3, 4, 6, 8}" in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
