@@ -40,6 +40,7 @@ FIGURES: dict[str, str] = {
     "useful": "latency of every scheme on every link, and which can be read along",
     "tradeoff": "bits against expected resampling, a curve a family of settings",
     "pareto": "bits against expected resampling, a point a setting, and the front of them",
+    "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
     "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
@@ -53,7 +54,17 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even", "ahead", "validation", "recommendation")
+OF_ONE = (
+    "heatmap",
+    "best_setting",
+    "tradeoff",
+    "pareto",
+    "rates",
+    "break_even",
+    "ahead",
+    "validation",
+    "recommendation",
+)
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 
