@@ -55,16 +55,8 @@ BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap",
-    "best_setting",
-    "tradeoff",
-    "pareto",
-    "rates",
-    "break_even",
-    "ahead",
-    "validation",
-    "recommendation",
-)
+    "heatmap", "best_setting", "tradeoff", "pareto", "rates", "break_even", "ahead", "validation", "recommendation"
+)  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 

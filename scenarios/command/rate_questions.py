@@ -96,10 +96,8 @@ class SharedPays:
             return ""
         told = []
         for setup, (less, own, other) in shared_against(table).items():
-            beside = (
-                f"{_bits(less)}" if less else f"{own:.3g} bits; no setting is rejected as seldom, up to {other:.3g}"
-            )
-            told.append(f"{setup} {beside}")
+            alone = f"{own:.3g} bits where no setting of up to {other:.3g} is rejected as seldom"
+            told.append(f"{setup} {_bits(less) if less else alone}")
         return f"Ids with shared randomness, against distributions rejected as often: {'; '.join(told)}" if told else ""
 
 
