@@ -33,7 +33,7 @@ _LOOKS: dict[str, tuple[str, str, str, object]] = {
 }
 _SHADE = "#BDBDBD"
 _BOTTOM_BITS = 0.1
-_TICKS = (0.003, 0.01, 0.03, 0.1, 0.3)
+_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -46,14 +46,15 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     sizes, temperatures = (sorted(table[name].unique()) for name in (VOCABULARY, TEMPERATURE))
     figure = page.figure(3.0 * len(temperatures) + 1.2, (1.7 if page.narrow else 2.6) * len(sizes))
-    axes = figure.subplots(len(sizes), len(temperatures), sharex=True, sharey=True, squeeze=False)
+    axes = figure.subplots(len(sizes), len(temperatures), sharex="col", sharey=True, squeeze=False)
     handles: dict[str, Artist] = {}
     for row, size in zip(axes, sizes, strict=True):
         for ax, temperature in zip(row, temperatures, strict=True):
             rows = table[(table[VOCABULARY] == size) & (table[TEMPERATURE] == temperature)]
             ax.set_title(f"V = {size:,.0f}, T = {temperature:g}", fontsize="small", loc="left")
             handles |= _panel(ax, rows)
-    _scales(axes[0][0], table)
+    for column, temperature in zip(axes[0], temperatures, strict=True):
+        _scales(column, table[table[TEMPERATURE] == temperature], float(table[BITS].max()))
     notes = [
         "Added rejections: P(reject) - TV(q, p). Ids: raced, and coded by a context model.",
         "Shaded: below the least mean bits of any code and context model, where the draw is the edge's own.",
@@ -104,11 +105,11 @@ def _half(rows: pd.DataFrame, column: str) -> Floats | None:
     return np.stack([np.minimum(half, 0.95 * rows[column].to_numpy(dtype=float)), half])
 
 
-def _scales(ax: Axes, table: pd.DataFrame) -> None:
-    """Logarithms both ways."""
+def _scales(ax: Axes, table: pd.DataFrame, most_bits: float) -> None:
+    """Logarithms both ways, of a column of panels."""
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_ylim(_BOTTOM_BITS, 1.6 * float(table[BITS].max()))
+    ax.set_ylim(_BOTTOM_BITS, 1.6 * most_bits)
     ax.set_xlim(0.7 * float(table[ADDED].min()), 1.4 * float(table[ADDED].max()))
     ax.xaxis.set_major_locator(FixedLocator(_TICKS))
     ax.xaxis.set_minor_locator(NullLocator())

@@ -41,7 +41,8 @@ def families(table: pd.DataFrame) -> pd.DataFrame:
     ]
     fields = table[[name for name in table.columns if name.startswith("scheme.")]]
     settings = [str(values) for values in fields.itertuples(index=False, name=None)]
-    return table.assign(**{CURVE: names, SETUP: setups, _SETTING: settings})
+    told = pd.DataFrame({CURVE: names, SETUP: setups, _SETTING: settings}, index=table.index)
+    return pd.concat([table.drop(columns=[*told.columns], errors="ignore"), told], axis=1)
 
 
 def equal_rejection(table: pd.DataFrame, cost: str = REJECTED, loss: str = BITS) -> pd.DataFrame:

@@ -10,7 +10,6 @@ import pytest
 from scenarios.command.answers import Answer
 from scenarios.command.rate_questions import (
     BelowEveryPoint,
-    ByOtherMeasures,
     ComputedTimes,
     EqualRejection,
     SharedPays,
@@ -91,8 +90,8 @@ def test_settings_are_chosen_on_the_other_seeds() -> None:
 
 
 def test_at_equal_bits_and_at_equal_distance_from_q() -> None:
-    said = ByOtherMeasures().told(table(), None)
-    assert said.startswith("Sparse against dense: at equal TV(qhat, q) 20% fewer")
+    said = WhatBreaksIt().told(table(), None)
+    assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in said
     assert "at equal bits a probability of rejection 20.7% lower" in said
 
 
@@ -139,8 +138,8 @@ def test_times_are_those_of_a_round_at_its_best_length() -> None:
 
 def test_of_a_table_of_another_study_nothing_is_said() -> None:
     other = table().drop(columns=REJECTED)
-    asked = (SparsePays(), WhatBreaksIt(), ByOtherMeasures(), SharedPays(), BelowEveryPoint(), StrongerModel())
-    assert [question.told(other, None) for question in asked] == [""] * 6
+    asked = (SparsePays(), WhatBreaksIt(), SharedPays(), BelowEveryPoint(), StrongerModel())
+    assert [question.told(other, None) for question in asked] == [""] * 5
     assert EqualRejection().printed(other) == ComputedTimes(RoundTime(1, 1, 1), [1.0]).printed(other) == ""
 
 
