@@ -32,8 +32,8 @@ def schemes(every: int = 1) -> list[dict[str, object]]:
     for beta, target in [*TARGET.items()][::every]:
         kept.append(({**moving, "initial": beta, "target": target}, "lattice", BETA[beta]))
     one = {"kind": "composed", "code": {"kind": "recoded", "token": "coded"}, "max_drafts": 1, "budget_bits": None}
-    sent = [{**one, "sparsifier": by, "quantizer": {"kind": rule, "resolution": ell}} for by, rule, ell in kept]
-    return [*sent, *[{"kind": "coupled", "token": token, "max_drafts": 1} for token in ("raced", "coded")]]
+    sent: list[dict[str, object]] = [{"kind": "coupled", "token": by, "max_drafts": 1} for by in ("raced", "coded")]
+    return [{**one, "sparsifier": by, "quantizer": {"kind": rule, "resolution": ell}} for by, rule, ell in kept] + sent
 
 
 SCENARIO = Scenario(
