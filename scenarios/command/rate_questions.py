@@ -63,6 +63,9 @@ class WhatBreaksIt:
         places = by_setup(equal, SPARSE, DENSE)
         said = [f"{setup} {_bits(less)}" for setup, less in places.items() if not less.lower]
         told = f"not at {'; '.join(said)}" if said else "no vocabulary or temperature here"
+        seeds = table["seed"].nunique()
+        few = [f"{setup} ({less.n} of {seeds} seeds)" for setup, less in places.items() if less.n < seeds]
+        told += f". Left out of the mean, where some seeds' curves share no range: {', '.join(few)}" if few else ""
         found, rules = untuned(table), []
         for family in dict.fromkeys(equal["curve"]):
             if family.startswith(f"{SPARSE} ") or family == SCALAR:

@@ -69,9 +69,10 @@ def _chosen(rows: pd.DataFrame, cost: str, loss: str) -> Iterator[pd.DataFrame]:
 
 def against(equal: pd.DataFrame, first: str, second: str, loss: str = BITS) -> Difference:
     """How far the first family is from the second, paired by seed: the mean over setups of the logarithm of the ratio,
-    with its interval over seeds."""
+    with its interval over seeds. A setup in which some seed's curves share no range is left out (`by_setup` has it)."""
     ratios = _logs(equal, first, loss) - _logs(equal, second, loss)  # [setup, seed]
-    ratios = ratios.dropna(axis=1)  # a seed that lacks a setup is not comparable
+    complete = ratios.dropna(axis=0)
+    ratios = complete if len(complete) else ratios.dropna(axis=1)
     means = np.exp(ratios.mean(axis=0).to_numpy(dtype=np.float64))
     return paired_values(loss, means, np.ones_like(means))
 
@@ -167,7 +168,7 @@ def times(table: pd.DataFrame, clock: RoundTime, rates_bps: Sequence[float]) -> 
         seconds = [
             clock.per_token_s(bits, rejected, rate) for bits, rejected in zip(named[BITS], named[REJECTED], strict=True)
         ]
-        timed = named.assign(latency_per_token_s=seconds)
+        timed = named[[SETUP, CURVE, _SETTING, "seed"]].assign(latency_per_token_s=seconds)
         for (setup, family), rows in timed.groupby([SETUP, CURVE], sort=False):
             for seed, own in rows.groupby("seed", sort=True):
                 others = rows[rows["seed"] != seed]

@@ -74,6 +74,15 @@ def test_what_breaks_it_is_named_with_its_interval() -> None:
     assert "not at" not in WhatBreaksIt().told(table(), None)
 
 
+def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_named() -> None:
+    apart = table(sparse_at_hot=3.0, seeds=4)
+    dense = (apart["scheme.sparsifier.kind"] == "all") & (apart["models.temperature"] == 1.0) & (apart["seed"] == 2)
+    apart.loc[dense, REJECTED] += 0.5
+    assert "20% fewer (the same in every seed)" in SparsePays().told(apart, None)
+    said = WhatBreaksIt().told(apart, None)
+    assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in said
+
+
 def test_settings_are_chosen_on_the_other_seeds() -> None:
     """A setting of dense that is very short on one seed alone is not that seed's: chosen on itself it would be."""
     lucky = table(seeds=5)
