@@ -20,6 +20,7 @@ NAMES: tuple[str, ...] = (
     "conformal_time",
     "thresholds",
     "lattices",
+    "sparse_or_coded",
     "scaling",
     "break_even",
     "ahead",

@@ -28,6 +28,20 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "of the lowest places of a list",
     "paper_bits_per_draft": "the paper's count: log2 C(V, K) + log2 of the quantizer's codewords on K tokens + "
     "ceil(log2 V) for the id, and ceil(log2 V) for K where it varies, mean over drafts",
+    "rejection_probability": "P(a draft that was reached is rejected), exact, mean over drafts: TV(qhat, p); of a race "
+    "with shared randomness 1 - P(both ends draw the same token)",
+    "added_rejection": "rejection_probability less TV(q, p), what the drafter itself would be rejected",
+    "draw_bits_per_draft": "H(qhat): what the drafted token costs at least where its draw is the edge's own",
+    "least_bits_per_draft": "the least mean bits at this rejection_probability, of any code and any context model, "
+    "where the draw is the edge's own (results.rate_bounds); nan where randomness is shared",
+    "least_bits_at_compression": "the same at this tv_compression, whatever the rejections",
+    "oracle_bits_per_draft": "H(qhat) and the counts under a context model that knows p, which no edge does: a Polya "
+    "distribution about p, of the concentration that suits these drafts best; where randomness is shared KL(q || p)",
+    "covering_bits_per_draft": "log2 of the covering number of the simplex of 2^H(q) tokens at tv_compression: the "
+    "largest packet of a code for all distributions on tokens that the receiver knows, mean over drafts",
+    "relabelled_bits_per_draft": "log2 V - H(q), of a receiver that knows no language, where randomness is shared: the "
+    "mean over relabellings of the vocabulary",
+    "effective_support": "2^H(q), mean over drafts",
     "kept_updates": "drafts so far whose updates of the threshold were kept; without one, those that were verified",
     "kept_dropped_mass": "alpha_n, mean over these: what the theorem of the conformal threshold is about",
     "verified_dropped_mass": "alpha_n, mean over the drafts verified so far, those that can be rejected",

@@ -64,11 +64,11 @@ class Laws(Study):
 
     def shares(self, cell: Cell) -> str:
         """Cells that differ only in scheme and network meet the same texts."""
-        return _texts_id(cell)
+        return texts_id(cell)
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         scheme = drafts_from_law(cell)
-        drafts = np.array(list(_drafts(cell.seed, scheme, _texts(cell, memory))))
+        drafts = np.array(list(_drafts(cell.seed, scheme, texts_of(cell, memory))))
         row = {
             name: float(values.max() if name in _LARGEST else values.mean())
             for name, values in zip(_Measured._fields, drafts.T, strict=True)
@@ -159,16 +159,17 @@ _TEXTS: WeakKeyDictionary[Memory, dict[str, list[VerifierText]]] = WeakKeyDictio
 """Of the cells that share a memory; gone with it."""
 
 
-def _texts(cell: Cell, memory: Memory) -> list[VerifierText]:
+def texts_of(cell: Cell, memory: Memory) -> list[VerifierText]:
     """Made for the first cell that asks, kept for the others."""
     known = _TEXTS.setdefault(memory, {})
-    name = _texts_id(cell)
+    name = texts_id(cell)
     if name not in known:
         known[name] = verifier_texts(cell)
     return known[name]
 
 
-def _texts_id(cell: Cell) -> str:
+def texts_id(cell: Cell) -> str:
+    """Cells with the same one meet the same texts."""
     fields = cell.model_dump(mode="json", include={"models", "workload", "seed"})
     return json.dumps(fields, sort_keys=True)
 

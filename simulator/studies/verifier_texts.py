@@ -14,10 +14,11 @@ import numpy as np
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from models.pair_cards import load
-from models.verification import inverse_cdf, total_variation
+from models.verification import entropy_bits, inverse_cdf, total_variation
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.results.rate_bounds import LeastBits
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,21 @@ class VerifierText:
     def mismatch(self) -> Floats:
         """TV(q, p) at each place, [n]."""
         return np.array([total_variation(q, p) for q, p in zip(self.q, self.p, strict=True)])
+
+    @cached_property
+    def entropy(self) -> Floats:
+        """H(q) at each place, [n] bit."""
+        return np.array([entropy_bits(q) for q in self.q])
+
+    @cached_property
+    def least_bits(self) -> LeastBits:
+        """The least mean bits of a draft at its places, by how often it is rejected."""
+        return LeastBits.of(self.p)
+
+    @cached_property
+    def least_bits_near(self) -> LeastBits:
+        """The same by how far qhat is from q."""
+        return LeastBits.of(self.q)
 
 
 def verifier_texts(cell: Cell) -> list[VerifierText]:

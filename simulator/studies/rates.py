@@ -1,0 +1,162 @@
+"""Bits of a draft beside its rejection probability and beside lower bounds, along the verifier's own text.
+
+As in the study `laws` a draft has a packet of its own and all drafts before it are accepted; schemes of shared
+randomness are asked too. A row has what the shipped code takes, what no code can do without (`results.rate_bounds`),
+and what the counts take under a context model that knew the verifier's distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from scipy.special import gammaln
+
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from kinds.arrays import Floats, Ints
+from models.verification import entropy_bits
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer
+from simulator.results.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.quantizer import LatticeCounts
+from simulator.schemes.sparsifier import State
+from simulator.studies.laws import texts_id, texts_of
+from simulator.studies.study import Answer, Study, drafts_from_law
+from simulator.studies.verifier_texts import VerifierText
+
+CONCENTRATIONS: Final[Floats] = np.geomspace(0.5, 2.0**16, 18)
+"""Of the Polya distributions tried."""
+_SMOOTHED = 1e-3
+"""Share of the uniform distribution in what the oracle knows."""
+
+
+class _Draft(NamedTuple):
+    """What is measured of one draft, under the names of the columns; `counts` is no column."""
+
+    coded_bits_per_draft: float
+    rejection_probability: float
+    coded_size: float
+    tv_compression: float
+    draw_bits_per_draft: float
+    counts: Floats  # [C] bits of the counts under the oracle, of each concentration
+
+
+class Rates(Study):
+    """One row: over the drafts of all texts."""
+
+    def shares(self, cell: Cell) -> str:
+        """Cells that differ only in scheme and network meet the same texts."""
+        return texts_id(cell)
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+        scheme = _asked(cell)
+        texts = texts_of(cell, memory)
+        drafts = list(_drafts(cell.seed, scheme, texts))
+        means = {
+            name: float(np.mean([getattr(draft, name) for draft in drafts]))
+            for name in _Draft._fields
+            if name != "counts"
+        }
+        weights = [len(text.tokens) for text in texts]
+        rejected, raced = means["rejection_probability"], scheme.families.acceptance.races
+        mismatch = float(np.concatenate([text.mismatch for text in texts]).mean())
+        entropy = np.concatenate([text.entropy for text in texts])
+        vocabulary = texts[0].p.shape[1]
+        least = LeastBits.over([text.least_bits for text in texts], weights).at(rejected)
+        near = LeastBits.over([text.least_bits_near for text in texts], weights).at(means["tv_compression"])
+        oracle = means["draw_bits_per_draft"] + float(np.mean([draft.counts for draft in drafts], axis=0).min())
+        sizes = np.maximum(np.rint(2.0**entropy), 1).astype(int)
+        described = float(np.mean([covering_bits(int(size), means["tv_compression"]) for size in sizes]))
+        return Answer([{
+            "vocabulary": vocabulary,
+            **means,
+            "tv_mismatch": mismatch,
+            "added_rejection": rejected - mismatch,
+            "least_bits_per_draft": math.nan if raced else least,
+            "least_bits_at_compression": math.nan if raced else near,
+            "oracle_bits_per_draft": oracle,
+            "covering_bits_per_draft": math.nan if raced else described,
+            "relabelled_bits_per_draft": relabelled_bits(vocabulary, float(entropy.mean())) if raced else math.nan,
+            "effective_support": float((2.0**entropy).mean()),
+        }])  # fmt: skip
+
+
+def _asked(cell: Cell) -> DraftScheme:
+    """The one scheme of a cell: one that draws from what it sends, or races and sends ids. Raises ConfigError."""
+    scheme = cell.scheme
+    if not cell.fleet and isinstance(scheme, DraftScheme) and scheme.families.acceptance.races and not scheme.branches:
+        if scheme.sends_laws:
+            raise ConfigError(f"scheme = {scheme.kind!r}: races and sends its distribution; must send ids alone")
+        return scheme
+    return drafts_from_law(cell)
+
+
+def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Draft]:
+    """Those of all texts, in order; a device's scheme starts a text from what its text before has left."""
+    packets = scheme.packets(texts[0].p.shape[1])
+    left: dict[int, State] = {}
+    purposes = [Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")]
+    for text in texts:
+        state = scheme.entry(left.get(text.device))
+        uniforms = RequestUniforms(*(each.keyed(text.device, text.number) for each in purposes))
+        own = scheme.packets_sharing(packets, uniforms)
+        for place, q in enumerate(text.q):
+            proposal = scheme.propose(q, state)
+            position = len(text.prompt) + place
+            draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, position))
+            bits = own.length_bits([draft], text.before(place))
+            if scheme.families.acceptance.races:
+                yield _raced(bits, q, text.p[place])
+            else:
+                yield _sent(bits, scheme, proposal, q, text.p[place])
+            state = proposal.state
+        left[text.device] = state
+
+
+def _raced(bits: float, q: Floats, p: Floats) -> _Draft:
+    """An id whose draw both ends know."""
+    both = q > 0
+    apart = float((q[both] * np.log2(q[both] / _smooth(p)[both])).sum())
+    return _Draft(bits, 1.0 - match_probability(q, p), 1.0, 0.0, 0.0, np.full(len(CONCENTRATIONS), apart))
+
+
+def _sent(bits: float, scheme: DraftScheme, proposal: Proposal, q: Floats, p: Floats) -> _Draft:
+    """A draft drawn from the qhat that is sent."""
+    ids, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
+    qhat = counts / counts.sum()
+    summing = isinstance(scheme.families.quantizer, LatticeCounts)
+    oracle = polya_bits(counts, _smooth(p)[ids]) if summing else np.full(len(CONCENTRATIONS), math.nan)
+    return _Draft(
+        coded_bits_per_draft=bits,
+        rejection_probability=float(np.maximum(qhat - p[ids], 0.0).sum()),
+        coded_size=float(ids.size),
+        tv_compression=float(np.maximum(qhat - q[ids], 0.0).sum()),
+        draw_bits_per_draft=entropy_bits(qhat),
+        counts=oracle,
+    )
+
+
+def _smooth(p: Floats) -> Floats:
+    smoothed: Floats = (1 - _SMOOTHED) * p + _SMOOTHED / len(p)
+    return smoothed
+
+
+def polya_bits(counts: Ints, p: Floats) -> Floats:
+    """-log2 of the probability of the positive counts [K], of all counts that sum to as much, under the Polya
+    (Dirichlet-multinomial) distribution about p [K], for each of CONCENTRATIONS."""
+    total = counts.sum()
+    choices = gammaln(total + 1) - gammaln(counts + 1).sum()
+    shares = CONCENTRATIONS[:, None] * p
+    urns = (gammaln(shares + counts) - gammaln(shares)).sum(axis=1)
+    log: Floats = choices + gammaln(CONCENTRATIONS) - gammaln(CONCENTRATIONS + total) + urns
+    return -log / math.log(2)
+
+
+STUDY = Rates()
