@@ -43,6 +43,7 @@ FIGURES: dict[str, str] = {
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
     "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
+    "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
@@ -53,7 +54,17 @@ _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
-OF_ONE = ("heatmap", "best_setting", "tradeoff", "pareto", "break_even", "ahead", "validation", "recommendation")
+OF_ONE = (
+    "heatmap",
+    "best_setting",
+    "tradeoff",
+    "pareto",
+    "break_even",
+    "phase_map",
+    "ahead",
+    "validation",
+    "recommendation",
+)
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 

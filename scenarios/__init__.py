@@ -10,6 +10,7 @@ from scenarios.command.break_even_questions import BreakEven, CloudTime, SignHol
 from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
+from scenarios.command.phase_questions import EdgeWins, OutsideChecks, PhaseBorders, PredictorHolds
 from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
 from scenarios.command.rival_questions import BestAgainst, BothWays, Winners
 from scenarios.command.scenario import Also, Best, Quick, Scenario
@@ -18,10 +19,11 @@ from scenarios.command.tree_questions import TreeGains, TreesPay, TreesPayWhere
 from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Reading
 
 __all__ = [
-    "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost",
-    "Beating", "Below", "Best", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime",
-    "Costs", "DenseOvertakes", "Differences", "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord",
-    "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting", "PaysFirst",
-    "PaysFrom", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds", "Swaps",
-    "TreeGains", "TreesPay", "TreesPayWhere", "Variance", "Versus", "Winners", "WinsBelow", "WinsWhere", "script",
+    "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost", "Beating",
+    "Below", "Best", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime", "Costs",
+    "DenseOvertakes", "Differences", "EdgeWins", "Fastest", "Finding", "InEveryGroup", "Instead", "KeepsItsWord",
+    "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OneSetting", "OutsideChecks",
+    "PaysFirst", "PaysFrom", "PhaseBorders", "PredictorHolds", "Quick", "Ranges", "Reading", "Scenario", "SharedCell",
+    "Shares", "SignHolds", "Swaps", "TreeGains", "TreesPay", "TreesPayWhere", "Variance", "Versus", "Winners",
+    "WinsBelow", "WinsWhere", "script",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ NAMES: tuple[str, ...] = (
     "lattices",
     "scaling",
     "break_even",
+    "phase_map",
     "ahead",
     "low_bandwidth",
     "rivals",
