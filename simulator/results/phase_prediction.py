@@ -127,7 +127,8 @@ def at_the_edge(place: Place, rounds: Rounds, bits_a_draft: float) -> Times:
     verify_s = place.target.pass_s([(drafts + 1, cached)])
     air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
     each_s = place.edge.pass_s([(1, cached)]) + place.encode_s
-    prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(max(1, place.prompt_tokens - 1), 0)])
+    read = place.prompt_tokens - 1  # the last one is read with the first round
+    prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
     drafted_s = place.edge.pass_s([(place.prompt_tokens, 0)]) + place.encode_s + (drafts - 1) * each_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()

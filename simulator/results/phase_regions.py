@@ -52,14 +52,15 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
-    return rows.assign(**{RTT: round_trips_s(rows), WHO: [named(row) for _, row in rows.iterrows()]})
+    told = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
+    return rows.assign(
+        **{RTT: round_trips_s(rows), WHO: [_named(*each) for each in zip(*map(told.get, told), strict=True)]}
+    )
 
 
-def named(row: pd.Series[float]) -> str:
-    """The pair of a row in words, with the temperature: `llama_1b_70b, T = 0`."""
-    name = row.get("models.pair.name")
-    told = name if isinstance(name, str) else f"AL {row.get('models.pair.accepted_length', math.nan):.2f}"
-    return f"{told}, T = {row.get('models.temperature', math.nan):g}"
+def _named(name: object, accepted_length: float, temperature: float) -> str:
+    """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
+    return f"{name if isinstance(name, str) else f'AL {accepted_length:.2f}'}, T = {temperature:g}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def place_of(row: pd.Series[float]) -> Place:
 
 def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
     """Rounds of so many drafts with the pair of a row, by its published or stated acceptance."""
-    return Rounds(tuple(_pair(row).along.survival(drafts).tolist()))
+    return Rounds(_survival(_pair(row), drafts))
 
 
 def predicted(row: pd.Series[float]) -> Times:
@@ -224,6 +225,11 @@ def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def _pair(row: pd.Series[float]) -> OfAcceptance:
     return _part(row, "models.pair", OfAcceptance, Pair)
+
+
+@lru_cache(maxsize=1024)
+def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
+    return tuple(pair.along.survival(drafts).tolist())
 
 
 def _part(row: pd.Series[float], path: str, of: type[P], family: type[Choice] | None = None) -> P:

@@ -24,8 +24,9 @@ from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge
 from simulator.results.phase_regions import wilson
 
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
-TOKENS = 512
-"""Of the answers of a point, all together, at least."""
+TOKENS, STRETCH = 1024, 16
+"""Of the answers of a point, all together, at least; and for how many of them an acceptance stays: with 64, as by
+default, the luck of so few stretches is 10% of a mean, and a margin of 3% could not be told."""
 PHONE, PI, NANO = (
     {"kind": "profile", "name": name} for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m")
 )
@@ -66,7 +67,7 @@ class Point:
     @property
     def models(self) -> OfAcceptance:
         """The pair; at temperature 1 by its accepted length."""
-        made = {"size": IDS, "prompt_tokens": self.prompt_tokens}
+        made = {"size": IDS, "prompt_tokens": self.prompt_tokens, "stretch_tokens": STRETCH}
         cold = Published(name=self.pair, **made)
         if not self.temperature:
             return cold
@@ -74,14 +75,15 @@ class Point:
         length = 1 + self.kept * float(cold.along.survival(drafts).sum())
         return KnownAcceptance(accepted_length=length, drafts=drafts, **made)
 
-    def cell(self, scheme: dict[str, Any]) -> Cell:
-        """What is simulated of a scheme there."""
+    def cell(self, scheme: dict[str, Any], requests: int = 0) -> Cell:
+        """What is simulated of a scheme there; without a number, as many requests as make TOKENS."""
         way = {"delay": {"kind": "constant", "delay_s": self.round_trip_s / 2},
                "arq": {"kind": "selective_repeat", "timeout_s": 2.0}}  # fmt: skip
         asked = {"prompt_tokens": self.prompt_tokens, "output_tokens": self.output_tokens}
         return Cell.from_fields({
             "models": {"pair": self.models.model_dump(), "temperature": self.temperature}, "scheme": scheme,
-            "workload": {"kind": "closed", "requests": max(4, -(-TOKENS // self.output_tokens)), **asked},
+            "workload": {"kind": "closed", "requests": requests or -(-TOKENS // self.output_tokens),
+                         **asked},
             "edge": {"latency": PAIRS[self.pair]},
             "uplink": {**way, "rate": {"kind": "constant", "bps": self.bps}},
             "downlink": {**way, "rate": {"kind": "constant", "bps": 1e7}},
@@ -101,12 +103,12 @@ class Point:
         best = {kind: min(range(len(each)), key=lambda i: each[i].latency_s) for kind, each in told.items()}
         return {kind: (LENGTHS[place], told[kind][place]) for kind, place in best.items()}
 
-    def simulated(self, lengths: dict[str, int]) -> dict[str, tuple[float, float]]:
+    def simulated(self, lengths: dict[str, int], requests: int = 0) -> dict[str, tuple[float, float]]:
         """By kind, the mean latency and the mean time per token."""
         found, memory = {}, Memory()
         for kind, drafts in lengths.items():
             fields = {} if kind == "cloud_only" else {"max_drafts": drafts}
-            summary = simulate(self.cell({"kind": kind, **fields}), memory=memory).summary
+            summary = simulate(self.cell({"kind": kind, **fields}, requests), memory=memory).summary
             found[kind] = summary["latency_s"], summary["tpot_s"]
         return found
 
@@ -124,7 +126,8 @@ class Verdict:
     def at(cls, index: int) -> Verdict:
         point = Point.drawn(index)
         told = point.predicted()
-        found = point.simulated({kind: drafts for kind, (drafts, _) in told.items()})
+        sent = {kind: drafts for kind, (drafts, _) in told.items() if point.temperature or kind != "k_sqs"}
+        found = point.simulated(sent)  # one-hot distributions: the same rejections, and more bits, as ids alone
         said = {kind: (times.latency_s, times.tpot_s) for kind, (_, times) in told.items()}
         return cls(point, _ratios(said), _ratios(found))
 
@@ -132,7 +135,7 @@ class Verdict:
 def _ratios(times: dict[str, tuple[float, float]]) -> dict[str, float]:
     ratios = {}
     for place, name in enumerate(("latency", "tpot")):
-        edge = min(times[kind][place] for kind in ("coupled", "k_sqs"))
+        edge = min(times[kind][place] for kind in ("coupled", "k_sqs") if kind in times)
         alone = times["cloud_only"][place]
         ratios[f"{name}, alone"] = math.log(edge / alone)
         ratios[f"{name}, any"] = math.log(edge / min(alone, times["colocated"][place]))

