@@ -51,8 +51,9 @@ LOOKS: Final = {
 REPORTED_S: Final = (0.083, 0.111)
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-    "Line: border by the closed form, the edge to its left. Dotted: 83 and 111 ms, where arXiv 2606.20591 saw the best draft "
-    "length leave 1 (Orin Nano Super, RTX 3090 Ti; its clocks and acceptance are not known here: no test of this map)."
+    "Line: border by the closed form, the edge to its left. Dotted: 83 and 111 ms, where arXiv 2606.20591 saw the best "
+    "draft length leave 1 (Orin Nano Super, RTX 3090 Ti; its clocks and acceptance are not known here: no test of this "
+    "map)."
 )
 
 
