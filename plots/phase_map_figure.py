@@ -35,6 +35,7 @@ from simulator.results.phase_regions import (
     WHO,
     WHOLE,
     Stand,
+    foreseen,
     mapped,
     order,
     predicted_border_s,
@@ -85,7 +86,7 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> None:
     for stand in stands(part, metric):
         column, row = trips.index(stand.place[3]), prompts.index(stand.place[1])
         _cell(ax, stand, (across[column], across[column + 1]), (up[row], up[row + 1]))
-    _border(ax, part, metric, up)
+    _border(ax, part, metric, [math.log10(each) for each in prompts])
     for trip in REPORTED_S if metric == PER_TOKEN else ():
         ax.axvline(math.log10(trip), color="black", linestyle=(0, (1, 1.5)), linewidth=1.0)
     ax.set_xlim(across[0], across[-1])
@@ -115,8 +116,8 @@ def _cell(ax: Axes, stand: Stand, x: tuple[float, float], y: tuple[float, float]
 
 
 def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
-    """The closed form's, at prompts from the panel's lower end to its upper."""
-    sends = part[part[KIND].isin(IDS)]
+    """The closed form's, from the shortest prompt to the longest."""
+    sends = foreseen(part[part[KIND].isin(IDS)])
     if sends.empty:
         return
     row, heights = sends.iloc[0].copy(), np.linspace(up[0], up[-1], 9)

@@ -15,22 +15,15 @@ PHONE, PI, NANO, SMALL_H100, BF16 = (
     {"kind": "profile", "name": name}
     for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "gpu80gbx2_70b")
 )
-BETWEEN = {
-    "kind": "affine",
-    "base_s": 0.0205,
-    "per_token_s": 0.0065,
-}  # 27 ms; phone: 1B 20, 3B 51; reads 1.7 times as long
+BETWEEN = {"kind": "affine", "base_s": 0.0205, "per_token_s": 0.0065}  # 27 ms; phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
 IDS = 8192  # token ids of each pair: 13 bits each, for 15 to 17 of the real vocabularies; decoding is ten times cheaper
-KEPT = 0.715  # of AL - 1 at temperature 1
-WARM = {"kind": "acceptance", "accepted_length": round(1 + KEPT * 4.73, 3), "drafts": 8, "size": IDS}
+WARM = {"kind": "acceptance", "accepted_length": 1 + 0.715 * 4.73, "drafts": 8, "size": IDS}
 PAIR = "models.pair,edge.latency,models.temperature"
-PAIRS = [[{"kind": "published", "name": name, "size": IDS}, edge, 0.0] for name, edge in ON.items()]
-PAIRS += [[WARM, PHONE, 1.0]]
+PUBLISHED = [[{"kind": "published", "name": name, "size": IDS}, edge, 0.0] for name, edge in ON.items()]
 PROMPT, RTT = "workload.prompt_tokens,models.pair.prompt_tokens", "uplink.delay,downlink.delay"
 DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.02, 0.04, 0.08, 0.16)]
-ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
-CODED = {"code": "recoded", "token": "coded"}  # one code for all that send counts
+ARQ, CODED = {"kind": "selective_repeat", "timeout_s": 1.0}, {"code": "recoded", "token": "coded"}  # one code for all
 SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
 
 SCENARIO = Scenario(
@@ -44,15 +37,15 @@ SCENARIO = Scenario(
     grid={
         "scheme": ["cloud_only", "colocated", "coupled", {"kind": "k_sqs", "k": 8, **CODED},
                    {"kind": "dense", "resolution": 20, **CODED}],
-        PAIR: PAIRS, PROMPT: [[n, n] for n in (16, 64, 256)], "workload.output_tokens": [32, 256], RTT: DELAYS,
+        PAIR: [*PUBLISHED, [WARM, PHONE, 1.0]], PROMPT: [[n, n] for n in (16, 64, 256)],
+        "workload.output_tokens": [32, 256], RTT: DELAYS,
     },
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.pair.prompt_tokens"),
     seeds=8,
     best=Best({"scheme.max_drafts": [1, 2, 4, 8]}, seeds=2, base=SHORT, metric="tpot_s"),
     quick=Quick(
-        grid={PAIR: [PAIRS[0], PAIRS[3]], PROMPT: [[16, 16], [256, 256]], "workload.output_tokens": [64],
-              RTT: DELAYS[1:4]},
+        grid={PAIR: PUBLISHED[::3], PROMPT: [[16] * 2, [256] * 2], "workload.output_tokens": [64], RTT: DELAYS[1:4]},
         best=Best({"scheme.max_drafts": [2, 4]}, seeds=1, base=SHORT, metric="tpot_s"),
     ),
     figures=("phase_map",),

@@ -77,9 +77,18 @@ class OutsideChecks:
 
     def told(self, table: pd.DataFrame, axis: str | None) -> str:
         from simulator.results.phase_prediction import draft_pass_for_s, longest_round_trip_s, one_draft_up_to_s
-        from simulator.results.phase_regions import AT_THE_EDGE, KIND, LENGTHS, WHO, mapped, place_of, rounds_of
+        from simulator.results.phase_regions import (
+            AT_THE_EDGE,
+            KIND,
+            LENGTHS,
+            WHO,
+            foreseen,
+            mapped,
+            place_of,
+            rounds_of,
+        )
 
-        rows, told = mapped(table), []
+        rows, told = foreseen(mapped(table)), []
         for pair, part in rows[rows[KIND].isin(AT_THE_EDGE)].groupby(WHO, sort=False) if len(rows) else ():
             row = part.iloc[0]
             place, two = place_of(row), rounds_of(row, 2).survival
@@ -153,11 +162,13 @@ class PhaseBorders:
 
 
 def _limit(part: pd.DataFrame, metric: str) -> str:
-    from simulator.results.phase_regions import IDS, KIND, border, predicted_border_s
+    from simulator.results.phase_regions import IDS, KIND, border, foreseen, predicted_border_s
 
-    found, sends = border(part, metric), part[part[KIND].isin(IDS)]
-    if found is None or sends.empty:
+    found, sends = border(part, metric), foreseen(part[part[KIND].isin(IDS)])
+    if found is None:
         return "-"
+    if sends.empty:
+        return _measured(found)
     at_s = predicted_border_s(sends.iloc[0], metric)
     return f"{_measured(found)}; {1e3 * at_s:.0f}" if at_s > 0 else f"{_measured(found)}; none"
 

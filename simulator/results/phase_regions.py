@@ -13,21 +13,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 import pandas as pd
 
-from kinds import Choice
 from models.clocks.latency import Latency
 from models.interface import Pair
 from models.published import OfAcceptance
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
-from simulator.results.intervals import Difference, paired_values
+from simulator.results.intervals import Difference, paired
 from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
 
-P = TypeVar("P", bound=Choice)
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
 IDS: Final = ("coupled",)
@@ -53,14 +51,25 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*PLACE])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
     told = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
-    return rows.assign(
-        **{RTT: round_trips_s(rows), WHO: [_named(*each) for each in zip(*map(told.get, told), strict=True)]}
-    )
+    found = rows.assign(**{RTT: round_trips_s(rows)})
+    found[WHO] = [_named(*each) for each in told.itertuples(index=False, name=None)]
+    return found[found[RTT].notna()]
+
+
+def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The `mapped` rows that the closed forms know all of: a pair by its acceptance, and constant rates."""
+    if rows.empty:
+        return rows
+    given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
+    known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
+    return rows[given & rows["models.pair.kind"].isin(known)]
 
 
 def _named(name: object, accepted_length: float, temperature: float) -> str:
     """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
-    return f"{name if isinstance(name, str) else f'AL {accepted_length:.2f}'}, T = {temperature:g}"
+    known = isinstance(accepted_length, float) and not math.isnan(accepted_length)
+    said = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
+    return f"{said}, T = {temperature:g}"
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,7 @@ def _stand(place: object, part: pd.DataFrame, metric: str) -> Stand:
     edge = min((kind for kind in AT_THE_EDGE if kind in means), key=lambda kind: means[kind], default=None)
     less, half = None, math.nan
     if edge is not None and "seed" in part.columns and OPPONENT in means:
-        both = [part[part[KIND] == kind].set_index("seed")[metric].astype(float) for kind in (edge, OPPONENT)]
-        seeds = both[0].index.intersection(both[1].index)
-        less = paired_values(metric, *(each[seeds].to_numpy(dtype=float) for each in both))
+        less = paired(part, metric, part[KIND] == edge, part[KIND] == OPPONENT)
     elif edge is not None and metric + CI_SUFFIX in part.columns:
         half = float(part.loc[part[KIND] == edge, metric + CI_SUFFIX].iloc[0])
     return Stand(cast("tuple[str, float, float, float]", place), means, edge, less, half)
@@ -128,8 +135,8 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 def place_of(row: pd.Series[float]) -> Place:
     """What the closed forms take of a row of a table of cells."""
     return Place(
-        edge=_part(row, "edge.latency", Latency), target=_part(row, "cloud.latency", Latency),
-        drafter=_part(row, "cloud.drafter_latency", Latency), prompt_tokens=int(row[PROMPT]),
+        edge=_clock_of(_fields(row, "edge.latency")), target=_clock_of(_fields(row, "cloud.latency")),
+        drafter=_clock_of(_fields(row, "cloud.drafter_latency")), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
@@ -190,7 +197,7 @@ class Agreement:
 
 def agreement(rows: pd.DataFrame, metric: str) -> Agreement | None:
     """Over the places of `mapped` rows; None without any."""
-    found, errors = [], []
+    found, errors, rows = [], [], foreseen(rows)
     for stand, part in zip(stands(rows, metric), _parts(rows), strict=True):
         first = {kind: part[part[KIND] == kind].iloc[0] for kind in stand.means}
         means = {kind: part.loc[part[KIND] == kind, _BITS].mean() for kind in first}
@@ -223,35 +230,43 @@ def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     yield from (part for _, part in rows.groupby(list(PLACE), sort=False))
 
 
-def _pair(row: pd.Series[float]) -> OfAcceptance:
-    return _part(row, "models.pair", OfAcceptance, Pair)
-
-
 @lru_cache(maxsize=1024)
 def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
     return tuple(pair.along.survival(drafts).tolist())
 
 
-def _part(row: pd.Series[float], path: str, of: type[P], family: type[Choice] | None = None) -> P:
-    """The part of a cell that the flat columns under `path` are of."""
+def _pair(row: pd.Series[float]) -> OfAcceptance:
+    return _pair_of(_fields(row, "models.pair"))
+
+
+@lru_cache(maxsize=4096)
+def _pair_of(fields: str) -> OfAcceptance:
+    given = json.loads(fields)
+    made = Pair.kinds[given["kind"]].model_validate(given)
+    assert isinstance(made, OfAcceptance)
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _clock_of(fields: str) -> Latency:
+    given = json.loads(fields)
+    made = Latency.kinds[given["kind"]].model_validate(given)
+    assert isinstance(made, Latency)
+    return made
+
+
+def _fields(row: pd.Series[float], path: str) -> str:
+    """The flat columns of a part, as JSON."""
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()
         if str(name).startswith(f"{path}.") and not _missing(value)
     }
-    made = _made(json.dumps(fields, default=float, sort_keys=True), family or of)
-    assert isinstance(made, of)
-    return made
+    return json.dumps(fields, default=float, sort_keys=True)
 
 
 def _missing(value: object) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-@lru_cache(maxsize=4096)
-def _made(fields: str, family: type[Choice]) -> Choice:
-    given = json.loads(fields)
-    return family.kinds[given["kind"]].model_validate(given)
 
 
 def order(rows: pd.DataFrame, name: str) -> Sequence[float]:
