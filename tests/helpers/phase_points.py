@@ -24,7 +24,7 @@ from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge
 from simulator.results.phase_regions import wilson
 
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
-TOKENS, STRETCH = 1024, 16
+TOKENS, STRETCH = 2048, 16
 """Of the answers of a point, all together, at least; and for how many of them an acceptance stays: with 64, as by
 default, the luck of so few stretches is 10% of a mean, and a margin of 3% could not be told."""
 PHONE, PI, NANO = (
