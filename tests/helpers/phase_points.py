@@ -114,7 +114,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """At a point, ln of the edge's best over the cloud's best, predicted and simulated, end to end and per token; the
     cloud's best is cloud-only decoding's (`alone`), or the better of that and co-located speculation's."""
 
@@ -123,7 +123,7 @@ class Verdict:
     simulated: dict[str, float]
 
     @classmethod
-    def at(cls, index: int) -> Verdict:
+    def at(cls, index: int) -> Comparison:
         point = Point.drawn(index)
         told = point.predicted()
         sent = {kind: drafts for kind, (drafts, _) in told.items() if point.temperature or kind != "k_sqs"}
@@ -142,21 +142,21 @@ def _ratios(times: dict[str, tuple[float, float]]) -> dict[str, float]:
     return ratios
 
 
-def agreeing(verdicts: list[Verdict], name: str) -> tuple[int, int, int]:
+def agreeing(comparisons: list[Comparison], name: str) -> tuple[int, int, int]:
     """Of the points whose predicted margin is above MARGIN: how many agree in sign, how many there are, and at how many
     the edge is faster as simulated."""
-    clear = [(each.predicted[name], each.simulated[name]) for each in verdicts if abs(each.predicted[name]) > MARGIN]
+    clear = [(each.predicted[name], each.simulated[name]) for each in comparisons if abs(each.predicted[name]) > MARGIN]
     return sum(said * was > 0 for said, was in clear), len(clear), sum(was < 0 for _, was in clear)
 
 
 def main(points: int) -> None:
     """Prints the shares over the first so many points, and where the two differ."""
-    verdicts = [Verdict.at(index) for index in range(points)]
-    for name in verdicts[0].predicted:
-        hits, clear, faster = agreeing(verdicts, name)
+    comparisons = [Comparison.at(index) for index in range(points)]
+    for name in comparisons[0].predicted:
+        hits, clear, faster = agreeing(comparisons, name)
         low, high = wilson(hits, clear)
         print(f"{name}: {hits} of {clear} ({low:.3f} to {high:.3f}), the edge is faster at {faster}")
-        for each in verdicts:
+        for each in comparisons:
             said, was = each.predicted[name], each.simulated[name]
             if abs(said) > MARGIN and said * was <= 0:
                 print(f"    {said:+.3f} {was:+.3f} {each.point}")

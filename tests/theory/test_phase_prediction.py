@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cells import cell
-from phase_points import MARGIN, Point, Verdict, agreeing
+from phase_points import MARGIN, Comparison, Point, agreeing
 
 from models.clocks.affine import Affine
 from models.clocks.constant import ConstantLatency
@@ -141,9 +141,9 @@ def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_
 def test_the_closed_form_names_the_faster_at_95_of_100_points_off_the_grid() -> None:
     """Of 200, those with a predicted margin above 3%: end to end and per token, against cloud-only decoding and against
     the better of that and co-located speculation."""
-    verdicts = [Verdict.at(index) for index in range(POINTS)]
-    for name in verdicts[0].predicted:
-        hits, clear, _ = agreeing(verdicts, name)
+    comparisons = [Comparison.at(index) for index in range(POINTS)]
+    for name in comparisons[0].predicted:
+        hits, clear, _ = agreeing(comparisons, name)
         assert clear > 0.8 * POINTS, f"margins above {MARGIN:g} are too few"
         assert hits >= 0.95 * clear, f"{name}: {hits} of {clear}, {wilson(hits, clear)}"
 
