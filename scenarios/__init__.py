@@ -11,6 +11,7 @@ from scenarios.command.cli import script
 from scenarios.command.factorial_questions import BestMoves, MattersMost, OneSetting, Shares, Variance
 from scenarios.command.front_questions import Fronts, OnFront, PricesMatter, WattsStand
 from scenarios.command.group_questions import Differences, InEveryGroup, Levels
+from scenarios.command.phase_questions import EdgeWins, OutsideChecks, PhaseBorders, PredictorHolds
 from scenarios.command.questions import Below, Finding, PaysFirst, PaysFrom, Versus
 from scenarios.command.rival_questions import BestAgainst, BothWays, Winners
 from scenarios.command.scenario import Also, Quick, Scenario, Tune
@@ -21,9 +22,10 @@ from scenarios.command.usefulness_questions import Beating, Fastest, OfUse, Read
 __all__ = [
     "AgainstBetter", "AgainstLimit", "AgainstOthers", "AheadGains", "Also", "Answer", "AtEqual", "BearsMost",
     "Beating", "Below", "BestAgainst", "BestMoves", "BothWays", "BreakEven", "ClosedForm", "CloudTime", "Costs",
-    "DenseOvertakes", "Differences", "Fastest", "Finding", "Fronts", "InEveryGroup", "Instead", "KeepsItsWord",
-    "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OnFront", "OneSetting",
-    "PaysFirst", "PaysFrom", "PricesMatter", "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares",
-    "SignHolds", "Swaps", "TreeGains", "TreesPay", "TreesPayWhere", "Tune", "Variance", "Versus", "WattsStand",
-    "Winners", "WinsBelow", "WinsWhere", "script",
+    "DenseOvertakes", "Differences", "EdgeWins", "Fastest", "Finding", "Fronts", "InEveryGroup", "Instead",
+    "KeepsItsWord", "LeastWithin", "Levels", "LimitMetFirst", "Lowest", "MattersMost", "OfUse", "OnFront",
+    "OneSetting", "OutsideChecks", "PaysFirst", "PaysFrom", "PhaseBorders", "PredictorHolds", "PricesMatter",
+    "Quick", "Ranges", "Reading", "Scenario", "SharedCell", "Shares", "SignHolds", "Swaps", "TreeGains",
+    "TreesPay", "TreesPayWhere", "Tune", "Variance", "Versus", "WattsStand", "Winners", "WinsBelow",
+    "WinsWhere", "script",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "sparse_or_coded",
     "scaling",
     "break_even",
+    "phase_map",
     "ahead",
     "low_bandwidth",
     "rivals",

@@ -234,6 +234,7 @@ FEWER = {
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
     "scaling": [TWO_KINDS, UNTUNED],
     "break_even": [TWO_KINDS],
+    "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", UNTUNED],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],

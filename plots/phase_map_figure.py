@@ -1,0 +1,153 @@
+"""Who answers fastest: round-trip time across, prompt up, a panel a pair (down) and an answer's length (across).
+
+Co-located speculation, which is fastest nearly everywhere, is left out of the colours: a frame marks where the fastest
+of the others beats it. Colours differ in lightness and each region has a hatch and a letter, so that it reads in grey.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from plots.caption import caption
+from plots.layout import Told, finish
+from plots.page import Page
+from simulator.results.break_even_plane import OPPONENT, RTT
+from simulator.results.phase_regions import (
+    ANSWER,
+    COLOCATED,
+    DISTRIBUTIONS,
+    IDS,
+    KIND,
+    PER_TOKEN,
+    PROMPT,
+    WHO,
+    WHOLE,
+    Stand,
+    foreseen,
+    mapped,
+    order,
+    predicted_border_s,
+    stands,
+)
+from simulator.results.units import quantity
+
+LOOKS: Final = {
+    OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
+    IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
+    DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
+}
+"""Colour, hatch, letter and words of a region."""
+REPORTED_S: Final = (0.083, 0.111)
+NOTES: Final = (
+    "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
+    "Line: border by the closed form, the edge to its left. Dotted: 83 and 111 ms, where arXiv 2606.20591 saw the best "
+    "draft length leave 1 (Orin Nano Super, RTX 3090 Ti; its clocks and acceptance are not known here: no test of this "
+    "map)."
+)
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """None of a table without cloud-only decoding, an edge that drafts, and two round-trip times."""
+    rows = mapped(summary)
+    if rows.empty or rows[RTT].nunique() < 2:
+        return None
+    pairs, answers = list(dict.fromkeys(rows[WHO])), order(rows, ANSWER)
+    columns = [(answer, WHOLE) for answer in answers] + [(answers[-1], PER_TOKEN)]
+    figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[PROMPT].nunique() + 0.75) * len(pairs))
+    axes = figure.subplots(len(pairs), len(columns), squeeze=False, sharex=True, sharey=True)
+    for line, pair in zip(axes, pairs, strict=True):
+        for ax, (answer, metric) in zip(line, columns, strict=True):
+            part = rows[(rows[WHO] == pair) & (rows[ANSWER] == answer)]
+            _panel(ax, part, metric)
+            words = f"{answer:g} tokens out, end to end" if metric == WHOLE else "per token"
+            ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
+        line[0].set_ylabel(page.word(pair).replace(", ", "\n"), fontsize="small")
+    text = caption(summary, page, "", [NOTES], intervals=False)
+    told = Told("Who answers fastest?", text, below="round-trip time", beside="prompt tokens")
+    finish(figure, page, told, *_legend())
+    return figure
+
+
+def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> None:
+    across, up = (_edges([math.log10(each) for each in order(part, name)]) for name in (RTT, PROMPT))
+    trips, prompts = order(part, RTT), order(part, PROMPT)
+    for stand in stands(part, metric):
+        column, row = trips.index(stand.place[3]), prompts.index(stand.place[1])
+        _cell(ax, stand, (across[column], across[column + 1]), (up[row], up[row + 1]))
+    _border(ax, part, metric, [math.log10(each) for each in prompts])
+    for trip in REPORTED_S if metric == PER_TOKEN else ():
+        ax.axvline(math.log10(trip), color="black", linestyle=(0, (1, 1.5)), linewidth=1.0)
+    ax.set_xlim(across[0], across[-1])
+    ax.set_ylim(up[0], up[-1])
+    for side, values, name in ((ax.xaxis, trips, RTT), (ax.yaxis, prompts, PROMPT)):
+        side.set_major_locator(FixedLocator([math.log10(each) for each in values]))
+        side.set_minor_locator(NullLocator())
+        side.set_ticklabels([quantity(each, name) if name == RTT else f"{each:g}" for each in values])
+    ax.tick_params(length=0, labelsize="x-small")
+    ax.grid(visible=False)
+
+
+def _cell(ax: Axes, stand: Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
+    kind = stand.fastest_apart
+    colour, hatch, letter, _ = LOOKS[DISTRIBUTIONS[0] if kind in DISTRIBUTIONS else kind]
+    corner, width, height = (x[0], y[0]), x[1] - x[0], y[1] - y[0]
+    ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0.6))
+    if stand.uncertain:
+        ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="black", hatch="xxx", linewidth=0.0))
+        letter = "?"
+    if stand.fastest != COLOCATED and COLOCATED in stand.means:
+        inset = 0.06 * width, 0.1 * height
+        ax.add_patch(Rectangle((x[0] + inset[0], y[0] + inset[1]), width - 2 * inset[0], height - 2 * inset[1],
+                               fill=False, edgecolor="black", linewidth=1.6))  # fmt: skip
+    ax.text(sum(x) / 2, sum(y) / 2, letter, ha="center", va="center", fontsize="x-small",
+            bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"})  # fmt: skip
+
+
+def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
+    """The closed form's, from the shortest prompt to the longest."""
+    sends = foreseen(part[part[KIND].isin(IDS)])
+    if sends.empty:
+        return
+    row, heights = sends.iloc[0].copy(), np.linspace(up[0], up[-1], 9)
+    found = []
+    for height in heights:
+        row[PROMPT] = round(10**height)
+        found.append(predicted_border_s(row, metric))
+    if any(found):
+        left = math.log10(min(each for each in found if each)) - 1  # off the panel, where the edge is faster nowhere
+        drawn = [math.log10(at) if at else left for at in found]
+        for colour, width in (("white", 3.4), ("black", 1.6)):
+            ax.plot(drawn, heights, color=colour, linewidth=width)
+
+
+def _edges(middles: Sequence[float]) -> list[float]:
+    """Of cells around places on an axis: half way between neighbours, and as far outside."""
+    if len(middles) == 1:
+        return [middles[0] - 0.3, middles[0] + 0.3]
+    inner = [(low + high) / 2 for low, high in pairwise(middles)]
+    return [2 * middles[0] - inner[0], *inner, 2 * middles[-1] - inner[-1]]
+
+
+def _legend() -> tuple[list[Artist], list[str]]:
+    handles: list[Artist] = [
+        Patch(facecolor=colour, edgecolor="white", hatch=hatch) for colour, hatch, _, _ in LOOKS.values()
+    ]
+    words = [f"{letter}: {each}" for _, _, letter, each in LOOKS.values()]
+    handles.append(Patch(facecolor="white", edgecolor="black", hatch="xxx"))
+    handles.append(Patch(facecolor="white", edgecolor="black", linewidth=1.6))
+    handles.append(Line2D([], [], color="black", linewidth=1.6))
+    handles.append(Line2D([], [], color="black", linestyle=(0, (1, 1.5)), linewidth=1.0))
+    unsure = "?: seeds cannot tell edge from cloud-only"
+    return handles, [*words, unsure, "beats co-located too", "border by the closed form", "83 and 111 ms (2606.20591)"]

@@ -1,0 +1,178 @@
+"""Closed forms of an answer's time when the cloud decodes alone, speculates by itself, or verifies what an edge
+drafts.
+
+With s_j = P(the first j drafts of a round are all accepted), j = 1..L, a round commits X tokens,
+E[X] = 1 + s_1 + ... + s_L and E[X^2] = 1 + 3 s_1 + ... + (2L + 1) s_L. By renewal theory an answer of N tokens takes
+
+    rounds = (N + o) / E[X],      o = (E[X^2] - E[X]) / (2 E[X])
+
+rounds in the mean, since its first round starts at its first token; and rounds that start with n <= L tokens to go, of
+which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
+reads it while it is on its way to the cloud, which reads it then. Each later round takes C.
+
+The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
+`one_draft_up_to_s`): they leave out prompts, bits and the first token.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from models.clocks.latency import Latency
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and what is asked: clocks, links and lengths. Delays of a direction, in seconds; rates in bit/s."""
+
+    edge: Latency
+    target: Latency
+    drafter: Latency
+    """The cloud's own drafter."""
+    prompt_tokens: int
+    output_tokens: int
+    up_delay_s: float
+    down_delay_s: float
+    up_bps: float
+    down_bps: float = 10e6
+    id_bits: int = 17
+    header_bits: int = 320
+    encode_s: float = 1e-4
+    """At the edge, of a draft."""
+
+    @property
+    def middle_tokens(self) -> int:
+        """What is cached half way through the answer: passes grow so little that their mean is that one."""
+        return self.prompt_tokens + self.output_tokens // 2
+
+    def prompt_up_s(self) -> float:
+        """Until the prompt's last bit has left the device."""
+        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.header_bits) / self.up_bps
+
+    def reply_s(self) -> float:
+        """From the end of a pass to its token at the device."""
+        return (8 * math.ceil((self.id_bits + 1) / 8) + self.header_bits) / self.down_bps + self.down_delay_s
+
+
+@dataclass(frozen=True)
+class Times:
+    """Means over answers, in seconds; `cloud_s` is the servers' time for an answer, its prompt included."""
+
+    latency_s: float
+    ttft_s: float
+    output_tokens: int
+    cloud_s: float
+
+    @property
+    def tpot_s(self) -> float:
+        """Seconds a token behind the first round's first."""
+        return (self.latency_s - self.ttft_s) / max(1, self.output_tokens - 1)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Rounds of L drafts, by the survival of their drafts: s_1, ..., s_L."""
+
+    survival: Sequence[float]
+    tokens: float = field(init=False)
+    """E[X], the accepted length AL, bonus or correction included."""
+
+    def __post_init__(self) -> None:
+        if not len(self.survival):
+            raise ValueError("survival is empty: a round has a draft at least")
+        object.__setattr__(self, "tokens", 1 + math.fsum(self.survival))
+
+    @property
+    def drafts(self) -> int:
+        """L."""
+        return len(self.survival)
+
+    def of_answer(self, output_tokens: int) -> float:
+        """Rounds that an answer takes, in the mean; 1 at least."""
+        squares = 1 + math.fsum((2 * j + 1) * s for j, s in enumerate(self.survival, 1))
+        return max(1.0, (output_tokens + (squares - self.tokens) / (2 * self.tokens)) / self.tokens)
+
+    def spared_drafts(self, output_tokens: int) -> float:
+        """Drafts that the last rounds of an answer leave out, all together, because no token is left for them."""
+        ends = range(1, min(self.drafts, output_tokens) + 1)
+        return sum(self.drafts - max(1, n - 1) for n in ends) / self.tokens
+
+
+def cloud_only(place: Place) -> Times:
+    """The cloud decodes alone: a pass over the prompt gives the first token, each later token takes a pass."""
+    first_s = place.target.pass_s([(place.prompt_tokens, 0)])
+    later_s = (place.output_tokens - 1) * place.target.pass_s([(1, place.middle_tokens)])
+    ttft_s = place.prompt_up_s() + place.up_delay_s + first_s + place.reply_s()
+    return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
+
+
+def colocated(place: Place, rounds: Rounds) -> Times:
+    """Both models in the cloud: a round is L passes of its drafter and one of the target over L + 1 tokens."""
+    drafts, cached = rounds.drafts, place.middle_tokens
+    draft_s = place.drafter.pass_s([(1, cached)])
+    first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (drafts - 1) * draft_s
+    first_s += place.drafter.pass_s([(place.prompt_tokens, 0)])
+    round_s = drafts * draft_s + place.target.pass_s([(drafts + 1, cached)])
+    later_s = (rounds.of_answer(place.output_tokens) - 1) * round_s
+    later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * draft_s)
+    ttft_s = place.prompt_up_s() + place.up_delay_s + first_s + place.reply_s()
+    return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
+
+
+def at_the_edge(place: Place, rounds: Rounds, bits_a_draft: float) -> Times:
+    """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
+    drafts, cached = rounds.drafts, place.middle_tokens
+    verify_s = place.target.pass_s([(drafts + 1, cached)])
+    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
+    each_s = place.edge.pass_s([(1, cached)]) + place.encode_s
+    read = place.prompt_tokens - 1  # the last one is read with the first round
+    prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
+    drafted_s = place.edge.pass_s([(place.prompt_tokens, 0)]) + place.encode_s + (drafts - 1) * each_s
+    sent_s = max(drafted_s, prompt_up_s) + air_s
+    ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
+    round_s = drafts * each_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    many = rounds.of_answer(place.output_tokens)
+    later_s = (many - 1) * round_s
+    later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * (each_s + bits_a_draft / place.up_bps))
+    return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
+
+
+def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: float, draft_s: float) -> float:
+    """Below which round-trip time a synchronous round of L drafts beats decoding in the cloud, a token taken alone:
+    E[X] T - T_v - L t_d, negative where it never does.
+
+    Lyu, Irukulapati, Champati, "Speculation at a Distance", arXiv 2606.25091, proposition 2, for i.i.d. acceptance a,
+    s_j = a^j, and T_v = T: RTT < (a - a^(L+1)) / (1 - a) T - L t_d. Their table (L = 5, t_d = 10 ms) follows from it to
+    the digit; the paper was read in a summary, not whole. Bits, prompts and queues are left out.
+    """
+    return (1 + math.fsum(survival)) * target_s - verify_s - len(survival) * draft_s
+
+
+def pipelined_round_trip_s(drafts: int, draft_s: float) -> float:
+    """Below which round-trip time alone a pipelined edge can keep up with co-located speculation: L t_d, the time that
+    it drafts for (arXiv 2606.25091, proposition 13, likewise)."""
+    return drafts * draft_s
+
+
+def capacity_gain(drafts: int, draft_s: float, verify_s: float) -> float:
+    """How many times the clients of co-located speculation a saturated cloud serves that only verifies:
+    1 + L t_d / T_v, t_d of the cloud's drafter (arXiv 2606.25091, proposition 9, likewise)."""
+    return 1 + drafts * draft_s / verify_s
+
+
+def one_draft_up_to_s(survival: Sequence[float], draft_s: float, verify_s: float) -> float:
+    """Up to which round-trip time rounds of one draft take less time a token than rounds of two; 0 or less: nowhere.
+
+    (t_d + K) / (1 + s_1) = (2 t_d + K) / (1 + s_1 + s_2) at K = t_d (1 + s_1 - s_2) / s_2, K = T_v + RTT: the critical
+    delay of UCB-SpecStop (arXiv 2606.20591), by our derivation: of the paper the abstract alone was read.
+    """
+    first, second = survival[:2]
+    return draft_s * (1 + first - second) / second - verify_s
+
+
+def draft_pass_for_s(round_trip_s: float, survival: Sequence[float], verify_s: float) -> float:
+    """The drafter's pass with which `one_draft_up_to_s` is that round-trip time."""
+    first, second = survival[:2]
+    return (round_trip_s + verify_s) * second / (1 + first - second)

@@ -1,0 +1,274 @@
+"""Who is fastest where: a table of cells as a map over pair, prompt, answer and round-trip time, and the closed forms
+of `phase_prediction` for each of its rows.
+
+A place is one of each; at a place every kind of scheme stands with what it chose. The edge is the faster of the kinds
+that draft there. Cloud-only decoding takes one time at every seed where passes and links are not random, so the
+interval of the difference between the two is that of the edge.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final, cast
+
+import pandas as pd
+
+from models.clocks.latency import Latency
+from models.interface import Pair
+from models.published import OfAcceptance
+from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
+from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
+from simulator.results.crossings import Crossing, crossing
+from simulator.results.intervals import Difference, paired
+from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
+
+KIND: Final = "scheme.kind"
+COLOCATED: Final = "colocated"
+IDS: Final = ("coupled",)
+DISTRIBUTIONS: Final = ("k_sqs", "dense")
+AT_THE_EDGE: Final = (*IDS, *DISTRIBUTIONS)
+WHOLE, PER_TOKEN, CLOUD_TIME = "latency_s", "tpot_s", "cloud_s_per_token"
+PROMPT, ANSWER = "workload.prompt_tokens", "workload.output_tokens"
+WHO: Final = "pair"
+PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
+LENGTHS: Final = range(1, 9)
+"""Draft lengths that the closed form chooses among."""
+MARGIN: Final = 0.03
+"""From this share on the sign of a difference is asked of the closed form."""
+_DRAFTS, _BITS, _EDGE = "scheme.max_drafts", "payload_bits_per_draft", "edge"
+
+
+def mapped(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of cells, or of a summary, that the map is of, with the columns of PLACE: what schemes chose
+    for themselves. Empty where cloud-only decoding or the edge is not in it."""
+    rows = table[table[SETTING] == BEST] if SETTING in table.columns else table
+    needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
+    if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
+        return pd.DataFrame(columns=[*PLACE])
+    rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
+    told = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
+    found = rows.assign(**{RTT: round_trips_s(rows)})
+    found[WHO] = [_named(*each) for each in told.itertuples(index=False, name=None)]
+    return found[found[RTT].notna()]
+
+
+def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The `mapped` rows that the closed forms know all of: a pair by its acceptance, and constant rates."""
+    if rows.empty:
+        return rows
+    given = rows.reindex(columns=["uplink.rate.bps", "downlink.rate.bps"]).notna().all(axis=1)
+    known = [kind for kind, made in Pair.kinds.items() if issubclass(made, OfAcceptance)]
+    return rows[given & rows["models.pair.kind"].isin(known)]
+
+
+def _named(name: object, accepted_length: float, temperature: float) -> str:
+    """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
+    known = isinstance(accepted_length, float) and not math.isnan(accepted_length)
+    said = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
+    return f"{said}, T = {temperature:g}"
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How the kinds stand at a place, by the means of a metric; `edge` is the faster kind there that drafts at the
+    edge, and None where there is none."""
+
+    place: tuple[str, float, float, float]
+    means: Mapping[str, float]
+    edge: str | None
+    less: Difference | None
+    """The edge's against cloud-only decoding's, paired by seed; None in a summary."""
+    half_width: float = math.nan
+    """Of the edge's mean, in a summary."""
+
+    @property
+    def fastest(self) -> str:
+        """Of all kinds."""
+        return min(self.means, key=lambda kind: self.means[kind])
+
+    @property
+    def fastest_apart(self) -> str:
+        """Of cloud-only decoding and the edge: where the cloud does not speculate by itself."""
+        return min((k for k in self.means if k != COLOCATED), key=lambda kind: self.means[kind])
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether the seeds cannot tell the edge from cloud-only decoding."""
+        if self.edge is None:
+            return False
+        if self.less is not None:
+            return not self.less.separable
+        return abs(self.means[self.edge] - self.means[OPPONENT]) <= self.half_width
+
+
+def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
+    """Of each place of `mapped` rows, in order of appearance."""
+    return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
+
+
+def _stand(place: object, part: pd.DataFrame, metric: str) -> Stand:
+    means = {str(kind): float(each) for kind, each in part.groupby(KIND, sort=False)[metric].mean().items()}
+    edge = min((kind for kind in AT_THE_EDGE if kind in means), key=lambda kind: means[kind], default=None)
+    less, half = None, math.nan
+    if edge is not None and "seed" in part.columns and OPPONENT in means:
+        less = paired(part, metric, part[KIND] == edge, part[KIND] == OPPONENT)
+    elif edge is not None and metric + CI_SUFFIX in part.columns:
+        half = float(part.loc[part[KIND] == edge, metric + CI_SUFFIX].iloc[0])
+    return Stand(cast("tuple[str, float, float, float]", place), means, edge, less, half)
+
+
+def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
+    """Up to which round-trip time the edge is below cloud-only decoding, of `mapped` rows of one pair, prompt and
+    answer, for each seed; None where that is not to be had."""
+    kept = []
+    for stand in stands(rows, metric):
+        here = rows[rows[RTT] == stand.place[3]]
+        kept += [here[here[KIND] == kind].assign(**{CURVE: name}) for kind, name in
+                 ((stand.edge, _EDGE), (OPPONENT, OPPONENT)) if kind is not None]  # fmt: skip
+    return crossing(pd.concat(kept), RTT, _EDGE, OPPONENT, metric) if kept else None
+
+
+def place_of(row: pd.Series[float]) -> Place:
+    """What the closed forms take of a row of a table of cells."""
+    return Place(
+        edge=_clock_of(_fields(row, "edge.latency")), target=_clock_of(_fields(row, "cloud.latency")),
+        drafter=_clock_of(_fields(row, "cloud.drafter_latency")), prompt_tokens=int(row[PROMPT]),
+        output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
+        down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
+        down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
+    )  # fmt: skip
+
+
+def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
+    """Rounds of so many drafts with the pair of a row, by its published or stated acceptance."""
+    return Rounds(_survival(_pair(row), drafts))
+
+
+def predicted(row: pd.Series[float]) -> Times:
+    """The closed form of a row, at its own draft length and bits a draft."""
+    kind, place = str(row[KIND]), place_of(row)
+    if kind == OPPONENT:
+        return cloud_only(place)
+    rounds = rounds_of(row, int(row[_DRAFTS]))
+    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, float(row[_BITS]))
+
+
+def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.0) -> float:
+    """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row below cloud-only
+    decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that far."""
+    here, bits = place_of(row), float(row[_BITS])
+    rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
+
+    def faster(trip_s: float) -> bool:
+        place = replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2)
+        edge = min(value_of(at_the_edge(place, each, bits), metric) for each in rounds)
+        return edge < value_of(cloud_only(place), metric)
+
+    low, high = 0.0, longest_s
+    if not faster(low) or faster(high):
+        return low if not faster(low) else high
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (middle, high) if faster(middle) else (low, middle)
+    return low
+
+
+def value_of(times: Times, metric: str) -> float:
+    """WHOLE or PER_TOKEN of a prediction."""
+    return times.latency_s if metric == WHOLE else times.tpot_s
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of places where the closed form sees a margin above MARGIN between the edge and cloud-only decoding: in how many
+    the simulated means have the same sign, and how far the closed form is from a simulated mean at most."""
+
+    places: int
+    clear: int
+    agreeing: int
+    largest_error: float
+    edge_faster: int
+    """Clear places where the edge is faster, as simulated."""
+
+
+def agreement(rows: pd.DataFrame, metric: str) -> Agreement | None:
+    """Over the places of `mapped` rows; None without any."""
+    found, errors, rows = [], [], foreseen(rows)
+    for stand, part in zip(stands(rows, metric), _parts(rows), strict=True):
+        first = {kind: part[part[KIND] == kind].iloc[0] for kind in stand.means}
+        means = {kind: part.loc[part[KIND] == kind, _BITS].mean() for kind in first}
+        told = {kind: value_of(predicted(_with(row, means[kind])), metric) for kind, row in first.items()}
+        errors += [abs(told[kind] / stand.means[kind] - 1) for kind in told]
+        if stand.edge is not None:
+            said = math.log(min(told[kind] for kind in AT_THE_EDGE if kind in told) / told[OPPONENT])
+            found.append((said, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
+    clear = [(said, was) for said, was in found if abs(said) > MARGIN]
+    agreeing = sum(said * was > 0 for said, was in clear)
+    faster = sum(was < 0 for _, was in clear)
+    return Agreement(len(found), len(clear), agreeing, max(errors), faster) if found else None
+
+
+def wilson(hits: int, tries: int) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson 1927)."""
+    z, share = 1.959964, hits / tries
+    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _with(row: pd.Series[float], bits: float) -> pd.Series[float]:
+    changed = row.copy()
+    changed[_BITS] = bits
+    return changed
+
+
+def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    yield from (part for _, part in rows.groupby(list(PLACE), sort=False))
+
+
+@lru_cache(maxsize=1024)
+def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
+    return tuple(pair.along.survival(drafts).tolist())
+
+
+def _pair(row: pd.Series[float]) -> OfAcceptance:
+    return _pair_of(_fields(row, "models.pair"))
+
+
+@lru_cache(maxsize=4096)
+def _pair_of(fields: str) -> OfAcceptance:
+    given = json.loads(fields)
+    made = Pair.kinds[given["kind"]].model_validate(given)
+    assert isinstance(made, OfAcceptance)
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _clock_of(fields: str) -> Latency:
+    given = json.loads(fields)
+    made = Latency.kinds[given["kind"]].model_validate(given)
+    assert isinstance(made, Latency)
+    return made
+
+
+def _fields(row: pd.Series[float], path: str) -> str:
+    """The flat columns of a part, as JSON."""
+    fields = {
+        str(name).removeprefix(f"{path}."): value
+        for name, value in row.items()
+        if str(name).startswith(f"{path}.") and not _missing(value)
+    }
+    return json.dumps(fields, default=float, sort_keys=True)
+
+
+def _missing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def order(rows: pd.DataFrame, name: str) -> Sequence[float]:
+    """The values of a column, ascending."""
+    return sorted(rows[name].dropna().unique())

@@ -1,0 +1,155 @@
+"""Closed forms of who answers fastest: what others published follows from them, and simulated answers take as long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cells import cell
+from phase_points import MARGIN, Comparison, Point, agreeing
+
+from models.clocks.affine import Affine
+from models.clocks.constant import ConstantLatency
+from simulator import simulate
+from simulator.results.phase_prediction import (
+    Place,
+    Rounds,
+    at_the_edge,
+    capacity_gain,
+    cloud_only,
+    colocated,
+    draft_pass_for_s,
+    longest_round_trip_s,
+    one_draft_up_to_s,
+    pipelined_round_trip_s,
+)
+from simulator.results.phase_regions import wilson
+
+LYU_MS = {
+    0.100: (47, 144, 265, 319), 0.050: (None, 47, 108, 134), 0.030: (None, 8, 45, 61), 0.020: (None, None, 13, 24),
+}  # fmt: skip
+"""arXiv 2606.25091: the longest round trip in ms, by a target's pass, at acceptance .5, .7, .85 and .9; None: nowhere.
+Five drafts of 10 ms, verification as long as a pass."""
+POINTS = 200
+
+
+def geometric(acceptance: float, drafts: int) -> Rounds:
+    return Rounds(tuple(acceptance ** np.arange(1, drafts + 1)))
+
+
+@pytest.mark.parametrize("target_s", LYU_MS)
+def test_the_published_limits_against_cloud_only_decoding_follow_to_the_millisecond(target_s: float) -> None:
+    for acceptance, ms in zip((0.5, 0.7, 0.85, 0.9), LYU_MS[target_s], strict=True):
+        found = longest_round_trip_s(geometric(acceptance, 5).survival, target_s, target_s, 0.010)
+        assert found < 0 if ms is None else round(1e3 * found) == ms
+
+
+def test_a_cloud_that_only_verifies_serves_twice_the_clients_where_drafts_take_as_long_as_their_verification() -> None:
+    assert capacity_gain(5, 0.010, 0.050) == pytest.approx(2.0)
+    assert pipelined_round_trip_s(5, 0.010) == pytest.approx(0.050)
+
+
+def test_with_one_acceptance_for_all_drafts_a_round_commits_a_geometric_sum() -> None:
+    assert geometric(0.8, 4).tokens == pytest.approx((1 - 0.8**5) / 0.2)
+
+
+@pytest.mark.parametrize(("acceptance", "drafts", "tokens"), [(0.3, 1, 16), (0.6, 4, 32), (0.9, 8, 100)])
+def test_rounds_and_spared_drafts_of_an_answer_are_those_of_a_count_by_hand(
+    acceptance: float, drafts: int, tokens: int
+) -> None:
+    """Backwards over tokens still to come, each round by each number of accepted drafts; the closed forms are those of
+    long answers, to which the exact ones come within .02 rounds and .1 drafts at these lengths."""
+    rounds, made = [0.0], [0.0]
+    for left in range(1, tokens + 1):
+        most = min(drafts, max(1, left - 1))
+        odds = [acceptance**n * (1 - acceptance) for n in range(most)] + [acceptance**most]
+        after = [max(0, left - 1 - n) for n in range(most + 1)]
+        rounds.append(1 + sum(odd * rounds[n] for odd, n in zip(odds, after, strict=True)))
+        made.append(most + sum(odd * made[n] for odd, n in zip(odds, after, strict=True)))
+    found = geometric(acceptance, drafts)
+    assert found.of_answer(tokens) == pytest.approx(rounds[-1], abs=0.02)
+    assert found.spared_drafts(tokens) == pytest.approx(drafts * rounds[-1] - made[-1], abs=0.1)
+
+
+def test_rounds_of_one_draft_and_of_two_take_as_long_a_token_at_the_critical_delay() -> None:
+    """By UCB-SpecStop's definition of it; and the drafter's pass that puts it somewhere is the inverse."""
+    survival, draft_s, verify_s = (0.6, 0.36), 0.035, 0.020
+    trip_s = one_draft_up_to_s(survival, draft_s, verify_s)
+    one = (draft_s + verify_s + trip_s) / 1.6
+    assert one == pytest.approx((2 * draft_s + verify_s + trip_s) / 1.96)
+    assert trip_s > 0.08 and draft_pass_for_s(trip_s, survival, verify_s) == pytest.approx(draft_s)
+
+
+def test_cloud_only_decoding_takes_what_its_closed_form_says() -> None:
+    simulated = simulate(cell("cloud_only", bps=1e4)).summary
+    place = replace(_place(1e4), prompt_tokens=8, output_tokens=24)
+    found = cloud_only(place)
+    assert simulated["latency_s"] == pytest.approx(found.latency_s, rel=1e-9)
+    assert simulated["ttft_s"] == pytest.approx(found.ttft_s, rel=1e-9)
+    assert simulated["cloud_s_per_token"] == pytest.approx(found.cloud_s / 24, rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", ["half_dense", "colocated"])
+def test_speculation_takes_what_its_closed_form_says_within_the_luck_of_its_rejections(scheme: str) -> None:
+    """Over laws that are as far apart everywhere, with the measured share of accepted drafts for theirs: within 3%."""
+    pair = {"kind": "synthetic", "size": 16, "distance": 0.25, "entropy_bits": 3, "context": 2048}
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 1, "output_tokens": 400}
+    fields = {"models": {"pair": pair}, "workload": asked}
+    simulated = simulate(cell({"kind": scheme, "max_drafts": 3}, bps=1e5, **fields))
+    rounds = geometric(simulated.summary["acceptance_rate"], 3)
+    place = replace(_place(1e5), prompt_tokens=1, output_tokens=400, id_bits=4)
+    if scheme == "colocated":
+        found = colocated(place, rounds)
+    else:
+        found = at_the_edge(place, rounds, simulated.summary["payload_bits_per_draft"])
+    for name in ("latency_s", "tpot_s"):
+        assert simulated.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
+    assert simulated.summary["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.03)
+
+
+def test_a_longer_prompt_read_at_the_edge_costs_an_answer_its_gain_and_a_token_nothing() -> None:
+    """The edge wins per token at any prompt, and end to end only at short ones."""
+    phone = Affine(base_s=0.016, per_token_s=0.004)
+    rounds, near = geometric(0.85, 4), replace(_place(1e6), edge=phone, target=ConstantLatency(per_pass_s=0.043))
+    short, long = (replace(near, prompt_tokens=n, output_tokens=64, up_delay_s=0.01) for n in (8, 512))
+    gains = [at_the_edge(place, rounds, 20).latency_s - cloud_only(place).latency_s for place in (short, long)]
+    assert gains[0] < 0 < gains[1]
+    assert at_the_edge(long, rounds, 20).tpot_s < cloud_only(long).tpot_s
+
+
+def test_points_are_drawn_by_name_and_index_alone() -> None:
+    assert Point.drawn(7) == Point.drawn(7) != Point.drawn(8)
+    assert {Point.drawn(index).temperature for index in range(20)} == {0.0, 1.0}
+
+
+def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_grid() -> None:
+    """The first six of short answers where ids from the edge and cloud-only decoding are 30% apart, five answers each;
+    the slow sibling asks 200 points with all schemes."""
+    asked, index = 0, 0
+    while asked < 6:
+        point, index = Point.drawn(index), index + 1
+        told = point.predicted() if point.output_tokens < 40 and not point.temperature else {}
+        margin = np.log(told["coupled"][1].latency_s / told["cloud_only"][1].latency_s) if told else 0.0
+        if abs(margin) > 0.3:
+            found = point.simulated({kind: told[kind][0] for kind in ("cloud_only", "coupled")}, requests=5)
+            assert (margin < 0) == (found["coupled"][0] < found["cloud_only"][0]), point
+            asked += 1
+
+
+@pytest.mark.slow
+def test_the_closed_form_names_the_faster_at_95_of_100_points_off_the_grid() -> None:
+    """Of 200, those with a predicted margin above 3%: end to end and per token, against cloud-only decoding and against
+    the better of that and co-located speculation."""
+    comparisons = [Comparison.at(index) for index in range(POINTS)]
+    for name in comparisons[0].predicted:
+        hits, clear, _ = agreeing(comparisons, name)
+        assert clear > 0.8 * POINTS, f"margins above {MARGIN:g} are too few"
+        assert hits >= 0.95 * clear, f"{name}: {hits} of {clear}, {wilson(hits, clear)}"
+
+
+def _place(bps: float) -> Place:
+    """As in `cells`: passes of 5 and 20 ms, 20 ms each way, replies at 10 Mbit/s, ids of 6 bits."""
+    target = ConstantLatency(per_pass_s=0.02)
+    drafter = cell("cloud_only").cloud.drafter_latency
+    return Place(ConstantLatency(per_pass_s=0.005), target, drafter, 8, 24, 0.02, 0.02, bps, id_bits=6)
