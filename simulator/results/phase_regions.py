@@ -21,7 +21,7 @@ from models.clocks.latency import Latency
 from models.interface import Pair
 from models.published import OfAcceptance
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
-from simulator.results.columns import BEST, CI_SUFFIX, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
 from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
@@ -45,7 +45,7 @@ _DRAFTS, _BITS, _EDGE = "scheme.max_drafts", "payload_bits_per_draft", "edge"
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table of cells, or of a summary, that the map is of, with the columns of PLACE: what schemes chose
     for themselves. Empty where cloud-only decoding or the edge is not in it."""
-    rows = table[table[SETTING] == BEST] if SETTING in table.columns else table
+    rows = table[table[SETTING] == CHOSEN] if SETTING in table.columns else table
     needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE])

@@ -17,7 +17,7 @@ from simulator.tuning.tuner import MOST_SEEDS, Budget, Outcome, Tuner
 
 METRIC = "latency_per_token_s"
 Cost = Callable[[Mapping[str, object]], float]
-BEST = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
+CHOSEN = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
 
 
 def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = None) -> Alternatives:
@@ -27,7 +27,7 @@ def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = N
 
 def separable(flat: Mapping[str, object]) -> float:
     """Each field has a best value of its own, and the further from it the worse."""
-    return 1.0 + sum(0.1 * abs(math.log(float(str(flat[path])) / best)) for path, best in BEST.items())
+    return 1.0 + sum(0.1 * abs(math.log(float(str(flat[path])) / best)) for path, best in CHOSEN.items())
 
 
 class Table:
@@ -58,7 +58,7 @@ class Table:
 def test_the_best_of_many_is_found_by_few_trials_on_seeds_that_are_not_shown() -> None:
     table, mine = Table(), place()
     (found,) = table.tuned(Tuner([mine], METRIC, Budget()))
-    assert found.values == BEST and found.behind is not None and found.behind.separable
+    assert found.values == CHOSEN and found.behind is not None and found.behind.separable
     assert found.tried < mine.number() / 4 and len(table.rows) < 2 * mine.number()
     assert min(int(str(row["seed"])) for row in table.rows.values()) == FIRST_SEED
 
