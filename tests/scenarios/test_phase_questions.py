@@ -89,5 +89,6 @@ def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_a
     plan = plan_of(scenario("phase_map"), Changes(quick=True))
     kinds = {cell.scheme.kind for cell in plan.cells}
     assert {"cloud_only", "colocated", "coupled", "k_sqs", "dense"} == kinds
-    assert not plan.warnings and len({cell.uplink.delay.delay_s for cell in plan.cells}) == 3  # type: ignore[attr-defined]
+    assert all("is one token" in line for line in plan.warnings)
+    assert len({cell.uplink.delay.delay_s for cell in plan.cells}) == 3  # type: ignore[attr-defined]
     assert RTT not in plan.told
