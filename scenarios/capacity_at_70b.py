@@ -3,11 +3,12 @@
 sqsim run capacity_at_70b            or            python -m scenarios.capacity_at_70b
 
 Devices with Llama-3.2-1B in four bits (Jetson AGX Orin, 7 ms a token) share the uplink of a near cloud; acceptance is
-as published for the pair at temperature 0, where a draft's distribution is one token. The cloud alone keeps this pace
-while its passes are short; a device that drafts needs a pass for every few tokens (x_gpu of `break_even`); `goodput` is
-K-SQS whose policy drafts only where that pays, and else lets the cloud decode. The order is that at these limits, on
-average: hard text is slow to draft, so a limit for 95 of 100 requests is another question
-(`--set objective.tpot_p95_s=0.06`); so are arrivals that do not wait for answers (`--set workload.kind=poisson`).
+as published for the pair at temperature 0, where a draft's distribution is one token: C-SQS then sends what K-SQS sends,
+and is left out. The cloud alone keeps this pace while its passes are short; a device that drafts needs a pass for every
+few tokens (x_gpu of `break_even`); `composed` is K-SQS with the policy goodput, which drafts only where that pays, and
+else lets the cloud decode. The order is that at these limits, on average: hard text is slow to draft, so a limit for 95
+of 100 requests is another question (`--set objective.tpot_p95_s=0.06`); so are arrivals that do not wait for answers
+(`--set workload.kind=poisson`).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ SCENARIO = Scenario(
         "cloud.token_budget": 512,
     },
     grid={
-        "scheme": ["cloud_only", "colocated", *DRAFTING, GOODPUT],
-        "uplink.rate.bps": [300e3, 1e6, float("inf")],
+        "scheme": ["cloud_only", "colocated", *(each for each in DRAFTING if each["kind"] != "c_sqs"), GOODPUT],
+        "uplink.rate.bps": [1e6, float("inf")],
     },
     axis="uplink.rate.bps",
     seeds=10,
@@ -49,7 +50,7 @@ SCENARIO = Scenario(
     ),
     figures=("capacity", "breakdown"),
     findings=(LimitMetFirst(), Answer([BearsMost()])),
-    objective=Objective(LIMITS, high=512, within=0.05),
+    objective=Objective(LIMITS, high=512, within=0.1),
 )
 
 if __name__ == "__main__":
