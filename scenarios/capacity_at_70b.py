@@ -3,7 +3,7 @@
 sqsim run capacity_at_70b            or            python -m scenarios.capacity_at_70b
 
 Devices with Llama-3.2-1B in four bits (Jetson AGX Orin, 7 ms a token) share the uplink of a near cloud; acceptance is
-as published for the pair at temperature 0, where a draft's distribution is one token: C-SQS then sends what K-SQS sends,
+as published for the pair at temperature 0, where a draft's distribution is one token: C-SQS then sends what K-SQS does,
 and is left out. The cloud alone keeps this pace while its passes are short; a device that drafts needs a pass for every
 few tokens (x_gpu of `break_even`); `composed` is K-SQS with the policy goodput, which drafts only where that pays, and
 else lets the cloud decode. The order is that at these limits, on average: hard text is slow to draft, so a limit for 95

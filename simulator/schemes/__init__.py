@@ -4,6 +4,7 @@ A class with a `kind` is registered by being imported: a preset, or a kind of a 
 here; in a user's file it is none.
 """
 
+from kinds.tunable import Tunable as Tunable
 from simulator.cell.scheme import Scheme as Scheme
 from simulator.schemes.acceptance import Acceptance as Acceptance
 from simulator.schemes.asym import Asym as Asym
