@@ -77,6 +77,17 @@ class _Shown:
             self.look[name] = self.look[first.setdefault(rest, name)]
 
 
+def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facets, list[str]]:
+    """The panels without those whose curves have one value of the axis where others have a course along it; and the
+    titles of those left out."""
+    values = [best.loc[best[CURVE].isin(list(members)), axis].nunique() for _, members in facets]
+    if len(values) < 2 or max(values) < 2:
+        return facets, []
+    kept = [facet for facet, number in zip(facets, values, strict=True) if number > 1]
+    rest = [fields for (fields, _), number in zip(facets, values, strict=True) if number < 2]
+    return kept, [_panel_title(fields, Page()) for fields in rest]
+
+
 def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure | None:
     """Curves of the means with 95% intervals; means alone, dotted, of a setting that is there to compare with. None
     where there are none, or the axis is of names."""
@@ -86,7 +97,7 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
     if shown.best.empty:
         return None
     names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
-    facets = panels(names)
+    facets, points = _with_a_course(panels(names), shown.best, axis)
     shown.share_looks(facets)
     groups = split(_highest(shown, what.columns))
     figure, axes = _grid(page, len(facets), len(groups))
@@ -105,6 +116,8 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
         notes.append(
             f"Lines with marks: each scheme's chosen setting at each {page.axis(axis)}; dotted: one setting for all."
         )
+    if points:
+        notes.append(f"Not drawn, at one {page.axis(axis)} alone: {'; '.join(points)}.")
     for _, members in facets:
         together = shown.best[shown.best[CURVE].isin(list(members))]
         notes += coinciding(together, axis, what.columns[0], page)

@@ -25,7 +25,7 @@ def place(temperature: float, kept: float | None, link: str, told: str = "") -> 
     ways: list[object] = []
     for way in ("uplink", "downlink"):
         preset = {"preset": f"lte.{way}"} if link == "LTE" else {"arq": "selective_repeat", "delay": NEAR}
-        ways.append({**preset, "label": f"T = {temperature:g}, {link}{told}"})
+        ways.append({**preset, "label": f"temperature {temperature:g}, {link}{told}"})
     return [temperature, kept, *ways]
 
 
