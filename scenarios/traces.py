@@ -15,7 +15,7 @@ IN_CLOUD = ("cloud_only", "colocated")
 SCENARIO = Scenario(
     name="traces",
     summary="How do the schemes fare on a recorded uplink (yours, or a generated one) that devices share?",
-    minutes=6,
+    minutes=8,
     base={
         "models.pair": "sotu",
         "workload.requests": 3,
@@ -35,7 +35,7 @@ SCENARIO = Scenario(
     },
     axis="workload.devices",
     seeds=10,
-    tune=Tune(settings=16, base={"workload.requests": 1}),
+    tune=Tune(settings=8, looks=(1, 2), steps=1, base={"workload.requests": 1}),
     left_out={"edge_only": "it needs no uplink"},
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 24, "workload.distinct": 4},

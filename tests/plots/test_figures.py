@@ -402,6 +402,8 @@ def test_where_nothing_was_answered_there_is_no_breakdown(summary: Make) -> None
 
 
 def test_a_panel_of_one_value_of_the_axis_is_left_out_and_said() -> None:
+    from plots.along_axis import _with_a_course
+
     fields = {"a": {"label": "one"}, "b": {"label": "other"}}
     facets = [(fields["a"], {"k_sqs label=one": "k_sqs"}), (fields["b"], {"k_sqs label=other": "k_sqs"})]
     best = pd.DataFrame({"curve": ["k_sqs label=one"] * 2 + ["k_sqs label=other"], "rate": [1.0, 2.0, 1.0]})
