@@ -39,9 +39,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture(autouse=True)
 def kinds_of_the_test() -> Iterator[None]:
-    """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere."""
+    """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere, or
+    import the same file, which is then run again."""
     before = [(family, dict(family.kinds)) for family in _families(Choice)]
     yield
+    for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
+        del sys.modules[name]
     for family, kinds in before:
         family.kinds.clear()
         family.kinds.update(kinds)
