@@ -99,7 +99,7 @@ def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_over
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenarios.command.running, "draw_all", lambda *_: iter(()))
-    run = (*RUN, *small, TWO_RATES, TWO_SCHEMES, "--out=here", "--quiet")
+    run = (*RUN, *small, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
     kept = (tmp_path / "here" / "cells.csv").read_bytes()
@@ -210,6 +210,7 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
         *small,
         "--grid=uplink.rate.bps=1e4",
         TWO_SCHEMES,
+        UNTUNED,
     ]
     done = subprocess.run([*command, "--seeds=1", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
