@@ -18,7 +18,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.findings import joined, percent
-from simulator.results.intervals import paired, summarise
+from simulator.results.intervals import Difference, paired, summarise
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Sought
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -135,15 +135,24 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
             curve = curves[chosen.chosen()[0].id]
             raced[curve] = raced.get(curve, 0) + 1
             if not chosen.outcome.behind.separable:
-                alike.setdefault(curve, []).append(max(0.0, -chosen.outcome.behind.low))
+                alike.setdefault(curve, []).append(_at_most(chosen.outcome.behind))
     if not alike:
         return []
     told = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
-    most = [each for found in alike.values() for each in found]
-    return [
-        f"Chosen, but not distinguishable from the next best setting in the race: {told}. The next best may be better "
-        f"there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
-    ]
+    most = [each for found in alike.values() for each in found if not np.isnan(each)]
+    extent = (
+        f"The next best may be better there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
+        if most
+        else "On one seed nothing tells by how much the next best may be better there."
+    )
+    return [f"Chosen, but not distinguishable from the next best setting in the race: {told}. {extent}"]
+
+
+def _at_most(behind: Difference) -> float:
+    """By how much the next best may be better, nan of one seed."""
+    if behind.same:
+        return 0.0
+    return float("nan") if behind.n < 2 else max(0.0, -behind.low)
 
 
 def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:

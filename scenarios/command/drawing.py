@@ -44,7 +44,7 @@ class Note:
     hidden: Sequence[str] = ()
     """Columns, or whole parts, that tell no curves apart: what was searched or chosen, what the axis stands for."""
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """The summary's columns that its file has not: an axis that is a property of a part."""
+    """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
     findings: Sequence[str] = ()
     """What was said at the end."""
     told: Sequence[str] = ()

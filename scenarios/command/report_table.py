@@ -21,6 +21,7 @@ from simulator.results.columns import (
     SPEEDUPS,
 )
 from simulator.results.intervals import metrics_of
+from simulator.results.lossy import marked
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
@@ -149,12 +150,12 @@ def _table(
     columns += [Column(name, title(name)) for name in fields]
     columns += [Column("n", "seeds", DEFINITIONS["n"])]
     columns += [Column(name, title(name), DEFINITIONS.get(name, "")) for name in metrics]
-    return ReportTable(key, caption, columns, [list(_row(row, fields, metrics)) for _, row in summary.iterrows()])
+    rows = [list(_row(row, fields, metrics)) for _, row in marked(summary).iterrows()]
+    return ReportTable(key, caption, columns, rows)
 
 
 def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -> Iterator[Entry]:
-    lossy = " (lossy)" if bool(row.get("lossy", False)) else ""
-    yield Entry(f"{row[CURVE]}{lossy}")
+    yield Entry(str(row[CURVE]))
     if SETTING in row.index:
         yield Entry(_OWN.get(str(row[SETTING]), "as the grid gives it"))
     for name in fields:

@@ -177,10 +177,11 @@ def _told(
     else:
         over = tuple(dict.fromkeys(path for each in choices for path in each.values))
         told = [name for name in plan.told if name not in over]
-        note = Note(plan.name, plan.axis, plan.figures, (*hidden, *over), told=told)
+        note = Note(plan.name, plan.axis, plan.figures, (*hidden, *over), dict.fromkeys(computed, ()), told=told)
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
         summary = summarised(table)
+        note = replace(note, computed={name: summary[name].tolist() for name in computed})
         write_csv(summary, out / (CAPACITY if searched else BESIDE))
         shown = Shown(table, summary, axis, choices)
     return _report(plan, cells, shown, note, out, notes)

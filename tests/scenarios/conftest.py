@@ -24,12 +24,16 @@ SMALL = (
 )
 
 
-RUN = ("run", "latency_vs_bandwidth", "--quick", *SMALL, "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2")
+RUN = (
+    "run", "latency_vs_bandwidth", "--quick", *SMALL, "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
+    "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
+)  # fmt: skip
+"""Three schemes that choose a setting, one that has none, a lossy one."""
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """`latency_vs_bandwidth` at two rates and two seeds, run once for all tests that only read."""
+    """`latency_vs_bandwidth` with five schemes at two rates and two seeds, run once for all tests that only read."""
     folder = tmp_path_factory.mktemp("finished")
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -39,9 +43,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture(autouse=True)
 def kinds_of_the_test() -> Iterator[None]:
-    """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere."""
+    """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere, or
+    import the same file, which is then run again."""
     before = [(family, dict(family.kinds)) for family in _families(Choice)]
     yield
+    for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
+        del sys.modules[name]
     for family, kinds in before:
         family.kinds.clear()
         family.kinds.update(kinds)

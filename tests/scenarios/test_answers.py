@@ -100,7 +100,7 @@ def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(
     assert status == 0, err
     lines = out.splitlines()
     assert lines[0].startswith("Question: Which scheme has the lowest latency per token")
-    assert "edge_only (lossy)" in out and "s_q max_drafts=8 resolution=2 k=2 (lossy)" in out and "TV output" in out
+    assert "edge_only (lossy)" in out and "s_q max_drafts=4 resolution=2 k=2 (lossy)" in out and "TV output" in out
     assert "Lossy, ranked apart: edge_only (lossy), TV output 0." in " ".join(out.split())
     (answer,) = [place for place, line in enumerate(lines) if line.startswith("Answer: fastest of all")]
     assert lines.index("", answer) > answer and "lossy" not in lines[answer]

@@ -175,7 +175,7 @@ LOOKS = """
 
     def next(self, view, state):
         if view.law is not None:
-            return (DRAFT if view.law.max() > 0.42 else SEND), state
+            return (DRAFT if view.law.max() > 0.35 else SEND), state
         return (Wait(view.now_s + 1) if view.now_s < 2 else DRAFT), state
 """
 SOUND = {

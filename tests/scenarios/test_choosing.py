@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -192,4 +193,8 @@ def test_a_choice_that_the_race_cannot_tell_from_the_next_is_told_with_how_much_
         "Chosen, but not distinguishable from the next best setting in the race: dense at 2 of 2. The next best may be "
         "better there by 4% (the median), and 4% at most."
     )
+    one = Difference("latency_per_token_s", Interval(0.01, math.nan, 1), relative=True)
+    doubtful = [replace(each, outcome=replace(each.outcome, behind=one)) for each in choices]
+    (told,) = doubts(doubtful, shown, AXIS, "latency_per_token_s")
+    assert told.endswith("On one seed nothing tells by how much the next best may be better there.")
     assert doubts(choices, shown, AXIS, "latency_per_token_s") == []

@@ -48,7 +48,7 @@ def test_a_run_writes_what_it_says(finished: Finished) -> None:
         assert (finished.out / "figures" / f"{name}.svg").stat().st_size > 5000
         assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     shown = pd.read_csv(finished.out / "chosen_and_fixed.csv")
-    assert shown.groupby("setting")["curve"].nunique().to_dict() == {"chosen": 6, "fixed": 5} and len(shown) == 11 * 2
+    assert shown.groupby("setting")["curve"].nunique().to_dict() == {"chosen": 5, "fixed": 3} and len(shown) == 8 * 2
     assert set(shown["n"]) == {2} and any("tuning" in line for line in said(finished))
 
 
@@ -69,8 +69,10 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
         "its bound",
         "without cloud_only",
         "k_sqs against dense",
-        "k_sqs L=4 against dense L=4",
-        "Chosen by least latency per token on 1 other seed: L in [1, 4]",
+        "Chosen by least latency per token in a race of 5 settings each, on 1 other seed:",
+        "k_sqs: L in {1, 2, 3, 4, 6, 8}, ell in {3, 5, 10, 20, 50, 100, 400}, K in {1, 2, 4, 8, 16, 32}",
+        "k_sqs L=4 ell=100 K=8",
+        "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs",
     ):
         assert told in out
     assert "Tokens: synthetic" in out and "opt_13b on a100_80gb_sxm" in " ".join(out.split())
@@ -86,17 +88,18 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
     entries = [entry for row in rows for entry in row.split()[2:]]
     means = [entry for entry in entries if not entry.startswith("±")]
     shown = [float(entry.rstrip("*").replace(",", "")) for entry in means]
-    assert shown == pytest.approx([1e3 * at[kind] for kind in at.index], rel=6e-3) and len(at) == 6
+    assert shown == pytest.approx([1e3 * at[kind] for kind in at.index], rel=6e-3) and len(at) == 5
     whole = [entry for row in rows for entry in re.findall(r"[\d.,]+(?: ±[\d.,]+)?\*?", row)[1:]]
     stars = [entry.endswith("*") for entry in whole]
-    assert len(whole) == 6 and stars.index(True) == shown.index(min(shown)) and sum(stars) == 1
+    lossless = [value for value, kind in zip(shown, at.index, strict=True) if kind != "edge_only"]
+    assert len(whole) == 5 and stars.index(True) == shown.index(min(lossless)) and sum(stars) == 1
 
 
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenarios.command.running, "draw_all", lambda *_: iter(()))
-    run = (*RUN, *small, TWO_RATES, TWO_SCHEMES, "--out=here", "--quiet")
+    run = (*RUN, *small, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
     kept = (tmp_path / "here" / "cells.csv").read_bytes()
@@ -207,6 +210,7 @@ def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> 
         *small,
         "--grid=uplink.rate.bps=1e4",
         TWO_SCHEMES,
+        UNTUNED,
     ]
     done = subprocess.run([*command, "--seeds=1", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -237,12 +241,15 @@ FEWER = {
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", UNTUNED],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
-    "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
-    "interactions": ["--grid=scheme.k=2,32"],
+    "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8", "--set=scheme.resolution=100", UNTUNED],
+    "interactions": ["--grid=scheme.k=2,32", UNTUNED],
     "languages": [TWO_KINDS, f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}"],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
-    "adaptive": [f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}"],
+    "adaptive": [
+        f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}",
+        UNTUNED,
+    ],
     "fading": [TWO_KINDS, "--grid=uplink.rate.mean_snr_db=-20,0"],
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
     "batching": ["--grid=workload.devices=1,8"],

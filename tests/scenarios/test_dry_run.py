@@ -11,7 +11,11 @@ from typed_command import Finished, Typed
 
 from scenarios.command.registry import scenario
 
-RUN = ("run", "latency_vs_bandwidth", "--quick", "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2")
+RUN = (
+    "run", "latency_vs_bandwidth", "--quick", "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
+    "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
+)  # fmt: skip
+"""That of `finished`."""
 
 
 def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
@@ -19,9 +23,10 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
 ) -> None:
     status, out, err = typed(*RUN, *small, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
-    told = "Cells: 32, 16 settings x 2 seeds, and up to 24 more at what schemes choose; 16 to be decoded, the rest"
+    told = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
     assert told in out
-    assert "trials to begin with, by which each scheme chooses:\n  dense: L in {1, 2, 3, 4, 6, 8}" in out
+    assert "Before them: 30 trials to begin with, by which each scheme chooses:\n  half_dense: L in {1, 2, 3, 4" in out
+    assert "\n  dense: L in {1, 2, 3, 4, 6, 8}, ell in {3, 5, 10, " in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
     stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"
     assert f"with 1 worker, {stated}, which are of another model pair" in out
@@ -46,7 +51,7 @@ def test_a_search_and_a_cell_from_a_file_say_what_they_can(
 
 
 def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed: Typed, small: tuple[str, ...]) -> None:
-    status, out, err = typed(*RUN, *small, "-v", "--set=scheme=ksqs")
+    status, out, err = typed(*RUN[:3], *small, "-v", "--set=scheme=ksqs")
     assert (status, out) == (2, "") and "Traceback" in err
     assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")
 

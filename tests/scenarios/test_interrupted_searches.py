@@ -10,10 +10,11 @@ import pytest
 from typed_command import Typed
 
 import simulator.run
-from scenarios.command import racing, recommending
+from scenarios.command import recommending
 from simulator.cell.cell import Cell
 from simulator.run import simulate
 from simulator.sweeps import worker
+from simulator.tuning import heats
 
 CAPACITY = (
     "run", "capacity", "--quick", "--set=scheme=cloud_only", "--set=cloud.token_budget=512",
@@ -86,7 +87,7 @@ def test_a_setting_that_fails_takes_no_other_along(
 
 
 def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(racing, "LOOKS", (3, 5))
+    monkeypatch.setattr(heats, "LOOKS", (3, 5))
     monkeypatch.setattr(recommending, "KEEP_S", 0.0)
     outcome, done = worker._outcome, list[str]()
 

@@ -23,9 +23,9 @@ CODEC = (ROOT / "docs" / "codec.md").read_text()
 OWN_PARTS = (ROOT / "docs" / "own_parts.md").read_text()
 
 
-def python_of(text: str) -> str:
-    """The one Python block of a text."""
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def python_of(text: str, with_: str = "") -> str:
+    """The one Python block of a text, or the one with a word in it."""
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if with_ in block)
     return code
 
 
@@ -98,7 +98,7 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
-    (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS))
+    (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS, "class Oven"))
     monkeypatch.setattr(running, "draw_all", only_latency)
     status, out, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
     assert status == 0, err

@@ -83,8 +83,7 @@ def test_the_command_traces_the_cells_it_runs(typed: Typed, monkeypatch: pytest.
     (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
     status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
     assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out
-    (cut,) = err.splitlines()
-    assert "prompt_tokens = 16: workload.prompt_tokens = 8 decides" in cut
+    assert err == ""
     assert set(traces(tmp_path / "out")) == {CELLS[0].id}
 
 

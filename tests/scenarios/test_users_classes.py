@@ -281,7 +281,7 @@ def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
     (tmp_path / "typical.py").write_text(TYPICAL)
     schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
     pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"
-    asked = ("--set=workload.requests=5", "--set=workload.output_tokens=12", "--grid=uplink.rate.bps=1e5", "--seeds=1")
+    asked = ("--set=workload.requests=5", "--set=workload.output_tokens=24", "--grid=uplink.rate.bps=1e5", "--seeds=1")
     status, out, err = typed(
         "run", "latency_vs_bandwidth", "--quick", "--quiet", "--workers=1", "--import=typical.py", pair, schemes, *asked
     )
