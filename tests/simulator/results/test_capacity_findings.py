@@ -102,7 +102,7 @@ def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_
     fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
     both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)
     assert BearsMost().told(both, AXIS) == (
-        "most devices at ttft_s <= 1 s, each scheme at its own best setting: k_sqs everywhere (200 devices, then "
+        "most devices at ttft_s <= 1 s, each scheme at a setting chosen for it: k_sqs everywhere (200 devices, then "
         "ttft_s fails); all at L=4 budget=512: cloud_only everywhere (90 devices, then ttft_s fails)"
     )
     assert BearsMost().told(best.drop(columns="setting"), AXIS) == (
