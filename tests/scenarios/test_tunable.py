@@ -42,6 +42,14 @@ NOT_TUNED: Mapping[str, str] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kinds that come with the project, whatever other tests have registered."""
+    for family in FAMILIES:
+        ours = {kind: part for kind, part in family.kinds.items() if part.__module__.startswith("simulator.")}
+        monkeypatch.setattr(family, "kinds", ours)
+
+
 def fields() -> Iterator[tuple[str, str, FieldInfo]]:
     for family in FAMILIES:
         for kind, part in family.kinds.items():
