@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
 from scenarios import Also, Answer, Below, Finding, Lowest, PaysFirst, Quick, Scenario, Tune, script
-from scenarios.base_70b import AT_EDGE, DRAFTING, IN_CLOUD, NEAR
+from scenarios.base_70b import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]
@@ -38,7 +38,7 @@ SCENARIO = Scenario(
     summary="From which uplink rate on does a phone's 1B drafter beat a streaming 70B, on an ideal link and on LTE?",
     minutes=15,
     base={
-        "models.pair": {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170},
+        "models.pair": GREEDY["models.pair"],
         "workload.requests": 2,  # of two stretches each: acceptance stays for 64 tokens, and hard ones are few
         "workload.prompt_tokens": 170,
         "workload.output_tokens": 146,

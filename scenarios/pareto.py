@@ -11,8 +11,8 @@ the device's energy. Each draft length is a point of its own, since what is fast
 from __future__ import annotations
 
 from scenarios import Answer, Fronts, OnFront, PricesMatter, Quick, Scenario, Tune, WattsStand, script
+from scenarios.base_70b import BASE_70B, GREEDY
 
-ORIN = {"kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5}
 LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own
 EDGE, LOAD = ("coupled", "k_sqs", "dense", "c_sqs"), "workload.devices"
 CODE = {"code": "recoded", "token": "coded"}  # one for all lattices
@@ -30,11 +30,10 @@ SCENARIO = Scenario(
     summary="Latency, joules and dollars a token at 1, 16 and 64 devices: which schemes are on the front?",
     minutes=10,
     base={
-        "models.pair": {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170},
-        "models.temperature": 0.0,
+        **GREEDY,
         "workload.prompt_tokens": 170, "workload.output_tokens": 146, "workload.requests": 4, "workload.distinct": 4,
         **{f"{way}link": {"preset": f"lte_cell_edge.{way}link", **LTE} for way in ("up", "down")},
-        "edge.latency": ORIN, "edge.power": "jetson_agx_orin_64gb_60w",
+        "edge.latency": BASE_70B["edge.latency"], "edge.power": "jetson_agx_orin_64gb_60w",
         "cloud.latency": {"kind": "profile", "name": "a100x4_70b"},
         "cloud.drafter_latency": {"kind": "roofline", "size": "llama_3.2_1b", "device": "a100_80gb_sxm"},
         "cloud.batching": {"kind": "continuous", "cap": 512}, "cloud.token_budget": 512,

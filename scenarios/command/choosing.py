@@ -63,8 +63,8 @@ class Choosing:
 
     def __init__(self, cells: Sequence[Cell], tune: Tune, within: float | None = None) -> None:
         self._tune, self._settings = tune, by_setting(cells)
-        closed = {*tune.fixed, *tune.typed}
-        self.places = [Alternatives(group[0], open_fields(group[0], tune.further, closed)) for group in self._settings]
+        firsts = [group[0] for group in self._settings]
+        self.places = [Alternatives(cell, open_fields(cell, tune.further, tune.closed)) for cell in firsts]
         self._budget = Budget(tune.settings, tune.looks, tune.kept, tune.steps, within)
 
     def tuner(self) -> Tuner:
@@ -124,8 +124,7 @@ def fields_told(places: Sequence[Alternatives]) -> list[str]:
 def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
     """What to know of the settings chosen: where the race could not tell one from the next, and where it is behind the
     grid's own on the seeds that are shown; a line each."""
-    said = [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis, metric)]
-    return [line for line in said if line]
+    return [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis, metric)]
 
 
 def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:

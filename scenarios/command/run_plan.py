@@ -167,9 +167,9 @@ def _tuned(
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
     tune = replace(tune, typed=frozenset(typed))
-    from scenarios.command.choosing import Choosing
+    from simulator.tuning.alternatives import open_fields
 
-    return tune if any(place.fields for place in Choosing(cells, tune).places) else None
+    return tune if any(open_fields(cell, tune.further, tune.closed) for cell in cells) else None
 
 
 def _check_precision(precision: float | None) -> None:

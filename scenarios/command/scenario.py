@@ -34,6 +34,11 @@ class Tune:
     typed: frozenset[str] = frozenset()
     """What the user types and the grid varies; filled in by the plan."""
 
+    @property
+    def closed(self) -> frozenset[str]:
+        """The fields that are not tuned."""
+        return self.typed | self.fixed.keys()
+
 
 @dataclass(frozen=True)
 class Quick:

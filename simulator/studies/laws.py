@@ -68,7 +68,8 @@ class Laws(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
         scheme = drafts_from_law(cell)
-        drafts = np.array(list(_drafts(cell.seed, scheme, texts_of(cell, memory))))
+        made = drafts_of(cell.seed, scheme, texts_of(cell, memory))
+        drafts = np.array([_checked(_measured(scheme, *each)) for each in made])
         row = {
             name: float(values.max() if name in _LARGEST else values.mean())
             for name, values in zip(_Measured._fields, drafts.T, strict=True)
@@ -76,8 +77,11 @@ class Laws(Study):
         return Answer([row])
 
 
-def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Measured]:
-    """Those of all texts, in order; a device's scheme starts a text from what its text before has left."""
+def drafts_of(
+    seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]
+) -> Iterator[tuple[Packets, Proposal, Draft, VerifierText, int]]:
+    """The draft at each place of each text, in order, with the packets that would carry it and what it was drawn from;
+    a device's scheme starts a text from what its text before has left."""
     packets = scheme.packets(texts[0].p.shape[1])
     left: dict[int, State] = {}
     purposes = [Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")]
@@ -89,7 +93,7 @@ def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> It
             proposal = scheme.propose(q, state)
             position = len(text.prompt) + place
             draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, position))
-            yield _checked(_measured(scheme, own, proposal, draft, text, place))
+            yield own, proposal, draft, text, place
             state = proposal.state
         left[text.device] = state
 

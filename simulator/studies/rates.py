@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from models.verification import entropy_bits
@@ -24,10 +23,9 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
-from simulator.schemes.sparsifier import State
-from simulator.studies.laws import texts_id, texts_of
+from simulator.studies.laws import drafts_of, texts_id, texts_of
 from simulator.studies.study import Answer, Study, drafts_from_law
 from simulator.studies.verifier_texts import VerifierText
 
@@ -99,25 +97,12 @@ def _asked(cell: Cell) -> DraftScheme:
 
 
 def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Draft]:
-    """Those of all texts, in order; a device's scheme starts a text from what its text before has left."""
-    packets = scheme.packets(texts[0].p.shape[1])
-    left: dict[int, State] = {}
-    purposes = [Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")]
-    for text in texts:
-        state = scheme.entry(left.get(text.device))
-        uniforms = RequestUniforms(*(each.keyed(text.device, text.number) for each in purposes))
-        own = scheme.packets_sharing(packets, uniforms)
-        for place, q in enumerate(text.q):
-            proposal = scheme.propose(q, state)
-            position = len(text.prompt) + place
-            draft, _ = scheme.draw_token(proposal, q, uniforms, Place(place + 1, 0, position))
-            bits = own.length_bits([draft], text.before(place))
-            if scheme.families.acceptance.races:
-                yield _raced(bits, q, text.p[place])
-            else:
-                yield _sent(bits, scheme, proposal, q, text.p[place])
-            state = proposal.state
-        left[text.device] = state
+    """Those of all texts, in order."""
+    for packets, proposal, draft, text, place in drafts_of(seed, scheme, texts):
+        q, p = text.q[place], text.p[place]
+        bits = packets.length_bits([draft], text.before(place))
+        races = scheme.families.acceptance.races
+        yield _raced(bits, q, p) if races else _sent(bits, scheme, proposal, q, p)
 
 
 def _raced(bits: float, q: Floats, p: Floats) -> _Draft:
