@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from simulator.testbed.letters import Address, Kind
+from simulator.testbed.packet_header import Address, Kind
 
 Share = tuple[int, int, int, int, int, bool]
 """Of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only reads."""

@@ -21,7 +21,7 @@ from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, Way
+from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Way
 
 WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
 MOST_FILLING_S: Final = 60.0

@@ -27,8 +27,8 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
-from simulator.testbed.air.namespaces import Namespaces
-from simulator.testbed.books.real_tables import tables
+from simulator.testbed.network.namespaces import Namespaces
+from simulator.testbed.replayed.real_tables import tables
 from simulator.testbed.journal import Journal, Restarted
 from simulator.testbed.plan import WAYS, Faults, Plan, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
@@ -226,7 +226,7 @@ class _Run:
     def _relay_argv(self) -> list[str]:
         tuns = self._hosts.tuns
         ends = [tuns[side, name] for side in ("edge", "cloud") for name in ("air", "free")]
-        return _module("air.relay", self._plan.folder, *ends)
+        return _module("network.relay", self._plan.folder, *ends)
 
     def _start_cloud(self) -> _Process:
         argv = _module("ends.cloud", self._plan.folder, self._epoch)

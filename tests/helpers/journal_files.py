@@ -19,7 +19,7 @@ from simulator.testbed.journal import (
     Submitted,
     read,
 )
-from simulator.testbed.letters import Address, Kind
+from simulator.testbed.packet_header import Address, Kind
 
 PYTHON_S = 2e-5
 """What a step takes that takes no time in the simulator."""

@@ -12,7 +12,7 @@ from simulator import Cell
 from simulator.testbed.ends.cloud_end import CloudEnd
 from simulator.testbed.ends.device_end import DeviceEnd
 from simulator.testbed.journal import Ended, Event, Journal, read
-from simulator.testbed.letters import Address, Kind, Letter
+from simulator.testbed.packet_header import Address, Kind, Letter
 
 Texts = dict[tuple[int, int], tuple[int, ...]]
 """The answers, by device and request."""

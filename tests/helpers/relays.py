@@ -14,11 +14,11 @@ from cells import cell
 
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
-from simulator.testbed.air.datagrams import Datagram, place
-from simulator.testbed.air.namespaces import NETS, SIDES, Net, Side
-from simulator.testbed.air.relay import Relay
+from simulator.testbed.network.datagrams import Datagram, place
+from simulator.testbed.network.namespaces import NETS, SIDES, Net, Side
+from simulator.testbed.network.relay import Relay
 from simulator.testbed.journal import Aired, Journal, read
-from simulator.testbed.letters import Header
+from simulator.testbed.packet_header import Header
 from simulator.testbed.plan import AIR, FREE, Faults, Plan
 
 HOSTS = {"air": AIR, "free": FREE}

@@ -38,7 +38,7 @@ from simulator.testbed.journal import (
     Submitted,
     Withdrawn,
 )
-from simulator.testbed.letters import Address, Kind
+from simulator.testbed.packet_header import Address, Kind
 from simulator.timing import plant
 from simulator.timing.device import Device
 from simulator.timing.link import Link

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
-from simulator.testbed.endpoints.endpoint import Addresses, Endpoint, Places
-from simulator.testbed.endpoints.sockets import HostPort, UdpSocket
+from simulator.testbed.transport.endpoint import Addresses, Endpoint, Places
+from simulator.testbed.transport.sockets import HostPort, UdpSocket
 from simulator.testbed.journal import Event, Journal
-from simulator.testbed.letters import Address, Header, Kind, Letter, Way
+from simulator.testbed.packet_header import Address, Header, Kind, Letter, Way
 from simulator.testbed.plan import link
 
 E = TypeVar("E")

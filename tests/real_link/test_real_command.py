@@ -177,7 +177,7 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("ends.edge", "edge 0"), ("ends.cloud", "cloud 0"), ("air.relay", "relay")]
+    ("module", "name"), [("ends.edge", "edge 0"), ("ends.cloud", "cloud 0"), ("network.relay", "relay")]
 )
 def test_a_process_that_dies_ends_the_run_and_is_named(place: Place, module: str, name: str) -> None:
     popen = place.real()

@@ -9,7 +9,7 @@ from cells import cell
 from typed_command import Typed
 
 from simulator.testbed import supervisor
-from simulator.testbed.air import namespaces
+from simulator.testbed.network import namespaces
 from simulator.testbed.plan import Faults
 
 

@@ -15,7 +15,7 @@ from simulator.testbed.ends.passes import RealJob, RealPasses
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Journal, Judged
-from simulator.testbed.letters import Address, Kind, Letter
+from simulator.testbed.packet_header import Address, Kind, Letter
 from simulator.timing.cloud.job import JobState
 
 

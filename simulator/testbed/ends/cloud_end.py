@@ -18,7 +18,7 @@ from simulator.testbed.ends.passes import RealPasses, make_together
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import pack_hello
 from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.letters import Address, Kind, Letter
+from simulator.testbed.packet_header import Address, Kind, Letter
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 
 

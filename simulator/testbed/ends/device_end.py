@@ -19,7 +19,7 @@ from simulator.testbed.ends.restore import unpack_hello
 from simulator.testbed.ends.serving import ServedRounds, Serving
 from simulator.testbed.ends.streamed_rounds import StreamedRounds
 from simulator.testbed.journal import Came, Ended, Journal, Served
-from simulator.testbed.letters import Kind, Letter
+from simulator.testbed.packet_header import Kind, Letter
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 from simulator.timing.device import EdgeState
 

@@ -19,7 +19,7 @@ from simulator.testbed.ends.restore import Restored
 from simulator.testbed.ends.serving import Serving
 from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import Computed, Flushed
-from simulator.testbed.letters import Address, Kind
+from simulator.testbed.packet_header import Address, Kind
 from simulator.timing.device import EdgeState
 
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.run import COLLECTOR
-from simulator.testbed.endpoints.endpoint import Endpoint
+from simulator.testbed.transport.endpoint import Endpoint
 from simulator.testbed.ends.device_end import DeviceEnd
 from simulator.testbed.ends.orders import obey, play
 from simulator.testbed.journal import Journal
-from simulator.testbed.letters import Letter
+from simulator.testbed.packet_header import Letter
 from simulator.testbed.plan import Plan
 from simulator.testbed.processes import DONE, READY, dies_with_parent, say
 

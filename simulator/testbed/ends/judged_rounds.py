@@ -13,7 +13,7 @@ from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.testbed.ends.answering import AnsweredRounds, Premises
 from simulator.testbed.ends.restore import Restored
-from simulator.testbed.letters import Address
+from simulator.testbed.packet_header import Address
 
 
 class JudgedRounds(AnsweredRounds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from simulator.testbed.letters import Address, Letter
+from simulator.testbed.packet_header import Address, Letter
 
 
 class Post(Protocol):

@@ -12,7 +12,7 @@ from simulator.results.requests import still_to_come, within
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Began, Closed, Journal
-from simulator.testbed.letters import Address, Kind, Letter
+from simulator.testbed.packet_header import Address, Kind, Letter
 from simulator.timing.device import EdgeState
 
 

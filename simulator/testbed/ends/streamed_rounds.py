@@ -8,7 +8,7 @@ from channels.codec import wire
 from simulator.decoding.decoder import RequestDecoding
 from simulator.testbed.ends.restore import Restored
 from simulator.testbed.ends.serving import Serving
-from simulator.testbed.letters import Address
+from simulator.testbed.packet_header import Address
 
 
 class StreamedRounds:

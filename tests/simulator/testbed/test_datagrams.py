@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from simulator.testbed.air.datagrams import Datagram, Place, checksum, place
+from simulator.testbed.network.datagrams import Datagram, Place, checksum, place
 
 places = some.builds(Place, some.binary(min_size=4, max_size=4), some.integers(0, 65_535))
 datagrams = some.builds(Datagram, places, places, some.binary(max_size=80))

@@ -10,9 +10,9 @@ import time
 from udp_air import CLOUD, Notes, World, cell, edge, letter, played
 
 from channels.link.losses import PacketIndex
-from simulator.testbed.endpoints.endpoint import Addresses, Endpoint, Places
+from simulator.testbed.transport.endpoint import Addresses, Endpoint, Places
 from simulator.testbed.journal import Acked, Arrived, Attempted, Put, Withdrawn
-from simulator.testbed.letters import Header, Kind, Letter
+from simulator.testbed.packet_header import Header, Kind, Letter
 from simulator.testbed.plan import AIR, EDGE_PORT, FREE
 
 

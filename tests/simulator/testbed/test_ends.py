@@ -24,7 +24,7 @@ from simulator.testbed.ends.restore import Restored, pack_hello
 from simulator.testbed.ends.serving import Serving
 from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import Came, Closed, Computed, Ended, Flushed, Judged, Passed, Served
-from simulator.testbed.letters import Address, Kind, Letter
+from simulator.testbed.packet_header import Address, Kind, Letter
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
 SCHEMES: dict[str, dict[str, Any]] = {

@@ -24,8 +24,8 @@ from channels.link.rates import Position
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
-from simulator.testbed.air import namespaces
-from simulator.testbed.air.namespaces import SIDES, Namespaces, Side, shaper
+from simulator.testbed.network import namespaces
+from simulator.testbed.network.namespaces import SIDES, Namespaces, Side, shaper
 from simulator.testbed.plan import link
 
 BUCKET: dict[str, Any] = {"kind": "token_bucket", "bps": 200_000, "burst_bits": 12_000}

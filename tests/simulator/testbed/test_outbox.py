@@ -18,7 +18,7 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Acked, Attempted, Put, Withdrawn
-from simulator.testbed.letters import Header, Kind, Letter
+from simulator.testbed.packet_header import Header, Kind, Letter
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 

@@ -16,10 +16,10 @@ from relays import Benches, of, packet
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.testbed.air.datagrams import Datagram, Place, place
-from simulator.testbed.air.namespaces import NETS, SIDES, Namespaces, Net, Side
+from simulator.testbed.network.datagrams import Datagram, Place, place
+from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces, Net, Side
 from simulator.testbed.journal import Aired, read
-from simulator.testbed.letters import Address, Header, Kind
+from simulator.testbed.packet_header import Address, Header, Kind
 from simulator.testbed.plan import AIR, WARM_UP, Faults, Plan, Window
 
 LATE_S = 0.5
@@ -235,7 +235,7 @@ def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
     Plan(tmp_path).write(given)
     tuns = [hosts.tuns[side, net] for side in SIDES for net in NETS]
     python = [sys.executable, "-I", "-S", "-c"]
-    program = [sys.executable, "-m", "simulator.testbed.air.relay", str(tmp_path), *map(str, tuns)]
+    program = [sys.executable, "-m", "simulator.testbed.network.relay", str(tmp_path), *map(str, tuns)]
     piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with hosts, subprocess.Popen(program, pass_fds=tuns, **piped) as relay:
         assert relay.stdin is not None

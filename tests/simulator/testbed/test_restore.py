@@ -11,7 +11,7 @@ from channels.codec import wire
 from channels.codec.wire import CodecError
 from simulator.schemes.hosted import CloudOnly
 from simulator.testbed.ends.restore import Restored, pack_hello, unpack_hello
-from simulator.testbed.letters import MOST
+from simulator.testbed.packet_header import MOST
 
 VOCABULARIES = (2, 64, 257, 50_000)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from udp_air import TIMEOUT_S, World, cell, letter, played
 
-from simulator.testbed.endpoints import sockets
-from simulator.testbed.endpoints.endpoint import Addresses, Places
+from simulator.testbed.transport import sockets
+from simulator.testbed.transport.endpoint import Addresses, Places
 from simulator.testbed.journal import Attempted
 
 

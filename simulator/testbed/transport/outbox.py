@@ -18,9 +18,9 @@ from channels.link.losses import PacketIndex
 from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.testbed.endpoints.sockets import LARGEST_BYTES
+from simulator.testbed.transport.sockets import LARGEST_BYTES
 from simulator.testbed.journal import Acked, Attempted, Journal, Put, Withdrawn
-from simulator.testbed.letters import HEADER_BYTES, MOST_FRAGMENTS, Address, Header, Letter, Way
+from simulator.testbed.packet_header import HEADER_BYTES, MOST_FRAGMENTS, Address, Header, Letter, Way
 
 
 @dataclass(slots=True, eq=False)

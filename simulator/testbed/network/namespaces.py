@@ -23,7 +23,7 @@ from channels.link.shaping import TokenBucket
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import host
-from simulator.testbed.letters import LEAST_HEADER_BITS
+from simulator.testbed.packet_header import LEAST_HEADER_BITS
 from simulator.testbed.plan import AIR, FREE, by_kernel
 
 Side = Literal["edge", "cloud"]

@@ -17,10 +17,10 @@ from twin_journals import simulated
 from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.books.real_tables import tables
-from simulator.testbed.books.replay_clock import RealRunError
+from simulator.testbed.replayed.real_tables import tables
+from simulator.testbed.replayed.replay_clock import RealRunError
 from simulator.testbed.journal import Aired, Closed, Ended, Event, Passed, Put
-from simulator.testbed.letters import Address, Kind
+from simulator.testbed.packet_header import Address, Kind
 from simulator.testbed.plan import check
 
 ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}

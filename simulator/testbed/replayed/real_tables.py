@@ -22,13 +22,13 @@ from simulator.results.metrics import PlantTotals
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.run import CellResult, recorder_of, result_of
-from simulator.testbed.books.drafted_books import DraftedBook
-from simulator.testbed.books.link_books import Carried, way_totals
-from simulator.testbed.books.moments import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
-from simulator.testbed.books.replay_clock import RealRunError, ReplayClock
-from simulator.testbed.books.request_books import RequestBook
-from simulator.testbed.books.server_books import edge_stations, round_passes, server_station, service_s
-from simulator.testbed.books.streamed_books import StreamedBook
+from simulator.testbed.replayed.drafted_books import DraftedBook
+from simulator.testbed.replayed.replayed_link import Carried, way_totals
+from simulator.testbed.replayed.run_record import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
+from simulator.testbed.replayed.replay_clock import RealRunError, ReplayClock
+from simulator.testbed.replayed.request_books import RequestBook
+from simulator.testbed.replayed.station_records import edge_stations, round_passes, server_station, service_s
+from simulator.testbed.replayed.streamed_books import StreamedBook
 from simulator.testbed.journal import (
     Acked,
     Arrived,
@@ -47,7 +47,7 @@ from simulator.testbed.journal import (
     Submitted,
     Withdrawn,
 )
-from simulator.testbed.letters import SIMULATED, Address, Kind, Way
+from simulator.testbed.packet_header import SIMULATED, Address, Kind, Way
 from simulator.timing.device import EdgeState
 from simulator.timing.invariants import check_request
 

@@ -14,8 +14,8 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.metrics import Way as WayTotals
 from simulator.results.station import Clock, Station
-from simulator.testbed.books.moments import Flight, Told
-from simulator.testbed.letters import Address, Way
+from simulator.testbed.replayed.run_record import Flight, Told
+from simulator.testbed.packet_header import Address, Way
 from simulator.testbed.plan import link
 from simulator.timing.lanes import Lanes
 from simulator.timing.messages import (

@@ -7,7 +7,7 @@ from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from simulator.testbed.letters import HEADER_BYTES, LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Address, Header, Kind
+from simulator.testbed.packet_header import HEADER_BYTES, LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Address, Header, Kind
 
 NOTES = (Kind.ACK, Kind.LEFT)
 numbers = some.integers(0, MOST)

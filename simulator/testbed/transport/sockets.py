@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from simulator.testbed.host import MTU_BYTES
-from simulator.testbed.letters import IP_UDP_BYTES
+from simulator.testbed.packet_header import IP_UDP_BYTES
 
 HostPort = tuple[str, int]
 """An IPv4 address and a port."""

@@ -15,10 +15,10 @@ from cells import cell
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing, Observer
-from simulator.testbed.air.datagrams import Datagram, place
-from simulator.testbed.air.way import Air, Passage
+from simulator.testbed.network.datagrams import Datagram, place
+from simulator.testbed.network.emulated_link import Air, Passage
 from simulator.testbed.journal import Aired
-from simulator.testbed.letters import Address, Header, Kind, Way
+from simulator.testbed.packet_header import Address, Header, Kind, Way
 from simulator.testbed.plan import Window, by_kernel, link
 from simulator.timing.lanes import Lanes
 from simulator.timing.link import Link

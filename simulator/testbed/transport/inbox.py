@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulator.testbed.letters import Address, Header, Letter
+from simulator.testbed.packet_header import Address, Header, Letter
 
 
 @dataclass(slots=True)

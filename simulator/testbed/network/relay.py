@@ -1,6 +1,6 @@
 """The air: a process that carries packets between the two hosts of a real run, and says what became of each.
 
-    python -m simulator.testbed.air.relay FOLDER EDGE_AIR EDGE_FREE CLOUD_AIR CLOUD_FREE
+    python -m simulator.testbed.network.relay FOLDER EDGE_AIR EDGE_FREE CLOUD_AIR CLOUD_FREE
 
 The four are file descriptors of the hosts' interfaces. What comes out of one has left its host, and where the kernel
 shapes it has left the link's bucket too; `air` says when it leaves and arrives otherwise. The sender is told when its
@@ -25,10 +25,10 @@ from typing import Final
 
 from channels.link.link_config import answer_s
 from kinds import ConfigError
-from simulator.testbed.air.datagrams import Datagram, Place, place
-from simulator.testbed.air.way import Air, Passage
+from simulator.testbed.network.datagrams import Datagram, Place, place
+from simulator.testbed.network.emulated_link import Air, Passage
 from simulator.testbed.journal import Aired, Journal
-from simulator.testbed.letters import Header, Kind, Way
+from simulator.testbed.packet_header import Header, Kind, Way
 from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE, WARM_UP, WAYS, Hosts, Plan, link
 from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, say
 

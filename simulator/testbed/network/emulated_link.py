@@ -18,9 +18,9 @@ from channels.link.rates import MessageIndex
 from channels.link.sharing import FifoTransmitter
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.testbed.air.datagrams import Datagram
+from simulator.testbed.network.datagrams import Datagram
 from simulator.testbed.journal import Aired
-from simulator.testbed.letters import HEADER_BYTES, SIMULATED, Header, Kind, Way
+from simulator.testbed.packet_header import HEADER_BYTES, SIMULATED, Header, Kind, Way
 from simulator.testbed.plan import Window, by_kernel, link
 
 _OWN_LUCK: Final = 256

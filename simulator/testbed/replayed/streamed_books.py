@@ -9,8 +9,8 @@ from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
 from simulator.results.rounds import At
 from simulator.schemes.policy import most_drafts
-from simulator.testbed.books.replay_clock import ReplayClock
-from simulator.testbed.books.request_books import RequestBook
+from simulator.testbed.replayed.replay_clock import ReplayClock
+from simulator.testbed.replayed.request_books import RequestBook
 from simulator.timing.protocols.site import bytes_tokens
 
 

@@ -28,7 +28,7 @@ from simulator.testbed.journal import (
     Withdrawn,
     read,
 )
-from simulator.testbed.letters import Address, Way
+from simulator.testbed.packet_header import Address, Way
 from simulator.testbed.plan import WARM_UP, link
 from simulator.timing.messages import Fragment
 

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Literal, NamedTuple, Self
 
 from simulator.cell.cell import Cell
-from simulator.testbed.endpoints.inbox import Inbox
-from simulator.testbed.endpoints.outbox import Outbox, Piece, Ways
-from simulator.testbed.endpoints.sockets import HostPort, UdpSocket
+from simulator.testbed.transport.inbox import Inbox
+from simulator.testbed.transport.outbox import Outbox, Piece, Ways
+from simulator.testbed.transport.sockets import HostPort, UdpSocket
 from simulator.testbed.journal import Arrived, Journal
-from simulator.testbed.letters import HEADER_BYTES, Address, Header, Kind, Letter
+from simulator.testbed.packet_header import HEADER_BYTES, Address, Header, Kind, Letter
 from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE
 
 Side = Literal["edge", "cloud"]
