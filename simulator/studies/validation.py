@@ -77,7 +77,7 @@ def _said(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
     """What was answered in a real run, by its journals."""
     for path in folder.glob("edge_*.jsonl"):
         for event in journal.read(path):
-            if isinstance(event, journal.Ended):
+            if isinstance(event, journal.RequestEnded):
                 yield (event.device, event.request), event.tokens
 
 

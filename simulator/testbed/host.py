@@ -41,7 +41,7 @@ class Interface(TypedDict):
     """Arguments of `tc qdisc` after the device; empty: none."""
 
 
-class Told(TypedDict):
+class HostSetup(TypedDict):
     """All that a host is told, as JSON, by its one argument."""
 
     ip: str
@@ -60,7 +60,7 @@ def dies_with_parent() -> None:
         sys.exit("the parent is gone")
 
 
-def main(told: Told) -> None:
+def main(told: HostSetup) -> None:
     """Makes the interfaces, hands them over in order, says ready, and holds the namespace until stdin ends."""
     dies_with_parent()
     ip = told["ip"]
@@ -77,7 +77,7 @@ def main(told: Told) -> None:
     sys.stdin.read()
 
 
-def _interface(interface: Interface, told: Told) -> int:
+def _interface(interface: Interface, told: HostSetup) -> int:
     """Makes an interface; answers the file descriptor at which its packets come and go."""
     name = interface["name"]
     tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from simulator.testbed.packet_header import Address, Kind
+from simulator.testbed.packet_header import MessageAddress, MessageKind
 
 Share = tuple[int, int, int, int, int, bool]
 """Of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only reads."""
 
 
-class Came(NamedTuple):
+class RequestArrived(NamedTuple):
     """A request has come to its device."""
 
     device: int
@@ -25,7 +25,7 @@ class Came(NamedTuple):
     at_s: float
 
 
-class Served(NamedTuple):
+class RequestServed(NamedTuple):
     """Its serving has begun."""
 
     device: int
@@ -33,7 +33,7 @@ class Served(NamedTuple):
     at_s: float
 
 
-class Began(NamedTuple):
+class RoundBegan(NamedTuple):
     """A round has begun, at the edge, or in a cloud that streams."""
 
     device: int
@@ -42,7 +42,7 @@ class Began(NamedTuple):
     at_s: float
 
 
-class Computed(NamedTuple):
+class RoundDrafted(NamedTuple):
     """The edge has drafted and encoded a round; `passes_s`: of its drafter's passes, each to its law, in order."""
 
     device: int
@@ -53,29 +53,29 @@ class Computed(NamedTuple):
     passes_s: tuple[float, ...]
 
 
-class Put(NamedTuple):
+class MessagePut(NamedTuple):
     """A letter is handed to an endpoint; `content` in hexadecimal."""
 
-    address: Address
+    address: MessageAddress
     content: str
     at_s: float
 
 
-class Attempted(NamedTuple):
+class PacketQueued(NamedTuple):
     """An attempt of a packet has joined the link's queue, `bits` with its header."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     attempt: int
     bits: int
     at_s: float
 
 
-class Aired(NamedTuple):
+class PacketAired(NamedTuple):
     """An attempt of a packet was on the air (the relay notes it). `arrives_s`: null where it was lost. `note`: of an
     acknowledgement that takes capacity, "ACK"."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     attempt: int
     bits: int
@@ -85,29 +85,29 @@ class Aired(NamedTuple):
     note: str | None = None
 
 
-class Acked(NamedTuple):
+class PacketAcknowledged(NamedTuple):
     """A sender hears that a packet has come."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     at_s: float
 
 
-class Arrived(NamedTuple):
+class MessageArrived(NamedTuple):
     """All of a letter is at its far end."""
 
-    address: Address
+    address: MessageAddress
     at_s: float
 
 
-class Withdrawn(NamedTuple):
+class MessageCancelled(NamedTuple):
     """A sender wants nothing more of a letter: a reply has told that it came, or nobody waits for it."""
 
-    address: Address
+    address: MessageAddress
     at_s: float
 
 
-class Submitted(NamedTuple):
+class JobSubmitted(NamedTuple):
     """A round, or a prefill (round 0), waits for a pass of the server."""
 
     device: int
@@ -116,7 +116,7 @@ class Submitted(NamedTuple):
     at_s: float
 
 
-class Passed(NamedTuple):
+class PassMade(NamedTuple):
     """The server has made a pass: the networks and what judges their laws, of all its shares."""
 
     began_s: float
@@ -124,7 +124,7 @@ class Passed(NamedTuple):
     shares: tuple[Share, ...]
 
 
-class Judged(NamedTuple):
+class RoundVerified(NamedTuple):
     """The cloud has judged a round, or decoded one; `decode_s` went into reading its payload before the pass."""
 
     device: int
@@ -134,7 +134,7 @@ class Judged(NamedTuple):
     at_s: float
 
 
-class Closed(NamedTuple):
+class RoundClosed(NamedTuple):
     """The tokens of a round are at the edge."""
 
     device: int
@@ -144,7 +144,7 @@ class Closed(NamedTuple):
     at_s: float
 
 
-class Flushed(NamedTuple):
+class RoundFlushed(NamedTuple):
     """A round drafted ahead is void, of which so many drafts were made."""
 
     device: int
@@ -154,7 +154,7 @@ class Flushed(NamedTuple):
     at_s: float
 
 
-class Ended(NamedTuple):
+class RequestEnded(NamedTuple):
     """A request has ended, with these output tokens."""
 
     device: int
@@ -163,7 +163,7 @@ class Ended(NamedTuple):
     at_s: float
 
 
-class Restarted(NamedTuple):
+class CloudRestarted(NamedTuple):
     """The cloud is there, for so many times now; 0 is the first. Or (`down`) it was killed."""
 
     epoch: int
@@ -172,10 +172,11 @@ class Restarted(NamedTuple):
 
 
 Event = (
-    Came | Served | Began | Computed | Put | Attempted | Aired | Acked | Arrived | Withdrawn
-    | Submitted | Passed | Judged | Closed | Flushed | Ended | Restarted
+    RequestArrived | RequestServed | RoundBegan | RoundDrafted
+    | MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageArrived | MessageCancelled
+    | JobSubmitted | PassMade | RoundVerified | RoundClosed | RoundFlushed | RequestEnded | CloudRestarted
 )  # fmt: skip
-Addressed = Put | Attempted | Aired | Acked | Arrived | Withdrawn
+Addressed = MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageArrived | MessageCancelled
 """Those about a letter."""
 _EVENTS: Final = {each.__name__: each for each in Event.__args__}
 
@@ -224,6 +225,6 @@ def _tuples(value: object) -> object:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _addressed(fields: tuple[int, int, int, int]) -> Address:
+def _addressed(fields: tuple[int, int, int, int]) -> MessageAddress:
     kind, *index = fields
-    return Address(Kind(kind), *index)
+    return MessageAddress(MessageKind(kind), *index)

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from channels.link.rates import MessageIndex
 
-Way = Literal["uplink", "downlink"]
+Direction = Literal["uplink", "downlink"]
 _HEADER: Final = struct.Struct("!BBHHHBBH")
 HEADER_BYTES: Final = _HEADER.size
 IP_UDP_BYTES: Final = 28
@@ -24,7 +24,7 @@ MOST: Final = (1 << 16) - 1
 MOST_FRAGMENTS: Final = 255
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a letter is."""
 
     PROMPT = 1
@@ -43,21 +43,21 @@ class Kind(IntEnum):
     """From the air to a sender: the last bit of the packet that it names has gone out."""
 
 
-UPLINKED: Final = frozenset({Kind.PROMPT, Kind.PAYLOAD, Kind.RESTORE})
-SIMULATED: Final = frozenset({Kind.PROMPT, Kind.PAYLOAD, Kind.REPLY})
+UPLINKED: Final = frozenset({MessageKind.PROMPT, MessageKind.PAYLOAD, MessageKind.RESTORE})
+SIMULATED: Final = frozenset({MessageKind.PROMPT, MessageKind.PAYLOAD, MessageKind.REPLY})
 """The letters that the simulator knows too; the others are there after a restart only."""
 
 
-class Address(NamedTuple):
+class MessageAddress(NamedTuple):
     """Of a letter."""
 
-    kind: Kind
+    kind: MessageKind
     device: int
     request: int
     round: int
 
     @property
-    def way(self) -> Way:
+    def way(self) -> Direction:
         """Where it goes."""
         return "uplink" if self.kind in UPLINKED else "downlink"
 
@@ -67,24 +67,24 @@ class Address(NamedTuple):
         return self.device, self.request, self.round
 
 
-class Letter(NamedTuple):
+class RealMessage(NamedTuple):
     """Content and where it belongs."""
 
-    address: Address
+    address: MessageAddress
     content: bytes
 
 
-class Header(NamedTuple):
+class PacketHeader(NamedTuple):
     """Of one packet. An ACK and a LEFT name the packet they are about by all fields, its kind among them."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     attempt: int
     epoch: int = 0
     """How often the cloud has begun anew, as far as the sender knows."""
     last: bool = True
     """Whether it is the last fragment of its letter."""
-    note: Kind | None = None
+    note: MessageKind | None = None
     """ACK or LEFT, where the packet is one about that which is named."""
 
     def pack(self) -> bytes:
@@ -94,13 +94,13 @@ class Header(NamedTuple):
         return _HEADER.pack(flags, self.epoch, device, request, round_, self.fragment, kind, self.attempt)
 
     @classmethod
-    def unpack(cls, packet: bytes) -> Header:
+    def unpack(cls, packet: bytes) -> PacketHeader:
         """The header in front of a packet. Raises ValueError where there is none."""
         if len(packet) < HEADER_BYTES:
             raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
         flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
-        said, named = Kind(flags & ~_LAST), Kind(kind)
-        note = said if said in (Kind.ACK, Kind.LEFT) else None
-        if named in (Kind.ACK, Kind.LEFT) or not (note or said is named):
+        said, named = MessageKind(flags & ~_LAST), MessageKind(kind)
+        note = said if said in (MessageKind.ACK, MessageKind.LEFT) else None
+        if named in (MessageKind.ACK, MessageKind.LEFT) or not (note or said is named):
             raise ValueError(f"a header of kind {said.name} that names a {named.name}")
-        return cls(Address(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)
+        return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)

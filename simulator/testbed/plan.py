@@ -21,9 +21,9 @@ from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Way
+from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
 
-WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
+DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
 MOST_FILLING_S: Final = 60.0
 """Of the kernel's bucket: a run waits for it."""
 CELL: Final = "cell.yaml"
@@ -40,7 +40,7 @@ _LARGEST_BITS: Final = 8 * 60_000
 """Of a packet."""
 
 
-class Hosts(NamedTuple):
+class NetAddresses(NamedTuple):
     """Addresses of one interface, the same network at both ends."""
 
     edge: str
@@ -49,9 +49,9 @@ class Hosts(NamedTuple):
     """Whose name the relay writes under when it tells a sender that a packet has left."""
 
 
-AIR: Final = Hosts("10.77.0.1", "10.77.0.2", "10.77.0.3")
+AIR: Final = NetAddresses("10.77.0.1", "10.77.0.2", "10.77.0.3")
 """Of the interfaces that are shaped."""
-FREE: Final = Hosts("10.78.0.1", "10.78.0.2", "10.78.0.3")
+FREE: Final = NetAddresses("10.78.0.1", "10.78.0.2", "10.78.0.3")
 """Of those that take what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
 
 
@@ -73,7 +73,7 @@ class Faults:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """Of one run: a folder that holds the cell, the plan, and all journals."""
 
     folder: Path
@@ -114,7 +114,7 @@ def faults_of(cell: Cell) -> Faults:
     return Faults(cloud_down=tuple(Window(*each) for each in times))
 
 
-def link(cell: Cell, way: Way) -> LinkConfig:
+def link(cell: Cell, way: Direction) -> LinkConfig:
     """The cell's link of a way."""
     return cell.uplink if way == "uplink" else cell.downlink
 
@@ -145,7 +145,7 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
     yield from _of_devices(cell)
     yield from _of_cloud(cell.cloud)
     yield from _of_scheme(cell.scheme)
-    for way, back in zip(WAYS, reversed(WAYS), strict=True):
+    for way, back in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
         ack_bits, header_bits = link(cell, way).arq.ack_bits, link(cell, back).header_bits
         if 0 < ack_bits < header_bits:
             yield f"{way}.arq.ack_bits", ack_bits, f"0, or {back}.header_bits or more, {header_bits}"

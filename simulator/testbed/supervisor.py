@@ -27,11 +27,11 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
+from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.network.namespaces import Namespaces
-from simulator.testbed.replayed.real_tables import tables
-from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.plan import WAYS, Faults, Plan, check, check_faults, faults_of, filled_s, link
+from simulator.testbed.plan import DIRECTIONS, Faults, RunPlan, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
+from simulator.testbed.replayed.real_tables import tables
 
 READY_S: Final = 300.0
 """In which all processes must have loaded, and served a request to warm up."""
@@ -67,7 +67,7 @@ def real(
     check_faults(cell, faults)
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
-        plan = Plan(folder, faults)
+        plan = RunPlan(folder, faults)
         plan.write(cell)
         with ExitStack() as stack:
             _Run(plan, cell, stack).serve()
@@ -187,7 +187,7 @@ class _Process:
 class _Run:
     """One run under way."""
 
-    def __init__(self, plan: Plan, cell: Cell, stack: ExitStack) -> None:
+    def __init__(self, plan: RunPlan, cell: Cell, stack: ExitStack) -> None:
         self._plan, self._cell, self._stack = plan, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
         self._journal = stack.enter_context(_closing(Journal(plan.journal("supervisor"))))
@@ -204,7 +204,7 @@ class _Run:
     def serve(self) -> None:
         """From the start to the last answer."""
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._all_ends()])
-        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, way)) for way in WAYS))
+        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, way)) for way in DIRECTIONS))
         self._journal.start(self._zero_s)
         for process in (self._relay, *self._all_ends()):
             process.tell(f"{START} {self._zero_s!r}")
@@ -237,7 +237,7 @@ class _Run:
         self._selector.unregister(self._cloud.popen.stdout or 0)
         self._cloud.end()
         self._cloud = None
-        self._journal.note(Restarted(self._epoch, True, self._journal.now_s))
+        self._journal.note(CloudRestarted(self._epoch, True, self._journal.now_s))
 
     def _restart_cloud(self) -> None:
         self._epoch += 1

@@ -11,8 +11,8 @@ from random import Random
 from simulator import Cell
 from simulator.testbed.ends.cloud_end import CloudEnd
 from simulator.testbed.ends.device_end import DeviceEnd
-from simulator.testbed.journal import Ended, Event, Journal, read
-from simulator.testbed.packet_header import Address, Kind, Letter
+from simulator.testbed.journal import Event, Journal, RequestEnded, read
+from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
 
 Texts = dict[tuple[int, int], tuple[int, ...]]
 """The answers, by device and request."""
@@ -25,19 +25,19 @@ class Mailbox:
 
     def __init__(self, world: World, epoch: int = 0) -> None:
         self.epoch = epoch
-        self.under_way: dict[Address, asyncio.TimerHandle] = {}
+        self.under_way: dict[MessageAddress, asyncio.TimerHandle] = {}
         self._world = world
 
-    def put(self, letter: Letter) -> None:
+    def put(self, letter: RealMessage) -> None:
         address = letter.address
         assert address not in self.under_way, f"{address} is put twice"
         delay_s = self._world.luck.uniform(0.0, self._world.delay_s)
         self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, letter, self.epoch)
 
-    def acknowledge(self, *addresses: Address) -> None:
+    def acknowledge(self, *addresses: MessageAddress) -> None:
         assert not self.under_way.keys() & set(addresses), "what is said to have come is still on its way"
 
-    def withdraw(self, *addresses: Address) -> None:
+    def withdraw(self, *addresses: MessageAddress) -> None:
         for address in addresses:
             if address in self.under_way:
                 self.under_way.pop(address).cancel()
@@ -46,7 +46,7 @@ class Mailbox:
         self.withdraw(*self.under_way)
         self.epoch = epoch
 
-    def _deliver(self, letter: Letter, epoch: int) -> None:
+    def _deliver(self, letter: RealMessage, epoch: int) -> None:
         self.under_way.pop(letter.address, None)
         self._world.deliver(letter, epoch)
 
@@ -83,7 +83,7 @@ class World:
 
     def texts(self) -> Texts:
         """What was answered."""
-        return {(each.device, each.request): each.tokens for each in self.events() if isinstance(each, Ended)}
+        return {(each.device, each.request): each.tokens for each in self.events() if isinstance(each, RequestEnded)}
 
     def run(self) -> Texts:
         """Serves all requests, each device after its warm-up."""
@@ -91,12 +91,12 @@ class World:
         assert not self._errors, self._errors
         return self.texts()
 
-    def deliver(self, letter: Letter, epoch: int) -> None:
+    def deliver(self, letter: RealMessage, epoch: int) -> None:
         """A letter is at its end."""
         if letter.address.way == "downlink":
             device = letter.address.device
             heard = epoch == self._mailboxes[device].epoch and not self._cuts(letter.address, epoch)
-            if letter.address.kind is Kind.HELLO or heard:
+            if letter.address.kind is MessageKind.HELLO or heard:
                 self._devices[device].hear(letter)
             return
         if epoch != self._epoch:
@@ -108,7 +108,7 @@ class World:
         else:
             self._cloud.hear(letter)
 
-    def _cuts(self, reply: Address, epoch: int) -> bool:
+    def _cuts(self, reply: MessageAddress, epoch: int) -> bool:
         """Whether the cloud was killed before this could be heard."""
         due = [each for each in self._cut if each[:2] == reply[1:3] and reply.round >= each[2]]
         if due and epoch == self._epoch:
@@ -157,6 +157,6 @@ class _OneLife(Mailbox):
     def __init__(self, world: World) -> None:
         super().__init__(world, world._epoch)
 
-    def put(self, letter: Letter) -> None:
+    def put(self, letter: RealMessage) -> None:
         if self.epoch == self._world._epoch:
             super().put(letter)

@@ -14,12 +14,12 @@ from cells import cell
 
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
+from simulator.testbed.journal import Journal, PacketAired, read
 from simulator.testbed.network.datagrams import Datagram, place
 from simulator.testbed.network.namespaces import NETS, SIDES, Net, Side
 from simulator.testbed.network.relay import Relay
-from simulator.testbed.journal import Aired, Journal, read
-from simulator.testbed.packet_header import Header
-from simulator.testbed.plan import AIR, FREE, Faults, Plan
+from simulator.testbed.packet_header import PacketHeader
+from simulator.testbed.plan import AIR, FREE, Faults, RunPlan
 
 HOSTS = {"air": AIR, "free": FREE}
 NO_FAULTS = Faults()
@@ -34,7 +34,7 @@ def of(delay_s: float = 0.0, ack_bits: int = 0, **changes: Any) -> Cell:
     return given
 
 
-def packet(header: Header, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
+def packet(header: PacketHeader, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
     hosts = HOSTS[net]
     edge, cloud = place(hosts.edge, plan.EDGE_PORT), place(hosts.cloud, plan.CLOUD_PORT)
     source, target = (edge, cloud) if sender == "edge" else (cloud, edge)
@@ -45,8 +45,8 @@ class Bench:
     """A relay in a thread of its own, between two hosts that are the test."""
 
     def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
-        Plan(folder, faults).write(given)
-        told = Plan.of(folder)
+        RunPlan(folder, faults).write(given)
+        told = RunPlan.of(folder)
         self.journal = told.journal("relay")
         self._kept = Journal(self.journal)
         names = [(side, net) for side in SIDES for net in NETS]
@@ -68,7 +68,7 @@ class Bench:
         while not self._kept.running:
             time.sleep(0.001)
 
-    def send(self, header: Header, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
+    def send(self, header: PacketHeader, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
         sent = packet(header, content, net, sender)
         self.hosts[sender, net].send(sent)
         return sent
@@ -81,10 +81,10 @@ class Bench:
         """Whether no host hears anything for a while."""
         return not select.select(list(self.hosts.values()), (), (), 0.05)[0]
 
-    def stop(self, last: bytes = b"stop\n") -> list[Aired]:
+    def stop(self, last: bytes = b"stop\n") -> list[PacketAired]:
         os.write(self._say, last)
         self.close()
-        return [each for each in read(self.journal) if isinstance(each, Aired)]
+        return [each for each in read(self.journal) if isinstance(each, PacketAired)]
 
     def close(self) -> None:
         if self._say >= 0:

@@ -20,25 +20,25 @@ from simulator.results.observer import Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.testbed.journal import (
-    Acked,
-    Aired,
-    Arrived,
-    Attempted,
-    Began,
-    Came,
-    Closed,
-    Computed,
-    Ended,
     Event,
-    Flushed,
-    Judged,
-    Passed,
-    Put,
-    Served,
-    Submitted,
-    Withdrawn,
+    JobSubmitted,
+    MessageArrived,
+    MessageCancelled,
+    MessagePut,
+    PacketAcknowledged,
+    PacketAired,
+    PacketQueued,
+    PassMade,
+    RequestArrived,
+    RequestEnded,
+    RequestServed,
+    RoundBegan,
+    RoundClosed,
+    RoundDrafted,
+    RoundFlushed,
+    RoundVerified,
 )
-from simulator.testbed.packet_header import Address, Kind
+from simulator.testbed.packet_header import MessageAddress, MessageKind
 from simulator.timing import plant
 from simulator.timing.device import Device
 from simulator.timing.link import Link
@@ -83,13 +83,13 @@ class Twin(Observer):
         arrives_s = None if isnan(airing.arrives_s) else airing.arrives_s
         times_s = airing.began_s, airing.left_s, arrives_s
         address = _address(way, airing.address)
-        aired = Aired(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
+        aired = PacketAired(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
         self.lines["relay"].append(aired)
 
     def on_pass(self, served: ServerPass) -> None:
         each = zip(served.sessions, served.work, served.reads, strict=True)
         shares = tuple((*key, self._rounds[key], *work, reads) for key, work, reads in each)
-        self.lines["cloud_0"].append(Passed(served.began_s, served.ended_s, shares))
+        self.lines["cloud_0"].append(PassMade(served.began_s, served.ended_s, shares))
 
     # What no observer hears.
 
@@ -97,38 +97,38 @@ class Twin(Observer):
         self._links[id(message)] = link.name
         self._held.append(message)
         address = self._of(message)
-        if address.kind is Kind.PAYLOAD:
+        if address.kind is MessageKind.PAYLOAD:
             self._computed(address.device, address.request)
-        self._sender(address, Put(address, b"".join(message.content).hex(), self.now_s))
+        self._sender(address, MessagePut(address, b"".join(message.content).hex(), self.now_s))
 
     def enqueue(self, link: Link, packet: Fragment) -> None:
         if not packet.acknowledges:
             address = self._of(packet.message)
-            self._sender(address, Attempted(address, packet.number, packet.attempt, packet.bits, self.now_s))
+            self._sender(address, PacketQueued(address, packet.number, packet.attempt, packet.bits, self.now_s))
 
     def acknowledge(self, repeats: Repeats, packet: Fragment, _: object = None) -> None:
         if not packet.acked:
             address = self._of(packet.message)
-            self._sender(address, Acked(address, packet.number, self.now_s))
+            self._sender(address, PacketAcknowledged(address, packet.number, self.now_s))
 
     def deliver(self, link: Link, message: Message, parts: int) -> None:
         address = self._of(message)
         far = "cloud_0" if address.way == "uplink" else f"edge_{address.device}"
-        self.lines[far].append(Arrived(address, self.now_s))
+        self.lines[far].append(MessageArrived(address, self.now_s))
 
     def withdraw(self, link: Link, message: Message) -> None:
         if message.packets:
             address = self._of(message)
-            self._sender(address, Withdrawn(address, self.now_s))
+            self._sender(address, MessageCancelled(address, self.now_s))
 
     def came(self, device: Device, request: Request) -> None:
-        self._edge(request, Came(request.device, request.number, self.now_s))
+        self._edge(request, RequestArrived(request.device, request.number, self.now_s))
 
     def served(self, network: object, decoder: object, device: Device, request: Request, kept: object) -> None:
-        self._edge(request, Served(request.device, request.number, self.now_s))
+        self._edge(request, RequestServed(request.device, request.number, self.now_s))
 
     def begin(self, request: Request, number: int, now_s: float) -> None:
-        event = Began(request.device, request.number, number, now_s)
+        event = RoundBegan(request.device, request.number, number, now_s)
         if self._streams and number > 1:
             self.lines["cloud_0"].append(event)
         else:
@@ -140,47 +140,47 @@ class Twin(Observer):
         self._drafting[key] = round_, self.now_s, end_s, durations_s
 
     def close(self, request: Request, number: int, tokens: tuple[int, ...], now_s: float) -> None:
-        self._edge(request, Closed(request.device, request.number, number, tokens, now_s))
+        self._edge(request, RoundClosed(request.device, request.number, number, tokens, now_s))
 
     def flush(self, request: Request, number: int, drafts: int, on_air_bits: int, now_s: float) -> None:
         drafting = self._drafting.get((request.device, request.number))
         if drafting is not None and drafting[0].number == number:
             self._computed(request.device, request.number)
-        self._edge(request, Flushed(request.device, request.number, number, drafts, now_s))
+        self._edge(request, RoundFlushed(request.device, request.number, number, drafts, now_s))
 
     def end(self, request: Request, outcome: str, now_s: float) -> None:
-        self._edge(request, Ended(request.device, request.number, tuple(request.tokens), now_s))
+        self._edge(request, RequestEnded(request.device, request.number, tuple(request.tokens), now_s))
 
     def submit(self, handler: Any, *_: object, **__: object) -> None:
         number = handler._round.number if self._streams else handler._waiting[0] if handler._ready else 0
         self._rounds[handler._key] = number
-        self.lines["cloud_0"].append(Submitted(*handler._key, number, self.now_s))
+        self.lines["cloud_0"].append(JobSubmitted(*handler._key, number, self.now_s))
 
     def judged(self, handler: Any, round_: OpenRound, *_: object) -> None:
-        self.lines["cloud_0"].append(Judged(*handler._key, round_.number, 0.0, self.now_s))
+        self.lines["cloud_0"].append(RoundVerified(*handler._key, round_.number, 0.0, self.now_s))
 
     def _computed(self, device: int, request: int) -> None:
         """What the processor did until now of the round that was drafted."""
         round_, began_s, end_s, durations_s = self._drafting.pop((device, request))
         passes = bisect_right(round_.pass_ends_s, self.now_s)
         ended_s = min(end_s, self.now_s)
-        computed = Computed(device, request, round_.number, began_s, ended_s, tuple(durations_s[:passes]))
+        computed = RoundDrafted(device, request, round_.number, began_s, ended_s, tuple(durations_s[:passes]))
         self.lines[f"edge_{device}"].append(computed)
 
-    def _of(self, message: Message) -> Address:
+    def _of(self, message: Message) -> MessageAddress:
         return _address(self._links[id(message)], message.index)
 
     def _edge(self, request: Request, event: Event) -> None:
         self.lines[f"edge_{request.device}"].append(event)
 
-    def _sender(self, address: Address, event: Event) -> None:
+    def _sender(self, address: MessageAddress, event: Event) -> None:
         self.lines[f"edge_{address.device}" if address.way == "uplink" else "cloud_0"].append(event)
 
 
-def _address(way: str, index: tuple[int, int, int]) -> Address:
+def _address(way: str, index: tuple[int, int, int]) -> MessageAddress:
     if way == "downlink":
-        return Address(Kind.REPLY, *index)
-    return Address(Kind.PAYLOAD if index[2] else Kind.PROMPT, *index)
+        return MessageAddress(MessageKind.REPLY, *index)
+    return MessageAddress(MessageKind.PAYLOAD if index[2] else MessageKind.PROMPT, *index)
 
 
 def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:

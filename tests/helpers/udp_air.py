@@ -13,27 +13,27 @@ from typing import Any, TypeVar
 
 from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
-from simulator.testbed.transport.endpoint import Addresses, Endpoint, Places
-from simulator.testbed.transport.sockets import HostPort, UdpSocket
 from simulator.testbed.journal import Event, Journal
-from simulator.testbed.packet_header import Address, Header, Kind, Letter, Way
+from simulator.testbed.packet_header import Direction, MessageAddress, MessageKind, PacketHeader, RealMessage
 from simulator.testbed.plan import link
+from simulator.testbed.transport.endpoint import Endpoint, EndpointAddresses, HostSockets
+from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
 E = TypeVar("E")
 _LOOPBACK = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"
 """Of this process alone."""
 _EDGE, _CLOUD, _AIR = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
-AIR = Places((_AIR, 6000), (_AIR, 6001))
-CLOUD = Places((_CLOUD, 4000), (_CLOUD, 4001))
+AIR = HostSockets((_AIR, 6000), (_AIR, 6001))
+CLOUD = HostSockets((_CLOUD, 4000), (_CLOUD, 4001))
 TIMEOUT_S = 0.04
 ROOM_BYTES = 85
 _GRACE_S = 0.001
 """That the kernel has to hand a datagram over before the clock leaps."""
 
 
-def edge(device: int) -> Places:
+def edge(device: int) -> HostSockets:
     """Where the sockets of a device are."""
-    return Places((_EDGE, 5000 + device), (_EDGE, 7000 + device))
+    return HostSockets((_EDGE, 5000 + device), (_EDGE, 7000 + device))
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -99,7 +99,7 @@ class UdpAir:
         self._cell = cell
         self._lost = lost
         self._deaf = deaf
-        self._free_s: dict[Way, float] = defaultdict(float)
+        self._free_s: dict[Direction, float] = defaultdict(float)
         self._air = UdpSocket(AIR.air, self._enter)
         self._free = UdpSocket(AIR.free, self._answer)
 
@@ -116,38 +116,38 @@ class UdpAir:
         self._air.send(packet, (CLOUD if to == "cloud" else edge(0)).air, lambda: None)
 
     def _enter(self, packet: bytes, sender: HostPort) -> None:
-        header = Header.unpack(packet)
+        header = PacketHeader.unpack(packet)
         way = header.address.way if header.note is None else _other(header.address.way)
         loop, rate = asyncio.get_running_loop(), self._link(way).rate
         bits = 8 * (len(packet) + 28)
         self._free_s[way] = max(loop.time(), self._free_s[way]) + bits / rate.bps
         loop.call_at(self._free_s[way], self._leave, header, way, packet)
 
-    def _leave(self, header: Header, way: Way, packet: bytes) -> None:
+    def _leave(self, header: PacketHeader, way: Direction, packet: bytes) -> None:
         loop = asyncio.get_running_loop()
         number = header.fragment if header.note is None else -header.fragment - 1
         index = (*header.address.message, number, header.attempt)
         self.left_s[index] = loop.time()
         if header.note is None:
-            self._send(header._replace(note=Kind.LEFT).pack(), _other(way), header.address.device)
+            self._send(header._replace(note=MessageKind.LEFT).pack(), _other(way), header.address.device)
         if index not in self._lost:
             loop.call_later(self._link(way).delay.mean_s, self._send, packet, way, header.address.device)
 
     def _answer(self, packet: bytes, sender: HostPort) -> None:
-        header = Header.unpack(packet)
+        header = PacketHeader.unpack(packet)
         way = _other(header.address.way)
         if (*header.address.message, header.fragment, header.attempt) not in self._deaf:
             send = partial(self._send, packet, way, header.address.device)
             asyncio.get_running_loop().call_later(self._link(way).delay.mean_s, send)
 
-    def _send(self, packet: bytes, way: Way, device: int) -> None:
+    def _send(self, packet: bytes, way: Direction, device: int) -> None:
         self._air.send(packet, (CLOUD if way == "uplink" else edge(device)).air, lambda: None)
 
-    def _link(self, way: Way) -> Any:
+    def _link(self, way: Direction) -> Any:
         return link(self._cell, way)
 
 
-def _other(way: Way) -> Way:
+def _other(way: Direction) -> Direction:
     return "downlink" if way == "uplink" else "uplink"
 
 
@@ -158,30 +158,30 @@ class World:
         devices = range(cell.workload.devices)
         self.air = air
         self.cell = cell
-        self.heard: dict[str, list[tuple[float, Letter]]] = defaultdict(list)
+        self.heard: dict[str, list[tuple[float, RealMessage]]] = defaultdict(list)
         self.notes = {name: Notes(running) for name in ("cloud", *(f"edge {device}" for device in devices))}
         self.cloud = self.cloud_of(0)
         self.edges = [
             Endpoint(
                 cell, "edge", device, self.notes[f"edge {device}"], partial(self._hear, f"edge {device}"),
-                addresses=Addresses(edge(device), {device: AIR}),
+                addresses=EndpointAddresses(edge(device), {device: AIR}),
             )
             for device in devices
         ]  # fmt: skip
         self.edge = self.edges[0]
 
     def cloud_of(self, epoch: int) -> Endpoint:
-        addresses = Addresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), AIR))
+        addresses = EndpointAddresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), AIR))
         hear = partial(self._hear, "cloud")
         return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], hear, epoch, addresses)
 
     def at(self, at_s: float, call: Callable[..., object], *arguments: object) -> None:
         asyncio.get_running_loop().call_at(at_s, call, *arguments)
 
-    def letters(self, name: str) -> list[Letter]:
+    def letters(self, name: str) -> list[RealMessage]:
         return [letter for _, letter in self.heard[name]]
 
-    def _hear(self, name: str, letter: Letter) -> None:
+    def _hear(self, name: str, letter: RealMessage) -> None:
         self.heard[name].append((asyncio.get_running_loop().time(), letter))
 
 
@@ -212,9 +212,13 @@ def played(
         return runner.run(play())
 
 
-def letter(bytes_: int, round_: int = 1, kind: Kind = Kind.PAYLOAD, device: int = 0, request: int = 0) -> Letter:
+def letter(
+    bytes_: int, round_: int = 1, kind: MessageKind = MessageKind.PAYLOAD, device: int = 0, request: int = 0
+) -> RealMessage:
     """One whose bytes all differ from their neighbours."""
-    return Letter(Address(kind, device, request, round_), bytes((7 * place + round_) % 256 for place in range(bytes_)))
+    return RealMessage(
+        MessageAddress(kind, device, request, round_), bytes((7 * place + round_) % 256 for place in range(bytes_))
+    )
 
 
 def cell(devices: int = 1, arq: dict[str, Any] | None = None, bps: float = 1e6) -> Cell:

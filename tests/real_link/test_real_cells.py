@@ -16,7 +16,7 @@ from plants import ran
 
 from simulator import Cell
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.journal import Ended, Restarted, read
+from simulator.testbed.journal import CloudRestarted, RequestEnded, read
 from simulator.testbed.plan import Faults, Window
 from simulator.testbed.supervisor import real
 
@@ -54,7 +54,7 @@ def of(fields: dict[str, Any]) -> Cell:
 
 
 def said(folder: Path) -> Texts:
-    ends = [event for path in folder.glob("edge_*.jsonl") for event in read(path) if isinstance(event, Ended)]
+    ends = [event for path in folder.glob("edge_*.jsonl") for event in read(path) if isinstance(event, RequestEnded)]
     assert len({(each.device, each.request) for each in ends}) == len(ends), "an answer ends once"
     return {(each.device, each.request): each.tokens for each in ends}
 
@@ -95,7 +95,7 @@ def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
     assert said(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
     clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)
-              if isinstance(event, Restarted) and event.down]  # fmt: skip
+              if isinstance(event, CloudRestarted) and event.down]  # fmt: skip
     assert len(clouds) == 1 and (tmp_path / "journals" / "cloud_1.jsonl").stat().st_size > 0
 
 

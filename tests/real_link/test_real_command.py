@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from simulator import Cell
-from simulator.testbed.journal import Aired, Closed, read
+from simulator.testbed.journal import PacketAired, RoundClosed, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
@@ -30,7 +30,7 @@ CELL = {
 }  # fmt: skip
 
 
-class Place:
+class CommandFolder:
     """A folder in which commands run, with a folder for what is temporary; all their processes know it by that."""
 
     def __init__(self, folder: Path) -> None:
@@ -78,15 +78,15 @@ class Place:
 
     def has_closed_a_round(self) -> bool:
         edges = [path for path in self.journals() if path.name.startswith("edge")]
-        return any(isinstance(event, Closed) for path in edges for event in read(path))
+        return any(isinstance(event, RoundClosed) for path in edges for event in read(path))
 
     def left(self) -> list[str]:
         return sorted(path.name for path in self.temporary.glob("sqsim.*"))
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[CommandFolder]:
+    made = CommandFolder(tmp_path)
     yield made
     for popen in made.started:
         if popen.poll() is None:
@@ -117,7 +117,7 @@ def one_line(error: str) -> str:
     return line
 
 
-def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: Place) -> None:
+def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: CommandFolder) -> None:
     place.ran("real", "cell.yaml", "--out", "out", "--quiet")
     assert not place.processes() and not place.left()
     place.ran("run", "--config", "cell.yaml", "--out", "simulated", "--quiet")
@@ -134,7 +134,7 @@ def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: Pl
             assert both[0] == both[1], column
 
 
-def test_an_interrupt_leaves_nothing_and_the_same_command_goes_on(place: Place) -> None:
+def test_an_interrupt_leaves_nothing_and_the_same_command_goes_on(place: CommandFolder) -> None:
     before = socket.if_nameindex()
     popen = place.real()
     until(place.has_closed_a_round)
@@ -151,7 +151,7 @@ def test_an_interrupt_leaves_nothing_and_the_same_command_goes_on(place: Place) 
     assert len(pd.read_csv(place.out / "cells.csv")) == 1
 
 
-def test_a_command_that_is_terminated_leaves_nothing(place: Place) -> None:
+def test_a_command_that_is_terminated_leaves_nothing(place: CommandFolder) -> None:
     popen = place.real()
     until(place.has_closed_a_round)
     popen.terminate()
@@ -160,7 +160,7 @@ def test_a_command_that_is_terminated_leaves_nothing(place: Place) -> None:
     assert not place.processes() and not place.left()
 
 
-def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_folder(place: Place) -> None:
+def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_folder(place: CommandFolder) -> None:
     before = socket.if_nameindex()
     popen = place.real()
     until(place.has_closed_a_round)
@@ -179,7 +179,7 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
 @pytest.mark.parametrize(
     ("module", "name"), [("ends.edge", "edge 0"), ("ends.cloud", "cloud 0"), ("network.relay", "relay")]
 )
-def test_a_process_that_dies_ends_the_run_and_is_named(place: Place, module: str, name: str) -> None:
+def test_a_process_that_dies_ends_the_run_and_is_named(place: CommandFolder, module: str, name: str) -> None:
     popen = place.real()
     until(place.has_closed_a_round)
     os.kill(place.process(module), signal.SIGKILL)
@@ -191,7 +191,7 @@ def test_a_process_that_dies_ends_the_run_and_is_named(place: Place, module: str
     assert not place.out.exists()
 
 
-def test_a_device_that_dies_while_it_loads_is_named_too(place: Place) -> None:
+def test_a_device_that_dies_while_it_loads_is_named_too(place: CommandFolder) -> None:
     popen = place.real()
     until(lambda: any("simulator.testbed.ends.edge" in words for words in place.processes().values()))
     os.kill(place.process("ends.edge"), signal.SIGKILL)
@@ -200,7 +200,7 @@ def test_a_device_that_dies_while_it_loads_is_named_too(place: Place) -> None:
     assert not place.processes() and not place.left()
 
 
-def test_no_packet_leaves_the_two_hosts(place: Place) -> None:
+def test_no_packet_leaves_the_two_hosts(place: CommandFolder) -> None:
     sent = sent_packets()
     popen = place.start("real", "cell.yaml", "--out", "out", "--quiet", "--set", "workload.output_tokens=150",
                         "--set", "uplink.rate.bps=200000")  # fmt: skip
@@ -223,6 +223,6 @@ def test_no_packet_leaves_the_two_hosts(place: Place) -> None:
 
 def _aired(relay: Path) -> int:
     try:
-        return sum(isinstance(event, Aired) for event in read(relay))
+        return sum(isinstance(event, PacketAired) for event in read(relay))
     except OSError:  # the run is over
         return 0

@@ -110,7 +110,7 @@ def calibrated(cell: Cell, folder: Path) -> Cell:
 
 def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, object]]:
     """The delays of the links with what the path adds. Raises ConfigError where one has no constant to add it to."""
-    for way in plan.WAYS:
+    for way in plan.DIRECTIONS:
         delay = plan.link(cell, way).delay
         if not isinstance(delay, ConstantDelay):
             raise ConfigError(f"{way}.delay = {delay.kind}: must be constant, for what the path adds to it")

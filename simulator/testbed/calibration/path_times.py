@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.testbed.journal import Computed, Judged, Passed, read
+from simulator.testbed.journal import PassMade, RoundDrafted, RoundVerified, read
 from simulator.testbed.supervisor import real
 
 DELAY_S: Final = 0.01
@@ -50,15 +50,15 @@ def path_times() -> PathTimes:
 
 
 def _times(folder: Path) -> PathTimes:
-    computed = dict[Round, Computed]()
-    judged = dict[Round, Judged]()
-    passed = dict[Round, Passed]()
+    computed = dict[Round, RoundDrafted]()
+    judged = dict[Round, RoundVerified]()
+    passed = dict[Round, PassMade]()
     for event in (event for path in folder.glob("*.jsonl") for event in read(path)):
-        if isinstance(event, Computed):
+        if isinstance(event, RoundDrafted):
             computed[event.request, event.round] = event
-        elif isinstance(event, Judged):
+        elif isinstance(event, RoundVerified):
             judged[event.request, event.round] = event
-        elif isinstance(event, Passed):
+        elif isinstance(event, PassMade):
             passed |= {(request, round_): event for _, request, round_, *_ in event.shares}
     rounds = [each for each in judged if each in computed and each[1] > 1]
     ups = [passed[each].began_s - judged[each].decode_s - computed[each].ended_s - DELAY_S for each in rounds]

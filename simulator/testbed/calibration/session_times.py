@@ -27,7 +27,7 @@ WARM_ROUNDS = 6
 LEAST_ROUNDS, ROUNDS = 12, 80
 
 
-class RoundTime(NamedTuple):
+class MeasuredRound(NamedTuple):
     """Of one round, seconds beside passes."""
 
     laws: int
@@ -65,7 +65,7 @@ def session_times(cell: Cell, budget_s: float, pause_s: float) -> SessionTimes:
     return SessionTimes(*(float(f"{seconds:.4g}") for seconds in (encode_s, judge_s, decode_s)))
 
 
-def _within(rounds: Iterator[RoundTime], budget_s: float) -> list[RoundTime]:
+def _within(rounds: Iterator[MeasuredRound], budget_s: float) -> list[MeasuredRound]:
     end_s = time.perf_counter() + budget_s
     found = []
     for each in rounds:
@@ -75,7 +75,7 @@ def _within(rounds: Iterator[RoundTime], budget_s: float) -> list[RoundTime]:
     return found
 
 
-def _rounds(cell: Cell, pause_s: float) -> Iterator[RoundTime]:
+def _rounds(cell: Cell, pause_s: float) -> Iterator[MeasuredRound]:
     """Of one request after another, without end. Of another seed, that is of other texts; no round ahead of its verdict
     costs more than one behind it."""
     ahead = {"scheme.depth": 0} if getattr(cell.scheme, "depth", 0) else {}
@@ -93,7 +93,7 @@ def _rounds(cell: Cell, pause_s: float) -> Iterator[RoundTime]:
 
 def _drafted(
     decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int, pause_s: float
-) -> Iterator[RoundTime]:
+) -> Iterator[MeasuredRound]:
     at_edge, in_cloud, setting = _Watch(), _Watch(), decoding.setting
     decoding.drafter = _WatchedText(lambda: setting.pair().drafter.open(setting.temperature), at_edge)
     decoding.verifier = _WatchedText(lambda: setting.pair().verifier.open(setting.temperature), in_cloud)
@@ -114,10 +114,10 @@ def _drafted(
         time.sleep(pause_s)
         with at_edge:
             node, _ = edge.resolve(drafted, verified.reply)
-        yield RoundTime(drafted.laws, judged, at_edge.taken_s(), in_cloud.taken_s(), drafts == most)
+        yield MeasuredRound(drafted.laws, judged, at_edge.taken_s(), in_cloud.taken_s(), drafts == most)
 
 
-def _hosted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int) -> Iterator[RoundTime]:
+def _hosted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int) -> Iterator[MeasuredRound]:
     watch, setting = _Watch(), decoding.setting
     decoding.drafter = _WatchedText(lambda: setting.pair().drafter.open(setting.temperature), watch)
     decoding.verifier = _WatchedText(lambda: setting.pair().verifier.open(setting.temperature), watch)
@@ -127,7 +127,7 @@ def _hosted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: i
         drafts = _asked(node.round, most)
         with watch:
             node, _ = session.decode(node, drafts)
-        yield RoundTime(0, drafts, 0.0, watch.taken_s())
+        yield MeasuredRound(0, drafts, 0.0, watch.taken_s())
 
 
 def _asked(round_number: int, most: int) -> int:

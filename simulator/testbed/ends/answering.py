@@ -13,9 +13,9 @@ from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.testbed.ends.passes import RealJob, RealPasses
 from simulator.testbed.ends.post import Post
-from simulator.testbed.ends.restore import Restored
-from simulator.testbed.journal import Journal, Judged
-from simulator.testbed.packet_header import Address, Kind, Letter
+from simulator.testbed.ends.restore import RestoredRequest
+from simulator.testbed.journal import Journal, RoundVerified
+from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
 from simulator.timing.cloud.job import JobState
 
 
@@ -43,10 +43,10 @@ class AnsweredRounds(ABC):
         self._request_tokens = 0
         self._job: RealJob | None = None
 
-    def hear(self, letter: Letter) -> None:
+    def hear(self, letter: RealMessage) -> None:
         """A letter of the request is here, maybe before one that was sent earlier. Raises CodecError."""
         kind, content = letter.address.kind, letter.content
-        if kind is Kind.PAYLOAD:
+        if kind is MessageKind.PAYLOAD:
             self._payload_arrived(letter.address.round, content)
         elif self._decoding is None:
             self._begin(_told(kind, content, self._premises.format))
@@ -59,7 +59,7 @@ class AnsweredRounds(ABC):
         self._premises.passes.forget(self._key)
 
     @abstractmethod
-    def _open(self, decoding: RequestDecoding, told: Restored) -> None:
+    def _open(self, decoding: RequestDecoding, told: RestoredRequest) -> None:
         """The prompt is here, or where to go on."""
 
     @abstractmethod
@@ -97,15 +97,15 @@ class AnsweredRounds(ABC):
 
     def _note_judged(self, round_number: int, decode_s: float) -> None:
         journal = self._premises.journal
-        journal.note(Judged(*self._key, round_number, decode_s, journal.now_s))
+        journal.note(RoundVerified(*self._key, round_number, decode_s, journal.now_s))
 
-    def _reply(self, round_number: int, verified: Verified) -> Address:
+    def _reply(self, round_number: int, verified: Verified) -> MessageAddress:
         """Puts the reply on the downlink."""
-        address = Address(Kind.REPLY, *self._key, round_number)
-        self._premises.post.put(Letter(address, verified.reply))
+        address = MessageAddress(MessageKind.REPLY, *self._key, round_number)
+        self._premises.post.put(RealMessage(address, verified.reply))
         return address
 
-    def _begin(self, told: Restored) -> None:
+    def _begin(self, told: RestoredRequest) -> None:
         decoder, prompt = self._premises.decoder, Prompt("", "", told.prompt)
         self._decoding = decoder.decoding(*self._key, prompt, None, self._output_tokens)
         drafts = self._decoding.setting.scheme.drafts
@@ -113,12 +113,12 @@ class AnsweredRounds(ABC):
         self._open(self._decoding, told)
 
 
-def _told(kind: Kind, content: bytes, format: wire.Format) -> Restored:
+def _told(kind: MessageKind, content: bytes, format: wire.Format) -> RestoredRequest:
     """Where a request begins, or goes on."""
-    if kind is Kind.RESTORE:
-        return Restored.unpack(content, format)
+    if kind is MessageKind.RESTORE:
+        return RestoredRequest.unpack(content, format)
     tokens = wire.decode_tokens(content, format)
-    return Restored(1, False, len(tokens), tokens)
+    return RestoredRequest(1, False, len(tokens), tokens)
 
 
 def _unnoted(state: JobState) -> None:

@@ -17,8 +17,8 @@ from simulator.testbed.ends.judged_rounds import JudgedRounds
 from simulator.testbed.ends.passes import RealPasses, make_together
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import pack_hello
-from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.packet_header import Address, Kind, Letter
+from simulator.testbed.journal import CloudRestarted, Journal
+from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 
 
@@ -56,12 +56,12 @@ class CloudEnd:
     def start(self) -> None:
         """The run has begun, or goes on: a cloud that has begun anew tells every device."""
         journal, post = self._premises.journal, self._premises.post
-        journal.note(Restarted(self._epoch, False, journal.now_s))
+        journal.note(CloudRestarted(self._epoch, False, journal.now_s))
         if self._epoch:
             for device in range(self._cell.workload.devices):
-                post.put(Letter(Address(Kind.HELLO, device, 0, 0), pack_hello(self._epoch)))
+                post.put(RealMessage(MessageAddress(MessageKind.HELLO, device, 0, 0), pack_hello(self._epoch)))
 
-    def hear(self, letter: Letter) -> None:
+    def hear(self, letter: RealMessage) -> None:
         """A letter of a device. One of a later request ends the earlier one; one of an earlier request is late."""
         _, device, number, _ = letter.address
         current = self._open.get(device)

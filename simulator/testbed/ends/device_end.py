@@ -18,8 +18,8 @@ from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import unpack_hello
 from simulator.testbed.ends.serving import ServedRounds, Serving
 from simulator.testbed.ends.streamed_rounds import StreamedRounds
-from simulator.testbed.journal import Came, Ended, Journal, Served
-from simulator.testbed.packet_header import Kind, Letter
+from simulator.testbed.journal import Journal, RequestArrived, RequestEnded, RequestServed
+from simulator.testbed.packet_header import MessageKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 from simulator.timing.device import EdgeState
 
@@ -49,13 +49,13 @@ class DeviceEnd:
     async def work(self) -> None:
         """Serves the requests of the workload, from now on, which is the run's zero."""
         async for number, ask in self._coming():
-            self._journal.note(Served(self._device, number, self._journal.now_s))
+            self._journal.note(RequestServed(self._device, number, self._journal.now_s))
             self._kept = await self._serve(number, ask, number, self._kept)
 
-    def hear(self, letter: Letter) -> None:
+    def hear(self, letter: RealMessage) -> None:
         """A letter of the cloud. Raises CodecError."""
         kind, _, number, round_number = letter.address
-        if kind is Kind.HELLO:
+        if kind is MessageKind.HELLO:
             epoch = unpack_hello(letter.content)
             if epoch > self._epoch:
                 self._begin_anew(epoch)
@@ -98,7 +98,7 @@ class DeviceEnd:
         here.put_nowait(None)
 
     def _came(self, number: int) -> None:
-        self._journal.note(Came(self._device, number, self._journal.now_s))
+        self._journal.note(RequestArrived(self._device, number, self._journal.now_s))
 
     async def _serve(self, number: int, ask: Ask, text: int, kept: EdgeState | None) -> EdgeState | None:
         """One request to its end, with the prompt of the device's request `text`. Answers what the device keeps."""
@@ -121,5 +121,5 @@ class DeviceEnd:
         self._open = serving, rounds
         after = await rounds.serve()
         self._open = None
-        self._journal.note(Ended(device, number, tuple(serving.tokens), self._journal.now_s))
+        self._journal.note(RequestEnded(device, number, tuple(serving.tokens), self._journal.now_s))
         return after

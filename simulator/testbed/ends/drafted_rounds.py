@@ -15,11 +15,11 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.nodes import EdgeNode
 from simulator.schemes.policy import most_drafts
-from simulator.testbed.ends.restore import Restored
+from simulator.testbed.ends.restore import RestoredRequest
 from simulator.testbed.ends.serving import Serving
 from simulator.testbed.ends.timed_text import TimedText
-from simulator.testbed.journal import Computed, Flushed
-from simulator.testbed.packet_header import Address, Kind
+from simulator.testbed.journal import RoundDrafted, RoundFlushed
+from simulator.testbed.packet_header import MessageAddress, MessageKind
 from simulator.timing.device import EdgeState
 
 
@@ -28,7 +28,7 @@ class _Sent(NamedTuple):
 
     node: EdgeNode
     payload: bytes
-    address: Address
+    address: MessageAddress
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +65,7 @@ class DraftedRounds:
         """Where the round begins that is drafted now, or next; None: it must wait for the last verdict."""
         self._sent: list[_Sent] = []
         """The oldest first."""
-        self._uplinked: list[Address] = []
+        self._uplinked: list[MessageAddress] = []
         """What no reply has acknowledged, in order."""
         self._replies: dict[int, bytes] = {}
         """Of rounds that wait for an older one's."""
@@ -99,9 +99,9 @@ class DraftedRounds:
         """The last settled round, then all payloads that wait for their verdict."""
         node, serving = self._settled, self._serving
         told = node.committed[: len(node.committed) - node.owes]
-        self._uplinked = [serving.send_restored(Restored(node.round, node.owes, len(self._prompt), told))]
+        self._uplinked = [serving.send_restored(RestoredRequest(node.round, node.owes, len(self._prompt), told))]
         for sent in self._sent:
-            self._uplinked.append(serving.send(Kind.PAYLOAD, sent.node.round, sent.payload))
+            self._uplinked.append(serving.send(MessageKind.PAYLOAD, sent.node.round, sent.payload))
 
     async def _draft(self, node: EdgeNode) -> None:
         """One round, drafted and sent, unless a verdict voids it on the way."""
@@ -119,12 +119,12 @@ class DraftedRounds:
         self._drafting = None
         drafted, payload, computed = await made
         serving.journal.note(computed)
-        address = Address(Kind.PAYLOAD, serving.device, serving.number, node.round)
+        address = MessageAddress(MessageKind.PAYLOAD, serving.device, serving.number, node.round)
         self._sent.append(_Sent(drafted, payload, address))
         self._next = self._session.successor(drafted)
-        self._uplinked.append(serving.send(Kind.PAYLOAD, node.round, payload))
+        self._uplinked.append(serving.send(MessageKind.PAYLOAD, node.round, payload))
 
-    def _make(self, node: EdgeNode, plan: int, drafting: _Drafting) -> tuple[EdgeNode, bytes, Computed]:
+    def _make(self, node: EdgeNode, plan: int, drafting: _Drafting) -> tuple[EdgeNode, bytes, RoundDrafted]:
         """In the worker: the round and its payload."""
         serving, now_s = self._serving, self._now_s
         drafting.began_s = now_s()
@@ -133,7 +133,7 @@ class DraftedRounds:
         drafted = self._drafted_until_cut(node, plan, drafting) if self._depth else self._session.compose(node, plan)
         payload = b"" if drafting.cut.is_set() else b"".join(self._session.seal(drafted).parts)
         passes_s = tuple(self._drafter.passes_s)
-        computed = Computed(serving.device, serving.number, node.round, drafting.began_s, now_s(), passes_s)
+        computed = RoundDrafted(serving.device, serving.number, node.round, drafting.began_s, now_s(), passes_s)
         return drafted, payload, computed
 
     def _drafted_until_cut(self, node: EdgeNode, plan: int, drafting: _Drafting) -> EdgeNode:
@@ -170,7 +170,7 @@ class DraftedRounds:
         serving, made = self._serving, drafting.made
         if drafting.began_s is not None:
             passes_s = tuple(self._drafter.passes_s[:made])
-            computed = Computed(
+            computed = RoundDrafted(
                 serving.device, serving.number, drafting.number, drafting.began_s, self._now_s(), passes_s
             )
             serving.journal.note(computed)
@@ -178,7 +178,7 @@ class DraftedRounds:
 
     def _note_flushed(self, round_number: int, made: int) -> None:
         serving = self._serving
-        serving.journal.note(Flushed(serving.device, serving.number, round_number, made, self._now_s()))
+        serving.journal.note(RoundFlushed(serving.device, serving.number, round_number, made, self._now_s()))
 
     def _now_s(self) -> float:
         return self._serving.journal.now_s

@@ -9,26 +9,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.run import COLLECTOR
-from simulator.testbed.transport.endpoint import Endpoint
 from simulator.testbed.ends.device_end import DeviceEnd
 from simulator.testbed.ends.orders import obey, play
 from simulator.testbed.journal import Journal
-from simulator.testbed.packet_header import Letter
-from simulator.testbed.plan import Plan
+from simulator.testbed.packet_header import RealMessage
+from simulator.testbed.plan import RunPlan
 from simulator.testbed.processes import DONE, READY, dies_with_parent, say
+from simulator.testbed.transport.endpoint import Endpoint
 
 
 def main(argv: Sequence[str]) -> None:
     """Serves the device's requests over the air, and leaves its journal in the folder."""
     dies_with_parent()
     folder, device = argv
-    play(_run(Plan.of(Path(folder)), int(device)))
+    play(_run(RunPlan.of(Path(folder)), int(device)))
 
 
-async def _run(plan: Plan, device: int) -> None:
+async def _run(plan: RunPlan, device: int) -> None:
     journal = Journal(plan.journal(f"edge {device}"))
 
-    def hear(letter: Letter) -> None:
+    def hear(letter: RealMessage) -> None:
         end.hear(letter)
 
     endpoint = Endpoint(plan.cell, "edge", device, journal, hear)

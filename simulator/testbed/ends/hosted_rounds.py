@@ -8,8 +8,8 @@ from simulator.decoding.nodes import CloudNode, Verified
 from simulator.results.requests import holds_any
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.ends.answering import AnsweredRounds
-from simulator.testbed.ends.restore import Restored
-from simulator.testbed.journal import Began
+from simulator.testbed.ends.restore import RestoredRequest
+from simulator.testbed.journal import RoundBegan
 
 
 class HostedRounds(AnsweredRounds):
@@ -23,7 +23,7 @@ class HostedRounds(AnsweredRounds):
     _after: tuple[CloudNode, Verified]
     """The last pass."""
 
-    def _open(self, decoding: RequestDecoding, told: Restored) -> None:
+    def _open(self, decoding: RequestDecoding, told: RestoredRequest) -> None:
         self._session, self._drafts = decoding.hosted(), decoding.setting.scheme.drafts
         self._end_tokens, self._prompt_tokens = self._premises.decoder.end_tokens, told.prompt_tokens
         self._decode(told.node)
@@ -53,7 +53,7 @@ class HostedRounds(AnsweredRounds):
         self._note_judged(round_number, 0.0)
         if self._remaining_tokens(node) > 0 and not holds_any(verified.committed, self._end_tokens):
             journal = self._premises.journal
-            journal.note(Began(*self._key, node.round, journal.now_s))
+            journal.note(RoundBegan(*self._key, node.round, journal.now_s))
             self._decode(node)
         self._reply(round_number, verified)
 

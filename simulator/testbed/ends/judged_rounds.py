@@ -12,8 +12,8 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.testbed.ends.answering import AnsweredRounds, Premises
-from simulator.testbed.ends.restore import Restored
-from simulator.testbed.packet_header import Address
+from simulator.testbed.ends.restore import RestoredRequest
+from simulator.testbed.packet_header import MessageAddress
 
 
 class JudgedRounds(AnsweredRounds):
@@ -30,12 +30,12 @@ class JudgedRounds(AnsweredRounds):
         self._ready = False
         self._early: dict[int, bytes] = {}
         """Payloads that wait for their turn, by round."""
-        self._told: list[Address] = []
+        self._told: list[MessageAddress] = []
         """Replies that the device has not acknowledged, in order."""
         self._decode_s = 0.0
         """Of the payload received last."""
 
-    def _open(self, decoding: RequestDecoding, told: Restored) -> None:
+    def _open(self, decoding: RequestDecoding, told: RestoredRequest) -> None:
         self._session = decoding.cloud(Unmeasured())
         node = self._node = told.node
         tokens = len(node.committed) - 1

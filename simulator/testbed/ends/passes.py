@@ -16,7 +16,7 @@ from functools import partial
 from models.shared_passes import together
 from simulator.cell.cloud_config import Batching
 from simulator.results.station import Customer
-from simulator.testbed.journal import Journal, Passed, Submitted
+from simulator.testbed.journal import JobSubmitted, Journal, PassMade
 from simulator.testbed.journal import Share as NotedShare
 from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
@@ -49,7 +49,7 @@ class RealPasses:
 
     def submit(self, job: RealJob) -> None:
         """Takes on a job; never blocks."""
-        self._journal.note(Submitted(*job.session, job.round, self._journal.now_s))
+        self._journal.note(JobSubmitted(*job.session, job.round, self._journal.now_s))
         job.visit = Customer(time.monotonic())
         self._jobs[job] = job
         self._pool.add(job)
@@ -108,7 +108,7 @@ class RealPasses:
             return
         began_s, ended_s = made.result()
         noted = tuple(_noted(job, share) for job, share in zip(jobs, shares, strict=True))
-        self._journal.note(Passed(began_s, ended_s, noted))
+        self._journal.note(PassMade(began_s, ended_s, noted))
         self._pool.end(self._server)
         for job in jobs:
             if job.session in self._over:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from simulator.testbed.packet_header import Address, Letter
+from simulator.testbed.packet_header import MessageAddress, RealMessage
 
 
 class Post(Protocol):
     """Of one process (`endpoint.Endpoint`)."""
 
-    def put(self, letter: Letter) -> None:
+    def put(self, letter: RealMessage) -> None:
         """Takes a letter on; never blocks."""
         ...
 
-    def acknowledge(self, *addresses: Address) -> None:
+    def acknowledge(self, *addresses: MessageAddress) -> None:
         """A reply tells that these have come."""
         ...
 
-    def withdraw(self, *addresses: Address) -> None:
+    def withdraw(self, *addresses: MessageAddress) -> None:
         """These are not wanted any more."""
         ...
 

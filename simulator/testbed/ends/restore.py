@@ -16,7 +16,7 @@ from simulator.decoding.nodes import CloudNode, Tokens
 _HEAD: Final = struct.Struct("!HBI")
 
 
-class Restored(NamedTuple):
+class RestoredRequest(NamedTuple):
     """Of a request, what the cloud knew when it was killed, as its edge knows it."""
 
     round: int
@@ -32,7 +32,7 @@ class Restored(NamedTuple):
         return _HEAD.pack(self.round, self.owed, self.prompt_tokens) + wire.encode_tokens(self.tokens, format)
 
     @classmethod
-    def unpack(cls, content: bytes, format: wire.Format) -> Restored:
+    def unpack(cls, content: bytes, format: wire.Format) -> RestoredRequest:
         """Raises CodecError on every byte string that `pack` cannot have produced."""
         if len(content) < _HEAD.size:
             raise CodecError(f"restored request of {len(content)} bytes: too short")

@@ -10,9 +10,9 @@ from typing import Protocol
 from channels.codec import wire
 from simulator.results.requests import still_to_come, within
 from simulator.testbed.ends.post import Post
-from simulator.testbed.ends.restore import Restored
-from simulator.testbed.journal import Began, Closed, Journal
-from simulator.testbed.packet_header import Address, Kind, Letter
+from simulator.testbed.ends.restore import RestoredRequest
+from simulator.testbed.journal import Journal, RoundBegan, RoundClosed
+from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
 from simulator.timing.device import EdgeState
 
 
@@ -39,25 +39,25 @@ class Serving:
 
     def begin_round(self, number: int) -> None:
         """Round 1, 2, ... begins now."""
-        self.journal.note(Began(self.device, self.number, number, self.journal.now_s))
+        self.journal.note(RoundBegan(self.device, self.number, number, self.journal.now_s))
 
     def close_round(self, number: int, tokens: tuple[int, ...]) -> None:
         """The round's tokens are here; those past the end of the answer are cut."""
-        self.journal.note(Closed(self.device, self.number, number, tokens, self.journal.now_s))
+        self.journal.note(RoundClosed(self.device, self.number, number, tokens, self.journal.now_s))
         self.tokens += within(tokens, self.remaining_tokens, self.end_tokens)
 
-    def send_prompt(self, prompt: tuple[int, ...]) -> Address:
+    def send_prompt(self, prompt: tuple[int, ...]) -> MessageAddress:
         """Puts the prompt on the uplink."""
-        return self.send(Kind.PROMPT, 0, wire.encode_tokens(prompt, self.format))
+        return self.send(MessageKind.PROMPT, 0, wire.encode_tokens(prompt, self.format))
 
-    def send_restored(self, restored: Restored) -> Address:
+    def send_restored(self, restored: RestoredRequest) -> MessageAddress:
         """Puts on the uplink what a cloud that has begun anew must know."""
-        return self.send(Kind.RESTORE, restored.round, restored.pack(self.format))
+        return self.send(MessageKind.RESTORE, restored.round, restored.pack(self.format))
 
-    def send(self, kind: Kind, round_number: int, content: bytes) -> Address:
+    def send(self, kind: MessageKind, round_number: int, content: bytes) -> MessageAddress:
         """Puts a letter on the uplink."""
-        address = Address(kind, self.device, self.number, round_number)
-        self.post.put(Letter(address, content))
+        address = MessageAddress(kind, self.device, self.number, round_number)
+        self.post.put(RealMessage(address, content))
         return address
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 from channels.codec import wire
 from simulator.decoding.decoder import RequestDecoding
-from simulator.testbed.ends.restore import Restored
+from simulator.testbed.ends.restore import RestoredRequest
 from simulator.testbed.ends.serving import Serving
-from simulator.testbed.packet_header import Address
+from simulator.testbed.packet_header import MessageAddress
 
 
 class StreamedRounds:
@@ -17,7 +17,7 @@ class StreamedRounds:
     def __init__(self, serving: Serving, decoding: RequestDecoding) -> None:
         self._serving = serving
         self._prompt = decoding.tree.edge.committed
-        self._uplinked: list[Address] = []
+        self._uplinked: list[MessageAddress] = []
         """What no reply has acknowledged."""
         self._early: dict[int, bytes] = {}
         self._due = 1
@@ -44,4 +44,4 @@ class StreamedRounds:
     def begin_anew(self) -> None:
         """The cloud goes on with the first round whose tokens are not here."""
         tokens = (*self._prompt, *self._serving.tokens)
-        self._uplinked = [self._serving.send_restored(Restored(self._due, False, len(self._prompt), tokens))]
+        self._uplinked = [self._serving.send_restored(RestoredRequest(self._due, False, len(self._prompt), tokens))]

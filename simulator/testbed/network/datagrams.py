@@ -19,7 +19,7 @@ _HOPS: Final = 64
 _UDP: Final = socket.IPPROTO_UDP
 
 
-class Place(NamedTuple):
+class SocketAddress(NamedTuple):
     """Where a datagram comes from, or goes."""
 
     address: bytes
@@ -30,8 +30,8 @@ class Place(NamedTuple):
 class Datagram(NamedTuple):
     """One that carries `content` from a place to another."""
 
-    source: Place
-    target: Place
+    source: SocketAddress
+    target: SocketAddress
     content: bytes
 
     def pack(self) -> bytes:
@@ -48,11 +48,11 @@ class Datagram(NamedTuple):
         )
         if version != _PLAIN or protocol != _UDP or fragment & _OFFSET or not len(packet) == length == 20 + udp:
             return None
-        return cls(Place(source, source_port), Place(target, target_port), packet[_HEADERS.size :])
+        return cls(SocketAddress(source, source_port), SocketAddress(target, target_port), packet[_HEADERS.size :])
 
 
 @lru_cache
-def _headers(source: Place, target: Place, content_bytes: int) -> bytes:
+def _headers(source: SocketAddress, target: SocketAddress, content_bytes: int) -> bytes:
     udp = 8 + content_bytes
     first = (_PLAIN, 0, 20 + udp, 0, _DO_NOT_FRAGMENT, _HOPS, _UDP)
     ends = (source.address, target.address, source.port, target.port, udp, 0)
@@ -67,6 +67,6 @@ def checksum(header: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def place(address: str, port: int) -> Place:
+def place(address: str, port: int) -> SocketAddress:
     """Of an address in dotted form."""
-    return Place(socket.inet_aton(address), port)
+    return SocketAddress(socket.inet_aton(address), port)

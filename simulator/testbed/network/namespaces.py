@@ -86,7 +86,7 @@ class Namespaces:
         shapers = {"air": shaper(cell.uplink if side == "edge" else cell.downlink), "free": []}
         ours, theirs = socket.socketpair()
         addresses = {"air": getattr(AIR, side), "free": getattr(FREE, side)}
-        told: host.Told = {
+        told: host.HostSetup = {
             "ip": self._tools["ip"],
             "tc": self._tools["tc"],
             "hands_over": theirs.fileno(),

@@ -25,11 +25,11 @@ from typing import Final
 
 from channels.link.link_config import answer_s
 from kinds import ConfigError
-from simulator.testbed.network.datagrams import Datagram, Place, place
-from simulator.testbed.network.emulated_link import Air, Passage
-from simulator.testbed.journal import Aired, Journal
-from simulator.testbed.packet_header import Header, Kind, Way
-from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE, WARM_UP, WAYS, Hosts, Plan, link
+from simulator.testbed.journal import Journal, PacketAired
+from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
+from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
+from simulator.testbed.packet_header import Direction, MessageKind, PacketHeader
+from simulator.testbed.plan import AIR, CLOUD_PORT, DIRECTIONS, EDGE_PORT, FREE, WARM_UP, NetAddresses, RunPlan, link
 from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, say
 
 _LONGEST_BYTES: Final = 1 << 16
@@ -42,10 +42,10 @@ _IN_A_ROW: Final = 32
 
 
 @dataclass(slots=True, eq=False)
-class TimedAir:
+class TimedLink:
     """One way and the instant from which its seconds count."""
 
-    air: Air
+    link: EmulatedLink
     zero_s: float
     noted: bool
     planned: bool = False
@@ -56,21 +56,21 @@ class TimedAir:
 class Inlet:
     """Where one side's packets enter one of the two nets."""
 
-    way: Way
+    way: Direction
     tun: int
     far_tun: int
-    hosts: Hosts
+    hosts: NetAddresses
     target: bytes
     """The address of the far host."""
 
 
-Airs = dict[Way, TimedAir]
+TimedLinks = dict[Direction, TimedLink]
 
 
 class Relay:
     """Carries packets from `run` on until it is told to stop. `tuns`: as on the command line."""
 
-    def __init__(self, plan: Plan, journal: Journal, tuns: tuple[int, int, int, int], control: int = 0) -> None:
+    def __init__(self, plan: RunPlan, journal: Journal, tuns: tuple[int, int, int, int], control: int = 0) -> None:
         self._cell = plan.cell
         self._faults = plan.faults
         self._journal = journal
@@ -84,21 +84,21 @@ class Relay:
             cloud_free: Inlet("downlink", cloud_free, edge_free, FREE, place(FREE.edge, 0).address),
         }
         self._notices_from = place(AIR.air, 0).address
-        up, down = (link(self._cell, way) for way in WAYS)
-        self._back_s: dict[Way, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
+        up, down = (link(self._cell, way) for way in DIRECTIONS)
+        self._back_s: dict[Direction, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
         """How long a free acknowledgement of a packet of that way travels."""
-        self._warm_up: Airs = self._airs(time.monotonic(), in_run=False)
-        self._run: Airs | None = None
+        self._warm_up: TimedLinks = self._links(time.monotonic(), in_run=False)
+        self._run: TimedLinks | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._unnoted: list[Aired] = []
+        self._unnoted: list[PacketAired] = []
         self._buffer = bytearray(_LONGEST_BYTES)
         self._view = memoryview(self._buffer)
         self._stopped = False
 
-    def _airs(self, zero_s: float, in_run: bool) -> Airs:
+    def _links(self, zero_s: float, in_run: bool) -> TimedLinks:
         down = self._faults.link_down if in_run else ()
-        return {way: TimedAir(Air(self._cell, way, down, in_run), zero_s, in_run) for way in WAYS}
+        return {way: TimedLink(EmulatedLink(self._cell, way, down, in_run), zero_s, in_run) for way in DIRECTIONS}
 
     def run(self) -> None:
         """Until `stop`, or the end of the control lines."""
@@ -126,7 +126,7 @@ class Relay:
             if word == START:
                 zero_s = float(rest[0])
                 self._journal.start(zero_s)
-                self._run = self._airs(zero_s, in_run=True)
+                self._run = self._links(zero_s, in_run=True)
             else:
                 self._stopped = True
         self._stopped |= self._control.ended
@@ -161,26 +161,26 @@ class Relay:
         if datagram is None or datagram.target.address != inlet.target:
             return
         try:
-            header = Header.unpack(datagram.content)
+            header = PacketHeader.unpack(datagram.content)
         except ValueError:
             return
         if not self._ours(inlet, datagram, header.address.device):
             return
-        acknowledges = header.note is Kind.ACK
-        if header.note is Kind.LEFT or acknowledges == (header.address.way == inlet.way):
+        acknowledges = header.note is MessageKind.ACK
+        if header.note is MessageKind.LEFT or acknowledges == (header.address.way == inlet.way):
             return
-        airs = self._warm_up if self._run is None or header.address.request == WARM_UP else self._run
+        links = self._warm_up if self._run is None or header.address.request == WARM_UP else self._run
         if inlet.hosts is FREE:
             if acknowledges:
-                self._answer(airs, inlet, header, packet, now_s)
+                self._answer(links, inlet, header, packet, now_s)
             return
-        timed = airs[inlet.way]
-        passage = timed.air.passage(header, datagram, packet)
-        aired = timed.air.join(passage, now_s - timed.zero_s)
+        timed = links[inlet.way]
+        relayed = timed.link.packet_of(header, datagram, packet)
+        aired = timed.link.join(relayed, now_s - timed.zero_s)
         if aired is None:
-            self._plan(inlet, airs)
+            self._plan(inlet, links)
         else:
-            self._left(inlet, airs, passage, aired)
+            self._left(inlet, links, relayed, aired)
 
     def _ours(self, inlet: Inlet, datagram: Datagram, device: int) -> bool:
         """Whether it goes between the cloud and that device."""
@@ -188,45 +188,45 @@ class Relay:
         edge, cloud = ports if inlet.way == "uplink" else reversed(ports)
         return cloud == CLOUD_PORT and edge == EDGE_PORT + device and device < self._cell.workload.devices
 
-    def _answer(self, airs: Airs, inlet: Inlet, header: Header, packet: bytes, now_s: float) -> None:
+    def _answer(self, links: TimedLinks, inlet: Inlet, header: PacketHeader, packet: bytes, now_s: float) -> None:
         """An acknowledgement that takes no capacity."""
-        timed = airs[header.address.way]
-        if not timed.air.unheard(header) and not timed.air.is_down(now_s - timed.zero_s):
-            self._at(now_s + self._back_s[header.address.way], partial(self._deliver, inlet, packet, timed.air))
+        timed = links[header.address.way]
+        if not timed.link.unheard(header) and not timed.link.is_down(now_s - timed.zero_s):
+            self._at(now_s + self._back_s[header.address.way], partial(self._deliver, inlet, packet, timed.link))
 
     # It leaves, and arrives.
 
-    def _plan(self, inlet: Inlet, airs: Airs) -> None:
-        timed = airs[inlet.way]
-        if not timed.planned and timed.air.due_s < inf:
+    def _plan(self, inlet: Inlet, links: TimedLinks) -> None:
+        timed = links[inlet.way]
+        if not timed.planned and timed.link.due_s < inf:
             timed.planned = True
-            self._at(timed.zero_s + timed.air.due_s, partial(self._depart, inlet, airs))
+            self._at(timed.zero_s + timed.link.due_s, partial(self._depart, inlet, links))
 
-    def _depart(self, inlet: Inlet, airs: Airs) -> None:
-        timed = airs[inlet.way]
+    def _depart(self, inlet: Inlet, links: TimedLinks) -> None:
+        timed = links[inlet.way]
         timed.planned = False
-        passage, aired = timed.air.leave()
-        self._plan(inlet, airs)
-        self._left(inlet, airs, passage, aired)
+        relayed, aired = timed.link.leave()
+        self._plan(inlet, links)
+        self._left(inlet, links, relayed, aired)
 
-    def _left(self, inlet: Inlet, airs: Airs, passage: Passage, aired: Aired) -> None:
+    def _left(self, inlet: Inlet, links: TimedLinks, relayed: RelayedPacket, aired: PacketAired) -> None:
         """The last bit has gone out: the sender is told, and what is not lost travels."""
-        timed = airs[inlet.way]
-        if passage.carries:
-            os.write(inlet.tun, self._notice(passage))
+        timed = links[inlet.way]
+        if relayed.carries:
+            os.write(inlet.tun, self._notice(relayed))
         if aired.arrives_s is not None:
-            acked = None if passage.carries else airs[passage.header.address.way].air
-            self._at(timed.zero_s + aired.arrives_s, partial(self._deliver, inlet, passage.packet, acked))
+            acked = None if relayed.carries else links[relayed.header.address.way].link
+            self._at(timed.zero_s + aired.arrives_s, partial(self._deliver, inlet, relayed.packet, acked))
         if timed.noted:
             self._unnoted.append(aired)
 
-    def _notice(self, passage: Passage) -> bytes:
-        source, target, _ = passage.datagram
-        address, fragment, attempt, epoch, last, _ = passage.header
-        told = Header(address, fragment, attempt, epoch, last, Kind.LEFT)
-        return Datagram(Place(self._notices_from, target.port), source, told.pack()).pack()
+    def _notice(self, relayed: RelayedPacket) -> bytes:
+        source, target, _ = relayed.datagram
+        address, fragment, attempt, epoch, last, _ = relayed.header
+        told = PacketHeader(address, fragment, attempt, epoch, last, MessageKind.LEFT)
+        return Datagram(SocketAddress(self._notices_from, target.port), source, told.pack()).pack()
 
-    def _deliver(self, inlet: Inlet, packet: bytes, acked: Air | None) -> None:
+    def _deliver(self, inlet: Inlet, packet: bytes, acked: EmulatedLink | None) -> None:
         os.write(inlet.far_tun, packet)
         if acked is not None:
             acked.curve.heard()
@@ -236,7 +236,7 @@ def main(folder: str, *tuns: str) -> None:
     """The process."""
     dies_with_parent()
     real_time()
-    plan = Plan.of(Path(folder))
+    plan = RunPlan.of(Path(folder))
     journal = Journal(plan.journal("relay"))
     edge_air, edge_free, cloud_air, cloud_free = map(int, tuns)
     relay = Relay(plan, journal, (edge_air, edge_free, cloud_air, cloud_free))

@@ -8,10 +8,10 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Verified
 from simulator.results.requests import Request
 from simulator.schemes.policy import most_drafts
+from simulator.testbed.journal import RoundDrafted, RoundFlushed
 from simulator.testbed.replayed.cloud_books import CloudBook
 from simulator.testbed.replayed.replay_clock import ReplayClock, check_bytes, differs
 from simulator.testbed.replayed.request_books import RequestBook
-from simulator.testbed.journal import Computed, Flushed
 from simulator.timing.device import EdgeState
 
 
@@ -44,7 +44,7 @@ class DraftedBook(RequestBook):
     def _begun(self, number: int) -> None:
         self._ledger.enter(number, "edge_queue_s")
 
-    def compute(self, computed: Computed) -> None:
+    def compute(self, computed: RoundDrafted) -> None:
         number, start_s = computed.round, computed.began_s
         round_ = self.request.open.get(number)
         if round_ is None:
@@ -59,7 +59,7 @@ class DraftedBook(RequestBook):
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
         self._hidden_since_s = start_s if self._sent else None
 
-    def computed(self, computed: Computed) -> None:
+    def computed(self, computed: RoundDrafted) -> None:
         self._show()
 
     def _draft(self, number: int) -> EdgeNode:
@@ -98,7 +98,7 @@ class DraftedBook(RequestBook):
         if self._settled.round not in self.request.open:
             self._ledger.enter(self._settled.round, "edge_queue_s")
 
-    def flush(self, flushed: Flushed, on_air_bits: int) -> None:
+    def flush(self, flushed: RoundFlushed, on_air_bits: int) -> None:
         number = flushed.round
         if number not in self.request.open:
             raise differs(self.where(number), "flushed round", number, f"one of {list(self.request.open)}")

@@ -22,32 +22,41 @@ from simulator.results.metrics import PlantTotals
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.run import CellResult, recorder_of, result_of
+from simulator.testbed.journal import (
+    CloudRestarted,
+    JobSubmitted,
+    MessageArrived,
+    MessageCancelled,
+    MessagePut,
+    PacketAcknowledged,
+    PassMade,
+    RequestArrived,
+    RequestEnded,
+    RequestServed,
+    RoundBegan,
+    RoundClosed,
+    RoundDrafted,
+    RoundFlushed,
+    RoundVerified,
+    Share,
+)
+from simulator.testbed.packet_header import SIMULATED, Direction, MessageAddress, MessageKind
 from simulator.testbed.replayed.drafted_books import DraftedBook
-from simulator.testbed.replayed.replayed_link import Carried, way_totals
-from simulator.testbed.replayed.run_record import Airs, Computing, Joins, Lands, Leaves, Passing, Told, told
 from simulator.testbed.replayed.replay_clock import RealRunError, ReplayClock
+from simulator.testbed.replayed.replayed_link import ReplayedLink, way_totals
 from simulator.testbed.replayed.request_books import RequestBook
+from simulator.testbed.replayed.run_record import (
+    Computing,
+    Joins,
+    Lands,
+    Leaves,
+    Passing,
+    RunRecord,
+    Starts,
+    run_record,
+)
 from simulator.testbed.replayed.station_records import edge_stations, round_passes, server_station, service_s
 from simulator.testbed.replayed.streamed_books import StreamedBook
-from simulator.testbed.journal import (
-    Acked,
-    Arrived,
-    Began,
-    Came,
-    Closed,
-    Computed,
-    Ended,
-    Flushed,
-    Judged,
-    Passed,
-    Put,
-    Restarted,
-    Served,
-    Share,
-    Submitted,
-    Withdrawn,
-)
-from simulator.testbed.packet_header import SIMULATED, Address, Kind, Way
 from simulator.timing.device import EdgeState
 from simulator.timing.invariants import check_request
 
@@ -61,17 +70,17 @@ def tables(cell: Cell, folder: Path, memory: Memory, rounds_to: Path | None = No
     Raises RealRunError, one line, where something else was decoded or sent than is decoded here, or a request has no
     end.
     """
-    known = told(cell, folder)
+    known = run_record(cell, folder)
     recorder = recorder_of(cell, rounds_to)
     try:
-        replay = Replay(cell, memory, recorder, known)
+        replay = JournalReplay(cell, memory, recorder, known)
         replay.run()
     finally:
         memory.flush()
     return result_of(cell, recorder, _totals(cell, known, replay))
 
 
-def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
+def _totals(cell: Cell, known: RunRecord, replay: JournalReplay) -> PlantTotals:
     clock = replay.clock
     up, up_dropped = way_totals(cell, "uplink", known, clock)
     down, down_dropped = way_totals(cell, "downlink", known, clock)
@@ -95,10 +104,10 @@ def _totals(cell: Cell, known: Told, replay: Replay) -> PlantTotals:
     )
 
 
-class Replay:
+class JournalReplay:
     """Sets the clock to each moment and tells the books; it is over when the last request has ended."""
 
-    def __init__(self, cell: Cell, memory: Memory, recorder: Recorder, known: Told) -> None:
+    def __init__(self, cell: Cell, memory: Memory, recorder: Recorder, known: RunRecord) -> None:
         self.clock = ReplayClock()
         self._cell = cell
         self._decoder = Decoder(cell, memory)
@@ -106,9 +115,9 @@ class Replay:
         self._known = known
         uniforms, devices = Uniforms.of(cell.seed, "users"), range(cell.workload.devices)
         self._asks: dict[int, Iterator[Ask]] = {each: cell.workload.asks(each, uniforms) for each in devices}
-        self._links: dict[Way, Carried] = {
-            "uplink": Carried(cell, "uplink", self.clock),
-            "downlink": Carried(cell, "downlink", self.clock),
+        self._links: dict[Direction, ReplayedLink] = {
+            "uplink": ReplayedLink(cell, "uplink", self.clock),
+            "downlink": ReplayedLink(cell, "downlink", self.clock),
         }
         self._came: dict[_Key, Request] = {}
         """Those that wait to be served."""
@@ -140,7 +149,7 @@ class Replay:
     # Requests and their rounds.
 
     @_take.register
-    def _(self, what: Came) -> None:
+    def _(self, what: RequestArrived) -> None:
         device, number = what.device, what.request
         ask = next(self._asks.get(device, iter(())), None)
         if ask is None:
@@ -152,7 +161,7 @@ class Replay:
         self._came[device, number] = request
 
     @_take.register
-    def _(self, what: Served) -> None:
+    def _(self, what: RequestServed) -> None:
         device, number = what.device, what.request
         request = self._came.pop((device, number), None)
         if request is None:
@@ -164,7 +173,7 @@ class Replay:
         self._served[device, number] = make(self.clock, request, decoding)
 
     @_take.register
-    def _(self, what: Ended) -> None:
+    def _(self, what: RequestEnded) -> None:
         book = self._served.pop((what.device, what.request), None)
         if book is None:
             raise RealRunError(f"device {what.device}, request {what.request}: ended = {what.at_s:.6g} s: not served")
@@ -175,7 +184,7 @@ class Replay:
         self._ended += 1
 
     @_take.register
-    def _(self, what: Began) -> None:
+    def _(self, what: RoundBegan) -> None:
         if (book := self._book(what.device, what.request)) is not None:
             book.begin(what.round)
 
@@ -185,24 +194,24 @@ class Replay:
             book.compute(what.computed)
 
     @_take.register
-    def _(self, what: Computed) -> None:
+    def _(self, what: RoundDrafted) -> None:
         if (book := self._book(what.device, what.request)) is not None:
             book.computed(what)
 
     @_take.register
-    def _(self, what: Closed) -> None:
+    def _(self, what: RoundClosed) -> None:
         if (book := self._book(what.device, what.request)) is not None:
             book.close(what)
 
     @_take.register
-    def _(self, what: Flushed) -> None:
+    def _(self, what: RoundFlushed) -> None:
         if (book := self._book(what.device, what.request)) is not None:
-            book.flush(what, self._known.aired_bits[Address(Kind.PAYLOAD, *what[:3])])
+            book.flush(what, self._known.aired_bits[MessageAddress(MessageKind.PAYLOAD, *what[:3])])
 
     # Letters and their packets.
 
     @_take.register
-    def _(self, what: Put) -> None:
+    def _(self, what: MessagePut) -> None:
         address, links = what.address, self._links[what.address.way]
         book = self._book(address.device, address.request)
         if book is None or address.kind not in SIMULATED:
@@ -215,7 +224,7 @@ class Replay:
         self._links[what.flight.way].join(what.flight)
 
     @_take.register
-    def _(self, what: Airs) -> None:
+    def _(self, what: Starts) -> None:
         self._links[what.flight.way].air(what.flight)
 
     @_take.register
@@ -227,30 +236,30 @@ class Replay:
         self._links[what.flight.way].land(what.flight)
 
     @_take.register
-    def _(self, what: Acked) -> None:
+    def _(self, what: PacketAcknowledged) -> None:
         self._links[what.address.way].acknowledge(what.address, what.fragment)
 
     @_take.register
-    def _(self, what: Withdrawn) -> None:
+    def _(self, what: MessageCancelled) -> None:
         self._links[what.address.way].withdraw(what.address)
 
     @_take.register
-    def _(self, what: Arrived) -> None:
+    def _(self, what: MessageArrived) -> None:
         kind, device, request, number = what.address
         book = self._book(device, request)
         if not self._links[what.address.way].arrive(what.address) or book is None:
             return
-        if kind is Kind.PROMPT:
+        if kind is MessageKind.PROMPT:
             book.prompt_arrived()
-        elif kind is Kind.PAYLOAD:
+        elif kind is MessageKind.PAYLOAD:
             book.payload_arrived(number)
-        elif kind is Kind.REPLY:
+        elif kind is MessageKind.REPLY:
             book.reply_arrived(number)
 
     # The cloud.
 
     @_take.register
-    def _(self, what: Submitted) -> None:
+    def _(self, what: JobSubmitted) -> None:
         if (book := self._book(what.device, what.request)) is not None:
             book.submit(what.round)
 
@@ -260,22 +269,22 @@ class Replay:
             book.passes(share[2], share[5])
 
     @_take.register
-    def _(self, what: Passed) -> None:
+    def _(self, what: PassMade) -> None:
         for book, share in self._sharing(what):
             book.passed(share[2])
 
-    def _sharing(self, passed: Passed) -> Iterator[tuple[RequestBook, Share]]:
+    def _sharing(self, passed: PassMade) -> Iterator[tuple[RequestBook, Share]]:
         for share in passed.shares:
             if (book := self._book(share[0], share[1])) is not None:
                 yield book, share
 
     @_take.register
-    def _(self, what: Judged) -> None:
+    def _(self, what: RoundVerified) -> None:
         if (book := self._book(what.device, what.request)) is not None:
             book.judge(what.round)
 
     @_take.register
-    def _(self, what: Restarted) -> None:
+    def _(self, what: CloudRestarted) -> None:
         if what.down or what.epoch:
             for book in self._served.values():
                 book.cloud_killed()

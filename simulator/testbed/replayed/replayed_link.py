@@ -12,11 +12,11 @@ from math import inf
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.results.metrics import Way as WayTotals
+from simulator.results.metrics import Way as LinkTotals
 from simulator.results.station import Clock, Station
-from simulator.testbed.replayed.run_record import Flight, Told
-from simulator.testbed.packet_header import Address, Way
+from simulator.testbed.packet_header import Direction, MessageAddress
 from simulator.testbed.plan import link
+from simulator.testbed.replayed.run_record import PacketAttempt, RunRecord
 from simulator.timing.lanes import Lanes
 from simulator.timing.messages import (
     PROPAGATION,
@@ -31,16 +31,18 @@ from simulator.timing.messages import (
 )
 
 
-class Carried:
+class ReplayedLink:
     """The letters on one link."""
 
-    def __init__(self, cell: Cell, way: Way, clock: Clock) -> None:
+    def __init__(self, cell: Cell, way: Direction, clock: Clock) -> None:
         self._clock = clock
         self._config = link(cell, way)
         self._lanes = Lanes(clock, self._config, Uniforms.of(cell.seed, way), lambda _: 0.0, way, inf)
-        self._letters: dict[Address, Message] = {}
+        self._letters: dict[MessageAddress, Message] = {}
 
-    def put(self, address: Address, content: bytes, report: Callable[[Message, str], None] = unreported) -> Message:
+    def put(
+        self, address: MessageAddress, content: bytes, report: Callable[[Message, str], None] = unreported
+    ) -> Message:
         """A letter gets in line. One of the same name that was under way is no more."""
         self.withdraw(address)
         now_s, index = self._clock.now, address.message
@@ -52,7 +54,7 @@ class Carried:
         message.does(QUEUE, now_s)
         return message
 
-    def join(self, flight: Flight) -> None:
+    def join(self, flight: PacketAttempt) -> None:
         """An attempt joins the queue."""
         message = self._letters.get(flight.address)
         if message is None or flight.acknowledges or flight.fragment >= len(message.packets):
@@ -61,24 +63,24 @@ class Carried:
         if flight.attempt:
             packet.enter(QUEUE, self._clock.now)
 
-    def air(self, flight: Flight) -> None:
+    def air(self, flight: PacketAttempt) -> None:
         """Its first bit goes out."""
         if (packet := flight.packet) is not None:
             packet.message.sent_bits += flight.bits
             packet.message.attempts += 1
             packet.enter(RETRANSMIT if flight.attempt else TRANSMIT, self._clock.now)
 
-    def leave(self, flight: Flight) -> None:
+    def leave(self, flight: PacketAttempt) -> None:
         """Its last bit does."""
         if flight.packet is not None:
             flight.packet.enter(PROPAGATION if flight.arrives_s >= flight.left_s else TIMEOUT_WAIT, self._clock.now)
 
-    def land(self, flight: Flight) -> None:
+    def land(self, flight: PacketAttempt) -> None:
         """It is at its far end."""
         if flight.packet is not None and not flight.heard:
             flight.packet.enter(TIMEOUT_WAIT, self._clock.now)
 
-    def acknowledge(self, address: Address, fragment: int) -> None:
+    def acknowledge(self, address: MessageAddress, fragment: int) -> None:
         """The sender hears that a packet has come."""
         message = self._letters.get(address)
         if message is None or fragment >= len(message.packets) or message.packets[fragment].acked:
@@ -88,7 +90,7 @@ class Carried:
         if message.unacked and not message.done:
             message.follow_oldest(self._clock.now)
 
-    def arrive(self, address: Address) -> bool:
+    def arrive(self, address: MessageAddress) -> bool:
         """All of a letter is at its far end. Answers whether it had been on its way."""
         message = self._letters.get(address)
         if message is None or message.done:
@@ -98,14 +100,14 @@ class Carried:
         message.end()
         return True
 
-    def withdraw(self, address: Address) -> None:
+    def withdraw(self, address: MessageAddress) -> None:
         """Its sender wants nothing more of a letter."""
         message = self._letters.get(address)
         if message is not None:
             message.end()
 
 
-def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[WayTotals, int]:
+def way_totals(cell: Cell, way: Direction, told: RunRecord, clock: Clock) -> tuple[LinkTotals, int]:
     """What a link's queue and air saw up to now, and how many of its packets were withdrawn before their turn."""
     over_s, station, dropped = clock.now, Station(clock, way), 0
     config, own = link(cell, way), [each for each in told.flights if each.way == way and each.joined_s <= over_s]
@@ -117,7 +119,7 @@ def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[WayTotal
             dropped += left_s <= over_s
         station.book((flight.joined_s, began_s, left_s))
     aired = [each for each in own if each.began_s <= over_s]
-    totals = WayTotals(
+    totals = LinkTotals(
         [station],
         [sum(each.bits for each in aired)],
         [cell.workload.devices],
@@ -127,7 +129,7 @@ def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[WayTotal
     return totals, dropped
 
 
-def _union_s(flights: Iterable[Flight], over_s: float) -> float:
+def _union_s(flights: Iterable[PacketAttempt], over_s: float) -> float:
     """For how long there was a packet on the air."""
     taken_s, until_s = 0.0, 0.0
     for flight in sorted(flights, key=lambda each: each.began_s):

@@ -14,11 +14,11 @@ from abc import ABC, abstractmethod
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
 from simulator.results.requests import Request
-from simulator.testbed.replayed.replayed_link import Carried
+from simulator.testbed.journal import RoundClosed, RoundDrafted, RoundFlushed
+from simulator.testbed.packet_header import MessageAddress, MessageKind
 from simulator.testbed.replayed.replay_clock import ReplayClock, check_bytes, differs
+from simulator.testbed.replayed.replayed_link import ReplayedLink
 from simulator.testbed.replayed.sent_again import after
-from simulator.testbed.journal import Closed, Computed, Flushed
-from simulator.testbed.packet_header import Address, Kind
 from simulator.timing.device import EdgeState
 from simulator.timing.messages import Message
 from simulator.timing.protocols.site import DOWNLINK_STATES, UPLINK_STATES, token_bytes
@@ -55,28 +55,28 @@ class RequestBook(ABC):
     def _begun(self, number: int) -> None:
         """A round has begun."""
 
-    def compute(self, computed: Computed) -> None:
+    def compute(self, computed: RoundDrafted) -> None:
         """The edge begins to draft a round."""
         raise differs(self.where(computed.round), "drafts", "some", "none")
 
-    def computed(self, computed: Computed) -> None:
+    def computed(self, computed: RoundDrafted) -> None:
         """It has encoded it."""
         raise differs(self.where(computed.round), "drafts", "some", "none")
 
-    def put(self, address: Address, content: bytes, links: Carried) -> None:
+    def put(self, address: MessageAddress, content: bytes, links: ReplayedLink) -> None:
         """A letter of this request is put. Raises RealRunError where it is not the one that is decoded here."""
-        if address.kind is Kind.PROMPT:
+        if address.kind is MessageKind.PROMPT:
             decoded = token_bytes(self.request.prompt.tokens, self._decoding.format)
             check_bytes(self.where(0), "prompt", content, decoded)
             self._ledger.prompt_sent()
-        if address.kind is Kind.PAYLOAD:
+        if address.kind is MessageKind.PAYLOAD:
             self._put_payload(address, content, links)
-        elif address.kind is Kind.REPLY:
+        elif address.kind is MessageKind.REPLY:
             self._put_reply(address, content, links)
         else:
             links.put(address, content)
 
-    def _put_payload(self, address: Address, content: bytes, links: Carried) -> None:
+    def _put_payload(self, address: MessageAddress, content: bytes, links: ReplayedLink) -> None:
         number = address.round
         self._payloads[number] = content
         self._seal(number, content)
@@ -88,7 +88,7 @@ class RequestBook(ABC):
         if round_ is not None:
             round_.payload = after(round_.payload, message)
 
-    def _put_reply(self, address: Address, content: bytes, links: Carried) -> None:
+    def _put_reply(self, address: MessageAddress, content: bytes, links: ReplayedLink) -> None:
         number = address.round
         self._replies[number] = content
         self.judge(number)
@@ -116,7 +116,7 @@ class RequestBook(ABC):
         if number in self.request.open:
             self._ledger.reply(number, "edge_queue_s")
 
-    def close(self, closed: Closed) -> None:
+    def close(self, closed: RoundClosed) -> None:
         """A round's tokens are at the edge. Raises RealRunError where they are others."""
         number, where = closed.round, self.where(closed.round)
         if number not in self.request.open:
@@ -142,7 +142,7 @@ class RequestBook(ABC):
     def _closed(self, number: int) -> None:
         """A round is over."""
 
-    def flush(self, flushed: Flushed, on_air_bits: int) -> None:
+    def flush(self, flushed: RoundFlushed, on_air_bits: int) -> None:
         """A round is void, for which so many bits were on the uplink."""
         raise differs(self.where(flushed.round), "flushed round", flushed.round, "none")
 

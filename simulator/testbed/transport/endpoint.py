@@ -13,17 +13,17 @@ from functools import partial
 from typing import Literal, NamedTuple, Self
 
 from simulator.cell.cell import Cell
-from simulator.testbed.transport.inbox import Inbox
-from simulator.testbed.transport.outbox import Outbox, Piece, Ways
-from simulator.testbed.transport.sockets import HostPort, UdpSocket
-from simulator.testbed.journal import Arrived, Journal
-from simulator.testbed.packet_header import HEADER_BYTES, Address, Header, Kind, Letter
+from simulator.testbed.journal import Journal, MessageArrived
+from simulator.testbed.packet_header import HEADER_BYTES, MessageAddress, MessageKind, PacketHeader, RealMessage
 from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE
+from simulator.testbed.transport.inbox import Inbox
+from simulator.testbed.transport.outbox import LinkPair, Outbox, OutgoingFragment
+from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
 Side = Literal["edge", "cloud"]
 
 
-class Places(NamedTuple):
+class HostSockets(NamedTuple):
     """Where those of one process are, or those of one that it writes to."""
 
     air: HostPort
@@ -31,18 +31,18 @@ class Places(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Addresses:
+class EndpointAddresses:
     """Where a process hears, and where the far end of each of its devices does."""
 
-    own: Places
-    far: Mapping[int, Places]
+    own: HostSockets
+    far: Mapping[int, HostSockets]
     """By device."""
 
     @classmethod
     def real(cls, side: Side, device: int, devices: int) -> Self:
         """Those of the interfaces that the air is made of: of a device, or of the cloud with all its devices."""
-        cloud = Places((AIR.cloud, CLOUD_PORT), (FREE.cloud, CLOUD_PORT))
-        edges = [Places((AIR.edge, EDGE_PORT + each), (FREE.edge, EDGE_PORT + each)) for each in range(devices)]
+        cloud = HostSockets((AIR.cloud, CLOUD_PORT), (FREE.cloud, CLOUD_PORT))
+        edges = [HostSockets((AIR.edge, EDGE_PORT + each), (FREE.edge, EDGE_PORT + each)) for each in range(devices)]
         if side == "edge":
             return cls(edges[device], {device: cloud})
         return cls(cloud, dict(enumerate(edges)))
@@ -62,18 +62,18 @@ class Endpoint:
         side: Side,
         device: int,
         journal: Journal,
-        hear: Callable[[Letter], None],
+        hear: Callable[[RealMessage], None],
         epoch: int = 0,
-        addresses: Addresses | None = None,
+        addresses: EndpointAddresses | None = None,
     ) -> None:
         """`device`: 0 for the cloud. `hear` is called in the event loop with each whole letter, once. `addresses`:
         null for those of a real run."""
-        ways = Ways(cell.uplink, cell.downlink, "uplink")
-        self._ways = ways if side == "edge" else Ways(cell.downlink, cell.uplink, "downlink")
+        ways = LinkPair(cell.uplink, cell.downlink, "uplink")
+        self._ways = ways if side == "edge" else LinkPair(cell.downlink, cell.uplink, "downlink")
         self._side = side
         self._journal = journal
         self._hear = hear
-        self._addresses = addresses or Addresses.real(side, device, cell.workload.devices)
+        self._addresses = addresses or EndpointAddresses.real(side, device, cell.workload.devices)
         self._inbox = Inbox()
         self._outbox = Outbox(self._ways, cell.seed, journal, self._send)
         ack_bits = self._ways.back.arq.ack_bits
@@ -95,18 +95,18 @@ class Endpoint:
         self._air.open()
         self._free.open()
 
-    def put(self, letter: Letter) -> None:
+    def put(self, letter: RealMessage) -> None:
         """Takes on a letter and never blocks; its packets are repeated until they have come or are wanted no more.
         Raises ConfigError where the link's packets cannot carry it."""
         assert letter.address.way == self._ways.name, f"{letter.address} goes the other way"
         self._outbox.put(letter)
 
-    def acknowledge(self, *addresses: Address) -> None:
+    def acknowledge(self, *addresses: MessageAddress) -> None:
         """A reply tells that these letters, in the order in which they were put, have come: nothing more of them
         starts."""
         self._outbox.forget(*addresses)
 
-    def withdraw(self, *addresses: Address) -> None:
+    def withdraw(self, *addresses: MessageAddress) -> None:
         """These letters are not wanted any more: nothing more of them starts."""
         self._outbox.forget(*addresses)
 
@@ -124,19 +124,19 @@ class Endpoint:
 
     # Out.
 
-    def _send(self, piece: Piece) -> None:
+    def _send(self, piece: OutgoingFragment) -> None:
         packet = piece.header(self.epoch).pack() + piece.content
         failed = partial(self._outbox.leave, piece, piece.attempt)
         self._air.send(packet, self._addresses.far[piece.address.device].air, failed)
 
-    def _acknowledge(self, of: Header, arrivals: int) -> None:
+    def _acknowledge(self, of: PacketHeader, arrivals: int) -> None:
         """A free one has the luck of the packet that came, one that takes capacity its own: see
         `simulator.timing.acknowledgements`. In the epoch of that packet, whose sender asks for no other."""
         far = self._addresses.far[of.address.device]
         if self._ack_padding is None:
-            self._free.send(of._replace(note=Kind.ACK).pack(), far.free, _unsent)
+            self._free.send(of._replace(note=MessageKind.ACK).pack(), far.free, _unsent)
         else:
-            packet = of._replace(note=Kind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
+            packet = of._replace(note=MessageKind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
             self._air.send(packet, far.air, _unsent)
 
     # In.
@@ -149,34 +149,34 @@ class Endpoint:
             self._take(header, packet[HEADER_BYTES:])
         elif header.epoch != self.epoch:
             return
-        elif header.note is Kind.LEFT:
+        elif header.note is MessageKind.LEFT:
             self._outbox.left(header)
         else:
             self._outbox.acknowledge(header)
 
-    def _take(self, header: Header, content: bytes) -> None:
+    def _take(self, header: PacketHeader, content: bytes) -> None:
         """A packet of a letter: acknowledged, and perhaps the one that makes it whole."""
         address = header.address
         if address.way == self._ways.name:
             self.strange += 1
             return
-        begins = self._side == "edge" and address.kind is Kind.HELLO and header.epoch > self.epoch
+        begins = self._side == "edge" and address.kind is MessageKind.HELLO and header.epoch > self.epoch
         if header.epoch != self.epoch and not begins:
             return
         arrivals, letter = self._inbox.take(header, content)
         self._acknowledge(header, arrivals)
         if letter is not None:
-            self._journal.note(Arrived(address, self._journal.now_s))
+            self._journal.note(MessageArrived(address, self._journal.now_s))
             self._hear(letter)
 
 
-def _header(packet: bytes) -> Header | None:
+def _header(packet: bytes) -> PacketHeader | None:
     """Of a packet about a letter; None where it is none."""
     try:
-        header = Header.unpack(packet)
+        header = PacketHeader.unpack(packet)
     except ValueError:
         return None
-    sound = header.address.kind not in (Kind.ACK, Kind.LEFT) and header.pack() == packet[:HEADER_BYTES]
+    sound = header.address.kind not in (MessageKind.ACK, MessageKind.LEFT) and header.pack() == packet[:HEADER_BYTES]
     return header if sound else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulator.testbed.packet_header import Address, Header, Letter
+from simulator.testbed.packet_header import MessageAddress, PacketHeader, RealMessage
 
 
 @dataclass(slots=True)
@@ -25,10 +25,10 @@ class Inbox:
     """All that has come to one host."""
 
     def __init__(self) -> None:
-        self._coming: dict[tuple[int, Address], _Coming] = {}
+        self._coming: dict[tuple[int, MessageAddress], _Coming] = {}
         """By epoch too: the word that a new one begins is one of its letters."""
 
-    def take(self, header: Header, content: bytes) -> tuple[int, Letter | None]:
+    def take(self, header: PacketHeader, content: bytes) -> tuple[int, RealMessage | None]:
         """A packet has come. Answers how often it has by now, and its letter if that is whole from now on."""
         coming = self._coming.setdefault((header.epoch, header.address), _Coming())
         coming.arrivals[header.fragment] += 1
@@ -42,10 +42,10 @@ class Inbox:
         """What came in any other epoch has never come."""
         self._coming = {key: coming for key, coming in self._coming.items() if key[0] == epoch}
 
-    def _whole(self, coming: _Coming, address: Address) -> Letter | None:
+    def _whole(self, coming: _Coming, address: MessageAddress) -> RealMessage | None:
         if coming.whole or coming.count is None or any(part not in coming.contents for part in range(coming.count)):
             return None
-        letter = Letter(address, b"".join(coming.contents[part] for part in range(coming.count)))
+        letter = RealMessage(address, b"".join(coming.contents[part] for part in range(coming.count)))
         coming.whole = True
         coming.contents.clear()
         return letter

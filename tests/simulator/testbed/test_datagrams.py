@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from simulator.testbed.network.datagrams import Datagram, Place, checksum, place
+from simulator.testbed.network.datagrams import Datagram, SocketAddress, checksum, place
 
-places = some.builds(Place, some.binary(min_size=4, max_size=4), some.integers(0, 65_535))
+places = some.builds(SocketAddress, some.binary(min_size=4, max_size=4), some.integers(0, 65_535))
 datagrams = some.builds(Datagram, places, places, some.binary(max_size=80))
 PLAIN = Datagram(place("10.77.0.1", 5000), place("10.77.0.2", 4000), b"content").pack()
 

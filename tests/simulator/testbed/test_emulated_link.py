@@ -15,10 +15,10 @@ from cells import cell
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing, Observer
+from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.datagrams import Datagram, place
-from simulator.testbed.network.emulated_link import Air, Passage
-from simulator.testbed.journal import Aired
-from simulator.testbed.packet_header import Address, Header, Kind, Way
+from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
+from simulator.testbed.packet_header import Direction, MessageAddress, MessageKind, PacketHeader
 from simulator.testbed.plan import Window, by_kernel, link
 from simulator.timing.lanes import Lanes
 from simulator.timing.link import Link
@@ -89,19 +89,19 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     return watch.aired
 
 
-def entering(air: Air, airing: Airing, header_bits: int) -> Passage:
+def entering(air: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPacket:
     """What the relay would make of the packet."""
     acknowledges = airing.fragment < 0
     up = (airing.link == "uplink") != acknowledges
-    address = Address(Kind.PAYLOAD if up else Kind.REPLY, *airing.address)
+    address = MessageAddress(MessageKind.PAYLOAD if up else MessageKind.REPLY, *airing.address)
     fragment = -airing.fragment - 1 if acknowledges else airing.fragment
-    header = Header(address, fragment, airing.attempt, note=Kind.ACK if acknowledges else None)
+    header = PacketHeader(address, fragment, airing.attempt, note=MessageKind.ACK if acknowledges else None)
     content = bytes(0 if acknowledges else (airing.bits - header_bits) // 8)
     datagram = Datagram(EDGE, CLOUD, header.pack() + content)
-    return air.passage(header, datagram, datagram.pack())
+    return air.packet_of(header, datagram, datagram.pack())
 
 
-def passed(air: Air, airings: Sequence[Airing], header_bits: int) -> list[Aired]:
+def relayed(air: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketAired]:
     """The same packets, joining when those did."""
     found = []
     for airing in airings:
@@ -118,8 +118,8 @@ def check(given: Cell) -> list[Airing]:
     """The real air passes what the simulated one did, at the same times to the bit."""
     all_: list[Airing] = []
     for way, airings in simulated(given).items():
-        told: Way = "uplink" if way == "uplink" else "downlink"
-        aired = passed(Air(given, told), airings, link(given, told).header_bits)
+        told: Direction = "uplink" if way == "uplink" else "downlink"
+        aired = relayed(EmulatedLink(given, told), airings, link(given, told).header_bits)
         assert [(each.address.message, *each[2:7]) for each in aired] == [
             (
                 each.address,
@@ -167,30 +167,32 @@ def test_acknowledgements_that_cost_bits_take_their_turn_and_their_chances() -> 
 def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_loses_them(ack_loss: str) -> None:
     given = of(arq={"kind": "selective_repeat", "timeout_s": 0.3, "ack_loss": LOSSES[ack_loss]})
     airings = simulated(given)["uplink"]
-    air = Air(given, "uplink")
-    passed(air, airings, 320)
+    air = EmulatedLink(given, "uplink")
+    relayed(air, airings, 320)
     lanes = Lanes(simpy.Environment(), given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, "uplink", 1e9)
     lane, heard, expected = lanes.open_port(0).lane, [], []
     for each in (each for each in airings if not isnan(each.arrives_s)):
         rate_bps = each.bits / (each.left_s - each.began_s)
         index = (*each.address, each.fragment, each.attempt)
         expected.append(lane.ack_loss.lost(each.left_s, 320, rate_bps, index))
-        heard.append(air.unheard(Header(Address(Kind.PAYLOAD, *each.address), each.fragment, each.attempt)))
+        heard.append(
+            air.unheard(PacketHeader(MessageAddress(MessageKind.PAYLOAD, *each.address), each.fragment, each.attempt))
+        )
     assert heard == expected
     assert 0 < sum(heard) < len(heard)
 
 
-def some_passage(air: Air, number: int = 1, kind: Kind = Kind.PAYLOAD) -> Passage:
-    header = Header(Address(kind, 0, 0, number), 0, 0)
+def some_packet(air: EmulatedLink, number: int = 1, kind: MessageKind = MessageKind.PAYLOAD) -> RelayedPacket:
+    header = PacketHeader(MessageAddress(kind, 0, 0, number), 0, 0)
     datagram = Datagram(EDGE, CLOUD, header.pack() + bytes(10))
-    return air.passage(header, datagram, datagram.pack())
+    return air.packet_of(header, datagram, datagram.pack())
 
 
 def test_where_the_kernel_shapes_a_packet_that_joins_has_left() -> None:
     given = of(rate=RATES["token bucket"], loss={"kind": "none"})
     assert by_kernel(given.uplink)
-    air = Air(given, "uplink")
-    aired = air.join(some_passage(air), 1.5)
+    air = EmulatedLink(given, "uplink")
+    aired = air.join(some_packet(air), 1.5)
     assert aired is not None
     assert (aired.began_s, aired.left_s, aired.arrives_s) == (1.5, 1.5, 1.5 + given.uplink.delay.mean_s)
 
@@ -199,9 +201,9 @@ def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_luck_of_the_other
     given = of(rate=RATES["at once"], loss=BURSTS)
     ends = []
     for down in ((), (Window(2.0, 4.0),)):
-        air, of_this = Air(given, "uplink", down), []
+        air, of_this = EmulatedLink(given, "uplink", down), []
         for number in range(60):
-            air.join(some_passage(air, number), number / 10)
+            air.join(some_packet(air, number), number / 10)
             of_this.append(air.leave()[1].arrives_s)
         ends.append(of_this)
     untouched, cut = ends
@@ -211,14 +213,19 @@ def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_luck_of_the_other
 
 
 def test_the_warm_up_loses_nothing() -> None:
-    air = Air(of(rate=RATES["at once"]), "uplink", lossy=False)
+    air = EmulatedLink(of(rate=RATES["at once"]), "uplink", lossy=False)
     for number in range(50):
-        air.join(some_passage(air, number), float(number))
+        air.join(some_packet(air, number), float(number))
         assert air.leave()[1].arrives_s is not None
-    assert not any(air.unheard(some_passage(air, number).header) for number in range(50))
+    assert not any(air.unheard(some_packet(air, number).header) for number in range(50))
 
 
 def test_letters_that_the_simulator_does_not_know_have_luck_of_their_own() -> None:
-    air = Air(of(), "uplink")
-    assert some_passage(air).luck == (0, 0, 1, 0, 0)
-    assert len({some_passage(air, kind=kind).luck for kind in (Kind.PAYLOAD, Kind.RESTORE, Kind.HELLO)}) == 3
+    air = EmulatedLink(of(), "uplink")
+    assert some_packet(air).luck == (0, 0, 1, 0, 0)
+    assert (
+        len(
+            {some_packet(air, kind=kind).luck for kind in (MessageKind.PAYLOAD, MessageKind.RESTORE, MessageKind.HELLO)}
+        )
+        == 3
+    )

@@ -20,11 +20,20 @@ from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.testbed.ends.device_end import DeviceEnd
 from simulator.testbed.ends.drafted_rounds import DraftedRounds, _Drafting
 from simulator.testbed.ends.judged_rounds import JudgedRounds
-from simulator.testbed.ends.restore import Restored, pack_hello
+from simulator.testbed.ends.restore import RestoredRequest, pack_hello
 from simulator.testbed.ends.serving import Serving
 from simulator.testbed.ends.timed_text import TimedText
-from simulator.testbed.journal import Came, Closed, Computed, Ended, Flushed, Judged, Passed, Served
-from simulator.testbed.packet_header import Address, Kind, Letter
+from simulator.testbed.journal import (
+    PassMade,
+    RequestArrived,
+    RequestEnded,
+    RequestServed,
+    RoundClosed,
+    RoundDrafted,
+    RoundFlushed,
+    RoundVerified,
+)
+from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -79,14 +88,14 @@ def test_a_cloud_that_begins_anew_between_an_answers_last_token_and_its_end_is_t
     restored, heard, send = list[int](), DeviceEnd.hear, Serving.send_restored
     world = World(asked(scheme), tmp_path)
 
-    def hears(end: DeviceEnd, letter: Letter) -> None:
+    def hears(end: DeviceEnd, letter: RealMessage) -> None:
         heard(end, letter)
         answered = end._open is not None and not end._open[0].remaining_tokens
         if answered and end._journal.running and world._epoch == 0:
             world._begin_cloud()
-            heard(end, Letter(Address(Kind.HELLO, end._device, 0, 0), pack_hello(1)))
+            heard(end, RealMessage(MessageAddress(MessageKind.HELLO, end._device, 0, 0), pack_hello(1)))
 
-    def sends(serving: Serving, told: Restored) -> Address:
+    def sends(serving: Serving, told: RestoredRequest) -> MessageAddress:
         restored.append(serving.remaining_tokens)
         return send(serving, told)
 
@@ -103,7 +112,7 @@ def test_a_cloud_is_told_what_the_killed_one_knew(scheme: str, tmp_path: Path, m
     told: list[tuple[tuple[object, int], tuple[Tokens, bool]]] = []
     open_, judged = JudgedRounds._open, JudgedRounds._judged
 
-    def opens(rounds: JudgedRounds, decoding: RequestDecoding, restored: Restored) -> None:
+    def opens(rounds: JudgedRounds, decoding: RequestDecoding, restored: RestoredRequest) -> None:
         if restored.round > 1:
             told.append(((rounds._key, restored.round), (restored.tokens, restored.owed)))
         open_(rounds, decoding, restored)
@@ -132,21 +141,25 @@ def test_answers_end_at_the_end_token_and_requests_wait_for_one_another(scheme: 
     texts = world.run()
     assert texts == said(ending)
     assert any(len(text) < 14 for text in texts.values())
-    life = [each for each in world.events() if isinstance(each, Came | Served | Ended) and each.device == 0]
-    assert [each.request for each in life if isinstance(each, Came)] == [0, 1, 2, 3]
-    served = [each for each in life if not isinstance(each, Came)]
-    assert [type(each) for each in served] == [Served, Ended] * 4
+    life = [
+        each
+        for each in world.events()
+        if isinstance(each, RequestArrived | RequestServed | RequestEnded) and each.device == 0
+    ]
+    assert [each.request for each in life if isinstance(each, RequestArrived)] == [0, 1, 2, 3]
+    served = [each for each in life if not isinstance(each, RequestArrived)]
+    assert [type(each) for each in served] == [RequestServed, RequestEnded] * 4
 
 
 def test_every_round_is_computed_judged_and_closed_once(tmp_path: Path) -> None:
     world = World(asked("k_sqs"), tmp_path)
     world.run()
-    kinds = (Computed, Judged, Closed)
+    kinds = (RoundDrafted, RoundVerified, RoundClosed)
     told = [[each[:3] for each in world.events() if isinstance(each, kind)] for kind in kinds]
     assert sorted(told[0]) == sorted(told[1]) == sorted(told[2])
     assert len(set(told[0])) == len(told[0])
     for each in world.events():
-        if isinstance(each, Computed):
+        if isinstance(each, RoundDrafted):
             assert len(each.passes_s) in (1, 2, 3)
             assert 0.0 < sum(each.passes_s) <= each.ended_s - each.began_s
 
@@ -155,7 +168,7 @@ def test_devices_that_wait_for_one_another_share_passes(tmp_path: Path) -> None:
     window = {"batching": {"kind": "window", "window_s": 0.1, "cap": 3}}
     world = World(asked("k_sqs", cloud=window), tmp_path)
     assert world.run() == simulated("k_sqs")
-    passes = [each for each in world.events() if isinstance(each, Passed)]
+    passes = [each for each in world.events() if isinstance(each, PassMade)]
     assert max(len(each.shares) for each in passes) == 3
     for each in passes:
         assert len({share[0] for share in each.shares}) == len(each.shares)
@@ -183,8 +196,8 @@ def test_a_verdict_cuts_the_round_that_is_drafted_on_what_it_rejects(
     world = World(asked("two ahead"), tmp_path, 0.002)
     assert world.run() == simulated("two ahead")
     events = world.events()
-    payloads = {each[:3] for each in events if isinstance(each, Judged)}
-    flushed = [each for each in events if isinstance(each, Flushed)]
+    payloads = {each[:3] for each in events if isinstance(each, RoundVerified)}
+    flushed = [each for each in events if isinstance(each, RoundFlushed)]
     assert any(each.made == 0 for each in flushed)
     assert not payloads & {each[:3] for each in flushed}
 

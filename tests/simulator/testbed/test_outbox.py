@@ -17,8 +17,8 @@ from channels.link.losses import PacketIndex
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
-from simulator.testbed.journal import Acked, Attempted, Put, Withdrawn
-from simulator.testbed.packet_header import Header, Kind, Letter
+from simulator.testbed.journal import MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
+from simulator.testbed.packet_header import MessageKind, PacketHeader, RealMessage
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
@@ -32,7 +32,7 @@ LOST: set[PacketIndex] = {
 }
 DEAF: set[PacketIndex] = {(0, 0, 1, 2, 0), (0, 0, 1, 2, 1), (0, 0, 2, 0, 0), (0, 1, 0, 2, 0)}
 ACKS_LOST: set[PacketIndex] = {(0, 0, 1, -3, 0), (0, 0, 1, -3, 1), (0, 0, 2, -1, 0), (0, 1, 0, -3, 0)}
-PUTS = [(0.0, letter(900, 1)), (0.0031, letter(200, 2)), (0.1503, letter(300, 0, Kind.PROMPT, request=1))]
+PUTS = [(0.0, letter(900, 1)), (0.0031, letter(200, 2)), (0.1503, letter(300, 0, MessageKind.PROMPT, request=1))]
 
 
 class Script:
@@ -46,7 +46,7 @@ class Script:
 
 
 def simulated(
-    of: Cell, puts: list[tuple[float, Letter]], lost: set[PacketIndex], deaf: set[PacketIndex]
+    of: Cell, puts: list[tuple[float, RealMessage]], lost: set[PacketIndex], deaf: set[PacketIndex]
 ) -> tuple[list[tuple[PacketIndex, float]], dict[tuple[int, int, int], float]]:
     """When each attempt on the uplink joins its queue, and when each message is delivered, in the simulator."""
     env, air = simpy.Environment(), OnAir()
@@ -98,7 +98,7 @@ def test_attempts_go_when_those_of_the_simulated_link_do(
     arrive there."""
     of = cell(arq=arq)
     world = played(of, put_all, lost, deaf)
-    attempts = [((*a.address.message, a.fragment, a.attempt), a.at_s) for a in world.notes["edge 0"].of(Attempted)]
+    attempts = [((*a.address.message, a.fragment, a.attempt), a.at_s) for a in world.notes["edge 0"].of(PacketQueued)]
     expected, delivered = simulated(of, PUTS, lost, deaf)
     assert Counter(index[:4] for index, _ in attempts) == Counter(index[:4] for index, _ in expected)
     assert sorted(attempts) == [(index, pytest.approx(at_s, abs=1e-6)) for index, at_s in expected]
@@ -111,15 +111,15 @@ def test_a_packet_that_waits_for_the_link_never_times_out() -> None:
     """20 packets of 1,000 bits at 4 kbit/s: the last waits for 5 s, 125 timeouts."""
     world = played(cell(bps=4000), lambda world: world.edge.put(letter(20 * ROOM_BYTES)))
     assert world.air.left_s[0, 0, 1, 19, 0] == pytest.approx(5.0)
-    assert {each.attempt for each in world.notes["edge 0"].of(Attempted)} == {0}
-    assert len(world.notes["edge 0"].of(Acked)) == 20
+    assert {each.attempt for each in world.notes["edge 0"].of(PacketQueued)} == {0}
+    assert len(world.notes["edge 0"].of(PacketAcknowledged)) == 20
 
 
 def test_a_device_that_states_no_window_has_that_of_its_link() -> None:
     """1 Mbit/s for the way there, the way back and the timer, in bare headers: 52,000 bits, 163 packets."""
     world = played(cell(), lambda world: world.edge.put(letter(200 * ROOM_BYTES)))
-    assert sum(each.at_s == 0.0 for each in world.notes["edge 0"].of(Attempted)) == 163
-    assert len(world.notes["edge 0"].of(Attempted)) == 200
+    assert sum(each.at_s == 0.0 for each in world.notes["edge 0"].of(PacketQueued)) == 163
+    assert len(world.notes["edge 0"].of(PacketQueued)) == 200
 
 
 def test_a_reply_stops_what_it_acknowledges_and_lets_others_go() -> None:
@@ -135,11 +135,13 @@ def test_a_reply_stops_what_it_acknowledges_and_lets_others_go() -> None:
     gone: set[PacketIndex] = {(0, 0, 1, fragment, attempt) for fragment in (0, 1) for attempt in range(9)}
     world = played(cell(arq={"window": 2}), script, gone)
     notes = world.notes["edge 0"]
-    assert notes.of(Withdrawn) == [Withdrawn(each.address, pytest.approx(0.1)) for each in (second, first)]
-    assert {each.fragment for each in notes.of(Attempted) if each.address == first.address} == {0, 1}
-    assert max(each.at_s for each in notes.of(Attempted) if each.address == first.address) < 0.1
-    assert second.address not in {each.address for each in notes.of(Attempted)}
-    assert [each.at_s for each in notes.of(Attempted) if each.address == third.address] == [pytest.approx(0.1)]
+    assert notes.of(MessageCancelled) == [
+        MessageCancelled(each.address, pytest.approx(0.1)) for each in (second, first)
+    ]
+    assert {each.fragment for each in notes.of(PacketQueued) if each.address == first.address} == {0, 1}
+    assert max(each.at_s for each in notes.of(PacketQueued) if each.address == first.address) < 0.1
+    assert second.address not in {each.address for each in notes.of(PacketQueued)}
+    assert [each.at_s for each in notes.of(PacketQueued) if each.address == third.address] == [pytest.approx(0.1)]
     assert world.letters("cloud") == [third]
     assert world.edge.vain == 0
 
@@ -154,7 +156,7 @@ def test_a_letter_withdrawn_in_the_queue_is_counted_as_vain() -> None:
 
     world = played(cell(bps=10_000), script)
     assert world.edge.vain == 2
-    assert len(world.notes["edge 0"].of(Withdrawn)) == 1
+    assert len(world.notes["edge 0"].of(MessageCancelled)) == 1
 
 
 def test_a_notice_of_an_earlier_attempt_says_nothing_of_this_one() -> None:
@@ -163,7 +165,12 @@ def test_a_notice_of_an_earlier_attempt_says_nothing_of_this_one() -> None:
 
     def script(world: World) -> None:
         world.edge.put(letter(2 * ROOM_BYTES))
-        world.at(0.16, world.air.slip, Header(letter(0).address, 0, 0, last=False, note=Kind.LEFT).pack(), "edge")
+        world.at(
+            0.16,
+            world.air.slip,
+            PacketHeader(letter(0).address, 0, 0, last=False, note=MessageKind.LEFT).pack(),
+            "edge",
+        )
         world.at(0.18, world.edge.withdraw, letter(0).address)
 
     world = played(cell(bps=10_000), script, {(0, 0, 1, 0, 0)})
@@ -177,7 +184,7 @@ def test_a_packet_that_pauses_does_not_go_when_its_letter_is_withdrawn() -> None
 
     lost: set[PacketIndex] = {(0, 0, 1, 0, attempt) for attempt in range(99)}
     world = played(cell(arq={"max_attempts": 1, "timeout_max_s": 0.1}), script, lost)
-    assert len(world.notes["edge 0"].of(Attempted)) == 1
+    assert len(world.notes["edge 0"].of(PacketQueued)) == 1
 
 
 def test_an_acknowledgement_that_overtakes_the_notice_is_no_round_trip_since_the_beginning_of_time() -> None:
@@ -186,11 +193,11 @@ def test_an_acknowledgement_that_overtakes_the_notice_is_no_round_trip_since_the
 
     def script(world: World) -> None:
         world.at(4.0, world.edge.put, letter(10))
-        world.at(4.0001, world.air.slip, Header(letter(0).address, 0, 0, note=Kind.ACK).pack(), "edge")
+        world.at(4.0001, world.air.slip, PacketHeader(letter(0).address, 0, 0, note=MessageKind.ACK).pack(), "edge")
         world.at(5.0, world.edge.put, letter(10, 2))
 
     world = played(cell(arq=arq), script, {(0, 0, 2, 0, 0)})
-    first, second = (each.at_s for each in world.notes["edge 0"].of(Attempted)[1:])
+    first, second = (each.at_s for each in world.notes["edge 0"].of(PacketQueued)[1:])
     assert second - first == pytest.approx(0.02, abs=0.001)
 
 
@@ -205,8 +212,8 @@ def test_the_run_begins_with_senders_that_know_nothing_of_the_warm_up() -> None:
     gone: set[PacketIndex] = {*((0, 0, 1, 0, attempt) for attempt in range(4)), (0, 0, 2, 0, 0)}
     world = played(cell(arq={"backoff": 2}), script, gone, running=False)
     notes = world.notes["edge 0"]
-    assert [type(each) for each in notes.events] == [Put, Attempted, Attempted, Acked]
-    first, second = (each.at_s for each in notes.of(Attempted))
+    assert [type(each) for each in notes.events] == [MessagePut, PacketQueued, PacketQueued, PacketAcknowledged]
+    first, second = (each.at_s for each in notes.of(PacketQueued))
     assert second - first == pytest.approx(TIMEOUT_S, abs=0.001)
 
 
@@ -228,4 +235,4 @@ def test_a_letter_that_no_packets_carry_is_refused(mtu_bits: int | None, bytes_:
         world.edge.put(letter(bytes_ - 1))
 
     world = played(of, script, until_s=0.01)
-    assert len(world.notes["edge 0"].of(Put)) == 1
+    assert len(world.notes["edge 0"].of(MessagePut)) == 1

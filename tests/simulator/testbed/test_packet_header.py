@@ -7,14 +7,26 @@ from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from simulator.testbed.packet_header import HEADER_BYTES, LEAST_HEADER_BITS, MOST, MOST_FRAGMENTS, Address, Header, Kind
+from simulator.testbed.packet_header import (
+    HEADER_BYTES,
+    LEAST_HEADER_BITS,
+    MOST,
+    MOST_FRAGMENTS,
+    MessageAddress,
+    MessageKind,
+    PacketHeader,
+)
 
-NOTES = (Kind.ACK, Kind.LEFT)
+NOTES = (MessageKind.ACK, MessageKind.LEFT)
 numbers = some.integers(0, MOST)
 headers = some.builds(
-    Header,
+    PacketHeader,
     address=some.builds(
-        Address, some.sampled_from([kind for kind in Kind if kind not in NOTES]), numbers, numbers, numbers
+        MessageAddress,
+        some.sampled_from([kind for kind in MessageKind if kind not in NOTES]),
+        numbers,
+        numbers,
+        numbers,
     ),
     fragment=some.integers(0, MOST_FRAGMENTS),
     attempt=numbers,
@@ -25,24 +37,26 @@ headers = some.builds(
 
 
 @given(headers, some.binary(max_size=40))
-def test_a_header_comes_back_as_it_was_whatever_follows_it(header: Header, content: bytes) -> None:
-    assert Header.unpack(header.pack() + content) == header
+def test_a_header_comes_back_as_it_was_whatever_follows_it(header: PacketHeader, content: bytes) -> None:
+    assert PacketHeader.unpack(header.pack() + content) == header
 
 
 @some_are_taken
 @given(some.binary(max_size=20))
-@example(Header(Address(Kind.PAYLOAD, 0, 0, 1), 0, 0).pack() + b"?")
-@example(bytes((Kind.PROMPT,)) + bytes(8) + bytes((Kind.REPLY,)) + bytes(2))
-@example(bytes((Kind.ACK,)) + bytes(8) + bytes((Kind.ACK,)) + bytes(2))
+@example(PacketHeader(MessageAddress(MessageKind.PAYLOAD, 0, 0, 1), 0, 0).pack() + b"?")
+@example(bytes((MessageKind.PROMPT,)) + bytes(8) + bytes((MessageKind.REPLY,)) + bytes(2))
+@example(bytes((MessageKind.ACK,)) + bytes(8) + bytes((MessageKind.ACK,)) + bytes(2))
 def test_junk_is_refused_by_a_value_error_and_what_is_taken_is_written_back_alike(packet: bytes) -> None:
-    refused_or_itself(packet, Header.unpack, lambda header: header.pack() + packet[HEADER_BYTES:], refusal=ValueError)
+    refused_or_itself(
+        packet, PacketHeader.unpack, lambda header: header.pack() + packet[HEADER_BYTES:], refusal=ValueError
+    )
 
 
 def test_a_header_cut_short_is_refused() -> None:
-    whole = Header(Address(Kind.PAYLOAD, 0, 0, 1), 0, 0).pack()
+    whole = PacketHeader(MessageAddress(MessageKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
     for length in range(HEADER_BYTES):
         with pytest.raises(ValueError, match="a header has 12"):
-            Header.unpack(whole[:length])
+            PacketHeader.unpack(whole[:length])
 
 
 def test_ipv4_udp_and_a_header_are_the_bits_that_a_link_has_by_default() -> None:

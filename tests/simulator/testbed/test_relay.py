@@ -16,19 +16,19 @@ from relays import Benches, of, packet
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from simulator.testbed.network.datagrams import Datagram, Place, place
+from simulator.testbed.journal import PacketAired, read
+from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces, Net, Side
-from simulator.testbed.journal import Aired, read
-from simulator.testbed.packet_header import Address, Header, Kind
-from simulator.testbed.plan import AIR, WARM_UP, Faults, Plan, Window
+from simulator.testbed.packet_header import MessageAddress, MessageKind, PacketHeader
+from simulator.testbed.plan import AIR, WARM_UP, Faults, RunPlan, Window
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
 DOWN_S = 0.8
 """In which it is there to send a packet."""
 LOSS = {"kind": "bernoulli", "probability": 0.5}
-PAYLOAD = Header(Address(Kind.PAYLOAD, 0, 2, 1), 0, 0)
-REPLY = Header(Address(Kind.REPLY, 0, 2, 1), 0, 0)
+PAYLOAD = PacketHeader(MessageAddress(MessageKind.PAYLOAD, 0, 2, 1), 0, 0)
+REPLY = PacketHeader(MessageAddress(MessageKind.REPLY, 0, 2, 1), 0, 0)
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def benches(tmp_path: Path) -> Iterator[Benches]:
         bench.close()
 
 
-def notice(header: Header, net: Net = "air", sender: Side = "edge") -> bytes:
+def notice(header: PacketHeader, net: Net = "air", sender: Side = "edge") -> bytes:
     """What the sender of a packet hears when it has left."""
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
-    content = header._replace(note=Kind.LEFT).pack()
-    return Datagram(Place(place(AIR.air, 0).address, sent.target.port), sent.source, content).pack()
+    content = header._replace(note=MessageKind.LEFT).pack()
+    return Datagram(SocketAddress(place(AIR.air, 0).address, sent.target.port), sent.source, content).pack()
 
 
 def test_a_packet_comes_through_as_it_is_once_it_has_left_and_travelled(benches: Benches) -> None:
@@ -71,7 +71,7 @@ def test_packets_leave_one_after_the_other_each_way_for_itself(benches: Benches)
         assert all(bench.got(side) for _ in range(8))
     aired = bench.stop()
     for way in ("uplink", "downlink"):
-        of_way = [each for each in aired if Address(*each.address).way == way]
+        of_way = [each for each in aired if MessageAddress(*each.address).way == way]
         assert [each.fragment for each in of_way] == [0, 1, 2, 3]
         left_s = [each.left_s for each in of_way]
         assert [after - before for before, after in pairwise(left_s)] == pytest.approx([0.2] * 3)
@@ -95,7 +95,7 @@ def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_lef
 
 def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_noted(benches: Benches) -> None:
     bench = benches(of(delay_s=0.05))
-    ack = REPLY._replace(note=Kind.ACK)
+    ack = REPLY._replace(note=MessageKind.ACK)
     sent_s = time.monotonic()
     sent = bench.send(ack, net="free")
     assert bench.got("cloud", "free") == sent
@@ -116,7 +116,7 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
         bench.send(header)
         assert bench.got("edge")
         assert bench.got("cloud")
-        acks.append(bench.send(header._replace(note=Kind.ACK), net="free", sender="cloud"))
+        acks.append(bench.send(header._replace(note=MessageKind.ACK), net="free", sender="cloud"))
     heard = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
     assert [bench.got("edge", "free") for _ in heard] == heard
     assert bench.silent()
@@ -124,7 +124,7 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
 
 def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
-    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=Kind.ACK), bytes(20), sender="cloud")
+    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=MessageKind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
     assert bench.silent()
     (aired,) = bench.stop()
@@ -135,7 +135,7 @@ def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_tha
 def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of(benches: Benches) -> None:
     bench = benches(of(), Faults(link_down=(Window(0.0, DOWN_S),)))
     bench.send(PAYLOAD)
-    bench.send(PAYLOAD._replace(note=Kind.ACK), net="free", sender="cloud")
+    bench.send(PAYLOAD._replace(note=MessageKind.ACK), net="free", sender="cloud")
     assert bench.got("edge") == notice(PAYLOAD)
     assert bench.silent()
     time.sleep(max(0.0, bench.zero_s + DOWN_S - time.monotonic()))
@@ -150,7 +150,7 @@ def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of
 def test_the_warm_up_loses_nothing_and_nothing_of_it_is_noted(benches: Benches, started: bool) -> None:
     bench = benches(of(loss=LOSS | {"probability": 0.9}), started=started)
     for number in range(20):
-        warm = Header(Address(Kind.PROMPT, 0, WARM_UP, 0), number, 0)
+        warm = PacketHeader(MessageAddress(MessageKind.PROMPT, 0, WARM_UP, 0), number, 0)
         sent = bench.send(warm)
         assert bench.got("edge") == notice(warm)
         assert bench.got("cloud") == sent
@@ -163,7 +163,7 @@ def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
     given = cell(uplink={"rate": bucket, "arq": "selective_repeat"})
     bench = benches(given, started=False)
     for number in (WARM_UP, 0):
-        header = Header(Address(Kind.PROMPT, 0, number, 0), 0, 0)
+        header = PacketHeader(MessageAddress(MessageKind.PROMPT, 0, number, 0), 0, 0)
         bench.send(header, bytes(10))
         assert bench.got("edge") == notice(header)
         bench.send(header, bytes(10))
@@ -187,7 +187,7 @@ def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> Non
             "port": plain[:22] + b"\x00\x35" + plain[24:],
             "address": plain[:16] + bytes((10, 77, 0, 9)) + plain[20:],
             "kind": plain[:28] + b"\x7f" + plain[29:],
-            "notice": packet(PAYLOAD._replace(note=Kind.LEFT)),
+            "notice": packet(PAYLOAD._replace(note=MessageKind.LEFT)),
             "wrong way": packet(REPLY),
             "on free": packet(PAYLOAD, net="free"),
             "fragment": plain[:6] + b"\x20\x00" + plain[8:],
@@ -232,7 +232,7 @@ def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
         hosts = Namespaces(given)
     except ConfigError as error:
         pytest.skip(str(error))
-    Plan(tmp_path).write(given)
+    RunPlan(tmp_path).write(given)
     tuns = [hosts.tuns[side, net] for side in SIDES for net in NETS]
     python = [sys.executable, "-I", "-S", "-c"]
     program = [sys.executable, "-m", "simulator.testbed.network.relay", str(tmp_path), *map(str, tuns)]
@@ -251,8 +251,8 @@ def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
             assert cloud.communicate()[0].strip() == sent.hex()
         relay.communicate("stop\n")
         assert relay.returncode == 0
-    told = PAYLOAD._replace(note=Kind.LEFT).pack()
+    told = PAYLOAD._replace(note=MessageKind.LEFT).pack()
     assert asked.stdout.splitlines() == [f"10.77.0.3 4000 {told.hex()}"]
-    (aired,) = read(Plan(tmp_path).journal("relay"))
-    assert isinstance(aired, Aired)
+    (aired,) = read(RunPlan(tmp_path).journal("relay"))
+    assert isinstance(aired, PacketAired)
     assert aired.bits == 320 + 8 * len(b"content")

@@ -17,11 +17,11 @@ from twin_journals import simulated
 from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
+from simulator.testbed.journal import Event, MessagePut, PacketAired, PassMade, RequestEnded, RoundClosed
+from simulator.testbed.packet_header import MessageAddress, MessageKind
+from simulator.testbed.plan import check
 from simulator.testbed.replayed.real_tables import tables
 from simulator.testbed.replayed.replay_clock import RealRunError
-from simulator.testbed.journal import Aired, Closed, Ended, Event, Passed, Put
-from simulator.testbed.packet_header import Address, Kind
-from simulator.testbed.plan import check
 
 ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
 THINKING = ASKED | {"think_s": 0.05}
@@ -127,19 +127,19 @@ def same_decoding(one: pd.DataFrame, other: pd.DataFrame) -> None:
     )
 
 
-def altered(events: list[Event], kind: Kind, byte: int) -> tuple[list[Event], Address]:
+def altered(events: list[Event], kind: MessageKind, byte: int) -> tuple[list[Event], MessageAddress]:
     """One byte of the third letter of a kind is another."""
-    places = [place for place, each in enumerate(events) if isinstance(each, Put) and each.address.kind is kind]
+    places = [place for place, each in enumerate(events) if isinstance(each, MessagePut) and each.address.kind is kind]
     place = places[2]
     event = events[place]
-    assert isinstance(event, Put)
+    assert isinstance(event, MessagePut)
     content = bytearray.fromhex(event.content)
     content[byte] ^= 1
     return [*events[:place], event._replace(content=content.hex()), *events[place + 1 :]], event.address
 
 
-@pytest.mark.parametrize(("process", "kind"), [("edge_1", Kind.PAYLOAD), ("cloud_0", Kind.REPLY)])
-def test_one_byte_that_differs_is_told(process: str, kind: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("process", "kind"), [("edge_1", MessageKind.PAYLOAD), ("cloud_0", MessageKind.REPLY)])
+def test_one_byte_that_differs_is_told(process: str, kind: MessageKind, tmp_path: Path) -> None:
     made = CELLS["dense"]
     left("dense", tmp_path)
     lines = lines_of(tmp_path)
@@ -154,7 +154,7 @@ def test_other_tokens_are_told(tmp_path: Path) -> None:
     made = CELLS["cloud_only"]
     left("cloud_only", tmp_path)
     lines = lines_of(tmp_path)
-    place, closed = next((place, each) for place, each in enumerate(lines["edge_2"]) if isinstance(each, Closed))
+    place, closed = next((place, each) for place, each in enumerate(lines["edge_2"]) if isinstance(each, RoundClosed))
     lines["edge_2"][place] = closed._replace(tokens=(closed.tokens[0] ^ 1, *closed.tokens[1:]))
     write(tmp_path, lines)
     with pytest.raises(RealRunError, match="device 2, request 0, round 1: tokens = "):
@@ -165,7 +165,7 @@ def test_a_request_without_end_is_told(tmp_path: Path) -> None:
     made = CELLS["dense"]
     left("dense", tmp_path)
     lines = lines_of(tmp_path)
-    assert isinstance(lines["edge_1"].pop(), Ended)
+    assert isinstance(lines["edge_1"].pop(), RequestEnded)
     write(tmp_path, lines)
     with pytest.raises(RealRunError, match="device 1, request 1: ended = never"):
         tables(made, tmp_path, Memory())
@@ -178,7 +178,7 @@ def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
     made = CELLS["dense"]
     expected = left("dense", tmp_path)
     for path in tmp_path.glob("*.jsonl"):
-        path.write_text(path.read_text(encoding="utf-8") + '["Put", [2, 0, 1', encoding="utf-8")
+        path.write_text(path.read_text(encoding="utf-8") + '["MessagePut", [2, 0, 1', encoding="utf-8")
     same(expected.rounds, tables(made, tmp_path, Memory()).rounds)
 
 
@@ -201,8 +201,12 @@ def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
     alone = ALONE.with_({"scheme": scheme})
     expected, _ = simulated(alone, tmp_path)
     lines = lines_of(tmp_path)
-    reply = next(each for each in lines["relay"] if isinstance(each, Aired) and each.address[0::3] == (Kind.REPLY, 3))
-    passed = next(each for each in lines["cloud_0"] if isinstance(each, Passed) and each.shares[0][2] == 3)
+    reply = next(
+        each
+        for each in lines["relay"]
+        if isinstance(each, PacketAired) and each.address[0::3] == (MessageKind.REPLY, 3)
+    )
+    passed = next(each for each in lines["cloud_0"] if isinstance(each, PassMade) and each.shares[0][2] == 3)
     killed_s = reply.left_s + 0.001 if judged_before else passed.ended_s - 0.001
     restart = Restart(lines, 3, killed_s, QUIET_S)
     write(tmp_path, restart.lines)

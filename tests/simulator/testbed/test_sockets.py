@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 from udp_air import TIMEOUT_S, World, cell, letter, played
 
+from simulator.testbed.journal import PacketQueued
 from simulator.testbed.transport import sockets
-from simulator.testbed.transport.endpoint import Addresses, Places
-from simulator.testbed.journal import Attempted
+from simulator.testbed.transport.endpoint import EndpointAddresses, HostSockets
 
 
 def test_a_packet_that_the_kernel_refuses_is_sent_again_after_its_timer() -> None:
     """To the broadcast address, which a plain socket may not write to."""
 
     def script(world: World) -> None:
-        nowhere = Places(("255.255.255.255", 9), ("255.255.255.255", 9))
-        world.edge._addresses = Addresses(world.edge._addresses.own, {0: nowhere})
+        nowhere = HostSockets(("255.255.255.255", 9), ("255.255.255.255", 9))
+        world.edge._addresses = EndpointAddresses(world.edge._addresses.own, {0: nowhere})
         world.edge.put(letter(10))
 
     world = played(cell(), script, until_s=0.1)
-    times_s = [each.at_s for each in world.notes["edge 0"].of(Attempted)]
+    times_s = [each.at_s for each in world.notes["edge 0"].of(PacketQueued)]
     assert times_s == [pytest.approx(TIMEOUT_S * attempt) for attempt in range(3)]
 
 
