@@ -21,8 +21,7 @@ from simulator.results.validation_errors import OTHER_ANSWERS, REAL, SIMULATED, 
 from simulator.run import simulate
 from simulator.studies.study import Answer, Row, Study
 from simulator.testbed import journal
-from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
-from simulator.testbed.calibration.merged_calibrations import merge
+from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge
 from simulator.testbed.supervisor import real
 
 BUDGET_S: Final = 20.0

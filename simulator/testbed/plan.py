@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from channels.link.link_config import LinkConfig
-from channels.link.rates import ConstantRate
 from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -127,11 +126,6 @@ def by_kernel(config: LinkConfig) -> bool:
 def filled_s(config: LinkConfig) -> float:
     """How long the kernel's bucket takes to fill."""
     return config.rate.burst_bits / config.rate.bps if isinstance(config.rate, TokenBucket) else 0.0
-
-
-def unshaped(config: LinkConfig) -> bool:
-    """Whether the link takes no time at all."""
-    return isinstance(config.rate, ConstantRate) and config.rate.bps == inf
 
 
 def check(cell: Cell) -> None:

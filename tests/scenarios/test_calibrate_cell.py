@@ -11,7 +11,7 @@ from typed_command import Typed
 from simulator import Cell
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration.cell_calibration import calibrated
-from simulator.testbed.calibration.path_times import PathTimes
+from simulator.testbed.calibration.process_times import PathTimes
 
 
 def test_the_command_measures_a_cell(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

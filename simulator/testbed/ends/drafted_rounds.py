@@ -17,9 +17,9 @@ from simulator.decoding.nodes import EdgeNode
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.ends.restore import RestoredRequest
 from simulator.testbed.ends.serving import Serving
-from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import RoundDrafted, RoundFlushed
 from simulator.testbed.packet_header import MessageAddress, MessageKind
+from simulator.testbed.timed_text import WorkerText
 from simulator.timing.device import EdgeState
 
 
@@ -50,7 +50,7 @@ class DraftedRounds:
 
     def __init__(self, serving: Serving, decoding: RequestDecoding, kept: EdgeState | None) -> None:
         setting = decoding.draft_setting
-        self._drafter = TimedText(lambda: setting.pair().drafter.open(setting.temperature))
+        self._drafter = WorkerText(lambda: setting.pair().drafter.open(setting.temperature))
         decoding.drafter = self._drafter
         self._serving = serving
         self._session = decoding.edge(Unmeasured())

@@ -1,4 +1,4 @@
-"""A cell's calibration: the passes its workload makes, files that load, and a cell that they fit."""
+"""Calibrations of a cell: the passes its workload makes, files that load, a cell that they fit, and two as one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ from cells import cell
 
 from kinds import ConfigError
 from models.calibration import PassTimer
+from models.clocks.derived_passes import csv_text
 from models.clocks.empirical import Empirical
+from models.clocks.pass_table import TimedPass, read_rows
 from models.sampled_passes import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
-from simulator.testbed.calibration import session_times as times
-from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate, calibrated
-from simulator.testbed.calibration.pass_points import cloud_points, drafter_points, edge_points
-from simulator.testbed.calibration.path_times import PathTimes, path_times
-from simulator.testbed.calibration.session_times import session_times
+from simulator.testbed.calibration import process_times as times
+from simulator.testbed.calibration.cell_calibration import (
+    CALIBRATED,
+    Calibration,
+    calibrate,
+    calibrated,
+    cloud_points,
+    drafter_points,
+    edge_points,
+    merge,
+)
+from simulator.testbed.calibration.process_times import PathTimes, path_times, session_times
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -133,12 +142,6 @@ def test_the_ends_wait_before_their_work_and_the_wait_is_none_of_it(monkeypatch:
     assert not waits_s and found.encode_s_per_draft < 10
 
 
-def test_delays_that_others_measure_stay_beside_the_settings(tmp_path: Path) -> None:
-    Calibration({"cloud.judge_s": 0.5}, {"relay_s": 1e-3}).write(tmp_path)
-    assert Calibration.of(tmp_path).delays == {"relay_s": 1e-3}
-    assert calibrated(asked(), tmp_path).cloud.judge_s == 0.5
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -152,6 +155,81 @@ def test_a_folder_that_holds_something_else_is_told_on_one_line(tmp_path: Path, 
     with pytest.raises(ConfigError, match=words) as error:
         calibrated(asked(), tmp_path)
     assert "\n" not in str(error.value)
+
+
+DELAYS = {"uplink": 1e-3, "downlink": 2e-3}
+
+
+def written(folder: Path, seconds: float, spells: tuple[int | None, ...], judge_s: float = 0.1) -> Path:
+    """A calibration of few passes, of so many seconds and more in each later spell."""
+    folder.mkdir()
+    points = [(batch, new, cached) for batch in (1, 4) for new in (1, 8) for cached in (0, 40)]
+    rows = [
+        TimedPass(*point, seconds * (1 + place), "measured", spell)
+        for point in points
+        for place, spell in enumerate(spells)
+    ]
+    file = folder / "cloud.csv"
+    file.write_text(csv_text(sorted(rows)))
+    latency = {"kind": "empirical", "file": str(file.resolve()), "beyond": "extend"}
+    Calibration({"cloud.latency": latency, "cloud.judge_s": judge_s}, DELAYS).write(folder)
+    return folder
+
+
+def spells_of(cell: Cell) -> tuple[Path, dict[int | None, set[float]]]:
+    assert isinstance(cell.cloud.latency, Empirical)
+    found: dict[int | None, set[float]] = {}
+    for _, row in read_rows(cell.cloud.latency.file):
+        found.setdefault(row.spell, set()).add(row.seconds)
+    return cell.cloud.latency.file, found
+
+
+def test_two_calibrations_become_one_with_spells_of_their_own_and_means_of_the_rest(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "1", 0.01, (0, 1, 2)), written(tmp_path / "2", 0.05, (0, 3), judge_s=0.3)
+    Calibration(Calibration.of(second).settings, {"uplink": 3e-3, "downlink": 0.0}).write(second)
+    both = tmp_path / "new" / "both"
+    merge(first, second, both)
+    found = calibrated(cell("cloud_only"), both)
+    assert spells_of(found) == (
+        (both / "cloud.csv").resolve(),
+        {0: {0.01}, 1: {0.02}, 2: {0.03}, 3: {0.05}, 6: {0.1}},
+    )
+    assert found.cloud.latency.pass_s([(1, 0)]) == pytest.approx(0.042, rel=1e-12)
+    assert found.cloud.judge_s == pytest.approx(0.2)
+    assert Calibration.of(both).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
+    assert len(simulate(found).requests)
+
+
+@pytest.mark.parametrize(
+    ("spells", "merged"),
+    [((None, None), {0: {0.01, 0.02}, 1: {0.05}}), ((0, 1), {0: {0.01}, 1: {0.02}, 2: {0.05}})],
+    ids=["a table without spells is one spell", "a folder may take in another"],
+)
+def test_a_merged_table_goes_where_it_is_asked_for(
+    tmp_path: Path, spells: tuple[int | None, ...], merged: dict[int, set[float]]
+) -> None:
+    first, second = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, (spells[0],))
+    into = first if spells[0] == 0 else tmp_path / "both"
+    merge(first, second, into)
+    assert spells_of(calibrated(cell("cloud_only"), into))[1] == merged
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"edge.encode_s_per_draft": 0.1}, "edge.encode_s_per_draft: must be calibrations of one cell"),
+        ({"cloud.judge_s": "long"}, "cloud.judge_s = 0.1; 'long': must be numbers"),
+        ({"cloud.latency": {"kind": "constant"}}, "must differ in nothing but file"),
+    ],
+)
+def test_calibrations_of_different_cells_are_refused_on_one_line(
+    tmp_path: Path, more: dict[str, object], words: str
+) -> None:
+    first, second = written(tmp_path / "1", 0.01, (0,)), written(tmp_path / "2", 0.05, (0,))
+    Calibration({**Calibration.of(second).settings, **more}, DELAYS).write(second)
+    with pytest.raises(ConfigError, match=words) as error:
+        merge(first, second, tmp_path / "both")
+    assert "\n" not in str(error.value) and not (tmp_path / "both").exists()
 
 
 @pytest.mark.slow

@@ -22,7 +22,6 @@ from simulator.testbed.ends.drafted_rounds import DraftedRounds, _Drafting
 from simulator.testbed.ends.judged_rounds import JudgedRounds
 from simulator.testbed.ends.restore import RestoredRequest, pack_hello
 from simulator.testbed.ends.serving import Serving
-from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import (
     PassMade,
     RequestArrived,
@@ -34,6 +33,7 @@ from simulator.testbed.journal import (
     RoundVerified,
 )
 from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
+from simulator.testbed.timed_text import WorkerText
 
 ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -180,7 +180,7 @@ def test_a_verdict_cuts_the_round_that_is_drafted_on_what_it_rejects(
 ) -> None:
     """Each round ahead is drafted slowly, and not before another verdict is here."""
 
-    def slow(text: TimedText, tokens: tuple[int, ...], last: int) -> Laws:
+    def slow(text: WorkerText, tokens: tuple[int, ...], last: int) -> Laws:
         time.sleep(0.002)
         return fast(text, tokens, last)
 
@@ -190,8 +190,8 @@ def test_a_verdict_cuts_the_round_that_is_drafted_on_what_it_rejects(
             time.sleep(0.0005)
         return goes_on(rounds, node, plan, drafting)
 
-    fast, goes_on = TimedText.laws, DraftedRounds._drafted_until_cut
-    monkeypatch.setattr(TimedText, "laws", slow)
+    fast, goes_on = WorkerText.laws, DraftedRounds._drafted_until_cut
+    monkeypatch.setattr(WorkerText, "laws", slow)
     monkeypatch.setattr(DraftedRounds, "_drafted_until_cut", waits)
     world = World(asked("two ahead"), tmp_path, 0.002)
     assert world.run() == simulated("two ahead")

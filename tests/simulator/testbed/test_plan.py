@@ -12,7 +12,7 @@ from scenarios.command.registry import scenario
 from scenarios.command.run_plan import Changes, plan_of
 from simulator import Cell
 from simulator.testbed.packet_header import MOST
-from simulator.testbed.plan import Faults, RunPlan, Window, by_kernel, check, faults_of, filled_s, unshaped
+from simulator.testbed.plan import Faults, RunPlan, Window, by_kernel, check, faults_of, filled_s
 from simulator.testbed.supervisor import real
 
 BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}
@@ -109,4 +109,3 @@ def test_the_kernel_shapes_token_buckets_and_the_relay_all_else() -> None:
     check(shaped)
     assert by_kernel(shaped.uplink) and not by_kernel(shaped.downlink)
     assert filled_s(shaped.uplink) == pytest.approx(0.2) and filled_s(shaped.downlink) == 0
-    assert unshaped(shaped.downlink) and not unshaped(shaped.uplink)
