@@ -1,4 +1,4 @@
-"""Which cells can be run for real, and what each process of a run is told."""
+"""Which cells can be run for real, and what each process of a run reads of it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
 
 DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
 MOST_FILLING_S: Final = 60.0
-"""Of the kernel's bucket: a run waits for it."""
+"""The longest that the kernel's bucket may take to fill: a run waits for it."""
 CELL: Final = "cell.yaml"
 PLAN: Final = "plan.json"
 EDGE_PORT: Final = 5000
-"""Of device 0; the others follow."""
+"""The port of device 0; the others follow."""
 CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
-"""The number of the request that each device is asked before the run's zero: nothing of it is noted."""
+"""The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
 SERVED: Final = ("speculate", "ahead", "stream")
 """The protocols that `ends` speaks."""
 _LARGEST_BITS: Final = 8 * 60_000
-"""Of a packet."""
+"""The largest packet."""
 
 
 class NetAddresses(NamedTuple):
@@ -45,13 +45,13 @@ class NetAddresses(NamedTuple):
     edge: str
     cloud: str
     air: str
-    """Whose name the relay writes under when it tells a sender that a packet has left."""
+    """The source of the relay's notices that a packet has left."""
 
 
 AIR: Final = NetAddresses("10.77.0.1", "10.77.0.2", "10.77.0.3")
-"""Of the interfaces that are shaped."""
+"""The interfaces that are shaped."""
 FREE: Final = NetAddresses("10.78.0.1", "10.78.0.2", "10.78.0.3")
-"""Of those that take what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
+"""The interfaces for what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
 
 
 class Window(NamedTuple):
@@ -63,31 +63,31 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Faults:
-    """What is done to a run."""
+    """The faults of a run."""
 
     cloud_down: tuple[Window, ...] = ()
-    """The cloud's process is killed, and begun anew."""
+    """The cloud's process is killed, and restarted."""
     link_down: tuple[Window, ...] = ()
-    """Nothing comes through, either way."""
+    """Nothing arrives, in either direction."""
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Of one run: a folder that holds the cell, the plan, and all journals."""
+    """One run: a folder that holds the cell, the plan, and all journals."""
 
     folder: Path
     faults: Faults = Faults()
 
     def write(self, cell: Cell) -> None:
-        """Leaves all that a process has to know in the folder."""
+        """Leaves in the folder what its processes read."""
         (self.folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         (self.folder / PLAN).write_text(json.dumps(asdict(self.faults)), encoding="utf-8")
 
     @classmethod
     def of(cls, folder: Path) -> Self:
         """As it was written there."""
-        told = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        return cls(folder, Faults(**{name: tuple(Window(*each) for each in told[name]) for name in told}))
+        faults = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        return cls(folder, Faults(**{name: tuple(Window(*each) for each in faults[name]) for name in faults}))
 
     @cached_property
     def cell(self) -> Cell:
@@ -103,19 +103,19 @@ def check_faults(cell: Cell, faults: Faults) -> None:
     """Raises ConfigError where the cell's cloud cannot go on as before after a kill."""
     scheme = cell.scheme
     if faults.cloud_down and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
-        told = "must be none: its replies are laws, whose last bits are others where a text is read again at once"
-        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {told}")
+        problem = "must be none: its replies are laws, whose last bits are others where a text is read again at once"
+        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {problem}")
 
 
 def faults_of(cell: Cell) -> Faults:
-    """Those that the cell states."""
+    """The faults that the cell states."""
     times = cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))
     return Faults(cloud_down=tuple(Window(*each) for each in times))
 
 
-def link(cell: Cell, way: Direction) -> LinkConfig:
-    """The cell's link of a way."""
-    return cell.uplink if way == "uplink" else cell.downlink
+def link(cell: Cell, direction: Direction) -> LinkConfig:
+    """The cell's link in a direction."""
+    return cell.uplink if direction == "uplink" else cell.downlink
 
 
 def by_kernel(config: LinkConfig) -> bool:
@@ -139,11 +139,13 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
     yield from _of_devices(cell)
     yield from _of_cloud(cell.cloud)
     yield from _of_scheme(cell.scheme)
-    for way, back in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
-        ack_bits, header_bits = link(cell, way).arq.ack_bits, link(cell, back).header_bits
+    for direction, back in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
+        ack_bits, header_bits = link(cell, direction).arq.ack_bits, link(cell, back).header_bits
         if 0 < ack_bits < header_bits:
-            yield f"{way}.arq.ack_bits", ack_bits, f"0, or {back}.header_bits or more, {header_bits}"
-        yield from ((f"{way}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, way)))
+            yield f"{direction}.arq.ack_bits", ack_bits, f"0, or {back}.header_bits or more, {header_bits}"
+        yield from (
+            (f"{direction}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, direction))
+        )
 
 
 def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
@@ -158,7 +160,7 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
     if step * (output_tokens := workload.longest[1]) > MOST:
         yield "workload.output_tokens", output_tokens, f"at most {MOST // step}, a round's number takes two bytes"
     if workload.prompt_at_cloud:
-        yield "workload.prompt_at_cloud", True, "false: the cloud hears of a request by its prompt"
+        yield "workload.prompt_at_cloud", True, "false: the cloud learns of a request by its prompt"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.concurrency > 1:
@@ -175,7 +177,7 @@ def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
     if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):
-        yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and begun anew"
+        yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and restarted"
     elif any(to_s == inf for _, to_s in cloud.failures.times(0, Uniforms.of(0, ""))):
         yield "cloud.failures", cloud.failures.kind, "a cloud that comes back"
 

@@ -34,16 +34,13 @@ class Mailbox:
         delay_s = self._world.luck.uniform(0.0, self._world.delay_s)
         self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, letter, self.epoch)
 
-    def acknowledge(self, *addresses: MessageAddress) -> None:
-        assert not self.under_way.keys() & set(addresses), "what is said to have come is still on its way"
-
-    def withdraw(self, *addresses: MessageAddress) -> None:
+    def cancel(self, *addresses: MessageAddress) -> None:
         for address in addresses:
             if address in self.under_way:
                 self.under_way.pop(address).cancel()
 
-    def begin_anew(self, epoch: int) -> None:
-        self.withdraw(*self.under_way)
+    def restart(self, epoch: int) -> None:
+        self.cancel(*self.under_way)
         self.epoch = epoch
 
     def _deliver(self, letter: RealMessage, epoch: int) -> None:
@@ -93,7 +90,7 @@ class World:
 
     def deliver(self, letter: RealMessage, epoch: int) -> None:
         """A letter is at its end."""
-        if letter.address.way == "downlink":
+        if letter.address.direction == "downlink":
             device = letter.address.device
             heard = epoch == self._mailboxes[device].epoch and not self._cuts(letter.address, epoch)
             if letter.address.kind is MessageKind.HELLO or heard:

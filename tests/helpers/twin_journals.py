@@ -113,7 +113,7 @@ class Twin(Observer):
 
     def deliver(self, link: Link, message: Message, parts: int) -> None:
         address = self._of(message)
-        far = "cloud_0" if address.way == "uplink" else f"edge_{address.device}"
+        far = "cloud_0" if address.direction == "uplink" else f"edge_{address.device}"
         self.lines[far].append(MessageArrived(address, self.now_s))
 
     def withdraw(self, link: Link, message: Message) -> None:
@@ -174,7 +174,7 @@ class Twin(Observer):
         self.lines[f"edge_{request.device}"].append(event)
 
     def _sender(self, address: MessageAddress, event: Event) -> None:
-        self.lines[f"edge_{address.device}" if address.way == "uplink" else "cloud_0"].append(event)
+        self.lines[f"edge_{address.device}" if address.direction == "uplink" else "cloud_0"].append(event)
 
 
 def _address(way: str, index: tuple[int, int, int]) -> MessageAddress:

@@ -117,7 +117,7 @@ class UdpAir:
 
     def _enter(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
-        way = header.address.way if header.note is None else _other(header.address.way)
+        way = header.address.direction if header.note is None else _other(header.address.direction)
         loop, rate = asyncio.get_running_loop(), self._link(way).rate
         bits = 8 * (len(packet) + 28)
         self._free_s[way] = max(loop.time(), self._free_s[way]) + bits / rate.bps
@@ -126,7 +126,7 @@ class UdpAir:
     def _leave(self, header: PacketHeader, way: Direction, packet: bytes) -> None:
         loop = asyncio.get_running_loop()
         number = header.fragment if header.note is None else -header.fragment - 1
-        index = (*header.address.message, number, header.attempt)
+        index = (*header.address.message_index, number, header.attempt)
         self.left_s[index] = loop.time()
         if header.note is None:
             self._send(header._replace(note=MessageKind.LEFT).pack(), _other(way), header.address.device)
@@ -135,8 +135,8 @@ class UdpAir:
 
     def _answer(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
-        way = _other(header.address.way)
-        if (*header.address.message, header.fragment, header.attempt) not in self._deaf:
+        way = _other(header.address.direction)
+        if (*header.address.message_index, header.fragment, header.attempt) not in self._deaf:
             send = partial(self._send, packet, way, header.address.device)
             asyncio.get_running_loop().call_later(self._link(way).delay.mean_s, send)
 

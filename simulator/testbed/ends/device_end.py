@@ -68,7 +68,7 @@ class DeviceEnd:
 
     def _begin_anew(self, epoch: int) -> None:
         self._epoch = epoch
-        self._post.begin_anew(epoch)
+        self._post.restart(epoch)
         if self._open is not None and self._open[0].remaining_tokens:  # the answered one may not be put away yet
             self._open[1].begin_anew()
 

@@ -87,7 +87,7 @@ class DraftedRounds:
         """Takes the verdicts that are here, in the order of the rounds. A reply tells that the payloads up to its own
         have come."""
         come = [address for address in self._uplinked if address.round <= round_number]
-        self._serving.post.acknowledge(*come)
+        self._serving.post.cancel(*come)
         self._uplinked = self._uplinked[len(come) :]
         if round_number >= self._settled.round:
             self._replies[round_number] = reply
@@ -153,7 +153,7 @@ class DraftedRounds:
         """What was drafted on drafts that do not stand is void."""
         serving = self._serving
         for sent in reversed(self._sent):  # the latest first: none of them is let go by one before it
-            serving.post.withdraw(sent.address)
+            serving.post.cancel(sent.address)
         self._uplinked = self._uplinked[: len(self._uplinked) - len(self._sent)]
         for sent in self._sent:
             self._note_flushed(sent.node.round, len(sent.node.drafts))

@@ -59,7 +59,7 @@ class JudgedRounds(AnsweredRounds):
     def _acknowledged_by(self, round_number: int) -> None:
         """A payload of this round says that its device knows the verdicts of all but the D rounds before it."""
         known = [told for told in self._told if told.round < round_number - self._depth]
-        self._premises.post.acknowledge(*known)
+        self._premises.post.cancel(*known)
         self._told = [told for told in self._told if told not in known]
 
     def _prefilled(self) -> None:

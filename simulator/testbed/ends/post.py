@@ -14,14 +14,10 @@ class Post(Protocol):
         """Takes a letter on; never blocks."""
         ...
 
-    def acknowledge(self, *addresses: MessageAddress) -> None:
-        """A reply tells that these have come."""
+    def cancel(self, *addresses: MessageAddress) -> None:
+        """Nothing more of these is sent: a reply has acknowledged them, or they are not wanted any more."""
         ...
 
-    def withdraw(self, *addresses: MessageAddress) -> None:
-        """These are not wanted any more."""
-        ...
-
-    def begin_anew(self, epoch: int) -> None:
-        """The cloud is another one: nothing is under way any more, and nothing has come."""
+    def restart(self, epoch: int) -> None:
+        """The cloud is another one: nothing is under way any more, and nothing has arrived."""
         ...

@@ -31,7 +31,7 @@ class StreamedRounds:
 
     def hear(self, round_number: int, reply: bytes) -> None:
         """Takes the tokens that are here, in order."""
-        self._serving.post.acknowledge(*self._uplinked)
+        self._serving.post.cancel(*self._uplinked)
         self._uplinked.clear()
         if round_number >= self._due:
             self._early[round_number] = reply

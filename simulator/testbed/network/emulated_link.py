@@ -1,8 +1,8 @@
-"""One way of a cell's link between its two hosts, without a clock: the simulator's own rate, losses and delays, asked
-about real packets.
+"""One direction of a cell's link between its two hosts, without a clock: the simulator's own rate, losses and delays
+decide on real packets.
 
-A packet joins, leaves, and then arrives or is lost, as on a lane of `simulator.timing.link`: same transmitter, same
-random numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Times are in seconds
+A packet joins, leaves, and then arrives or is lost, as in `simulator.timing.link`: same transmitter, same random
+numbers, same addresses. Where the kernel shapes, a packet that joins has left already. Times are in seconds
 since the run's zero.
 """
 
@@ -24,21 +24,21 @@ from simulator.testbed.packet_header import HEADER_BYTES, SIMULATED, Direction, 
 from simulator.testbed.plan import Window, by_kernel, link
 
 _OWN_STREAM: Final = 256
-"""Beyond every fragment's number: letters that the simulator does not know have luck of their own there."""
+"""Beyond every fragment's number: messages that the simulator does not know have random numbers of their own there."""
 
 
 @dataclass(slots=True, eq=False)
 class RelayedPacket:
-    """A packet on its way through the air."""
+    """A packet on the link."""
 
     header: PacketHeader
     bits: int
     """As the link counts them."""
     index: MessageIndex
-    luck: PacketIndex
+    stream: PacketIndex
     """The address of the random numbers that decide on it."""
     datagram: Datagram
-    """As it came."""
+    """As it was sent."""
     packet: bytes
     """The same as an interface has it."""
 
@@ -49,43 +49,43 @@ class RelayedPacket:
 
 
 class EmulatedLink:
-    """One way. `lossy`: whether it loses anything; it does not in the warm-up."""
+    """One direction. `lossy`: whether it loses anything; it does not in the warm-up."""
 
-    def __init__(self, cell: Cell, way: Direction, link_down: Sequence[Window] = (), lossy: bool = True) -> None:
-        self._config = config = link(cell, way)
-        self._back = link(cell, "downlink" if way == "uplink" else "uplink")
-        rate, loss, delay, ack = (Uniforms.of(cell.seed, way).under(0, purpose) for purpose in range(4))
+    def __init__(self, cell: Cell, direction: Direction, link_down: Sequence[Window] = (), lossy: bool = True) -> None:
+        self._config = config = link(cell, direction)
+        self._back = link(cell, "downlink" if direction == "uplink" else "uplink")
+        rate, loss, delay, ack = (Uniforms.of(cell.seed, direction).under(0, purpose) for purpose in range(4))
         self.curve = config.curve(rate)
-        self.curve.bound(f"{way}.rate", cell.workload.horizon_s)
+        self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)
         self._server = None if by_kernel(config) else FifoTransmitter[RelayedPacket](self.curve, 0.0)
         self._loss = config.loss.over(self.curve, loss)
         self._delay = config.delay.process(delay)
         self._ack_loss = config.arq.ack_loss.over(self.curve, ack)
         self._down = link_down
         self._lossy = lossy
-        self._unheard: set[PacketIndex] = set()
-        """Packets that came, and whose acknowledgement will not."""
+        self._acks_lost: set[PacketIndex] = set()
+        """Packets that arrive, and whose free acknowledgement does not."""
 
     @property
     def due_s(self) -> float:
         """When the next packet leaves, inf if none does."""
         return inf if self._server is None else self._server.due_s
 
-    def packet_of(self, header: PacketHeader, datagram: Datagram, packet: bytes) -> RelayedPacket:
-        """A packet that enters here, as the simulator knows it. The attempt of an acknowledgement that takes capacity
+    def relayed(self, header: PacketHeader, datagram: Datagram, packet: bytes) -> RelayedPacket:
+        """A packet as the simulator knows it. The attempt of an acknowledgement that takes capacity
         is how many went before it, of the same packet."""
-        index, luck = header.address.message, stream_index(header)
+        index, stream = header.address.message_index, stream_index(header)
         if header.note is None:
             bits = 8 * (len(datagram.content) - HEADER_BYTES) + self._config.header_bits
-            return RelayedPacket(header, bits, index, luck, datagram, packet)
-        luck = (*index, -luck[3] - 1, header.attempt)
-        return RelayedPacket(header, self._back.arq.ack_bits, index, luck, datagram, packet)
+            return RelayedPacket(header, bits, index, stream, datagram, packet)
+        stream = (*index, -stream[3] - 1, header.attempt)
+        return RelayedPacket(header, self._back.arq.ack_bits, index, stream, datagram, packet)
 
-    def join(self, relayed: RelayedPacket, now_s: float) -> PacketAired | None:
+    def join(self, packet: RelayedPacket, now_s: float) -> PacketAired | None:
         """A packet gets in line. Answers what became of it where it has left at once."""
         if self._server is None:
-            return self._launch(relayed, now_s, now_s)
-        self._server.join(relayed, now_s)
+            return self._launch(packet, now_s, now_s)
+        self._server.join(packet, now_s)
         self._server.start(now_s)
         return None
 
@@ -94,33 +94,33 @@ class EmulatedLink:
         server = self._server
         assert server is not None, "I5: a departure from a link that the kernel shapes"
         now_s = server.due_s
-        relayed = server.leave(now_s)
-        aired = self._launch(relayed, server.began_s, now_s)
+        packet = server.leave(now_s)
+        aired = self._launch(packet, server.began_s, now_s)
         server.start(now_s)
-        return relayed, aired
+        return packet, aired
 
     def is_down(self, now_s: float) -> bool:
-        """Whether nothing comes through."""
+        """Whether nothing arrives."""
         return any(from_s <= now_s < to_s for from_s, to_s in self._down)
 
-    def unheard(self, header: PacketHeader) -> bool:
-        """Whether the free acknowledgement of this packet of this way is lost; asked once."""
-        luck = stream_index(header)
-        if luck not in self._unheard:
+    def loses_ack(self, header: PacketHeader) -> bool:
+        """Whether the free acknowledgement of this packet is lost; a second call says no."""
+        stream = stream_index(header)
+        if stream not in self._acks_lost:
             return False
-        self._unheard.remove(luck)
+        self._acks_lost.remove(stream)
         return True
 
-    def _launch(self, relayed: RelayedPacket, began_s: float, now_s: float) -> PacketAired:
-        bits, luck = relayed.bits, relayed.luck
+    def _launch(self, packet: RelayedPacket, began_s: float, now_s: float) -> PacketAired:
+        bits, stream = packet.bits, packet.stream
         on_air_s = now_s - began_s
         rate_bps = bits / on_air_s if on_air_s > 0 else inf
-        lost = (self._lossy and self._loss.lost(now_s, bits, rate_bps, luck)) or self.is_down(now_s)
-        arrives_s = None if lost else now_s + self._delay.delay_s(now_s, luck)
-        answered = self._lossy and relayed.carries and not lost and not self._config.arq.ack_bits
-        if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, luck):
-            self._unheard.add(luck)
-        header, note = relayed.header, None if relayed.carries else MessageKind.ACK.name
+        lost = (self._lossy and self._loss.lost(now_s, bits, rate_bps, stream)) or self.is_down(now_s)
+        arrives_s = None if lost else now_s + self._delay.delay_s(now_s, stream)
+        answered = self._lossy and packet.carries and not lost and not self._config.arq.ack_bits
+        if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):
+            self._acks_lost.add(stream)
+        header, note = packet.header, None if packet.carries else MessageKind.ACK.name
         return PacketAired(header.address, header.fragment, header.attempt, bits, began_s, now_s, arrives_s, note)
 
 
@@ -128,4 +128,4 @@ def stream_index(header: PacketHeader) -> PacketIndex:
     """The address of the random numbers of a packet, or of the one that an acknowledgement is about."""
     address, fragment = header.address, header.fragment
     number = fragment if address.kind in SIMULATED else fragment + _OWN_STREAM * address.kind
-    return (*address.message, number, header.attempt)
+    return (*address.message_index, number, header.attempt)

@@ -86,7 +86,7 @@ class Namespaces:
         shapers = {"air": shaper(cell.uplink if side == "edge" else cell.downlink), "free": []}
         ours, theirs = socket.socketpair()
         addresses = {"air": getattr(AIR, side), "free": getattr(FREE, side)}
-        told: host.HostSetup = {
+        setup: host.HostSetup = {
             "ip": self._tools["ip"],
             "tc": self._tools["tc"],
             "hands_over": theirs.fileno(),
@@ -97,7 +97,7 @@ class Namespaces:
         apart = [self._tools["unshare"], *([*self._user, "--map-root-user"] if self._user else []), "--net", "--"]
         with theirs:
             self._holders[side] = subprocess.Popen(
-                [*apart, sys.executable, "-I", "-S", host.__file__, json.dumps(told)],
+                [*apart, sys.executable, "-I", "-S", host.__file__, json.dumps(setup)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -110,10 +110,10 @@ class Namespaces:
         """Waits for a host's interfaces."""
         hands_over.settimeout(_WAIT_S)
         try:
-            said, tuns, *_ = socket.recv_fds(hands_over, 16, len(NETS), socket.MSG_CMSG_CLOEXEC)
+            answer, tuns, *_ = socket.recv_fds(hands_over, 16, len(NETS), socket.MSG_CMSG_CLOEXEC)
         except TimeoutError:
             raise ConfigError(f"real: the {side}'s host was not there within {_WAIT_S:g} s") from None
-        if not said:
+        if not answer:
             raise ConfigError(_refused(self._holders[side].communicate()[1]))
         self._tuns |= {(side, net): tun for net, tun in zip(NETS, tuns, strict=True)}
 
@@ -139,9 +139,9 @@ def _tool(name: str) -> str:
     return found
 
 
-def _refused(told: str) -> str:
+def _refused(errors: str) -> str:
     """The complaint about a host that did not come to be, of what it wrote."""
-    last = (told.strip().splitlines() or ["no word"])[-1].replace("unshare: unshare failed:", "unshare:")
+    last = (errors.strip().splitlines() or ["no word"])[-1].replace("unshare: unshare failed:", "unshare:")
     if last.startswith("unshare:"):
         return f"real: network namespaces are not permitted here ({last})"
     return f"real: a host could not be made here ({last})"

@@ -1,10 +1,11 @@
-"""The air: a process that carries packets between the two hosts of a real run, and says what became of each.
+"""A process that carries packets between the two hosts of a real run, and notes what became of each.
 
     python -m simulator.testbed.network.relay FOLDER EDGE_AIR EDGE_FREE CLOUD_AIR CLOUD_FREE
 
 The four are file descriptors of the hosts' interfaces. What comes out of one has left its host, and where the kernel
-shapes it has left the link's bucket too; `air` says when it leaves and arrives otherwise. The sender is told when its
-packet's last bit has left, as a radio tells its host. One thread, one queue of what is due, no clock but the machine's.
+shapes it has left the link's bucket too; otherwise `emulated_link` says when it leaves and arrives. The sender gets a
+notice when its packet's last bit has left, as a radio notifies its host. One thread, one queue of what is due, no clock
+but the machine's.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _IN_A_ROW: Final = 32
 
 @dataclass(slots=True, eq=False)
 class TimedLink:
-    """One way and the instant from which its seconds count."""
+    """One direction and the instant from which its seconds count."""
 
     link: EmulatedLink
     zero_s: float
@@ -56,7 +57,7 @@ class TimedLink:
 class Inlet:
     """Where one side's packets enter one of the two nets."""
 
-    way: Direction
+    direction: Direction
     tun: int
     far_tun: int
     hosts: NetAddresses
@@ -68,7 +69,7 @@ TimedLinks = dict[Direction, TimedLink]
 
 
 class Relay:
-    """Carries packets from `run` on until it is told to stop. `tuns`: as on the command line."""
+    """Carries packets from `run` on until `stop`. `tuns`: as on the command line."""
 
     def __init__(self, plan: RunPlan, journal: Journal, tuns: tuple[int, int, int, int], control: int = 0) -> None:
         self._cell = plan.cell
@@ -84,9 +85,9 @@ class Relay:
             cloud_free: Inlet("downlink", cloud_free, edge_free, FREE, place(FREE.edge, 0).address),
         }
         self._notices_from = place(AIR.air, 0).address
-        up, down = (link(self._cell, way) for way in DIRECTIONS)
+        up, down = (link(self._cell, direction) for direction in DIRECTIONS)
         self._back_s: dict[Direction, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
-        """How long a free acknowledgement of a packet of that way travels."""
+        """How long a free acknowledgement of a packet of that direction travels."""
         self._warm_up: TimedLinks = self._links(time.monotonic(), in_run=False)
         self._run: TimedLinks | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -98,7 +99,10 @@ class Relay:
 
     def _links(self, zero_s: float, in_run: bool) -> TimedLinks:
         down = self._faults.link_down if in_run else ()
-        return {way: TimedLink(EmulatedLink(self._cell, way, down, in_run), zero_s, in_run) for way in DIRECTIONS}
+        return {
+            direction: TimedLink(EmulatedLink(self._cell, direction, down, in_run), zero_s, in_run)
+            for direction in DIRECTIONS
+        }
 
     def run(self) -> None:
         """Until `stop`, or the end of the control lines."""
@@ -109,7 +113,7 @@ class Relay:
             readable, _, _ = select.select(sources, (), (), min(max(0.0, wait_s), _LONGEST_S))
             for source in readable:
                 if source == self._control_fd:
-                    self._hear()
+                    self._obey()
                 else:
                     self._drain(self._inlets[source])
             self._pass()
@@ -121,7 +125,7 @@ class Relay:
             self._journal.note(aired)
         self._unnoted.clear()
 
-    def _hear(self) -> None:
+    def _obey(self) -> None:
         for word, *rest in self._control.read():
             if word == START:
                 zero_s = float(rest[0])
@@ -156,7 +160,7 @@ class Relay:
             self._pass()
 
     def _take(self, inlet: Inlet, packet: bytes, now_s: float) -> None:
-        """What is none of ours goes no further."""
+        """Drops what is no packet of this run."""
         datagram = Datagram.unpack(packet)
         if datagram is None or datagram.target.address != inlet.target:
             return
@@ -164,58 +168,58 @@ class Relay:
             header = PacketHeader.unpack(datagram.content)
         except ValueError:
             return
-        if not self._ours(inlet, datagram, header.address.device):
+        if not self._is_expected(inlet, datagram, header.address.device):
             return
         acknowledges = header.note is MessageKind.ACK
-        if header.note is MessageKind.LEFT or acknowledges == (header.address.way == inlet.way):
+        if header.note is MessageKind.LEFT or acknowledges == (header.address.direction == inlet.direction):
             return
         links = self._warm_up if self._run is None or header.address.request == WARM_UP else self._run
         if inlet.hosts is FREE:
             if acknowledges:
                 self._answer(links, inlet, header, packet, now_s)
             return
-        timed = links[inlet.way]
-        relayed = timed.link.packet_of(header, datagram, packet)
+        timed = links[inlet.direction]
+        relayed = timed.link.relayed(header, datagram, packet)
         aired = timed.link.join(relayed, now_s - timed.zero_s)
         if aired is None:
             self._plan(inlet, links)
         else:
             self._left(inlet, links, relayed, aired)
 
-    def _ours(self, inlet: Inlet, datagram: Datagram, device: int) -> bool:
+    def _is_expected(self, inlet: Inlet, datagram: Datagram, device: int) -> bool:
         """Whether it goes between the cloud and that device."""
         ports = datagram.source.port, datagram.target.port
-        edge, cloud = ports if inlet.way == "uplink" else reversed(ports)
+        edge, cloud = ports if inlet.direction == "uplink" else reversed(ports)
         return cloud == CLOUD_PORT and edge == EDGE_PORT + device and device < self._cell.workload.devices
 
     def _answer(self, links: TimedLinks, inlet: Inlet, header: PacketHeader, packet: bytes, now_s: float) -> None:
         """An acknowledgement that takes no capacity."""
-        timed = links[header.address.way]
-        if not timed.link.unheard(header) and not timed.link.is_down(now_s - timed.zero_s):
-            self._at(now_s + self._back_s[header.address.way], partial(self._deliver, inlet, packet, timed.link))
+        timed = links[header.address.direction]
+        if not timed.link.loses_ack(header) and not timed.link.is_down(now_s - timed.zero_s):
+            self._at(now_s + self._back_s[header.address.direction], partial(self._deliver, inlet, packet, timed.link))
 
     # It leaves, and arrives.
 
     def _plan(self, inlet: Inlet, links: TimedLinks) -> None:
-        timed = links[inlet.way]
+        timed = links[inlet.direction]
         if not timed.planned and timed.link.due_s < inf:
             timed.planned = True
             self._at(timed.zero_s + timed.link.due_s, partial(self._depart, inlet, links))
 
     def _depart(self, inlet: Inlet, links: TimedLinks) -> None:
-        timed = links[inlet.way]
+        timed = links[inlet.direction]
         timed.planned = False
         relayed, aired = timed.link.leave()
         self._plan(inlet, links)
         self._left(inlet, links, relayed, aired)
 
     def _left(self, inlet: Inlet, links: TimedLinks, relayed: RelayedPacket, aired: PacketAired) -> None:
-        """The last bit has gone out: the sender is told, and what is not lost travels."""
-        timed = links[inlet.way]
+        """The last bit has gone out: the sender gets a notice, and what is not lost travels."""
+        timed = links[inlet.direction]
         if relayed.carries:
             os.write(inlet.tun, self._notice(relayed))
         if aired.arrives_s is not None:
-            acked = None if relayed.carries else links[relayed.header.address.way].link
+            acked = None if relayed.carries else links[relayed.header.address.direction].link
             self._at(timed.zero_s + aired.arrives_s, partial(self._deliver, inlet, relayed.packet, acked))
         if timed.noted:
             self._unnoted.append(aired)
@@ -223,8 +227,8 @@ class Relay:
     def _notice(self, relayed: RelayedPacket) -> bytes:
         source, target, _ = relayed.datagram
         address, fragment, attempt, epoch, last, _ = relayed.header
-        told = PacketHeader(address, fragment, attempt, epoch, last, MessageKind.LEFT)
-        return Datagram(SocketAddress(self._notices_from, target.port), source, told.pack()).pack()
+        notice = PacketHeader(address, fragment, attempt, epoch, last, MessageKind.LEFT)
+        return Datagram(SocketAddress(self._notices_from, target.port), source, notice.pack()).pack()
 
     def _deliver(self, inlet: Inlet, packet: bytes, acked: EmulatedLink | None) -> None:
         os.write(inlet.far_tun, packet)

@@ -87,7 +87,7 @@ def _totals(cell: Cell, known: RunRecord, replay: JournalReplay) -> PlantTotals:
     connections = connections_of(cell)
     for flight in sorted(known.flights, key=lambda each: each.left_s):
         if flight.left_s <= clock.now:
-            connections.aired(flight.address.message[0], flight.began_s, flight.left_s)
+            connections.aired(flight.address.message_index[0], flight.began_s, flight.left_s)
     return PlantTotals(
         over_s=clock.now,
         uplink=up,
@@ -212,7 +212,7 @@ class JournalReplay:
 
     @_take.register
     def _(self, what: MessagePut) -> None:
-        address, links = what.address, self._links[what.address.way]
+        address, links = what.address, self._links[what.address.direction]
         book = self._book(address.device, address.request)
         if book is None or address.kind not in SIMULATED:
             links.put(address, bytes.fromhex(what.content))
@@ -237,17 +237,17 @@ class JournalReplay:
 
     @_take.register
     def _(self, what: PacketAcknowledged) -> None:
-        self._links[what.address.way].acknowledge(what.address, what.fragment)
+        self._links[what.address.direction].acknowledge(what.address, what.fragment)
 
     @_take.register
     def _(self, what: MessageCancelled) -> None:
-        self._links[what.address.way].withdraw(what.address)
+        self._links[what.address.direction].withdraw(what.address)
 
     @_take.register
     def _(self, what: MessageArrived) -> None:
         kind, device, request, number = what.address
         book = self._book(device, request)
-        if not self._links[what.address.way].arrive(what.address) or book is None:
+        if not self._links[what.address.direction].arrive(what.address) or book is None:
             return
         if kind is MessageKind.PROMPT:
             book.prompt_arrived()

@@ -45,7 +45,7 @@ class ReplayedLink:
     ) -> Message:
         """A letter gets in line. One of the same name that was under way is no more."""
         self.withdraw(address)
-        now_s, index = self._clock.now, address.message
+        now_s, index = self._clock.now, address.message_index
         message = self._letters[address] = Message(index, (content,), unheard, report)
         port = self._lanes.ports.get(address.device) or self._lanes.open_port(address.device)
         sizes = self._config.packets_bits(message.bits)

@@ -64,7 +64,7 @@ class PacketAttempt:
     @property
     def way(self) -> Direction:
         """The link that it takes."""
-        return OPPOSITE[self.address.way] if self.acknowledges else self.address.way
+        return OPPOSITE[self.address.direction] if self.acknowledges else self.address.direction
 
     @property
     def aired(self) -> bool:
@@ -257,11 +257,11 @@ def _tell_heard(cell: Cell, packets: _Packets, flights: Iterable[PacketAttempt])
     """Where acknowledgements are free, which were lost: those that had the time to come before the next attempt or the
     end of the letter, and did not."""
     for flight in flights:
-        config = link(cell, flight.address.way)
+        config = link(cell, flight.address.direction)
         if flight.acknowledges or config.arq.ack_bits or not flight.arrives_s >= 0:
             continue
         piece, arrives_s = (flight.address, flight.fragment), flight.arrives_s
-        due_s = arrives_s + answer_s(config, link(cell, OPPOSITE[flight.address.way]))
+        due_s = arrives_s + answer_s(config, link(cell, OPPOSITE[flight.address.direction]))
         again_s = _next_s(packets.tries_s.get(piece, ()), flight.joined_s)
         gone_s = _next_s(packets.withdrawn_s.get(flight.address, ()), flight.joined_s)
         acked_s = packets.acked_s.get(piece, ())

@@ -1,14 +1,15 @@
-"""A host's end of both ways: two sockets, an outbox with the project's own ARQ, an inbox, and acknowledgements.
+"""One process's end of the link in both directions: two sockets, an outbox with the project's own ARQ, an inbox.
 
 Packets go to the kernel as soon as their sender lets them: the interface's queue is the link's queue. Each packet of a
-letter is acknowledged each time that it comes, over the free network, or, where that takes capacity in the cell, by a
-packet of that length over the air. All runs in one event loop, without a task for anything.
+message is acknowledged each time that it arrives, over the free network, or, where that takes capacity in the cell, by
+a packet of that length over the shaped one. All runs in one event loop, without a task for anything.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple, Self
 
@@ -16,7 +17,6 @@ from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageArrived
 from simulator.testbed.packet_header import HEADER_BYTES, MessageAddress, MessageKind, PacketHeader, RealMessage
 from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE
-from simulator.testbed.transport.inbox import Inbox
 from simulator.testbed.transport.outbox import LinkPair, Outbox, OutgoingFragment
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
@@ -24,7 +24,7 @@ Side = Literal["edge", "cloud"]
 
 
 class HostSockets(NamedTuple):
-    """Where those of one process are, or those of one that it writes to."""
+    """Addresses of the two sockets of a process, on the shaped network and on the free one."""
 
     air: HostPort
     free: HostPort
@@ -32,7 +32,7 @@ class HostSockets(NamedTuple):
 
 @dataclass(frozen=True)
 class EndpointAddresses:
-    """Where a process hears, and where the far end of each of its devices does."""
+    """Where a process receives, and where the far end of each of its devices does."""
 
     own: HostSockets
     far: Mapping[int, HostSockets]
@@ -40,21 +40,65 @@ class EndpointAddresses:
 
     @classmethod
     def real(cls, side: Side, device: int, devices: int) -> Self:
-        """Those of the interfaces that the air is made of: of a device, or of the cloud with all its devices."""
+        """Addresses on the interfaces of the two hosts: of a device, or of the cloud with all its devices."""
         cloud = HostSockets((AIR.cloud, CLOUD_PORT), (FREE.cloud, CLOUD_PORT))
         edges = [HostSockets((AIR.edge, EDGE_PORT + each), (FREE.edge, EDGE_PORT + each)) for each in range(devices)]
         if side == "edge":
             return cls(edges[device], {device: cloud})
         return cls(cloud, dict(enumerate(edges)))
 
-    def may_tell(self, device: int, sender: HostPort) -> bool:
-        """Whether a packet about a device may come from there: from its far end, or, of what has left, from the air."""
-        places = self.far.get(device)
-        return places is not None and (sender in places or sender == (AIR.air, places.air[1]))
+    def accepts(self, device: int, sender: HostPort) -> bool:
+        """Whether a packet about a device may come from there: from its far end, or, as a notice, from the relay."""
+        far = self.far.get(device)
+        return far is not None and (sender in far or sender == (AIR.air, far.air[1]))
+
+
+@dataclass(slots=True)
+class _Incoming:
+    """What has arrived of one message."""
+
+    arrivals: Counter[int] = field(default_factory=Counter)
+    """By fragment."""
+    contents: dict[int, bytes] = field(default_factory=dict)
+    """By fragment; empty again when the message is complete."""
+    count: int | None = None
+    """Number of its fragments; None before the last one has arrived."""
+    complete: bool = False
+
+
+class Inbox:
+    """Puts packets together to messages, each complete once however often its packets arrive."""
+
+    def __init__(self) -> None:
+        self._incoming: dict[tuple[int, MessageAddress], _Incoming] = {}
+        """By epoch too: the message that a new one begins is one of its own."""
+
+    def take(self, header: PacketHeader, content: bytes) -> tuple[int, RealMessage | None]:
+        """A packet arrives. Answers how often it has by now, and its message if that is complete from now on."""
+        incoming = self._incoming.setdefault((header.epoch, header.address), _Incoming())
+        incoming.arrivals[header.fragment] += 1
+        if not incoming.complete:
+            incoming.contents.setdefault(header.fragment, content)
+            if header.last and incoming.count is None:
+                incoming.count = header.fragment + 1
+        return incoming.arrivals[header.fragment], self._complete(incoming, header.address)
+
+    def keep_only(self, epoch: int) -> None:
+        """Forgets what arrived in any other epoch."""
+        self._incoming = {key: incoming for key, incoming in self._incoming.items() if key[0] == epoch}
+
+    def _complete(self, incoming: _Incoming, address: MessageAddress) -> RealMessage | None:
+        count, contents = incoming.count, incoming.contents
+        if incoming.complete or count is None or any(part not in contents for part in range(count)):
+            return None
+        message = RealMessage(address, b"".join(contents[part] for part in range(count)))
+        incoming.complete = True
+        contents.clear()
+        return message
 
 
 class Endpoint:
-    """Of one process: a device's, or the cloud's, which has a sender for each device."""
+    """The link's end in one process: a device's, or the cloud's, which has a sender for each device."""
 
     def __init__(
         self,
@@ -62,88 +106,70 @@ class Endpoint:
         side: Side,
         device: int,
         journal: Journal,
-        hear: Callable[[RealMessage], None],
+        receive: Callable[[RealMessage], None],
         epoch: int = 0,
         addresses: EndpointAddresses | None = None,
     ) -> None:
-        """`device`: 0 for the cloud. `hear` is called in the event loop with each whole letter, once. `addresses`:
-        null for those of a real run."""
-        ways = LinkPair(cell.uplink, cell.downlink, "uplink")
-        self._ways = ways if side == "edge" else LinkPair(cell.downlink, cell.uplink, "downlink")
+        """`device`: 0 for the cloud. `receive` is called in the event loop with each complete message, once.
+        `addresses`: null for those of a real run."""
+        links = LinkPair(cell.uplink, cell.downlink, "uplink")
+        self._links = links if side == "edge" else LinkPair(cell.downlink, cell.uplink, "downlink")
         self._side = side
         self._journal = journal
-        self._hear = hear
+        self._receive = receive
         self._addresses = addresses or EndpointAddresses.real(side, device, cell.workload.devices)
         self._inbox = Inbox()
-        self._outbox = Outbox(self._ways, cell.seed, journal, self._send)
-        ack_bits = self._ways.back.arq.ack_bits
-        self._ack_padding = bytes(max(0, ack_bits - self._ways.out.header_bits) // 8) if ack_bits else None
+        self._outbox = Outbox(self._links, cell.seed, journal, self._send)
+        ack_bits = self._links.back.arq.ack_bits
+        self._ack_padding = bytes(max(0, ack_bits - self._links.out.header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
         self.epoch = epoch
         self.strange = 0
         """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
-
-    @property
-    def vain(self) -> int:
-        """Packets that the simulator would have taken out of the link's queue, and that went out: see `Outbox`."""
-        return self._outbox.vain
+        self.put = self._outbox.put
+        self.cancel = self._outbox.cancel
 
     async def open(self) -> None:
-        """Binds both sockets and hears from now on. Raises OSError where they cannot be bound."""
-        self._air = UdpSocket(self._addresses.own.air, self._come)
-        self._free = UdpSocket(self._addresses.own.free, self._come)
+        """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""
+        self._air = UdpSocket(self._addresses.own.air, self._datagram_received)
+        self._free = UdpSocket(self._addresses.own.free, self._datagram_received)
         self._air.open()
         self._free.open()
 
-    def put(self, letter: RealMessage) -> None:
-        """Takes on a letter and never blocks; its packets are repeated until they have come or are wanted no more.
-        Raises ConfigError where the link's packets cannot carry it."""
-        assert letter.address.way == self._ways.name, f"{letter.address} goes the other way"
-        self._outbox.put(letter)
-
-    def acknowledge(self, *addresses: MessageAddress) -> None:
-        """A reply tells that these letters, in the order in which they were put, have come: nothing more of them
-        starts."""
-        self._outbox.forget(*addresses)
-
-    def withdraw(self, *addresses: MessageAddress) -> None:
-        """These letters are not wanted any more: nothing more of them starts."""
-        self._outbox.forget(*addresses)
-
-    def begin_anew(self, epoch: int) -> None:
-        """The cloud has: nothing that was under way is wanted, and nothing has come but in this epoch."""
-        self._outbox.begin_anew()
-        self._inbox.forget_others(epoch)
+    def restart(self, epoch: int) -> None:
+        """The cloud has restarted: nothing is under way any more, and nothing has arrived but in this epoch."""
+        self._outbox.restart()
+        self._inbox.keep_only(epoch)
         self.epoch = epoch
 
     async def close(self) -> None:
-        """Sends and hears nothing more."""
+        """Sends and receives nothing more."""
         self._air.close()
         self._free.close()
-        self._outbox.begin_anew()
+        self._outbox.restart()
 
     # Out.
 
-    def _send(self, piece: OutgoingFragment) -> None:
-        packet = piece.header(self.epoch).pack() + piece.content
-        failed = partial(self._outbox.leave, piece, piece.attempt)
-        self._air.send(packet, self._addresses.far[piece.address.device].air, failed)
+    def _send(self, fragment: OutgoingFragment) -> None:
+        packet = fragment.header(self.epoch).pack() + fragment.content
+        failed = partial(self._outbox.leave, fragment, fragment.attempt)
+        self._air.send(packet, self._addresses.far[fragment.address.device].air, failed)
 
-    def _acknowledge(self, of: PacketHeader, arrivals: int) -> None:
-        """A free one has the luck of the packet that came, one that takes capacity its own: see
-        `simulator.timing.acknowledgements`. In the epoch of that packet, whose sender asks for no other."""
-        far = self._addresses.far[of.address.device]
+    def _acknowledge(self, header: PacketHeader, arrivals: int) -> None:
+        """A free acknowledgement has the random stream of the packet that it is about, one that takes capacity its own:
+        see `simulator.timing.acknowledgements`. It goes in the epoch of that packet, whose sender asks for no other."""
+        far = self._addresses.far[header.address.device]
         if self._ack_padding is None:
-            self._free.send(of._replace(note=MessageKind.ACK).pack(), far.free, _unsent)
+            self._free.send(header._replace(note=MessageKind.ACK).pack(), far.free, _lost)
         else:
-            packet = of._replace(note=MessageKind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
-            self._air.send(packet, far.air, _unsent)
+            packet = header._replace(note=MessageKind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
+            self._air.send(packet, far.air, _lost)
 
     # In.
 
-    def _come(self, packet: bytes, sender: HostPort) -> None:
+    def _datagram_received(self, packet: bytes, sender: HostPort) -> None:
         header = _header(packet)
-        if header is None or not self._addresses.may_tell(header.address.device, sender):
+        if header is None or not self._addresses.accepts(header.address.device, sender):
             self.strange += 1
         elif header.note is None:
             self._take(header, packet[HEADER_BYTES:])
@@ -155,23 +181,23 @@ class Endpoint:
             self._outbox.acknowledge(header)
 
     def _take(self, header: PacketHeader, content: bytes) -> None:
-        """A packet of a letter: acknowledged, and perhaps the one that makes it whole."""
+        """Acknowledges a packet of a message, and delivers the message that it completes."""
         address = header.address
-        if address.way == self._ways.name:
+        if address.direction == self._links.name:
             self.strange += 1
             return
         begins = self._side == "edge" and address.kind is MessageKind.HELLO and header.epoch > self.epoch
         if header.epoch != self.epoch and not begins:
             return
-        arrivals, letter = self._inbox.take(header, content)
+        arrivals, message = self._inbox.take(header, content)
         self._acknowledge(header, arrivals)
-        if letter is not None:
+        if message is not None:
             self._journal.note(MessageArrived(address, self._journal.now_s))
-            self._hear(letter)
+            self._receive(message)
 
 
 def _header(packet: bytes) -> PacketHeader | None:
-    """Of a packet about a letter; None where it is none."""
+    """The header of a packet about a message; None where there is none."""
     try:
         header = PacketHeader.unpack(packet)
     except ValueError:
@@ -180,5 +206,5 @@ def _header(packet: bytes) -> PacketHeader | None:
     return header if sound else None
 
 
-def _unsent() -> None:
-    """For acknowledgements: one that cannot go is lost like any other."""
+def _lost() -> None:
+    """An acknowledgement that cannot go is lost like any other."""

@@ -1,7 +1,7 @@
-"""The near end of a real link: letters cut into packets, and the project's own ARQ for each device.
+"""The sending side of a real link: messages cut into packets, and the project's own ARQ for each device.
 
-It does what `simulator.timing.link` and `repeats` do about packets, with the machine's clock: the rules are those of
-`channels.link.arq.Sender`, and a timer runs from the word that the attempt has left, so that one which waits in the
+It does with packets what `simulator.timing.link` does, by the machine's clock: the rules are those of
+`channels.link.arq.Sender`, and a timer runs from the notice that the attempt has left, so that one which waits in the
 interface's queue never times out.
 """
 
@@ -32,160 +32,164 @@ from simulator.testbed.transport.sockets import LARGEST_BYTES
 
 @dataclass(slots=True, eq=False)
 class OutgoingFragment(Packet):
-    """A fragment of a letter on its way."""
+    """A fragment of a message under way."""
 
     address: MessageAddress
-    fragment: int
+    number: int
     last: bool
     content: bytes
     sender: Sender[OutgoingFragment]
     queued: bool = False
-    """Whether its latest attempt is in the interface's queue, as far as anybody has told."""
+    """Whether its latest attempt is in the interface's queue, as far as notices say."""
 
     @property
     def index(self) -> PacketIndex:
-        """The simulator's address of the attempt under way."""
-        return (*self.address.message, self.fragment, self.attempt)
+        """The address of the attempt under way in the simulator."""
+        return (*self.address.message_index, self.number, self.attempt)
 
     def header(self, epoch: int) -> PacketHeader:
-        """Of the attempt under way."""
-        return PacketHeader(self.address, self.fragment, self.attempt, epoch, self.last)
+        """The header of the attempt under way."""
+        return PacketHeader(self.address, self.number, self.attempt, epoch, self.last)
 
 
 class LinkPair(NamedTuple):
-    """The link that a host sends on, and the one that it hears."""
+    """The link that a host sends on, and the one that it receives from."""
 
     out: LinkConfig
     back: LinkConfig
     name: Direction
-    """Of the one that it sends on."""
+    """The direction that it sends in."""
 
 
 class Outbox:
-    """All that one host sends, to however many devices: a sender for each.
+    """All that one host sends, with a sender for each device.
 
-    One difference from the simulated link stays: a letter that is withdrawn leaves the simulated queue, but cannot be
-    called back from the kernel's. `vain` counts such packets.
+    One difference from the simulated link stays: a message that is cancelled leaves the simulated queue, but cannot be
+    called back from the kernel's. `wasted_packets` counts such packets.
     """
 
-    def __init__(self, ways: LinkPair, seed: int, journal: Journal, send: Callable[[OutgoingFragment], None]) -> None:
-        """`send` hands the attempt under way of a piece to the kernel; where that fails, it calls `leave`."""
-        luck, jitter = Uniforms.of(seed, ways.name), ways.out.arq.timer_jitter
-        self.vain = 0
-        """Packets that were in the interface's queue when nobody wanted their letters any more."""
-        self._link = ways.out
-        self._window_packets = ways.out.window_packets(answer_s(ways.out, ways.back))
-        self._timers = TimerJitter(jitter, luck.under(0, 4))
-        self._pauses = TimerJitter(jitter, luck.under(0, 5))
+    def __init__(self, links: LinkPair, seed: int, journal: Journal, send: Callable[[OutgoingFragment], None]) -> None:
+        """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`."""
+        uniforms, jitter = Uniforms.of(seed, links.name), links.out.arq.timer_jitter
+        self.wasted_packets = 0
+        """Packets that were in the interface's queue when their messages were cancelled."""
+        self._name = links.name
+        self._link = links.out
+        self._window_packets = links.out.window_packets(answer_s(links.out, links.back))
+        self._timers = TimerJitter(jitter, uniforms.under(0, 4))
+        self._pauses = TimerJitter(jitter, uniforms.under(0, 5))
         self._journal = journal
         self._send = send
         self._senders: dict[int, Sender[OutgoingFragment]] = {}
         self._warm = journal.running
         self._under_way: dict[MessageAddress, list[OutgoingFragment]] = {}
 
-    # Be told by a protocol.
+    # Called by a protocol.
 
-    def put(self, letter: RealMessage) -> None:
-        """Takes on a letter. Raises ConfigError where the link's packets cannot carry it."""
-        address, content = letter
+    def put(self, message: RealMessage) -> None:
+        """Takes on a message. Raises ConfigError where the link's packets cannot carry it."""
+        address, content = message
+        assert address.direction == self._name, f"{address} goes the other way"
         assert address not in self._under_way, f"{address} is under way already"
         sizes, room = self._sizes(content), self._link.room_bits
         step = max(1, len(content)) if room is None else room // 8
         self._journal.note(MessagePut(address, content.hex(), self._journal.now_s))
         sender, last = self._sender(address.device), len(sizes) - 1
-        self._under_way[address] = pieces = [
+        self._under_way[address] = fragments = [
             OutgoingFragment(
                 bits, address, number, number == last, content[number * step : (number + 1) * step], sender
             )
             for number, bits in enumerate(sizes)
         ]
-        for piece in pieces:
-            self._offer(piece)
+        for fragment in fragments:
+            self._offer(fragment)
 
-    def forget(self, *addresses: MessageAddress) -> None:
-        """Sends nothing more of these letters, put in this order; one that is through is none of them."""
-        for address in reversed(addresses):  # the latest first: none of it is let go by one before it
-            for other in self._withdraw(address):
+    def cancel(self, *addresses: MessageAddress) -> None:
+        """Starts nothing more of these messages, put in this order; one that is through needs nothing."""
+        for address in reversed(addresses):  # the latest first, or the end of an earlier one would start it
+            for other in self._cancel(address):
                 self._go(other)
 
-    def begin_anew(self) -> None:
-        """Sends nothing more of any letter; the next one is the first that its sender knows of."""
+    def restart(self) -> None:
+        """Starts nothing more of any message; the next one is the first that its sender knows of."""
         for address in list(self._under_way):
-            self._withdraw(address)
+            self._cancel(address)
         self._senders.clear()
 
-    # Be told by the air.
+    # Called when a notice or an acknowledgement arrives.
 
     def left(self, header: PacketHeader) -> None:
-        """The air says that the last bit of an attempt has gone out."""
-        piece = self._piece(header)
-        if piece is not None:
-            self.leave(piece, header.attempt)
+        """The relay reports that the last bit of an attempt has gone out."""
+        fragment = self._fragment(header)
+        if fragment is not None:
+            self.leave(fragment, header.attempt)
 
-    def leave(self, piece: OutgoingFragment, attempt: int) -> None:
+    def leave(self, fragment: OutgoingFragment, attempt: int) -> None:
         """This attempt is in the queue no more: its last bit has gone out, or it will never be on the air."""
-        if not piece.queued or piece.attempt != attempt:
+        if not fragment.queued or fragment.attempt != attempt:
             return
-        piece.queued = False
-        if not piece.acked:
+        fragment.queued = False
+        if not fragment.acked:
             loop = asyncio.get_running_loop()
-            timeout_s = piece.sender.on_send(piece, loop.time())
-            loop.call_later(self._timers.wait_s(timeout_s, *piece.index), self._expire, piece, attempt)
+            timeout_s = fragment.sender.on_send(fragment, loop.time())
+            loop.call_later(self._timers.wait_s(timeout_s, *fragment.index), self._expire, fragment, attempt)
 
     def acknowledge(self, header: PacketHeader) -> None:
-        """The far end says that it has this packet."""
-        piece = self._piece(header)
-        if piece is None or piece.acked:
+        """The far end reports that it has this packet."""
+        fragment = self._fragment(header)
+        if fragment is None or fragment.acked:
             return
         now_s = asyncio.get_running_loop().time()
-        if piece.queued and not piece.attempt:  # the word that it has left was overtaken
-            piece.sender.on_send(piece, now_s)
-        self._journal.note(PacketAcknowledged(piece.address, piece.fragment, self._journal.now_s))
-        for other in piece.sender.on_ack(piece, now_s):
+        if fragment.queued and not fragment.attempt:  # the notice that it has left was overtaken
+            fragment.sender.on_send(fragment, now_s)
+        self._journal.note(PacketAcknowledged(fragment.address, fragment.number, self._journal.now_s))
+        for other in fragment.sender.on_ack(fragment, now_s):
             self._go(other)
-        if all(each.acked for each in self._under_way.get(piece.address, ())):
-            self._under_way.pop(piece.address, None)
+        if all(each.acked for each in self._under_way.get(fragment.address, ())):
+            self._under_way.pop(fragment.address, None)
 
     # Go, and go again.
 
-    def _offer(self, piece: OutgoingFragment) -> None:
-        if not piece.acked and piece.sender.offer(piece):
-            self._go(piece)
+    def _offer(self, fragment: OutgoingFragment) -> None:
+        if not fragment.acked and fragment.sender.offer(fragment):
+            self._go(fragment)
 
-    def _go(self, piece: OutgoingFragment) -> None:
-        piece.queued = True
-        attempted = PacketQueued(piece.address, piece.fragment, piece.attempt, piece.bits, self._journal.now_s)
-        self._send(piece)
+    def _go(self, fragment: OutgoingFragment) -> None:
+        fragment.queued = True
+        attempted = PacketQueued(
+            fragment.address, fragment.number, fragment.attempt, fragment.bits, self._journal.now_s
+        )
+        self._send(fragment)
         self._journal.note(attempted)
 
-    def _expire(self, piece: OutgoingFragment, attempt: int) -> None:
-        expiry = piece.sender.on_timeout(piece, attempt)
+    def _expire(self, fragment: OutgoingFragment, attempt: int) -> None:
+        expiry = fragment.sender.on_timeout(fragment, attempt)
         if expiry is Expiry.RESEND:
-            self._go(piece)
+            self._go(fragment)
         elif expiry is Expiry.PAUSE:
-            for other in piece.sender.suspend(piece):
+            for other in fragment.sender.suspend(fragment):
                 self._go(other)
-            pause_s = self._pauses.wait_s(self._link.arq.timeout_max_s, *piece.index)
-            asyncio.get_running_loop().call_later(pause_s, self._offer, piece)
+            pause_s = self._pauses.wait_s(self._link.arq.timeout_max_s, *fragment.index)
+            asyncio.get_running_loop().call_later(pause_s, self._offer, fragment)
 
-    def _withdraw(self, address: MessageAddress) -> Sequence[OutgoingFragment]:
-        """Answers those that may go instead."""
-        pieces = self._under_way.pop(address, None)
-        if pieces is None:
+    def _cancel(self, address: MessageAddress) -> Sequence[OutgoingFragment]:
+        """Cancels a message; answers the fragments that may go instead."""
+        fragments = self._under_way.pop(address, None)
+        if fragments is None:
             return ()
         self._journal.note(MessageCancelled(address, self._journal.now_s))
-        self.vain += sum(piece.queued for piece in pieces)
-        return pieces[0].sender.forget(pieces)
+        self.wasted_packets += sum(each.queued for each in fragments)
+        return fragments[0].sender.forget(fragments)
 
-    # What is what.
+    # Look-ups.
 
-    def _piece(self, header: PacketHeader) -> OutgoingFragment | None:
-        """That which a word of the air or of the far end is about; None where nobody waits for it."""
-        pieces = self._under_way.get(header.address, ())
-        return pieces[header.fragment] if header.fragment < len(pieces) else None
+    def _fragment(self, header: PacketHeader) -> OutgoingFragment | None:
+        """The fragment that a notice or an acknowledgement names; None where nobody waits for it."""
+        fragments = self._under_way.get(header.address, ())
+        return fragments[header.fragment] if header.fragment < len(fragments) else None
 
     def _sender(self, device: int) -> Sender[OutgoingFragment]:
-        """The first after the run's zero knows nothing of the warm-up: the simulated one has had none."""
+        """The sender of a device. After the run's zero it knows nothing of the warm-up: the simulated one had none."""
         if self._warm is not self._journal.running:
             self._warm = self._journal.running
             self._senders.clear()
@@ -194,11 +198,11 @@ class Outbox:
         return self._senders[device]
 
     def _sizes(self, content: bytes) -> list[int]:
-        """Of a letter's packets, headers included, bits."""
+        """Bits of a message's packets, headers included."""
         sizes = self._link.packets_bits(8 * len(content))
-        told = f"mtu_bits = {self._link.mtu_bits}: a letter of {len(content)} bytes needs"
+        problem = f"mtu_bits = {self._link.mtu_bits}: a message of {len(content)} bytes needs"
         if len(sizes) > MOST_FRAGMENTS:
-            raise ConfigError(f"{told} {len(sizes)} packets of it, at most {MOST_FRAGMENTS} are allowed")
+            raise ConfigError(f"{problem} {len(sizes)} packets of it, at most {MOST_FRAGMENTS} are allowed")
         if self._link.mtu_bits is None and len(content) > LARGEST_BYTES - HEADER_BYTES:
-            raise ConfigError(f"{told} a limit: one packet holds at most {LARGEST_BYTES - HEADER_BYTES}")
+            raise ConfigError(f"{problem} a limit: one packet holds at most {LARGEST_BYTES - HEADER_BYTES}")
         return sizes

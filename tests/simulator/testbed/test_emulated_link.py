@@ -98,7 +98,7 @@ def entering(air: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPack
     header = PacketHeader(address, fragment, airing.attempt, note=MessageKind.ACK if acknowledges else None)
     content = bytes(0 if acknowledges else (airing.bits - header_bits) // 8)
     datagram = Datagram(EDGE, CLOUD, header.pack() + content)
-    return air.packet_of(header, datagram, datagram.pack())
+    return air.relayed(header, datagram, datagram.pack())
 
 
 def relayed(air: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketAired]:
@@ -120,7 +120,7 @@ def check(given: Cell) -> list[Airing]:
     for way, airings in simulated(given).items():
         told: Direction = "uplink" if way == "uplink" else "downlink"
         aired = relayed(EmulatedLink(given, told), airings, link(given, told).header_bits)
-        assert [(each.address.message, *each[2:7]) for each in aired] == [
+        assert [(each.address.message_index, *each[2:7]) for each in aired] == [
             (
                 each.address,
                 each.attempt,
@@ -176,7 +176,7 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
         index = (*each.address, each.fragment, each.attempt)
         expected.append(lane.ack_loss.lost(each.left_s, 320, rate_bps, index))
         heard.append(
-            air.unheard(PacketHeader(MessageAddress(MessageKind.PAYLOAD, *each.address), each.fragment, each.attempt))
+            air.loses_ack(PacketHeader(MessageAddress(MessageKind.PAYLOAD, *each.address), each.fragment, each.attempt))
         )
     assert heard == expected
     assert 0 < sum(heard) < len(heard)
@@ -185,7 +185,7 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
 def some_packet(air: EmulatedLink, number: int = 1, kind: MessageKind = MessageKind.PAYLOAD) -> RelayedPacket:
     header = PacketHeader(MessageAddress(kind, 0, 0, number), 0, 0)
     datagram = Datagram(EDGE, CLOUD, header.pack() + bytes(10))
-    return air.packet_of(header, datagram, datagram.pack())
+    return air.relayed(header, datagram, datagram.pack())
 
 
 def test_where_the_kernel_shapes_a_packet_that_joins_has_left() -> None:
@@ -217,15 +217,18 @@ def test_the_warm_up_loses_nothing() -> None:
     for number in range(50):
         air.join(some_packet(air, number), float(number))
         assert air.leave()[1].arrives_s is not None
-    assert not any(air.unheard(some_packet(air, number).header) for number in range(50))
+    assert not any(air.loses_ack(some_packet(air, number).header) for number in range(50))
 
 
 def test_letters_that_the_simulator_does_not_know_have_luck_of_their_own() -> None:
     air = EmulatedLink(of(), "uplink")
-    assert some_packet(air).luck == (0, 0, 1, 0, 0)
+    assert some_packet(air).stream == (0, 0, 1, 0, 0)
     assert (
         len(
-            {some_packet(air, kind=kind).luck for kind in (MessageKind.PAYLOAD, MessageKind.RESTORE, MessageKind.HELLO)}
+            {
+                some_packet(air, kind=kind).stream
+                for kind in (MessageKind.PAYLOAD, MessageKind.RESTORE, MessageKind.HELLO)
+            }
         )
         == 3
     )

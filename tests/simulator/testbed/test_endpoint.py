@@ -98,10 +98,10 @@ def test_a_sound_packet_from_elsewhere_is_counted_and_dropped() -> None:
 
 def test_a_real_process_hears_its_far_ends_and_the_air_alone() -> None:
     cloud = EndpointAddresses.real("cloud", 0, 2)
-    assert cloud.may_tell(1, (AIR.edge, EDGE_PORT + 1)) and cloud.may_tell(1, (FREE.edge, EDGE_PORT + 1))
-    assert cloud.may_tell(1, (AIR.air, EDGE_PORT + 1))
+    assert cloud.accepts(1, (AIR.edge, EDGE_PORT + 1)) and cloud.accepts(1, (FREE.edge, EDGE_PORT + 1))
+    assert cloud.accepts(1, (AIR.air, EDGE_PORT + 1))
     for device, sender in ((0, (AIR.edge, EDGE_PORT + 1)), (2, (AIR.edge, EDGE_PORT + 2)), (1, (AIR.edge, 9))):
-        assert not cloud.may_tell(device, sender)
+        assert not cloud.accepts(device, sender)
 
 
 def test_a_new_epoch_is_heard_of_and_all_begins_anew() -> None:
@@ -125,7 +125,7 @@ def test_a_new_epoch_is_heard_of_and_all_begins_anew() -> None:
 
     def begin(world: World) -> None:
         assert world.letters("edge 0") == [hello]
-        world.edge.begin_anew(1)
+        world.edge.restart(1)
         world.edge.put(sent)
         for fragment in range(4):
             world.air.slip(PacketHeader(sent.address, fragment, 0, note=MessageKind.ACK).pack(), "edge")

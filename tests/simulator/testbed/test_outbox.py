@@ -63,7 +63,7 @@ def simulated(
         delivered[message.index] = env.now
 
     for at_s, (address, content) in puts:
-        message = Message(address.message, (content,), deliver)
+        message = Message(address.message_index, (content,), deliver)
         env.timeout(at_s).callbacks.append(lambda _, each=message: links["uplink"].put(each))
     env.run()
     ups = [((*each.address, each.fragment, each.attempt), each.joined_s) for each in air.airings if each.fragment >= 0]
@@ -98,13 +98,15 @@ def test_attempts_go_when_those_of_the_simulated_link_do(
     arrive there."""
     of = cell(arq=arq)
     world = played(of, put_all, lost, deaf)
-    attempts = [((*a.address.message, a.fragment, a.attempt), a.at_s) for a in world.notes["edge 0"].of(PacketQueued)]
+    attempts = [
+        ((*a.address.message_index, a.fragment, a.attempt), a.at_s) for a in world.notes["edge 0"].of(PacketQueued)
+    ]
     expected, delivered = simulated(of, PUTS, lost, deaf)
     assert Counter(index[:4] for index, _ in attempts) == Counter(index[:4] for index, _ in expected)
     assert sorted(attempts) == [(index, pytest.approx(at_s, abs=1e-6)) for index, at_s in expected]
     assert sorted(world.letters("cloud")) == sorted(each for _, each in PUTS)
     for at_s, each in world.heard["cloud"]:
-        assert at_s == pytest.approx(delivered[each.address.message], abs=1e-6)
+        assert at_s == pytest.approx(delivered[each.address.message_index], abs=1e-6)
 
 
 def test_a_packet_that_waits_for_the_link_never_times_out() -> None:
@@ -130,7 +132,7 @@ def test_a_reply_stops_what_it_acknowledges_and_lets_others_go() -> None:
     def script(world: World) -> None:
         for each in (first, second, third):
             world.edge.put(each)
-        world.at(0.1, world.edge.acknowledge, first.address, second.address)
+        world.at(0.1, world.edge.cancel, first.address, second.address)
 
     gone: set[PacketIndex] = {(0, 0, 1, fragment, attempt) for fragment in (0, 1) for attempt in range(9)}
     world = played(cell(arq={"window": 2}), script, gone)
@@ -143,7 +145,7 @@ def test_a_reply_stops_what_it_acknowledges_and_lets_others_go() -> None:
     assert second.address not in {each.address for each in notes.of(PacketQueued)}
     assert [each.at_s for each in notes.of(PacketQueued) if each.address == third.address] == [pytest.approx(0.1)]
     assert world.letters("cloud") == [third]
-    assert world.edge.vain == 0
+    assert world.edge._outbox.wasted_packets == 0
 
 
 def test_a_letter_withdrawn_in_the_queue_is_counted_as_vain() -> None:
@@ -151,11 +153,11 @@ def test_a_letter_withdrawn_in_the_queue_is_counted_as_vain() -> None:
 
     def script(world: World) -> None:
         world.edge.put(letter(4 * ROOM_BYTES))
-        world.at(0.25, world.edge.withdraw, letter(0).address)
-        world.at(0.26, world.edge.withdraw, letter(0).address)
+        world.at(0.25, world.edge.cancel, letter(0).address)
+        world.at(0.26, world.edge.cancel, letter(0).address)
 
     world = played(cell(bps=10_000), script)
-    assert world.edge.vain == 2
+    assert world.edge._outbox.wasted_packets == 2
     assert len(world.notes["edge 0"].of(MessageCancelled)) == 1
 
 
@@ -171,16 +173,16 @@ def test_a_notice_of_an_earlier_attempt_says_nothing_of_this_one() -> None:
             PacketHeader(letter(0).address, 0, 0, last=False, note=MessageKind.LEFT).pack(),
             "edge",
         )
-        world.at(0.18, world.edge.withdraw, letter(0).address)
+        world.at(0.18, world.edge.cancel, letter(0).address)
 
     world = played(cell(bps=10_000), script, {(0, 0, 1, 0, 0)})
-    assert world.edge.vain == 2
+    assert world.edge._outbox.wasted_packets == 2
 
 
 def test_a_packet_that_pauses_does_not_go_when_its_letter_is_withdrawn() -> None:
     def script(world: World) -> None:
         world.edge.put(letter(10))
-        world.at(0.1, world.edge.withdraw, letter(0).address)
+        world.at(0.1, world.edge.cancel, letter(0).address)
 
     lost: set[PacketIndex] = {(0, 0, 1, 0, attempt) for attempt in range(99)}
     world = played(cell(arq={"max_attempts": 1, "timeout_max_s": 0.1}), script, lost)
@@ -220,8 +222,8 @@ def test_the_run_begins_with_senders_that_know_nothing_of_the_warm_up() -> None:
 @pytest.mark.parametrize(
     ("mtu_bits", "bytes_", "message"),
     [
-        (320 + 8, 256, "mtu_bits = 328: a letter of 256 bytes needs 256 packets of it, at most 255 are allowed"),
-        (None, 64_961, "mtu_bits = None: a letter of 64961 bytes needs a limit: one packet holds at most 64960"),
+        (320 + 8, 256, "mtu_bits = 328: a message of 256 bytes needs 256 packets of it, at most 255 are allowed"),
+        (None, 64_961, "mtu_bits = None: a message of 64961 bytes needs a limit: one packet holds at most 64960"),
     ],
 )
 def test_a_letter_that_no_packets_carry_is_refused(mtu_bits: int | None, bytes_: int, message: str) -> None:

@@ -71,7 +71,7 @@ def test_packets_leave_one_after_the_other_each_way_for_itself(benches: Benches)
         assert all(bench.got(side) for _ in range(8))
     aired = bench.stop()
     for way in ("uplink", "downlink"):
-        of_way = [each for each in aired if MessageAddress(*each.address).way == way]
+        of_way = [each for each in aired if MessageAddress(*each.address).direction == way]
         assert [each.fragment for each in of_way] == [0, 1, 2, 3]
         left_s = [each.left_s for each in of_way]
         assert [after - before for before, after in pairwise(left_s)] == pytest.approx([0.2] * 3)
