@@ -15,6 +15,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState
 from simulator.results.energy import Connections, PowerAndPrice
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer, Together
@@ -22,14 +23,13 @@ from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.station import Station
 from simulator.timing.cloud import Cloud
-from simulator.timing.device import Device, EdgeState, Exchange
+from simulator.timing.device import Device
+from simulator.timing.driver import Driver, Network
+from simulator.timing.edge_passes import EdgePasses
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
-from simulator.timing.protocols import PROTOCOLS
-from simulator.timing.protocols.edge_passes import EdgePasses
-from simulator.timing.protocols.site import Network, Site
 from simulator.timing.receive_windows import ReceiveWindows
 from simulator.timing.users import Users
 
@@ -112,7 +112,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     for place, each in enumerate(cell.classes):
         uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
-        network = Network(env, uplink, downlink, cloud, each.edge, passes, cell.workload.prompt_at_cloud, windows)
+        links = {UPLINK: uplink, DOWNLINK: downlink}
+        network = Network(env, links, cloud, each.edge, passes, cell.workload.prompt_at_cloud, windows)
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
@@ -145,11 +146,11 @@ def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
 
 def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
-) -> Exchange:
-    """Begins the serving of a request, by the protocol that its scheme names."""
+) -> Driver:
+    """Prepares to serve a request, by the protocol that its scheme names."""
     state = None if kept is None else kept.scheme
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
-    return PROTOCOLS[decoding.setting.scheme.protocol](Site(network, device, request, decoding, kept))
+    return Driver(network, device, request, decoding, kept)
 
 
 class _Links:

@@ -16,7 +16,7 @@ from simulator.results.observer import Doing, Observer, Spent, hears
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
-from simulator.timing.device import Device, Process
+from simulator.timing.device import Device
 from simulator.timing.invariants import check_request
 from simulator.timing.later import later
 
@@ -125,7 +125,7 @@ class Users:
             self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
         device.submit(request)
 
-    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process[None]:
+    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Iterator[simpy.Event]:
         for from_s, to_s in times:
             yield self._env.timeout(max(0.0, from_s - self._env.now))
             self.absences += 1

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.nodes import EdgeNode
+from simulator.protocols.machine import EdgeState
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.ends.restore import RestoredRequest
 from simulator.testbed.ends.serving import Serving
 from simulator.testbed.journal import RoundDrafted, RoundFlushed
 from simulator.testbed.packet_header import MessageAddress, MessageKind
 from simulator.testbed.timed_text import WorkerText
-from simulator.timing.device import EdgeState
 
 
 class _Sent(NamedTuple):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from channels.codec import wire
+from simulator.protocols.machine import EdgeState
 from simulator.results.requests import still_to_come, within
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import RestoredRequest
 from simulator.testbed.journal import Journal, RoundBegan, RoundClosed
 from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
-from simulator.timing.device import EdgeState
 
 
 @dataclass(slots=True, eq=False)

@@ -6,13 +6,13 @@ from itertools import accumulate
 
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Verified
+from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.journal import RoundDrafted, RoundFlushed
 from simulator.testbed.replayed.cloud_books import CloudBook
 from simulator.testbed.replayed.replay_clock import ReplayClock, check_bytes, differs
 from simulator.testbed.replayed.request_books import RequestBook
-from simulator.timing.device import EdgeState
 
 
 class DraftedBook(RequestBook):

@@ -17,6 +17,7 @@ from simulator.cell.power_figures import connections_of, power_figures
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.protocols.machine import EdgeState
 from simulator.results.ledger import Ledger
 from simulator.results.metrics import PlantTotals
 from simulator.results.recorder import Recorder
@@ -57,7 +58,6 @@ from simulator.testbed.replayed.run_record import (
 )
 from simulator.testbed.replayed.station_records import edge_stations, round_passes, server_station, service_s
 from simulator.testbed.replayed.streamed_books import StreamedBook
-from simulator.timing.device import EdgeState
 from simulator.timing.invariants import check_request
 
 _Key = tuple[int, int]

@@ -1,0 +1,42 @@
+"""Local: the device decodes by itself, token after token; nothing crosses the air."""
+
+from __future__ import annotations
+
+from simulator.cell.scheme import Scheme
+from simulator.protocols.accounts import Answer, Terms
+from simulator.protocols.machine import (
+    BeginRound,
+    CloseRound,
+    DraftPass,
+    EdgeMachine,
+    Need,
+    Order,
+    Steps,
+    TakeTurn,
+)
+
+
+class LocalEdge(EdgeMachine):
+    """An edge without a far end."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._session = terms.decoding.local()
+        self._answer = Answer(terms)
+
+    @classmethod
+    def needs(cls, scheme: Scheme) -> frozenset[Need]:
+        return frozenset({Need.EDGE_ONLY})
+
+    def _serve(self) -> Steps[None]:
+        node = self._session.start
+        while self._answer.remaining:
+            number = node.round
+            self.commands += (BeginRound(number), TakeTurn(number))
+            yield
+            self.commands.append(DraftPass(number, node))
+            yield
+            node, decoded = self._session.decode(node)
+            self._answer.take(decoded.committed)
+            self.commands += (Order.REST, CloseRound(number, decoded.committed, decoded))
+        return None
