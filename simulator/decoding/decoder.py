@@ -95,8 +95,8 @@ class RequestDecoding:
         return self.setting
 
     @cached_property
-    def meter(self) -> DivergenceMeter:
-        """Sees both sides."""
+    def meter(self) -> Measurer:
+        """Sees both sides, unless another is put in its place before a side is made."""
         return DivergenceMeter(self.drafter, self.draft_setting, self._uniforms)
 
     def edge(self, meter: Measurer | None = None) -> EdgeSession:

@@ -24,8 +24,8 @@ MOST: Final = (1 << 16) - 1
 MOST_FRAGMENTS: Final = 255
 
 
-class MessageKind(IntEnum):
-    """Kinds of messages, and of the notes on packets."""
+class PacketKind(IntEnum):
+    """Kinds of messages, numbered as in `protocols.machine`, those of the real system alone, and notes on packets."""
 
     PROMPT = 1
     """Up, round 0: the tokens of the prompt."""
@@ -33,25 +33,27 @@ class MessageKind(IntEnum):
     """Up: the drafts of a round."""
     REPLY = 3
     """Down: the verification result of a round, or the tokens of one that the cloud has decoded."""
-    HELLO = 4
+    COUNT = 4
+    """Up: how many tokens the cloud is to decode by itself."""
+    HELLO = 7
     """Down, request and round 0: the cloud has restarted and knows of nothing."""
-    RESTORE = 5
+    RESTORE = 8
     """Up: what the cloud must know to go on with a request at this round."""
-    ACK = 6
+    ACK = 9
     """In either direction, a packet of its own: the packet that it names has arrived."""
-    LEFT = 7
+    LEFT = 10
     """From the relay to a sender: the last bit of the packet that it names has gone out."""
 
 
-UPLINKED: Final = frozenset({MessageKind.PROMPT, MessageKind.PAYLOAD, MessageKind.RESTORE})
-SIMULATED: Final = frozenset({MessageKind.PROMPT, MessageKind.PAYLOAD, MessageKind.REPLY})
+UPLINKED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE})
+SIMULATED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.REPLY, PacketKind.COUNT})
 """The messages that the simulator knows too; the others are sent after a restart only."""
 
 
 class MessageAddress(NamedTuple):
     """The address of a message: what it is, and the round that it is about."""
 
-    kind: MessageKind
+    kind: PacketKind
     device: int
     request: int
     round: int
@@ -84,7 +86,7 @@ class PacketHeader(NamedTuple):
     """Restarts of the cloud so far, as the sender knows."""
     last: bool = True
     """Whether it is the last fragment of its message."""
-    note: MessageKind | None = None
+    note: PacketKind | None = None
     """ACK or LEFT, where the packet is a note about the one that is named."""
 
     def pack(self) -> bytes:
@@ -99,8 +101,8 @@ class PacketHeader(NamedTuple):
         if len(packet) < HEADER_BYTES:
             raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
         flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
-        stated, named = MessageKind(flags & ~_LAST), MessageKind(kind)
-        note = stated if stated in (MessageKind.ACK, MessageKind.LEFT) else None
-        if named in (MessageKind.ACK, MessageKind.LEFT) or not (note or stated is named):
+        stated, named = PacketKind(flags & ~_LAST), PacketKind(kind)
+        note = stated if stated in (PacketKind.ACK, PacketKind.LEFT) else None
+        if named in (PacketKind.ACK, PacketKind.LEFT) or not (note or stated is named):
             raise ValueError(f"a header of kind {stated.name} that names a {named.name}")
         return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)

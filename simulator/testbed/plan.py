@@ -18,7 +18,8 @@ from simulator.cell.cell import Cell
 from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
-from simulator.schemes.brief import BriefScheme
+from simulator.protocols import PROTOCOLS, lacking
+from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
 
@@ -33,8 +34,10 @@ CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
 """The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
-SERVED: Final = ("speculate", "ahead", "stream")
-"""The protocols that `ends` speaks."""
+OFFERED: Final = frozenset({Need.LOOKAHEAD})
+"""What the real drivers can do beside what every driver can."""
+_WHOLE: Final = "one whose payload goes out at once and whole"
+_INSTEAD: Final = {Need.LOOKS: "one that plans each round", Need.PARTS: _WHOLE, Need.DIGESTS: _WHOLE}
 _LARGEST_BITS: Final = 8 * 60_000
 """The largest packet."""
 
@@ -183,13 +186,18 @@ def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
 
 
 def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
-    if scheme.protocol not in SERVED:
-        served = ", ".join(SERVED)
+    """Refusals by what the protocol's machines declare that they need."""
+    protocol = PROTOCOLS.get(scheme.protocol)
+    if protocol is None or protocol.cloud is None:
+        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud is not None)
         yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
-    if isinstance(scheme, BriefScheme) or scheme.sends_parts:
-        yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
-    if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:
-        yield "scheme.policy", scheme.families.policy.kind, "one that plans each round"
+        return
+    for need in lacking(scheme, OFFERED):
+        allowed = _INSTEAD.get(need, f"one that does without {need.value}")
+        if need is Need.LOOKS and isinstance(scheme, DraftScheme):
+            yield "scheme.policy", scheme.families.policy.kind, allowed
+        else:
+            yield "scheme", scheme.kind, allowed
 
 
 def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:

@@ -28,7 +28,7 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal
-from simulator.testbed.network.namespaces import Namespaces
+from simulator.testbed.network.namespaces import Namespaces, Side
 from simulator.testbed.plan import DIRECTIONS, Faults, RunPlan, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
@@ -195,9 +195,13 @@ class _Run:
         self._zero_s = 0.0
         self._epoch = 0
         self._relay = self._start("relay", self._relay_argv(), tuple(self._hosts.tuns.values()))
-        self._cloud: _Process | None = self._start_cloud()
+        self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
         self._devices = [
-            self._start(f"edge {number}", self._hosts.command("edge", _module("ends.edge", plan.folder, number)), ())
+            self._start(
+                f"edge {number}",
+                self._hosts.command("edge", _module("endpoints.program", "edge", plan.folder, number)),
+                (),
+            )
             for number in range(cell.workload.devices)
         ]
 
@@ -228,9 +232,9 @@ class _Run:
         ends = [tuns[side, name] for side in ("edge", "cloud") for name in ("air", "free")]
         return _module("network.relay", self._plan.folder, *ends)
 
-    def _start_cloud(self) -> _Process:
-        argv = _module("ends.cloud", self._plan.folder, self._epoch)
-        return self._start(f"cloud {self._epoch}", self._hosts.command("cloud", argv), ())
+    def _start_endpoint(self, side: Side, number: int) -> _Process:
+        argv = _module("endpoints.program", side, self._plan.folder, number)
+        return self._start(f"{side} {number}", self._hosts.command(side, argv), ())
 
     def _kill_cloud(self) -> None:
         assert self._cloud is not None
@@ -241,7 +245,7 @@ class _Run:
 
     def _restart_cloud(self) -> None:
         self._epoch += 1
-        self._cloud = self._start_cloud()
+        self._cloud = self._start_endpoint("cloud", self._epoch)
         self._await(READY, time.monotonic() + READY_S, [self._cloud])
         self._cloud.tell(f"{START} {self._zero_s!r}")
 

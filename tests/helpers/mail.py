@@ -1,4 +1,4 @@
-"""Two ends of a real run in one event loop: letters that take a while, overtake one another, and die with the cloud."""
+"""Both ends of a real run in one event loop: messages take a while, overtake one another, and die with the cloud."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from simulator import Cell
-from simulator.testbed.ends.cloud_end import CloudEnd
-from simulator.testbed.ends.device_end import DeviceEnd
+from simulator.testbed.endpoints.cloud_server import CloudServer
+from simulator.testbed.endpoints.edge_device import EdgeDevice
 from simulator.testbed.journal import Event, Journal, RequestEnded, read
-from simulator.testbed.packet_header import MessageAddress, MessageKind, RealMessage
+from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 
+E = TypeVar("E")
 Texts = dict[tuple[int, int], tuple[int, ...]]
 """The answers, by device and request."""
 LIMIT_S = 30.0
@@ -21,18 +23,18 @@ LIMIT_S = 30.0
 
 
 class Mailbox:
-    """One end's post. Each letter takes a time of its own, up to the world's `delay_s`."""
+    """The transport of one end. Each message takes a time of its own, up to the world's `delay_s`."""
 
     def __init__(self, world: World, epoch: int = 0) -> None:
         self.epoch = epoch
         self.under_way: dict[MessageAddress, asyncio.TimerHandle] = {}
         self._world = world
 
-    def put(self, letter: RealMessage) -> None:
-        address = letter.address
+    def put(self, message: RealMessage) -> None:
+        address = message.address
         assert address not in self.under_way, f"{address} is put twice"
         delay_s = self._world.luck.uniform(0.0, self._world.delay_s)
-        self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, letter, self.epoch)
+        self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, message, self.epoch)
 
     def cancel(self, *addresses: MessageAddress) -> None:
         for address in addresses:
@@ -43,13 +45,13 @@ class Mailbox:
         self.cancel(*self.under_way)
         self.epoch = epoch
 
-    def _deliver(self, letter: RealMessage, epoch: int) -> None:
-        self.under_way.pop(letter.address, None)
-        self._world.deliver(letter, epoch)
+    def _deliver(self, message: RealMessage, epoch: int) -> None:
+        self.under_way.pop(message.address, None)
+        self._world.deliver(message, epoch)
 
 
 class World:
-    """A cell in real time, without a network. After each of `kills` letters have come to it, the cloud is killed and
+    """A cell in real time, without a network. After each of `kills` messages have come to it, the cloud is killed and
     begun anew, and where a reply to one of the rounds in `cut`, or to a later one of its request, would be heard first;
     as on the real air, nothing is heard that was put in another of its lives."""
 
@@ -71,16 +73,20 @@ class World:
         self._heard = 0
         self._epoch = -1
         self._errors: list[object] = []
-        self._clouds: list[CloudEnd] = []
+        self._clouds: list[CloudServer] = []
         """The killed ones too, which go on, unheard."""
 
     def events(self) -> list[Event]:
         """All that was noted, by both ends."""
         return [event for path in sorted(self._folder.glob("*.jsonl")) for event in read(path)]
 
+    def journaled(self, kind: type[E]) -> list[E]:
+        """Events of a kind."""
+        return [event for event in self.events() if isinstance(event, kind)]
+
     def texts(self) -> Texts:
         """What was answered."""
-        return {(each.device, each.request): each.tokens for each in self.events() if isinstance(each, RequestEnded)}
+        return {(each.device, each.request): each.tokens for each in self.journaled(RequestEnded)}
 
     def run(self) -> Texts:
         """Serves all requests, each device after its warm-up."""
@@ -88,13 +94,13 @@ class World:
         assert not self._errors, self._errors
         return self.texts()
 
-    def deliver(self, letter: RealMessage, epoch: int) -> None:
-        """A letter is at its end."""
-        if letter.address.direction == "downlink":
-            device = letter.address.device
-            heard = epoch == self._mailboxes[device].epoch and not self._cuts(letter.address, epoch)
-            if letter.address.kind is MessageKind.HELLO or heard:
-                self._devices[device].hear(letter)
+    def deliver(self, message: RealMessage, epoch: int) -> None:
+        """A message is at its end."""
+        if message.address.direction == "downlink":
+            device = message.address.device
+            heard = epoch == self._mailboxes[device].epoch and not self._cuts(message.address, epoch)
+            if message.address.kind is PacketKind.HELLO or heard:
+                self._devices[device].receive(message)
             return
         if epoch != self._epoch:
             return
@@ -103,7 +109,7 @@ class World:
             del self._kills[0]
             self._begin_cloud()
         else:
-            self._cloud.hear(letter)
+            self._cloud.receive(message)
 
     def _cuts(self, reply: MessageAddress, epoch: int) -> bool:
         """Whether the cloud was killed before this could be heard."""
@@ -116,7 +122,7 @@ class World:
     def _begin_cloud(self) -> None:
         self._epoch += 1
         journal = Journal(self._folder / f"cloud_{self._epoch}.jsonl")
-        self._cloud = CloudEnd(self.cell, journal, _OneLife(self), self._epoch)
+        self._cloud = CloudServer(self.cell, journal, _OneLife(self), self._epoch)
         self._clouds.append(self._cloud)
         if self._zero_s is not None:
             journal.start(self._zero_s)
@@ -131,7 +137,7 @@ class World:
         numbers = range(self.cell.workload.devices)
         journals = [Journal(self._folder / f"edge_{number}.jsonl") for number in numbers]
         self._mailboxes = [Mailbox(self) for _ in numbers]
-        self._devices = [DeviceEnd(self.cell, each, journals[each], self._mailboxes[each]) for each in numbers]
+        self._devices = [EdgeDevice(self.cell, each, journals[each], self._mailboxes[each]) for each in numbers]
         await asyncio.gather(*(device.warm_up() for device in self._devices))
         self._zero_s, self._heard = time.monotonic(), 0
         for journal in (*journals, self._cloud_journal):
@@ -154,6 +160,6 @@ class _OneLife(Mailbox):
     def __init__(self, world: World) -> None:
         super().__init__(world, world._epoch)
 
-    def put(self, letter: RealMessage) -> None:
+    def put(self, message: RealMessage) -> None:
         if self.epoch == self._world._epoch:
-            super().put(letter)
+            super().put(message)

@@ -4,7 +4,6 @@ does not hear is noted where the simulator does it."""
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,15 +15,15 @@ import pytest
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
+from simulator.protocols.machine import DraftAll, FlushRounds, SubmitJob
 from simulator.results.observer import Airing, Observer, ServerPass
 from simulator.results.requests import Request
-from simulator.results.rounds import OpenRound
 from simulator.testbed.journal import (
     Event,
-    JobSubmitted,
-    MessageArrived,
     MessageCancelled,
     MessagePut,
+    MessageReceived,
+    MessageTaken,
     PacketAcknowledged,
     PacketAired,
     PacketQueued,
@@ -32,20 +31,15 @@ from simulator.testbed.journal import (
     RequestArrived,
     RequestEnded,
     RequestServed,
-    RoundBegan,
-    RoundClosed,
-    RoundDrafted,
-    RoundFlushed,
-    RoundVerified,
+    RoundComputed,
 )
-from simulator.testbed.packet_header import MessageAddress, MessageKind
+from simulator.testbed.packet_header import MessageAddress, PacketKind
 from simulator.timing import plant
 from simulator.timing.device import Device
+from simulator.timing.driver import _DO, Driver
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Message
 from simulator.timing.plant import Plant
-from simulator.timing.protocols import ahead, speculate
-from simulator.timing.protocols.site import CloudHandler, Site
 from simulator.timing.repeats import Repeats
 
 
@@ -56,11 +50,10 @@ class Twin(Observer):
 
     def __init__(self, cell: Cell) -> None:
         self.lines: dict[str, list[Event]] = defaultdict(list)
-        self._streams = cell.scheme.protocol == "stream"
         self._links: dict[int, str] = {}
         self._held: list[Message] = []  # or an id might come twice
         self._rounds: dict[tuple[int, int], int] = {}
-        self._drafting: dict[tuple[int, int], tuple[OpenRound, float, float, list[float]]] = {}
+        self._began_s: dict[tuple[int, int], float] = {}
 
     @property
     def now_s(self) -> float:
@@ -97,8 +90,6 @@ class Twin(Observer):
         self._links[id(message)] = link.name
         self._held.append(message)
         address = self._of(message)
-        if address.kind is MessageKind.PAYLOAD:
-            self._computed(address.device, address.request)
         self._sender(address, MessagePut(address, b"".join(message.content).hex(), self.now_s))
 
     def enqueue(self, link: Link, packet: Fragment) -> None:
@@ -114,7 +105,7 @@ class Twin(Observer):
     def deliver(self, link: Link, message: Message, parts: int) -> None:
         address = self._of(message)
         far = "cloud_0" if address.direction == "uplink" else f"edge_{address.device}"
-        self.lines[far].append(MessageArrived(address, self.now_s))
+        self.lines[far].append(MessageReceived(address, self.now_s))
 
     def withdraw(self, link: Link, message: Message) -> None:
         if message.packets:
@@ -127,45 +118,38 @@ class Twin(Observer):
     def served(self, network: object, decoder: object, device: Device, request: Request, kept: object) -> None:
         self._edge(request, RequestServed(request.device, request.number, self.now_s))
 
-    def begin(self, request: Request, number: int, now_s: float) -> None:
-        event = RoundBegan(request.device, request.number, number, now_s)
-        if self._streams and number > 1:
-            self.lines["cloud_0"].append(event)
-        else:
-            self._edge(request, event)
+    def taken(self, driver: Driver, message: Message) -> None:
+        address = self._of(message)
+        end = f"edge_{address.device}" if address.direction == "downlink" else "cloud_0"
+        self.lines[end].append(MessageTaken(address, self.now_s))
 
-    def drafts(self, site: Site, round_: OpenRound, end_s: float) -> None:
-        durations_s = [to_s - from_s for from_s, to_s in pairwise([self.now_s, *round_.pass_ends_s])]
-        key = site.request.device, site.request.number
-        self._drafting[key] = round_, self.now_s, end_s, durations_s
+    def drafts(self, driver: Driver, command: DraftAll) -> None:
+        self._began_s[driver._key] = self.now_s
 
-    def close(self, request: Request, number: int, tokens: tuple[int, ...], now_s: float) -> None:
-        self._edge(request, RoundClosed(request.device, request.number, number, tokens, now_s))
+    def drafted(self, driver: Driver) -> None:
+        self._computed(driver, driver._drafted.round, cut=False)
 
-    def flush(self, request: Request, number: int, drafts: int, on_air_bits: int, now_s: float) -> None:
-        drafting = self._drafting.get((request.device, request.number))
-        if drafting is not None and drafting[0].number == number:
-            self._computed(request.device, request.number)
-        self._edge(request, RoundFlushed(request.device, request.number, number, drafts, now_s))
+    def flush(self, driver: Driver, command: FlushRounds) -> None:
+        if command.cut is not None:
+            self._computed(driver, command.cut, cut=True)
 
     def end(self, request: Request, outcome: str, now_s: float) -> None:
         self._edge(request, RequestEnded(request.device, request.number, tuple(request.tokens), now_s))
 
-    def submit(self, handler: Any, *_: object, **__: object) -> None:
-        number = handler._round.number if self._streams else handler._waiting[0] if handler._ready else 0
-        self._rounds[handler._key] = number
-        self.lines["cloud_0"].append(JobSubmitted(*handler._key, number, self.now_s))
+    def submit(self, driver: Driver, command: SubmitJob) -> None:
+        self._rounds[driver._key] = command.round
 
-    def judged(self, handler: Any, round_: OpenRound, *_: object) -> None:
-        self.lines["cloud_0"].append(RoundVerified(*handler._key, round_.number, 0.0, self.now_s))
-
-    def _computed(self, device: int, request: int) -> None:
+    def _computed(self, driver: Driver, number: int, cut: bool) -> None:
         """What the processor did until now of the round that was drafted."""
-        round_, began_s, end_s, durations_s = self._drafting.pop((device, request))
-        passes = bisect_right(round_.pass_ends_s, self.now_s)
-        ended_s = min(end_s, self.now_s)
-        computed = RoundDrafted(device, request, round_.number, began_s, ended_s, tuple(durations_s[:passes]))
-        self.lines[f"edge_{device}"].append(computed)
+        request, began_s, now_s = driver._request, self._began_s.pop(driver._key), self.now_s
+        ends_s = [each for each in request.open[number].pass_ends_s if each <= now_s]
+        passes_s = tuple(to_s - from_s for from_s, to_s in pairwise([began_s, *ends_s]))
+        lines, computed = (
+            self.lines[f"edge_{request.device}"],
+            RoundComputed(*driver._key, number, began_s, now_s, passes_s, cut),
+        )
+        taken = (place for place in reversed(range(len(lines))) if isinstance(lines[place], MessageTaken))
+        lines.insert(next(taken) if cut else len(lines), computed)  # what is cut is noted before the reply is taken
 
     def _of(self, message: Message) -> MessageAddress:
         return _address(self._links[id(message)], message.index)
@@ -179,8 +163,8 @@ class Twin(Observer):
 
 def _address(way: str, index: tuple[int, int, int]) -> MessageAddress:
     if way == "downlink":
-        return MessageAddress(MessageKind.REPLY, *index)
-    return MessageAddress(MessageKind.PAYLOAD if index[2] else MessageKind.PROMPT, *index)
+        return MessageAddress(PacketKind.REPLY, *index)
+    return MessageAddress(PacketKind.PAYLOAD if index[2] else PacketKind.PROMPT, *index)
 
 
 def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
@@ -196,16 +180,15 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             (Repeats, "acknowledge", twin.acknowledge),
             (Device, "submit", twin.came),
             (plant, "_open_exchange", twin.served),
-            (Request, "begin_round", twin.begin),
-            (Request, "close_round", twin.close),
-            (Request, "flush_round", twin.flush),
             (Request, "end", twin.end),
-            (CloudHandler, "submit", twin.submit),
-            (CloudHandler, "reply", twin.judged),
+            (Driver, "_edge_receives", twin.taken),
+            (Driver, "_cloud_receives", twin.taken),
+            (Driver, "_draft_now", twin.drafts),
+            (Driver, "_round_drafted", twin.drafted),
         ):
             patch.setattr(owner, name, _after(note, getattr(owner, name)))
-        for protocol in (speculate, ahead):
-            patch.setattr(protocol, "time_round", _timed(twin, protocol.time_round))
+        for command, note in ((SubmitJob, twin.submit), (FlushRounds, twin.flush)):
+            patch.setitem(_DO, command, _after(note, _DO[command]))
         result = simulate(cell, twin, memory=Memory())
         twin.plant.env.run(until=twin.now_s + 1.0)  # what was on the air, or in a pass, comes to its end
     twin.write(folder)
@@ -218,12 +201,3 @@ def _after(note: Callable[..., None], does: Callable[..., Any]) -> Callable[...,
         return does(*given, **named)
 
     return noted
-
-
-def _timed(twin: Twin, time_round: Callable[..., float]) -> Callable[..., float]:
-    def timed(site: Site, round_: OpenRound, *nodes: object) -> float:
-        end_s = time_round(site, round_, *nodes)
-        twin.drafts(site, round_, end_s)
-        return end_s
-
-    return timed

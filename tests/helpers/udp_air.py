@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Event, Journal
-from simulator.testbed.packet_header import Direction, MessageAddress, MessageKind, PacketHeader, RealMessage
+from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind, RealMessage
 from simulator.testbed.plan import link
 from simulator.testbed.transport.endpoint import Endpoint, EndpointAddresses, HostSockets
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
@@ -129,7 +129,7 @@ class UdpAir:
         index = (*header.address.message_index, number, header.attempt)
         self.left_s[index] = loop.time()
         if header.note is None:
-            self._send(header._replace(note=MessageKind.LEFT).pack(), _other(way), header.address.device)
+            self._send(header._replace(note=PacketKind.LEFT).pack(), _other(way), header.address.device)
         if index not in self._lost:
             loop.call_later(self._link(way).delay.mean_s, self._send, packet, way, header.address.device)
 
@@ -213,7 +213,7 @@ def played(
 
 
 def letter(
-    bytes_: int, round_: int = 1, kind: MessageKind = MessageKind.PAYLOAD, device: int = 0, request: int = 0
+    bytes_: int, round_: int = 1, kind: PacketKind = PacketKind.PAYLOAD, device: int = 0, request: int = 0
 ) -> RealMessage:
     """One whose bytes all differ from their neighbours."""
     return RealMessage(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -26,7 +27,8 @@ from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.journal import PassMade, RoundDrafted, RoundVerified, read
+from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, read
+from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.supervisor import real
 from simulator.testbed.timed_text import TimedText
 
@@ -201,21 +203,21 @@ def path_times() -> PathTimes:
 
 def _path_times(folder: Path) -> PathTimes:
     """By the (request, round) of the one device."""
-    drafted = dict[tuple[int, int], RoundDrafted]()
-    verified = dict[tuple[int, int], RoundVerified]()
+    computed = dict[tuple[int, int], RoundComputed]()
+    decode_s = defaultdict[tuple[int, int], float](float)
     passes = dict[tuple[int, int], PassMade]()
     for event in (event for path in folder.glob("*.jsonl") for event in read(path)):
-        if isinstance(event, RoundDrafted):
-            drafted[event.request, event.round] = event
-        elif isinstance(event, RoundVerified):
-            verified[event.request, event.round] = event
+        if isinstance(event, RoundComputed):
+            computed[event.request, event.round] = event
         elif isinstance(event, PassMade):
             passes |= {(request, round_): event for _, request, round_, *_ in event.shares}
-    rounds = [each for each in verified if each in drafted and each[1] > 1]
-    ups = [passes[each].began_s - verified[each].decode_s - drafted[each].ended_s - DELAY_S for each in rounds]
+        elif isinstance(event, MessageReceived | MessageTaken) and event.address.kind is PacketKind.PAYLOAD:
+            decode_s[event.address[2:]] += event.at_s if isinstance(event, MessageTaken) else -event.at_s
+    rounds = [each for each in decode_s if each in passes and each in computed and each[1] > 1]
+    ups = [passes[each].began_s - decode_s[each] - computed[each].ended_s - DELAY_S for each in rounds]
     downs = [
-        drafted[after].began_s - passes[each].ended_s - DELAY_S
+        computed[after].began_s - passes[each].ended_s - DELAY_S
         for each in rounds
-        if (after := (each[0], each[1] + 1)) in drafted
+        if (after := (each[0], each[1] + 1)) in computed
     ]
     return PathTimes(max(0.0, fmean(ups)), max(0.0, fmean(downs)))

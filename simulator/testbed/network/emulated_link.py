@@ -20,7 +20,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.datagrams import Datagram
-from simulator.testbed.packet_header import HEADER_BYTES, SIMULATED, Direction, MessageKind, PacketHeader
+from simulator.testbed.packet_header import HEADER_BYTES, SIMULATED, Direction, PacketHeader, PacketKind
 from simulator.testbed.plan import Window, by_kernel, link
 
 _OWN_STREAM: Final = 256
@@ -120,7 +120,7 @@ class EmulatedLink:
         answered = self._lossy and packet.carries and not lost and not self._config.arq.ack_bits
         if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):
             self._acks_lost.add(stream)
-        header, note = packet.header, None if packet.carries else MessageKind.ACK.name
+        header, note = packet.header, None if packet.carries else PacketKind.ACK.name
         return PacketAired(header.address, header.fragment, header.attempt, bits, began_s, now_s, arrives_s, note)
 
 

@@ -29,9 +29,9 @@ from kinds import ConfigError
 from simulator.testbed.journal import Journal, PacketAired
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
-from simulator.testbed.packet_header import Direction, MessageKind, PacketHeader
+from simulator.testbed.packet_header import Direction, PacketHeader, PacketKind
 from simulator.testbed.plan import AIR, CLOUD_PORT, DIRECTIONS, EDGE_PORT, FREE, WARM_UP, NetAddresses, RunPlan, link
-from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, say
+from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, report
 
 _LONGEST_BYTES: Final = 1 << 16
 _EARLY_S: Final = 50e-6
@@ -170,8 +170,8 @@ class Relay:
             return
         if not self._is_expected(inlet, datagram, header.address.device):
             return
-        acknowledges = header.note is MessageKind.ACK
-        if header.note is MessageKind.LEFT or acknowledges == (header.address.direction == inlet.direction):
+        acknowledges = header.note is PacketKind.ACK
+        if header.note is PacketKind.LEFT or acknowledges == (header.address.direction == inlet.direction):
             return
         links = self._warm_up if self._run is None or header.address.request == WARM_UP else self._run
         if inlet.hosts is FREE:
@@ -227,7 +227,7 @@ class Relay:
     def _notice(self, relayed: RelayedPacket) -> bytes:
         source, target, _ = relayed.datagram
         address, fragment, attempt, epoch, last, _ = relayed.header
-        notice = PacketHeader(address, fragment, attempt, epoch, last, MessageKind.LEFT)
+        notice = PacketHeader(address, fragment, attempt, epoch, last, PacketKind.LEFT)
         return Datagram(SocketAddress(self._notices_from, target.port), source, notice.pack()).pack()
 
     def _deliver(self, inlet: Inlet, packet: bytes, acked: EmulatedLink | None) -> None:
@@ -245,7 +245,7 @@ def main(folder: str, *tuns: str) -> None:
     edge_air, edge_free, cloud_air, cloud_free = map(int, tuns)
     relay = Relay(plan, journal, (edge_air, edge_free, cloud_air, cloud_free))
     gc.freeze()
-    say(READY)
+    report(READY)
     try:
         relay.run()
     except ConfigError as error:

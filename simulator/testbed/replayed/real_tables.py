@@ -1,14 +1,13 @@
 """The tables and metrics of a real run, from its journals: those of a simulated cell, column by column.
 
-The journals are read as one line of time. At each moment the simulator's own Request, OpenRound, Ledger and Message
-objects take in what happened, and the request is decoded again, step by step: what it said and sent must be what is
-decoded here, byte by byte and token by token. What the stations saw is added up at the end.
+The journals are read as one timeline. At each time the simulator's own Request, OpenRound, Ledger and Message objects
+take in what happened, and the protocol's machines take what the real ones took: what those sent must be what these
+command, byte by byte and token by token. What the stations saw is added up at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import singledispatchmethod
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from channels.uniforms import Uniforms
@@ -22,42 +21,27 @@ from simulator.results.ledger import Ledger
 from simulator.results.metrics import PlantTotals
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
+from simulator.results.station import Station
 from simulator.run import CellResult, recorder_of, result_of
 from simulator.testbed.journal import (
     CloudRestarted,
-    JobSubmitted,
-    MessageArrived,
+    Event,
     MessageCancelled,
     MessagePut,
+    MessageReceived,
+    MessageTaken,
     PacketAcknowledged,
     PassMade,
     RequestArrived,
     RequestEnded,
     RequestServed,
-    RoundBegan,
-    RoundClosed,
-    RoundDrafted,
-    RoundFlushed,
-    RoundVerified,
-    Share,
+    RoundComputed,
 )
-from simulator.testbed.packet_header import SIMULATED, Direction, MessageAddress, MessageKind
-from simulator.testbed.replayed.drafted_books import DraftedBook
-from simulator.testbed.replayed.replay_clock import RealRunError, ReplayClock
-from simulator.testbed.replayed.replayed_link import ReplayedLink, way_totals
-from simulator.testbed.replayed.request_books import RequestBook
-from simulator.testbed.replayed.run_record import (
-    Computing,
-    Joins,
-    Lands,
-    Leaves,
-    Passing,
-    RunRecord,
-    Starts,
-    run_record,
-)
-from simulator.testbed.replayed.station_records import edge_stations, round_passes, server_station, service_s
-from simulator.testbed.replayed.streamed_books import StreamedBook
+from simulator.testbed.packet_header import SIMULATED, Direction
+from simulator.testbed.plan import DIRECTIONS
+from simulator.testbed.replayed.replayed_link import ReplayedLink, link_totals
+from simulator.testbed.replayed.replayed_request import JobKey, RealRunError, ReplayClock, ReplayedRequest
+from simulator.testbed.replayed.run_record import AttemptStep, Beginning, RunRecord, run_record
 from simulator.timing.invariants import check_request
 
 _Key = tuple[int, int]
@@ -65,37 +49,42 @@ _Key = tuple[int, int]
 
 
 def tables(cell: Cell, folder: Path, memory: Memory, rounds_to: Path | None = None) -> CellResult:
-    """What the run whose journals are in this folder gave. `rounds_to`: as in `simulate`.
+    """The tables of the run whose journals are in this folder. `rounds_to`: as in `simulate`.
 
     Raises RealRunError, one line, where something else was decoded or sent than is decoded here, or a request has no
     end.
     """
-    known = run_record(cell, folder)
+    record = run_record(cell, folder)
     recorder = recorder_of(cell, rounds_to)
     try:
-        replay = JournalReplay(cell, memory, recorder, known)
+        replay = JournalReplay(cell, memory, recorder, record)
         replay.run()
     finally:
         memory.flush()
-    return result_of(cell, recorder, _totals(cell, known, replay))
+    return result_of(cell, recorder, _totals(cell, record, replay))
 
 
-def _totals(cell: Cell, known: RunRecord, replay: JournalReplay) -> PlantTotals:
-    clock = replay.clock
-    up, up_dropped = way_totals(cell, "uplink", known, clock)
-    down, down_dropped = way_totals(cell, "downlink", known, clock)
+def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals:
+    clock, now_s = replay.clock, replay.clock.now
+    up, up_dropped = link_totals(cell, "uplink", record, clock)
+    down, down_dropped = link_totals(cell, "downlink", record, clock)
     connections = connections_of(cell)
-    for flight in sorted(known.flights, key=lambda each: each.left_s):
-        if flight.left_s <= clock.now:
-            connections.aired(flight.address.message_index[0], flight.began_s, flight.left_s)
+    for attempt in sorted(record.attempts, key=lambda each: each.left_s):
+        if attempt.left_s <= now_s:
+            connections.aired(attempt.address.device, attempt.began_s, attempt.left_s)
+    edges = [Station(clock, f"edge {number}") for number in range(cell.workload.devices)]
+    for computed in record.events:
+        if isinstance(computed, RoundComputed) and computed.began_s <= now_s:
+            edges[computed.device].book((computed.began_s, computed.began_s, computed.ended_s))
+    passes = [each for each in record.events if isinstance(each, PassMade) and each.began_s <= now_s]
     return PlantTotals(
-        over_s=clock.now,
+        over_s=now_s,
         uplink=up,
         downlink=down,
-        edges=edge_stations(cell, known.events, clock),
-        cloud=server_station(cell, known.events, clock),
-        cloud_service_s=service_s(known.events, clock.now),
-        round_passes=round_passes(known.events, clock.now),
+        edges=edges,
+        cloud=replay.server,
+        cloud_service_s=sum(min(now_s, each.ended_s) - each.began_s for each in passes),
+        round_passes=sum(number > 0 for each in passes for _, _, number, *_ in each.shares),
         dropped_packets=up_dropped + down_dropped,
         cloud_evictions=0,
         connected_j=connections.joules,
@@ -105,186 +94,138 @@ def _totals(cell: Cell, known: RunRecord, replay: JournalReplay) -> PlantTotals:
 
 
 class JournalReplay:
-    """Sets the clock to each moment and tells the books; it is over when the last request has ended."""
+    """Sets the clock to each event and replays it; it is over when the last request has ended."""
 
-    def __init__(self, cell: Cell, memory: Memory, recorder: Recorder, known: RunRecord) -> None:
+    def __init__(self, cell: Cell, memory: Memory, recorder: Recorder, record: RunRecord) -> None:
         self.clock = ReplayClock()
+        self.server = Station(self.clock, "cloud", cell.cloud.servers)
+        """Each job from its submission to the end of its pass. One that gets none leaves when the cloud is killed, or
+        its request ends."""
         self._cell = cell
         self._decoder = Decoder(cell, memory)
         self._recorder = recorder
-        self._known = known
+        self._record = record
         uniforms, devices = Uniforms.of(cell.seed, "users"), range(cell.workload.devices)
         self._asks: dict[int, Iterator[Ask]] = {each: cell.workload.asks(each, uniforms) for each in devices}
-        self._links: dict[Direction, ReplayedLink] = {
-            "uplink": ReplayedLink(cell, "uplink", self.clock),
-            "downlink": ReplayedLink(cell, "downlink", self.clock),
-        }
-        self._came: dict[_Key, Request] = {}
-        """Those that wait to be served."""
-        self._served: dict[_Key, RequestBook] = {}
+        self._links: dict[Direction, ReplayedLink] = {each: ReplayedLink(cell, each, self.clock) for each in DIRECTIONS}
+        self._waiting: dict[_Key, Request] = {}
+        """Requests that wait to be served."""
+        self._served: dict[_Key, ReplayedRequest] = {}
         self._kept: dict[int, EdgeState | None] = {}
         """What each device has kept of its last request."""
-        self._ended = 0
+        self._submitted_s: dict[JobKey, float] = {}
+        """Jobs that are in no pass yet."""
+        self._ended_s: dict[_Key, float] = {}
 
     def run(self) -> None:
         """Raises RealRunError where the journals end before the requests have."""
         total = self._cell.workload.total
-        for moment in self._known.moments:
-            self.clock.now = max(self.clock.now, moment.at_s)
-            self._take(moment.what)
-            if self._ended == total:
+        for event in self._record.timeline:
+            self.clock.now = max(self.clock.now, event.at_s)
+            self._take(event.what)
+            if len(self._ended_s) == total:
+                self._end_jobs(self._ended_s)
                 return
-        for device, request in (*self._came, *self._served):
+        for device, request in (*self._waiting, *self._served):
             raise RealRunError(f"device {device}, request {request}: ended = never: must be noted in a journal")
-        raise RealRunError(f"requests = {self._ended}: must be {total}, all of them noted in the journals")
+        raise RealRunError(f"requests = {len(self._ended_s)}: must be {total}, all of them noted in the journals")
 
-    def _book(self, device: int, request: int) -> RequestBook | None:
-        """That of a request that is served now."""
-        return self._served.get((device, request))
+    def _take(self, what: Event | AttemptStep | Beginning) -> None:
+        match what:
+            case AttemptStep():
+                self._links[what.attempt.direction].follow(what)
+            case PacketAcknowledged(address, fragment):
+                self._links[address.direction].acknowledge(address, fragment)
+            case MessageCancelled(address):
+                self._links[address.direction].cancel(address)
+            case MessagePut() | MessageReceived() | MessageTaken():
+                self._take_message(what)
+            case RequestArrived():
+                self._arrive(what)
+            case RequestServed():
+                self._serve(what)
+            case RequestEnded():
+                self._end(what)
+            case Beginning(RoundComputed() as computed):
+                if request := self._served.get(computed[:2]):
+                    request.computing(computed)
+            case RoundComputed():
+                if request := self._served.get(what[:2]):
+                    request.computed(what)
+            case Beginning(PassMade() as passed):
+                for device, number, round_, _, _, reads in passed.shares:
+                    self._begin_job((device, number, round_), passed)
+                    if request := self._served.get((device, number)):
+                        request.passes(round_, reads)
+            case PassMade():
+                for device, number, round_, *_ in what.shares:
+                    if request := self._served.get((device, number)):
+                        request.passed(round_)
+            case CloudRestarted(epoch, down):
+                if down or epoch:
+                    self._end_jobs({})
+                    for request in self._served.values():
+                        request.cloud_killed()
 
-    @singledispatchmethod
-    def _take(self, what: object) -> None:
-        """Something happens now; what is not told apart below, is nobody's news."""
+    # Requests.
 
-    # Requests and their rounds.
-
-    @_take.register
-    def _(self, what: RequestArrived) -> None:
-        device, number = what.device, what.request
+    def _arrive(self, event: RequestArrived) -> None:
+        device, number, at_s = event
         ask = next(self._asks.get(device, iter(())), None)
         if ask is None:
-            raise RealRunError(f"device {device}, request {number}: came = {what.at_s:.6g} s: nobody asks for it")
+            raise RealRunError(f"device {device}, request {number}: came = {at_s:.6g} s: nobody asks for it")
         prompt, ledger = self._decoder.prompt(device, number, ask), Ledger(self.clock)
         end_tokens = self._decoder.end_tokens
         request = Request(device, number, prompt, ask.output_tokens, self.clock.now, ledger, end_tokens)
         ledger.enter(1, "edge_queue_s")
-        self._came[device, number] = request
+        self._waiting[device, number] = request
 
-    @_take.register
-    def _(self, what: RequestServed) -> None:
-        device, number = what.device, what.request
-        request = self._came.pop((device, number), None)
+    def _serve(self, event: RequestServed) -> None:
+        device, number, at_s = event
+        request = self._waiting.pop((device, number), None)
         if request is None:
-            raise RealRunError(f"device {device}, request {number}: served = {what.at_s:.6g} s: it has not come")
-        kept = self._kept.get(device)
-        state = None if kept is None else kept.scheme
+            raise RealRunError(f"device {device}, request {number}: served = {at_s:.6g} s: it has not come")
+        state, policy = self._kept.get(device) or (None, None)
         decoding = self._decoder.decoding(device, number, request.prompt, state, request.output_tokens)
-        make = StreamedBook if decoding.setting.scheme.protocol == "stream" else DraftedBook
-        self._served[device, number] = make(self.clock, request, decoding)
+        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.aired_bits, self._submitted_s)
+        self._served[device, number] = replayed
+        replayed.start()
 
-    @_take.register
-    def _(self, what: RequestEnded) -> None:
-        book = self._served.pop((what.device, what.request), None)
-        if book is None:
-            raise RealRunError(f"device {what.device}, request {what.request}: ended = {what.at_s:.6g} s: not served")
-        book.end(what.tokens)
-        check_request(book.request)
-        self._kept[what.device] = book.kept
-        self._recorder.add(book.request)
-        self._ended += 1
+    def _end(self, event: RequestEnded) -> None:
+        device, number, tokens, at_s = event
+        replayed = self._served.pop((device, number), None)
+        if replayed is None:
+            raise RealRunError(f"device {device}, request {number}: ended = {at_s:.6g} s: not served")
+        replayed.end(tokens)
+        check_request(replayed.request)
+        self._kept[device] = replayed.kept
+        self._recorder.add(replayed.request)
+        self._ended_s[device, number] = self.clock.now
 
-    @_take.register
-    def _(self, what: RoundBegan) -> None:
-        if (book := self._book(what.device, what.request)) is not None:
-            book.begin(what.round)
+    # Messages and passes.
 
-    @_take.register
-    def _(self, what: Computing) -> None:
-        if (book := self._book(*what.computed[:2])) is not None:
-            book.compute(what.computed)
+    def _take_message(self, event: MessagePut | MessageReceived | MessageTaken) -> None:
+        address = event.address
+        request, link = self._served.get(address[1:3]), self._links[address.direction]
+        if isinstance(event, MessagePut):
+            content = bytes.fromhex(event.content)
+            if request is None:
+                link.put(address, content)
+            else:
+                request.put(address, content, link)
+        elif isinstance(event, MessageTaken):
+            if request is not None:
+                request.taken(address)
+        elif link.arrive(address) and request is not None and address.kind in SIMULATED:
+            request.received(address)
 
-    @_take.register
-    def _(self, what: RoundDrafted) -> None:
-        if (book := self._book(what.device, what.request)) is not None:
-            book.computed(what)
+    def _begin_job(self, job: JobKey, passed: PassMade) -> None:
+        now_s = self.clock.now
+        self.server.book((self._submitted_s.pop(job, now_s), now_s, max(now_s, passed.ended_s)))
 
-    @_take.register
-    def _(self, what: RoundClosed) -> None:
-        if (book := self._book(what.device, what.request)) is not None:
-            book.close(what)
-
-    @_take.register
-    def _(self, what: RoundFlushed) -> None:
-        if (book := self._book(what.device, what.request)) is not None:
-            book.flush(what, self._known.aired_bits[MessageAddress(MessageKind.PAYLOAD, *what[:3])])
-
-    # Letters and their packets.
-
-    @_take.register
-    def _(self, what: MessagePut) -> None:
-        address, links = what.address, self._links[what.address.direction]
-        book = self._book(address.device, address.request)
-        if book is None or address.kind not in SIMULATED:
-            links.put(address, bytes.fromhex(what.content))
-        else:
-            book.put(address, bytes.fromhex(what.content), links)
-
-    @_take.register
-    def _(self, what: Joins) -> None:
-        self._links[what.flight.way].join(what.flight)
-
-    @_take.register
-    def _(self, what: Starts) -> None:
-        self._links[what.flight.way].air(what.flight)
-
-    @_take.register
-    def _(self, what: Leaves) -> None:
-        self._links[what.flight.way].leave(what.flight)
-
-    @_take.register
-    def _(self, what: Lands) -> None:
-        self._links[what.flight.way].land(what.flight)
-
-    @_take.register
-    def _(self, what: PacketAcknowledged) -> None:
-        self._links[what.address.direction].acknowledge(what.address, what.fragment)
-
-    @_take.register
-    def _(self, what: MessageCancelled) -> None:
-        self._links[what.address.direction].withdraw(what.address)
-
-    @_take.register
-    def _(self, what: MessageArrived) -> None:
-        kind, device, request, number = what.address
-        book = self._book(device, request)
-        if not self._links[what.address.direction].arrive(what.address) or book is None:
-            return
-        if kind is MessageKind.PROMPT:
-            book.prompt_arrived()
-        elif kind is MessageKind.PAYLOAD:
-            book.payload_arrived(number)
-        elif kind is MessageKind.REPLY:
-            book.reply_arrived(number)
-
-    # The cloud.
-
-    @_take.register
-    def _(self, what: JobSubmitted) -> None:
-        if (book := self._book(what.device, what.request)) is not None:
-            book.submit(what.round)
-
-    @_take.register
-    def _(self, what: Passing) -> None:
-        for book, share in self._sharing(what.passed):
-            book.passes(share[2], share[5])
-
-    @_take.register
-    def _(self, what: PassMade) -> None:
-        for book, share in self._sharing(what):
-            book.passed(share[2])
-
-    def _sharing(self, passed: PassMade) -> Iterator[tuple[RequestBook, Share]]:
-        for share in passed.shares:
-            if (book := self._book(share[0], share[1])) is not None:
-                yield book, share
-
-    @_take.register
-    def _(self, what: RoundVerified) -> None:
-        if (book := self._book(what.device, what.request)) is not None:
-            book.judge(what.round)
-
-    @_take.register
-    def _(self, what: CloudRestarted) -> None:
-        if what.down or what.epoch:
-            for book in self._served.values():
-                book.cloud_killed()
+    def _end_jobs(self, ended_s: Mapping[_Key, float]) -> None:
+        """Jobs that get no pass leave the cloud's queue at these times, or now."""
+        for (device, number, _), submitted_s in self._submitted_s.items():
+            left_s = max(submitted_s, ended_s.get((device, number), self.clock.now))
+            self.server.book((submitted_s, left_s, left_s))
+        self._submitted_s.clear()

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Literal, NamedTuple, Self
 
 from simulator.cell.cell import Cell
-from simulator.testbed.journal import Journal, MessageArrived
-from simulator.testbed.packet_header import HEADER_BYTES, MessageAddress, MessageKind, PacketHeader, RealMessage
+from simulator.testbed.journal import Journal, MessageReceived
+from simulator.testbed.packet_header import HEADER_BYTES, MessageAddress, PacketHeader, PacketKind, RealMessage
 from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE
 from simulator.testbed.transport.outbox import LinkPair, Outbox, OutgoingFragment
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
@@ -160,9 +160,9 @@ class Endpoint:
         see `simulator.timing.acknowledgements`. It goes in the epoch of that packet, whose sender asks for no other."""
         far = self._addresses.far[header.address.device]
         if self._ack_padding is None:
-            self._free.send(header._replace(note=MessageKind.ACK).pack(), far.free, _lost)
+            self._free.send(header._replace(note=PacketKind.ACK).pack(), far.free, _lost)
         else:
-            packet = header._replace(note=MessageKind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
+            packet = header._replace(note=PacketKind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
             self._air.send(packet, far.air, _lost)
 
     # In.
@@ -175,7 +175,7 @@ class Endpoint:
             self._take(header, packet[HEADER_BYTES:])
         elif header.epoch != self.epoch:
             return
-        elif header.note is MessageKind.LEFT:
+        elif header.note is PacketKind.LEFT:
             self._outbox.left(header)
         else:
             self._outbox.acknowledge(header)
@@ -186,13 +186,13 @@ class Endpoint:
         if address.direction == self._links.name:
             self.strange += 1
             return
-        begins = self._side == "edge" and address.kind is MessageKind.HELLO and header.epoch > self.epoch
+        begins = self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch
         if header.epoch != self.epoch and not begins:
             return
         arrivals, message = self._inbox.take(header, content)
         self._acknowledge(header, arrivals)
         if message is not None:
-            self._journal.note(MessageArrived(address, self._journal.now_s))
+            self._journal.note(MessageReceived(address, self._journal.now_s))
             self._receive(message)
 
 
@@ -202,7 +202,7 @@ def _header(packet: bytes) -> PacketHeader | None:
         header = PacketHeader.unpack(packet)
     except ValueError:
         return None
-    sound = header.address.kind not in (MessageKind.ACK, MessageKind.LEFT) and header.pack() == packet[:HEADER_BYTES]
+    sound = header.address.kind not in (PacketKind.ACK, PacketKind.LEFT) and header.pack() == packet[:HEADER_BYTES]
     return header if sound else None
 
 

@@ -18,7 +18,7 @@ from simulator.results.observer import Airing, Observer
 from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.datagrams import Datagram, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
-from simulator.testbed.packet_header import Direction, MessageAddress, MessageKind, PacketHeader
+from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind
 from simulator.testbed.plan import Window, by_kernel, link
 from simulator.timing.lanes import Lanes
 from simulator.timing.link import Link
@@ -93,9 +93,9 @@ def entering(air: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPack
     """What the relay would make of the packet."""
     acknowledges = airing.fragment < 0
     up = (airing.link == "uplink") != acknowledges
-    address = MessageAddress(MessageKind.PAYLOAD if up else MessageKind.REPLY, *airing.address)
+    address = MessageAddress(PacketKind.PAYLOAD if up else PacketKind.REPLY, *airing.address)
     fragment = -airing.fragment - 1 if acknowledges else airing.fragment
-    header = PacketHeader(address, fragment, airing.attempt, note=MessageKind.ACK if acknowledges else None)
+    header = PacketHeader(address, fragment, airing.attempt, note=PacketKind.ACK if acknowledges else None)
     content = bytes(0 if acknowledges else (airing.bits - header_bits) // 8)
     datagram = Datagram(EDGE, CLOUD, header.pack() + content)
     return air.relayed(header, datagram, datagram.pack())
@@ -176,13 +176,13 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
         index = (*each.address, each.fragment, each.attempt)
         expected.append(lane.ack_loss.lost(each.left_s, 320, rate_bps, index))
         heard.append(
-            air.loses_ack(PacketHeader(MessageAddress(MessageKind.PAYLOAD, *each.address), each.fragment, each.attempt))
+            air.loses_ack(PacketHeader(MessageAddress(PacketKind.PAYLOAD, *each.address), each.fragment, each.attempt))
         )
     assert heard == expected
     assert 0 < sum(heard) < len(heard)
 
 
-def some_packet(air: EmulatedLink, number: int = 1, kind: MessageKind = MessageKind.PAYLOAD) -> RelayedPacket:
+def some_packet(air: EmulatedLink, number: int = 1, kind: PacketKind = PacketKind.PAYLOAD) -> RelayedPacket:
     header = PacketHeader(MessageAddress(kind, 0, 0, number), 0, 0)
     datagram = Datagram(EDGE, CLOUD, header.pack() + bytes(10))
     return air.relayed(header, datagram, datagram.pack())
@@ -224,11 +224,6 @@ def test_letters_that_the_simulator_does_not_know_have_luck_of_their_own() -> No
     air = EmulatedLink(of(), "uplink")
     assert some_packet(air).stream == (0, 0, 1, 0, 0)
     assert (
-        len(
-            {
-                some_packet(air, kind=kind).stream
-                for kind in (MessageKind.PAYLOAD, MessageKind.RESTORE, MessageKind.HELLO)
-            }
-        )
+        len({some_packet(air, kind=kind).stream for kind in (PacketKind.PAYLOAD, PacketKind.RESTORE, PacketKind.HELLO)})
         == 3
     )

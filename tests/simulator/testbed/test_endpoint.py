@@ -10,8 +10,8 @@ import time
 from udp_air import CLOUD, Notes, World, cell, edge, letter, played
 
 from channels.link.losses import PacketIndex
-from simulator.testbed.journal import MessageArrived, MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
-from simulator.testbed.packet_header import MessageKind, PacketHeader, RealMessage
+from simulator.testbed.journal import MessageCancelled, MessagePut, MessageReceived, PacketAcknowledged, PacketQueued
+from simulator.testbed.packet_header import PacketHeader, PacketKind, RealMessage
 from simulator.testbed.plan import AIR, EDGE_PORT, FREE
 from simulator.testbed.transport.endpoint import Endpoint, EndpointAddresses, HostSockets
 
@@ -21,7 +21,7 @@ def test_a_journal_has_all_that_became_of_a_letter() -> None:
 
     def script(world: World) -> None:
         world.edge.put(sent)
-        world.at(0.03, world.air.slip, PacketHeader(sent.address, 0, 0, note=MessageKind.ACK).pack(), "edge")
+        world.at(0.03, world.air.slip, PacketHeader(sent.address, 0, 0, note=PacketKind.ACK).pack(), "edge")
 
     world = played(cell(), script, {(0, 0, 1, 1, 0)}, {(0, 0, 1, 2, 0)})
     at_edge, at_cloud = world.notes["edge 0"], world.notes["cloud"]
@@ -32,13 +32,13 @@ def test_a_journal_has_all_that_became_of_a_letter() -> None:
     assert at_edge.of(MessageCancelled) == []
     ((heard_s, heard),) = world.heard["cloud"]
     assert heard == sent
-    assert at_cloud.events == [MessageArrived(sent.address, heard_s)]
+    assert at_cloud.events == [MessageReceived(sent.address, heard_s)]
     assert len(at_edge.events) == 9
 
 
 def test_each_device_has_a_window_of_its_own_at_the_cloud() -> None:
     """Stop and wait: what one device does not hear holds back nothing of the other's."""
-    replies = [letter(10, round_, MessageKind.REPLY, device) for device in (0, 1) for round_ in (1, 2)]
+    replies = [letter(10, round_, PacketKind.REPLY, device) for device in (0, 1) for round_ in (1, 2)]
 
     def script(world: World) -> None:
         for each in replies:
@@ -54,17 +54,17 @@ def test_bytes_that_are_no_packet_are_counted_and_dropped() -> None:
     """Noise, headers cut short, kinds that do not exist, devices that are not there, what goes the other way."""
     noise = random.Random(1)
     junk = [noise.randbytes(length) for length in (0, 1, 11, 12, 40, 1400) for _ in range(20)]
-    junk = [each for each in junk if len(each) < 12 or each[0] & 0x7F > 7 or each[9] > 7]
+    junk = [each for each in junk if len(each) < 12 or each[0] & 0x7F > 10 or each[9] > 10]
     address = letter(0).address
     bad = [
         PacketHeader(address._replace(device=9), 0, 0),
-        PacketHeader(address._replace(kind=MessageKind.REPLY), 0, 0),
-        PacketHeader(address._replace(kind=MessageKind.LEFT), 0, 0),
-        PacketHeader(address._replace(kind=MessageKind.ACK), 0, 0, note=MessageKind.ACK),
+        PacketHeader(address._replace(kind=PacketKind.REPLY), 0, 0),
+        PacketHeader(address._replace(kind=PacketKind.LEFT), 0, 0),
+        PacketHeader(address._replace(kind=PacketKind.ACK), 0, 0, note=PacketKind.ACK),
     ]
     junk += [each.pack() for each in bad]
-    junk.append(bytes([MessageKind.PROMPT | 0x80]) + PacketHeader(address, 0, 0).pack()[1:])
-    harmless = [PacketHeader(address, 77, 0, note=note).pack() for note in (MessageKind.ACK, MessageKind.LEFT)]
+    junk.append(bytes([PacketKind.PROMPT | 0x80]) + PacketHeader(address, 0, 0).pack()[1:])
+    harmless = [PacketHeader(address, 77, 0, note=note).pack() for note in (PacketKind.ACK, PacketKind.LEFT)]
     harmless.append(PacketHeader(address._replace(request=5), 0, 0, epoch=3).pack())
 
     def script(world: World) -> None:
@@ -81,13 +81,13 @@ def test_bytes_that_are_no_packet_are_counted_and_dropped() -> None:
 
 def test_a_sound_packet_from_elsewhere_is_counted_and_dropped() -> None:
     """A payload, and the word that the cloud has begun anew, from a socket that is nobody's far end."""
-    stray = [(letter(0).address, CLOUD.air), (letter(1, 0, MessageKind.HELLO).address, edge(0).air)]
+    stray = [(letter(0).address, CLOUD.air), (letter(1, 0, PacketKind.HELLO).address, edge(0).air)]
 
     def script(world: World) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
             for address, to in stray:
                 elsewhere.sendto(
-                    PacketHeader(address, 0, 0, epoch=address.kind is MessageKind.HELLO).pack() + b"\x01", to
+                    PacketHeader(address, 0, 0, epoch=address.kind is PacketKind.HELLO).pack() + b"\x01", to
                 )
         world.edge.put(letter(300))
 
@@ -106,7 +106,7 @@ def test_a_real_process_hears_its_far_ends_and_the_air_alone() -> None:
 
 def test_a_new_epoch_is_heard_of_and_all_begins_anew() -> None:
     """The cloud is killed with a letter half there; its successor says hello; the edge puts the same letter again."""
-    sent, hello = letter(300), letter(1, 0, MessageKind.HELLO)
+    sent, hello = letter(300), letter(1, 0, PacketKind.HELLO)
 
     async def restart(world: World) -> None:
         await world.cloud.close()
@@ -128,7 +128,7 @@ def test_a_new_epoch_is_heard_of_and_all_begins_anew() -> None:
         world.edge.restart(1)
         world.edge.put(sent)
         for fragment in range(4):
-            world.air.slip(PacketHeader(sent.address, fragment, 0, note=MessageKind.ACK).pack(), "edge")
+            world.air.slip(PacketHeader(sent.address, fragment, 0, note=PacketKind.ACK).pack(), "edge")
 
     tasks: list[asyncio.Task[None]] = []
     world = played(cell(), script, {(0, 0, 0, 0, 0)}, {(0, 0, 0, 0, 1)})
@@ -159,7 +159,7 @@ def test_it_runs_by_the_machines_clock_too() -> None:
         await near.open()
         await cloud.open()
         near.put(letter(20_000))
-        cloud.put(letter(5_000, 1, MessageKind.REPLY))
+        cloud.put(letter(5_000, 1, PacketKind.REPLY))
         until_s = time.monotonic() + 5
         while len(heard) < 2 and time.monotonic() < until_s:
             await asyncio.sleep(0.005)
@@ -167,4 +167,4 @@ def test_it_runs_by_the_machines_clock_too() -> None:
         await cloud.close()
 
     asyncio.run(play())
-    assert sorted(heard) == [letter(20_000), letter(5_000, 1, MessageKind.REPLY)]
+    assert sorted(heard) == [letter(20_000), letter(5_000, 1, PacketKind.REPLY)]

@@ -18,7 +18,7 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
-from simulator.testbed.packet_header import MessageKind, PacketHeader, RealMessage
+from simulator.testbed.packet_header import PacketHeader, PacketKind, RealMessage
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
@@ -32,7 +32,7 @@ LOST: set[PacketIndex] = {
 }
 DEAF: set[PacketIndex] = {(0, 0, 1, 2, 0), (0, 0, 1, 2, 1), (0, 0, 2, 0, 0), (0, 1, 0, 2, 0)}
 ACKS_LOST: set[PacketIndex] = {(0, 0, 1, -3, 0), (0, 0, 1, -3, 1), (0, 0, 2, -1, 0), (0, 1, 0, -3, 0)}
-PUTS = [(0.0, letter(900, 1)), (0.0031, letter(200, 2)), (0.1503, letter(300, 0, MessageKind.PROMPT, request=1))]
+PUTS = [(0.0, letter(900, 1)), (0.0031, letter(200, 2)), (0.1503, letter(300, 0, PacketKind.PROMPT, request=1))]
 
 
 class Script:
@@ -170,7 +170,7 @@ def test_a_notice_of_an_earlier_attempt_says_nothing_of_this_one() -> None:
         world.at(
             0.16,
             world.air.slip,
-            PacketHeader(letter(0).address, 0, 0, last=False, note=MessageKind.LEFT).pack(),
+            PacketHeader(letter(0).address, 0, 0, last=False, note=PacketKind.LEFT).pack(),
             "edge",
         )
         world.at(0.18, world.edge.cancel, letter(0).address)
@@ -195,7 +195,7 @@ def test_an_acknowledgement_that_overtakes_the_notice_is_no_round_trip_since_the
 
     def script(world: World) -> None:
         world.at(4.0, world.edge.put, letter(10))
-        world.at(4.0001, world.air.slip, PacketHeader(letter(0).address, 0, 0, note=MessageKind.ACK).pack(), "edge")
+        world.at(4.0001, world.air.slip, PacketHeader(letter(0).address, 0, 0, note=PacketKind.ACK).pack(), "edge")
         world.at(5.0, world.edge.put, letter(10, 2))
 
     world = played(cell(arq=arq), script, {(0, 0, 2, 0, 0)})

@@ -13,17 +13,17 @@ from simulator.testbed.packet_header import (
     MOST,
     MOST_FRAGMENTS,
     MessageAddress,
-    MessageKind,
     PacketHeader,
+    PacketKind,
 )
 
-NOTES = (MessageKind.ACK, MessageKind.LEFT)
+NOTES = (PacketKind.ACK, PacketKind.LEFT)
 numbers = some.integers(0, MOST)
 headers = some.builds(
     PacketHeader,
     address=some.builds(
         MessageAddress,
-        some.sampled_from([kind for kind in MessageKind if kind not in NOTES]),
+        some.sampled_from([kind for kind in PacketKind if kind not in NOTES]),
         numbers,
         numbers,
         numbers,
@@ -43,9 +43,9 @@ def test_a_header_comes_back_as_it_was_whatever_follows_it(header: PacketHeader,
 
 @some_are_taken
 @given(some.binary(max_size=20))
-@example(PacketHeader(MessageAddress(MessageKind.PAYLOAD, 0, 0, 1), 0, 0).pack() + b"?")
-@example(bytes((MessageKind.PROMPT,)) + bytes(8) + bytes((MessageKind.REPLY,)) + bytes(2))
-@example(bytes((MessageKind.ACK,)) + bytes(8) + bytes((MessageKind.ACK,)) + bytes(2))
+@example(PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 0, 1), 0, 0).pack() + b"?")
+@example(bytes((PacketKind.PROMPT,)) + bytes(8) + bytes((PacketKind.REPLY,)) + bytes(2))
+@example(bytes((PacketKind.ACK,)) + bytes(8) + bytes((PacketKind.ACK,)) + bytes(2))
 def test_junk_is_refused_by_a_value_error_and_what_is_taken_is_written_back_alike(packet: bytes) -> None:
     refused_or_itself(
         packet, PacketHeader.unpack, lambda header: header.pack() + packet[HEADER_BYTES:], refusal=ValueError
@@ -53,7 +53,7 @@ def test_junk_is_refused_by_a_value_error_and_what_is_taken_is_written_back_alik
 
 
 def test_a_header_cut_short_is_refused() -> None:
-    whole = PacketHeader(MessageAddress(MessageKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
+    whole = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
     for length in range(HEADER_BYTES):
         with pytest.raises(ValueError, match="a header has 12"):
             PacketHeader.unpack(whole[:length])

@@ -19,7 +19,7 @@ from kinds import ConfigError
 from simulator.testbed.journal import PacketAired, read
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces, Net, Side
-from simulator.testbed.packet_header import MessageAddress, MessageKind, PacketHeader
+from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
 from simulator.testbed.plan import AIR, WARM_UP, Faults, RunPlan, Window
 
 LATE_S = 0.5
@@ -27,8 +27,8 @@ LATE_S = 0.5
 DOWN_S = 0.8
 """In which it is there to send a packet."""
 LOSS = {"kind": "bernoulli", "probability": 0.5}
-PAYLOAD = PacketHeader(MessageAddress(MessageKind.PAYLOAD, 0, 2, 1), 0, 0)
-REPLY = PacketHeader(MessageAddress(MessageKind.REPLY, 0, 2, 1), 0, 0)
+PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
+REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def notice(header: PacketHeader, net: Net = "air", sender: Side = "edge") -> byt
     """What the sender of a packet hears when it has left."""
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
-    content = header._replace(note=MessageKind.LEFT).pack()
+    content = header._replace(note=PacketKind.LEFT).pack()
     return Datagram(SocketAddress(place(AIR.air, 0).address, sent.target.port), sent.source, content).pack()
 
 
@@ -95,7 +95,7 @@ def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_lef
 
 def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_noted(benches: Benches) -> None:
     bench = benches(of(delay_s=0.05))
-    ack = REPLY._replace(note=MessageKind.ACK)
+    ack = REPLY._replace(note=PacketKind.ACK)
     sent_s = time.monotonic()
     sent = bench.send(ack, net="free")
     assert bench.got("cloud", "free") == sent
@@ -116,7 +116,7 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
         bench.send(header)
         assert bench.got("edge")
         assert bench.got("cloud")
-        acks.append(bench.send(header._replace(note=MessageKind.ACK), net="free", sender="cloud"))
+        acks.append(bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud"))
     heard = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
     assert [bench.got("edge", "free") for _ in heard] == heard
     assert bench.silent()
@@ -124,7 +124,7 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
 
 def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
-    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=MessageKind.ACK), bytes(20), sender="cloud")
+    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=PacketKind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
     assert bench.silent()
     (aired,) = bench.stop()
@@ -135,7 +135,7 @@ def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_tha
 def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of(benches: Benches) -> None:
     bench = benches(of(), Faults(link_down=(Window(0.0, DOWN_S),)))
     bench.send(PAYLOAD)
-    bench.send(PAYLOAD._replace(note=MessageKind.ACK), net="free", sender="cloud")
+    bench.send(PAYLOAD._replace(note=PacketKind.ACK), net="free", sender="cloud")
     assert bench.got("edge") == notice(PAYLOAD)
     assert bench.silent()
     time.sleep(max(0.0, bench.zero_s + DOWN_S - time.monotonic()))
@@ -150,7 +150,7 @@ def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of
 def test_the_warm_up_loses_nothing_and_nothing_of_it_is_noted(benches: Benches, started: bool) -> None:
     bench = benches(of(loss=LOSS | {"probability": 0.9}), started=started)
     for number in range(20):
-        warm = PacketHeader(MessageAddress(MessageKind.PROMPT, 0, WARM_UP, 0), number, 0)
+        warm = PacketHeader(MessageAddress(PacketKind.PROMPT, 0, WARM_UP, 0), number, 0)
         sent = bench.send(warm)
         assert bench.got("edge") == notice(warm)
         assert bench.got("cloud") == sent
@@ -163,7 +163,7 @@ def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
     given = cell(uplink={"rate": bucket, "arq": "selective_repeat"})
     bench = benches(given, started=False)
     for number in (WARM_UP, 0):
-        header = PacketHeader(MessageAddress(MessageKind.PROMPT, 0, number, 0), 0, 0)
+        header = PacketHeader(MessageAddress(PacketKind.PROMPT, 0, number, 0), 0, 0)
         bench.send(header, bytes(10))
         assert bench.got("edge") == notice(header)
         bench.send(header, bytes(10))
@@ -187,7 +187,7 @@ def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> Non
             "port": plain[:22] + b"\x00\x35" + plain[24:],
             "address": plain[:16] + bytes((10, 77, 0, 9)) + plain[20:],
             "kind": plain[:28] + b"\x7f" + plain[29:],
-            "notice": packet(PAYLOAD._replace(note=MessageKind.LEFT)),
+            "notice": packet(PAYLOAD._replace(note=PacketKind.LEFT)),
             "wrong way": packet(REPLY),
             "on free": packet(PAYLOAD, net="free"),
             "fragment": plain[:6] + b"\x20\x00" + plain[8:],
@@ -251,7 +251,7 @@ def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
             assert cloud.communicate()[0].strip() == sent.hex()
         relay.communicate("stop\n")
         assert relay.returncode == 0
-    told = PAYLOAD._replace(note=MessageKind.LEFT).pack()
+    told = PAYLOAD._replace(note=PacketKind.LEFT).pack()
     assert asked.stdout.splitlines() == [f"10.77.0.3 4000 {told.hex()}"]
     (aired,) = read(RunPlan(tmp_path).journal("relay"))
     assert isinstance(aired, PacketAired)

@@ -11,17 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
-from journal_files import READ_AGAIN_S, Lines, Restart, lines_of, slowed, write
+from journal_files import Lines, Restart, lines_of, slowed, write
 from twin_journals import simulated
 
+from channels.codec.wire import decode_tokens
 from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.journal import Event, MessagePut, PacketAired, PassMade, RequestEnded, RoundClosed
-from simulator.testbed.packet_header import MessageAddress, MessageKind
+from simulator.testbed.endpoints.restoration import RestoredRequest
+from simulator.testbed.journal import Event, MessagePut, PacketAired, PassMade, RequestEnded
+from simulator.testbed.packet_header import MessageAddress, PacketKind
 from simulator.testbed.plan import check
 from simulator.testbed.replayed.real_tables import tables
-from simulator.testbed.replayed.replay_clock import RealRunError
+from simulator.testbed.replayed.replayed_request import RealRunError
 
 ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
 THINKING = ASKED | {"think_s": 0.05}
@@ -127,7 +129,7 @@ def same_decoding(one: pd.DataFrame, other: pd.DataFrame) -> None:
     )
 
 
-def altered(events: list[Event], kind: MessageKind, byte: int) -> tuple[list[Event], MessageAddress]:
+def altered(events: list[Event], kind: PacketKind, byte: int) -> tuple[list[Event], MessageAddress]:
     """One byte of the third letter of a kind is another."""
     places = [place for place, each in enumerate(events) if isinstance(each, MessagePut) and each.address.kind is kind]
     place = places[2]
@@ -138,8 +140,8 @@ def altered(events: list[Event], kind: MessageKind, byte: int) -> tuple[list[Eve
     return [*events[:place], event._replace(content=content.hex()), *events[place + 1 :]], event.address
 
 
-@pytest.mark.parametrize(("process", "kind"), [("edge_1", MessageKind.PAYLOAD), ("cloud_0", MessageKind.REPLY)])
-def test_one_byte_that_differs_is_told(process: str, kind: MessageKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("process", "kind"), [("edge_1", PacketKind.PAYLOAD), ("cloud_0", PacketKind.REPLY)])
+def test_one_byte_that_differs_is_told(process: str, kind: PacketKind, tmp_path: Path) -> None:
     made = CELLS["dense"]
     left("dense", tmp_path)
     lines = lines_of(tmp_path)
@@ -154,10 +156,10 @@ def test_other_tokens_are_told(tmp_path: Path) -> None:
     made = CELLS["cloud_only"]
     left("cloud_only", tmp_path)
     lines = lines_of(tmp_path)
-    place, closed = next((place, each) for place, each in enumerate(lines["edge_2"]) if isinstance(each, RoundClosed))
-    lines["edge_2"][place] = closed._replace(tokens=(closed.tokens[0] ^ 1, *closed.tokens[1:]))
+    place, ended = next((place, each) for place, each in enumerate(lines["edge_2"]) if isinstance(each, RequestEnded))
+    lines["edge_2"][place] = ended._replace(tokens=(ended.tokens[0] ^ 1, *ended.tokens[1:]))
     write(tmp_path, lines)
-    with pytest.raises(RealRunError, match="device 2, request 0, round 1: tokens = "):
+    with pytest.raises(RealRunError, match="device 2, request 0: answer = "):
         tables(made, tmp_path, Memory())
 
 
@@ -202,13 +204,17 @@ def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
     expected, _ = simulated(alone, tmp_path)
     lines = lines_of(tmp_path)
     reply = next(
-        each
-        for each in lines["relay"]
-        if isinstance(each, PacketAired) and each.address[0::3] == (MessageKind.REPLY, 3)
+        each for each in lines["relay"] if isinstance(each, PacketAired) and each.address[0::3] == (PacketKind.REPLY, 3)
     )
     passed = next(each for each in lines["cloud_0"] if isinstance(each, PassMade) and each.shares[0][2] == 3)
     killed_s = reply.left_s + 0.001 if judged_before else passed.ended_s - 0.001
-    restart = Restart(lines, 3, killed_s, QUIET_S)
+    prompt, ended = lines["edge_0"][2], lines["edge_0"][-1]
+    assert isinstance(prompt, MessagePut) and isinstance(ended, RequestEnded)
+    format = alone.scheme.format(alone.models.pair.vocabulary)
+    prompt_tokens = decode_tokens(bytes.fromhex(prompt.content), format)
+    before = int((1 + expected.rounds["accepted"][expected.rounds["round"] < 3]).sum())
+    restored = RestoredRequest(3, False, len(prompt_tokens), (*prompt_tokens, *ended.tokens[:before]))
+    restart = Restart(lines, 3, killed_s, QUIET_S, restored.pack(format))
     write(tmp_path, restart.lines)
     real = tables(alone, tmp_path, Memory())
     again = real.rounds["round"] == 3
@@ -219,10 +225,7 @@ def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
     assert real.requests["latency_s"].item() == pytest.approx(expected.requests["latency_s"].item() + QUIET_S)
     spent = real.requests[list(BREAKDOWN)].sum(axis=1) - expected.requests[list(BREAKDOWN)].sum(axis=1)
     assert spent.item() == pytest.approx(QUIET_S, abs=1e-9)
-    read_again_s = (
-        0.0 if restart.payload else READ_AGAIN_S
-    )  # a payload comes after it, a round without one waits for it
-    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item() + read_again_s)
+    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item())
     bits = bits_sent(real) - bits_sent(expected)
     assert bits == pytest.approx(restart.added_bits + judged_before * reply.bits)
 

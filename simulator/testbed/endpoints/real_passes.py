@@ -16,8 +16,7 @@ from functools import partial
 from models.shared_passes import together
 from simulator.cell.cloud_config import Batching
 from simulator.results.station import Customer
-from simulator.testbed.journal import JobSubmitted, Journal, PassMade
-from simulator.testbed.journal import Share as NotedShare
+from simulator.testbed.journal import Journal, PassMade, PassShare
 from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory
@@ -31,7 +30,7 @@ class RealJob(Job):
     round: int
     """0: its prefill."""
     run: Callable[[], None]
-    """In the worker: the networks, and what judges their laws."""
+    """Makes, in the worker, the networks' passes and what follows from them."""
 
 
 class RealPasses:
@@ -49,21 +48,20 @@ class RealPasses:
 
     def submit(self, job: RealJob) -> None:
         """Takes on a job; never blocks."""
-        self._journal.note(JobSubmitted(*job.session, job.round, self._journal.now_s))
         job.visit = Customer(time.monotonic())
         self._jobs[job] = job
         self._pool.add(job)
         self._dispatch()
 
     def withdraw(self, job: RealJob) -> None:
-        """The job is no longer wanted. In a pass, it runs to the pass's end, unheard."""
+        """The job is no longer wanted. In a pass, it runs to the pass's end, to no effect."""
         job.withdrawn = True
         if self._pool.remove(job):
             del self._jobs[job]
             self._dispatch()  # what waited behind it may have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
-        """Of the session's cached text only the first `tokens` stood."""
+        """Of the session's cached text only the first `tokens` are of use."""
         self._pool.kv.crop(session, tokens)
 
     def forget(self, session: SessionKey) -> None:
@@ -103,7 +101,7 @@ class RealPasses:
     def _ended(
         self, jobs: Sequence[RealJob], shares: Sequence[Share], made: asyncio.Future[tuple[float, float]]
     ) -> None:
-        """Raises what has failed in the pass."""
+        """Ends a pass. Raises what has failed in it."""
         if made.cancelled():
             return
         began_s, ended_s = made.result()
@@ -121,7 +119,7 @@ class RealPasses:
         self._dispatch()
 
     def _run(self, runs: Sequence[Callable[[], None]]) -> tuple[float, float]:
-        """In the worker: all of a pass. Answers when it began and ended."""
+        """Makes all of a pass, in the worker. Answers when it began and ended."""
         began_s = self._journal.now_s
         make_together(runs)
         return began_s, self._journal.now_s
@@ -134,5 +132,5 @@ def make_together(calls: Sequence[Callable[[], object]]) -> None:
             raise outcome
 
 
-def _noted(job: RealJob, share: Share) -> NotedShare:
+def _noted(job: RealJob, share: Share) -> PassShare:
     return (*job.session, job.round, share.new_tokens, share.cached_tokens, share.state == "prefill")

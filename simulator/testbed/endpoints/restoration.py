@@ -1,7 +1,7 @@
-"""What is said after the cloud has begun anew: that it has (HELLO), and what it has to know to go on (RESTORE).
+"""Messages after a restart of the cloud: that it has restarted (HELLO), and what it must know to go on (RESTORE).
 
-A hello is one byte, the epoch. A restored request is its next round (2 bytes, big-endian), whether a correction is owed
-(1 byte, 0 or 1), how many of its tokens are the prompt (4 bytes), and all its tokens, as a prompt crosses the air.
+A hello is one byte, the epoch. A restored request is its next round (2 bytes, big-endian), whether a correction is
+pending (1 byte, 0 or 1), how many of its tokens are the prompt (4 bytes), and all its tokens, as in a prompt's message.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _HEAD: Final = struct.Struct("!HBI")
 
 
 class RestoredRequest(NamedTuple):
-    """Of a request, what the cloud knew when it was killed, as its edge knows it."""
+    """What the cloud knew of a request when it was killed, as its edge knows it."""
 
     round: int
-    """The one that is judged, or decoded, next."""
+    """The round that is verified, or decoded, next."""
     owed: bool
-    """Its payload tells a correction first, which is not among the tokens."""
+    """Whether its payload begins with a correction, which is not among the tokens."""
     prompt_tokens: int
     tokens: Tokens
-    """Of the prompt, and all that is committed."""
+    """The prompt, and all that is committed."""
 
     def pack(self, format: wire.Format) -> bytes:
-        """The content of its letter."""
+        """The content of its message."""
         return _HEAD.pack(self.round, self.owed, self.prompt_tokens) + wire.encode_tokens(self.tokens, format)
 
     @classmethod
@@ -44,7 +44,7 @@ class RestoredRequest(NamedTuple):
 
     @property
     def prompt(self) -> Tokens:
-        """The tokens that were asked with."""
+        """The tokens of the prompt."""
         return self.tokens[: self.prompt_tokens]
 
     @property

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from channels.codec import wire
 from channels.codec.wire import CodecError
 from simulator.schemes.hosted import CloudOnly
-from simulator.testbed.ends.restore import RestoredRequest, pack_hello, unpack_hello
+from simulator.testbed.endpoints.restoration import RestoredRequest, pack_hello, unpack_hello
 from simulator.testbed.packet_header import MOST
 
 VOCABULARIES = (2, 64, 257, 50_000)
