@@ -25,9 +25,6 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
 from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
-    DOWNLINK,
-    UPLINK,
-    Acknowledge,
     AddPart,
     BeginRound,
     CloseRound,
@@ -220,9 +217,9 @@ class SpeculateEdge(EdgeMachine):
             yield from self._draw(drafts)
 
     def _draw(self, drafts: _OpenDrafts) -> Steps[None]:
-        """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is encoded
-        and put on the link, whatever it is. It says that it is the last where that was known before it was drawn: by
-        the most of the round, or where the first distribution alone is over the budget."""
+        """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is
+        encoded and put on the link, whatever it is. It says that it is the last where that was known before it was
+        drawn: by the most of the round, or where the first distribution alone is over the budget."""
         node, drafts.law = self._session.draft(drafts.node)[0], None
         drafts.node = node
         if not self._scheme.partial or node.full:
@@ -327,8 +324,7 @@ class SpeculateEdge(EdgeMachine):
         return node, len(tokens) - 1
 
     def _read(self, message: MessageArrived) -> None:
-        """A message of the cloud: what was sent for its round, and before, has arrived."""
-        self.commands.append(Acknowledge(UPLINK, message.round))
+        """A message of the cloud: a reply, or a request for all of the open round."""
         if message.kind is MessageKind.REQUEST:
             self._requested = True
             return
@@ -372,18 +368,19 @@ class SpeculateCloud(CloudMachine):
         self._alone = 0
         """Tokens that the cloud has yet to decode by itself."""
 
+    def acknowledged(self, message: MessageArrived) -> int:
+        """Its device knows the results of all but the D rounds before it; of its own, that all of it is wanted."""
+        return message.round if message.kind is MessageKind.WHOLE else message.round - 1 - self._depth
+
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
         if kind is MessageKind.PROMPT:
             self._begin(bytes_tokens(parts[0], self._terms.decoding.format))
             return
-        known = number - 1 - self._depth
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_count(parts[0]), ()
         elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not asked for"
-            known = number
-        self.commands.append(Acknowledge(DOWNLINK, known))
         next_ = 1 if self._node is None else self._node.round
         if number < next_:
             self.commands.append(DropRounds((number,)))
