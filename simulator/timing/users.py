@@ -20,6 +20,8 @@ from simulator.timing.device import Device
 from simulator.timing.invariants import check_request
 from simulator.timing.later import later
 
+Process = Generator[simpy.Event, object, None]
+
 
 class Users:
     """Brings the devices their requests, and hears how each ends."""
@@ -125,7 +127,7 @@ class Users:
             self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
         device.submit(request)
 
-    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Generator[simpy.Event, object, None]:
+    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process:
         for from_s, to_s in times:
             yield self._env.timeout(max(0.0, from_s - self._env.now))
             self.absences += 1
