@@ -75,7 +75,7 @@ REQUEST_BYTES: Final = b"\x00"
 
 
 @dataclass(slots=True)
-class _OpenDrafts:
+class OpenDrafts:
     """A round that is drafted step by step, of `most` drafts at most."""
 
     node: EdgeNode
@@ -139,7 +139,7 @@ class SpeculateEdge(EdgeMachine):
                 self._send_drafts(drafted.node)
                 node, _ = yield from self._resolve(drafted.node)
                 continue
-            drafts = _OpenDrafts(node, plan or most, remaining_tokens, planned=plan is not None)
+            drafts = OpenDrafts(node, plan or most, remaining_tokens, planned=plan is not None)
             action = yield from self._draft(drafts)
             self.commands.append(Order.REST)
             if action is not None:
@@ -158,7 +158,7 @@ class SpeculateEdge(EdgeMachine):
 
     # Draft, step by step, as time goes by.
 
-    def _draft(self, drafts: _OpenDrafts) -> Steps[CloudDecodes | None]:
+    def _draft(self, drafts: OpenDrafts) -> Steps[CloudDecodes | None]:
         """A round of which each draft is decided on; answers where the policy leaves it to the cloud. Of a partial one
         each draft goes out as it is drawn, and the reply may come before the last."""
         number, partial_ = drafts.node.round, self._scheme.partial
@@ -204,7 +204,7 @@ class SpeculateEdge(EdgeMachine):
             return False
         return True
 
-    def _draft_one(self, drafts: _OpenDrafts, rung: int) -> Steps[None]:
+    def _draft_one(self, drafts: OpenDrafts, rung: int) -> Steps[None]:
         """A pass, and the draw from it, unless the policy is to see the law first."""
         if not drafts.node.drafts:
             drafts.rung, drafts.node = rung, self._session.on_rung(drafts.node, rung)
@@ -216,7 +216,7 @@ class SpeculateEdge(EdgeMachine):
         else:
             yield from self._draw(drafts)
 
-    def _draw(self, drafts: _OpenDrafts) -> Steps[None]:
+    def _draw(self, drafts: OpenDrafts) -> Steps[None]:
         """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is
         encoded and put on the link, whatever it is. It says that it is the last where that was known before it was
         drawn: by the most of the round, or where the first distribution alone is over the budget."""
@@ -226,9 +226,11 @@ class SpeculateEdge(EdgeMachine):
             return
         drafts.most = 1 if node.drafts[0].over_budget else drafts.most
         made = yield from self._work(Encode(node.round, 1))
-        if not made:
-            return
-        payload = self._session.seal(node, drafts.parts)
+        if made:
+            self._send_part(drafts)
+
+    def _send_part(self, drafts: OpenDrafts) -> None:
+        node, payload = drafts.node, self._session.seal(drafts.node, drafts.parts)
         drafts.parts, drafts.grows = payload.parts, len(node.drafts) < drafts.most
         if len(node.drafts) == 1:
             self._awaited = 1
@@ -237,7 +239,7 @@ class SpeculateEdge(EdgeMachine):
         else:
             self.commands.append(AddPart(payload.parts[-1], not drafts.grows, payload, node))
 
-    def _end_parts(self, drafts: _OpenDrafts) -> None:
+    def _end_parts(self, drafts: OpenDrafts) -> None:
         """The edge knows that no draft follows, and says so where the last part did not."""
         if drafts.node.round in self._replies:
             return
@@ -253,7 +255,7 @@ class SpeculateEdge(EdgeMachine):
         assert isinstance(seen, TimeIs), f"I3: {seen} while the time is asked"
         return seen
 
-    def _ask(self, drafts: _OpenDrafts) -> Steps[Action]:
+    def _ask(self, drafts: OpenDrafts) -> Steps[Action]:
         seen = yield from self._look()
         view = EdgeView(
             seen.now_s,

@@ -209,7 +209,7 @@ class Driver:
     def _follow(self, commands: Sequence[EdgeCommand | CloudCommand]) -> None:
         answer: Event | None = None
         for command in commands:
-            answer = _DO[type(command)](self, command)
+            answer = HANDLERS[type(command)](self, command)
         if answer is not None:
             self._tell_edge(answer)
 
@@ -592,7 +592,7 @@ def _arrived(message: Message) -> MessageArrived:
     return MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
 
 
-_DO: Final[Mapping[type, Callable[[Driver, Any], Event | None]]] = {
+HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
     AddPart: Driver._add_part,
     BeginRound: Driver._begin_round,
     CloseRound: Driver._close_round,
