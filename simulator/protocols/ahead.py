@@ -12,8 +12,6 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols.accounts import Answer, Terms, token_bytes
 from simulator.protocols.machine import (
-    UPLINK,
-    Acknowledge,
     BeginRound,
     CloseRound,
     DraftAll,
@@ -90,10 +88,9 @@ class AheadEdge(EdgeMachine):
         self.commands.append(SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, drafted))
 
     def _read(self, event: Event) -> bool:
-        """A reply, maybe before that to an older round: takes the results that are here, in the order of the rounds. A
-        reply reports that the payloads up to its own have arrived. Answers whether rounds are void by it."""
+        """A reply, maybe before that to an older round: takes the results that are here, in the order of the rounds.
+        Answers whether rounds are void by it."""
         assert isinstance(event, MessageArrived), f"I3: {event} while replies are out"
-        self.commands.append(Acknowledge(UPLINK, event.round))
         self._replies[event.round] = event.parts[0]
         flushes = False
         while self._sent and self._sent[0].round in self._replies:

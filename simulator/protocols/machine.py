@@ -140,14 +140,6 @@ Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Resumed | 
 
 
 @dataclass(slots=True)
-class Acknowledge:
-    """All messages put on this link, of rounds up to this one, are known to have arrived."""
-
-    link: LinkRole
-    through: int
-
-
-@dataclass(slots=True)
 class EnterState:
     """The round's time is charged to this state, a column of BREAKDOWN, from now on; None: to what the job under way
     does, now and later."""
@@ -344,11 +336,11 @@ class SendReply:
 
 
 EdgeCommand: TypeAlias = (
-    Acknowledge | BeginRound | EnterState | TakeTurn | DraftAll | DraftPass | Encode | WaitUntil | Order | SendMessage
+    BeginRound | EnterState | TakeTurn | DraftAll | DraftPass | Encode | WaitUntil | Order | SendMessage
     | AddPart | CloseRound | FlushRounds | Done
 )  # fmt: skip
 CloudCommand: TypeAlias = (
-    Acknowledge | OpenInCloud | EnterState | SubmitJob | CropCache | FreeCache | DropRounds | SendReply
+    OpenInCloud | EnterState | SubmitJob | CropCache | FreeCache | DropRounds | SendReply
 )  # fmt: skip
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, Event, T]
@@ -386,6 +378,10 @@ class EdgeMachine(ABC):
         commands, self.commands = self.commands, []
         return commands
 
+    def acknowledged(self, message: MessageArrived) -> int:
+        """The last round of which this message says that all has arrived that this end has sent."""
+        return message.round
+
     def close(self) -> None:
         """The request has ended, answered or not: the text holds nothing any more."""
         self._text.close()
@@ -398,6 +394,10 @@ class CloudMachine(ABC):
         self.commands: list[CloudCommand] = []
         """What the present step answers."""
         self._terms = terms
+
+    def acknowledged(self, message: MessageArrived) -> int:
+        """The last round of which this message says that all has arrived that this end has sent."""
+        return message.round - 1
 
     @abstractmethod
     def _begin(self, node: CloudNode, prompt_tokens: int) -> None:

@@ -25,9 +25,6 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Verified
 from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
-    DOWNLINK,
-    UPLINK,
-    Acknowledge,
     AddPart,
     BeginRound,
     CloseRound,
@@ -78,7 +75,7 @@ REQUEST_BYTES: Final = b"\x00"
 
 
 @dataclass(slots=True)
-class _OpenDrafts:
+class OpenDrafts:
     """A round that is drafted step by step, of `most` drafts at most."""
 
     node: EdgeNode
@@ -142,7 +139,7 @@ class SpeculateEdge(EdgeMachine):
                 self._send_drafts(drafted.node)
                 node, _ = yield from self._resolve(drafted.node)
                 continue
-            drafts = _OpenDrafts(node, plan or most, remaining_tokens, planned=plan is not None)
+            drafts = OpenDrafts(node, plan or most, remaining_tokens, planned=plan is not None)
             action = yield from self._draft(drafts)
             self.commands.append(Order.REST)
             if action is not None:
@@ -161,7 +158,7 @@ class SpeculateEdge(EdgeMachine):
 
     # Draft, step by step, as time goes by.
 
-    def _draft(self, drafts: _OpenDrafts) -> Steps[CloudDecodes | None]:
+    def _draft(self, drafts: OpenDrafts) -> Steps[CloudDecodes | None]:
         """A round of which each draft is decided on; answers where the policy leaves it to the cloud. Of a partial one
         each draft goes out as it is drawn, and the reply may come before the last."""
         number, partial_ = drafts.node.round, self._scheme.partial
@@ -207,7 +204,7 @@ class SpeculateEdge(EdgeMachine):
             return False
         return True
 
-    def _draft_one(self, drafts: _OpenDrafts, rung: int) -> Steps[None]:
+    def _draft_one(self, drafts: OpenDrafts, rung: int) -> Steps[None]:
         """A pass, and the draw from it, unless the policy is to see the law first."""
         if not drafts.node.drafts:
             drafts.rung, drafts.node = rung, self._session.on_rung(drafts.node, rung)
@@ -219,19 +216,21 @@ class SpeculateEdge(EdgeMachine):
         else:
             yield from self._draw(drafts)
 
-    def _draw(self, drafts: _OpenDrafts) -> Steps[None]:
-        """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is encoded
-        and put on the link, whatever it is. It says that it is the last where that was known before it was drawn: by
-        the most of the round, or where the first distribution alone is over the budget."""
+    def _draw(self, drafts: OpenDrafts) -> Steps[None]:
+        """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is
+        encoded and put on the link, whatever it is. It says that it is the last where that was known before it was
+        drawn: by the most of the round, or where the first distribution alone is over the budget."""
         node, drafts.law = self._session.draft(drafts.node)[0], None
         drafts.node = node
         if not self._scheme.partial or node.full:
             return
         drafts.most = 1 if node.drafts[0].over_budget else drafts.most
         made = yield from self._work(Encode(node.round, 1))
-        if not made:
-            return
-        payload = self._session.seal(node, drafts.parts)
+        if made:
+            self._send_part(drafts)
+
+    def _send_part(self, drafts: OpenDrafts) -> None:
+        node, payload = drafts.node, self._session.seal(drafts.node, drafts.parts)
         drafts.parts, drafts.grows = payload.parts, len(node.drafts) < drafts.most
         if len(node.drafts) == 1:
             self._awaited = 1
@@ -240,7 +239,7 @@ class SpeculateEdge(EdgeMachine):
         else:
             self.commands.append(AddPart(payload.parts[-1], not drafts.grows, payload, node))
 
-    def _end_parts(self, drafts: _OpenDrafts) -> None:
+    def _end_parts(self, drafts: OpenDrafts) -> None:
         """The edge knows that no draft follows, and says so where the last part did not."""
         if drafts.node.round in self._replies:
             return
@@ -256,7 +255,7 @@ class SpeculateEdge(EdgeMachine):
         assert isinstance(seen, TimeIs), f"I3: {seen} while the time is asked"
         return seen
 
-    def _ask(self, drafts: _OpenDrafts) -> Steps[Action]:
+    def _ask(self, drafts: OpenDrafts) -> Steps[Action]:
         seen = yield from self._look()
         view = EdgeView(
             seen.now_s,
@@ -327,8 +326,7 @@ class SpeculateEdge(EdgeMachine):
         return node, len(tokens) - 1
 
     def _read(self, message: MessageArrived) -> None:
-        """A message of the cloud: what was sent for its round, and before, has arrived."""
-        self.commands.append(Acknowledge(UPLINK, message.round))
+        """A message of the cloud: a reply, or a request for all of the open round."""
         if message.kind is MessageKind.REQUEST:
             self._requested = True
             return
@@ -372,19 +370,20 @@ class SpeculateCloud(CloudMachine):
         self._alone = 0
         """Tokens that the cloud has yet to decode by itself."""
 
+    def acknowledged(self, message: MessageArrived) -> int:
+        """Its device knows the results of all but the D rounds before it; of its own, that all of it is wanted."""
+        return message.round if message.kind is MessageKind.WHOLE else message.round - 1 - self._depth
+
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
         if kind is MessageKind.PROMPT:
             prompt = bytes_tokens(parts[0], self._terms.decoding.format)
             self._begin(self._session.start(prompt), len(prompt))
             return
-        known = number - 1 - self._depth
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_count(parts[0]), ()
         elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not asked for"
-            known = number
-        self.commands.append(Acknowledge(DOWNLINK, known))
         next_ = 1 if self._node is None else self._node.round
         if number < next_:
             self.commands.append(DropRounds((number,)))

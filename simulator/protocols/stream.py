@@ -7,8 +7,6 @@ from functools import partial
 from simulator.decoding.nodes import CloudNode
 from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
-    UPLINK,
-    Acknowledge,
     BeginRound,
     CloseRound,
     CloudMachine,
@@ -45,7 +43,6 @@ class StreamEdge(EdgeMachine):
         while self._answer.remaining:
             message = yield
             assert isinstance(message, MessageArrived), f"I3: {message} while tokens are awaited"
-            self.commands.append(Acknowledge(UPLINK, 0))
             early[message.round] = message.parts[0]
             while due in early:
                 tokens = bytes_tokens(early.pop(due), self._format)

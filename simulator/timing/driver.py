@@ -26,7 +26,6 @@ from simulator.protocols.machine import (
     BESIDE,
     DOWNLINK,
     UPLINK,
-    Acknowledge,
     AddPart,
     BeginRound,
     CloseRound,
@@ -49,6 +48,7 @@ from simulator.protocols.machine import (
     LinkRole,
     MessageArrived,
     MessageKind,
+    Need,
     OpenInCloud,
     Order,
     RoundDrafted,
@@ -67,7 +67,7 @@ from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device
 from simulator.timing.edge_passes import EdgePasses
-from simulator.timing.later import delay_until
+from simulator.timing.later import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
@@ -128,6 +128,8 @@ class Driver:
         protocol = protocol_of(scheme)
         policy = None if kept is None else kept.policy
         terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
+        self._reads_at_work = bool(protocol.edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS})
+        """Whether messages may end its work: what happens at the same instant has the better of both."""
         self._network = network
         self._env = network.env
         self._device = device
@@ -207,7 +209,7 @@ class Driver:
     def _follow(self, commands: Sequence[EdgeCommand | CloudCommand]) -> None:
         answer: Event | None = None
         for command in commands:
-            answer = _DO[type(command)](self, command)
+            answer = HANDLERS[type(command)](self, command)
         if answer is not None:
             self._tell_edge(answer)
 
@@ -221,19 +223,36 @@ class Driver:
         event.callbacks.append(self._happens)
 
     def _happens(self, event: simpy.Event) -> None:
+        if self._reads_at_work:
+            later(self._env, 0.0, partial(self._proceed, event))
+        else:
+            self._proceed(event)
+
+    def _proceed(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
         if event is self._pending:
             self._pending = None
             self._then()
 
     def _edge_receives(self, message: Message) -> None:
-        assert message.kind is not None
-        self._tell_edge(MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived))
+        if self._edge is not None:
+            arrived = _arrived(message)
+            self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
+            later(self._env, 0.0, partial(self._read, arrived))  # after what happens at this instant
+
+    def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
+        if self._reads_at_work and self._pending is not None:
+            later(self._env, 0.0, lambda _: self._tell_edge(arrived))
+        else:
+            self._tell_edge(arrived)
 
     def _cloud_receives(self, message: Message) -> None:
-        assert message.kind is not None
-        if message.kind is MessageKind.PROMPT:
+        assert self._cloud is not None, "I3: a message comes to a cloud where the request has ended"
+        arrived = _arrived(message)
+        if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
-        self._tell_cloud(MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived))
+        else:
+            self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
+        self._tell_cloud(arrived)
 
     def _end_in_cloud(self, message: Message) -> None:
         """The edge's message has arrived that nothing of the request is wanted any more."""
@@ -482,13 +501,13 @@ class Driver:
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
 
-    def _acknowledge(self, command: Acknowledge) -> None:
-        """What the other end knows of is waited for no more."""
-        through, messages = command.through, self._messages[command.link]
+    def _acknowledge(self, role: LinkRole, through: int) -> None:
+        """The other end has all that was put on this link of rounds up to this one."""
+        messages = self._messages[role]
         come = [each for each in messages if each.index[2] & _ROUND <= through]
         if come:
-            self._messages[command.link] = messages[len(come) :]
-            self._network.links[command.link].acknowledge(*come)
+            del messages[: len(come)]
+            self._network.links[role].acknowledge(*come)
 
     def _withdraw_all(self, role: LinkRole) -> None:
         """Nothing that is under way on a link is wanted any more."""
@@ -568,8 +587,12 @@ def _nothing() -> None:
     """Follows nothing."""
 
 
-_DO: Final[Mapping[type, Callable[[Driver, Any], Event | None]]] = {
-    Acknowledge: Driver._acknowledge,
+def _arrived(message: Message) -> MessageArrived:
+    assert message.kind is not None, "I3: a message of no round arrives"
+    return MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
+
+
+HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
     AddPart: Driver._add_part,
     BeginRound: Driver._begin_round,
     CloseRound: Driver._close_round,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,8 @@ from simulator.results.rounds import OpenRound, Round
 from simulator.timing.device import Device
 from simulator.timing.invariants import check_request
 from simulator.timing.later import later
+
+Process = Generator[simpy.Event, object, None]
 
 
 class Users:
@@ -125,7 +127,7 @@ class Users:
             self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
         device.submit(request)
 
-    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Iterator[simpy.Event]:
+    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process:
         for from_s, to_s in times:
             yield self._env.timeout(max(0.0, from_s - self._env.now))
             self.absences += 1

@@ -100,7 +100,7 @@ def test_what_a_live_run_costs_beside_its_passes(
     pair = decoder.load(one.models.pair)
     calls: list[Call] = []
     recorded = LoadedPair(Recorded(pair.drafter, calls), Recorded(pair.verifier, calls), pair.prompts)
-    monkeypatch.setattr(run, "rehearse", lambda *_: None)  # the bare passes are made one by one, too
+    monkeypatch.setattr(run, "predecode", lambda *_: None)  # the bare passes are made one by one, too
     simulate(one, memory=Memory())
     ratios, passes = [], 0
     for _ in range(5):
