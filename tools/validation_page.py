@@ -17,11 +17,11 @@ import pandas as pd
 
 import plots
 from kinds import ConfigError
-from scenarios.command.drawing import Note, figures_of
-from scenarios.command.means import Means
 from scenarios.command.registry import scenario
-from scenarios.command.run_plan import Changes, plan_of
-from scenarios.command.running import run
+from scenarios.command.report.drawing import Note, figures_of
+from scenarios.command.run.means import Means
+from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.command.run.running import run
 from scenarios.command.validation_questions import CELL, LEAST, TIMES, RealBesideSimulated
 from simulator.results.columns import BREAKDOWN
 from simulator.results.validation_errors import OTHER_ANSWERS

@@ -50,8 +50,8 @@ class AtEqual:
 
     def printed(self, cells: pd.DataFrame) -> str:
         """A row per value of `by`, a column per family: the mean over the range of costs."""
-        from scenarios.command.choosing import summarised
         from scenarios.command.headline_table import headline
+        from scenarios.command.run.choosing import summarised
         from simulator.results.tradeoffs import HIGH, LOW
         from simulator.results.units import title
 

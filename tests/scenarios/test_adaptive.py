@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scenarios.adaptive import FADES, KEPT, RATES, SCENARIO
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 

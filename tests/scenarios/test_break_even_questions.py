@@ -10,7 +10,7 @@ import pytest
 
 from scenarios import Also, BreakEven, CloudTime, Quick, Scenario, SignHolds, WinsBelow, WinsWhere
 from scenarios.command.registry import scenario
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_of
 from simulator.results.columns import BREAKDOWN
 
 AXIS = "uplink.delay.delay_s"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from scenarios.command.choosing import (
+from scenarios.command.run.choosing import (
     Choosing,
     Chosen,
     beside,
@@ -19,7 +19,7 @@ from scenarios.command.choosing import (
     summarised,
     to_show,
 )
-from scenarios.command.precision import Precision
+from scenarios.command.run.precision import Precision
 from scenarios.command.scenario import Tune
 from simulator import Cell
 from simulator.cell.dotted_names import flatten

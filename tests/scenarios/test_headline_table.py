@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from scenarios.command.headline_table import headline
-from scenarios.command.report_table import every_metric
+from scenarios.command.report.report_table import every_metric
 from simulator.results.findings import lowest
 
 AXIS = "uplink.rate.bps"

@@ -10,7 +10,7 @@ from phase_tables import AXIS, NAMES, table
 
 from scenarios import Answer, EdgeWins, OutsideChecks, PhaseBorders, PredictorHolds
 from scenarios.command.registry import scenario
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_of
 from simulator.results.break_even_plane import RTT
 from simulator.results.phase_regions import WHO, agreement, border, mapped, predicted_border_s, stands, wilson
 

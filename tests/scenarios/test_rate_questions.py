@@ -18,7 +18,7 @@ from scenarios.command.rate_questions import (
     WhatBreaksIt,
 )
 from scenarios.command.registry import scenario
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_of
 from simulator.results.rate_findings import BITS, REJECTED, RoundTime, equal_rejection, times
 
 KINDS = (

@@ -11,8 +11,8 @@ import pytest
 from typed_blocks import commands, made_small
 from typed_command import Typed
 
-from scenarios.command import running
-from scenarios.command.drawing import draw_all
+from scenarios.command.report.drawing import draw_all
+from scenarios.command.run import running
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS
 from tools.readme_tables import PAGES, README, ROOT, filled, tables

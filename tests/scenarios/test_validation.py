@@ -11,7 +11,7 @@ import pytest
 import plots
 from kinds import ConfigError
 from kinds.files import write_note
-from scenarios.command.drawing import Note
+from scenarios.command.report.drawing import Note
 from scenarios.command.validation_questions import CELL, Errors, RealBesideSimulated, SameAnswers
 from simulator.results.result_directory import record
 from simulator.results.validation_errors import errors

@@ -57,7 +57,7 @@ def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_told_apa
 
 def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
     """Of a search's own columns: one of three seeds meets the objective at no number tried."""
-    from scenarios.command.searching import Search
+    from scenarios.command.run.searching import Search
     from simulator.sweeps.search import Capacity, Objective
 
     search = Search([], Objective({"ttft_s": 1.0}), Path("nowhere"))

@@ -53,8 +53,8 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from scenarios.command.calibrate_cell import measured_cell
-    from scenarios.command.typed_pair import typed_pair
+    from scenarios.command.inspect.calibrate_cell import measured_cell
+    from scenarios.command.inspect.typed_pair import typed_pair
     from simulator.cell.imported_files import load_imports
 
     if options.cell is not None:

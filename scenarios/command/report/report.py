@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def write(options: argparse.Namespace) -> Path:
     """Writes the page; returns where. Raises ConfigError, one line, where DIR is no finished result directory."""
-    from scenarios.command.report_page import page
+    from scenarios.command.report.report_page import page
     from scenarios.command.result_folder import ResultFolder
     from simulator.results.result_directory import record
 

@@ -18,11 +18,11 @@ import pandas as pd
 
 from kinds.files import atomically, read_note, write_note
 from scenarios.command import findings_file
-from scenarios.command.drawing import BESIDE, NOTE, Note, draw_all
 from scenarios.command.findings_file import FINDINGS
 from scenarios.command.progress import Progress
-from scenarios.command.recommend import Wish
-from scenarios.command.recommendation import Recommendation
+from scenarios.command.recommend.recommend import Wish
+from scenarios.command.recommend.recommendation import Recommendation
+from scenarios.command.report.drawing import BESIDE, NOTE, Note, draw_all
 from simulator.cell.cell import prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
@@ -37,7 +37,7 @@ from simulator.tuning.heats import Heat, TimeLimit, race
 from simulator.tuning.trials import KEPT, Row
 
 if TYPE_CHECKING:
-    from scenarios.command.means import Means
+    from scenarios.command.run.means import Means
     from simulator.cell.cell import Cell
 
 KEEP_S = 2.0

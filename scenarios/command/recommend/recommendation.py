@@ -17,10 +17,10 @@ from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH, aligned, number
 from scenarios.command.answers import PREFIX
-from scenarios.command.candidates import at_an_end
 from scenarios.command.fairness import compared_alike
 from scenarios.command.findings_file import Answered
-from scenarios.command.printed_tables import overloads, stands_for
+from scenarios.command.recommend.candidates import at_an_end
+from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
@@ -35,7 +35,7 @@ from simulator.tuning.heats import LOOKS, TIME_IS_UP, Heat
 from simulator.tuning.trials import Row
 
 if TYPE_CHECKING:
-    from scenarios.command.recommend import Wish
+    from scenarios.command.recommend.recommend import Wish
     from simulator.cell.cell import Cell
 
 MANY = 6

@@ -70,8 +70,8 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
     contradict each other.
     """
-    from scenarios.command.named_kinds import NamedKinds
-    from scenarios.command.told_fields import told_fields
+    from scenarios.command.run.named_kinds import NamedKinds
+    from scenarios.command.run.told_fields import told_fields
     from simulator.cell.cell import Cell
     from simulator.cell.imported_files import load_imports
     from simulator.cell.settings import changed
@@ -269,7 +269,7 @@ def _lack_of(kind: str) -> str | None:
 
 def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
-    from scenarios.command.told_fields import told_fields
+    from scenarios.command.run.told_fields import told_fields
     from simulator.cell.imported_files import load_imports
 
     load_imports(changes.imports)

@@ -18,7 +18,7 @@ import nh3
 import plots
 from kinds import ConfigError
 from kinds.files import read_bytes
-from scenarios.command import drawing
+from scenarios.command.report import drawing
 from scenarios.command.result_folder import ResultFolder
 from simulator.results.result_directory import checked, listed, own_folder, record
 

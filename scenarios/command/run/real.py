@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scenarios.command.cell_file import add_import
-from scenarios.command.run_plan import Changes, plan_around
+from scenarios.command.run.run_plan import Changes, plan_around
 
 STUDY = "real"
 
@@ -30,9 +30,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Runs it in real time, and answers what to print. Raises ConfigError, one line."""
-    from scenarios.command.means import Means
-    from scenarios.command.running import run as run_plan
-    from scenarios.command.typed_settings import parse_settings
+    from scenarios.command.run.means import Means
+    from scenarios.command.run.running import run as run_plan
+    from scenarios.command.run.typed_settings import parse_settings
     from simulator.testbed.plan import check
 
     settings = parse_settings(options.set)

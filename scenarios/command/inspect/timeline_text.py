@@ -9,7 +9,7 @@ from typing import Final
 
 from models.interface import Speller
 from scenarios.command.aligned_columns import WIDTH
-from scenarios.command.timeline_words import TIED, Words, counted, told_breakdown
+from scenarios.command.inspect.timeline_words import TIED, Words, counted, told_breakdown
 from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.timeline import RoundTimeline, Timeline
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scenarios.command.drawing import BESIDE, CAPACITY
-from scenarios.command.run_plan import RunPlan
+from scenarios.command.report.drawing import BESIDE, CAPACITY
+from scenarios.command.run.run_plan import RunPlan
 from simulator.results.trace_file import SUFFIX
 from simulator.sweeps.store import CELL_FILES
 

@@ -16,9 +16,9 @@ from markupsafe import Markup
 from scenarios.command import findings_file
 from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.registry import NAMES, scenario
-from scenarios.command.report_figures import figures
-from scenarios.command.report_parameters import parameters
-from scenarios.command.report_table import ReportTable, comparisons, definitions, every_metric, results
+from scenarios.command.report.report_figures import figures
+from scenarios.command.report.report_parameters import parameters
+from scenarios.command.report.report_table import ReportTable, comparisons, definitions, every_metric, results
 from scenarios.command.result_folder import ResultFolder
 from simulator.results.columns import SEARCHED
 
@@ -42,7 +42,7 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     told = _findings(folder.note.findings, found)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = Environment(
-        loader=PackageLoader("scenarios.command", "templates"), autoescape=True, undefined=StrictUndefined,
+        loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(

@@ -51,8 +51,8 @@ def _add_prior_options(prior: argparse.ArgumentParser) -> None:
 
 def _prior(options: argparse.Namespace) -> str:
     from scenarios.command import prior
+    from scenarios.command.inspect.typed_pair import typed_pair
     from scenarios.command.progress import Progress
-    from scenarios.command.typed_pair import typed_pair
 
     effort = prior.QUICK if options.quick else prior.Effort()
     if options.number is not None:
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     if options.way == "prior":
         print(_prior(options))
         return
-    from scenarios.command import codec
+    from scenarios.command.inspect import codec
     from simulator.cell.imported_files import load_imports
 
     load_imports(options.imports)

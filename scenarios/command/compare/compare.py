@@ -35,8 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def told(options: argparse.Namespace) -> str:
     """What there is to say. Raises ConfigError, one line, where A or B is no finished result directory."""
-    from scenarios.command.compare_folders import compared
-    from scenarios.command.compare_text import text
+    from scenarios.command.compare.compare_folders import compared
+    from scenarios.command.compare.compare_text import text
     from scenarios.command.result_folder import ResultFolder
 
     load_own(options.imports)

@@ -95,8 +95,8 @@ def add_options(recommend: argparse.ArgumentParser) -> None:
 
 def wish(options: argparse.Namespace) -> Wish:
     """What is asked for. Raises ConfigError, one line, for what cannot be."""
-    from scenarios.command.candidates import candidates, without
-    from scenarios.command.typed_settings import parse_axes, parse_settings
+    from scenarios.command.recommend.candidates import candidates, without
+    from scenarios.command.run.typed_settings import parse_axes, parse_settings
     from simulator.cell.imported_files import load_imports
     from simulator.tuning.entrants import sampled
     from simulator.tuning.trials import Aim
@@ -131,8 +131,10 @@ def wish(options: argparse.Namespace) -> Wish:
 def run(options: argparse.Namespace, workers: int) -> str:
     """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
     asked = wish(options)
-    from scenarios.command.means import Means
-    from scenarios.command.recommending import recommended  # here, so that the mistakes above are answered at once
+    from scenarios.command.recommend.recommending import (
+        recommended,  # here, so that the mistakes above are answered at once
+    )
+    from scenarios.command.run.means import Means
 
     means = Means(
         options.out,
@@ -175,7 +177,7 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
 
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
     """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
-    from scenarios.command.candidates import BASE, SHARED_BASE
+    from scenarios.command.recommend.candidates import BASE, SHARED_BASE
     from simulator.cell.cell import Cell
     from simulator.cell.settings import changed
 

@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def told(options: argparse.Namespace) -> str:
     """The timeline as text; draws it too. Raises ConfigError, one line."""
-    from scenarios.command.timeline_text import story
+    from scenarios.command.inspect.timeline_text import story
 
     cell = read_cell(options.cell, options.imports, trust=options.trust)
     key = options.device, options.request

@@ -11,9 +11,9 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
-from scenarios.command.choosing import Choosing, by_setting, fields_told, to_show
-from scenarios.command.precision import Precision
-from scenarios.command.run_plan import Changes, RunPlan, plan_of
+from scenarios.command.run.choosing import Choosing, by_setting, fields_told, to_show
+from scenarios.command.run.precision import Precision
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts, entries
 from simulator.sweeps.meter import works

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from scenarios.command.choosing import by_setting, changed
+from scenarios.command.run.choosing import by_setting, changed
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.intervals import summarise
 from simulator.results.units import title

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from kinds import ConfigError, meant
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Also, Scenario
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from kinds import ConfigError
-from scenarios.command.means import Means
+from scenarios.command.run.means import Means
 from simulator.cell.cell import Cell
 from simulator.results.trace import MOST_HEARD
 from simulator.studies import SIMULATION

@@ -15,7 +15,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note, write_note
-from scenarios.command.choosing import by_setting
+from scenarios.command.run.choosing import by_setting
 from simulator.cell.cell import prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.csv_file import write_csv

@@ -14,21 +14,30 @@ import pyarrow.parquet as pq
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
-from scenarios.command.choosing import Choosing, Chosen, beside, choices_table, doubts, fields_told, summarised, to_show
 from scenarios.command.derived_axis import along, axes_of
-from scenarios.command.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
 from scenarios.command.fairness import compared_alike, question
 from scenarios.command.findings_file import FINDINGS, Answered
 from scenarios.command.headline_table import headline
-from scenarios.command.means import Means
-from scenarios.command.precision import Precision
-from scenarios.command.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.progress import Progress
-from scenarios.command.run_plan import RunPlan
+from scenarios.command.report.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
+from scenarios.command.run.choosing import (
+    Choosing,
+    Chosen,
+    beside,
+    choices_table,
+    doubts,
+    fields_told,
+    summarised,
+    to_show,
+)
+from scenarios.command.run.means import Means
+from scenarios.command.run.precision import Precision
+from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
+from scenarios.command.run.run_plan import RunPlan
+from scenarios.command.run.searching import Search, settings_of_search
+from scenarios.command.run.tracing import complete_traces, require_simulation
+from scenarios.command.run.written_files import written
 from scenarios.command.scenario import Tune
-from scenarios.command.searching import Search, settings_of_search
-from scenarios.command.tracing import complete_traces, require_simulation
-from scenarios.command.written_files import written
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SEARCHED, SETTING
