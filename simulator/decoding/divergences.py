@@ -266,11 +266,11 @@ def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
 def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
     """The laws, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was drawn from
     the very counts that it was sent with."""
-    if all(np.array_equal(each.drawn_from, each.draft.counts) for each in drafts):
+    if all(each.other_weights is None for each in drafts):
         return qhat
     drawn = np.zeros_like(q)
     for row, each in zip(drawn, drafts, strict=True):
-        row[each.draft.support] = each.drawn_from / each.drawn_from.sum()
+        row[each.draft.support] = each.weights / each.weights.sum()
     return drawn
 
 
