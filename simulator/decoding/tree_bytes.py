@@ -105,6 +105,8 @@ class _Writer:
         """The first stands for no steps."""
         self._places: dict[int, tuple[int, object]] = {}
         """By identity: the place among its like, and the value, which is thereby kept from going."""
+        self._known_lines: dict[int, tuple[int, Line]] = {}
+        """The same of lines, of which the empty one is a state too."""
         nodes = [node for root in (tree.edge, tree.cloud) for node, _ in in_order(root)]
         for node in nodes:
             self.place(node, self.rows[type(node)], [])
@@ -169,10 +171,10 @@ class _Writer:
 
     def known_line(self, line: Line) -> int:
         """The place of a line of which many nodes hold one object."""
-        found = self._places.get(id(line))
+        found = self._known_lines.get(id(line))
         if found is None:
             _check_plain(line, int)
-            found = self._places[id(line)] = self.line(line), line
+            found = self._known_lines[id(line)] = self.line(line), line
         return found[0]
 
     def line(self, numbers: Line) -> int:

@@ -72,7 +72,7 @@ def test_what_no_scheme_here_drafts_comes_back_too() -> None:
     tree = Tree((1, 2), (0.25,))
     after = EdgeNode(1, (1, 2), tree.edge.state, (odd,), cached=2)
     tree.edge.then_draft, tree.edge.then_compose = (after, odd), ((1, after), (2, after))
-    tree.edge.then_rung = ((3, EdgeNode(1, (7,), ())),)
+    tree.edge.then_rung = ((3, EdgeNode(1, (7,), ())), (4, EdgeNode(1, (), (3.0,))))
     assert_same(tree, from_bytes(to_bytes(tree)))
 
 
