@@ -7,8 +7,8 @@ import pytest
 from typed_command import Typed
 
 from scenarios import Answer, Below, Costs, Finding, Instead, Lowest, Ranges, Swaps
-from scenarios.command.questions import ask
 from scenarios.command.registry import NAMES, scenario
+from scenarios.findings.question import ask
 
 AXIS, METRIC = "models.temperature", "latency_per_token_s"
 

@@ -13,9 +13,9 @@ from scipy import stats
 from typed_command import Finished
 
 from kinds import ConfigError
-from scenarios.command.findings_file import FINDINGS, answered, read, write
-from scenarios.command.questions import Below, Finding, PaysFrom
 from scenarios.command.report.drawing import Note
+from scenarios.findings.findings_file import FINDINGS, answered, read, write
+from scenarios.findings.question import Below, Finding, PaysFrom
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4)

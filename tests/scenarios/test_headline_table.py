@@ -7,9 +7,9 @@ import math
 import pandas as pd
 import pytest
 
-from scenarios.command.headline_table import headline
 from scenarios.command.report.report_table import every_metric
-from simulator.results.findings import lowest
+from scenarios.findings.headline_table import headline
+from scenarios.findings.sentences import lowest
 
 AXIS = "uplink.rate.bps"
 Values = dict[str, tuple[float, ...]]

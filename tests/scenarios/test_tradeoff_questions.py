@@ -10,9 +10,9 @@ import pytest
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from scenarios import AgainstOthers, AtEqual, DenseOvertakes, KeepsItsWord, LeastWithin
-from scenarios.command.findings_file import answered
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.findings.findings_file import answered
 from simulator.results.dense_packets import shorter_from_counts, shorter_from_size
 
 BITS, REJECTED = "coded_bits_per_draft", "tv_qhat"

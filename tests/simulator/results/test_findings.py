@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from simulator.results.findings import comparison, lowest, outcomes, percent, would_show
+from scenarios.findings.sentences import comparison, lowest, outcomes, percent, would_show
 from simulator.results.intervals import paired_values
 
 AXIS = "uplink.rate.bps"

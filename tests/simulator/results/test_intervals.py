@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results.findings import percent
+from scenarios.findings.sentences import percent
 from simulator.results.intervals import (
     axis_of,
     interval,

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
 from simulator.results.lossy import limit_curves, lossy_curves, marked
-from simulator.results.rejection_findings import BOUND, BOUND_NOTE
 from simulator.results.unanswered import ANSWERED, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 

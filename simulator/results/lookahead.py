@@ -1,4 +1,4 @@
-"""What a table says of drafting ahead: its time per token beside a closed form, and where it hurts a shared cell.
+"""The time per token of drafting ahead by a closed form, beside the measured one.
 
 With i.i.d. acceptance a, rounds of g drafts and D of them ahead, r = a^g is the share of rounds that stand in full and
 1 / (1 - a) tokens are committed between two rejections. The first round after one takes C, a lone round; each that
@@ -13,7 +13,6 @@ accepted. At D = 0 a round that stands in full also commits the verifier's bonus
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -21,11 +20,7 @@ import pandas as pd
 
 from kinds.arrays import Floats
 from simulator.results.break_even_plane import ACCEPTED, DEVICES, RTT, STAGES, TIME, round_trips_s, rounds_per_token
-from simulator.results.columns import CURVE
-from simulator.results.crossings import crossing
-from simulator.results.findings import percent
-from simulator.results.intervals import interval, paired, settings_of
-from simulator.results.units import quantity
+from simulator.results.intervals import settings_of
 
 DEPTH: Final = "scheme.depth"
 LENGTH: Final = "scheme.max_drafts"
@@ -75,69 +70,9 @@ def _slowest(stages: pd.DataFrame) -> pd.Series[float]:
     return held.max(axis=1)
 
 
-def largest_error(table: pd.DataFrame) -> tuple[float, int] | None:
-    """How far the measured time per token, mean over seeds, is from EXPECTED at most, as a share of it, and of how many
-    settings with rounds ahead; None without any."""
-    rows = beside(table)
-    rows = rows[rows[DEPTH] > 0] if len(rows) else rows
-    if rows.empty:
-        return None
-    means = rows.groupby([CURVE, RTT], sort=False, dropna=False)[[TIME, EXPECTED]].mean()
-    return float((means[TIME] / means[EXPECTED] - 1).abs().max()), len(means)
-
-
-def gains(table: pd.DataFrame) -> Iterator[str]:
-    """For each acceptance, by how much the deepest is below depth 0 at the nearest and the farthest cloud."""
-    rows = beside(table)
-    if rows.empty or rows[DEPTH].nunique() < 2:
-        return
-    deepest, trips = rows[DEPTH].max(), sorted(rows[RTT].dropna().unique())
-    for _, part in rows.groupby(DISTANCE if DISTANCE in rows.columns else "scheme.kind", sort=False):
-        found = []
-        for trip in dict.fromkeys((trips[0], trips[-1])):
-            here = part[part[RTT] == trip]
-            found.append(percent(paired(here, TIME, here[DEPTH] == deepest, here[DEPTH] == 0)))
-        yield f"a = {part[RATE].mean():.2f} {', '.join(found)}"
-
-
-def compared(table: pd.DataFrame) -> str:
-    """What `gains` tells of: `time per token, depth 4 against waiting at a round trip of 5 ms and 640 ms`."""
-    rows = beside(table)
-    trips = sorted(rows[RTT].dropna().unique())
-    ends = " and ".join(quantity(trip, RTT, 2) for trip in dict.fromkeys((trips[0], trips[-1])))
-    return f"time per token, depth {rows[DEPTH].max():g} against waiting at a round trip of {ends}"
-
-
-def shared(table: pd.DataFrame) -> Iterator[str]:
-    """For each depth above 0, up to how many devices of a shared cell it is faster than depth 0, by how much it is
-    slower with all of them, and the share of drafts that are made in vain there."""
-    rows = crowded(table)
-    if rows.empty:
-        return
-    most = rows[DEVICES].max()
-    for depth in sorted(each for each in rows[DEPTH].unique() if each > 0):
-        one = rows[rows[DEPTH].isin((0, depth))].assign(**{CURVE: lambda part: part[DEPTH].map("depth {:g}".format)})
-        found = crossing(one, DEVICES, f"depth {depth:g}", "depth 0", TIME)
-        here = one[one[DEVICES] == most]
-        less = paired(here, TIME, here[DEPTH] == depth, here[DEPTH] == 0)
-        wasted = interval(wasted_share(here[here[DEPTH] == depth]).to_numpy(dtype=float)).mean
-        if found is not None:
-            yield (
-                f"depth {depth:g} {found.told(DEVICES)}, {percent(less)} with {most:,.0f}, where {100 * wasted:.0f}% "
-                "of its drafts are flushed"
-            )
-
-
 def crowded(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of settings that were simulated with several numbers of devices, told apart by the scheme's kind."""
     if not {DEVICES, DEPTH} <= {*table.columns}:
         return table.iloc[:0]
     several = table.groupby(["scheme.kind", DEPTH])[DEVICES].transform("nunique") > 1
     return table[several]
-
-
-def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
-    """Flushed drafts / drafts made; those of flushed rounds are no `drafted` ones."""
-    flushed = rows["flushed_drafts_per_token"]
-    judged = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
-    return flushed / (flushed + judged)

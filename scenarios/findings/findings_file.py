@@ -7,7 +7,7 @@
          "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
 
 `difference` is exp(mean ln(first / second)) - 1, paired by seed; first - second in the metric's unit where not
-`relative`, as where a value is 0. `low` and `high` are the ends of its 95% interval, null of one seed, as `separable`,
+`relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
@@ -19,19 +19,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import pandas as pd
 from pydantic import ConfigDict, ValidationError
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
-from scenarios.command.questions import Question, ask
+from scenarios.findings.question import Question, ask
+from simulator.results.columns import SETTING
+from simulator.results.compared import Plain, listening
+from simulator.results.intervals import CONFIDENCE, varying
 from simulator.results.result_directory import checked
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from simulator.results.compared import Plain
 
 FINDINGS = "findings.json"
 
@@ -49,23 +48,18 @@ class Answered:
 def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:
     """The questions that this table of cells with curves answers, each with its numbers."""
     for question in questions:
-        said = partial(ask, question, table, axis)
-        yield from heard(type(question).__name__, question.metric, table, axis, said)
+        yield from compared(question.name, question.metric, table, axis, partial(ask, question, table, axis))
 
 
-def heard(
-    asked: str, metric: str, table: pd.DataFrame, axis: str | None, said: Callable[[], str]
+def compared(
+    asked: str, metric: str, table: pd.DataFrame, axis: str | None, report: Callable[[], str]
 ) -> Iterator[Answered]:
-    """What `said` returns, with what it compares on the way; nothing where it has nothing to say. Of a question about a
-    field that no cell has, that."""
-    from simulator.results.columns import SETTING
-    from simulator.results.compared import listening
-    from simulator.results.intervals import varying
-
+    """What `report` returns, with what it compares on the way; nothing where that is "". A question about a field that
+    no cell has is answered by that."""
     fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
     with listening(fields) as found:
         try:
-            line = said()
+            line = report()
         except KeyError as error:
             field = error.args[0]
             if not isinstance(field, str) or "." not in field or field in table.columns:
@@ -77,7 +71,7 @@ def heard(
 
 def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:
     """Writes the file into a result directory; `about`: what stands before the findings."""
-    content = {**about, "confidence": 0.95, "findings": [vars(each) for each in found]}
+    content = {**about, "confidence": CONFIDENCE, "findings": [vars(each) for each in found]}
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     atomically(folder / FINDINGS, partial(Path.write_text, data=text))
 
