@@ -227,7 +227,7 @@ class PaysFirst(Named):
         if axis is None:
             return ""
         rows = of_setting(table)
-        found = [(kind, _first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
+        found = [(kind, first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
         clauses = [f"{kind} {line}" for kind, line in found if line]
         return listed(f"{title(self.metric)} below that of {self.against}", clauses)
 
@@ -300,7 +300,7 @@ def _crossings(
     return [(first, there) for first, there in found if there is not None]
 
 
-def _first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
+def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
     found = _crossings(cells, axis, pairs, metric)
     everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pandas as pd
+import pytest
 
-from scenarios import BestAgainst, BothWays, Winners
+from scenarios.rivals import AIR, best_against, best_at_the_edge_against, on_air, printed_on_air, winners, within
 from simulator.results.columns import CHOSEN, FIXED
+from simulator.results.intervals import Difference, Interval
 
 AXIS, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
 SECONDS = {"cloud_only": (0.3, 0.2), "k_sqs": (4.0, 1.0), "coupled": (1.0, 0.6), "edge_only": (0.1, 0.1)}
-PAPER = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 
 
 def table() -> pd.DataFrame:
@@ -32,30 +34,38 @@ def table() -> pd.DataFrame:
 
 
 def test_the_best_lossless_is_held_against_the_papers_scheme() -> None:
-    assert BestAgainst(PAPER, [1e3, 1e4], 0.5, by=DELAY).told(table(), AXIS) == (
+    assert best_against.report(table(), AXIS) == (
         "latency per token of the best lossless over that of k_sqs, at most 0.5? uplink delay 5 ms: 0.075 at 1 kbit/s "
         "(cloud_only): yes, 0.2 at 10 kbit/s (cloud_only): yes | uplink delay 300 ms: 0.26 at 1 kbit/s (cloud_only): "
         "yes, 0.6 at 10 kbit/s (cloud_only): no"
     )
-    drafting = BestAgainst(PAPER, [1e4], 0.7, ["cloud_only"], by=DELAY).told(table(), AXIS)
-    assert "without cloud_only" in drafting and "5 ms: 0.6 at 10 kbit/s (coupled): yes" in drafting
-    assert drafting.endswith("300 ms: 0.8 at 10 kbit/s (coupled): no")
-    assert BestAgainst({"scheme.kind": "nobody"}, [1e3], 0.5, by=DELAY).told(table(), AXIS) == ""
+    drafting = best_at_the_edge_against.report(table(), AXIS)
+    assert "without cloud_only" in drafting and "5 ms: 0.25 at 1 kbit/s (coupled): yes, 0.6 at 10 kbit/s" in drafting
+    assert drafting.endswith("300 ms: 0.4 at 1 kbit/s (coupled): yes, 0.8 at 10 kbit/s (coupled): no")
+    assert best_against.report(table().assign(**{"scheme.code": "recoded"}), AXIS) == ""
+    alone = table()[lambda rows: rows["scheme.kind"].isin(["k_sqs", "edge_only"])]
+    assert "1 at 1 kbit/s (k_sqs): no" in best_against.report(alone, AXIS), "a rival that is the best"
+
+
+@pytest.mark.parametrize(("mean", "half", "found"), [(0.4, 0.08, True), (0.6, 0.09, False), (0.45, 0.09, None),
+                                                     (0.5, math.nan, True)])  # fmt: skip
+def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean: float, half: float, found: bool | None) -> None:
+    assert within(Difference("latency_s", Interval(math.log(mean), half / mean, 3)), 0.5) is found
 
 
 def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay() -> None:
-    lines = Winners(AXIS, DELAY).printed(table()).splitlines()
+    lines = winners("winners").printed(table()).splitlines()
     assert re.split("  +", lines[-3]) == ["uplink rate", "uplink delay 5 ms", "uplink delay 300 ms"]
     assert re.split("  +", lines[-2]) == ["1 kbit/s", "cloud_only 450 ms, 70%", "cloud_only 1.95 s, 35%"]
-    rows = Winners(AXIS, DELAY, ["cloud_only"]).rows(table())
+    rows = winners("winners", ["cloud_only"]).rows(table())
     assert list(rows["lowest"]) == ["coupled"] * 4 and list(rows["next"]) == ["k_sqs"] * 4
-    assert Winners(AXIS, DELAY).printed(table().drop(columns=DELAY)) == ""
+    assert winners("winners").printed(table().drop(columns=DELAY)) == ""
 
 
 def test_a_rate_at_which_nothing_ended_leaves_its_own_place_empty() -> None:
     cells = table()
     cells.loc[(cells[AXIS] == 1e3) & (cells[DELAY] < 0.1), "latency_per_token_s"] = float("nan")
-    first, second = Winners(AXIS, DELAY).printed(cells).splitlines()[-2:]
+    first, second = winners("winners").printed(cells).splitlines()[-2:]
     assert re.split("  +", first) == ["1 kbit/s", "-", "cloud_only 1.95 s, 35%"]
     assert re.split("  +", second)[:2] == ["10 kbit/s", "cloud_only 300 ms, 67%"]
 
@@ -64,13 +74,14 @@ def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
     cells = table()
     close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)
     cells.loc[close, "latency_per_token_s"] *= 3.5
-    assert Winners(AXIS, DELAY).printed(cells).splitlines()[-2].count("~") == 2
-    assert "coupled" in Winners(AXIS, DELAY).rows(cells)["not_distinguishable"].iloc[0]
+    assert winners("winners").printed(cells).splitlines()[-2].count("~") == 2
+    assert "coupled" in winners("winners").rows(cells)["not_distinguishable"].iloc[0]
 
 
 def test_bits_both_ways_are_told_from_the_least_to_the_most_over_links() -> None:
-    lines = BothWays((AXIS, DELAY)).printed(table()).splitlines()
+    lines = printed_on_air(table()).splitlines()
     (of_coupled,) = (line for line in lines if line.startswith("coupled"))
     assert of_coupled.split() == ["coupled", "60.0..100", "10.0", "2,000..11,000", "200"]
     assert any(line.startswith("edge_only (lossy)") for line in lines) and len(lines) == 3 + len(SECONDS)
-    assert len(BothWays((AXIS, DELAY)).rows(table())) == len(SECONDS) * 4
+    assert len(on_air(table())) == len(SECONDS) * 4
+    assert on_air(table().drop(columns=DELAY))[AIR[1]].eq(10.0).all()

@@ -13,9 +13,9 @@ from scipy import stats
 from typed_command import Finished
 
 from kinds import ConfigError
+from scenarios import Below, Lowest, PaysFrom
 from scenarios.command.report.drawing import Note
 from scenarios.findings.findings_file import FINDINGS, answered, read, write
-from scenarios.findings.question import Below, Finding, PaysFrom
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4)
@@ -43,8 +43,8 @@ def of(cells: pd.DataFrame, kind: str, rate: float) -> np.ndarray:
 
 
 def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cells: pd.DataFrame) -> None:
-    (found,) = answered([Finding()], cells, AXIS)
-    assert found.line.startswith("latency per token over uplink rate: ") and found.asked == "Finding"
+    (found,) = answered([Lowest()], cells, AXIS)
+    assert found.line.startswith("latency per token over uplink rate: ") and found.asked == "Lowest"
     for numbers, rate, lower, higher in zip(
         found.comparisons, RATES, ("k_sqs", "dense"), ("dense", "k_sqs"), strict=True
     ):
@@ -59,9 +59,9 @@ def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cel
 
 
 def test_each_question_has_its_own_numbers_and_one_without_an_answer_none(cells: pd.DataFrame) -> None:
-    asked = [Below(("k_sqs",), ("dense",), at=(1e3,)), Below(("c_sqs",), ("dense",), at=(1e3,)), Finding()]
+    asked = [Below(("k_sqs",), ("dense",), at=(1e3,)), Below(("c_sqs",), ("dense",), at=(1e3,)), Lowest()]
     assert [(each.asked, len(each.comparisons)) for each in answered(asked, cells, AXIS)] == [
-        ("Below", 1), ("Finding", 2),
+        ("Below", 1), ("Lowest", 2),
     ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_a_crossing_has_its_place_and_its_interval(cells: pd.DataFrame) -> None:
 
 
 def test_one_seed_has_no_interval_and_can_tell_nothing(cells: pd.DataFrame) -> None:
-    (found,) = answered([Finding()], cells[cells["seed"] == 0], AXIS)
+    (found,) = answered([Lowest()], cells[cells["seed"] == 0], AXIS)
     assert {(each["low"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
 
 
@@ -96,7 +96,7 @@ def test_a_run_leaves_its_sentences_and_their_numbers(finished: Finished) -> Non
 def test_an_endless_rate_and_a_file_that_is_none(tmp_path: Path, cells: pd.DataFrame) -> None:
     assert read(tmp_path) == {}
     endless = cells.replace({AXIS: {1e4: math.inf}})
-    write(tmp_path, {"scenario": "mine"}, list(answered([Finding()], endless, AXIS)))
+    write(tmp_path, {"scenario": "mine"}, list(answered([Lowest()], endless, AXIS)))
     findings = json.loads((tmp_path / FINDINGS).read_text())["findings"]
     assert [each["where"] for each in findings[0]["comparisons"]] == [{AXIS: 1e3}, {AXIS: "inf"}]
     (tmp_path / FINDINGS).write_text("{")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simulator.results.time_findings import against_conformal, time_spent, times_of_softmax
+from scenarios.conformal_time import against_conformal, time_spent, times_of_softmax
 
 AXIS = "models.pair.size"
 
@@ -27,25 +27,25 @@ def table() -> pd.DataFrame:
 
 def test_times_are_means_over_seeds_at_the_largest_vocabulary_quickest_first() -> None:
     told = "conformal after 16 tokens 0.4 (1,200), conformal after 4,096 tokens 1.6 (1,200), top_k 4 (1,200), "
-    assert f"at V = 150,000: {told}running_quantile after 4,096 tokens 8" in times_of_softmax(table(), AXIS)
+    assert f"at V = 150,000: {told}running_quantile after 4,096 tokens 8" in times_of_softmax.report(table(), AXIS)
 
 
 def test_the_conformal_threshold_is_compared_where_it_keeps_most() -> None:
-    said = against_conformal(table(), AXIS)
+    said = against_conformal.report(table(), AXIS)
     assert said.startswith("Time of conformal after 4,096 tokens as a multiple")
     quantile = "of running_quantile after 4,096 tokens"
     assert said.endswith(f"at V = 1,000 0.5 of top_k, 0.25 {quantile}; at V = 150,000 0.4 of top_k, 0.2 {quantile}")
 
 
 def test_nothing_is_said_of_nothing() -> None:
-    assert times_of_softmax(table(), None) == against_conformal(pd.DataFrame(), AXIS) == ""
+    assert times_of_softmax.report(table(), None) == against_conformal.report(pd.DataFrame(), AXIS) == ""
     alone = table()[lambda rows: rows["scheme.sparsifier.kind"] == "top_k"]
-    assert against_conformal(alone, AXIS) == ""
+    assert against_conformal.report(alone, AXIS) == ""
 
 
 def test_the_quickest_the_slowest_and_the_conformal_are_told_at_the_largest_vocabulary() -> None:
-    assert time_spent(table(), AXIS) == (
+    assert time_spent.report(table(), AXIS) == (
         "at V = 150,000 from 0.4 softmaxes (conformal after 16 tokens) to 9 softmaxes (running_quantile after 16 "
         "tokens), the conformal threshold 0.4 to 1.6"
     )
-    assert time_spent(pd.DataFrame(), AXIS) == ""
+    assert time_spent.report(pd.DataFrame(), AXIS) == ""

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from typed_command import Typed
 
-from scenarios import Answer, Below, Costs, Finding, Instead, Lowest, Ranges, Swaps
+from scenarios import Answer, Below, Costs, Lowest
 from scenarios.command.registry import NAMES, scenario
 from scenarios.findings.question import ask
 
@@ -40,37 +40,16 @@ def test_every_scenario_asks_a_question_and_answers_it_last(name: str) -> None:
 
 def test_an_answer_joins_its_parts_and_is_none_where_they_are() -> None:
     answer = Answer([Lowest("fastest"), Costs("temperature {end} against {start}")])
-    assert answer.told(sweep(THREE), AXIS) == (
+    assert answer.report(sweep(THREE), AXIS) == (
         "Answer: fastest by latency per token, over temperature: k_sqs at 0 (200 ms), c_sqs at 1 (100 ms). Temperature "
         "1 against 0, latency per token: k_sqs 2 times, c_sqs 0.333 times, dense unchanged"
     )
-    assert answer.told(sweep({"dense": (0.5, 0.5)}).query("seed < 0"), AXIS) == ""
-
-
-def test_whether_two_schemes_change_places_is_answered_with_how_clearly() -> None:
-    assert Swaps("k_sqs", "c_sqs", against="dense").told(sweep(THREE), AXIS) == (
-        "k_sqs below c_sqs at temperature 0: yes, 33.3% lower (the same in every seed); "
-        "c_sqs below k_sqs at temperature 1: yes, 75% lower (the same in every seed); "
-        "k_sqs below dense everywhere; c_sqs below dense everywhere"
-    )
-    other = Swaps("c_sqs", "k_sqs", against="dense").told(sweep(THREE), AXIS)
-    assert "c_sqs below k_sqs at temperature 0: no, 50% higher" in other
-
-
-def test_ranges_and_replacements_are_told_scheme_by_scheme() -> None:
-    table = sweep(THREE)
-    assert Ranges("a token takes", (METRIC,)).told(table, AXIS).endswith("c_sqs 100 ms to 300 ms; dense 500 ms")
-    coded = pd.concat([table.assign(code=word, curve=f"k code={word}") for word in ("old", "new")])
-    coded = coded[coded["scheme.kind"] == "k_sqs"]
-    coded.loc[coded["code"] == "new", METRIC] /= 2
-    told = Instead("new for old", "code", "new", "old", (METRIC,)).told(coded, AXIS)
-    assert told == "new for old: k latency per token 50% lower (the same in every seed)"
-    assert Instead("new for old", "no.such", "new", "old", (METRIC,)).told(coded, AXIS) == ""
+    assert answer.report(sweep({"dense": (0.5, 0.5)}).query("seed < 0"), AXIS) == ""
 
 
 def test_a_setting_with_unanswered_requests_is_left_out_and_the_line_says_so() -> None:
     table = sweep(THREE, {"k_sqs": 0.8})
-    assert ask(Finding(), table, AXIS) == (
+    assert ask(Lowest(), table, AXIS) == (
         "latency per token over temperature: everywhere c_sqs is lowest, 40% to 75% below the next (dense and k_sqs); "
         "left out: k_sqs at 0 (10% unanswered)"
     )
@@ -81,14 +60,14 @@ def test_a_setting_with_unanswered_requests_is_left_out_and_the_line_says_so() -
 def test_what_would_change_nothing_is_not_told_as_left_out() -> None:
     table = sweep(THREE, {"dense": 0.5})
     assert "left out" not in ask(Lowest("fastest"), table, AXIS)
-    assert "left out" not in ask(Finding(), sweep(THREE), AXIS)
+    assert "left out" not in ask(Lowest(), sweep(THREE), AXIS)
 
 
 def test_a_lossy_scheme_is_never_the_lowest_among_others() -> None:
     table = sweep({**THREE, "edge_only": (0.01, 0.01)})
     table["lossy"] = table["scheme.kind"] == "edge_only"
-    for question in (Finding(), Lowest("fastest")):
-        assert question.told(table, AXIS) == question.told(table[~table["lossy"]], AXIS) != ""
+    for question in (Lowest(), Lowest("fastest")):
+        assert question.report(table, AXIS) == question.report(table[~table["lossy"]], AXIS) != ""
 
 
 def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(

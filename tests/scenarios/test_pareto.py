@@ -7,11 +7,19 @@ from typing import Final
 import pandas as pd
 import pytest
 
-from scenarios.command.front_questions import Fronts, OnFront, PricesMatter, WattsStand
 from scenarios.command.registry import scenario
+from scenarios.findings.question import OwnQuestion
+from scenarios.pareto import (
+    fronts,
+    on_front,
+    on_front_apart,
+    prices_matter,
+    printed_fronts,
+    undominated,
+    watts_stand,
+)
 
 LOAD: Final = "workload.devices"
-SAID: Final = "undominated"
 COSTS: Final = {
     "cloud_only": (0.030, 0.0, 40.0), "colocated": (0.010, 0.0, 12.0), "k_sqs": (0.020, 0.5, 8.0),
     "edge_only": (0.005, 0.9, 0.0),
@@ -39,13 +47,12 @@ def cells() -> pd.DataFrame:
 def test_the_answer_names_who_is_on_the_front_at_each_load_and_one_number_with_its_interval() -> None:
     table = cells()
     table.loc[(table[LOAD] == 16) & (table["scheme.kind"] == "k_sqs"), "busy_usd_per_million_tokens"] = 2.0
-    asked = OnFront(LOAD, SAID, edge=("k_sqs",), against="colocated")
-    assert asked.told(table, LOAD) == (
-        "undominated, over devices: at 1 colocated and k_sqs; at 16 colocated; cloud joules of k_sqs against colocated "
-        "at devices 1: 33.3% lower (the same in every seed)"
+    assert on_front.report(table, LOAD) == (
+        "undominated in latency, joules and dollars, over devices: at 1 colocated and k_sqs; at 16 colocated; cloud "
+        "joules of k_sqs against colocated at devices 1: 33.3% lower (the same in every seed)"
     )
-    assert OnFront(LOAD, SAID, without=("colocated",)).told(table, LOAD) == (
-        "undominated, over devices: at 1 and 16 cloud_only and k_sqs"
+    assert on_front_apart.report(table, LOAD) == (
+        "where the cloud may not draft, undominated, over devices: at 1 and 16 cloud_only and k_sqs"
     )
 
 
@@ -53,14 +60,14 @@ def test_who_is_dominated_by_means_alone_is_on_the_front_perhaps() -> None:
     table = cells()
     colocated = table["scheme.kind"] == "colocated"
     table.loc[colocated, "latency_per_token_s"] = 0.029 * table["seed"].map(lambda seed: 1.3 if seed % 2 else 0.7)
-    assert OnFront(LOAD, SAID, without=("k_sqs",)).told(table, LOAD) == (
+    assert undominated("undominated", table[table["scheme.kind"] != "k_sqs"]) == (
         "undominated, over devices: at 1 and 16 colocated (perhaps cloud_only)"
     )
 
 
 def test_prices_that_move_no_front_and_prices_that_do_are_said() -> None:
     """A rent that is no multiple of the cloud's joules, as of other GPUs: then energy can cost more than it saves."""
-    assert PricesMatter(LOAD).told(cells(), LOAD) == (
+    assert prices_matter.report(cells(), LOAD) == (
         "The front at a100_specialist_2026 and grid_home_2025 is the same at the other 3 prices, at every load"
     )
     table = cells()[lambda rows: rows["scheme.kind"].isin(["colocated", "k_sqs"])]
@@ -68,35 +75,35 @@ def test_prices_that_move_no_front_and_prices_that_do_are_said() -> None:
     table.loc[table["scheme.kind"] == "k_sqs", "radio_j_per_token"] = 0.7
     table["busy_usd_per_million_tokens"] = 1.0
     table.loc[table["scheme.kind"] == "k_sqs", "busy_usd_per_million_tokens"] = 0.5
-    said = PricesMatter(LOAD).told(table, LOAD)
+    said = prices_matter.report(table, LOAD)
     assert "1 at a100_specialist_2026 and phone_battery_2025 without k_sqs" in said
 
 
 def test_each_watt_says_how_it_stands() -> None:
-    assert WattsStand().told(cells(), LOAD) == (
+    assert watts_stand.report(cells(), LOAD) == (
         "Watts at work: edge 12 to 60 W (a data sheet's limit); cloud 11.9 W (measured); radio lte (unverified); idle "
         "processors count nothing"
     )
 
 
 def test_the_table_has_a_row_a_setting_and_load_and_prints_who_dominates() -> None:
-    table, asked = cells(), Fronts(LOAD)
-    rows = asked.rows(table)
+    table = cells()
+    rows = fronts(table)
     assert len(rows) == len(COSTS) * 2
     row = rows[(rows[LOAD] == 1) & (rows["curve"] == "k_sqs")].iloc[0]
     assert row["device_least_j_per_token"] == pytest.approx(0.2 * 0.5 + 0.2)
     assert row["device_j_per_token"] == pytest.approx(0.7)
     assert row["least_usd_per_million_tokens"] < row["most_usd_per_million_tokens"]
-    printed = asked.printed(table).splitlines()
+    printed = printed_fronts(table).splitlines()
     assert max(map(len, printed)) <= 100
     assert any(line.startswith("cloud_only") and line.endswith("no, colocated") for line in printed)
     assert any(line.startswith("edge_only") and line.endswith("lossy") for line in printed)
 
 
-@pytest.mark.parametrize("asked", [OnFront(LOAD, SAID), PricesMatter(LOAD), WattsStand()])
-def test_without_watts_nothing_is_said(asked: OnFront | PricesMatter | WattsStand) -> None:
+@pytest.mark.parametrize("asked", [on_front, prices_matter, watts_stand])
+def test_without_watts_nothing_is_reported(asked: OwnQuestion) -> None:
     bare = cells()[["curve", "scheme.kind", LOAD, "seed", "latency_per_token_s"]]
-    assert asked.told(bare, LOAD) == "" and Fronts(LOAD).printed(bare) == ""
+    assert asked.report(bare, LOAD) == printed_fronts(bare) == ""
 
 
 def test_the_scenario_compares_by_one_code_with_both_baselines_and_enough_seeds() -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import plots
-from scenarios import AheadGains, ClosedForm, SharedCell
-from simulator.results.ahead_findings import EXPECTED, beside, crowded, seconds_a_token, wasted_share
+from scenarios.ahead import ahead_gains, closed_form, shared_cell, wasted_share
 from simulator.results.columns import BREAKDOWN
+from simulator.results.lookahead import EXPECTED, beside, crowded, seconds_a_token
 
 AXIS = "uplink.delay.delay_s"
 DRAFTS, DRAFT_S, VERIFY_S, A = 4, 0.024, 0.04, 0.9
@@ -79,9 +79,9 @@ def cell_shared() -> pd.DataFrame:
 def test_stages_of_rounds_that_wait_foretell_those_of_rounds_drafted_ahead() -> None:
     found = beside(table())
     assert found[EXPECTED].tolist() == pytest.approx(found["tpot_s"].tolist())
-    assert ClosedForm().told(table(), AXIS).startswith("Time per token of rounds drafted ahead is within 0.0%")
+    assert closed_form.report(table(), AXIS).startswith("Time per token of rounds drafted ahead is within 0.0%")
     late = table().assign(tpot_s=lambda rows: rows["tpot_s"] * np.where(rows["scheme.depth"] == 4, 1.2, 1.0))
-    assert "within 20.0% of its closed form in all 4 settings" in ClosedForm().told(late, AXIS)
+    assert "within 20.0% of its closed form in all 4 settings" in closed_form.report(late, AXIS)
 
 
 def test_the_gain_is_told_near_and_far() -> None:
@@ -89,14 +89,14 @@ def test_the_gain_is_told_near_and_far() -> None:
         100 * (1 - closed(4, DRAFT_S + trip + VERIFY_S, VERIFY_S) / closed(0, DRAFT_S + trip + VERIFY_S, VERIFY_S))
         for trip in TRIPS
     )
-    told = AheadGains().told(table(), AXIS)
+    told = ahead_gains.report(table(), AXIS)
     assert told.count("lower (the same in every seed)") == 2 and 0 < near < far
     assert f"{far:.3g}% lower" in told and f"a = {A:.2f}" in told
 
 
 def test_where_drafting_ahead_hurts_a_shared_cell_is_told_with_what_was_in_vain() -> None:
-    assert SharedCell().told(table(), AXIS) == ""
-    told = SharedCell().told(pd.concat([table(), cell_shared()], ignore_index=True), AXIS)
+    assert shared_cell.report(table(), AXIS) == ""
+    told = shared_cell.report(pd.concat([table(), cell_shared()], ignore_index=True), AXIS)
     assert told.startswith("in the shared cell faster than waiting, by devices: depth 2 up to 10, 50% higher")
     assert told.endswith("with 100, where 33% of its drafts are flushed")
     assert wasted_share(table()).tolist() == pytest.approx([d / (4 + d) for d in (0, 1, 4) for _ in range(4)])
@@ -128,5 +128,5 @@ def test_the_figure_has_a_line_of_the_closed_form_and_measured_dots_for_each_dep
 def test_without_depths_there_is_nothing_to_say_or_draw(column: str) -> None:
     rest = table().drop(columns=column)
     assert beside(rest).empty and plots.draw("ahead", rest, AXIS) is None
-    assert ClosedForm().told(rest, AXIS) == AheadGains().told(rest, AXIS) == ""
+    assert closed_form.report(rest, AXIS) == ahead_gains.report(rest, AXIS) == ""
     assert math.isnan(table().assign(**{AXIS: math.nan}).pipe(beside)["round_trip_s"].iloc[0])

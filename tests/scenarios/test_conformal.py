@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from simulator.results.guarantee_findings import Guarantee, covered, guarantees, meaningful, promised, says_something
+from scenarios.conformal import Guarantee, covered, guarantees, meaningful, promised, says_something
 
 TARGET, REQUEST = 5e-4, 128
 KEPT_PER_TOKEN = 0.9
@@ -80,7 +80,7 @@ def test_what_is_said() -> None:
     assert [each.name for each in guarantees(table)] == [
         "eta=0.01 beta_1=0.1", "eta=0.01 beta_1=0.1 accepted_only", "eta=0.01 beta_1=0.1 without carry",
     ]  # fmt: skip
-    said = promised(table)
+    said = promised.report(table, None)
     bound = TARGET + excesses(0.01, 0.1)[0] / (KEPT_PER_TOKEN * 1024)
     assert (
         f"after 1,024 tokens (one-sided bound; the target is 0.0005): eta=0.01 beta_1=0.1 0.000977 ({bound:.3g});"
@@ -89,22 +89,22 @@ def test_what_is_said() -> None:
     lengths = [math.ceil(excesses(0.01, 0.1)[n] / KEPT_PER_TOKEN / (1 - TARGET)) for n in (0, 1)]
     beaten = math.ceil(excesses(0.01, 0.1)[0] / KEPT_PER_TOKEN / (0.6 - TARGET))
     twice = math.ceil(excesses(0.01, 0.1)[0] / KEPT_PER_TOKEN / TARGET)
-    said = meaningful(table)
+    said = meaningful.report(table, None)
     assert "stays at beta_1 drops (0.6 at 0.1 and 0.8 at 0.2)" in said
     assert f": eta=0.01 beta_1=0.1 {lengths[0]} ({lengths[1]}), {beaten}, {twice:,};" in said
-    assert "accepted_only 0.00293 of verified drafts against 0.000977 of kept ones" in covered(table)
+    assert "accepted_only 0.00293 of verified drafts against 0.000977 of kept ones" in covered.report(table, None)
 
 
 def test_nothing_is_said_where_nothing_moves() -> None:
     table = pd.DataFrame([fixed(0.1, 0.6)]).assign(one_sided_bound=math.nan)
-    assert promised(table) == meaningful(table) == covered(table) == ""
-    assert covered(pd.DataFrame(rows("a", 0.01, 0.1))) == ""
+    assert {asked.report(table, None) for asked in (promised, meaningful, covered, says_something)} == {""}
+    assert covered.report(pd.DataFrame(rows("a", 0.01, 0.1)), None) == ""
 
 
 def test_the_answer_spans_all_thresholds_and_says_never_where_some_never_get_there() -> None:
     table = pd.DataFrame([*rows("a", 0.01, 0.1), *rows("c", 0.01, 0.1, carry=False)])
     kept, fresh = guarantees(table)
-    said = says_something(table)
+    said = says_something.report(table, None)
     assert f"within twice the target after {kept.tokens_to(2 * TARGET, kept.one_sided)} or never; after 1,024" in said
     assert said.startswith(f"the one-sided bound is below 1 after {kept.tokens_to(1.0, kept.one_sided)} ")
     assert fresh.tokens_to(2 * TARGET, fresh.one_sided) == "never"

@@ -8,11 +8,19 @@ import pandas as pd
 import pytest
 from phase_tables import AXIS, NAMES, table
 
-from scenarios import Answer, EdgeWins, OutsideChecks, PhaseBorders, PredictorHolds
+from scenarios import Answer
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.phase_map import (
+    edge_wins,
+    outside_checks,
+    phase_borders,
+    predictor_holds,
+    printed_borders,
+    sign_agreement,
+)
 from simulator.results.break_even_plane import RTT
-from simulator.results.phase_regions import WHO, agreement, border, mapped, predicted_border_s, stands, wilson
+from simulator.results.phase_regions import WHO, border, mapped, predicted_border_s, stands
 
 
 @pytest.fixture(scope="module")
@@ -24,23 +32,23 @@ def exact() -> pd.DataFrame:
 def test_the_closed_form_is_right_everywhere_about_a_table_made_of_it_and_nowhere_about_one_turned_round(
     exact: pd.DataFrame,
 ) -> None:
-    right = agreement(mapped(exact), "latency_s")
+    right = sign_agreement(mapped(exact), "latency_s")
     assert right is not None and 0 < right.edge_faster < right.agreeing == right.clear and right.largest_error < 1e-9
-    slow = agreement(mapped(table({"coupled": 9.0, "k_sqs": 9.0, "dense": 9.0})), "latency_s")
+    slow = sign_agreement(mapped(table({"coupled": 9.0, "k_sqs": 9.0, "dense": 9.0})), "latency_s")
     assert slow is not None and slow.agreeing == right.clear - right.edge_faster and slow.edge_faster == 0
-    said = PredictorHolds().told(exact, AXIS)
+    said = predictor_holds.report(exact, AXIS)
     assert f"end to end at {right.agreeing} of {right.clear}" in said and "per token at" in said
 
 
 def test_the_answer_is_at_most_40_words_and_names_one_border_with_its_interval(exact: pd.DataFrame) -> None:
-    said = Answer([EdgeWins()]).told(exact, AXIS)
+    said = Answer([edge_wins]).report(exact, AXIS)
     assert len(said.split()) <= 40
     assert said.startswith("Answer: co-located is fastest at 32 of 32 places, an edge below cloud-only at ")
     assert " out, up to " in said and " to " in said.rsplit("(", 1)[1]
 
 
 def test_the_table_has_a_row_a_pair_with_the_measured_border_beside_the_closed_form_s(exact: pd.DataFrame) -> None:
-    lines = PhaseBorders().printed(exact).splitlines()
+    lines = printed_borders(exact).splitlines()
     for name in NAMES:
         assert any(line.startswith(f"{name}, T = 0") for line in lines)
     rows = mapped(exact)
@@ -53,10 +61,10 @@ def test_the_table_has_a_row_a_pair_with_the_measured_border_beside_the_closed_f
 
 
 def test_written_rows_say_who_is_fastest_and_where_the_seeds_cannot_tell(exact: pd.DataFrame) -> None:
-    written = PhaseBorders().rows(exact)
+    written = phase_borders(exact)
     assert {*written["metric"]} == {"latency_s", "tpot_s", "cloud_s_per_token"}
     assert (written.loc[written["metric"] == "latency_s", "fastest"] == "colocated").all()
-    loud = PhaseBorders().rows(table(luck=0.2))
+    loud = phase_borders(table(luck=0.2))
     assert loud["uncertain"].sum() > written["uncertain"].sum()
 
 
@@ -69,20 +77,16 @@ def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_tim
 def test_outside_checks_say_where_the_best_length_leaves_one_and_what_a_pass_would_have_to_take(
     exact: pd.DataFrame,
 ) -> None:
-    said = OutsideChecks().told(exact, AXIS)
+    said = outside_checks.report(exact, AXIS)
     assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in said
     assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in said
 
 
 def test_without_cloud_only_decoding_nothing_is_said(exact: pd.DataFrame) -> None:
     alone = exact[exact["scheme.kind"] != "cloud_only"]
-    for question in (EdgeWins(), PredictorHolds(), OutsideChecks()):
-        assert question.told(alone, AXIS) == ""
-    assert PhaseBorders().printed(alone) == "" and PhaseBorders().rows(alone).empty
-
-
-def test_wilson_s_interval_of_a_share_is_the_textbook_s() -> None:
-    assert wilson(190, 200) == pytest.approx((0.9104, 0.9726), abs=1e-3)
+    for question in (edge_wins, predictor_holds, outside_checks):
+        assert question.report(alone, AXIS) == ""
+    assert printed_borders(alone) == "" and phase_borders(alone).empty
 
 
 def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_are_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""What is said of a search for the most devices, from tables whose outcome is known."""
+"""What is reported of a search for the most devices, from tables whose outcome is known."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.command.answers import BearsMost, LimitMetFirst
-from simulator.results.capacity_findings import first_limits, most_borne
+from scenarios.findings.limits import BearsMost, LimitMetFirst, first_limits, most_borne
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5)
@@ -86,7 +85,7 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis() -> None
     assert first_limits(table({"a": [exactly(16)] * 3}, high=16), AXIS) == ""
     assert (
         LimitMetFirst()
-        .told(found, AXIS)
+        .report(found, AXIS)
         .startswith("what fails first with more devices, and the station that limits, over uplink rate: cloud")
     )
     limited = found.assign(limited_by=["cloud", "cloud", "", *["uplink or cloud"] * 6])
@@ -101,11 +100,11 @@ def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_
     best = table({"cloud_only": [exactly(100)] * 3, "k_sqs": [exactly(200)] * 3})
     fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
     both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)
-    assert BearsMost().told(both, AXIS) == (
+    assert BearsMost().report(both, AXIS) == (
         "most devices at ttft_s <= 1 s, each scheme at a setting chosen for it: k_sqs everywhere (200 devices, then "
         "ttft_s fails); all at L=4 budget=512: cloud_only everywhere (90 devices, then ttft_s fails)"
     )
-    assert BearsMost().told(best.drop(columns="setting"), AXIS) == (
+    assert BearsMost().report(best.drop(columns="setting"), AXIS) == (
         "most devices at ttft_s <= 1 s: k_sqs everywhere (200 devices, then ttft_s fails)"
     )
-    assert BearsMost().told(best.drop(columns="capacity"), AXIS) == ""
+    assert BearsMost().report(best.drop(columns="capacity"), AXIS) == ""

@@ -7,19 +7,22 @@ import math
 import pandas as pd
 import pytest
 
-from scenarios.command.answers import Answer
-from scenarios.command.rate_questions import (
-    BelowEveryPoint,
-    ComputedTimes,
-    EqualRejection,
-    SharedPays,
-    SparsePays,
-    StrongerModel,
-    WhatBreaksIt,
-)
+from scenarios import Answer
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
-from simulator.results.rate_findings import BITS, REJECTED, RoundTime, equal_rejection, times
+from scenarios.sparse_or_coded import (
+    below_every_point,
+    computed_times,
+    equal_rejection,
+    per_token_s,
+    printed_equal,
+    printed_times,
+    shared_pays,
+    sparse_pays,
+    stronger_model,
+    what_breaks_it,
+)
+from simulator.results.rate_families import BITS, REJECTED
 
 KINDS = (
     ("all", "lattice", 1.0), ("top_k", "lattice", 0.8), ("threshold", "lattice", 0.9), ("all", "cubic", 1.25)
@@ -57,7 +60,7 @@ def table(sparse_at_hot: float = 1.0, seeds: int = 8) -> pd.DataFrame:
 
 
 def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words() -> None:
-    said = Answer([SparsePays()]).told(table(), None)
+    said = Answer([sparse_pays]).report(table(), None)
     assert said == (
         "Answer: at equal rejection, sparsification takes 20% fewer (the same in every seed) bits a draft than the "
         "dense lattice, resolutions chosen for both; fewer in 2 of 2 settings"
@@ -66,20 +69,20 @@ def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words() -> Non
 
 
 def test_what_breaks_it_is_named_with_its_interval() -> None:
-    said = WhatBreaksIt().told(table(sparse_at_hot=1.5), None)
+    said = what_breaks_it.report(table(sparse_at_hot=1.5), None)
     assert "not at V=1,000, T=1 20% more (the same in every seed)" in said and "T=0.5" not in said
     assert "top_k 2.02% fewer" in said and "scalar 25% more" in said
     assert "6 of 12 sparse settings take more than the dense lattice that is rejected as often, up to 1.4 times" in said
-    assert "fewer in 1 of 2 settings" in SparsePays().told(table(sparse_at_hot=1.5), None)
-    assert "not at" not in WhatBreaksIt().told(table(), None)
+    assert "fewer in 1 of 2 settings" in sparse_pays.report(table(sparse_at_hot=1.5), None)
+    assert "not at" not in what_breaks_it.report(table(), None)
 
 
 def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_named() -> None:
     apart = table(sparse_at_hot=3.0, seeds=4)
     dense = (apart["scheme.sparsifier.kind"] == "all") & (apart["models.temperature"] == 1.0) & (apart["seed"] == 2)
     apart.loc[dense, REJECTED] += 0.5
-    assert "20% fewer (the same in every seed)" in SparsePays().told(apart, None)
-    said = WhatBreaksIt().told(apart, None)
+    assert "20% fewer (the same in every seed)" in sparse_pays.report(apart, None)
+    said = what_breaks_it.report(apart, None)
     assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in said
 
 
@@ -99,35 +102,35 @@ def test_settings_are_chosen_on_the_other_seeds() -> None:
 
 
 def test_at_equal_bits_and_at_equal_distance_from_q() -> None:
-    said = WhatBreaksIt().told(table(), None)
+    said = what_breaks_it.report(table(), None)
     assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in said
     assert "at equal bits a probability of rejection 20.7% lower" in said
 
 
 def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldom() -> None:
-    said = SharedPays().told(table(), None)
+    said = shared_pays.report(table(), None)
     assert "V=1,000, T=0.5 68.8% fewer (the same in every seed)" in said  # 5 bits against top_k's 16
     seldom = table()
     seldom.loc[seldom["scheme.kind"] == "coupled", REJECTED] = 0.05
-    assert "5.18 bits where no setting of up to 33.1 is rejected as seldom" in SharedPays().told(seldom, None)
+    assert "5.18 bits where no setting of up to 33.1 is rejected as seldom" in shared_pays.report(seldom, None)
 
 
 def test_a_bound_above_a_point_is_said() -> None:
-    sound = BelowEveryPoint().told(table(), None)
+    sound = below_every_point.report(table(), None)
     assert (
         "below each of 192 measured points" in sound and "nearest sparse top_k at V=1,000, T=0.5, by 7.5 bit" in sound
     )
     broken = table()
     broken.loc[3, "least_bits_at_compression"] = 1000.0
-    assert "is NOT below 1 of 192 measured points" in BelowEveryPoint().told(broken, None)
+    assert "is NOT below 1 of 192 measured points" in below_every_point.report(broken, None)
 
 
 def test_the_oracle_is_said_against_the_code() -> None:
-    assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in StrongerModel().told(table(), None)
+    assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)
 
 
 def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_marked() -> None:
-    lines = EqualRejection().printed(table()).splitlines()
+    lines = printed_equal(table()).splitlines()
     heading = " ".join(lines[:2])
     assert "V=1,000, T=0.5 0.100 to 0.400" in heading
     (cold,) = [line for line in lines if line.startswith("V=1,000, T=0.5")][:1]
@@ -135,21 +138,21 @@ def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_ma
 
 
 def test_times_are_those_of_a_round_at_its_best_length() -> None:
-    clock = RoundTime(draft_s=0.01, verify_s=0.03, round_trip_s=0.05, most_drafts=2)
-    one = (0.01 + 100 / 1e4 + 0.08) / 1.5
-    two = (2 * (0.01 + 100 / 1e4) + 0.08) / 1.75
-    assert clock.per_token_s(100, 0.5, 1e4) == pytest.approx(min(one, two))
-    found = times(table(seeds=2), clock, [1e4, 1e5]).groupby(["uplink.rate.bps", "curve"])["latency_per_token_s"].mean()
+    one = (0.015 + 100 / 1e4 + 0.075) / 1.5
+    two = (2 * (0.015 + 100 / 1e4) + 0.075) / 1.75
+    three = (3 * (0.015 + 100 / 1e4) + 0.075) / 1.875
+    assert per_token_s(100, 0.5, 1e4) == pytest.approx(min(one, two, three)) == one
+    assert per_token_s(100, 0.0, 1e9) == pytest.approx((16 * 0.015 + 0.075) / 17, rel=1e-4)
+    found = computed_times(table(seeds=2)).groupby(["uplink.rate.bps", "curve"])["latency_per_token_s"].mean()
     assert (found[1e4] > found[1e5]).all() and found[1e4].idxmin() == "sparse top_k"
-    printed = ComputedTimes(clock, [1e4, 1e5]).printed(table())
+    printed = printed_times(table())
     assert "computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
 
 
 def test_of_a_table_of_another_study_nothing_is_said() -> None:
     other = table().drop(columns=REJECTED)
-    asked = (SparsePays(), WhatBreaksIt(), SharedPays(), BelowEveryPoint(), StrongerModel())
-    assert [question.told(other, None) for question in asked] == [""] * 5
-    assert EqualRejection().printed(other) == ComputedTimes(RoundTime(1, 1, 1), [1.0]).printed(other) == ""
+    asked = (sparse_pays, what_breaks_it, shared_pays, below_every_point, stronger_model)
+    assert {question.report(other, None) for question in asked} == {printed_equal(other), printed_times(other)} == {""}
 
 
 def test_all_schemes_of_the_scenario_have_one_code_and_eight_seeds() -> None:
