@@ -15,7 +15,7 @@ import pytest
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.protocols.machine import DraftAll, FlushRounds, SubmitJob
+from simulator.protocols.machine import DraftAll, FlushRounds, MessageArrived, SubmitJob
 from simulator.results.observer import Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.testbed.journal import (
@@ -36,7 +36,7 @@ from simulator.testbed.journal import (
 from simulator.testbed.packet_header import MessageAddress, PacketKind
 from simulator.timing import plant
 from simulator.timing.device import Device
-from simulator.timing.driver import _DO, Driver
+from simulator.timing.driver import HANDLERS, Driver
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Message
 from simulator.timing.plant import Plant
@@ -118,10 +118,13 @@ class Twin(Observer):
     def served(self, network: object, decoder: object, device: Device, request: Request, kept: object) -> None:
         self._edge(request, RequestServed(request.device, request.number, self.now_s))
 
-    def taken(self, driver: Driver, message: Message) -> None:
-        address = self._of(message)
-        end = f"edge_{address.device}" if address.direction == "downlink" else "cloud_0"
-        self.lines[end].append(MessageTaken(address, self.now_s))
+    def taken_by_edge(self, driver: Driver, event: object) -> None:
+        if isinstance(event, MessageArrived) and driver._edge is not None:
+            address = MessageAddress(PacketKind.REPLY, *driver._key, event.round)
+            self._edge(driver._request, MessageTaken(address, self.now_s))
+
+    def taken_by_cloud(self, driver: Driver, message: Message) -> None:
+        self.lines["cloud_0"].append(MessageTaken(self._of(message), self.now_s))
 
     def drafts(self, driver: Driver, command: DraftAll) -> None:
         self._began_s[driver._key] = self.now_s
@@ -181,14 +184,14 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             (Device, "submit", twin.came),
             (plant, "_open_exchange", twin.served),
             (Request, "end", twin.end),
-            (Driver, "_edge_receives", twin.taken),
-            (Driver, "_cloud_receives", twin.taken),
+            (Driver, "_tell_edge", twin.taken_by_edge),
+            (Driver, "_cloud_receives", twin.taken_by_cloud),
             (Driver, "_draft_now", twin.drafts),
             (Driver, "_round_drafted", twin.drafted),
         ):
             patch.setattr(owner, name, _after(note, getattr(owner, name)))
         for command, note in ((SubmitJob, twin.submit), (FlushRounds, twin.flush)):
-            patch.setitem(_DO, command, _after(note, _DO[command]))
+            patch.setitem(HANDLERS, command, _after(note, HANDLERS[command]))
         result = simulate(cell, twin, memory=Memory())
         twin.plant.env.run(until=twin.now_s + 1.0)  # what was on the air, or in a pass, comes to its end
     twin.write(folder)

@@ -20,8 +20,7 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import atomically
 from kinds.yaml_file import read_yaml
-from models.clocks.derived_passes import csv_text
-from models.clocks.pass_table import TimedPass, read_rows
+from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from models.interface import LanguageModel
 from models.pair_cards import load
 from models.sampled_passes import TextPasses, sampled

@@ -20,7 +20,6 @@ from simulator.protocols import machine as protocol
 from simulator.protocols import protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import (
-    Acknowledge,
     CloudCommand,
     CropCache,
     FreeCache,
@@ -150,10 +149,12 @@ class CloudDriver:
         self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
         self._take(message, Resumed(restored.node, restored.prompt_tokens) if restored else None)
 
-    def _take(self, message: RealMessage, event: Resumed | None = None) -> None:
-        kind, *_, number = message.address
-        arrived = event or protocol.MessageArrived(protocol.MessageKind(kind), number, (message.content,))
-        commands = self._machine.step(arrived)
+    def _take(self, message: RealMessage, event: Resumed | protocol.MessageArrived | None = None) -> None:
+        if event is None:
+            kind, *_, number = message.address
+            event = protocol.MessageArrived(protocol.MessageKind(kind), number, (message.content,))
+            self._acknowledge(self._machine.acknowledged(event))
+        commands = self._machine.step(event)
         self._cloud.journal.note(MessageTaken(message.address, self._cloud.journal.now_s))
         self._carry_out(commands)
 
@@ -163,8 +164,6 @@ class CloudDriver:
                 self._submit(command)
             elif isinstance(command, SendReply):
                 self._reply(command)
-            elif isinstance(command, Acknowledge):
-                self._acknowledge(command.through)
             elif isinstance(command, CropCache):
                 self._cloud.passes.crop(self.key, command.tokens)
             elif isinstance(command, FreeCache):

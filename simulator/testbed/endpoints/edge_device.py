@@ -25,7 +25,6 @@ from simulator.protocols import machine as protocol
 from simulator.protocols import protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import (
-    Acknowledge,
     CloseRound,
     Done,
     DraftAll,
@@ -131,6 +130,7 @@ class EdgeDriver:
         kind, *_, number = message.address
         if number > self._last_closed:
             arrived = protocol.MessageArrived(protocol.MessageKind(kind), number, (message.content,))
+            self._acknowledge(self._machine.acknowledged(arrived))
             commands = self._machine.step(arrived)
             self._note_cut(commands)
             self._journal.note(MessageTaken(message.address, self._journal.now_s))
@@ -158,8 +158,6 @@ class EdgeDriver:
                 self._draft(command)
             elif isinstance(command, SendMessage):
                 self._send(command)
-            elif isinstance(command, Acknowledge):
-                self._acknowledge(command.through)
             elif isinstance(command, CloseRound):
                 self._close(command)
             elif isinstance(command, FlushRounds):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.results.metrics import Way as LinkTotals
 from simulator.results.rounds import Passage
+from simulator.results.run_totals import LinkTotals
 from simulator.results.station import Clock, Station
 from simulator.testbed.packet_header import Direction, MessageAddress
 from simulator.testbed.plan import link

@@ -10,9 +10,8 @@ from cells import cell
 
 from kinds import ConfigError
 from models.calibration import PassTimer
-from models.clocks.derived_passes import csv_text
 from models.clocks.empirical import Empirical
-from models.clocks.pass_table import TimedPass, read_rows
+from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from models.sampled_passes import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
