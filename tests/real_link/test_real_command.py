@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 
 from simulator import Cell
-from simulator.testbed.journal import PacketAired, RoundClosed, read
+from simulator.testbed.journal import MessageTaken, PacketAired, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 120.0
+PROGRAM = "simulator.testbed.endpoints.program"
 CELL = {
     "models.pair": {"kind": "synthetic", "size": 64}, "scheme": "k_sqs", "workload.requests": 3,
     "workload.output_tokens": 24, "uplink.rate.bps": 20e3, "uplink.mtu_bits": 4000,
@@ -69,8 +70,8 @@ class CommandFolder:
                 continue
         return found
 
-    def process(self, module: str) -> int:
-        (pid,) = [pid for pid, words in self.processes().items() if f"simulator.testbed.{module}" in words]
+    def process(self, *words: str) -> int:
+        (pid,) = [pid for pid, all_ in self.processes().items() if set(words) <= set(all_)]
         return pid
 
     def journals(self) -> list[Path]:
@@ -78,7 +79,7 @@ class CommandFolder:
 
     def has_closed_a_round(self) -> bool:
         edges = [path for path in self.journals() if path.name.startswith("edge")]
-        return any(isinstance(event, RoundClosed) for path in edges for event in read(path))
+        return any(isinstance(event, MessageTaken) for path in edges for event in read(path))
 
     def left(self) -> list[str]:
         return sorted(path.name for path in self.temporary.glob("sqsim.*"))
@@ -177,12 +178,13 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("ends.edge", "edge 0"), ("ends.cloud", "cloud 0"), ("network.relay", "relay")]
+    ("words", "name"),
+    [((PROGRAM, "edge"), "edge 0"), ((PROGRAM, "cloud"), "cloud 0"), (("simulator.testbed.network.relay",), "relay")],
 )
-def test_a_process_that_dies_ends_the_run_and_is_named(place: CommandFolder, module: str, name: str) -> None:
+def test_a_process_that_dies_ends_the_run_and_is_named(place: CommandFolder, words: tuple[str, ...], name: str) -> None:
     popen = place.real()
     until(place.has_closed_a_round)
-    os.kill(place.process(module), signal.SIGKILL)
+    os.kill(place.process(*words), signal.SIGKILL)
     out, error = popen.communicate(timeout=30)
     assert popen.returncode == 2
     assert f"the process {name} ended" in one_line(error) and "Traceback" not in error
@@ -193,8 +195,8 @@ def test_a_process_that_dies_ends_the_run_and_is_named(place: CommandFolder, mod
 
 def test_a_device_that_dies_while_it_loads_is_named_too(place: CommandFolder) -> None:
     popen = place.real()
-    until(lambda: any("simulator.testbed.ends.edge" in words for words in place.processes().values()))
-    os.kill(place.process("ends.edge"), signal.SIGKILL)
+    until(lambda: any({PROGRAM, "edge"} <= set(words) for words in place.processes().values()))
+    os.kill(place.process(PROGRAM, "edge"), signal.SIGKILL)
     _, error = popen.communicate(timeout=30)
     assert popen.returncode == 2 and "the process edge 0 ended" in one_line(error)
     assert not place.processes() and not place.left()
@@ -205,8 +207,8 @@ def test_no_packet_leaves_the_two_hosts(place: CommandFolder) -> None:
     popen = place.start("real", "cell.yaml", "--out", "out", "--quiet", "--set", "workload.output_tokens=150",
                         "--set", "uplink.rate.bps=200000")  # fmt: skip
     until(place.has_closed_a_round)
-    for module in ("ends.edge", "ends.cloud"):
-        proc = Path(f"/proc/{place.process(module)}/net")
+    for side in ("edge", "cloud"):
+        proc = Path(f"/proc/{place.process(PROGRAM, side)}/net")
         names = {line.split(":")[0].strip() for line in (proc / "dev").read_text().splitlines()[2:]}
         assert names == {"lo", "air0", "free0"}
         routes = [line.split() for line in (proc / "route").read_text().splitlines()[1:]]
