@@ -1,4 +1,4 @@
-"""Devices and a cloud in one event loop, over loopback: real sockets, an air by script, and a clock that leaps over
+"""Devices and a cloud in one event loop, over loopback: real sockets, a scripted link, and a clock that leaps over
 waits, so that no test waits, and none fails because the machine was busy."""
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from simulator.cell.cell import Cell
 from simulator.testbed.journal import Event, Journal
 from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind, RealMessage
 from simulator.testbed.plan import link
+from simulator.testbed.replayed.run_record import OPPOSITE
 from simulator.testbed.transport.endpoint import Endpoint, EndpointAddresses, HostSockets
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
@@ -92,7 +93,7 @@ class Notes(Journal):
 
 class UdpAir:
     """Serialises packets by the cell's constant rates, loses those in `lost` and the free acknowledgements of those in
-    `deaf`, tells senders what has left, and delivers after the cell's constant delays."""
+    `deaf`, notifies senders of what has left, and delivers after the cell's constant delays."""
 
     def __init__(self, cell: Cell, lost: Collection[PacketIndex], deaf: Collection[PacketIndex]) -> None:
         self.left_s: dict[PacketIndex, float] = {}
@@ -117,7 +118,7 @@ class UdpAir:
 
     def _enter(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
-        way = header.address.direction if header.note is None else _other(header.address.direction)
+        way = header.address.direction if header.note is None else OPPOSITE[header.address.direction]
         loop, rate = asyncio.get_running_loop(), self._link(way).rate
         bits = 8 * (len(packet) + 28)
         self._free_s[way] = max(loop.time(), self._free_s[way]) + bits / rate.bps
@@ -129,13 +130,13 @@ class UdpAir:
         index = (*header.address.message_index, number, header.attempt)
         self.left_s[index] = loop.time()
         if header.note is None:
-            self._send(header._replace(note=PacketKind.LEFT).pack(), _other(way), header.address.device)
+            self._send(header._replace(note=PacketKind.LEFT).pack(), OPPOSITE[way], header.address.device)
         if index not in self._lost:
             loop.call_later(self._link(way).delay.mean_s, self._send, packet, way, header.address.device)
 
     def _answer(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
-        way = _other(header.address.direction)
+        way = OPPOSITE[header.address.direction]
         if (*header.address.message_index, header.fragment, header.attempt) not in self._deaf:
             send = partial(self._send, packet, way, header.address.device)
             asyncio.get_running_loop().call_later(self._link(way).delay.mean_s, send)
@@ -147,23 +148,19 @@ class UdpAir:
         return link(self._cell, way)
 
 
-def _other(way: Direction) -> Direction:
-    return "downlink" if way == "uplink" else "uplink"
-
-
 class World:
-    """What `played` plays in: endpoints, what they heard, what they noted."""
+    """What `played` plays in: endpoints, what they received, what they noted."""
 
     def __init__(self, cell: Cell, air: UdpAir, running: bool) -> None:
         devices = range(cell.workload.devices)
         self.air = air
         self.cell = cell
-        self.heard: dict[str, list[tuple[float, RealMessage]]] = defaultdict(list)
+        self.received: dict[str, list[tuple[float, RealMessage]]] = defaultdict(list)
         self.notes = {name: Notes(running) for name in ("cloud", *(f"edge {device}" for device in devices))}
         self.cloud = self.cloud_of(0)
         self.edges = [
             Endpoint(
-                cell, "edge", device, self.notes[f"edge {device}"], partial(self._hear, f"edge {device}"),
+                cell, "edge", device, self.notes[f"edge {device}"], partial(self._receive, f"edge {device}"),
                 addresses=EndpointAddresses(edge(device), {device: AIR}),
             )
             for device in devices
@@ -172,28 +169,47 @@ class World:
 
     def cloud_of(self, epoch: int) -> Endpoint:
         addresses = EndpointAddresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), AIR))
-        hear = partial(self._hear, "cloud")
-        return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], hear, epoch, addresses)
+        receive = partial(self._receive, "cloud")
+        return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], receive, epoch, addresses)
 
-    def at(self, at_s: float, call: Callable[..., object], *arguments: object) -> None:
-        asyncio.get_running_loop().call_at(at_s, call, *arguments)
+    def noted(self, kind: type[E]) -> list[E]:
+        """By device 0."""
+        return self.notes["edge 0"].of(kind)
 
-    def letters(self, name: str) -> list[RealMessage]:
-        return [letter for _, letter in self.heard[name]]
+    def messages(self, name: str) -> list[RealMessage]:
+        return [message for _, message in self.received[name]]
 
-    def _hear(self, name: str, letter: RealMessage) -> None:
-        self.heard[name].append((asyncio.get_running_loop().time(), letter))
+    def _receive(self, name: str, message: RealMessage) -> None:
+        self.received[name].append((asyncio.get_running_loop().time(), message))
+
+
+Does = Callable[[World], object]
+
+
+def put(message: RealMessage) -> Does:
+    """A device puts a message; or the cloud, where it goes down."""
+    return lambda world: (world.edge if message.address.direction == "uplink" else world.cloud).put(message)
+
+
+def cancel(*messages: RealMessage) -> Does:
+    return lambda world: world.edge.cancel(*(each.address for each in messages))
+
+
+def slip(address: MessageAddress, to: str = "edge", content: bytes = b"", **fields: Any) -> Does:
+    """A packet of this header, from nowhere, to a host."""
+    header = PacketHeader(address, **{"fragment": 0, "attempt": 0} | fields)
+    return lambda world: world.air.slip(header.pack() + content, to)
 
 
 def played(
     cell: Cell,
-    script: Callable[[World], None],
+    *script: tuple[float, Does],
     lost: Collection[PacketIndex] = (),
     deaf: Collection[PacketIndex] = (),
     until_s: float = 10.0,
     running: bool = True,
 ) -> World:
-    """A world in which the script was begun at 0, and that long has passed since."""
+    """A world in which each thing of the script was done at its time, and that long has passed."""
 
     async def play() -> World:
         air = UdpAir(cell, lost, deaf)
@@ -201,7 +217,11 @@ def played(
         air.open()
         for endpoint in (world.cloud, *world.edges):
             await endpoint.open()
-        script(world)
+        for at_s, does in script:
+            if at_s:
+                asyncio.get_running_loop().call_at(at_s, does, world)
+            else:
+                does(world)
         await asyncio.sleep(until_s)
         for endpoint in (world.cloud, *world.edges):
             await endpoint.close()
@@ -212,7 +232,7 @@ def played(
         return runner.run(play())
 
 
-def letter(
+def message(
     bytes_: int, round_: int = 1, kind: PacketKind = PacketKind.PAYLOAD, device: int = 0, request: int = 0
 ) -> RealMessage:
     """One whose bytes all differ from their neighbours."""

@@ -1,26 +1,29 @@
-"""The relay, with socket pairs in place of interfaces: what it lets through, when, and what it tells and notes."""
+"""The relay, with socket pairs in place of interfaces: what it lets through, when, and what it notifies and notes."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import select
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cells import cell
-from relays import Benches, of, packet
 
 from channels.uniforms import Uniforms
-from kinds import ConfigError
-from simulator.testbed.journal import PacketAired, read
+from simulator.cell.cell import Cell
+from simulator.testbed import plan
+from simulator.testbed.journal import Journal, PacketAired, read
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
-from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces, Net, Side
+from simulator.testbed.network.namespaces import NETS, SIDES, Net, Side
+from simulator.testbed.network.relay import Relay
 from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import AIR, WARM_UP, Faults, RunPlan, Window
+from simulator.testbed.plan import AIR, FREE, WARM_UP, Faults, RunPlan, Window
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
@@ -31,11 +34,96 @@ PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
 REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
 
 
+HOSTS = {"air": AIR, "free": FREE}
+AT_ONCE = {"kind": "constant", "bps": "inf"}
+
+
+def of(delay_s: float = 0.0, ack_bits: int = 0, **changes: Any) -> Cell:
+    arq = {"kind": "selective_repeat", "timeout_s": 1.0, "ack_bits": ack_bits}
+    settings = {"rate": AT_ONCE, "delay": {"kind": "constant", "delay_s": delay_s}, "arq": arq} | changes
+    given = cell(uplink=settings, downlink=settings)
+    plan.check(given)
+    return given
+
+
+def packet(header: PacketHeader, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
+    hosts = HOSTS[net]
+    edge, cloud = place(hosts.edge, plan.EDGE_PORT), place(hosts.cloud, plan.CLOUD_PORT)
+    source, target = (edge, cloud) if sender == "edge" else (cloud, edge)
+    return Datagram(source, target, header.pack() + content).pack()
+
+
+class Bench:
+    """A relay in a thread of its own, between two hosts that are the test."""
+
+    def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
+        RunPlan(folder, faults).write(given)
+        told = RunPlan.of(folder)
+        self.journal = told.journal("relay")
+        self._kept = Journal(self.journal)
+        names = [(side, net) for side in SIDES for net in NETS]
+        pairs = {name: socket.socketpair(type=socket.SOCK_SEQPACKET) for name in names}
+        self.hosts = {name: pair[0] for name, pair in pairs.items()}
+        self._inner = [pair[1] for pair in pairs.values()]
+        for each in self._inner:
+            each.setblocking(False)
+        control, self._say = os.pipe()
+        edge_air, edge_free, cloud_air, cloud_free = (each.fileno() for each in self._inner)
+        relay = Relay(told, self._kept, (edge_air, edge_free, cloud_air, cloud_free), control)
+        self._thread = threading.Thread(target=relay.run)
+        self._thread.start()
+        self.zero_s = 0.0
+
+    def start(self) -> None:
+        self.zero_s = time.monotonic()
+        os.write(self._say, f"start {self.zero_s}\n".encode())
+        while not self._kept.running:
+            time.sleep(0.001)
+
+    def send(self, header: PacketHeader, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
+        sent = packet(header, content, net, sender)
+        self.hosts[sender, net].send(sent)
+        return sent
+
+    def got(self, side: Side, net: Net = "air", within_s: float = 1.0) -> bytes | None:
+        host = self.hosts[side, net]
+        return host.recv(1 << 16) if select.select([host], (), (), within_s)[0] else None
+
+    def silent(self) -> bool:
+        """Whether no host hears anything for a while."""
+        return not select.select(list(self.hosts.values()), (), (), 0.05)[0]
+
+    def stop(self, last: bytes = b"stop\n") -> list[PacketAired]:
+        os.write(self._say, last)
+        self.close()
+        return [each for each in read(self.journal) if isinstance(each, PacketAired)]
+
+    def close(self) -> None:
+        if self._say >= 0:
+            os.close(self._say)
+            self._say = -1
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+        self._kept.close()
+        for each in (*self.hosts.values(), *self._inner):
+            each.close()
+
+
+Benches = Callable[..., Bench]
+
+
 @pytest.fixture
 def benches(tmp_path: Path) -> Iterator[Benches]:
-    benches = Benches(tmp_path)
-    yield benches
-    for bench in benches.made:
+    made: list[Bench] = []
+
+    def make(given: Cell, faults: Faults | None = None, started: bool = True) -> Bench:
+        made.append(Bench(tmp_path, given, faults or Faults()))
+        if started:
+            made[-1].start()
+        return made[-1]
+
+    yield make
+    for bench in made:
         bench.close()
 
 
@@ -205,54 +293,3 @@ def test_it_ends_when_its_control_lines_do(benches: Benches) -> None:
     bench.send(PAYLOAD)
     assert bench.got("cloud")
     assert len(bench.stop(last=b"")) == 1
-
-
-LISTEN = """
-import socket
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as cloud:
-    cloud.bind(("10.77.0.2", 4000))
-    print("there", flush=True)
-    print(cloud.recv(100).hex())
-"""
-ASK = """
-import socket, sys
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as edge:
-    edge.bind(("10.77.0.1", 5000))
-    edge.settimeout(5)
-    edge.sendto(bytes.fromhex(sys.argv[1]), ("10.77.0.2", 4000))
-    content, (address, port) = edge.recvfrom(100)
-    print(address, port, content.hex())
-"""
-
-
-@pytest.mark.slow
-def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
-    given = of(rate={"kind": "token_bucket"}, mtu_bits=8_000)
-    try:
-        hosts = Namespaces(given)
-    except ConfigError as error:
-        pytest.skip(str(error))
-    RunPlan(tmp_path).write(given)
-    tuns = [hosts.tuns[side, net] for side in SIDES for net in NETS]
-    python = [sys.executable, "-I", "-S", "-c"]
-    program = [sys.executable, "-m", "simulator.testbed.network.relay", str(tmp_path), *map(str, tuns)]
-    piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with hosts, subprocess.Popen(program, pass_fds=tuns, **piped) as relay:
-        assert relay.stdin is not None
-        assert relay.stdout is not None
-        assert relay.stdout.readline() == "ready\n"
-        relay.stdin.write(f"start {time.monotonic()}\n")
-        relay.stdin.flush()
-        with subprocess.Popen(hosts.command("cloud", [*python, LISTEN]), **piped) as cloud:
-            assert cloud.stdout is not None
-            assert cloud.stdout.readline() == "there\n"
-            sent = PAYLOAD.pack() + b"content"
-            asked = subprocess.run(hosts.command("edge", [*python, ASK, sent.hex()]), capture_output=True, text=True)
-            assert cloud.communicate()[0].strip() == sent.hex()
-        relay.communicate("stop\n")
-        assert relay.returncode == 0
-    told = PAYLOAD._replace(note=PacketKind.LEFT).pack()
-    assert asked.stdout.splitlines() == [f"10.77.0.3 4000 {told.hex()}"]
-    (aired,) = read(RunPlan(tmp_path).journal("relay"))
-    assert isinstance(aired, PacketAired)
-    assert aired.bits == 320 + 8 * len(b"content")
