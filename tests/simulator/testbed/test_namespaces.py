@@ -91,11 +91,8 @@ def test_a_host_has_its_two_interfaces_and_no_way_out(hosts: Namespaces, side: S
     ]
 
 
-def test_nothing_is_at_the_interfaces_before_somebody_sends(hosts: Namespaces) -> None:
+def test_interfaces_are_silent_and_a_program_in_a_host_is_the_process_that_was_started(hosts: Namespaces) -> None:
     assert not select.select(list(hosts.tuns.values()), (), (), 0.1)[0]
-
-
-def test_a_program_in_a_host_is_the_process_that_was_started(hosts: Namespaces) -> None:
     with subprocess.Popen(
         hosts.command("edge", [*PYTHON, "import os; print(os.getpid())"]), stdout=subprocess.PIPE, text=True
     ) as process:
@@ -193,30 +190,30 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_where_namespaces_are_not_permitted_one_line_says_so(tools: Path) -> None:
-    _stand_in(tools / "unshare", "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1")
+@pytest.mark.parametrize(
+    ("does", "problem"),
+    [
+        (
+            "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1",
+            "network namespaces are not permitted here (unshare: Operation not permitted)",
+        ),
+        ("exit 0", "a host could not be made here (no word)"),
+    ],
+)
+def test_a_host_that_does_not_come_to_be_is_named_on_one_line(tools: Path, does: str, problem: str) -> None:
+    _stand_in(tools / "unshare", does)
     with pytest.raises(ConfigError) as caught:
         Namespaces(of())
-    told = "real: network namespaces are not permitted here (unshare: Operation not permitted)"
-    assert str(caught.value) == told
+    assert str(caught.value) == f"real: {problem}"
 
 
-def test_where_a_host_ends_without_a_word_one_line_says_so(tools: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^real: a host could not be made here \(no word\)$"):
-        Namespaces(of())
-
-
-@pytest.mark.parametrize("name", ["unshare", "nsenter", "ip", "tc"])
-def test_a_tool_that_is_missing_is_named(tools: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["unshare", "nsenter", "ip", "tc", "tun"])
+def test_what_is_missing_is_named(tools: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = shutil.which
     monkeypatch.setattr(shutil, "which", lambda asked, path=None: None if asked == name else found(asked, path=path))
-    with pytest.raises(ConfigError, match=f"^real: {name} is missing here: needs [^\n]*$"):
-        Namespaces(of())
-
-
-def test_a_kernel_without_tun_is_named(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(namespaces, "_TUN", tools / "none")
-    with pytest.raises(ConfigError, match=r"^real: .*none is missing here: the kernel has no TUN interfaces$"):
+    if name == "tun":
+        monkeypatch.setattr(namespaces, "_TUN", tools / "tun")
+    with pytest.raises(ConfigError, match=f"^real: .*{name} is missing here: [^\n]*$"):
         Namespaces(of())
 
 
