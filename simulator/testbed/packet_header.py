@@ -1,7 +1,7 @@
 """Messages between the hosts of a real run, cut into packets behind a header of 12 bytes.
 
-With IPv4 (20 bytes) and UDP (8) that makes the 320 bits which `header_bits` has by default. The header tells the relay
-which packet of which attempt it carries, so that the real link loses what the simulated one loses.
+With IPv4 (20 bytes) and UDP (8) that makes the 320 bits which `header_bits` has by default. The header says which
+packet of which attempt it carries, so that the real link loses what the simulated one loses.
 """
 
 from __future__ import annotations

@@ -47,11 +47,11 @@ class NetAddresses(NamedTuple):
 
     edge: str
     cloud: str
-    air: str
+    relay: str
     """The source of the relay's notices that a packet has left."""
 
 
-AIR: Final = NetAddresses("10.77.0.1", "10.77.0.2", "10.77.0.3")
+SHAPED: Final = NetAddresses("10.77.0.1", "10.77.0.2", "10.77.0.3")
 """The interfaces that are shaped."""
 FREE: Final = NetAddresses("10.78.0.1", "10.78.0.2", "10.78.0.3")
 """The interfaces for what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
@@ -106,7 +106,9 @@ def check_faults(cell: Cell, faults: Faults) -> None:
     """Raises ConfigError where the cell's cloud cannot go on as before after a kill."""
     scheme = cell.scheme
     if faults.cloud_down and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
-        problem = "must be none: its replies are laws, whose last bits are others where a text is read again at once"
+        problem = (
+            "must be none: its replies are distributions, whose last bits differ where a text is read again at once"
+        )
         raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {problem}")
 
 

@@ -28,7 +28,7 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal
-from simulator.testbed.network.namespaces import Namespaces, Side
+from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces, Side
 from simulator.testbed.plan import DIRECTIONS, Faults, RunPlan, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
@@ -38,9 +38,9 @@ READY_S: Final = 300.0
 RUN_S: Final = 3600.0
 """In which the run must end."""
 END_S: Final = 30.0
-"""In which a process must end that was told to, or that says nothing more."""
+"""In which a process must end that was asked to, or that has closed its output."""
 LEAD_S: Final = 1.0
-"""From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
+"""From when the last process is ready to the run's zero, at least; more where buckets take longer to fill."""
 FOLDER: Final = "sqsim.real."
 """How the name begins of a run's temporary folder."""
 _ROOT: Final = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def real(
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
     Its clocks of compute are not asked: passes take the time that they take here. `faults`: those that the cell states
-    (`cloud.failures`), unless given. `memory` has what is decoded already when the books are made; the run itself
+    (`cloud.failures`), unless given. `memory` has what is decoded already when the tables are made; the run itself
     decodes everything. `journals`: a folder that keeps what each process has noted.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
@@ -143,21 +143,21 @@ class _Process:
     name: str
     popen: subprocess.Popen[str]
     errors: Path
-    said: set[str] = field(default_factory=set)
+    printed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         assert self.popen.stdout is not None
         self._lines = ControlLines(self.popen.stdout.fileno())
 
-    def hear(self) -> bool:
-        """Takes in all that it has said by now, one word a line; answers whether it may say more. Anything else that
-        is printed there, by a file that the cell imports, is nobody's word."""
-        self.said |= {" ".join(words) for words in self._lines.read()}
+    def read(self) -> bool:
+        """Takes in all that it has printed by now, one word a line; answers whether it may print more. What a file
+        that the cell imports prints there means nothing."""
+        self.printed |= {" ".join(words) for words in self._lines.read()}
         return not self._lines.ended
 
-    def tell(self, line: str) -> None:
+    def write(self, line: str) -> None:
         assert self.popen.stdin is not None
-        with suppress(BrokenPipeError):  # it has died; whoever looks after it will see
+        with suppress(BrokenPipeError):  # it has died, which its next `read` shows
             self.popen.stdin.write(line + "\n")
             self.popen.stdin.flush()
 
@@ -168,7 +168,7 @@ class _Process:
         self.popen.wait()
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):  # of what it was told after its end
+                with suppress(BrokenPipeError):  # of what was written after its end
                     pipe.close()
 
     def status(self) -> int | None:
@@ -208,10 +208,10 @@ class _Run:
     def serve(self) -> None:
         """From the start to the last answer."""
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._all_ends()])
-        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, way)) for way in DIRECTIONS))
+        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(self._zero_s)
         for process in (self._relay, *self._all_ends()):
-            process.tell(f"{START} {self._zero_s!r}")
+            process.write(f"{START} {self._zero_s!r}")
         for window in self._plan.faults.cloud_down:
             if self._await(DONE, self._zero_s + window.from_s, self._devices, late=False):
                 break
@@ -220,7 +220,7 @@ class _Run:
             self._restart_cloud()
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
         for process in (*self._all_ends(), self._relay):
-            process.tell(STOP)
+            process.write(STOP)
         for process in (*self._all_ends(), self._relay):
             self._check_end(process)
 
@@ -229,8 +229,8 @@ class _Run:
 
     def _relay_argv(self) -> list[str]:
         tuns = self._hosts.tuns
-        ends = [tuns[side, name] for side in ("edge", "cloud") for name in ("air", "free")]
-        return _module("network.relay", self._plan.folder, *ends)
+        interfaces = [tuns[side, net] for side in SIDES for net in NETS]
+        return _module("network.relay", self._plan.folder, *interfaces)
 
     def _start_endpoint(self, side: Side, number: int) -> _Process:
         argv = _module("endpoints.program", side, self._plan.folder, number)
@@ -247,7 +247,7 @@ class _Run:
         self._epoch += 1
         self._cloud = self._start_endpoint("cloud", self._epoch)
         self._await(READY, time.monotonic() + READY_S, [self._cloud])
-        self._cloud.tell(f"{START} {self._zero_s!r}")
+        self._cloud.write(f"{START} {self._zero_s!r}")
 
     def _start(self, name: str, argv: list[str], files: tuple[int, ...]) -> _Process:
         errors = self._plan.folder / f"{name.replace(' ', '_')}.err"
@@ -263,22 +263,22 @@ class _Run:
         return process
 
     def _await(self, word: str, until_s: float, of: list[_Process], late: bool = True) -> bool:
-        """Until each of these has said it: True; or until that time: False, unless that is too `late`. Raises
-        ConfigError where a process ends meanwhile, or it is."""
-        while not all(word in process.said for process in of):
+        """Waits until each of these has printed the word: True; or until that time: False, unless that is too `late`.
+        Raises ConfigError where a process ends meanwhile, or it is too late."""
+        while not all(word in process.printed for process in of):
             left_s = until_s - time.monotonic()
             if left_s <= 0:
                 if not late:
                     return False
-                waiting = ", ".join(process.name for process in of if word not in process.said)
+                waiting = ", ".join(process.name for process in of if word not in process.printed)
                 raise ConfigError(f"real: {waiting} did not say {word!r} in time")
             for key, _ in self._selector.select(min(left_s, 1.0)):
-                self._hear(key.data)
+                self._read(key.data)
         return True
 
-    def _hear(self, process: _Process) -> None:
-        """Raises ConfigError where it will say nothing more."""
-        if not process.hear():
+    def _read(self, process: _Process) -> None:
+        """Raises ConfigError where a process will print nothing more."""
+        if not process.read():
             self._selector.unregister(process.popen.stdout or 0)
             process.status()
             raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")

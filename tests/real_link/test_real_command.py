@@ -210,7 +210,7 @@ def test_no_packet_leaves_the_two_hosts(place: CommandFolder) -> None:
     for side in ("edge", "cloud"):
         proc = Path(f"/proc/{place.process(PROGRAM, side)}/net")
         names = {line.split(":")[0].strip() for line in (proc / "dev").read_text().splitlines()[2:]}
-        assert names == {"lo", "air0", "free0"}
+        assert names == {"lo", "shaped0", "free0"}
         routes = [line.split() for line in (proc / "route").read_text().splitlines()[1:]]
         assert routes and all(route[1] != "00000000" and route[2] == "00000000" for route in routes)
     aired = 0

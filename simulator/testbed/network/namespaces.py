@@ -1,6 +1,6 @@
 """The two hosts of a real run and the interfaces between them: network namespaces without names.
 
-Each host has `air0`, which the kernel shapes where the cell's rate is a token bucket, `free0`, which nothing shapes,
+Each host has `shaped0`, which the kernel shapes where the cell's rate is a token bucket, `free0`, which nothing shapes,
 and `lo`; no other interface and no default route, so that no packet leaves. What a host sends comes out at a file
 descriptor here. The namespaces live as long as the two processes that hold them, and these as long as this one.
 """
@@ -24,12 +24,12 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import host
 from simulator.testbed.packet_header import LEAST_HEADER_BITS
-from simulator.testbed.plan import AIR, FREE, by_kernel
+from simulator.testbed.plan import FREE, SHAPED, by_kernel
 
 Side = Literal["edge", "cloud"]
-Net = Literal["air", "free"]
+Net = Literal["shaped", "free"]
 SIDES: Final[tuple[Side, ...]] = ("edge", "cloud")
-NETS: Final[tuple[Net, ...]] = ("air", "free")
+NETS: Final[tuple[Net, ...]] = ("shaped", "free")
 _TUN: Final = Path("/dev/net/tun")
 _WAIT_S: Final = 20.0
 """For a host to be there."""
@@ -83,9 +83,9 @@ class Namespaces:
 
     def _hold(self, cell: Cell, side: Side) -> socket.socket:
         """Starts the process that holds a host; answers where it hands its interfaces over."""
-        shapers = {"air": shaper(cell.uplink if side == "edge" else cell.downlink), "free": []}
+        shapers = {"shaped": shaper(cell.uplink if side == "edge" else cell.downlink), "free": []}
         ours, theirs = socket.socketpair()
-        addresses = {"air": getattr(AIR, side), "free": getattr(FREE, side)}
+        addresses = {"shaped": getattr(SHAPED, side), "free": getattr(FREE, side)}
         setup: host.HostSetup = {
             "ip": self._tools["ip"],
             "tc": self._tools["tc"],
@@ -141,7 +141,7 @@ def _tool(name: str) -> str:
 
 def _refused(errors: str) -> str:
     """The complaint about a host that did not come to be, of what it wrote."""
-    last = (errors.strip().splitlines() or ["no word"])[-1].replace("unshare: unshare failed:", "unshare:")
+    last = (errors.strip().splitlines() or ["no reason"])[-1].replace("unshare: unshare failed:", "unshare:")
     if last.startswith("unshare:"):
         return f"real: network namespaces are not permitted here ({last})"
     return f"real: a host could not be made here ({last})"

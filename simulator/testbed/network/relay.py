@@ -30,7 +30,7 @@ from simulator.testbed.journal import Journal, PacketAired
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
 from simulator.testbed.packet_header import Direction, PacketHeader, PacketKind
-from simulator.testbed.plan import AIR, CLOUD_PORT, DIRECTIONS, EDGE_PORT, FREE, WARM_UP, NetAddresses, RunPlan, link
+from simulator.testbed.plan import CLOUD_PORT, DIRECTIONS, EDGE_PORT, FREE, SHAPED, WARM_UP, NetAddresses, RunPlan, link
 from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, report
 
 _LONGEST_BYTES: Final = 1 << 16
@@ -77,14 +77,14 @@ class Relay:
         self._journal = journal
         self._control = ControlLines(control)
         self._control_fd = control
-        edge_air, edge_free, cloud_air, cloud_free = tuns
+        edge_shaped, edge_free, cloud_shaped, cloud_free = tuns
         self._inlets = {
-            edge_air: Inlet("uplink", edge_air, cloud_air, AIR, place(AIR.cloud, 0).address),
+            edge_shaped: Inlet("uplink", edge_shaped, cloud_shaped, SHAPED, place(SHAPED.cloud, 0).address),
             edge_free: Inlet("uplink", edge_free, cloud_free, FREE, place(FREE.cloud, 0).address),
-            cloud_air: Inlet("downlink", cloud_air, edge_air, AIR, place(AIR.edge, 0).address),
+            cloud_shaped: Inlet("downlink", cloud_shaped, edge_shaped, SHAPED, place(SHAPED.edge, 0).address),
             cloud_free: Inlet("downlink", cloud_free, edge_free, FREE, place(FREE.edge, 0).address),
         }
-        self._notices_from = place(AIR.air, 0).address
+        self._notices_from = place(SHAPED.relay, 0).address
         up, down = (link(self._cell, direction) for direction in DIRECTIONS)
         self._back_s: dict[Direction, float] = {"uplink": answer_s(up, down), "downlink": answer_s(down, up)}
         """How long a free acknowledgement of a packet of that direction travels."""
@@ -242,8 +242,8 @@ def main(folder: str, *tuns: str) -> None:
     real_time()
     plan = RunPlan.of(Path(folder))
     journal = Journal(plan.journal("relay"))
-    edge_air, edge_free, cloud_air, cloud_free = map(int, tuns)
-    relay = Relay(plan, journal, (edge_air, edge_free, cloud_air, cloud_free))
+    edge_shaped, edge_free, cloud_shaped, cloud_free = map(int, tuns)
+    relay = Relay(plan, journal, (edge_shaped, edge_free, cloud_shaped, cloud_free))
     gc.freeze()
     report(READY)
     try:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Self
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageReceived
 from simulator.testbed.packet_header import HEADER_BYTES, MessageAddress, PacketHeader, PacketKind, RealMessage
-from simulator.testbed.plan import AIR, CLOUD_PORT, EDGE_PORT, FREE
+from simulator.testbed.plan import CLOUD_PORT, EDGE_PORT, FREE, SHAPED
 from simulator.testbed.transport.outbox import LinkPair, Outbox, OutgoingFragment
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
@@ -26,7 +26,7 @@ Side = Literal["edge", "cloud"]
 class HostSockets(NamedTuple):
     """Addresses of the two sockets of a process, on the shaped network and on the free one."""
 
-    air: HostPort
+    shaped: HostPort
     free: HostPort
 
 
@@ -41,8 +41,8 @@ class EndpointAddresses:
     @classmethod
     def real(cls, side: Side, device: int, devices: int) -> Self:
         """Addresses on the interfaces of the two hosts: of a device, or of the cloud with all its devices."""
-        cloud = HostSockets((AIR.cloud, CLOUD_PORT), (FREE.cloud, CLOUD_PORT))
-        edges = [HostSockets((AIR.edge, EDGE_PORT + each), (FREE.edge, EDGE_PORT + each)) for each in range(devices)]
+        cloud = HostSockets((SHAPED.cloud, CLOUD_PORT), (FREE.cloud, CLOUD_PORT))
+        edges = [HostSockets((SHAPED.edge, EDGE_PORT + each), (FREE.edge, EDGE_PORT + each)) for each in range(devices)]
         if side == "edge":
             return cls(edges[device], {device: cloud})
         return cls(cloud, dict(enumerate(edges)))
@@ -50,7 +50,7 @@ class EndpointAddresses:
     def accepts(self, device: int, sender: HostPort) -> bool:
         """Whether a packet about a device may come from there: from its far end, or, as a notice, from the relay."""
         far = self.far.get(device)
-        return far is not None and (sender in far or sender == (AIR.air, far.air[1]))
+        return far is not None and (sender in far or sender == (SHAPED.relay, far.shaped[1]))
 
 
 @dataclass(slots=True)
@@ -131,9 +131,9 @@ class Endpoint:
 
     async def open(self) -> None:
         """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""
-        self._air = UdpSocket(self._addresses.own.air, self._datagram_received)
+        self._shaped = UdpSocket(self._addresses.own.shaped, self._datagram_received)
         self._free = UdpSocket(self._addresses.own.free, self._datagram_received)
-        self._air.open()
+        self._shaped.open()
         self._free.open()
 
     def restart(self, epoch: int) -> None:
@@ -144,7 +144,7 @@ class Endpoint:
 
     async def close(self) -> None:
         """Sends and receives nothing more."""
-        self._air.close()
+        self._shaped.close()
         self._free.close()
         self._outbox.restart()
 
@@ -153,7 +153,7 @@ class Endpoint:
     def _send(self, fragment: OutgoingFragment) -> None:
         packet = fragment.header(self.epoch).pack() + fragment.content
         failed = partial(self._outbox.leave, fragment, fragment.attempt)
-        self._air.send(packet, self._addresses.far[fragment.address.device].air, failed)
+        self._shaped.send(packet, self._addresses.far[fragment.address.device].shaped, failed)
 
     def _acknowledge(self, header: PacketHeader, arrivals: int) -> None:
         """A free acknowledgement has the random stream of the packet that it is about, one that takes capacity its own:
@@ -163,7 +163,7 @@ class Endpoint:
             self._free.send(header._replace(note=PacketKind.ACK).pack(), far.free, _lost)
         else:
             packet = header._replace(note=PacketKind.ACK, attempt=arrivals - 1).pack() + self._ack_padding
-            self._air.send(packet, far.air, _lost)
+            self._shaped.send(packet, far.shaped, _lost)
 
     # In.
 

@@ -125,7 +125,7 @@ class Outbox:
             self.leave(fragment, header.attempt)
 
     def leave(self, fragment: OutgoingFragment, attempt: int) -> None:
-        """This attempt is in the queue no more: its last bit has gone out, or it will never be on the air."""
+        """This attempt is in the queue no more: its last bit has gone out, or it never will."""
         if not fragment.queued or fragment.attempt != attempt:
             return
         fragment.queued = False

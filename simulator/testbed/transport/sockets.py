@@ -15,7 +15,7 @@ from simulator.testbed.packet_header import IP_UDP_BYTES
 HostPort = tuple[str, int]
 """An IPv4 address and a port."""
 BUFFER_BYTES: Final = 1 << 26
-"""What the kernel may hold of one socket, either way: a wide window before a thin link."""
+"""What the kernel may hold of one socket in either direction: a wide window before a slow link."""
 LARGEST_BYTES: Final = MTU_BYTES - IP_UDP_BYTES
 """That a datagram can carry through the interfaces in one piece: the relay takes no fragments of IP."""
 _AT_ONCE: Final = 64
@@ -31,11 +31,11 @@ class _Waiting(NamedTuple):
 
 
 class UdpSocket:
-    """One socket. `hear` is called with each datagram that comes, whoever sent it, and with its sender's place."""
+    """One socket. `receive` is called with each datagram, whoever sent it, and with its sender's address."""
 
-    def __init__(self, at: HostPort, hear: Callable[[bytes, HostPort], None]) -> None:
+    def __init__(self, at: HostPort, receive: Callable[[bytes, HostPort], None]) -> None:
         """Binds it. Raises OSError where there is no such interface, or the port is taken."""
-        self._hear = hear
+        self._receive = receive
         self._waiting: deque[_Waiting] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -47,7 +47,7 @@ class UdpSocket:
         self._socket.bind(at)
 
     def open(self) -> None:
-        """Hears from now on, in the running loop."""
+        """Receives from now on, in the running loop."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._read)
 
@@ -62,7 +62,7 @@ class UdpSocket:
             self._loop.add_writer(self._socket, self._write)
 
     def close(self) -> None:
-        """Hears and sends nothing more; what still waits is dropped."""
+        """Receives and sends nothing more; what still waits is dropped."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
@@ -91,6 +91,6 @@ class UdpSocket:
                 datagram, sender = self._socket.recvfrom(LARGEST_BYTES)
             except OSError:  # nothing more, or an error of one that was sent, for which no notice will come either
                 return
-            self._hear(datagram, sender)
-            if self._socket.fileno() < 0:  # closed by what it was told
+            self._receive(datagram, sender)
+            if self._socket.fileno() < 0:  # closed by what it received
                 return

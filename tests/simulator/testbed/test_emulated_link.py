@@ -1,4 +1,4 @@
-"""The air between the hosts of a real run, against the simulated link: the same packets leave, arrive and are lost at
+"""The link between the hosts of a real run, against the simulated link: the same packets leave, arrive and are lost at
 the same times, to the bit, when they join at the same times."""
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def of(ack_bits: int = 0, **changes: Any) -> Cell:
 
 
 class Watch(Observer):
-    """All that was on the air."""
+    """All that was on the link."""
 
     def __init__(self) -> None:
         self.aired: dict[str, list[Airing]] = {"uplink": [], "downlink": []}
@@ -72,24 +72,26 @@ class Watch(Observer):
 def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     """Messages of all sizes, now together, now apart, up and down, repeats and acknowledgements and all."""
     env, watch = simpy.Environment(), Watch()
-    ways = {
-        way: Link(env, link(given, way), Uniforms.of(given.seed, way), way, lambda _: 0.05, watch)
-        for way in ("uplink", "downlink")
+    links = {
+        direction: Link(
+            env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch
+        )
+        for direction in ("uplink", "downlink")
     }
-    ways["uplink"].way_back.reverse = lambda _: ways["downlink"]
-    ways["downlink"].way_back.reverse = lambda _: ways["uplink"]
+    links["uplink"].way_back.reverse = lambda _: links["downlink"]
+    links["downlink"].way_back.reverse = lambda _: links["uplink"]
     luck = Uniforms.of(0, "messages").uniform
     for number in range(60):
-        for place_, way in enumerate(ways):
+        for place_, direction in enumerate(links):
             content = bytes(int(300 * luck(number, place_, 0)))
             message = Message((number % 3, 0, number + 1), (content,), lambda _: None)
             at_s = 0.2 * int(40 * luck(number, place_, 1)) + luck(number, place_, 2) * (number % 2)
-            env.timeout(at_s).callbacks.append(partial(lambda put, what, _: put(what), ways[way].put, message))
+            env.timeout(at_s).callbacks.append(partial(lambda put, what, _: put(what), links[direction].put, message))
     env.run(until=until_s)
     return watch.aired
 
 
-def entering(air: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPacket:
+def entering(link_: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPacket:
     """What the relay would make of the packet."""
     acknowledges = airing.fragment < 0
     up = (airing.link == "uplink") != acknowledges
@@ -98,28 +100,28 @@ def entering(air: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPack
     header = PacketHeader(address, fragment, airing.attempt, note=PacketKind.ACK if acknowledges else None)
     content = bytes(0 if acknowledges else (airing.bits - header_bits) // 8)
     datagram = Datagram(EDGE, CLOUD, header.pack() + content)
-    return air.relayed(header, datagram, datagram.pack())
+    return link_.relayed(header, datagram, datagram.pack())
 
 
-def relayed(air: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketAired]:
+def relayed(link_: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketAired]:
     """The same packets, joining when those did."""
     found = []
     for airing in airings:
-        while air.due_s <= airing.joined_s:
-            found.append(air.leave()[1])
-        at_once = air.join(entering(air, airing, header_bits), airing.joined_s)
+        while link_.due_s <= airing.joined_s:
+            found.append(link_.leave()[1])
+        at_once = link_.join(entering(link_, airing, header_bits), airing.joined_s)
         found += [at_once] if at_once else []
     while len(found) < len(airings):
-        found.append(air.leave()[1])
+        found.append(link_.leave()[1])
     return found
 
 
 def check(given: Cell) -> list[Airing]:
-    """The real air passes what the simulated one did, at the same times to the bit."""
+    """The real link passes what the simulated one did, at the same times to the bit."""
     all_: list[Airing] = []
-    for way, airings in simulated(given).items():
-        told: Direction = "uplink" if way == "uplink" else "downlink"
-        aired = relayed(EmulatedLink(given, told), airings, link(given, told).header_bits)
+    for direction, airings in simulated(given).items():
+        direction_: Direction = "uplink" if direction == "uplink" else "downlink"
+        aired = relayed(EmulatedLink(given, direction_), airings, link(given, direction_).header_bits)
         arrive_s = [None if isnan(each.arrives_s) else each.arrives_s for each in airings]
         expected = [(each.address, each.attempt, each.bits, each.began_s, each.left_s) for each in airings]
         assert [(each.address.message_index, *each[2:6]) for each in aired] == expected
@@ -158,8 +160,8 @@ def test_acknowledgements_that_cost_bits_take_their_turn_and_their_chances() -> 
 def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_loses_them(ack_loss: str) -> None:
     given = of(arq={"kind": "selective_repeat", "timeout_s": 0.3, "ack_loss": LOSSES[ack_loss]})
     airings = simulated(given)["uplink"]
-    air = EmulatedLink(given, "uplink")
-    relayed(air, airings, 320)
+    link_ = EmulatedLink(given, "uplink")
+    relayed(link_, airings, 320)
     lanes = Lanes(simpy.Environment(), given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, "uplink", 1e9)
     lane, lost, expected = lanes.open_port(0).lane, [], []
     for each in (each for each in airings if not isnan(each.arrives_s)):
@@ -167,22 +169,22 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
         index = (*each.address, each.fragment, each.attempt)
         expected.append(lane.ack_loss.lost(each.left_s, 320, rate_bps, index))
         address = MessageAddress(PacketKind.PAYLOAD, *each.address)
-        lost.append(air.loses_ack(PacketHeader(address, each.fragment, each.attempt)))
+        lost.append(link_.loses_ack(PacketHeader(address, each.fragment, each.attempt)))
     assert lost == expected
     assert 0 < sum(lost) < len(lost)
 
 
-def some_packet(air: EmulatedLink, number: int = 1, kind: PacketKind = PacketKind.PAYLOAD) -> RelayedPacket:
+def some_packet(link_: EmulatedLink, number: int = 1, kind: PacketKind = PacketKind.PAYLOAD) -> RelayedPacket:
     header = PacketHeader(MessageAddress(kind, 0, 0, number), 0, 0)
     datagram = Datagram(EDGE, CLOUD, header.pack() + bytes(10))
-    return air.relayed(header, datagram, datagram.pack())
+    return link_.relayed(header, datagram, datagram.pack())
 
 
 def test_where_the_kernel_shapes_a_packet_that_joins_has_left() -> None:
     given = of(rate=RATES["token bucket"], loss={"kind": "none"})
     assert by_kernel(given.uplink)
-    air = EmulatedLink(given, "uplink")
-    aired = air.join(some_packet(air), 1.5)
+    link_ = EmulatedLink(given, "uplink")
+    aired = link_.join(some_packet(link_), 1.5)
     assert aired is not None
     assert (aired.began_s, aired.left_s, aired.arrives_s) == (1.5, 1.5, 1.5 + given.uplink.delay.mean_s)
 
@@ -191,10 +193,10 @@ def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_other_packet_fare
     given = of(rate=RATES["at once"], loss=BURSTS)
     ends = []
     for down in ((), (Window(2.0, 4.0),)):
-        air, of_this = EmulatedLink(given, "uplink", down), []
+        link_, of_this = EmulatedLink(given, "uplink", down), []
         for number in range(60):
-            air.join(some_packet(air, number), number / 10)
-            of_this.append(air.leave()[1].arrives_s)
+            link_.join(some_packet(link_, number), number / 10)
+            of_this.append(link_.leave()[1].arrives_s)
         ends.append(of_this)
     untouched, cut = ends
     assert cut[20:40] == [None] * 20
@@ -203,14 +205,14 @@ def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_other_packet_fare
 
 
 def test_the_warm_up_loses_nothing() -> None:
-    air = EmulatedLink(of(rate=RATES["at once"]), "uplink", lossy=False)
+    link_ = EmulatedLink(of(rate=RATES["at once"]), "uplink", lossy=False)
     for number in range(50):
-        air.join(some_packet(air, number), float(number))
-        assert air.leave()[1].arrives_s is not None
-    assert not any(air.loses_ack(some_packet(air, number).header) for number in range(50))
+        link_.join(some_packet(link_, number), float(number))
+        assert link_.leave()[1].arrives_s is not None
+    assert not any(link_.loses_ack(some_packet(link_, number).header) for number in range(50))
 
 
 def test_messages_that_the_simulator_does_not_know_have_random_numbers_of_their_own() -> None:
-    air, kinds = EmulatedLink(of(), "uplink"), (PacketKind.PAYLOAD, PacketKind.RESTORE, PacketKind.HELLO)
-    assert some_packet(air).stream == (0, 0, 1, 0, 0)
-    assert len({some_packet(air, kind=kind).stream for kind in kinds}) == 3
+    link_, kinds = EmulatedLink(of(), "uplink"), (PacketKind.PAYLOAD, PacketKind.RESTORE, PacketKind.HELLO)
+    assert some_packet(link_).stream == (0, 0, 1, 0, 0)
+    assert len({some_packet(link_, kind=kind).stream for kind in kinds}) == 3

@@ -79,14 +79,14 @@ def in_net(net: str) -> list[int]:
 @pytest.mark.parametrize("side", SIDES)
 def test_a_host_has_its_two_interfaces_and_no_way_out(hosts: Namespaces, side: Side) -> None:
     links = said(hosts, side, "ip", "-oneline", "link").splitlines()
-    assert sorted(line.split()[1] for line in links) == ["air0:", "free0:", "lo:"]
+    assert sorted(line.split()[1] for line in links) == ["free0:", "lo:", "shaped0:"]
     last = 1 if side == "edge" else 2
     addresses = {tuple(line.split()[1:4]) for line in said(hosts, side, "ip", "-oneline", "address").splitlines()}
-    assert {("air0", "inet", f"10.77.0.{last}/24"), ("free0", "inet", f"10.78.0.{last}/24")} <= addresses
+    assert {("shaped0", "inet", f"10.77.0.{last}/24"), ("free0", "inet", f"10.78.0.{last}/24")} <= addresses
     assert not any(family == "inet6" and name != "lo" for name, family, _ in addresses)
     routes = said(hosts, side, "ip", "route").splitlines()
     assert [route.split()[:3] for route in routes] == [
-        ["10.77.0.0/24", "dev", "air0"],
+        ["10.77.0.0/24", "dev", "shaped0"],
         ["10.78.0.0/24", "dev", "free0"],
     ]
 
@@ -107,7 +107,7 @@ def test_the_kernel_lets_packets_out_as_the_token_bucket_does(hosts: Namespaces,
     length = (2_000 - 320) // 8
     bits = 8 * (length - 12) + header_bits
     ends = ("10.77.0.1", "10.77.0.2") if side == "edge" else ("10.77.0.2", "10.77.0.1")
-    tun, left_s, sent_s = hosts.tuns[side, "air"], [], []
+    tun, left_s, sent_s = hosts.tuns[side, "shaped"], [], []
     with subprocess.Popen(hosts.command(side, [*PYTHON, BURST, *ends, str(count), str(length)])):
         while len(left_s) < count and select.select([tun], (), (), 5)[0]:
             packet = os.read(tun, 1 << 16)
@@ -127,9 +127,9 @@ def test_the_kernel_lets_packets_out_as_the_token_bucket_does(hosts: Namespaces,
 
 def test_a_closed_port_is_not_answered_at_the_cost_of_the_link(hosts: Namespaces) -> None:
     with subprocess.Popen(hosts.command("edge", [*PYTHON, BURST, "10.77.0.1", "10.77.0.2", "1", "20"])):
-        assert select.select([hosts.tuns["edge", "air"]], (), (), 5)[0]
-    os.write(hosts.tuns["cloud", "air"], os.read(hosts.tuns["edge", "air"], 1 << 16))
-    assert not select.select([hosts.tuns["cloud", "air"]], (), (), 0.1)[0]
+        assert select.select([hosts.tuns["edge", "shaped"]], (), (), 5)[0]
+    os.write(hosts.tuns["cloud", "shaped"], os.read(hosts.tuns["edge", "shaped"], 1 << 16))
+    assert not select.select([hosts.tuns["cloud", "shaped"]], (), (), 0.1)[0]
 
 
 def test_nothing_is_left_after_close(hosts: Namespaces) -> None:
@@ -176,7 +176,7 @@ def test_without_being_root_each_host_has_a_user_namespace_too(
     except ConfigError as error:
         pytest.skip(str(error))
     with made:
-        assert "air0" in said(made, "cloud", "ip", "-oneline", "link")
+        assert "shaped0" in said(made, "cloud", "ip", "-oneline", "link")
         assert said(made, "cloud", "readlink", "/proc/self/ns/user").strip() != os.readlink("/proc/self/ns/user")
 
 
@@ -197,7 +197,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1",
             "network namespaces are not permitted here (unshare: Operation not permitted)",
         ),
-        ("exit 0", "a host could not be made here (no word)"),
+        ("exit 0", "a host could not be made here (no reason)"),
     ],
 )
 def test_a_host_that_does_not_come_to_be_is_named_on_one_line(tools: Path, does: str, problem: str) -> None:

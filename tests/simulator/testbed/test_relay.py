@@ -23,7 +23,7 @@ from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.namespaces import NETS, SIDES, Net, Side
 from simulator.testbed.network.relay import Relay
 from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import AIR, FREE, WARM_UP, Faults, RunPlan, Window
+from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RunPlan, Window
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
@@ -34,7 +34,7 @@ PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
 REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
 
 
-HOSTS = {"air": AIR, "free": FREE}
+HOSTS = {"shaped": SHAPED, "free": FREE}
 AT_ONCE = {"kind": "constant", "bps": "inf"}
 
 
@@ -46,7 +46,7 @@ def of(delay_s: float = 0.0, ack_bits: int = 0, **changes: Any) -> Cell:
     return given
 
 
-def packet(header: PacketHeader, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
+def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", sender: Side = "edge") -> bytes:
     hosts = HOSTS[net]
     edge, cloud = place(hosts.edge, plan.EDGE_PORT), place(hosts.cloud, plan.CLOUD_PORT)
     source, target = (edge, cloud) if sender == "edge" else (cloud, edge)
@@ -68,8 +68,8 @@ class Bench:
         for each in self._inner:
             each.setblocking(False)
         control, self._say = os.pipe()
-        edge_air, edge_free, cloud_air, cloud_free = (each.fileno() for each in self._inner)
-        relay = Relay(told, self._kept, (edge_air, edge_free, cloud_air, cloud_free), control)
+        edge_shaped, edge_free, cloud_shaped, cloud_free = (each.fileno() for each in self._inner)
+        relay = Relay(told, self._kept, (edge_shaped, edge_free, cloud_shaped, cloud_free), control)
         self._thread = threading.Thread(target=relay.run)
         self._thread.start()
         self.zero_s = 0.0
@@ -80,12 +80,12 @@ class Bench:
         while not self._kept.running:
             time.sleep(0.001)
 
-    def send(self, header: PacketHeader, content: bytes = b"", net: Net = "air", sender: Side = "edge") -> bytes:
+    def send(self, header: PacketHeader, content: bytes = b"", net: Net = "shaped", sender: Side = "edge") -> bytes:
         sent = packet(header, content, net, sender)
         self.hosts[sender, net].send(sent)
         return sent
 
-    def got(self, side: Side, net: Net = "air", within_s: float = 1.0) -> bytes | None:
+    def got(self, side: Side, net: Net = "shaped", within_s: float = 1.0) -> bytes | None:
         host = self.hosts[side, net]
         return host.recv(1 << 16) if select.select([host], (), (), within_s)[0] else None
 
@@ -127,12 +127,12 @@ def benches(tmp_path: Path) -> Iterator[Benches]:
         bench.close()
 
 
-def notice(header: PacketHeader, net: Net = "air", sender: Side = "edge") -> bytes:
+def notice(header: PacketHeader, net: Net = "shaped", sender: Side = "edge") -> bytes:
     """What the sender of a packet hears when it has left."""
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
     content = header._replace(note=PacketKind.LEFT).pack()
-    return Datagram(SocketAddress(place(AIR.air, 0).address, sent.target.port), sent.source, content).pack()
+    return Datagram(SocketAddress(place(SHAPED.relay, 0).address, sent.target.port), sent.source, content).pack()
 
 
 def test_a_packet_comes_through_as_it_is_once_it_has_left_and_travelled(benches: Benches) -> None:
@@ -268,7 +268,7 @@ def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
 def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> None:
     bench = benches(of())
     plain = packet(PAYLOAD, b"content")
-    net: Net = "free" if odd == "on free" else "air"
+    net: Net = "free" if odd == "on free" else "shaped"
     bench.hosts["edge", net].send(
         {
             "tcp": plain[:9] + b"\x06" + plain[10:],

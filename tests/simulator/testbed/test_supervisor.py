@@ -52,7 +52,7 @@ def awaiting(*of: _Process) -> _Run:
 def test_words_that_come_in_one_piece_are_all_heard(tmp_path: Path, started: Started) -> None:
     one = process("print('ready\\n\\nhello from an import\\ndone', flush=True); input()", tmp_path, started)
     assert awaiting(one)._await("done", time.monotonic() + 10, [one])
-    assert {"ready", "done"} <= one.said
+    assert {"ready", "done"} <= one.printed
 
 
 def test_a_process_that_dies_is_told_by_its_last_words(tmp_path: Path, started: Started) -> None:
@@ -82,7 +82,7 @@ def test_an_end_that_is_none_is_told_on_one_line(
 ) -> None:
     monkeypatch.setattr(supervisor, "END_S", 0.5)
     one = process(program, tmp_path, started)
-    one.tell("stop")
+    one.write("stop")
     with pytest.raises(ConfigError, match=rf"^real: the process one {told}$"):
         awaiting(one)._check_end(one)
 
@@ -107,7 +107,7 @@ def test_the_last_words_of_a_process_are_its_complaint_or_how_it_ended(
 ) -> None:
     one = process(program, tmp_path, started)
     one.popen.wait()
-    one.tell("stop")
+    one.write("stop")
     assert one.last_words().startswith(told)
 
 

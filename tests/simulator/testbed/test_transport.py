@@ -13,7 +13,7 @@ import pytest
 import simpy
 from links import Given
 from two_ways import OnAir
-from udp_air import CLOUD, ROOM_BYTES, TIMEOUT_S, World, cancel, cell, edge, message, played, put, slip
+from udp_link import CLOUD, ROOM_BYTES, TIMEOUT_S, World, cancel, cell, edge, message, played, put, slip
 
 from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
@@ -28,7 +28,7 @@ from simulator.testbed.journal import (
     PacketQueued,
 )
 from simulator.testbed.packet_header import PacketHeader, PacketKind, RealMessage
-from simulator.testbed.plan import AIR, EDGE_PORT, FREE
+from simulator.testbed.plan import EDGE_PORT, FREE, SHAPED
 from simulator.testbed.transport import sockets
 from simulator.testbed.transport.endpoint import EndpointAddresses, HostSockets
 from simulator.timing.link import Link
@@ -114,7 +114,7 @@ def test_attempts_go_when_those_of_the_simulated_link_do(arq: dict[str, Any], lo
 def test_a_packet_that_waits_for_the_link_never_times_out() -> None:
     """20 packets of 1,000 bits at 4 kbit/s: the last waits for 5 s, 125 timeouts."""
     world = played(cell(bps=4000), (0, put(message(20 * ROOM_BYTES))))
-    assert world.air.left_s[0, 0, 1, 19, 0] == pytest.approx(5.0)
+    assert world.link.left_s[0, 0, 1, 19, 0] == pytest.approx(5.0)
     assert {each.attempt for each in world.noted(PacketQueued)} == {0}
     assert len(world.noted(PacketAcknowledged)) == 20
 
@@ -249,9 +249,9 @@ def test_bytes_that_are_no_packet_are_counted_and_dropped() -> None:
 
     def slips(world: World) -> None:
         for each in junk + harmless:
-            world.air.slip(each)
+            world.link.slip(each)
         for each in harmless[:2]:
-            world.air.slip(each, "edge")
+            world.link.slip(each, "edge")
 
     world = played(cell(), (0, slips), (0, put(message(300))))
     assert world.cloud.strange == len(junk) > 80
@@ -263,7 +263,7 @@ def test_a_sound_packet_from_elsewhere_is_counted_and_dropped() -> None:
 
     def strays(_: World) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
-            for address, to in ((PAYLOAD, CLOUD.air), (message(1, 0, PacketKind.HELLO).address, edge(0).air)):
+            for address, to in ((PAYLOAD, CLOUD.shaped), (message(1, 0, PacketKind.HELLO).address, edge(0).shaped)):
                 header = PacketHeader(address, 0, 0, epoch=address.kind is PacketKind.HELLO)
                 elsewhere.sendto(header.pack() + b"\x01", to)
 
@@ -277,9 +277,9 @@ def test_a_real_process_has_the_addresses_of_its_interfaces_and_accepts_its_far_
     assert edge_.own == HostSockets(("10.77.0.1", 5001), ("10.78.0.1", 5001)) == cloud.far[1]
     assert cloud.own == HostSockets(("10.77.0.2", 4000), ("10.78.0.2", 4000)) == edge_.far[1]
     assert set(edge_.far) == {1} and set(cloud.far) == {0, 1}
-    for host in (AIR.edge, FREE.edge, AIR.air):
+    for host in (SHAPED.edge, FREE.edge, SHAPED.relay):
         assert cloud.accepts(1, (host, EDGE_PORT + 1))
-    for device, sender in ((0, (AIR.edge, EDGE_PORT + 1)), (2, (AIR.edge, EDGE_PORT + 2)), (1, (AIR.edge, 9))):
+    for device, sender in ((0, (SHAPED.edge, EDGE_PORT + 1)), (2, (SHAPED.edge, EDGE_PORT + 2)), (1, (SHAPED.edge, 9))):
         assert not cloud.accepts(device, sender)
 
 
@@ -350,4 +350,4 @@ def test_what_the_kernel_has_no_room_for_goes_later_and_in_order(monkeypatch: py
     world = played(cell(), (0, put(message(300))))
     assert Full.refusals == 0
     assert world.messages("cloud") == [message(300)]
-    assert sorted(world.air.left_s, key=world.air.left_s.__getitem__) == [(0, 0, 1, number, 0) for number in range(4)]
+    assert sorted(world.link.left_s, key=world.link.left_s.__getitem__) == [(0, 0, 1, number, 0) for number in range(4)]

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
+from simulator.testbed import plan
 from simulator.testbed.journal import Event, Journal
 from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind, RealMessage
-from simulator.testbed.plan import link
 from simulator.testbed.replayed.run_record import OPPOSITE
 from simulator.testbed.transport.endpoint import Endpoint, EndpointAddresses, HostSockets
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
@@ -23,8 +23,8 @@ from simulator.testbed.transport.sockets import HostPort, UdpSocket
 E = TypeVar("E")
 _LOOPBACK = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"
 """Of this process alone."""
-_EDGE, _CLOUD, _AIR = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
-AIR = HostSockets((_AIR, 6000), (_AIR, 6001))
+_EDGE, _CLOUD, _LINK = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
+LINK = HostSockets((_LINK, 6000), (_LINK, 6001))
 CLOUD = HostSockets((_CLOUD, 4000), (_CLOUD, 4001))
 TIMEOUT_S = 0.04
 ROOM_BYTES = 85
@@ -91,7 +91,7 @@ class Notes(Journal):
         return [event for event in self.events if isinstance(event, kind)]
 
 
-class UdpAir:
+class ScriptedLink:
     """Serialises packets by the cell's constant rates, loses those in `lost` and the free acknowledgements of those in
     `deaf`, notifies senders of what has left, and delivers after the cell's constant delays."""
 
@@ -101,59 +101,59 @@ class UdpAir:
         self._lost = lost
         self._deaf = deaf
         self._free_s: dict[Direction, float] = defaultdict(float)
-        self._air = UdpSocket(AIR.air, self._enter)
-        self._free = UdpSocket(AIR.free, self._answer)
+        self._shaped = UdpSocket(LINK.shaped, self._enter)
+        self._free = UdpSocket(LINK.free, self._answer)
 
     def open(self) -> None:
-        self._air.open()
+        self._shaped.open()
         self._free.open()
 
     def close(self) -> None:
-        self._air.close()
+        self._shaped.close()
         self._free.close()
 
     def slip(self, packet: bytes, to: str = "cloud") -> None:
         """Any bytes at all, to a host."""
-        self._air.send(packet, (CLOUD if to == "cloud" else edge(0)).air, lambda: None)
+        self._shaped.send(packet, (CLOUD if to == "cloud" else edge(0)).shaped, lambda: None)
 
     def _enter(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
-        way = header.address.direction if header.note is None else OPPOSITE[header.address.direction]
-        loop, rate = asyncio.get_running_loop(), self._link(way).rate
+        direction = header.address.direction if header.note is None else OPPOSITE[header.address.direction]
+        loop, rate = asyncio.get_running_loop(), self._link(direction).rate
         bits = 8 * (len(packet) + 28)
-        self._free_s[way] = max(loop.time(), self._free_s[way]) + bits / rate.bps
-        loop.call_at(self._free_s[way], self._leave, header, way, packet)
+        self._free_s[direction] = max(loop.time(), self._free_s[direction]) + bits / rate.bps
+        loop.call_at(self._free_s[direction], self._leave, header, direction, packet)
 
-    def _leave(self, header: PacketHeader, way: Direction, packet: bytes) -> None:
+    def _leave(self, header: PacketHeader, direction: Direction, packet: bytes) -> None:
         loop = asyncio.get_running_loop()
         number = header.fragment if header.note is None else -header.fragment - 1
         index = (*header.address.message_index, number, header.attempt)
         self.left_s[index] = loop.time()
         if header.note is None:
-            self._send(header._replace(note=PacketKind.LEFT).pack(), OPPOSITE[way], header.address.device)
+            self._send(header._replace(note=PacketKind.LEFT).pack(), OPPOSITE[direction], header.address.device)
         if index not in self._lost:
-            loop.call_later(self._link(way).delay.mean_s, self._send, packet, way, header.address.device)
+            loop.call_later(self._link(direction).delay.mean_s, self._send, packet, direction, header.address.device)
 
     def _answer(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
-        way = OPPOSITE[header.address.direction]
+        direction = OPPOSITE[header.address.direction]
         if (*header.address.message_index, header.fragment, header.attempt) not in self._deaf:
-            send = partial(self._send, packet, way, header.address.device)
-            asyncio.get_running_loop().call_later(self._link(way).delay.mean_s, send)
+            send = partial(self._send, packet, direction, header.address.device)
+            asyncio.get_running_loop().call_later(self._link(direction).delay.mean_s, send)
 
-    def _send(self, packet: bytes, way: Direction, device: int) -> None:
-        self._air.send(packet, (CLOUD if way == "uplink" else edge(device)).air, lambda: None)
+    def _send(self, packet: bytes, direction: Direction, device: int) -> None:
+        self._shaped.send(packet, (CLOUD if direction == "uplink" else edge(device)).shaped, lambda: None)
 
-    def _link(self, way: Direction) -> Any:
-        return link(self._cell, way)
+    def _link(self, direction: Direction) -> Any:
+        return plan.link(self._cell, direction)
 
 
 class World:
     """What `played` plays in: endpoints, what they received, what they noted."""
 
-    def __init__(self, cell: Cell, air: UdpAir, running: bool) -> None:
+    def __init__(self, cell: Cell, link: ScriptedLink, running: bool) -> None:
         devices = range(cell.workload.devices)
-        self.air = air
+        self.link = link
         self.cell = cell
         self.received: dict[str, list[tuple[float, RealMessage]]] = defaultdict(list)
         self.notes = {name: Notes(running) for name in ("cloud", *(f"edge {device}" for device in devices))}
@@ -161,14 +161,14 @@ class World:
         self.edges = [
             Endpoint(
                 cell, "edge", device, self.notes[f"edge {device}"], partial(self._receive, f"edge {device}"),
-                addresses=EndpointAddresses(edge(device), {device: AIR}),
+                addresses=EndpointAddresses(edge(device), {device: LINK}),
             )
             for device in devices
         ]  # fmt: skip
         self.edge = self.edges[0]
 
     def cloud_of(self, epoch: int) -> Endpoint:
-        addresses = EndpointAddresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), AIR))
+        addresses = EndpointAddresses(CLOUD, dict.fromkeys(range(self.cell.workload.devices), LINK))
         receive = partial(self._receive, "cloud")
         return Endpoint(self.cell, "cloud", 0, self.notes["cloud"], receive, epoch, addresses)
 
@@ -198,7 +198,7 @@ def cancel(*messages: RealMessage) -> Does:
 def slip(address: MessageAddress, to: str = "edge", content: bytes = b"", **fields: Any) -> Does:
     """A packet of this header, from nowhere, to a host."""
     header = PacketHeader(address, **{"fragment": 0, "attempt": 0} | fields)
-    return lambda world: world.air.slip(header.pack() + content, to)
+    return lambda world: world.link.slip(header.pack() + content, to)
 
 
 def played(
@@ -212,9 +212,9 @@ def played(
     """A world in which each thing of the script was done at its time, and that long has passed."""
 
     async def play() -> World:
-        air = UdpAir(cell, lost, deaf)
-        world = World(cell, air, running)
-        air.open()
+        link = ScriptedLink(cell, lost, deaf)
+        world = World(cell, link, running)
+        link.open()
         for endpoint in (world.cloud, *world.edges):
             await endpoint.open()
         for at_s, does in script:
@@ -225,7 +225,7 @@ def played(
         await asyncio.sleep(until_s)
         for endpoint in (world.cloud, *world.edges):
             await endpoint.close()
-        air.close()
+        link.close()
         return world
 
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
@@ -243,11 +243,11 @@ def message(
 
 def cell(devices: int = 1, arq: dict[str, Any] | None = None, bps: float = 1e6) -> Cell:
     """1 Mbit/s up and down, 5 ms and 7 ms away, 85 bytes a packet, unless said otherwise."""
-    way = {
+    direction = {
         "rate": {"kind": "constant", "bps": bps},
         "mtu_bits": 320 + 8 * ROOM_BYTES,
         "arq": {"kind": "selective_repeat", "timeout_s": TIMEOUT_S, "timer_jitter": 0, **(arq or {})},
     }
     delays = {name: {"kind": "constant", "delay_s": delay_s} for name, delay_s in (("up", 0.005), ("down", 0.007))}
-    ways = {"uplink": way | {"delay": delays["up"]}, "downlink": way | {"delay": delays["down"]}}
-    return Cell.model_validate({"workload": {"kind": "closed", "devices": devices}, **ways})
+    links = {"uplink": direction | {"delay": delays["up"]}, "downlink": direction | {"delay": delays["down"]}}
+    return Cell.model_validate({"workload": {"kind": "closed", "devices": devices}, **links})
