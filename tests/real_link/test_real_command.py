@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from simulator import Cell
-from simulator.testbed.journal import MessageTaken, PacketAired, read
+from simulator.testbed.journal import MessageTaken, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
@@ -70,14 +70,13 @@ class CommandFolder:
                 continue
         return found
 
-    def process(self, *words: str) -> int:
-        (pid,) = [pid for pid, all_ in self.processes().items() if set(words) <= set(all_)]
-        return pid
+    def pids(self, *words: str) -> list[int]:
+        return [pid for pid, all_ in self.processes().items() if set(words) <= set(all_)]
 
     def journals(self) -> list[Path]:
         return list(self.temporary.glob("sqsim.real.*/*.jsonl"))
 
-    def has_closed_a_round(self) -> bool:
+    def has_taken_a_message(self) -> bool:
         edges = [path for path in self.journals() if path.name.startswith("edge")]
         return any(isinstance(event, MessageTaken) for path in edges for event in read(path))
 
@@ -100,17 +99,11 @@ def _heeds_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], object]) -> None:
     until_s = time.monotonic() + WITHIN_S
     while not condition():
         assert time.monotonic() < until_s
         time.sleep(0.01)
-
-
-def sent_packets() -> int:
-    """By all interfaces of the machine's own but its loopback."""
-    lines = Path("/proc/net/dev").read_text().splitlines()[2:]
-    return sum(int(line.split(":")[1].split()[9]) for line in lines if line.split(":")[0].strip() != "lo")
 
 
 def one_line(error: str) -> str:
@@ -135,36 +128,24 @@ def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: Co
             assert both[0] == both[1], column
 
 
-def test_an_interrupt_leaves_nothing_and_the_same_command_goes_on(place: CommandFolder) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "termination"])
+def test_a_command_that_is_interrupted_leaves_nothing(place: CommandFolder, number: signal.Signals) -> None:
     before = socket.if_nameindex()
     popen = place.real()
-    until(place.has_closed_a_round)
+    until(place.has_taken_a_message)
     assert len(place.processes()) >= 6
-    os.killpg(popen.pid, signal.SIGINT)
-    out, error = popen.communicate(timeout=30)
-    assert popen.returncode == 130
-    assert one_line(error).startswith("sqsim: interrupted")
-    assert out == ""
-    assert not place.processes() and not place.left()
-    assert socket.if_nameindex() == before
-    assert not (place.out / "cells.csv").exists()
-    place.ran("real", "cell.yaml", "--out", "out", "--quiet")
-    assert len(pd.read_csv(place.out / "cells.csv")) == 1
-
-
-def test_a_command_that_is_terminated_leaves_nothing(place: CommandFolder) -> None:
-    popen = place.real()
-    until(place.has_closed_a_round)
-    popen.terminate()
+    os.killpg(popen.pid, number) if number is signal.SIGINT else popen.send_signal(number)
     out, error = popen.communicate(timeout=30)
     assert (popen.returncode, out) == (130, "") and one_line(error).startswith("sqsim: interrupted")
     assert not place.processes() and not place.left()
+    assert socket.if_nameindex() == before
+    assert not (place.out / "cells.csv").exists()
 
 
 def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_folder(place: CommandFolder) -> None:
     before = socket.if_nameindex()
     popen = place.real()
-    until(place.has_closed_a_round)
+    until(place.has_taken_a_message)
     popen.kill()
     popen.wait()
     until_s = time.monotonic() + 10
@@ -174,57 +155,27 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
     assert socket.if_nameindex() == before
     assert place.left()
     place.ran("real", "cell.yaml", "--out", "out", "--quiet")
-    assert not place.left()
+    assert not place.left() and len(pd.read_csv(place.out / "cells.csv")) == 1
 
 
 @pytest.mark.parametrize(
-    ("words", "name"),
-    [((PROGRAM, "edge"), "edge 0"), ((PROGRAM, "cloud"), "cloud 0"), (("simulator.testbed.network.relay",), "relay")],
+    ("words", "name", "loading"),
+    [
+        ((PROGRAM, "edge"), "edge 0", False),
+        ((PROGRAM, "edge"), "edge 0", True),
+        ((PROGRAM, "cloud"), "cloud 0", False),
+        (("simulator.testbed.network.relay",), "relay", False),
+    ],
 )
-def test_a_process_that_dies_ends_the_run_and_is_named(place: CommandFolder, words: tuple[str, ...], name: str) -> None:
+def test_a_process_that_dies_ends_the_run_and_is_named(
+    place: CommandFolder, words: tuple[str, ...], name: str, loading: bool
+) -> None:
     popen = place.real()
-    until(place.has_closed_a_round)
-    os.kill(place.process(*words), signal.SIGKILL)
+    until((lambda: place.pids(*words)) if loading else place.has_taken_a_message)
+    (pid,) = place.pids(*words)
+    os.kill(pid, signal.SIGKILL)
     out, error = popen.communicate(timeout=30)
-    assert popen.returncode == 2
+    assert (popen.returncode, out) == (2, "")
     assert f"the process {name} ended" in one_line(error) and "Traceback" not in error
-    assert out == ""
     assert not place.processes() and not place.left()
     assert not place.out.exists()
-
-
-def test_a_device_that_dies_while_it_loads_is_named_too(place: CommandFolder) -> None:
-    popen = place.real()
-    until(lambda: any({PROGRAM, "edge"} <= set(words) for words in place.processes().values()))
-    os.kill(place.process(PROGRAM, "edge"), signal.SIGKILL)
-    _, error = popen.communicate(timeout=30)
-    assert popen.returncode == 2 and "the process edge 0 ended" in one_line(error)
-    assert not place.processes() and not place.left()
-
-
-def test_no_packet_leaves_the_two_hosts(place: CommandFolder) -> None:
-    sent = sent_packets()
-    popen = place.start("real", "cell.yaml", "--out", "out", "--quiet", "--set", "workload.output_tokens=150",
-                        "--set", "uplink.rate.bps=200000")  # fmt: skip
-    until(place.has_closed_a_round)
-    for side in ("edge", "cloud"):
-        proc = Path(f"/proc/{place.process(PROGRAM, side)}/net")
-        names = {line.split(":")[0].strip() for line in (proc / "dev").read_text().splitlines()[2:]}
-        assert names == {"lo", "shaped0", "free0"}
-        routes = [line.split() for line in (proc / "route").read_text().splitlines()[1:]]
-        assert routes and all(route[1] != "00000000" and route[2] == "00000000" for route in routes)
-    aired = 0
-    while popen.poll() is None:
-        if (relay := [path for path in place.journals() if path.name == "relay.jsonl"]) and relay[0].exists():
-            aired = max(aired, _aired(relay[0]))
-        time.sleep(0.2)
-    assert popen.returncode == 0
-    assert aired > 200
-    assert sent_packets() - sent < aired / 2
-
-
-def _aired(relay: Path) -> int:
-    try:
-        return sum(isinstance(event, PacketAired) for event in read(relay))
-    except OSError:  # the run is over
-        return 0

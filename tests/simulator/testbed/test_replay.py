@@ -1,7 +1,8 @@
-"""The books of a real run: a run that does what the simulator does is told in the same tables."""
+"""Replays of journals: a run that does what the simulator does has the same tables, and any other is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,8 @@ from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.endpoints.restoration import RestoredRequest
-from simulator.testbed.journal import Event, MessagePut, PacketAired, PassMade, RequestEnded
-from simulator.testbed.packet_header import MessageAddress, PacketKind
+from simulator.testbed.journal import MessagePut, PacketAired, PassMade, RequestEnded
+from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check
 from simulator.testbed.replayed.real_tables import tables
 from simulator.testbed.replayed.replayed_request import RealRunError
@@ -33,7 +34,7 @@ K_SQS = {"kind": "k_sqs", "k": 4, "max_drafts": 3}
 
 
 def lossy(bps: float, **fields: Any) -> dict[str, Any]:
-    """A link that loses packets and acknowledgements, and cuts letters into some packets."""
+    """A link that loses packets and acknowledgements, and cuts messages into some packets."""
     arq = {"kind": "selective_repeat", "timeout_s": 0.15, "ack_loss": LOSSY}
     return link(bps, loss=LOSSY, mtu_bits=384) | {"arq": arq | fields}
 
@@ -73,13 +74,6 @@ def ran(name: str) -> tuple[CellResult, Lines]:
         return simulated(CELLS[name], Path(folder))[0], lines_of(Path(folder))
 
 
-def left(name: str, folder: Path) -> CellResult:
-    """What the simulator says of a cell whose twin has left its journals in this folder."""
-    expected, lines = ran(name)
-    write(folder, lines)
-    return expected
-
-
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
     """The same rows: times to a nanosecond, all else exactly."""
     for name in one.columns:
@@ -91,7 +85,8 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_path: Path) -> None:
-    expected = left(name, tmp_path)
+    expected, lines = ran(name)
+    write(tmp_path, lines)
     real = tables(CELLS[name], tmp_path, Memory())
     same(expected.requests, real.requests)
     same(expected.rounds, real.rounds)
@@ -129,59 +124,45 @@ def same_decoding(one: pd.DataFrame, other: pd.DataFrame) -> None:
     )
 
 
-def altered(events: list[Event], kind: PacketKind, byte: int) -> tuple[list[Event], MessageAddress]:
-    """One byte of the third letter of a kind is another."""
-    places = [place for place, each in enumerate(events) if isinstance(each, MessagePut) and each.address.kind is kind]
-    place = places[2]
-    event = events[place]
-    assert isinstance(event, MessagePut)
-    content = bytearray.fromhex(event.content)
-    content[byte] ^= 1
-    return [*events[:place], event._replace(content=content.hex()), *events[place + 1 :]], event.address
+def damaged(lines: Lines, process: str, kind: PacketKind | None) -> Lines:
+    """One byte of the third message of a kind is another; or (None) the first token of the first answer."""
+    events: list[Any] = lines[process]
+    if kind is None:
+        place = next(place for place, each in enumerate(events) if isinstance(each, RequestEnded))
+        changes = {"tokens": (events[place].tokens[0] ^ 1, *events[place].tokens[1:])}
+    else:
+        puts = [place for place, each in enumerate(events) if isinstance(each, MessagePut) and each.address[0] is kind]
+        place = puts[2]
+        changes = {"content": f"{int(events[place].content[:2], 16) ^ 1:02x}{events[place].content[2:]}"}
+    return lines | {process: [*events[:place], events[place]._replace(**changes), *events[place + 1 :]]}
 
 
-@pytest.mark.parametrize(("process", "kind"), [("edge_1", PacketKind.PAYLOAD), ("cloud_0", PacketKind.REPLY)])
-def test_one_byte_that_differs_is_told(process: str, kind: PacketKind, tmp_path: Path) -> None:
-    made = CELLS["dense"]
-    left("dense", tmp_path)
-    lines = lines_of(tmp_path)
-    lines[process], (_, device, request, number) = altered(lines[process], kind, 0)
-    write(tmp_path, lines)
-    where = f"device {device}, request {request}, round {number}: {kind.name.lower()} of .* from byte 0 on"
-    with pytest.raises(RealRunError, match=where):
-        tables(made, tmp_path, Memory())
-
-
-def test_other_tokens_are_told(tmp_path: Path) -> None:
-    made = CELLS["cloud_only"]
-    left("cloud_only", tmp_path)
-    lines = lines_of(tmp_path)
-    place, ended = next((place, each) for place, each in enumerate(lines["edge_2"]) if isinstance(each, RequestEnded))
-    lines["edge_2"][place] = ended._replace(tokens=(ended.tokens[0] ^ 1, *ended.tokens[1:]))
-    write(tmp_path, lines)
-    with pytest.raises(RealRunError, match="device 2, request 0: answer = "):
-        tables(made, tmp_path, Memory())
-
-
-def test_a_request_without_end_is_told(tmp_path: Path) -> None:
-    made = CELLS["dense"]
-    left("dense", tmp_path)
-    lines = lines_of(tmp_path)
-    assert isinstance(lines["edge_1"].pop(), RequestEnded)
-    write(tmp_path, lines)
-    with pytest.raises(RealRunError, match="device 1, request 1: ended = never"):
-        tables(made, tmp_path, Memory())
-    write(tmp_path, {name: events for name, events in lines.items() if name != "edge_1"})
-    with pytest.raises(RealRunError, match="requests = 4: must be 6"):
-        tables(made, tmp_path, Memory())
+@pytest.mark.parametrize(
+    ("name", "damage", "problem"),
+    [
+        ("dense", lambda lines: damaged(lines, "edge_1", PacketKind.PAYLOAD), r"device 1, .*: payload of .* byte 0 on"),
+        ("dense", lambda lines: damaged(lines, "cloud_0", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
+        ("cloud_only", lambda lines: damaged(lines, "edge_2", None), "device 2, request 0: answer = "),
+        ("dense", lambda lines: lines | {"edge_1": lines["edge_1"][:-1]}, "device 1, request 1: ended = never"),
+        ("dense", lambda lines: {name: lines[name] for name in lines if name != "edge_1"}, "requests = 4: must be 6"),
+    ],
+    ids=["a payload", "a reply", "an answer", "no end", "no journal"],
+)
+def test_a_run_that_is_not_what_is_decoded_again_is_named(
+    name: str, damage: Callable[[Lines], Lines], problem: str, tmp_path: Path
+) -> None:
+    write(tmp_path, damage(ran(name)[1]))
+    with pytest.raises(RealRunError, match=problem) as error:
+        tables(CELLS[name], tmp_path, Memory())
+    assert "\n" not in str(error.value)
 
 
 def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
-    made = CELLS["dense"]
-    expected = left("dense", tmp_path)
+    expected, lines = ran("dense")
+    write(tmp_path, lines)
     for path in tmp_path.glob("*.jsonl"):
         path.write_text(path.read_text(encoding="utf-8") + '["MessagePut", [2, 0, 1', encoding="utf-8")
-    same(expected.rounds, tables(made, tmp_path, Memory()).rounds)
+    same(expected.rounds, tables(CELLS["dense"], tmp_path, Memory()).rounds)
 
 
 ALONE = crowded(
@@ -195,10 +176,10 @@ QUIET_S = 1.0
 """From the round's submission before the cloud was killed to that after it."""
 
 
-@pytest.mark.parametrize("judged_before", [False, True])
+@pytest.mark.parametrize("verified_before", [False, True])
 @pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}], ids=lambda scheme: str(scheme["kind"]))
-def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
-    scheme: dict[str, Any], judged_before: bool, tmp_path: Path
+def test_a_round_that_the_cloud_has_lost_is_verified_once_and_its_time_is_charged(
+    scheme: dict[str, Any], verified_before: bool, tmp_path: Path
 ) -> None:
     alone = ALONE.with_({"scheme": scheme})
     expected, _ = simulated(alone, tmp_path)
@@ -207,7 +188,7 @@ def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
         each for each in lines["relay"] if isinstance(each, PacketAired) and each.address[0::3] == (PacketKind.REPLY, 3)
     )
     passed = next(each for each in lines["cloud_0"] if isinstance(each, PassMade) and each.shares[0][2] == 3)
-    killed_s = reply.left_s + 0.001 if judged_before else passed.ended_s - 0.001
+    killed_s = reply.left_s + 0.001 if verified_before else passed.ended_s - 0.001
     prompt, ended = lines["edge_0"][2], lines["edge_0"][-1]
     assert isinstance(prompt, MessagePut) and isinstance(ended, RequestEnded)
     format = alone.scheme.format(alone.models.pair.vocabulary)
@@ -227,7 +208,7 @@ def test_a_round_that_the_cloud_has_lost_is_judged_once_and_its_time_is_charged(
     assert spent.item() == pytest.approx(QUIET_S, abs=1e-9)
     assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item())
     bits = bits_sent(real) - bits_sent(expected)
-    assert bits == pytest.approx(restart.added_bits + judged_before * reply.bits)
+    assert bits == pytest.approx(restart.added_bits + verified_before * reply.bits)
 
 
 def bits_sent(result: CellResult) -> float:
