@@ -16,7 +16,6 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
-from simulator.protocols import machine as protocol
 from simulator.protocols import protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import (
@@ -28,10 +27,10 @@ from simulator.protocols.machine import (
     SendReply,
     SubmitJob,
 )
-from simulator.testbed.endpoints.edge_device import Transport
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
 from simulator.testbed.endpoints.restoration import RestoredRequest, pack_hello
-from simulator.testbed.journal import CloudRestarted, Journal, MessageTaken
+from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 
@@ -100,21 +99,18 @@ def _order(number: int) -> int:
     return -1 if number == WARM_UP else number
 
 
-class CloudDriver:
+class CloudDriver(EndpointDriver):
     """The cloud's end of one request. It begins with its prompt, or where a request is restored after a restart; what
     overtakes that waits."""
 
     def __init__(self, cloud: CloudServer, key: tuple[int, int], output_tokens: int) -> None:
-        self.key = key
-        """(device, request)."""
+        super().__init__(key, cloud.transport, cloud.journal)
         self._cloud = cloud
         self._output_tokens = output_tokens
         self._early: list[RealMessage] | None = []
         """Messages that overtook the prompt; None once it is here."""
         self._request_tokens = 0
         self._job: RealJob | None = None
-        self._unacknowledged: list[MessageAddress] = []
-        """Replies that the device is not known to have, in order."""
 
     def receive(self, message: RealMessage) -> None:
         """A message of the request arrives. Raises CodecError."""
@@ -149,13 +145,9 @@ class CloudDriver:
         self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
         self._take(message, Resumed(restored.node, restored.prompt_tokens) if restored else None)
 
-    def _take(self, message: RealMessage, event: Resumed | protocol.MessageArrived | None = None) -> None:
-        if event is None:
-            kind, *_, number = message.address
-            event = protocol.MessageArrived(protocol.MessageKind(kind), number, (message.content,))
-            self._acknowledge(self._machine.acknowledged(event))
-        commands = self._machine.step(event)
-        self._cloud.journal.note(MessageTaken(message.address, self._cloud.journal.now_s))
+    def _take(self, message: RealMessage, resumed: Resumed | None = None) -> None:
+        commands = self._machine.step(resumed or self.arrived(message, self._machine))
+        self.note_taken(message)
         self._carry_out(commands)
 
     def _carry_out(self, commands: list[CloudCommand]) -> None:
@@ -163,7 +155,7 @@ class CloudDriver:
             if isinstance(command, SubmitJob):
                 self._submit(command)
             elif isinstance(command, SendReply):
-                self._reply(command)
+                self.put(command.kind, command.round, command.content)
             elif isinstance(command, CropCache):
                 self._cloud.passes.crop(self.key, command.tokens)
             elif isinstance(command, FreeCache):
@@ -194,13 +186,3 @@ class CloudDriver:
             run=run,
         )
         self._cloud.passes.submit(self._job)
-
-    def _reply(self, command: SendReply) -> None:
-        address = MessageAddress(PacketKind(command.kind), *self.key, command.round)
-        self._unacknowledged.append(address)
-        self._cloud.transport.put(RealMessage(address, command.content))
-
-    def _acknowledge(self, through: int) -> None:
-        arrived = [address for address in self._unacknowledged if address.round <= through]
-        self._cloud.transport.cancel(*arrived)
-        self._unacknowledged = self._unacknowledged[len(arrived) :]

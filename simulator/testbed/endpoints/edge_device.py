@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import Final, Protocol
+from typing import Final
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
@@ -35,10 +35,10 @@ from simulator.protocols.machine import (
     SendMessage,
 )
 from simulator.results.requests import within
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.restoration import RestoredRequest, unpack_hello
 from simulator.testbed.journal import (
     Journal,
-    MessageTaken,
     RequestArrived,
     RequestEnded,
     RequestServed,
@@ -48,23 +48,6 @@ from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMess
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 from simulator.testbed.processes import report_failure
 from simulator.testbed.timed_text import WorkerText
-
-
-class Transport(Protocol):
-    """What a driver asks of the network (`transport.endpoint.Endpoint`)."""
-
-    def put(self, message: RealMessage) -> None:
-        """Takes on a message; never blocks."""
-        ...
-
-    def cancel(self, *addresses: MessageAddress) -> None:
-        """Sends nothing more of these: they are known to have arrived, or are not wanted any more."""
-        ...
-
-    def restart(self, epoch: int) -> None:
-        """The cloud has restarted: nothing is under way any more, and nothing has arrived."""
-        ...
-
 
 _UNSERVED: Final = (protocol.TakeTurn, protocol.DraftPass, protocol.Encode, protocol.WaitUntil, protocol.AddPart)
 """Commands of machines whose needs `plan.check` refuses."""
@@ -83,7 +66,7 @@ class _Drafting:
     """Drafts so far."""
 
 
-class EdgeDriver:
+class EdgeDriver(EndpointDriver):
     """The edge's end of one request."""
 
     def __init__(
@@ -98,8 +81,7 @@ class EdgeDriver:
         setting = decoding.setting
         decoding.drafter = self._drafter = WorkerText(lambda: setting.pair().drafter.open(setting.temperature))
         decoding.meter = Unmeasured()
-        self.key = key
-        """(device, request)."""
+        super().__init__(key, transport, journal)
         self.tokens: list[int] = []
         """All that rounds have committed, past the end of the answer too."""
         self._prompt = decoding.tree.edge.committed
@@ -107,8 +89,6 @@ class EdgeDriver:
         make = protocol_of(setting.scheme).edge
         self._machine = make(terms)
         self._may_be_cut = Need.LOOKAHEAD in make.needs(setting.scheme)
-        self._transport = transport
-        self._journal = journal
         self._worker = worker
         self._finished: asyncio.Future[EdgeState | None] = asyncio.get_running_loop().create_future()
         self._starts: dict[int, EdgeNode] = {}
@@ -116,7 +96,6 @@ class EdgeDriver:
         self._last_closed = 0
         self._payloads: dict[MessageAddress, bytes] = {}
         """Messages about those rounds."""
-        self._unacknowledged: list[MessageAddress] = []
         self._drafting: _Drafting | None = None
 
     async def serve(self) -> EdgeState | None:
@@ -127,13 +106,10 @@ class EdgeDriver:
     def receive(self, message: RealMessage) -> None:
         """A message of the cloud arrives. One about a round that is over, from before a restart, is late. Raises
         CodecError."""
-        kind, *_, number = message.address
-        if number > self._last_closed:
-            arrived = protocol.MessageArrived(protocol.MessageKind(kind), number, (message.content,))
-            self._acknowledge(self._machine.acknowledged(arrived))
-            commands = self._machine.step(arrived)
+        if message.address.round > self._last_closed:
+            commands = self._machine.step(self.arrived(message, self._machine))
             self._note_cut(commands)
-            self._journal.note(MessageTaken(message.address, self._journal.now_s))
+            self.note_taken(message)
             self._carry_out(commands)
 
     def restart(self) -> None:
@@ -147,10 +123,10 @@ class EdgeDriver:
         else:
             text = start.committed[: len(start.committed) - start.owes]
             restored = RestoredRequest(start.round, start.owes, len(self._prompt), text)
-        self._unacknowledged.clear()
-        self._put(PacketKind.RESTORE, restored.round, restored.pack(self._format))
+        self.unacknowledged.clear()
+        self.put(PacketKind.RESTORE, restored.round, restored.pack(self._format))
         for address, payload in self._payloads.items():
-            self._put(address.kind, address.round, payload)
+            self.put(address.kind, address.round, payload)
 
     def _carry_out(self, commands: list[EdgeCommand]) -> None:
         for command in commands:
@@ -177,7 +153,7 @@ class EdgeDriver:
 
     def _make(self, drafting: _Drafting) -> EdgeNode:
         """Drafts and encodes a round, in the worker. The machine's own sealing then finds the payload remembered."""
-        drafting.began_s = self._journal.now_s
+        drafting.began_s = self.journal.now_s
         self._drafter.settle()
         self._drafter.passes_s.clear()
         command, node = drafting.command, drafting.command.node
@@ -189,7 +165,7 @@ class EdgeDriver:
             node = command.make()
         if not drafting.cut.is_set():
             command.session.seal(node)
-        drafting.ended_s = self._journal.now_s
+        drafting.ended_s = self.journal.now_s
         return node
 
     def _drafted(self, drafting: _Drafting, made: asyncio.Future[EdgeNode]) -> None:
@@ -209,12 +185,12 @@ class EdgeDriver:
         self._drafting = None
         if drafting.began_s is not None:
             passes_s = tuple(self._drafter.passes_s[: drafting.made])
-            self._note_computed(drafting, self._journal.now_s, passes_s, cut=True)
+            self._note_computed(drafting, self.journal.now_s, passes_s, cut=True)
 
     def _note_computed(self, drafting: _Drafting, ended_s: float, passes_s: tuple[float, ...], *, cut: bool) -> None:
         assert drafting.began_s is not None
         number = drafting.command.round
-        self._journal.note(RoundComputed(*self.key, number, drafting.began_s, ended_s, passes_s, cut))
+        self.journal.note(RoundComputed(*self.key, number, drafting.began_s, ended_s, passes_s, cut))
 
     # Rounds and messages.
 
@@ -225,9 +201,9 @@ class EdgeDriver:
 
     def _flush(self, command: FlushRounds) -> None:
         void = [number for number, _ in command.rounds]
-        addresses = [address for address in self._unacknowledged if address.round in void]
-        self._transport.cancel(*addresses)
-        self._unacknowledged = [address for address in self._unacknowledged if address not in addresses]
+        addresses = [address for address in self.unacknowledged if address.round in void]
+        self.transport.cancel(*addresses)
+        self.unacknowledged = [address for address in self.unacknowledged if address not in addresses]
         for number in (*void, *(() if command.cut is None else (command.cut,))):
             self._last_closed = max(self._last_closed, number)
             self._forget(number)
@@ -238,20 +214,9 @@ class EdgeDriver:
 
     def _send(self, command: SendMessage) -> None:
         content = b"".join(command.parts)
-        address = self._put(PacketKind(command.kind), command.round, content)
+        address = self.put(command.kind, command.round, content)
         if command.round:
             self._payloads[address] = content
-
-    def _put(self, kind: PacketKind, number: int, content: bytes) -> MessageAddress:
-        address = MessageAddress(kind, *self.key, number)
-        self._unacknowledged.append(address)
-        self._transport.put(RealMessage(address, content))
-        return address
-
-    def _acknowledge(self, through: int) -> None:
-        arrived = [address for address in self._unacknowledged if address.round <= through]
-        self._transport.cancel(*arrived)
-        self._unacknowledged = self._unacknowledged[len(arrived) :]
 
 
 class EdgeDevice:

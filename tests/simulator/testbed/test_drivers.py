@@ -173,7 +173,7 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
         return fast(text, tokens, last)
 
     def waits(driver: EdgeDriver, drafting: _Drafting) -> EdgeNode:
-        drafting.began_s = driver._journal.now_s
+        drafting.began_s = driver.journal.now_s
         closed, until_s = driver._last_closed, time.monotonic() + 10
         while driver._payloads and driver._last_closed == closed and time.monotonic() < until_s:
             time.sleep(0.0005)
