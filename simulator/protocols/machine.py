@@ -282,7 +282,8 @@ class SubmitJob:
     text_tokens: int
     read_tokens: int
     run: Callable[[], tuple[CloudNode, Verified | None]]
-    """What is computed in it; `JobDone` brings what it answers."""
+    """What is computed in it; `JobDone` brings what it answers. `CloudNode.cached` of the session's text stay in the
+    cache."""
     serves: str
     """The column of BREAKDOWN for passes over tokens that are new."""
     cloud_drafts: int = 0
@@ -291,13 +292,6 @@ class SubmitJob:
     """Drafts verified behind it; None: it is no round's."""
     timed: bool = False
     """Whether `JobDone` has to say how long it took."""
-
-
-@dataclass(slots=True)
-class CropCache:
-    """Of the session's cached text only so many tokens are of use."""
-
-    tokens: int
 
 
 @dataclass(slots=True)
@@ -330,7 +324,7 @@ EdgeCommand: TypeAlias = (
     | AddPart | CloseRound | FlushRounds | Done
 )  # fmt: skip
 CloudCommand: TypeAlias = (
-    OpenInCloud | EnterState | SubmitJob | CropCache | FreeCache | DropRounds | SendReply
+    OpenInCloud | EnterState | SubmitJob | FreeCache | DropRounds | SendReply
 )  # fmt: skip
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, Event, T]

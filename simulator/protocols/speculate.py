@@ -29,7 +29,6 @@ from simulator.protocols.machine import (
     BeginRound,
     CloseRound,
     CloudMachine,
-    CropCache,
     DraftAll,
     DraftPass,
     DropRounds,
@@ -448,7 +447,6 @@ class SpeculateCloud(CloudMachine):
         number, verified, self._due = self._due, job.verified, None
         assert number is not None, "I3: a job is done that nobody asked for"
         node = self._node = job.node
-        self.commands.append(CropCache(node.cached))
         if verified is None:
             self.commands.append(SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return

@@ -10,7 +10,6 @@ from simulator.protocols.machine import (
     BeginRound,
     CloseRound,
     CloudMachine,
-    CropCache,
     EdgeMachine,
     EnterState,
     FreeCache,
@@ -82,7 +81,6 @@ class StreamCloud(CloudMachine):
     def _job_done(self, job: JobDone) -> None:
         number, node = self._round, job.node
         assert job.verified is not None
-        self.commands.append(CropCache(node.cached))
         if is_made(node, self._prompt_tokens, self._terms):
             self.commands.append(FreeCache())
         else:

@@ -7,7 +7,7 @@ here depends on which protocol it is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -29,14 +29,11 @@ from simulator.protocols.machine import (
     AddPart,
     BeginRound,
     CloseRound,
-    CloudCommand,
     CloudMachine,
-    CropCache,
     Done,
     DraftAll,
     DraftPass,
     DropRounds,
-    EdgeCommand,
     EdgeMachine,
     EdgeState,
     Encode,
@@ -48,7 +45,6 @@ from simulator.protocols.machine import (
     LinkRole,
     MessageArrived,
     MessageKind,
-    Need,
     OpenInCloud,
     Order,
     RoundDrafted,
@@ -101,6 +97,9 @@ class Network:
     edge: Edge
     edge_passes: EdgePasses
     prompt_at_cloud: bool
+    reads_at_work: bool
+    """Whether messages may end the work of their edges, which then takes up both after what else happens at that
+    instant."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
 
@@ -128,8 +127,6 @@ class Driver:
         protocol = protocol_of(scheme)
         policy = None if kept is None else kept.policy
         terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
-        self._reads_at_work = bool(protocol.edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS})
-        """Whether messages may end its work: what happens at the same instant has the better of both."""
         self._network = network
         self._env = network.env
         self._device = device
@@ -179,8 +176,7 @@ class Driver:
 
     def start(self) -> None:
         """Begins to serve the request."""
-        assert self._edge is not None, "I1: a request is served twice"
-        self._follow(self._edge.step(None))
+        self._tell_edge(None)
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
@@ -192,7 +188,8 @@ class Driver:
         self._edge.close()
         self._edge = None
         self._withdraw_all(UPLINK)
-        self._has_answer()
+        if self._network.windows is not None:
+            self._network.windows.has_all(self._device.number)
         if self._cloud is None:
             return
         if self._request.remaining_tokens or not self._answer_is_made:
@@ -202,20 +199,18 @@ class Driver:
 
     # Events.
 
-    def _tell_edge(self, event: Event) -> None:
-        if self._edge is not None:
-            self._follow(self._edge.step(event))  # no name here holds on to the edge, which may end in this step
-
-    def _follow(self, commands: Sequence[EdgeCommand | CloudCommand]) -> None:
+    def _tell_edge(self, event: Event | None) -> None:
         answer: Event | None = None
-        for command in commands:
-            answer = HANDLERS[type(command)](self, command)
+        if self._edge is not None:  # no name here holds on to it, as it may end in this step
+            for command in self._edge.step(event):
+                answer = HANDLERS[type(command)](self, command)
         if answer is not None:
             self._tell_edge(answer)
 
     def _tell_cloud(self, event: MessageArrived | JobDone) -> None:
-        if self._cloud is not None:
-            self._follow(self._cloud.step(event))
+        assert self._cloud is not None, "I3: something happens in a cloud where the request has ended"
+        for command in self._cloud.step(event):
+            HANDLERS[type(command)](self, command)
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
@@ -223,31 +218,35 @@ class Driver:
         event.callbacks.append(self._happens)
 
     def _happens(self, event: simpy.Event) -> None:
-        if self._reads_at_work:
-            later(self._env, 0.0, partial(self._proceed, event))
+        if event is not self._pending:
+            return
+        if self._network.reads_at_work:
+            later(self._env, 0.0, partial(self._happened, event))
         else:
-            self._proceed(event)
+            self._pending = None
+            self._then()
 
-    def _proceed(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
+    def _happened(self, event: simpy.Event, _: simpy.Event) -> None:
         if event is self._pending:
             self._pending = None
             self._then()
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
-            arrived = _arrived(message)
+            assert message.kind is not None
+            arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
             self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
             later(self._env, 0.0, partial(self._read, arrived))  # after what happens at this instant
 
     def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
-        if self._reads_at_work and self._pending is not None:
+        if self._network.reads_at_work and self._pending is not None:
             later(self._env, 0.0, lambda _: self._tell_edge(arrived))
         else:
             self._tell_edge(arrived)
 
     def _cloud_receives(self, message: Message) -> None:
-        assert self._cloud is not None, "I3: a message comes to a cloud where the request has ended"
-        arrived = _arrived(message)
+        assert self._cloud is not None and message.kind is not None
+        arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
         if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
         else:
@@ -303,7 +302,8 @@ class Driver:
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
-        self._show()
+        if self._hidden_since_s is not None:
+            self._show()
         self._device.rest(self._request)
         self._tell_edge(RoundDrafted(self._drafted))
 
@@ -354,8 +354,10 @@ class Driver:
 
     def _order(self, command: Order) -> Event | None:
         if command is Order.SETTLED:
-            self._show()
-            self._has_answer()
+            if self._hidden_since_s is not None:
+                self._show()
+            if self._network.windows is not None:
+                self._network.windows.has_all(self._device.number)
         elif command is Order.REST:
             self._device.rest(self._request)
         elif command is Order.AWAIT:
@@ -471,7 +473,7 @@ class Driver:
         self._sent = message
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
-        if command.awaits:
+        if command.awaits and self._network.windows is not None:
             self._await_answer()
 
     def _add_part(self, command: AddPart) -> None:
@@ -503,11 +505,14 @@ class Driver:
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
-        messages = self._messages[role]
-        come = [each for each in messages if each.index[2] & _ROUND <= through]
+        come, messages = 0, self._messages[role]
+        for message in messages:
+            if message.index[2] & _ROUND > through:
+                break
+            come += 1
         if come:
-            del messages[: len(come)]
-            self._network.links[role].acknowledge(*come)
+            self._network.links[role].acknowledge(*messages[:come])
+            del messages[:come]
 
     def _withdraw_all(self, role: LinkRole) -> None:
         """Nothing that is under way on a link is wanted any more."""
@@ -520,7 +525,7 @@ class Driver:
         self._ledger.enter(message.index[2] & _ROUND, UPLINK_STATES[state], message.since_s)
 
     def _on_downlink(self, message: Message, state: str) -> None:
-        self._ledger.reply(message.index[2], DOWNLINK_STATES[state], message.since_s)
+        self._ledger.enter(message.index[2], DOWNLINK_STATES[state], message.since_s, True)
 
     def _on_downlink_beside(self, message: Message, state: str) -> None:
         self._ledger.enter(message.index[2] & _ROUND, DOWNLINK_STATES[state], message.since_s)
@@ -529,11 +534,6 @@ class Driver:
         """The device has put what it put last, or nothing, and waits: it will see to it that it can be answered."""
         if self._network.windows is not None:
             self._network.windows.awaits(self._device.number, self._request.number, self._sent)
-
-    def _has_answer(self) -> None:
-        """The device waits for nothing more."""
-        if self._network.windows is not None:
-            self._network.windows.has_all(self._device.number)
 
     # Commands about the cloud's passes.
 
@@ -569,14 +569,12 @@ class Driver:
         assert self._job is not None
         (job, command), self._job, self._behind_job = self._job, None, 0
         node, verified = command.run()
+        self._network.cloud.crop(self._key, node.cached)
         done = JobDone(node, verified, job.batch)
         if self._times is not None:
             self._times.enter("", self._env.now)
             done.queue_s, done.serve_s = self._times.spent_s["queue"], self._times.spent_s["serve"]
         self._tell_cloud(done)
-
-    def _crop(self, command: CropCache) -> None:
-        self._network.cloud.crop(self._key, command.tokens)
 
     def _free(self, command: FreeCache) -> None:
         self._answer_is_made = True
@@ -587,16 +585,10 @@ def _nothing() -> None:
     """Follows nothing."""
 
 
-def _arrived(message: Message) -> MessageArrived:
-    assert message.kind is not None, "I3: a message of no round arrives"
-    return MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
-
-
 HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
     AddPart: Driver._add_part,
     BeginRound: Driver._begin_round,
     CloseRound: Driver._close_round,
-    CropCache: Driver._crop,
     Done: Driver._done,
     DraftAll: Driver._draft_all,
     DraftPass: Driver._draft_pass,

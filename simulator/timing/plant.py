@@ -15,7 +15,8 @@ from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState
+from simulator.protocols import protocol_of
+from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState, Need
 from simulator.results.energy import Connections, PowerAndPrice
 from simulator.results.metrics import PlantTotals, Way
 from simulator.results.observer import Observer, Together
@@ -27,6 +28,7 @@ from simulator.timing.device import Device
 from simulator.timing.driver import Driver, Network
 from simulator.timing.edge_passes import EdgePasses
 from simulator.timing.invariants import check_link, check_station
+from simulator.timing.later import EventLoop
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
@@ -98,7 +100,7 @@ class Plant:
 
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
-    env = simpy.Environment()
+    env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
     cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
     decoder = Decoder(cell, memory)
@@ -113,7 +115,8 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
         links = {UPLINK: uplink, DOWNLINK: downlink}
-        network = Network(env, links, cloud, each.edge, passes, cell.workload.prompt_at_cloud, windows)
+        reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
+        network = Network(env, links, cloud, each.edge, passes, cell.workload.prompt_at_cloud, reads_at_work, windows)
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count

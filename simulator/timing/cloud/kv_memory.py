@@ -39,7 +39,7 @@ class KvMemory:
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Of what is held for a session, at most the first `tokens` stay."""
-        spare = self.held(session) - tokens
+        spare = self._held.get(session, 0) - tokens
         if spare > 0:
             self._held[session] -= spare
             self._total -= spare

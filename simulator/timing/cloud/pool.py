@@ -161,7 +161,7 @@ class Pool:
         for job in chain(self._jobs, self._prefills, evicted):
             if len(shares) == self._batching.cap or budget == 0:
                 break
-            if job in self._jobs and job not in evicted and self._may_be_cut(job):
+            if self._batching.chunked and job in self._jobs and job not in evicted and self._may_be_cut(job):
                 evicted[job] = None
                 continue
             share = self._share(job, budget, alone=not shares)
@@ -182,22 +182,23 @@ class Pool:
     def end(self, server: Server) -> list[Share]:
         """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""
         shares, server.shares = server.shares, []
-        self._running.difference_update(share.job.session for share in shares)
+        for share in shares:
+            self._running.discard(share.job.session)
         return shares
 
     def put_back(self, jobs: list[Job]) -> None:
         """Jobs that a pass has cut wait at the head again; those that have no more to read, among the rest."""
-        reading = [job for job in jobs if self._may_be_cut(job)]
+        reading = [job for job in jobs if self._batching.chunked and self._may_be_cut(job)]
         self._prefills = dict.fromkeys(reading) | self._prefills
         if len(reading) < len(jobs):
             self._jobs = dict.fromkeys(job for job in jobs if job not in reading) | self._jobs
 
     def _may_be_cut(self, job: Job) -> bool:
-        """Whether the job has tokens to read into its cache, and may do so chunk by chunk."""
-        return self._batching.chunked and min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
+        """Whether the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
+        return min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _queue(self, job: Job) -> None:
-        (self._prefills if self._may_be_cut(job) else self._jobs)[job] = None
+        (self._prefills if self._batching.chunked and self._may_be_cut(job) else self._jobs)[job] = None
 
     def _unqueue(self, job: Job) -> bool:
         for queue in (self._jobs, self._prefills):
@@ -214,7 +215,7 @@ class Pool:
         cached = min(self.kv.held(job.session), job.text_tokens - 1)
         new = job.text_tokens - cached
         if budget is not None and new > budget:
-            if self._may_be_cut(job):
+            if self._batching.chunked and self._may_be_cut(job):
                 new = min(budget, job.read_tokens - cached)
             elif not alone:
                 return None
