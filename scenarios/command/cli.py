@@ -18,10 +18,14 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import printable, shown, users_mistake
-from scenarios.command import cache, calibrate, check, codec_options, compare, explain, real, recommend, report
 from scenarios.command.cell_file import add_import, load_own
+from scenarios.command.compare import compare
+from scenarios.command.inspect import cache, calibrate, check, codec_options, explain
+from scenarios.command.recommend import recommend
 from scenarios.command.registry import LISTS, NAMES, scenario, told
-from scenarios.command.run_plan import Changes, plan_around, plan_of
+from scenarios.command.report import report
+from scenarios.command.run import real
+from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
 TRACEBACK = "SQSIM_TRACEBACK"
@@ -184,12 +188,12 @@ def _list(options: argparse.Namespace) -> None:
     if options.name in LISTS and options.field is not None:
         raise ConfigError(f"field = {options.field!r}: {options.name} has none, only a scenario has fields")
     if options.name in LISTS:
-        from scenarios.command import catalogue
+        from scenarios.command.inspect import catalogue
 
         print(catalogue.LISTS[options.name]())
         return
     if options.name is not None:
-        from scenarios.command.scenario_page import page
+        from scenarios.command.inspect.scenario_page import page
 
         print(page(scenario(options.name), options.field))
         return
@@ -216,13 +220,13 @@ def _run(options: argparse.Namespace) -> None:
     out = options.out or Path("results") / name
     workers = options.workers or _cores()
     if options.dry_run or options.verbose:
-        from scenarios.command.dry_run import dry_run
+        from scenarios.command.run.dry_run import dry_run
 
         _say(dry_run(plan, out, workers, given, overwrite=options.overwrite), aside=not options.dry_run)
         if options.dry_run:
             return
-    from scenarios.command.means import Means
-    from scenarios.command.running import run  # here, so that the mistakes above are answered at once
+    from scenarios.command.run.means import Means
+    from scenarios.command.run.running import run  # here, so that the mistakes above are answered at once
 
     means = Means(
         out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace,
@@ -261,7 +265,7 @@ def _changes(options: argparse.Namespace) -> Changes:
     )
     if not (options.set or options.grid):
         return plain
-    from scenarios.command.typed_settings import parse_axes, parse_settings
+    from scenarios.command.run.typed_settings import parse_axes, parse_settings
 
     return replace(plain, settings=parse_settings(options.set), grid=parse_axes(options.grid))
 
@@ -287,7 +291,7 @@ def _inches(text: str) -> float:
 
 def _plot(options: argparse.Namespace) -> None:
     from plots.page import Page
-    from scenarios.command.drawing import Asked, read_labels, redraw
+    from scenarios.command.report.drawing import Asked, read_labels, redraw
 
     load_own(options.imports)
     labels = read_labels(options.labels) if options.labels is not None else {}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
-from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
+from scenarios.command.report.drawing import BESIDE, CAPACITY, Note, read_summary
 from simulator.results.columns import SETTING
 from simulator.results.result_directory import MANIFEST, checked, not_ours
 

@@ -15,7 +15,7 @@ import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.cli import main
-from scenarios.command.drawing import Asked, read_labels, redraw
+from scenarios.command.report.drawing import Asked, read_labels, redraw
 from simulator.results.result_directory import record
 
 Make = Callable[..., pd.DataFrame]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typed_command import Typed
 
-import scenarios.command.running
+import scenarios.command.run.running
 from simulator.sweeps import worker
 
 CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
@@ -125,7 +125,7 @@ def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_l
         time.sleep(0.4)
         return iter(())
 
-    monkeypatch.setattr(scenarios.command.running, "draw_all", slowly)
+    monkeypatch.setattr(scenarios.command.run.running, "draw_all", slowly)
     before_s = time.time()
     run = (*RUN, "--import=mine.py", "--workers=1")
     assert typed(*run)[0] == 0

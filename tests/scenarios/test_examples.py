@@ -15,7 +15,7 @@ import pytest
 from typed_blocks import commands, made_small
 from typed_command import Typed
 
-from scenarios.command import running
+from scenarios.command.run import running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "arrivals", "python_use")

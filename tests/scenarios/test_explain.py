@@ -11,7 +11,7 @@ from traced_cells import CELLS
 from typed_command import Typed
 
 from models.bundled.sotu import Sotu
-from scenarios.command.timeline_text import story
+from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN

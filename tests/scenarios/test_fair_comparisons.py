@@ -8,9 +8,9 @@ import pytest
 
 from kinds.tunable import tunables
 from scenarios.command import registry
-from scenarios.command.choosing import Choosing
 from scenarios.command.fairness import BASELINES, codes, lacking, schemes_of
-from scenarios.command.run_plan import Changes, RunPlan, plan_of
+from scenarios.command.run.choosing import Choosing
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Tune
 from simulator.cell.cell import Cell
 

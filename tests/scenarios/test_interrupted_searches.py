@@ -10,7 +10,7 @@ import pytest
 from typed_command import Typed
 
 import simulator.run
-from scenarios.command import recommending
+from scenarios.command.recommend import recommending
 from simulator.cell.cell import Cell
 from simulator.run import simulate
 from simulator.sweeps import worker

@@ -17,10 +17,10 @@ from typed_command import Typed
 import simulator
 from kinds import ConfigError
 from kinds.tunable import tunables
-from scenarios.command import recommending
-from scenarios.command.candidates import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
-from scenarios.command.recommend import QUICK_SETTINGS, SETTINGS, untimed
-from scenarios.command.recommending import ShownSeeds, _measured_again
+from scenarios.command.recommend import recommending
+from scenarios.command.recommend.candidates import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
+from scenarios.command.recommend.recommend import QUICK_SETTINGS, SETTINGS, untimed
+from scenarios.command.recommend.recommending import ShownSeeds, _measured_again
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning import heats

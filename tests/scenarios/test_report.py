@@ -18,16 +18,16 @@ from browser import shown
 from parsed_page import Element, parsed
 from typed_command import Finished, Typed
 
-import scenarios.command
+import scenarios.command.report
 from scenarios.command.cli import main
-from scenarios.command.report_figures import SVG, inline
-from scenarios.command.report_table import DEFINITIONS, with_interval
+from scenarios.command.report.report_figures import SVG, inline
+from scenarios.command.report.report_table import DEFINITIONS, with_interval
 from simulator.results.lossy import marked
 from simulator.results.metrics import METRICS
 from simulator.results.result_directory import record
 
 LATENCY = "latency_per_token_s"
-TEMPLATES = Path(scenarios.command.__file__).parent / "templates"
+TEMPLATES = Path(scenarios.command.report.__file__).parent / "templates"
 
 
 @pytest.fixture(scope="session")
@@ -334,7 +334,7 @@ def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path:
 def test_the_templates_go_into_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(TEMPLATES.parents[2] / "setup.cfg")
-    assert setup["options.package_data"]["scenarios.command"] == "templates/*"
+    assert setup["options.package_data"]["scenarios.command.report"] == "templates/*"
     names = {path.name for path in TEMPLATES.iterdir()}
     assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
 

@@ -12,10 +12,10 @@ import plots
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.prompt_files import LANGUAGES
-from scenarios.command.choosing import Choosing
 from scenarios.command.derived_axis import along
 from scenarios.command.registry import NAMES, scenario, told
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.choosing import Choosing
+from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune
 from simulator.cell.dotted_names import flatten
 from simulator.results.metrics import METRICS

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from typed_command import Typed
 
-import scenarios.command.means
-import scenarios.command.searching
+import scenarios.command.run.means
+import scenarios.command.run.searching
 import simulator.sweeps.sweep
 from simulator.sweeps.crews import R, Work
 
@@ -40,7 +40,7 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
     (tmp_path / "found" / "search.json").write_text("")
     assert typed(*command, "--out=found") == (0, out, "")  # what was emptied is found again
     monkeypatch.setattr(
-        scenarios.command.searching, "capacities", lambda missing, *_: iter(missing.items())
+        scenarios.command.run.searching, "capacities", lambda missing, *_: iter(missing.items())
     )  # none are
     assert typed(*command, "--out=found") == (0, out, "")
     status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
@@ -53,7 +53,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
     options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
     whole = typed(*command, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.searching.capacities, []
+    search, asked = scenarios.command.run.searching.capacities, []
 
     def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
         asked.append(sorted(settings))
@@ -61,7 +61,7 @@ def test_an_interrupted_search_goes_on_where_it_was(
         if len(asked) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
+    monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
     assert typed(*command, "--out=found", "--quiet")[0] == 130
     status, out, err = typed(*command, "--out=found")
     assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err
@@ -90,7 +90,7 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
             asked.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
-    for module in (scenarios.command.means, simulator.sweeps.sweep):
+    for module in (scenarios.command.run.means, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "crew_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
@@ -136,7 +136,7 @@ def test_an_interrupted_search_keeps_what_schemes_chose(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = typed(*TUNED, *small, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.searching.capacities, []
+    search, asked = scenarios.command.run.searching.capacities, []
 
     def interrupted(places: Mapping[int, object], *others: object) -> Iterator[object]:
         asked.append(len(places))
@@ -144,7 +144,7 @@ def test_an_interrupted_search_keeps_what_schemes_chose(
             raise KeyboardInterrupt
         yield from search(places, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
+    monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
     assert typed(*TUNED, *small, "--out=found", "--quiet")[0] == 130
     status, out, _ = typed(*TUNED, *small, "--out=found", "--quiet")
     assert (status, out.replace("found/", "whole/")) == (0, whole)

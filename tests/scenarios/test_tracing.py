@@ -9,8 +9,8 @@ from cells import busy
 from trace_reader import read_trace
 from typed_command import Typed
 
-from scenarios.command import running, tracing
-from scenarios.command.means import Means
+from scenarios.command.run import running, tracing
+from scenarios.command.run.means import Means
 from simulator import Cell, sweep
 from simulator.results import trace_file
 

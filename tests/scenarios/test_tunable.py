@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
 from kinds.tunable import Tunable, tunables, worth_trying
-from scenarios.command.catalogue import schemes
+from scenarios.command.inspect.catalogue import schemes
+from scenarios.command.inspect.scenario_page import page
 from scenarios.command.registry import scenario
-from scenarios.command.scenario_page import page
 from simulator import Cell
 from simulator.cell.scheme import Scheme
 from simulator.schemes.oracle import Oracle

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typed_command import Typed
 
-from scenarios.command import running
+from scenarios.command.run import running
 
 SCHEME = """from typing import Literal
 

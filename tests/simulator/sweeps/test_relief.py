@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from cells import link
 
-from scenarios.command.printed_tables import fullest
+from scenarios.command.run.printed_tables import fullest
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.sweeps.crews import Processes
