@@ -110,9 +110,9 @@ class JobDone:
     batch: int = 1
     """Jobs in its last pass, itself included."""
     queue_s: float = 0.0
-    """How long it waited, where the job is `timed`."""
+    """How long it waited for passes."""
     serve_s: float = 0.0
-    """How long it was in passes, where it is."""
+    """How long it was in them."""
 
 
 class Signal(Enum):
@@ -290,8 +290,6 @@ class SubmitJob:
     """Drafts that a drafter in the cloud makes before it."""
     judged_drafts: int | None = None
     """Drafts verified behind it; None: it is no round's."""
-    timed: bool = False
-    """Whether `JobDone` has to say how long it took."""
 
 
 @dataclass(slots=True)

@@ -20,41 +20,18 @@ from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
-from simulator.protocols import protocol_of
+from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
-    BESIDE,
     DOWNLINK,
     UPLINK,
-    AddPart,
-    BeginRound,
-    CloseRound,
-    CloudMachine,
-    Done,
-    DraftAll,
-    DraftPass,
-    DropRounds,
-    EdgeMachine,
     EdgeState,
-    Encode,
-    EnterState,
     Event,
-    FlushRounds,
-    FreeCache,
-    JobDone,
     LinkRole,
     MessageArrived,
     MessageKind,
-    OpenInCloud,
     Order,
-    RoundDrafted,
-    SendMessage,
-    SendReply,
     Signal,
-    SubmitJob,
-    TakeTurn,
-    TimeIs,
-    WaitUntil,
 )
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
@@ -104,19 +81,6 @@ class Network:
     """Where some device receives only after sending."""
 
 
-class _ServiceTimes:
-    """How long the cloud had a job: waiting, and in passes."""
-
-    def __init__(self, now_s: float) -> None:
-        self.spent_s = {"queue": 0.0, "serve": 0.0}
-        self._current, self._since_s = "queue", now_s
-
-    def enter(self, state: str, now_s: float) -> None:
-        """The job waits for a pass ("queue"), or is in one, from now on."""
-        self.spent_s[self._current] += now_s - self._since_s
-        self._current, self._since_s = "queue" if state == "queue" else "serve", now_s
-
-
 class Driver:
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
@@ -133,9 +97,9 @@ class Driver:
         self._request = request
         self._ledger = request.ledger
         self._key = (request.device, request.number)
-        self._edge: EdgeMachine | None = protocol.edge(terms)
+        self._edge: machine.EdgeMachine | None = protocol.edge(terms)
         """None once the request has ended."""
-        self._cloud: CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
+        self._cloud: machine.CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
         """None where nothing of the request is in the cloud any more."""
         self._mirrors = scheme.drafts_in_cloud
         """Whether the cloud's drafter runs over what its verifier does."""
@@ -163,14 +127,13 @@ class Driver:
         self._payload: Passage = At()
         """That of the round put last."""
         # In the cloud.
-        self._job: tuple[Job, SubmitJob] | None = None
+        self._job: tuple[Job, machine.SubmitJob] | None = None
         self._jobs = 0
         """So many were asked for."""
         self._job_state = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
         self._behind_job = 0
         """The round whose time is a prefill's; 0: none."""
-        self._times: _ServiceTimes | None = None
         self._answer_is_made = False
         """Whether the cloud knows it."""
 
@@ -207,7 +170,7 @@ class Driver:
         if answer is not None:
             self._tell_edge(answer)
 
-    def _tell_cloud(self, event: MessageArrived | JobDone) -> None:
+    def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
         assert self._cloud is not None, "I3: something happens in a cloud where the request has ended"
         for command in self._cloud.step(event):
             HANDLERS[type(command)](self, command)
@@ -272,14 +235,14 @@ class Driver:
             self._when(called, then)
         return called is None
 
-    def _take_turn(self, command: TakeTurn) -> Event | None:
+    def _take_turn(self, command: machine.TakeTurn) -> Event | None:
         return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
 
-    def _draft_all(self, command: DraftAll) -> None:
+    def _draft_all(self, command: machine.DraftAll) -> None:
         if self._turn(command.round, partial(self._draft_now, command)):
             self._draft_now(command)
 
-    def _draft_now(self, command: DraftAll) -> None:
+    def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.make()
@@ -305,7 +268,7 @@ class Driver:
         if self._hidden_since_s is not None:
             self._show()
         self._device.rest(self._request)
-        self._tell_edge(RoundDrafted(self._drafted))
+        self._tell_edge(machine.RoundDrafted(self._drafted))
 
     def _show(self) -> None:
         """The processor's work is hidden behind no verification result from now on."""
@@ -313,14 +276,14 @@ class Driver:
             self._request.hidden_draft_s += self._env.now - self._hidden_since_s
             self._hidden_since_s = None
 
-    def _draft_pass(self, command: DraftPass) -> None:
+    def _draft_pass(self, command: machine.DraftPass) -> None:
         node, round_ = command.node, self._request.open[command.round]
         (pass_s,) = self._network.edge_passes.of_round_s(
             self._request, command.round, node.length - node.cached, node.cached, made=round_.edge_passes
         )
         self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
-    def _encode(self, command: Encode) -> None:
+    def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
 
@@ -342,7 +305,7 @@ class Driver:
             self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
         return round_
 
-    def _wait_until(self, command: WaitUntil) -> None:
+    def _wait_until(self, command: machine.WaitUntil) -> None:
         self._enter(command.round, "edge_queue_s")
         self._device.rest(self._request)
         self._when(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
@@ -364,7 +327,7 @@ class Driver:
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            return TimeIs(self._env.now, self._put_s, self._payload.bits, link)
+            return machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link)
         else:
             self._pending = None
             if self._work is not None:
@@ -384,22 +347,22 @@ class Driver:
 
     # Commands about rounds.
 
-    def _begin_round(self, command: BeginRound) -> None:
+    def _begin_round(self, command: machine.BeginRound) -> None:
         self._growing = None
         self._request.begin_round(command.round, self._env.now)
 
-    def _open_in_cloud(self, command: OpenInCloud) -> None:
+    def _open_in_cloud(self, command: machine.OpenInCloud) -> None:
         number, now_s = command.round, self._env.now
         round_ = self._request.open.get(number) or self._request.begin_round(number, now_s)
         round_.payload, round_.drafted = At.instant(now_s), command.drafts
 
-    def _enter_state(self, command: EnterState) -> None:
+    def _enter_state(self, command: machine.EnterState) -> None:
         state = command.state
         if state is None:
             self._behind_job, state = command.round, self._job_state
         self._ledger.enter(command.round, state)
 
-    def _close_round(self, command: CloseRound) -> None:
+    def _close_round(self, command: machine.CloseRound) -> None:
         number, tokens, now_s = command.round, command.tokens, self._env.now
         round_ = self._request.open[number]
         if command.decoded is not None:
@@ -408,7 +371,7 @@ class Driver:
         assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
         self._request.close_round(number, tokens, now_s)
 
-    def _flush_rounds(self, command: FlushRounds) -> None:
+    def _flush_rounds(self, command: machine.FlushRounds) -> None:
         request, now_s = self._request, self._env.now
         rounds = [(request.open[number], drafts) for number, drafts in command.rounds]
         messages = self._messages[UPLINK]
@@ -431,23 +394,23 @@ class Driver:
             made = min(bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
             request.flush_round(command.cut, made, 0, now_s)
 
-    def _drop_rounds(self, command: DropRounds) -> None:
+    def _drop_rounds(self, command: machine.DropRounds) -> None:
         if command.void:
             self._ledger.void(command.void)
         for number in command.rounds:
             self._request.notes(number).dropped = True
 
-    def _done(self, command: Done) -> None:
+    def _done(self, command: machine.Done) -> None:
         self._device.answered(self._request, command.kept)
 
     # Commands about messages.
 
-    def _send(self, command: SendMessage) -> None:
+    def _send(self, command: machine.SendMessage) -> None:
         kind, number, parts = command.kind, command.round, command.parts
         if kind is MessageKind.PROMPT:
             self._send_prompt(command)
             return
-        beside = kind in BESIDE
+        beside = kind in machine.BESIDE
         round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
@@ -460,7 +423,7 @@ class Driver:
         self._growing = message if command.grows else None
         self._put(message, command)
 
-    def _send_prompt(self, command: SendMessage) -> None:
+    def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.prompt_at_cloud:
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             if command.awaits:
@@ -469,14 +432,14 @@ class Driver:
         self._ledger.prompt_sent()
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
-    def _put(self, message: Message, command: SendMessage) -> None:
+    def _put(self, message: Message, command: machine.SendMessage) -> None:
         self._sent = message
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
         if command.awaits and self._network.windows is not None:
             self._await_answer()
 
-    def _add_part(self, command: AddPart) -> None:
+    def _add_part(self, command: machine.AddPart) -> None:
         message = self._sent
         assert message is not None
         if command.payload is not None and command.node is not None:
@@ -484,7 +447,7 @@ class Driver:
         if self._network.links[UPLINK].add(message, command.part, ends=command.ends):
             self._put_s = self._env.now
 
-    def _reply(self, command: SendReply) -> None:
+    def _reply(self, command: machine.SendReply) -> None:
         """The device gets its bytes alone."""
         kind, number, round_ = command.kind, command.round, self._request.notes(command.round)
         if kind is MessageKind.REQUEST:
@@ -537,7 +500,7 @@ class Driver:
 
     # Commands about the cloud's passes.
 
-    def _submit(self, command: SubmitJob) -> None:
+    def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
         job = Job(
             session=self._key,
@@ -552,14 +515,11 @@ class Driver:
             mirrors=self._mirrors and not command.cloud_drafts,
         )
         self._job = job, command
-        self._times = _ServiceTimes(self._env.now) if command.timed else None
         self._network.cloud.submit(job)
 
     def _job_enters(self, state: JobState) -> None:
         assert self._job is not None
         command = self._job[1]
-        if self._times is not None:
-            self._times.enter(state, self._env.now)
         self._job_state = column = command.serves if state == "serve" else JOB_STATES[state]
         number = command.round or self._behind_job
         if number:
@@ -570,13 +530,9 @@ class Driver:
         (job, command), self._job, self._behind_job = self._job, None, 0
         node, verified = command.run()
         self._network.cloud.crop(self._key, node.cached)
-        done = JobDone(node, verified, job.batch)
-        if self._times is not None:
-            self._times.enter("", self._env.now)
-            done.queue_s, done.serve_s = self._times.spent_s["queue"], self._times.spent_s["serve"]
-        self._tell_cloud(done)
+        self._tell_cloud(machine.JobDone(node, verified, job.batch, job.queue_s, job.serve_s))
 
-    def _free(self, command: FreeCache) -> None:
+    def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True
         self._network.cloud.forget(self._key)
 
@@ -586,23 +542,23 @@ def _nothing() -> None:
 
 
 HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
-    AddPart: Driver._add_part,
-    BeginRound: Driver._begin_round,
-    CloseRound: Driver._close_round,
-    Done: Driver._done,
-    DraftAll: Driver._draft_all,
-    DraftPass: Driver._draft_pass,
-    DropRounds: Driver._drop_rounds,
-    Encode: Driver._encode,
-    EnterState: Driver._enter_state,
-    FlushRounds: Driver._flush_rounds,
-    FreeCache: Driver._free,
-    OpenInCloud: Driver._open_in_cloud,
+    machine.AddPart: Driver._add_part,
+    machine.BeginRound: Driver._begin_round,
+    machine.CloseRound: Driver._close_round,
+    machine.Done: Driver._done,
+    machine.DraftAll: Driver._draft_all,
+    machine.DraftPass: Driver._draft_pass,
+    machine.DropRounds: Driver._drop_rounds,
+    machine.Encode: Driver._encode,
+    machine.EnterState: Driver._enter_state,
+    machine.FlushRounds: Driver._flush_rounds,
+    machine.FreeCache: Driver._free,
+    machine.OpenInCloud: Driver._open_in_cloud,
     Order: Driver._order,
-    SendMessage: Driver._send,
-    SendReply: Driver._reply,
-    SubmitJob: Driver._submit,
-    TakeTurn: Driver._take_turn,
-    WaitUntil: Driver._wait_until,
+    machine.SendMessage: Driver._send,
+    machine.SendReply: Driver._reply,
+    machine.SubmitJob: Driver._submit,
+    machine.TakeTurn: Driver._take_turn,
+    machine.WaitUntil: Driver._wait_until,
 }
 """How each command is carried out; what it answers is an event that has come about at once."""

@@ -177,6 +177,7 @@ class Cloud:
         for share in server.shares:
             assert share.job.visit is not None
             self.station.begin(share.job.visit)
+            share.job.queue_s += server.since_s - share.job.waits_since_s
             share.job.batch = len(server.shares)
             share.job.passes += 1
             self.round_passes += share.completes and share.job.judged_drafts is not None
@@ -187,10 +188,7 @@ class Cloud:
     def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
             return
-        now_s = self.env.now
-        self._served_s += now_s - server.since_s
-        self._note(server, lost=False)
-        server.since_s = now_s
+        self._end_pass(server, lost=False)
         shares = pool.end(server)
         cut = []
         for share in shares:
@@ -212,15 +210,20 @@ class Cloud:
         idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
         assert not idle or pool.running, "I5: a server idles beside a job"
 
-    def _note(self, server: Server, *, lost: bool) -> None:
+    def _end_pass(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""
+        now_s = self.env.now
+        self._served_s += now_s - server.since_s
+        for share in server.shares:
+            share.job.serve_s += now_s - server.since_s
+        began_s, server.since_s = server.since_s, now_s
         if self._observer is not None and server.shares:
             shares = server.shares
             self._observer.on_pass(
                 ServerPass(
                     server.number,
-                    server.since_s,
-                    self.env.now,
+                    began_s,
+                    now_s,
                     sessions=[share.job.session for share in shares],
                     work=[(share.new_tokens, share.cached_tokens) for share in shares],
                     reads=[share.state == "prefill" for share in shares],
@@ -267,8 +270,7 @@ class Cloud:
         """The pass is lost, the caches are too where they are the server's own, and its jobs go elsewhere."""
         self.crashes += 1
         if server.busy:
-            self._served_s += self.env.now - server.since_s
-            self._note(server, lost=True)
+            self._end_pass(server, lost=True)
         shares = pool.fail(server)
         moving = []
         for share in shares:

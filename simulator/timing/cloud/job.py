@@ -47,6 +47,10 @@ class Job:
     visit: Customer | None = None
     waits_since_s: float = nan
     """When it came, or was put back."""
+    queue_s: float = 0.0
+    """How long it has waited, until its latest pass began."""
+    serve_s: float = 0.0
+    """How long it was in passes that have ended, or were lost."""
     withdrawn: bool = False
 
 
