@@ -1,4 +1,4 @@
-"""Machines stepped by hand: events in, commands out, without a driver; and a driver that lets events come as they like."""
+"""Machines stepped by hand: events in, commands out, without a driver; and a driver that orders events at random."""
 
 from __future__ import annotations
 
