@@ -54,7 +54,7 @@ from simulator.schemes.policy import (
 )
 
 REQUEST_BYTES: Final = b"\x00"
-"""The content of a request for all of a round: its header says what it is."""
+"""The content of a request for all of a round, which its header identifies."""
 
 
 @dataclass(slots=True)
@@ -64,14 +64,14 @@ class OpenDrafts:
     node: EdgeNode
     most: int
     remaining_tokens: int
-    """Of the answer, before this round."""
+    """Output tokens still to come, before this round."""
     planned: bool
-    """The policy is not asked any more: the length is known."""
+    """The policy decides no more: the length is known."""
     rung: int = 0
-    law: Floats | None = None
-    """Of the next draft, where the policy has looked at it."""
+    distribution: Floats | None = None
+    """q of the next draft, where the policy has looked at it."""
     parts: Parts = ()
-    """Of a partial round, those put on the link."""
+    """Those of a partial round that were put on the link."""
     grows: bool = False
     """Whether the far end waits for more of them."""
 
@@ -182,11 +182,11 @@ class SpeculateEdge(DraftingEdge):
                 drafts.most, drafts.planned = action.length, True
             elif isinstance(action, Wait):
                 yield from self._work(machine.WaitUntil(number, action.until_s))
-            elif drafts.law is not None:
+            elif drafts.distribution is not None:
                 yield from self._draw(drafts)
             else:
                 yield from self._draft_one(drafts, action.rung)
-        if drafts.law is not None:
+        if drafts.distribution is not None:
             drafts.node = self._session.stop(drafts.node)
         if not partial_:
             yield from self._work(machine.Encode(number, len(drafts.node.drafts)))
@@ -203,22 +203,22 @@ class SpeculateEdge(DraftingEdge):
         return True
 
     def _draft_one(self, drafts: OpenDrafts, rung: int) -> Steps[None]:
-        """A pass, and the draw from it, unless the policy is to see the law first."""
+        """A pass, and the draw from it, unless the policy is to see the distribution first."""
         if not drafts.node.drafts:
             drafts.rung, drafts.node = rung, self._session.on_rung(drafts.node, rung)
         made = yield from self._work(machine.DraftPass(drafts.node.round, drafts.node))
         if not made:
             return
         if self._policy.looks_at_law and drafts.node.drafts:
-            drafts.law = self._session.look(drafts.node)
+            drafts.distribution = self._session.look(drafts.node)
         else:
             yield from self._draw(drafts)
 
     def _draw(self, drafts: OpenDrafts) -> Steps[None]:
         """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is
-        encoded and put on the link, whatever it is. It says that it is the last where that was known before it was
+        encoded and put on the link, whatever it is. It is marked as the last where that was known before it was
         drawn: by the most of the round, or where the first distribution alone is over the budget."""
-        node, drafts.law = self._session.draft(drafts.node)[0], None
+        node, drafts.distribution = self._session.draft(drafts.node)[0], None
         drafts.node = node
         if not self._scheme.partial or node.full:
             return
@@ -240,19 +240,19 @@ class SpeculateEdge(DraftingEdge):
             self.commands.append(machine.AddPart(payload.parts[-1], not drafts.grows, payload, node))
 
     def _end_parts(self, drafts: OpenDrafts) -> None:
-        """The edge knows that no draft follows, and says so where the last part did not."""
+        """The edge knows that no draft follows, and sends that where the last part did not."""
         if drafts.node.round in self._replies:
             return
         if drafts.grows:
             self.commands.append(machine.AddPart(b"", True))
         self.commands.append(Order.AWAIT)
 
-    # Ask the policy.
+    # Let the policy decide.
 
     def _look(self) -> Steps[machine.TimeIs]:
         self.commands.append(Order.LOOK)
         seen = yield
-        assert isinstance(seen, machine.TimeIs), f"I3: {seen} while the time is asked"
+        assert isinstance(seen, machine.TimeIs), f"I3: {seen} while the time is wanted"
         return seen
 
     def _ask(self, drafts: OpenDrafts) -> Steps[Action]:
@@ -264,7 +264,7 @@ class SpeculateEdge(DraftingEdge):
             drafts.remaining_tokens,
             self._verdicts,
             seen.link,
-            drafts.law,
+            drafts.distribution,
             self._seen_cloud,
             drafts.rung,
             self._scheme.rungs,
@@ -275,8 +275,8 @@ class SpeculateEdge(DraftingEdge):
         else:
             action, self._policy_state = self._policy.next(view, self._policy_state)
         if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:
-            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
-            raise ConfigError(f"policy {self._policy.kind!r}: {told} (scheme {self._scheme.kind!r})")
+            reason = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")
         return action
 
     def _learn(self, verdict: SeenVerdict) -> None:
@@ -286,7 +286,7 @@ class SpeculateEdge(DraftingEdge):
     # Send, and read the reply.
 
     def _let_cloud_decode(self, node: EdgeNode, tokens: int) -> Steps[EdgeNode]:
-        """The cloud is asked for so many tokens, and each is taken as its turn comes."""
+        """The cloud is to decode so many tokens, and each is taken as its turn comes."""
         last, since_s = node.round + tokens, None
         self._awaited = tokens
         self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (encode_count(tokens),)))
@@ -377,7 +377,7 @@ class SpeculateCloud(CloudMachine):
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_count(parts[0]), ()
         elif kind is MessageKind.WHOLE:
-            assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not asked for"
+            assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
         if number < next_:
             self.commands.append(machine.DropRounds((number,)))
@@ -432,15 +432,15 @@ class SpeculateCloud(CloudMachine):
 
     def _verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified | None]:
         """The round, unless its digest will not do."""
-        asked = self._session.asks(node, parts)
-        return self._session.verify(node, parts) if asked is None else (asked, None)
+        incomplete = self._session.asks(node, parts)
+        return self._session.verify(node, parts) if incomplete is None else (incomplete, None)
 
     def _job_done(self, job: JobDone) -> None:
         if not self._ready:
             self._prefilled(job.node)
             return
         number, verified, self._due = self._due, job.verified, None
-        assert number is not None, "I3: a job is done that nobody asked for"
+        assert number is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
         if verified is None:
             self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))

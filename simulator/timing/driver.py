@@ -38,8 +38,7 @@ from simulator.results.requests import Request
 from simulator.results.rounds import At, OpenRound, Passage, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
-from simulator.timing.device import Device
-from simulator.timing.edge_passes import EdgePasses
+from simulator.timing.device import Device, EdgePasses
 from simulator.timing.later import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -106,7 +105,7 @@ class Driver:
         self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
-        self._asked: dict[int, Message] = {}
+        self._requests: dict[int, Message] = {}
         """By round, the requests for all of it whose reply is not sent yet."""
         # At the edge.
         self._pending: simpy.Event | None = None
@@ -125,11 +124,11 @@ class Driver:
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Passage = At()
-        """That of the round put last."""
+        """The payload of the round put last."""
         # In the cloud.
         self._job: tuple[Job, machine.SubmitJob] | None = None
         self._jobs = 0
-        """So many were asked for."""
+        """The number of jobs so far."""
         self._job_state = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
         self._behind_job = 0
@@ -143,7 +142,7 @@ class Driver:
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
-        know that the answer is made and here, the edge says so in a message of a bare header; the cloud goes on until
+        know that the answer is made and here, the edge sends a message of a bare header; the cloud goes on until
         that has come."""
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
@@ -454,13 +453,13 @@ class Driver:
             index, report = (*self._key, number + SECOND), self._on_downlink_beside
             message = Message(index, (command.content,), self._edge_receives, report, kind=kind)
             round_.asked = True
-            self._asked[number] = message
+            self._requests[number] = message
         else:
             message = Message(
                 (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
             )
-            asked = self._asked.pop(number, None)
-            round_.reply = message if asked is None else TwoPassages(message, asked)
+            request = self._requests.pop(number, None)
+            round_.reply = message if request is None else TwoPassages(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
         self._messages[command.link].append(message)

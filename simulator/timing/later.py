@@ -10,7 +10,7 @@ import simpy
 
 
 class EventLoop(simpy.Environment):
-    """SimPy's environment, of which the time is asked more often than anything else: by no Python call."""
+    """SimPy's environment, whose time is read more often than anything else: without a Python call."""
 
     now = property(attrgetter("_now"))
 

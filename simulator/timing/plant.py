@@ -24,9 +24,8 @@ from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
 from simulator.results.station import Station
 from simulator.timing.cloud import Cloud
-from simulator.timing.device import Device
+from simulator.timing.device import Device, EdgePasses
 from simulator.timing.driver import Driver, Network
-from simulator.timing.edge_passes import EdgePasses
 from simulator.timing.invariants import check_link, check_station
 from simulator.timing.later import EventLoop
 from simulator.timing.link import Link
@@ -49,9 +48,9 @@ class Plant:
     sharers: Mapping[Link, int]
     """How many devices share each link; 1 where each has a lane of its own."""
     connections: Connections
-    """Of radios that are known to keep one."""
+    """The connections of radios that are known to keep one."""
     figures: PowerAndPrice
-    """What power and price the cell states."""
+    """The power and price that the cell states."""
 
     @property
     def links(self) -> list[Link]:
@@ -143,7 +142,7 @@ def _together(*observers: Observer | None) -> Observer | None:
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
-    """Of failures, and of the time that passes take."""
+    """The random streams of failures, and of the time that passes take."""
     return Uniforms.of(cell.seed, "cloud failures"), Uniforms.of(cell.seed, "cloud passes")
 
 
@@ -175,19 +174,19 @@ class _Links:
         return list(self._links.values())
 
     def of_class(self, place: int) -> Link:
-        """One of its own where the class says so, else the cell's; asked once for each class."""
+        """One of its own where the class says so, else the cell's; called once for each class."""
         cell, way = self._cell, self._way
         config: LinkConfig = getattr(cell.classes[place], way)
         own = cell.fleet and getattr(cell.fleet[place], way) is not None
         key = (config, place if own else -1)
         if key not in self._links:
-            name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
+            name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
             self._links[key] = (PlannedLink if self._alone and plannable(config) else Link)(
                 self._env,
                 config,
-                Uniforms.of(cell.seed, luck),
+                Uniforms.of(cell.seed, stream),
                 name,
                 back_s.__getitem__,
                 self._observer,
