@@ -10,39 +10,19 @@ from __future__ import annotations
 from kinds import ConfigError
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import EdgeNode
-from simulator.protocols.accounts import Answer, Terms, token_bytes
-from simulator.protocols.machine import (
-    BeginRound,
-    CloseRound,
-    DraftAll,
-    EdgeMachine,
-    EdgeState,
-    Event,
-    FlushRounds,
-    MessageArrived,
-    MessageKind,
-    Need,
-    Order,
-    RoundDrafted,
-    SendMessage,
-    Steps,
-)
+from simulator.protocols import machine
+from simulator.protocols.accounts import Terms
+from simulator.protocols.machine import EdgeState, Event, MessageArrived, Need, Order, Steps
+from simulator.protocols.speculate import DraftingEdge
 from simulator.schemes.policy import most_drafts
 
 
-class AheadEdge(EdgeMachine):
+class AheadEdge(DraftingEdge):
     """Drafts, encodes, sends, and drafts the next round, until the replies come or D rounds are ahead."""
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
-        scheme = terms.decoding.draft_setting.scheme
-        self._session = terms.decoding.edge()
-        self._policy = scheme.families.policy
-        self._policy_state = self._policy.entry(terms.policy)
-        self._max_drafts = scheme.max_drafts
-        self._depth = scheme.depth
-        self._answer = Answer(terms)
-        self._prompt = token_bytes(self._session.start.committed, terms.decoding.format)
+        self._depth = self._scheme.depth
         self._sent: list[EdgeNode] = []
         """Rounds whose verification result is out, the oldest first."""
         self._next: EdgeNode | None = self._session.start
@@ -59,7 +39,7 @@ class AheadEdge(EdgeMachine):
         return frozenset({Need.LOOKAHEAD})
 
     def _serve(self) -> Steps[EdgeState]:
-        self.commands.append(SendMessage(MessageKind.PROMPT, 0, (self._prompt,), awaits=False))
+        self._send_prompt()
         while self._answer.remaining:
             if self._next is not None and len(self._sent) <= self._depth:
                 yield from self._draft(self._next)
@@ -70,22 +50,21 @@ class AheadEdge(EdgeMachine):
     def _draft(self, node: EdgeNode) -> Steps[None]:
         """One round, drafted and sent, unless a verification result voids it on the way."""
         remaining_tokens = self._answer.remaining - sum(len(each.drafts) for each in self._sent)
-        plan = self._policy.plan(most_drafts(self._max_drafts, remaining_tokens))
+        plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
         if plan is None:
             raise ConfigError(f"scheme.depth = {self._depth}: needs a policy that plans every round")
         self._drafting = node.round
-        self.commands.append(BeginRound(node.round))
-        self.commands.append(DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
-        while not isinstance(event := (yield), RoundDrafted):
+        self.commands.append(machine.BeginRound(node.round))
+        self.commands.append(machine.DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
+        while not isinstance(event := (yield), machine.RoundDrafted):
             if self._read(event):
                 return
         self._drafting = None
         drafted = event.node
         self._sent.append(drafted)
         self._next = self._session.successor(drafted)
-        payload = self._session.seal(drafted)
         self.commands.append(Order.SETTLED)
-        self.commands.append(SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, drafted))
+        self._send_drafts(drafted)
 
     def _read(self, event: Event) -> bool:
         """A reply, maybe before that to an older round: takes the results that are here, in the order of the rounds.
@@ -97,7 +76,7 @@ class AheadEdge(EdgeMachine):
             node = self._sent.pop(0)
             self._settled, tokens = self._session.resolve(node, self._replies.pop(node.round))
             self._answer.take(tokens)
-            self.commands.append(CloseRound(node.round, tokens))
+            self.commands.append(machine.CloseRound(node.round, tokens))
             if self._settled.round - node.round > self._depth:
                 self._flush()
                 flushes = True
@@ -106,7 +85,9 @@ class AheadEdge(EdgeMachine):
 
     def _flush(self) -> None:
         """What was drafted on drafts that were not accepted is void."""
-        self.commands.append(FlushRounds([(each.round, len(each.drafts)) for each in self._sent], self._drafting))
+        self.commands.append(
+            machine.FlushRounds([(each.round, len(each.drafts)) for each in self._sent], self._drafting)
+        )
         self._sent.clear()
         self._drafting = None
         self._next = self._settled

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from simulator.cell.scheme import Scheme
+from simulator.protocols import machine
 from simulator.protocols.accounts import Answer, Terms
-from simulator.protocols.machine import (
-    BeginRound,
-    CloseRound,
-    DraftPass,
-    EdgeMachine,
-    Need,
-    Order,
-    Steps,
-    TakeTurn,
-)
+from simulator.protocols.machine import EdgeMachine, Need, Order, Steps
 
 
 class LocalEdge(EdgeMachine):
@@ -32,11 +24,11 @@ class LocalEdge(EdgeMachine):
         node = self._session.start
         while self._answer.remaining:
             number = node.round
-            self.commands += (BeginRound(number), TakeTurn(number))
+            self.commands += (machine.BeginRound(number), machine.TakeTurn(number))
             yield
-            self.commands.append(DraftPass(number, node))
+            self.commands.append(machine.DraftPass(number, node))
             yield
             node, decoded = self._session.decode(node)
             self._answer.take(decoded.committed)
-            self.commands += (Order.REST, CloseRound(number, decoded.committed, decoded))
+            self.commands += (Order.REST, machine.CloseRound(number, decoded.committed, decoded))
         return None

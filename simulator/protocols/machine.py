@@ -5,7 +5,7 @@ messages that carry bytes. A machine knows no clock and waits for nothing. A dri
 `testbed` with asyncio or from journals, `predecode` with no clock at all) hands it one event at a time and carries out
 the commands that it answers with, in their order. Of these the last alone may bring about an event at once.
 
-What a command says of rounds (`BeginRound`, `EnterState`, `CloseRound`, ...) is the only way in which a ledger or an
+What commands do about rounds (`BeginRound`, `EnterState`, `CloseRound`, ...) is the only way in which a ledger or an
 open round changes. A machine names its links by role; which link that is, the driver knows.
 """
 
@@ -30,7 +30,7 @@ DOWNLINK: Final[LinkRole] = "downlink"
 
 
 class MessageKind(IntEnum):
-    """What a message's header says that it is, beside its round."""
+    """What the header of a message identifies it as, beside its round."""
 
     PROMPT = 1
     """Up, round 0: the tokens of the prompt."""
@@ -55,8 +55,8 @@ class Need(Enum):
 
     LOOKAHEAD = "rounds drafted ahead of their verification results"
     PARTS = "rounds that go out in parts, while they are drafted"
-    LOOKS = "a policy that is asked as time goes by"
-    DIGESTS = "payloads that may be asked for again in full"
+    LOOKS = "a policy that decides as time goes by"
+    DIGESTS = "payloads that may be requested again in full"
     EDGE_ONLY = "answers that never cross the air"
 
 
@@ -88,13 +88,13 @@ class RoundDrafted:
 
 @dataclass(slots=True)
 class TimeIs:
-    """What was asked with `Order.LOOK`."""
+    """The answer to `Order.LOOK`."""
 
     now_s: float
     put_s: float
     """When the request's edge last put bits of a round on the uplink."""
     payload_bits: int
-    """Of the payload that it put last."""
+    """The length of the payload that it put last."""
     link: SeenLink
     """What the uplink has shown the device."""
 
@@ -110,9 +110,9 @@ class JobDone:
     batch: int = 1
     """Jobs in its last pass, itself included."""
     queue_s: float = 0.0
-    """How long it waited, where the job is `timed`."""
+    """How long it waited for passes."""
     serve_s: float = 0.0
-    """How long it was in passes, where it is."""
+    """How long it was in them."""
 
 
 @dataclass(slots=True)
@@ -211,7 +211,7 @@ class Order(Enum):
 
     STOP = "the work, or the wait, that is under way is given up"
     REST = "the processor is let go"
-    LOOK = "the time is asked, and what the uplink has shown; answered by `TimeIs`"
+    LOOK = "the time is wanted, and what the uplink has shown; answered by `TimeIs`"
     AWAIT = "the device waits for a message in answer to what it has sent last"
     SETTLED = "nothing is out that the device waits for"
 
@@ -292,22 +292,14 @@ class SubmitJob:
     text_tokens: int
     read_tokens: int
     run: Callable[[], tuple[CloudNode, Verified | None]]
-    """What is computed in it; `JobDone` brings what it answers."""
+    """What is computed in it; `JobDone` brings what it answers. `CloudNode.cached` of the session's text stay in the
+    cache."""
     serves: str
     """The column of BREAKDOWN for passes over tokens that are new."""
     cloud_drafts: int = 0
     """Drafts that a drafter in the cloud makes before it."""
     judged_drafts: int | None = None
     """Drafts verified behind it; None: it is no round's."""
-    timed: bool = False
-    """Whether `JobDone` has to say how long it took."""
-
-
-@dataclass(slots=True)
-class CropCache:
-    """Of the session's cached text only so many tokens are of use."""
-
-    tokens: int
 
 
 @dataclass(slots=True)
@@ -340,7 +332,7 @@ EdgeCommand: TypeAlias = (
     | AddPart | CloseRound | FlushRounds | Done
 )  # fmt: skip
 CloudCommand: TypeAlias = (
-    OpenInCloud | EnterState | SubmitJob | CropCache | FreeCache | DropRounds | SendReply
+    OpenInCloud | EnterState | SubmitJob | FreeCache | DropRounds | SendReply
 )  # fmt: skip
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, Event, T]
@@ -379,7 +371,7 @@ class EdgeMachine(ABC):
         return commands
 
     def acknowledged(self, message: MessageArrived) -> int:
-        """The last round of which this message says that all has arrived that this end has sent."""
+        """The last round of which this message confirms that all has arrived that this end has sent."""
         return message.round
 
     def close(self) -> None:
@@ -396,7 +388,7 @@ class CloudMachine(ABC):
         self._terms = terms
 
     def acknowledged(self, message: MessageArrived) -> int:
-        """The last round of which this message says that all has arrived that this end has sent."""
+        """The last round of which this message confirms that all has arrived that this end has sent."""
         return message.round - 1
 
     @abstractmethod
@@ -409,7 +401,7 @@ class CloudMachine(ABC):
 
     @abstractmethod
     def _job_done(self, job: JobDone) -> None:
-        """The job that was asked for last is done."""
+        """The job that was submitted last is done."""
 
     def step(self, event: MessageArrived | JobDone | Resumed) -> list[CloudCommand]:
         """Takes an event, and answers what is to be done. Raises CodecError on bytes that no edge sends."""

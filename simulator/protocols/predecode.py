@@ -21,26 +21,9 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tree
-from simulator.protocols import lacking, protocol_of
+from simulator.protocols import lacking, machine, protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.protocols.machine import (
-    CloudCommand,
-    Done,
-    DraftAll,
-    DraftPass,
-    EdgeCommand,
-    EdgeState,
-    Encode,
-    JobDone,
-    MessageArrived,
-    Need,
-    RoundDrafted,
-    SendMessage,
-    SendReply,
-    Signal,
-    SubmitJob,
-    TakeTurn,
-)
+from simulator.protocols.machine import EdgeState, JobDone, MessageArrived, Need, Signal
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
@@ -123,20 +106,20 @@ def decode_at_once(terms: Terms) -> EdgeState | None:
     protocol = protocol_of(terms.decoding.setting.scheme)
     edge = protocol.edge(terms)
     cloud = None if protocol.cloud is None else protocol.cloud(terms)
-    commands: deque[EdgeCommand | CloudCommand] = deque(edge.step(None))
+    commands: deque[machine.EdgeCommand | machine.CloudCommand] = deque(edge.step(None))
     while True:
         command = commands.popleft()
-        if isinstance(command, Done):
+        if isinstance(command, machine.Done):
             return command.kept
-        if isinstance(command, SendMessage) and cloud is not None:
+        if isinstance(command, machine.SendMessage) and cloud is not None:
             commands += cloud.step(MessageArrived(command.kind, command.round, command.parts))
-        elif isinstance(command, SubmitJob) and cloud is not None:
+        elif isinstance(command, machine.SubmitJob) and cloud is not None:
             commands += cloud.step(JobDone(*command.run()))
-        elif isinstance(command, SendReply):
+        elif isinstance(command, machine.SendReply):
             commands += edge.step(MessageArrived(command.kind, command.round, (command.content,)))
-        elif isinstance(command, DraftAll):
-            commands += edge.step(RoundDrafted(command.make()))
-        elif isinstance(command, TakeTurn):
+        elif isinstance(command, machine.DraftAll):
+            commands += edge.step(machine.RoundDrafted(command.make()))
+        elif isinstance(command, machine.TakeTurn):
             commands += edge.step(Signal.TURN)
-        elif isinstance(command, DraftPass | Encode):
+        elif isinstance(command, machine.DraftPass | machine.Encode):
             commands += edge.step(Signal.WORKED)

@@ -23,35 +23,18 @@ from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Verified
+from simulator.protocols import machine
 from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
-    AddPart,
-    BeginRound,
-    CloseRound,
     CloudMachine,
-    CropCache,
-    DraftAll,
-    DraftPass,
-    DropRounds,
     EdgeMachine,
     EdgeState,
-    Encode,
-    EnterState,
-    FreeCache,
     JobDone,
     MessageArrived,
     MessageKind,
     Need,
-    OpenInCloud,
     Order,
-    RoundDrafted,
-    SendMessage,
-    SendReply,
     Steps,
-    SubmitJob,
-    TakeTurn,
-    TimeIs,
-    WaitUntil,
 )
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
@@ -71,7 +54,7 @@ from simulator.schemes.policy import (
 )
 
 REQUEST_BYTES: Final = b"\x00"
-"""The content of a request for all of a round: its header says what it is."""
+"""The content of a request for all of a round, which its header identifies."""
 
 
 @dataclass(slots=True)
@@ -81,31 +64,44 @@ class OpenDrafts:
     node: EdgeNode
     most: int
     remaining_tokens: int
-    """Of the answer, before this round."""
+    """Output tokens still to come, before this round."""
     planned: bool
-    """The policy is not asked any more: the length is known."""
+    """The policy decides no more: the length is known."""
     rung: int = 0
-    law: Floats | None = None
-    """Of the next draft, where the policy has looked at it."""
+    distribution: Floats | None = None
+    """q of the next draft, where the policy has looked at it."""
     parts: Parts = ()
-    """Of a partial round, those put on the link."""
+    """Those of a partial round that were put on the link."""
     grows: bool = False
     """Whether the far end waits for more of them."""
 
 
-class SpeculateEdge(EdgeMachine):
+class DraftingEdge(EdgeMachine):
+    """What edges that draft have in common."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._scheme = terms.decoding.draft_setting.scheme
+        self._session = terms.decoding.edge()
+        self._policy = self._scheme.families.policy
+        self._policy_state = self._policy.entry(terms.policy)
+        self._answer = Answer(terms)
+
+    def _send_prompt(self) -> None:
+        content = token_bytes(self._session.start.committed, self._terms.decoding.format)
+        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), awaits=False))
+
+    def _send_drafts(self, node: EdgeNode) -> None:
+        payload = self._session.seal(node)
+        self.commands.append(machine.SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, node))
+
+
+class SpeculateEdge(DraftingEdge):
     """Drafts, encodes, sends, waits for the reply, and resolves."""
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
-        scheme = terms.decoding.draft_setting.scheme
-        self._scheme = scheme
-        self._session = terms.decoding.edge()
         self._foresight = terms.decoding.foresight()
-        self._policy = scheme.families.policy
-        self._policy_state = self._policy.entry(terms.policy)
-        self._answer = Answer(terms)
-        self._prompt = token_bytes(self._session.start.committed, terms.decoding.format)
         self._verdicts: tuple[SeenVerdict, ...] = ()
         self._seen_cloud = SeenCloud()
         self._replies: dict[int, bytes] = {}
@@ -127,15 +123,16 @@ class SpeculateEdge(EdgeMachine):
 
     def _serve(self) -> Steps[EdgeState]:
         scheme, session, node = self._scheme, self._session, self._session.start
-        self.commands.append(SendMessage(MessageKind.PROMPT, 0, (self._prompt,), awaits=False))
+        self._send_prompt()
         while remaining_tokens := self._answer.remaining:
             number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
-            self.commands.append(BeginRound(number))
+            self.commands.append(machine.BeginRound(number))
             if plan is not None and not scheme.partial:
-                self.commands.append(DraftAll(number, session, node, plan))
+                self.commands.append(machine.DraftAll(number, session, node, plan))
                 drafted = yield
-                assert isinstance(drafted, RoundDrafted), f"I3: {drafted} while round {number} is drafted"
+                assert isinstance(drafted, machine.RoundDrafted), f"I3: {drafted} while round {number} is drafted"
+                self._awaited = 1
                 self._send_drafts(drafted.node)
                 node, _ = yield from self._resolve(drafted.node)
                 continue
@@ -148,6 +145,7 @@ class SpeculateEdge(EdgeMachine):
             if scheme.partial:
                 self._end_parts(drafts)
             else:
+                self._awaited = 1
                 self._send_drafts(drafts.node)
             node, accepted = yield from self._resolve(drafts.node)
             if plan is None:
@@ -162,7 +160,7 @@ class SpeculateEdge(EdgeMachine):
         """A round of which each draft is decided on; answers where the policy leaves it to the cloud. Of a partial one
         each draft goes out as it is drawn, and the reply may come before the last."""
         number, partial_ = drafts.node.round, self._scheme.partial
-        self.commands.append(TakeTurn(number))
+        self.commands.append(machine.TakeTurn(number))
         yield
         while len(drafts.node.drafts) < drafts.most and not drafts.node.full and number not in self._replies:
             action: Action = DraftOne(drafts.rung)
@@ -176,25 +174,25 @@ class SpeculateEdge(EdgeMachine):
                 drafts.rung = action.rung
                 if not partial_:
                     node = self._session.on_rung(drafts.node, action.rung)
-                    self.commands.append(DraftAll(number, self._session, node, action.length))
+                    self.commands.append(machine.DraftAll(number, self._session, node, action.length))
                     whole = yield
-                    assert isinstance(whole, RoundDrafted), f"I3: {whole} while round {number} is drafted"
+                    assert isinstance(whole, machine.RoundDrafted), f"I3: {whole} while round {number} is drafted"
                     drafts.node = whole.node
                     return None
                 drafts.most, drafts.planned = action.length, True
             elif isinstance(action, Wait):
-                yield from self._work(WaitUntil(number, action.until_s))
-            elif drafts.law is not None:
+                yield from self._work(machine.WaitUntil(number, action.until_s))
+            elif drafts.distribution is not None:
                 yield from self._draw(drafts)
             else:
                 yield from self._draft_one(drafts, action.rung)
-        if drafts.law is not None:
+        if drafts.distribution is not None:
             drafts.node = self._session.stop(drafts.node)
         if not partial_:
-            yield from self._work(Encode(number, len(drafts.node.drafts)))
+            yield from self._work(machine.Encode(number, len(drafts.node.drafts)))
         return None
 
-    def _work(self, command: DraftPass | Encode | WaitUntil) -> Steps[bool]:
+    def _work(self, command: machine.DraftPass | machine.Encode | machine.WaitUntil) -> Steps[bool]:
         """Has it done. False: the reply to the round came before the end, and it was given up."""
         self.commands.append(command)
         event = yield
@@ -205,27 +203,27 @@ class SpeculateEdge(EdgeMachine):
         return True
 
     def _draft_one(self, drafts: OpenDrafts, rung: int) -> Steps[None]:
-        """A pass, and the draw from it, unless the policy is to see the law first."""
+        """A pass, and the draw from it, unless the policy is to see the distribution first."""
         if not drafts.node.drafts:
             drafts.rung, drafts.node = rung, self._session.on_rung(drafts.node, rung)
-        made = yield from self._work(DraftPass(drafts.node.round, drafts.node))
+        made = yield from self._work(machine.DraftPass(drafts.node.round, drafts.node))
         if not made:
             return
         if self._policy.looks_at_law and drafts.node.drafts:
-            drafts.law = self._session.look(drafts.node)
+            drafts.distribution = self._session.look(drafts.node)
         else:
             yield from self._draw(drafts)
 
     def _draw(self, drafts: OpenDrafts) -> Steps[None]:
         """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is
-        encoded and put on the link, whatever it is. It says that it is the last where that was known before it was
+        encoded and put on the link, whatever it is. It is marked as the last where that was known before it was
         drawn: by the most of the round, or where the first distribution alone is over the budget."""
-        node, drafts.law = self._session.draft(drafts.node)[0], None
+        node, drafts.distribution = self._session.draft(drafts.node)[0], None
         drafts.node = node
         if not self._scheme.partial or node.full:
             return
         drafts.most = 1 if node.drafts[0].over_budget else drafts.most
-        made = yield from self._work(Encode(node.round, 1))
+        made = yield from self._work(machine.Encode(node.round, 1))
         if made:
             self._send_part(drafts)
 
@@ -234,25 +232,27 @@ class SpeculateEdge(EdgeMachine):
         drafts.parts, drafts.grows = payload.parts, len(node.drafts) < drafts.most
         if len(node.drafts) == 1:
             self._awaited = 1
-            message = SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, node, drafts.grows, False)
+            message = machine.SendMessage(
+                MessageKind.PAYLOAD, node.round, payload.parts, payload, node, drafts.grows, False
+            )
             self.commands.append(message)
         else:
-            self.commands.append(AddPart(payload.parts[-1], not drafts.grows, payload, node))
+            self.commands.append(machine.AddPart(payload.parts[-1], not drafts.grows, payload, node))
 
     def _end_parts(self, drafts: OpenDrafts) -> None:
-        """The edge knows that no draft follows, and says so where the last part did not."""
+        """The edge knows that no draft follows, and sends that where the last part did not."""
         if drafts.node.round in self._replies:
             return
         if drafts.grows:
-            self.commands.append(AddPart(b"", True))
+            self.commands.append(machine.AddPart(b"", True))
         self.commands.append(Order.AWAIT)
 
-    # Ask the policy.
+    # Let the policy decide.
 
-    def _look(self) -> Steps[TimeIs]:
+    def _look(self) -> Steps[machine.TimeIs]:
         self.commands.append(Order.LOOK)
         seen = yield
-        assert isinstance(seen, TimeIs), f"I3: {seen} while the time is asked"
+        assert isinstance(seen, machine.TimeIs), f"I3: {seen} while the time is wanted"
         return seen
 
     def _ask(self, drafts: OpenDrafts) -> Steps[Action]:
@@ -264,7 +264,7 @@ class SpeculateEdge(EdgeMachine):
             drafts.remaining_tokens,
             self._verdicts,
             seen.link,
-            drafts.law,
+            drafts.distribution,
             self._seen_cloud,
             drafts.rung,
             self._scheme.rungs,
@@ -275,8 +275,8 @@ class SpeculateEdge(EdgeMachine):
         else:
             action, self._policy_state = self._policy.next(view, self._policy_state)
         if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:
-            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
-            raise ConfigError(f"policy {self._policy.kind!r}: {told} (scheme {self._scheme.kind!r})")
+            reason = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")
         return action
 
     def _learn(self, verdict: SeenVerdict) -> None:
@@ -285,16 +285,11 @@ class SpeculateEdge(EdgeMachine):
 
     # Send, and read the reply.
 
-    def _send_drafts(self, node: EdgeNode) -> None:
-        payload = self._session.seal(node)
-        self._awaited = 1
-        self.commands.append(SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, node))
-
     def _let_cloud_decode(self, node: EdgeNode, tokens: int) -> Steps[EdgeNode]:
-        """The cloud is asked for so many tokens, and each is taken as its turn comes."""
+        """The cloud is to decode so many tokens, and each is taken as its turn comes."""
         last, since_s = node.round + tokens, None
         self._awaited = tokens
-        self.commands.append(SendMessage(MessageKind.COUNT, node.round, (encode_count(tokens),)))
+        self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (encode_count(tokens),)))
         while node.round < last and self._answer.remaining:
             node, _ = yield from self._resolve(node)
             seen = yield from self._look()
@@ -322,7 +317,7 @@ class SpeculateEdge(EdgeMachine):
             reply = reply[:-STATUS_BYTES]
         node, tokens = self._session.resolve(node, reply)
         self._answer.take(tokens)
-        self.commands.append(CloseRound(number, tokens))
+        self.commands.append(machine.CloseRound(number, tokens))
         return node, len(tokens) - 1
 
     def _read(self, message: MessageArrived) -> None:
@@ -338,11 +333,11 @@ class SpeculateEdge(EdgeMachine):
     def _send_whole(self, node: EdgeNode) -> Steps[None]:
         """The cloud could not do with the round's payload: it is encoded anew, and all of it goes out."""
         self._requested = False
-        self.commands.append(TakeTurn(node.round))
+        self.commands.append(machine.TakeTurn(node.round))
         yield
-        yield from self._work(Encode(node.round, len(node.drafts)))
+        yield from self._work(machine.Encode(node.round, len(node.drafts)))
         self.commands.append(Order.REST)
-        self.commands.append(SendMessage(MessageKind.WHOLE, node.round, self._session.seal_whole(node)))
+        self.commands.append(machine.SendMessage(MessageKind.WHOLE, node.round, self._session.seal_whole(node)))
 
 
 class SpeculateCloud(CloudMachine):
@@ -383,21 +378,21 @@ class SpeculateCloud(CloudMachine):
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_count(parts[0]), ()
         elif kind is MessageKind.WHOLE:
-            assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not asked for"
+            assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
         if number < next_:
-            self.commands.append(DropRounds((number,)))
+            self.commands.append(machine.DropRounds((number,)))
             return
         self._payloads[number] = parts
         if number > next_:
-            self.commands.append(EnterState(number, "cloud_queue_s"))
+            self.commands.append(machine.EnterState(number, "cloud_queue_s"))
         self._take_next()
 
     def _begin(self, node: CloudNode, prompt_tokens: int) -> None:
         self._node, self._prompt_tokens = node, prompt_tokens
         tokens = len(self._node.committed) - 1
         if tokens:
-            self.commands.append(SubmitJob(0, tokens, tokens, partial(self._prefill, self._node), "verify_s"))
+            self.commands.append(machine.SubmitJob(0, tokens, tokens, partial(self._prefill, self._node), "verify_s"))
         else:
             self._prefilled(self._session.prefill(self._node))
 
@@ -417,14 +412,14 @@ class SpeculateCloud(CloudMachine):
             if self._ready:
                 self._submit(number)
             else:
-                self.commands.append(EnterState(number, None))
+                self.commands.append(machine.EnterState(number, None))
 
     def _submit(self, number: int) -> None:
         node, parts = self._node, self._payloads.pop(number)
         assert node is not None and number == node.round, "I3: rounds are verified in order"
         new_tokens = self._session.receive(node, parts)
         self.commands.append(
-            SubmitJob(
+            machine.SubmitJob(
                 number,
                 text_tokens=len(node.committed) + new_tokens,
                 read_tokens=node.cached,
@@ -432,38 +427,36 @@ class SpeculateCloud(CloudMachine):
                 serves="cloud_decode_s" if self._alone else "verify_s",
                 cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
                 judged_drafts=new_tokens - node.owed,
-                timed=self._reports,
             )
         )
 
     def _verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified | None]:
         """The round, unless its digest will not do."""
-        asked = self._session.asks(node, parts)
-        return self._session.verify(node, parts) if asked is None else (asked, None)
+        incomplete = self._session.asks(node, parts)
+        return self._session.verify(node, parts) if incomplete is None else (incomplete, None)
 
     def _job_done(self, job: JobDone) -> None:
         if not self._ready:
             self._prefilled(job.node)
             return
         number, verified, self._due = self._due, job.verified, None
-        assert number is not None, "I3: a job is done that nobody asked for"
+        assert number is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
-        self.commands.append(CropCache(node.cached))
         if verified is None:
-            self.commands.append(SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
+            self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return
         if node.round > number + 1:  # what was drafted on its drafts is void
-            self.commands.append(DropRounds(tuple(self._payloads), range(number + 1, node.round)))
+            self.commands.append(machine.DropRounds(tuple(self._payloads), range(number + 1, node.round)))
             self._payloads.clear()
         made = is_made(node, self._prompt_tokens, self._terms)
         if made:
-            self.commands.append(FreeCache())
+            self.commands.append(machine.FreeCache())
         if self._alone:
             self._alone = 0 if made else self._alone - 1
             if self._alone:
-                self.commands.append(OpenInCloud(node.round))
+                self.commands.append(machine.OpenInCloud(node.round))
                 self._payloads[node.round] = ()
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
-        self.commands.append(SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
+        self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
         self._take_next()

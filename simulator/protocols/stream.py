@@ -5,25 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from simulator.decoding.nodes import CloudNode
+from simulator.protocols import machine
 from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
-from simulator.protocols.machine import (
-    BeginRound,
-    CloseRound,
-    CloudMachine,
-    CropCache,
-    EdgeMachine,
-    EnterState,
-    FreeCache,
-    JobDone,
-    MessageArrived,
-    MessageKind,
-    OpenInCloud,
-    Order,
-    SendMessage,
-    SendReply,
-    Steps,
-    SubmitJob,
-)
+from simulator.protocols.machine import CloudMachine, EdgeMachine, JobDone, MessageArrived, MessageKind, Order, Steps
 from simulator.schemes.policy import most_drafts
 
 
@@ -38,8 +22,8 @@ class StreamEdge(EdgeMachine):
 
     def _serve(self) -> Steps[None]:
         due, early = 1, dict[int, bytes]()
-        self.commands += (BeginRound(1), EnterState(1, "prompt_uplink_s"))
-        self.commands.append(SendMessage(MessageKind.PROMPT, 0, (self._prompt,)))
+        self.commands += (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
+        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (self._prompt,)))
         while self._answer.remaining:
             message = yield
             assert isinstance(message, MessageArrived), f"I3: {message} while tokens are awaited"
@@ -47,7 +31,7 @@ class StreamEdge(EdgeMachine):
             while due in early:
                 tokens = bytes_tokens(early.pop(due), self._format)
                 self._answer.take(tokens)
-                self.commands.append(CloseRound(due, tokens))
+                self.commands.append(machine.CloseRound(due, tokens))
                 due += 1
         self.commands.append(Order.SETTLED)
 
@@ -78,16 +62,15 @@ class StreamCloud(CloudMachine):
         tokens = len(node.committed) + drafts
         run = partial(self._session.decode, node, drafts)
         self.commands += (
-            OpenInCloud(node.round, drafts),
-            SubmitJob(node.round, tokens, node.cached or tokens, run, "cloud_decode_s", drafts, drafts),
+            machine.OpenInCloud(node.round, drafts),
+            machine.SubmitJob(node.round, tokens, node.cached or tokens, run, "cloud_decode_s", drafts, drafts),
         )
 
     def _job_done(self, job: JobDone) -> None:
         number, node = self._round, job.node
         assert job.verified is not None
-        self.commands.append(CropCache(node.cached))
         if is_made(node, self._prompt_tokens, self._terms):
-            self.commands.append(FreeCache())
+            self.commands.append(machine.FreeCache())
         else:
             self._decode(node)
-        self.commands.append(SendReply(MessageKind.REPLY, number, job.verified.reply, job.verified))
+        self.commands.append(machine.SendReply(MessageKind.REPLY, number, job.verified.reply, job.verified))

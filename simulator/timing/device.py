@@ -1,20 +1,23 @@
 """A device in time: it takes its requests in order, one at a time or a few side by side, on one processor. How one is
-served is a protocol's affair; the device's are the queue, the processor, and the end of a request, whatever it is.
+served is a protocol's business; the device's are the queue, the processor, and the end of a request, whatever it is.
 
 Where requests are served side by side, the processor is taken for a round, or a pass of a model alone, first come
-first served: while one request waits for its verdict, another drafts. A request begins with what was kept of the one
-that was answered last.
+first served: while one request waits for its reply, another drafts. A request begins with what was kept of the one that
+was answered last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from itertools import accumulate
 from typing import Protocol
 
 import simpy
 
+from channels.uniforms import Uniforms
+from models.clocks.latency import Latency
 from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
@@ -49,7 +52,7 @@ class _Place:
 class Device:
     """One edge device, with `places` requests served side by side.
 
-    `open_exchange` begins the serving of a request; `on_end` hears of each request that has ended, however it did.
+    `open_exchange` begins the serving of a request; `on_end` is called for each request that has ended, however it did.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class Device:
             self._end_served(request, outcome)
 
     def leave(self) -> None:
-        """The device is away from now on: what it was asked is abandoned."""
+        """The device is away from now on: its requests are abandoned."""
         self.away = True
         for request in (*self._queue, *(place.request for place in self._places if place.request)):
             self.abort(request, "abandoned")
@@ -161,3 +164,46 @@ class Device:
     def _end(self, request: Request, outcome: str) -> None:
         request.end(outcome, self._env.now)
         self._on_end(self, request)
+
+
+class EdgePasses:
+    """How long drafter passes on the devices of a class take. Where the latency model draws, a pass takes as long as
+    its request and its index there say, whenever it is made.
+
+    `spells`: whether a request meets a slow machine or a fast one, by device and request, the same for its passes in
+    the cloud.
+    """
+
+    def __init__(self, latency: Latency, uniforms: Uniforms, spells: Uniforms) -> None:
+        self._latency = latency
+        self._spells = spells
+        self._uniforms = uniforms if latency.random else None
+        self._known_s = _durations_s(latency)
+
+    def of_round_s(
+        self, request: Request, round_number: int, new: int, cached: int, later: tuple[int, ...] = (), made: int = 0
+    ) -> tuple[float, ...]:
+        """Seconds of each of some passes of one sequence, behind `made` others in the round: the first one runs over
+        `new` tokens on top of `cached`, each later one over so many more."""
+        if self._uniforms is None:
+            return self._known_s(new, cached, later)
+        uniforms = self._uniforms.under(request.device, request.number, round_number)
+        spell = self._spells.uniform(request.device, request.number)
+        passes = enumerate(_works(new, cached, later), made)
+        return tuple(self._latency.drawn_s([work], uniforms.uniform(place), spell) for place, work in passes)
+
+
+@lru_cache(maxsize=64)
+def _durations_s(latency: Latency) -> Callable[[int, int, tuple[int, ...]], tuple[float, ...]]:
+    """Worked out once for all devices of a kind."""
+
+    @lru_cache(maxsize=1 << 14)
+    def durations_s(new: int, cached: int, later: tuple[int, ...]) -> tuple[float, ...]:
+        return tuple(latency.pass_s([work]) for work in _works(new, cached, later))
+
+    return durations_s
+
+
+def _works(new: int, cached: int, later: tuple[int, ...]) -> list[tuple[int, int]]:
+    runs = (new, *later)
+    return list(zip(runs, accumulate(runs, initial=cached), strict=False))

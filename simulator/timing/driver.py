@@ -7,7 +7,7 @@ here depends on which protocol it is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -20,53 +20,25 @@ from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
-from simulator.protocols import protocol_of
+from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
-    BESIDE,
     DOWNLINK,
     UPLINK,
-    AddPart,
-    BeginRound,
-    CloseRound,
-    CloudCommand,
-    CloudMachine,
-    CropCache,
-    Done,
-    DraftAll,
-    DraftPass,
-    DropRounds,
-    EdgeCommand,
-    EdgeMachine,
     EdgeState,
-    Encode,
-    EnterState,
     Event,
-    FlushRounds,
-    FreeCache,
-    JobDone,
     LinkRole,
     MessageArrived,
     MessageKind,
-    Need,
-    OpenInCloud,
     Order,
-    RoundDrafted,
-    SendMessage,
-    SendReply,
     Signal,
-    SubmitJob,
-    TakeTurn,
-    TimeIs,
-    WaitUntil,
 )
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import At, OpenRound, Passage, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
-from simulator.timing.device import Device
-from simulator.timing.edge_passes import EdgePasses
+from simulator.timing.device import Device, EdgePasses
 from simulator.timing.later import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -101,21 +73,11 @@ class Network:
     edge: Edge
     edge_passes: EdgePasses
     prompt_at_cloud: bool
+    reads_at_work: bool
+    """Whether messages may end the work of their edges, which then takes up both after what else happens at that
+    instant."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
-
-
-class _ServiceTimes:
-    """How long the cloud had a job: waiting, and in passes."""
-
-    def __init__(self, now_s: float) -> None:
-        self.spent_s = {"queue": 0.0, "serve": 0.0}
-        self._current, self._since_s = "queue", now_s
-
-    def enter(self, state: str, now_s: float) -> None:
-        """The job waits for a pass ("queue"), or is in one, from now on."""
-        self.spent_s[self._current] += now_s - self._since_s
-        self._current, self._since_s = "queue" if state == "queue" else "serve", now_s
 
 
 class Driver:
@@ -128,24 +90,22 @@ class Driver:
         protocol = protocol_of(scheme)
         policy = None if kept is None else kept.policy
         terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
-        self._reads_at_work = bool(protocol.edge.needs(scheme) & {Need.LOOKAHEAD, Need.PARTS})
-        """Whether messages may end its work: what happens at the same instant has the better of both."""
         self._network = network
         self._env = network.env
         self._device = device
         self._request = request
         self._ledger = request.ledger
         self._key = (request.device, request.number)
-        self._edge: EdgeMachine | None = protocol.edge(terms)
+        self._edge: machine.EdgeMachine | None = protocol.edge(terms)
         """None once the request has ended."""
-        self._cloud: CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
+        self._cloud: machine.CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
         """None where nothing of the request is in the cloud any more."""
         self._mirrors = scheme.drafts_in_cloud
         """Whether the cloud's drafter runs over what its verifier does."""
         self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
-        self._asked: dict[int, Message] = {}
+        self._requests: dict[int, Message] = {}
         """By round, the requests for all of it whose reply is not sent yet."""
         # At the edge.
         self._pending: simpy.Event | None = None
@@ -164,27 +124,25 @@ class Driver:
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Passage = At()
-        """That of the round put last."""
+        """The payload of the round put last."""
         # In the cloud.
-        self._job: tuple[Job, SubmitJob] | None = None
+        self._job: tuple[Job, machine.SubmitJob] | None = None
         self._jobs = 0
-        """So many were asked for."""
+        """The number of jobs so far."""
         self._job_state = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
         self._behind_job = 0
         """The round whose time is a prefill's; 0: none."""
-        self._times: _ServiceTimes | None = None
         self._answer_is_made = False
         """Whether the cloud knows it."""
 
     def start(self) -> None:
         """Begins to serve the request."""
-        assert self._edge is not None, "I1: a request is served twice"
-        self._follow(self._edge.step(None))
+        self._tell_edge(None)
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
-        know that the answer is made and here, the edge says so in a message of a bare header; the cloud goes on until
+        know that the answer is made and here, the edge sends a message of a bare header; the cloud goes on until
         that has come."""
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
@@ -192,7 +150,8 @@ class Driver:
         self._edge.close()
         self._edge = None
         self._withdraw_all(UPLINK)
-        self._has_answer()
+        if self._network.windows is not None:
+            self._network.windows.has_all(self._device.number)
         if self._cloud is None:
             return
         if self._request.remaining_tokens or not self._answer_is_made:
@@ -202,20 +161,18 @@ class Driver:
 
     # Events.
 
-    def _tell_edge(self, event: Event) -> None:
-        if self._edge is not None:
-            self._follow(self._edge.step(event))  # no name here holds on to the edge, which may end in this step
-
-    def _follow(self, commands: Sequence[EdgeCommand | CloudCommand]) -> None:
+    def _tell_edge(self, event: Event | None) -> None:
         answer: Event | None = None
-        for command in commands:
-            answer = HANDLERS[type(command)](self, command)
+        if self._edge is not None:  # no name here holds on to it, as it may end in this step
+            for command in self._edge.step(event):
+                answer = HANDLERS[type(command)](self, command)
         if answer is not None:
             self._tell_edge(answer)
 
-    def _tell_cloud(self, event: MessageArrived | JobDone) -> None:
-        if self._cloud is not None:
-            self._follow(self._cloud.step(event))
+    def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
+        assert self._cloud is not None, "I3: something happens in a cloud where the request has ended"
+        for command in self._cloud.step(event):
+            HANDLERS[type(command)](self, command)
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
@@ -223,31 +180,35 @@ class Driver:
         event.callbacks.append(self._happens)
 
     def _happens(self, event: simpy.Event) -> None:
-        if self._reads_at_work:
-            later(self._env, 0.0, partial(self._proceed, event))
+        if event is not self._pending:
+            return
+        if self._network.reads_at_work:
+            later(self._env, 0.0, partial(self._happened, event))
         else:
-            self._proceed(event)
+            self._pending = None
+            self._then()
 
-    def _proceed(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
+    def _happened(self, event: simpy.Event, _: simpy.Event) -> None:
         if event is self._pending:
             self._pending = None
             self._then()
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
-            arrived = _arrived(message)
+            assert message.kind is not None
+            arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
             self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
             later(self._env, 0.0, partial(self._read, arrived))  # after what happens at this instant
 
     def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
-        if self._reads_at_work and self._pending is not None:
+        if self._network.reads_at_work and self._pending is not None:
             later(self._env, 0.0, lambda _: self._tell_edge(arrived))
         else:
             self._tell_edge(arrived)
 
     def _cloud_receives(self, message: Message) -> None:
-        assert self._cloud is not None, "I3: a message comes to a cloud where the request has ended"
-        arrived = _arrived(message)
+        assert self._cloud is not None and message.kind is not None
+        arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
         if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
         else:
@@ -273,14 +234,14 @@ class Driver:
             self._when(called, then)
         return called is None
 
-    def _take_turn(self, command: TakeTurn) -> Event | None:
+    def _take_turn(self, command: machine.TakeTurn) -> Event | None:
         return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
 
-    def _draft_all(self, command: DraftAll) -> None:
+    def _draft_all(self, command: machine.DraftAll) -> None:
         if self._turn(command.round, partial(self._draft_now, command)):
             self._draft_now(command)
 
-    def _draft_now(self, command: DraftAll) -> None:
+    def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.make()
@@ -303,9 +264,10 @@ class Driver:
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
-        self._show()
+        if self._hidden_since_s is not None:
+            self._show()
         self._device.rest(self._request)
-        self._tell_edge(RoundDrafted(self._drafted))
+        self._tell_edge(machine.RoundDrafted(self._drafted))
 
     def _show(self) -> None:
         """The processor's work is hidden behind no verification result from now on."""
@@ -313,14 +275,14 @@ class Driver:
             self._request.hidden_draft_s += self._env.now - self._hidden_since_s
             self._hidden_since_s = None
 
-    def _draft_pass(self, command: DraftPass) -> None:
+    def _draft_pass(self, command: machine.DraftPass) -> None:
         node, round_ = command.node, self._request.open[command.round]
         (pass_s,) = self._network.edge_passes.of_round_s(
             self._request, command.round, node.length - node.cached, node.cached, made=round_.edge_passes
         )
         self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
-    def _encode(self, command: Encode) -> None:
+    def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
 
@@ -342,7 +304,7 @@ class Driver:
             self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
         return round_
 
-    def _wait_until(self, command: WaitUntil) -> None:
+    def _wait_until(self, command: machine.WaitUntil) -> None:
         self._enter(command.round, "edge_queue_s")
         self._device.rest(self._request)
         self._when(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
@@ -354,15 +316,17 @@ class Driver:
 
     def _order(self, command: Order) -> Event | None:
         if command is Order.SETTLED:
-            self._show()
-            self._has_answer()
+            if self._hidden_since_s is not None:
+                self._show()
+            if self._network.windows is not None:
+                self._network.windows.has_all(self._device.number)
         elif command is Order.REST:
             self._device.rest(self._request)
         elif command is Order.AWAIT:
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            return TimeIs(self._env.now, self._put_s, self._payload.bits, link)
+            return machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link)
         else:
             self._pending = None
             if self._work is not None:
@@ -382,22 +346,22 @@ class Driver:
 
     # Commands about rounds.
 
-    def _begin_round(self, command: BeginRound) -> None:
+    def _begin_round(self, command: machine.BeginRound) -> None:
         self._growing = None
         self._request.begin_round(command.round, self._env.now)
 
-    def _open_in_cloud(self, command: OpenInCloud) -> None:
+    def _open_in_cloud(self, command: machine.OpenInCloud) -> None:
         number, now_s = command.round, self._env.now
         round_ = self._request.open.get(number) or self._request.begin_round(number, now_s)
         round_.payload, round_.drafted = At.instant(now_s), command.drafts
 
-    def _enter_state(self, command: EnterState) -> None:
+    def _enter_state(self, command: machine.EnterState) -> None:
         state = command.state
         if state is None:
             self._behind_job, state = command.round, self._job_state
         self._ledger.enter(command.round, state)
 
-    def _close_round(self, command: CloseRound) -> None:
+    def _close_round(self, command: machine.CloseRound) -> None:
         number, tokens, now_s = command.round, command.tokens, self._env.now
         round_ = self._request.open[number]
         if command.decoded is not None:
@@ -406,7 +370,7 @@ class Driver:
         assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
         self._request.close_round(number, tokens, now_s)
 
-    def _flush_rounds(self, command: FlushRounds) -> None:
+    def _flush_rounds(self, command: machine.FlushRounds) -> None:
         request, now_s = self._request, self._env.now
         rounds = [(request.open[number], drafts) for number, drafts in command.rounds]
         messages = self._messages[UPLINK]
@@ -429,23 +393,23 @@ class Driver:
             made = min(bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
             request.flush_round(command.cut, made, 0, now_s)
 
-    def _drop_rounds(self, command: DropRounds) -> None:
+    def _drop_rounds(self, command: machine.DropRounds) -> None:
         if command.void:
             self._ledger.void(command.void)
         for number in command.rounds:
             self._request.notes(number).dropped = True
 
-    def _done(self, command: Done) -> None:
+    def _done(self, command: machine.Done) -> None:
         self._device.answered(self._request, command.kept)
 
     # Commands about messages.
 
-    def _send(self, command: SendMessage) -> None:
+    def _send(self, command: machine.SendMessage) -> None:
         kind, number, parts = command.kind, command.round, command.parts
         if kind is MessageKind.PROMPT:
             self._send_prompt(command)
             return
-        beside = kind in BESIDE
+        beside = kind in machine.BESIDE
         round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
@@ -458,7 +422,7 @@ class Driver:
         self._growing = message if command.grows else None
         self._put(message, command)
 
-    def _send_prompt(self, command: SendMessage) -> None:
+    def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.prompt_at_cloud:
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             if command.awaits:
@@ -467,14 +431,14 @@ class Driver:
         self._ledger.prompt_sent()
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
-    def _put(self, message: Message, command: SendMessage) -> None:
+    def _put(self, message: Message, command: machine.SendMessage) -> None:
         self._sent = message
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
-        if command.awaits:
+        if command.awaits and self._network.windows is not None:
             self._await_answer()
 
-    def _add_part(self, command: AddPart) -> None:
+    def _add_part(self, command: machine.AddPart) -> None:
         message = self._sent
         assert message is not None
         if command.payload is not None and command.node is not None:
@@ -482,20 +446,20 @@ class Driver:
         if self._network.links[UPLINK].add(message, command.part, ends=command.ends):
             self._put_s = self._env.now
 
-    def _reply(self, command: SendReply) -> None:
+    def _reply(self, command: machine.SendReply) -> None:
         """The device gets its bytes alone."""
         kind, number, round_ = command.kind, command.round, self._request.notes(command.round)
         if kind is MessageKind.REQUEST:
             index, report = (*self._key, number + SECOND), self._on_downlink_beside
             message = Message(index, (command.content,), self._edge_receives, report, kind=kind)
             round_.asked = True
-            self._asked[number] = message
+            self._requests[number] = message
         else:
             message = Message(
                 (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
             )
-            asked = self._asked.pop(number, None)
-            round_.reply = message if asked is None else TwoPassages(message, asked)
+            request = self._requests.pop(number, None)
+            round_.reply = message if request is None else TwoPassages(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
         self._messages[command.link].append(message)
@@ -503,11 +467,14 @@ class Driver:
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
-        messages = self._messages[role]
-        come = [each for each in messages if each.index[2] & _ROUND <= through]
+        come, messages = 0, self._messages[role]
+        for message in messages:
+            if message.index[2] & _ROUND > through:
+                break
+            come += 1
         if come:
-            del messages[: len(come)]
-            self._network.links[role].acknowledge(*come)
+            self._network.links[role].acknowledge(*messages[:come])
+            del messages[:come]
 
     def _withdraw_all(self, role: LinkRole) -> None:
         """Nothing that is under way on a link is wanted any more."""
@@ -520,7 +487,7 @@ class Driver:
         self._ledger.enter(message.index[2] & _ROUND, UPLINK_STATES[state], message.since_s)
 
     def _on_downlink(self, message: Message, state: str) -> None:
-        self._ledger.reply(message.index[2], DOWNLINK_STATES[state], message.since_s)
+        self._ledger.enter(message.index[2], DOWNLINK_STATES[state], message.since_s, True)
 
     def _on_downlink_beside(self, message: Message, state: str) -> None:
         self._ledger.enter(message.index[2] & _ROUND, DOWNLINK_STATES[state], message.since_s)
@@ -530,14 +497,9 @@ class Driver:
         if self._network.windows is not None:
             self._network.windows.awaits(self._device.number, self._request.number, self._sent)
 
-    def _has_answer(self) -> None:
-        """The device waits for nothing more."""
-        if self._network.windows is not None:
-            self._network.windows.has_all(self._device.number)
-
     # Commands about the cloud's passes.
 
-    def _submit(self, command: SubmitJob) -> None:
+    def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
         job = Job(
             session=self._key,
@@ -552,14 +514,11 @@ class Driver:
             mirrors=self._mirrors and not command.cloud_drafts,
         )
         self._job = job, command
-        self._times = _ServiceTimes(self._env.now) if command.timed else None
         self._network.cloud.submit(job)
 
     def _job_enters(self, state: JobState) -> None:
         assert self._job is not None
         command = self._job[1]
-        if self._times is not None:
-            self._times.enter(state, self._env.now)
         self._job_state = column = command.serves if state == "serve" else JOB_STATES[state]
         number = command.round or self._behind_job
         if number:
@@ -569,16 +528,10 @@ class Driver:
         assert self._job is not None
         (job, command), self._job, self._behind_job = self._job, None, 0
         node, verified = command.run()
-        done = JobDone(node, verified, job.batch)
-        if self._times is not None:
-            self._times.enter("", self._env.now)
-            done.queue_s, done.serve_s = self._times.spent_s["queue"], self._times.spent_s["serve"]
-        self._tell_cloud(done)
+        self._network.cloud.crop(self._key, node.cached)
+        self._tell_cloud(machine.JobDone(node, verified, job.batch, job.queue_s, job.serve_s))
 
-    def _crop(self, command: CropCache) -> None:
-        self._network.cloud.crop(self._key, command.tokens)
-
-    def _free(self, command: FreeCache) -> None:
+    def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True
         self._network.cloud.forget(self._key)
 
@@ -587,30 +540,24 @@ def _nothing() -> None:
     """Follows nothing."""
 
 
-def _arrived(message: Message) -> MessageArrived:
-    assert message.kind is not None, "I3: a message of no round arrives"
-    return MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
-
-
 HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
-    AddPart: Driver._add_part,
-    BeginRound: Driver._begin_round,
-    CloseRound: Driver._close_round,
-    CropCache: Driver._crop,
-    Done: Driver._done,
-    DraftAll: Driver._draft_all,
-    DraftPass: Driver._draft_pass,
-    DropRounds: Driver._drop_rounds,
-    Encode: Driver._encode,
-    EnterState: Driver._enter_state,
-    FlushRounds: Driver._flush_rounds,
-    FreeCache: Driver._free,
-    OpenInCloud: Driver._open_in_cloud,
+    machine.AddPart: Driver._add_part,
+    machine.BeginRound: Driver._begin_round,
+    machine.CloseRound: Driver._close_round,
+    machine.Done: Driver._done,
+    machine.DraftAll: Driver._draft_all,
+    machine.DraftPass: Driver._draft_pass,
+    machine.DropRounds: Driver._drop_rounds,
+    machine.Encode: Driver._encode,
+    machine.EnterState: Driver._enter_state,
+    machine.FlushRounds: Driver._flush_rounds,
+    machine.FreeCache: Driver._free,
+    machine.OpenInCloud: Driver._open_in_cloud,
     Order: Driver._order,
-    SendMessage: Driver._send,
-    SendReply: Driver._reply,
-    SubmitJob: Driver._submit,
-    TakeTurn: Driver._take_turn,
-    WaitUntil: Driver._wait_until,
+    machine.SendMessage: Driver._send,
+    machine.SendReply: Driver._reply,
+    machine.SubmitJob: Driver._submit,
+    machine.TakeTurn: Driver._take_turn,
+    machine.WaitUntil: Driver._wait_until,
 }
 """How each command is carried out; what it answers is an event that has come about at once."""

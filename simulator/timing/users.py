@@ -1,4 +1,4 @@
-"""Who asks when: requests come to devices, and every request has one end."""
+"""When requests come: they come to devices, and every request has one end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Process = Generator[simpy.Event, object, None]
 
 
 class Users:
-    """Brings the devices their requests, and hears how each ends."""
+    """Brings the devices their requests, and is called when each ends."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class _Follower:
-    """Tells an observer what the ledger of one request hears."""
+    """Reports to an observer what is entered in the ledger of one request."""
 
     observer: Observer
     device: int

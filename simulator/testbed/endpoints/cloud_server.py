@@ -20,7 +20,6 @@ from simulator.protocols import protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.protocols.machine import (
     CloudCommand,
-    CropCache,
     FreeCache,
     JobDone,
     Resumed,
@@ -156,8 +155,6 @@ class CloudDriver(EndpointDriver):
                 self._submit(command)
             elif isinstance(command, SendReply):
                 self.put(command.kind, command.round, command.content)
-            elif isinstance(command, CropCache):
-                self._cloud.passes.crop(self.key, command.tokens)
             elif isinstance(command, FreeCache):
                 self._cloud.passes.forget(self.key)
             # the others are of the tables, which are made when the run is over
@@ -171,8 +168,10 @@ class CloudDriver(EndpointDriver):
                 self._decoding.verifier.catch_up()  # or the prompt would be read with the first round
 
         def done() -> None:
+            node, verified = found[0]
             self._job = None
-            self._carry_out(self._machine.step(JobDone(*found[0])))
+            self._cloud.passes.crop(self.key, node.cached)
+            self._carry_out(self._machine.step(JobDone(node, verified)))
 
         self._job = RealJob(
             session=self.key,
