@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from cells import cell, link
 from journal_files import Lines, Restart, lines_of, slowed, write
+from mail import World
 from twin_journals import simulated
 
 from channels.codec.wire import decode_tokens
 from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
+from simulator.protocols import PROTOCOLS
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.endpoints.restoration import RestoredRequest
 from simulator.testbed.journal import MessagePut, PacketAired, PassMade, RequestEnded
@@ -215,3 +217,16 @@ def bits_sent(result: CellResult) -> float:
     """Both ways."""
     per_token = result.summary["uplink_bits_per_token"] + result.summary["downlink_bits_per_token"]
     return per_token * float(result.requests["output_tokens"].sum())
+
+
+def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The testbed has no list of protocols: one line in PROTOCOLS is all that it needs."""
+    own = CELLS["cloud_only"]
+    monkeypatch.setitem(PROTOCOLS, "mine", PROTOCOLS[own.scheme.protocol])
+    monkeypatch.setattr(type(own.scheme), "protocol", "mine")
+    check(own)
+    expected, _ = simulated(own, tmp_path)
+    same(expected.rounds, tables(own, tmp_path, Memory()).rounds)
+    (tmp_path / "world").mkdir()
+    answers = World(own.with_({"workload.think_s": 0.0}), tmp_path / "world").run()
+    assert sum(map(len, answers.values())) == expected.requests["output_tokens"].sum()
