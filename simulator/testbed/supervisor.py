@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -190,27 +190,21 @@ class _Run:
     def __init__(self, plan: RunPlan, cell: Cell, stack: ExitStack) -> None:
         self._plan, self._cell, self._stack = plan, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._journal = stack.enter_context(_closing(Journal(plan.journal("supervisor"))))
+        self._journal = stack.enter_context(closing(Journal(plan.journal("supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
         self._zero_s = 0.0
         self._epoch = 0
-        self._relay = self._start("relay", self._relay_argv(), tuple(self._hosts.tuns.values()))
+        tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
+        self._relay = self._start("relay", _module("network.relay", plan.folder, *tuns), tuns)
         self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
-        self._devices = [
-            self._start(
-                f"edge {number}",
-                self._hosts.command("edge", _module("endpoints.program", "edge", plan.folder, number)),
-                (),
-            )
-            for number in range(cell.workload.devices)
-        ]
+        self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
 
     def serve(self) -> None:
         """From the start to the last answer."""
-        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._all_ends()])
+        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._endpoints()])
         self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(self._zero_s)
-        for process in (self._relay, *self._all_ends()):
+        for process in (self._relay, *self._endpoints()):
             process.write(f"{START} {self._zero_s!r}")
         for window in self._plan.faults.cloud_down:
             if self._await(DONE, self._zero_s + window.from_s, self._devices, late=False):
@@ -219,22 +213,18 @@ class _Run:
             self._await(DONE, self._zero_s + window.to_s, self._devices, late=False)
             self._restart_cloud()
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
-        for process in (*self._all_ends(), self._relay):
+        processes = *self._endpoints(), self._relay
+        for process in processes:
             process.write(STOP)
-        for process in (*self._all_ends(), self._relay):
+        for process in processes:
             self._check_end(process)
 
-    def _all_ends(self) -> list[_Process]:
-        return [*self._devices, *([self._cloud] if self._cloud is not None else [])]
-
-    def _relay_argv(self) -> list[str]:
-        tuns = self._hosts.tuns
-        interfaces = [tuns[side, net] for side in SIDES for net in NETS]
-        return _module("network.relay", self._plan.folder, *interfaces)
+    def _endpoints(self) -> list[_Process]:
+        return self._devices if self._cloud is None else [*self._devices, self._cloud]
 
     def _start_endpoint(self, side: Side, number: int) -> _Process:
         argv = _module("endpoints.program", side, self._plan.folder, number)
-        return self._start(f"{side} {number}", self._hosts.command(side, argv), ())
+        return self._start(f"{side} {number}", self._hosts.command(side, argv))
 
     def _kill_cloud(self) -> None:
         assert self._cloud is not None
@@ -249,7 +239,7 @@ class _Run:
         self._await(READY, time.monotonic() + READY_S, [self._cloud])
         self._cloud.write(f"{START} {self._zero_s!r}")
 
-    def _start(self, name: str, argv: list[str], files: tuple[int, ...]) -> _Process:
+    def _start(self, name: str, argv: list[str], files: tuple[int, ...] = ()) -> _Process:
         errors = self._plan.folder / f"{name.replace(' ', '_')}.err"
         with errors.open("w") as stderr:
             popen = subprocess.Popen(
@@ -297,11 +287,3 @@ def _module(name: str, *arguments: object) -> list[str]:
 
 
 _PATH: Final = {"PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
-
-
-@contextmanager
-def _closing(journal: Journal) -> Iterator[Journal]:
-    try:
-        yield journal
-    finally:
-        journal.close()

@@ -24,7 +24,7 @@ from simulator.testbed.packet_header import MessageAddress, PacketKind
 PYTHON_S = 2e-5
 """What a step takes that takes no time in the simulator."""
 READ_AGAIN_S = 0.05
-"""Of the text, by a cloud that has begun anew."""
+"""How long a restarted cloud reads the text again."""
 TIMES = {"at_s", "began_s", "ended_s", "left_s", "arrives_s"}
 Lines = dict[str, list[Event]]
 
@@ -45,7 +45,7 @@ def write(folder: Path, lines: Mapping[str, Iterable[Event]]) -> None:
 
 def slowed(lines: Lines) -> Lines:
     """Where a process takes several steps at one instant, one comes after the other, and what they set off comes after
-    them all. What the relay says of an instant may be before the words of those it is about."""
+    them all. What the relay notes of an instant may be before the notes of those it is about."""
     slow: Lines = defaultdict(list)
     for process, events in lines.items():
         steps: Counter[float] = Counter()

@@ -1,5 +1,5 @@
 """The journals that a real run would have left that does, to the instant, what a simulated one did: what an observer
-does not hear is noted where the simulator does it."""
+does not receive is noted where the simulator does it."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class Twin(Observer):
 
     def on_packet(self, airing: Airing) -> None:
         ack = airing.acknowledges
-        way = {"uplink": "downlink", "downlink": "uplink"}[airing.link] if ack else airing.link
+        direction = {"uplink": "downlink", "downlink": "uplink"}[airing.link] if ack else airing.link
         fragment = -airing.fragment - 1 if ack else airing.fragment
         arrives_s = None if isnan(airing.arrives_s) else airing.arrives_s
         times_s = airing.began_s, airing.left_s, arrives_s
-        address = _address(way, airing.address)
+        address = _address(direction, airing.address)
         aired = PacketAired(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
         self.lines["relay"].append(aired)
 
@@ -84,7 +84,7 @@ class Twin(Observer):
         shares = tuple((*key, self._rounds[key], *work, reads) for key, work, reads in each)
         self.lines["cloud_0"].append(PassMade(served.began_s, served.ended_s, shares))
 
-    # What no observer hears.
+    # What no observer receives.
 
     def put(self, link: Link, message: Message) -> None:
         self._links[id(message)] = link.name
@@ -164,14 +164,14 @@ class Twin(Observer):
         self.lines[f"edge_{address.device}" if address.direction == "uplink" else "cloud_0"].append(event)
 
 
-def _address(way: str, index: tuple[int, int, int]) -> MessageAddress:
-    if way == "downlink":
+def _address(direction: str, index: tuple[int, int, int]) -> MessageAddress:
+    if direction == "downlink":
         return MessageAddress(PacketKind.REPLY, *index)
     return MessageAddress(PacketKind.PAYLOAD if index[2] else PacketKind.PROMPT, *index)
 
 
 def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
-    """What the simulator says of a cell; and the journals of its twin, in the folder."""
+    """What the simulator makes of a cell; and the journals of its twin, in the folder."""
     twin = Twin(cell)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plant, "plannable", lambda config: False)

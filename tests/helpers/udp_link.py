@@ -242,7 +242,7 @@ def message(
 
 
 def cell(devices: int = 1, arq: dict[str, Any] | None = None, bps: float = 1e6) -> Cell:
-    """1 Mbit/s up and down, 5 ms and 7 ms away, 85 bytes a packet, unless said otherwise."""
+    """1 Mbit/s up and down, 5 ms and 7 ms away, 85 bytes a packet, unless stated otherwise."""
     direction = {
         "rate": {"kind": "constant", "bps": bps},
         "mtu_bits": 320 + 8 * ROOM_BYTES,

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from mail import Texts
 from plants import ran
+from process_world import Texts
 
 from simulator import Cell
 from simulator.results.columns import BREAKDOWN

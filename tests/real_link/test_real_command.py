@@ -115,8 +115,8 @@ def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: Co
     place.ran("real", "cell.yaml", "--out", "out", "--quiet")
     assert not place.processes() and not place.left()
     place.ran("run", "--config", "cell.yaml", "--out", "simulated", "--quiet")
-    told = place.ran("compare", "simulated", "out")
-    assert "Settings: 1 in both, 0 in A only, 0 in B only." in told and "latency per token" in told
+    printed = place.ran("compare", "simulated", "out")
+    assert "Settings: 1 in both, 0 in A only, 0 in B only." in printed and "latency per token" in printed
     place.ran("plot", "out")
     place.ran("report", "out")
     assert (place.out / "report.html").is_file() and (place.out / "figures" / "breakdown.svg").is_file()

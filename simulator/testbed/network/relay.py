@@ -226,8 +226,7 @@ class Relay:
 
     def _notice(self, relayed: RelayedPacket) -> bytes:
         source, target, _ = relayed.datagram
-        address, fragment, attempt, epoch, last, _ = relayed.header
-        notice = PacketHeader(address, fragment, attempt, epoch, last, PacketKind.LEFT)
+        notice = relayed.header._replace(note=PacketKind.LEFT)
         return Datagram(SocketAddress(self._notices_from, target.port), source, notice.pack()).pack()
 
     def _deliver(self, inlet: Inlet, packet: bytes, acked: EmulatedLink | None) -> None:

@@ -59,10 +59,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: object, clocks: dict[str, str]) -> None:
     here, folder = asked(scheme), tmp_path / "made"
     calibrate(here, folder, lambda *_: None, budget_s=4)
-    told = Calibration.of(folder).settings
-    files = {name: Path(value["file"]).name for name, value in told.items() if isinstance(value, dict)}
+    settings = Calibration.of(folder).settings
+    files = {name: Path(value["file"]).name for name, value in settings.items() if isinstance(value, dict)}
     assert files == clocks
-    assert ("edge.encode_s_per_draft" in told) == ("edge.latency" in told)
+    assert ("edge.encode_s_per_draft" in settings) == ("edge.latency" in settings)
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
     assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
@@ -77,8 +77,8 @@ def test_points_are_those_that_the_workload_reaches() -> None:
     here = asked({"kind": "k_sqs", "max_drafts": 4})
     rounds = {(1, new, text) for new in (1, 2) for text in (7, 37)}
     assert set(edge_points(here).near) == {*rounds, (1, 8, 0)}
-    judged = {(batch, new, text) for batch in (1, 2, 3) for new in (1, 5) for text in (7, 37)}
-    assert set(cloud_points(here).near) == judged | {(batch, 7, 0) for batch in (1, 2, 3)}
+    rounds_in_cloud = {(batch, new, text) for batch in (1, 2, 3) for new in (1, 5) for text in (7, 37)}
+    assert set(cloud_points(here).near) == rounds_in_cloud | {(batch, 7, 0) for batch in (1, 2, 3)}
     assert edge_points(here).longest == 45
     alone = cloud_points(asked("cloud_only", **{"cloud.batching.cap": 1}))
     assert set(alone.near) == {(1, 1, 7), (1, 1, 33), (1, 8, 0)}
@@ -109,9 +109,9 @@ def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
 
 
 def test_sampling_stops_early_where_there_is_no_time() -> None:
-    heard: list[tuple[int, int]] = []
-    rows = sampled(Counted(), [(1, 1, 0)], [], 1000, 0.0, lambda *told: heard.append(told))
-    assert len(rows) == RARE_EVERY and heard[-1] == (1000, 1000)
+    reported: list[tuple[int, int]] = []
+    rows = sampled(Counted(), [(1, 1, 0)], [], 1000, 0.0, lambda *done: reported.append(done))
+    assert len(rows) == RARE_EVERY and reported[-1] == (1000, 1000)
 
 
 def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_were() -> None:

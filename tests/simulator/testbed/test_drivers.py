@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import tables_pair  # noqa: F401  registers the pair
 from cells import cell
-from mail import Texts, World
 from plants import ran
+from process_world import Texts, World
 
 from models.interface import Laws
 from simulator import Cell

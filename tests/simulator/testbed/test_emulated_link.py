@@ -80,12 +80,12 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     }
     links["uplink"].way_back.reverse = lambda _: links["downlink"]
     links["downlink"].way_back.reverse = lambda _: links["uplink"]
-    luck = Uniforms.of(0, "messages").uniform
+    uniform = Uniforms.of(0, "messages").uniform
     for number in range(60):
         for place_, direction in enumerate(links):
-            content = bytes(int(300 * luck(number, place_, 0)))
+            content = bytes(int(300 * uniform(number, place_, 0)))
             message = Message((number % 3, 0, number + 1), (content,), lambda _: None)
-            at_s = 0.2 * int(40 * luck(number, place_, 1)) + luck(number, place_, 2) * (number % 2)
+            at_s = 0.2 * int(40 * uniform(number, place_, 1)) + uniform(number, place_, 2) * (number % 2)
             env.timeout(at_s).callbacks.append(partial(lambda put, what, _: put(what), links[direction].put, message))
     env.run(until=until_s)
     return watch.aired

@@ -56,7 +56,7 @@ def hosts() -> Iterator[Namespaces]:
         yield made
 
 
-def said(hosts: Namespaces, side: Side, *argv: str) -> str:
+def printed_in(hosts: Namespaces, side: Side, *argv: str) -> str:
     return subprocess.run(hosts.command(side, argv), capture_output=True, text=True, check=True).stdout
 
 
@@ -78,13 +78,13 @@ def in_net(net: str) -> list[int]:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_host_has_its_two_interfaces_and_no_way_out(hosts: Namespaces, side: Side) -> None:
-    links = said(hosts, side, "ip", "-oneline", "link").splitlines()
+    links = printed_in(hosts, side, "ip", "-oneline", "link").splitlines()
     assert sorted(line.split()[1] for line in links) == ["free0:", "lo:", "shaped0:"]
     last = 1 if side == "edge" else 2
-    addresses = {tuple(line.split()[1:4]) for line in said(hosts, side, "ip", "-oneline", "address").splitlines()}
+    addresses = {tuple(line.split()[1:4]) for line in printed_in(hosts, side, "ip", "-oneline", "address").splitlines()}
     assert {("shaped0", "inet", f"10.77.0.{last}/24"), ("free0", "inet", f"10.78.0.{last}/24")} <= addresses
     assert not any(family == "inet6" and name != "lo" for name, family, _ in addresses)
-    routes = said(hosts, side, "ip", "route").splitlines()
+    routes = printed_in(hosts, side, "ip", "route").splitlines()
     assert [route.split()[:3] for route in routes] == [
         ["10.77.0.0/24", "dev", "shaped0"],
         ["10.78.0.0/24", "dev", "free0"],
@@ -161,9 +161,9 @@ def test_nothing_is_left_when_the_process_that_made_it_is_killed(hosts: Namespac
     assert not any(in_net(net) for net in nets)
 
 
-def _make_and_wait(told: Connection) -> None:
+def _make_and_wait(pipe: Connection) -> None:
     with Namespaces(of()) as made:
-        told.send([net_of(_holder(made, side)) for side in SIDES])
+        pipe.send([net_of(_holder(made, side)) for side in SIDES])
         time.sleep(60)
 
 
@@ -176,8 +176,8 @@ def test_without_being_root_each_host_has_a_user_namespace_too(
     except ConfigError as error:
         pytest.skip(str(error))
     with made:
-        assert "shaped0" in said(made, "cloud", "ip", "-oneline", "link")
-        assert said(made, "cloud", "readlink", "/proc/self/ns/user").strip() != os.readlink("/proc/self/ns/user")
+        assert "shaped0" in printed_in(made, "cloud", "ip", "-oneline", "link")
+        assert printed_in(made, "cloud", "readlink", "/proc/self/ns/user").strip() != os.readlink("/proc/self/ns/user")
 
 
 @pytest.fixture

@@ -66,12 +66,12 @@ def test_a_protocol_that_the_ends_do_not_speak_is_refused(monkeypatch: pytest.Mo
     )
 
 
-@pytest.mark.parametrize(("fields", "told"), REFUSED, ids=[told for _, told in REFUSED])
-def test_what_cannot_be_run_is_named_on_one_line(fields: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("fields", "problem"), REFUSED, ids=[problem for _, problem in REFUSED])
+def test_what_cannot_be_run_is_named_on_one_line(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check(Cell().with_(fields))
     message = str(caught.value)
-    assert message.startswith(told) and ": a real run needs " in message and "\n" not in message
+    assert message.startswith(problem) and ": a real run needs " in message and "\n" not in message
 
 
 @pytest.mark.parametrize("quick", [False, True])

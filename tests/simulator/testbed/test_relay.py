@@ -58,8 +58,8 @@ class Bench:
 
     def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
         RunPlan(folder, faults).write(given)
-        told = RunPlan.of(folder)
-        self.journal = told.journal("relay")
+        written = RunPlan.of(folder)
+        self.journal = written.journal("relay")
         self._kept = Journal(self.journal)
         names = [(side, net) for side in SIDES for net in NETS]
         pairs = {name: socket.socketpair(type=socket.SOCK_SEQPACKET) for name in names}
@@ -69,7 +69,7 @@ class Bench:
             each.setblocking(False)
         control, self._say = os.pipe()
         edge_shaped, edge_free, cloud_shaped, cloud_free = (each.fileno() for each in self._inner)
-        relay = Relay(told, self._kept, (edge_shaped, edge_free, cloud_shaped, cloud_free), control)
+        relay = Relay(written, self._kept, (edge_shaped, edge_free, cloud_shaped, cloud_free), control)
         self._thread = threading.Thread(target=relay.run)
         self._thread.start()
         self.zero_s = 0.0
@@ -89,8 +89,8 @@ class Bench:
         host = self.hosts[side, net]
         return host.recv(1 << 16) if select.select([host], (), (), within_s)[0] else None
 
-    def silent(self) -> bool:
-        """Whether no host hears anything for a while."""
+    def is_quiet(self) -> bool:
+        """Whether no host receives anything for a while."""
         return not select.select(list(self.hosts.values()), (), (), 0.05)[0]
 
     def stop(self, last: bytes = b"stop\n") -> list[PacketAired]:
@@ -128,7 +128,7 @@ def benches(tmp_path: Path) -> Iterator[Benches]:
 
 
 def notice(header: PacketHeader, net: Net = "shaped", sender: Side = "edge") -> bytes:
-    """What the sender of a packet hears when it has left."""
+    """What the sender of a packet receives when it has left."""
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
     content = header._replace(note=PacketKind.LEFT).pack()
@@ -177,7 +177,7 @@ def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_lef
     assert [bench.got("cloud") for _ in range(20 - sum(lost))] == [
         each for each, gone in zip(sent, lost, strict=True) if not gone
     ]
-    assert bench.silent()
+    assert bench.is_quiet()
     assert [each.arrives_s is None for each in bench.stop()] == lost
 
 
@@ -188,7 +188,7 @@ def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_
     sent = bench.send(ack, net="free")
     assert bench.got("cloud", "free") == sent
     assert 0.05 <= time.monotonic() - sent_s < 0.05 + LATE_S
-    assert bench.silent()
+    assert bench.is_quiet()
     assert bench.stop() == []
 
 
@@ -205,16 +205,16 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
         assert bench.got("edge")
         assert bench.got("cloud")
         acks.append(bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud"))
-    heard = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
-    assert [bench.got("edge", "free") for _ in heard] == heard
-    assert bench.silent()
+    expected = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
+    assert [bench.got("edge", "free") for _ in expected] == expected
+    assert bench.is_quiet()
 
 
 def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
     sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=PacketKind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
-    assert bench.silent()
+    assert bench.is_quiet()
     (aired,) = bench.stop()
     assert (*aired[:4], aired.note) == (PAYLOAD.address, 3, 2, 480, "ACK")
     assert aired.left_s - aired.began_s == pytest.approx(0.01)
@@ -225,7 +225,7 @@ def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of
     bench.send(PAYLOAD)
     bench.send(PAYLOAD._replace(note=PacketKind.ACK), net="free", sender="cloud")
     assert bench.got("edge") == notice(PAYLOAD)
-    assert bench.silent()
+    assert bench.is_quiet()
     time.sleep(max(0.0, bench.zero_s + DOWN_S - time.monotonic()))
     sent = bench.send(PAYLOAD._replace(attempt=1))
     assert bench.got("cloud") == sent
@@ -283,7 +283,7 @@ def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> Non
             "device": packet(PAYLOAD._replace(address=PAYLOAD.address._replace(device=1)), b"content"),
         }[odd]
     )
-    assert bench.silent()
+    assert bench.is_quiet()
     assert bench.send(PAYLOAD) == bench.got("cloud")
     assert len(bench.stop()) == 1
 

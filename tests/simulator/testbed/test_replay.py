@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from cells import cell, link
 from journal_files import Lines, Restart, lines_of, slowed, write
-from mail import World
+from process_world import World
 from twin_journals import simulated
 
 from channels.codec.wire import decode_tokens
@@ -71,7 +71,7 @@ CELLS = {
 
 @cache
 def ran(name: str) -> tuple[CellResult, Lines]:
-    """What the simulator says of a cell, and the journals of its twin."""
+    """What the simulator makes of a cell, and the journals of its twin."""
     with TemporaryDirectory() as folder:
         return simulated(CELLS[name], Path(folder))[0], lines_of(Path(folder))
 

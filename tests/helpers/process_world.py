@@ -33,7 +33,7 @@ class Mailbox:
     def put(self, message: RealMessage) -> None:
         address = message.address
         assert address not in self.under_way, f"{address} is put twice"
-        delay_s = self._world.luck.uniform(0.0, self._world.delay_s)
+        delay_s = self._world.random.uniform(0.0, self._world.delay_s)
         self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, message, self.epoch)
 
     def cancel(self, *addresses: MessageAddress) -> None:
@@ -51,9 +51,9 @@ class Mailbox:
 
 
 class World:
-    """A cell in real time, without a network. After each of `kills` messages have come to it, the cloud is killed and
-    begun anew, and where a reply to one of the rounds in `cut`, or to a later one of its request, would be heard first;
-    as on the real air, nothing is heard that was put in another of its lives."""
+    """A cell in real time, without a network. The cloud is killed and restarted after each of `kills` messages have
+    arrived there, and where a reply to one of the rounds in `cut`, or to a later one of its request, would arrive
+    first; as on the real link, nothing arrives that was put in another of its lives."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class World:
         folder: Path,
         delay_s: float = 0.0,
         kills: tuple[int, ...] = (),
-        luck: int = 0,
+        seed: int = 0,
         cut: Iterable[tuple[int, int, int]] = (),
     ) -> None:
-        self.cell, self.delay_s, self.luck = cell, delay_s, Random(luck)
+        self.cell, self.delay_s, self.random = cell, delay_s, Random(seed)
         self._folder = folder
         self._kills = list(kills)
         self._cut = list(cut)
         """(device, request, round)."""
         self._zero_s: float | None = None
-        self._heard = 0
+        self._arrived = 0
         self._epoch = -1
         self._errors: list[object] = []
         self._clouds: list[CloudServer] = []
@@ -98,21 +98,21 @@ class World:
         """A message is at its end."""
         if message.address.direction == "downlink":
             device = message.address.device
-            heard = epoch == self._mailboxes[device].epoch and not self._cuts(message.address, epoch)
-            if message.address.kind is PacketKind.HELLO or heard:
+            arrives = epoch == self._mailboxes[device].epoch and not self._cuts(message.address, epoch)
+            if message.address.kind is PacketKind.HELLO or arrives:
                 self._devices[device].receive(message)
             return
         if epoch != self._epoch:
             return
-        self._heard += 1
-        if self._zero_s is not None and self._kills and self._heard >= self._kills[0]:
+        self._arrived += 1
+        if self._zero_s is not None and self._kills and self._arrived >= self._kills[0]:
             del self._kills[0]
             self._begin_cloud()
         else:
             self._cloud.receive(message)
 
     def _cuts(self, reply: MessageAddress, epoch: int) -> bool:
-        """Whether the cloud was killed before this could be heard."""
+        """Whether the cloud was killed before this could arrive."""
         due = [each for each in self._cut if each[:2] == reply[1:3] and reply.round >= each[2]]
         if due and epoch == self._epoch:
             self._cut.remove(due[0])
@@ -139,7 +139,7 @@ class World:
         self._mailboxes = [Mailbox(self) for _ in numbers]
         self._devices = [EdgeDevice(self.cell, each, journals[each], self._mailboxes[each]) for each in numbers]
         await asyncio.gather(*(device.warm_up() for device in self._devices))
-        self._zero_s, self._heard = time.monotonic(), 0
+        self._zero_s, self._arrived = time.monotonic(), 0
         for journal in (*journals, self._cloud_journal):
             journal.start(self._zero_s)
         self._cloud.start()
@@ -155,7 +155,7 @@ class World:
 
 
 class _OneLife(Mailbox):
-    """The post of a cloud: what a killed one still says is not heard."""
+    """The transport of a cloud: what a killed one still puts does not arrive."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world, world._epoch)
