@@ -28,7 +28,7 @@ from simulator.protocols.machine import (
 )
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
-from simulator.testbed.endpoints.restoration import RestoredRequest, pack_hello
+from simulator.testbed.endpoints.restoration import pack_hello, unpack_restored
 from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
@@ -132,17 +132,19 @@ class CloudDriver(EndpointDriver):
 
     def _begin(self, message: RealMessage) -> None:
         decoder, cell = self._cloud.decoder, self._cloud.cell
-        format, restored = cell.scheme.format(cell.models.pair.vocabulary), None
+        format, resumed = cell.scheme.format(cell.models.pair.vocabulary), None
         if message.address.kind is PacketKind.RESTORE:
-            restored = RestoredRequest.unpack(message.content, format)
-        prompt = wire.decode_tokens(message.content, format) if restored is None else restored.prompt
+            resumed = unpack_restored(message.content, format)
+            prompt = resumed.node.committed[: resumed.prompt_tokens]
+        else:
+            prompt = wire.decode_tokens(message.content, format)
         decoding = self._decoding = decoder.decoding(*self.key, Prompt("", "", prompt), None, self._output_tokens)
         decoding.meter = Unmeasured()
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"
         self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
-        self._take(message, Resumed(restored.node, restored.prompt_tokens) if restored else None)
+        self._take(message, resumed)
 
     def _take(self, message: RealMessage, resumed: Resumed | None = None) -> None:
         commands = self._machine.step(resumed or self.arrived(message, self._machine))

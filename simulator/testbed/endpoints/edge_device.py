@@ -20,7 +20,7 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import CloudNode, EdgeNode
 from simulator.protocols import machine as protocol
 from simulator.protocols import protocol_of
 from simulator.protocols.accounts import Terms
@@ -36,7 +36,7 @@ from simulator.protocols.machine import (
 )
 from simulator.results.requests import within
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
-from simulator.testbed.endpoints.restoration import RestoredRequest, unpack_hello
+from simulator.testbed.endpoints.restoration import pack_restored, unpack_hello
 from simulator.testbed.journal import (
     Journal,
     RequestArrived,
@@ -118,13 +118,13 @@ class EdgeDriver(EndpointDriver):
             return
         start = self._starts[min(self._starts)] if self._starts else None
         if start is None:
-            text = (*self._prompt, *self.tokens)
-            restored = RestoredRequest(self._last_closed + 1, False, len(self._prompt), text)
+            node = CloudNode(self._last_closed + 1, (*self._prompt, *self.tokens))
         else:
             text = start.committed[: len(start.committed) - start.owes]
-            restored = RestoredRequest(start.round, start.owes, len(self._prompt), text)
+            node = CloudNode(start.round, text, owed=start.owes)
         self.unacknowledged.clear()
-        self.put(PacketKind.RESTORE, restored.round, restored.pack(self._format))
+        restored = pack_restored(protocol.Resumed(node, len(self._prompt)), self._format)
+        self.put(PacketKind.RESTORE, node.round, restored)
         for address, payload in self._payloads.items():
             self.put(address.kind, address.round, payload)
 

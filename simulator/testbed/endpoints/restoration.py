@@ -7,50 +7,31 @@ pending (1 byte, 0 or 1), how many of its tokens are the prompt (4 bytes), and a
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from channels.codec import wire
 from channels.codec.wire import CodecError
-from simulator.decoding.nodes import CloudNode, Tokens
+from simulator.decoding.nodes import CloudNode
+from simulator.protocols.machine import Resumed
 
 _HEAD: Final = struct.Struct("!HBI")
 
 
-class RestoredRequest(NamedTuple):
-    """What the cloud knew of a request when it was killed, as its edge knows it."""
+def pack_restored(resumed: Resumed, format: wire.Format) -> bytes:
+    """The content of a RESTORE: the round, the pending correction and the text, all but what was cached."""
+    node = resumed.node
+    return _HEAD.pack(node.round, node.owed, resumed.prompt_tokens) + wire.encode_tokens(node.committed, format)
 
-    round: int
-    """The round that is verified, or decoded, next."""
-    owed: bool
-    """Whether its payload begins with a correction, which is not among the tokens."""
-    prompt_tokens: int
-    tokens: Tokens
-    """The prompt, and all that is committed."""
 
-    def pack(self, format: wire.Format) -> bytes:
-        """The content of its message."""
-        return _HEAD.pack(self.round, self.owed, self.prompt_tokens) + wire.encode_tokens(self.tokens, format)
-
-    @classmethod
-    def unpack(cls, content: bytes, format: wire.Format) -> RestoredRequest:
-        """Raises CodecError on every byte string that `pack` cannot have produced."""
-        if len(content) < _HEAD.size:
-            raise CodecError(f"restored request of {len(content)} bytes: too short")
-        round_, owed, prompt_tokens = _HEAD.unpack_from(content)
-        tokens = wire.decode_tokens(content[_HEAD.size :], format)
-        if not round_ or owed > 1 or not 1 <= prompt_tokens <= len(tokens):
-            raise CodecError(f"restored request: round {round_}, owed {owed}, {prompt_tokens} prompt tokens")
-        return cls(round_, bool(owed), prompt_tokens, tokens)
-
-    @property
-    def prompt(self) -> Tokens:
-        """The tokens of the prompt."""
-        return self.tokens[: self.prompt_tokens]
-
-    @property
-    def node(self) -> CloudNode:
-        """The cloud's side, nothing cached."""
-        return CloudNode(self.round, self.tokens, owed=self.owed)
+def unpack_restored(content: bytes, format: wire.Format) -> Resumed:
+    """Reads a RESTORE. Raises CodecError on every byte string that `pack_restored` cannot have produced."""
+    if len(content) < _HEAD.size:
+        raise CodecError(f"restored request of {len(content)} bytes: too short")
+    round_, owed, prompt_tokens = _HEAD.unpack_from(content)
+    tokens = wire.decode_tokens(content[_HEAD.size :], format)
+    if not round_ or owed > 1 or not 1 <= prompt_tokens <= len(tokens):
+        raise CodecError(f"restored request: round {round_}, owed {owed}, {prompt_tokens} prompt tokens")
+    return Resumed(CloudNode(round_, tokens, owed=bool(owed)), prompt_tokens)
 
 
 def pack_hello(epoch: int) -> bytes:

@@ -35,7 +35,6 @@ from simulator.protocols.machine import (
     MessageKind,
     OpenInCloud,
     Order,
-    Resumed,
     RoundDrafted,
     SendMessage,
     SendReply,
@@ -43,7 +42,7 @@ from simulator.protocols.machine import (
 )
 from simulator.results.requests import Request
 from simulator.results.rounds import At, OpenRound
-from simulator.testbed.endpoints.restoration import RestoredRequest
+from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed
 from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
 from simulator.testbed.replayed.replayed_link import ReplayedLink, transfer_with
@@ -218,8 +217,7 @@ class ReplayedRequest:
         """A machine takes a message."""
         content = self._contents[address]
         if address.kind is PacketKind.RESTORE:
-            restored = RestoredRequest.unpack(content, self._format)
-            self._carry_out(self._cloud.step(Resumed(restored.node, restored.prompt_tokens)))
+            self._carry_out(self._cloud.step(unpack_restored(content, self._format)))
             return
         arrived = MessageArrived(MessageKind(address.kind), address.round, (content,))
         step = self._edge.step if address.kind is PacketKind.REPLY else self._cloud.step

@@ -12,8 +12,10 @@ from hypothesis import strategies as some
 from channels.codec import wire
 from channels.codec.wire import CodecError
 from channels.link.link_config import LinkConfig
+from simulator.decoding.nodes import CloudNode
+from simulator.protocols.machine import Resumed
 from simulator.schemes.hosted import CloudOnly
-from simulator.testbed.endpoints.restoration import RestoredRequest, pack_hello, unpack_hello
+from simulator.testbed.endpoints.restoration import pack_hello, pack_restored, unpack_hello, unpack_restored
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, checksum, place
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
@@ -49,22 +51,27 @@ def format_of(vocabulary: int) -> wire.Format:
 
 
 @some.composite
-def restored(draw: some.DrawFn) -> tuple[RestoredRequest, wire.Format]:
+def restored(draw: some.DrawFn) -> tuple[Resumed, wire.Format]:
     vocabulary = draw(some.sampled_from(VOCABULARIES))
     tokens = draw(some.lists(some.integers(0, vocabulary - 1), min_size=1, max_size=40))
     prompt_tokens = draw(some.integers(1, len(tokens)))
-    request = RestoredRequest(draw(some.integers(1, MOST)), draw(some.booleans()), prompt_tokens, tuple(tokens))
-    return request, format_of(vocabulary)
+    node = CloudNode(draw(some.integers(1, MOST)), tuple(tokens), owed=draw(some.booleans()))
+    return Resumed(node, prompt_tokens), format_of(vocabulary)
+
+
+def fields(resumed: Resumed) -> tuple[object, ...]:
+    node = resumed.node
+    return node.round, node.committed, node.owed, node.cached, resumed.prompt_tokens
 
 
 @given(headers, datagrams, restored(), some.binary(max_size=40))
 def test_what_is_unpacked_is_what_was_packed(
-    header: PacketHeader, datagram: Datagram, of: tuple[RestoredRequest, wire.Format], content: bytes
+    header: PacketHeader, datagram: Datagram, of: tuple[Resumed, wire.Format], content: bytes
 ) -> None:
     assert PacketHeader.unpack(header.pack() + content) == header
     assert Datagram.unpack(datagram.pack()) == datagram
-    request, format = of
-    assert RestoredRequest.unpack(request.pack(format), format) == request
+    resumed, format = of
+    assert fields(unpack_restored(pack_restored(resumed, format), format)) == fields(resumed)
 
 
 @some_are_taken
@@ -80,12 +87,12 @@ def test_bytes_in_place_of_a_header_are_refused_or_written_back_alike(packet: by
 
 @some_are_taken
 @given(some.binary(max_size=24), some.sampled_from(VOCABULARIES))
-@example(RestoredRequest(1, True, 1, (5,)).pack(format_of(64)), 64)
+@example(pack_restored(Resumed(CloudNode(1, (5,), owed=True), 1), format_of(64)), 64)
 def test_bytes_in_place_of_a_restored_request_are_refused_or_written_back_alike(
     content: bytes, vocabulary: int
 ) -> None:
     format = format_of(vocabulary)
-    refused_or_itself(content, lambda packed: RestoredRequest.unpack(packed, format), lambda it: it.pack(format))
+    refused_or_itself(content, unpack_restored, pack_restored, format)
 
 
 @given(some.binary(max_size=60))
@@ -127,9 +134,7 @@ def test_ipv4_udp_and_a_header_are_the_bits_that_a_link_has_by_default() -> None
     assert LinkConfig().header_bits == LEAST_HEADER_BITS == 320
 
 
-def test_a_restored_cloud_goes_on_with_nothing_cached_and_a_hello_has_its_epoch() -> None:
-    node = RestoredRequest(4, True, 2, (5, 6, 7)).node
-    assert (node.round, node.committed, node.cached, node.owed) == (4, (5, 6, 7), 0, True)
+def test_a_hello_has_its_epoch() -> None:
     assert [unpack_hello(pack_hello(epoch)) for epoch in (1, 255)] == [1, 255]
     with pytest.raises(CodecError):
         unpack_hello(b"")

@@ -19,9 +19,11 @@ from twin_journals import simulated
 from channels.codec.wire import decode_tokens
 from simulator import Cell, CellResult
 from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import CloudNode
 from simulator.protocols import PROTOCOLS
+from simulator.protocols.machine import Resumed
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.endpoints.restoration import RestoredRequest
+from simulator.testbed.endpoints.restoration import pack_restored
 from simulator.testbed.journal import MessagePut, PacketAired, PassMade, RequestEnded
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check
@@ -196,8 +198,8 @@ def test_a_round_that_the_cloud_has_lost_is_verified_once_and_its_time_is_charge
     format = alone.scheme.format(alone.models.pair.vocabulary)
     prompt_tokens = decode_tokens(bytes.fromhex(prompt.content), format)
     before = int((1 + expected.rounds["accepted"][expected.rounds["round"] < 3]).sum())
-    restored = RestoredRequest(3, False, len(prompt_tokens), (*prompt_tokens, *ended.tokens[:before]))
-    restart = Restart(lines, 3, killed_s, QUIET_S, restored.pack(format))
+    resumed = Resumed(CloudNode(3, (*prompt_tokens, *ended.tokens[:before])), len(prompt_tokens))
+    restart = Restart(lines, 3, killed_s, QUIET_S, pack_restored(resumed, format))
     write(tmp_path, restart.lines)
     real = tables(alone, tmp_path, Memory())
     again = real.rounds["round"] == 3
