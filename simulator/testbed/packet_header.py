@@ -7,12 +7,14 @@ packet of which attempt it carries, so that the real link loses what the simulat
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
 from channels.link.rates import MessageIndex
 
 Direction = Literal["uplink", "downlink"]
+OPPOSITE: Final[Mapping[Direction, Direction]] = {"uplink": "downlink", "downlink": "uplink"}
 _HEADER: Final = struct.Struct("!BBHHHBBH")
 HEADER_BYTES: Final = _HEADER.size
 IP_UDP_BYTES: Final = 28

@@ -15,8 +15,7 @@ from channels.link.losses import PacketIndex
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.journal import Event, Journal
-from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind, RealMessage
-from simulator.testbed.replayed.run_record import OPPOSITE
+from simulator.testbed.packet_header import OPPOSITE, Direction, MessageAddress, PacketHeader, PacketKind, RealMessage
 from simulator.testbed.transport.endpoint import Endpoint, EndpointAddresses, HostSockets
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
 

@@ -20,7 +20,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.datagrams import Datagram
-from simulator.testbed.packet_header import HEADER_BYTES, SIMULATED, Direction, PacketHeader, PacketKind
+from simulator.testbed.packet_header import HEADER_BYTES, OPPOSITE, SIMULATED, Direction, PacketHeader, PacketKind
 from simulator.testbed.plan import Window, by_kernel, link
 
 _OWN_STREAM: Final = 256
@@ -53,7 +53,7 @@ class EmulatedLink:
 
     def __init__(self, cell: Cell, direction: Direction, link_down: Sequence[Window] = (), lossy: bool = True) -> None:
         self._config = config = link(cell, direction)
-        self._back = link(cell, "downlink" if direction == "uplink" else "uplink")
+        self._back = link(cell, OPPOSITE[direction])
         rate, loss, delay, ack = (Uniforms.of(cell.seed, direction).under(0, purpose) for purpose in range(4))
         self.curve = config.curve(rate)
         self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)

@@ -28,13 +28,12 @@ from simulator.testbed.journal import (
     RoundComputed,
     read,
 )
-from simulator.testbed.packet_header import Direction, MessageAddress
+from simulator.testbed.packet_header import OPPOSITE, Direction, MessageAddress
 from simulator.testbed.plan import WARM_UP, link
 from simulator.timing.messages import Fragment
 
 ENDS, NOTED, BEGINS, ENDS_AT_ONCE = range(4)
 """In which order events of one instant are taken."""
-OPPOSITE: Final[Mapping[Direction, Direction]] = {"uplink": "downlink", "downlink": "uplink"}
 LATE_S: Final = 0.02
 """By which a free acknowledgement may be late, and count as that of the attempt that it was due for."""
 _FragmentKey = tuple[MessageAddress, int]

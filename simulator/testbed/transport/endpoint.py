@@ -15,9 +15,17 @@ from typing import Literal, NamedTuple, Self
 
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageReceived
-from simulator.testbed.packet_header import HEADER_BYTES, MessageAddress, PacketHeader, PacketKind, RealMessage
-from simulator.testbed.plan import CLOUD_PORT, EDGE_PORT, FREE, SHAPED
-from simulator.testbed.transport.outbox import LinkPair, Outbox, OutgoingFragment
+from simulator.testbed.packet_header import (
+    HEADER_BYTES,
+    OPPOSITE,
+    Direction,
+    MessageAddress,
+    PacketHeader,
+    PacketKind,
+    RealMessage,
+)
+from simulator.testbed.plan import CLOUD_PORT, EDGE_PORT, FREE, SHAPED, link
+from simulator.testbed.transport.outbox import Outbox, OutgoingFragment
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
 Side = Literal["edge", "cloud"]
@@ -112,16 +120,15 @@ class Endpoint:
     ) -> None:
         """`device`: 0 for the cloud. `receive` is called in the event loop with each complete message, once.
         `addresses`: null for those of a real run."""
-        links = LinkPair(cell.uplink, cell.downlink, "uplink")
-        self._links = links if side == "edge" else LinkPair(cell.downlink, cell.uplink, "downlink")
+        self._sends: Direction = "uplink" if side == "edge" else "downlink"
         self._side = side
         self._journal = journal
         self._receive = receive
         self._addresses = addresses or EndpointAddresses.real(side, device, cell.workload.devices)
         self._inbox = Inbox()
-        self._outbox = Outbox(self._links, cell.seed, journal, self._send)
-        ack_bits = self._links.back.arq.ack_bits
-        self._ack_padding = bytes(max(0, ack_bits - self._links.out.header_bits) // 8) if ack_bits else None
+        self._outbox = Outbox(cell, self._sends, journal, self._send)
+        ack_bits = link(cell, OPPOSITE[self._sends]).arq.ack_bits
+        self._ack_padding = bytes(max(0, ack_bits - link(cell, self._sends).header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
         self.epoch = epoch
         self.strange = 0
@@ -183,7 +190,7 @@ class Endpoint:
     def _take(self, header: PacketHeader, content: bytes) -> None:
         """Acknowledges a packet of a message, and delivers the message that it completes."""
         address = header.address
-        if address.direction == self._links.name:
+        if address.direction == self._sends:
             self.strange += 1
             return
         begins = self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch

@@ -10,23 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from channels.link.arq import Expiry, Packet, Sender
-from channels.link.link_config import LinkConfig, answer_s
+from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
 from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     MOST_FRAGMENTS,
+    OPPOSITE,
     Direction,
     MessageAddress,
     PacketHeader,
     RealMessage,
 )
+from simulator.testbed.plan import link
 from simulator.testbed.transport.sockets import LARGEST_BYTES
 
 
@@ -52,15 +54,6 @@ class OutgoingFragment(Packet):
         return PacketHeader(self.address, self.number, self.attempt, epoch, self.last)
 
 
-class LinkPair(NamedTuple):
-    """The link that a host sends on, and the one that it receives from."""
-
-    out: LinkConfig
-    back: LinkConfig
-    name: Direction
-    """The direction that it sends in."""
-
-
 class Outbox:
     """All that one host sends, with a sender for each device.
 
@@ -68,14 +61,16 @@ class Outbox:
     called back from the kernel's. `wasted_packets` counts such packets.
     """
 
-    def __init__(self, links: LinkPair, seed: int, journal: Journal, send: Callable[[OutgoingFragment], None]) -> None:
+    def __init__(
+        self, cell: Cell, direction: Direction, journal: Journal, send: Callable[[OutgoingFragment], None]
+    ) -> None:
         """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`."""
-        uniforms, jitter = Uniforms.of(seed, links.name), links.out.arq.timer_jitter
+        self._link, back = link(cell, direction), link(cell, OPPOSITE[direction])
+        uniforms, jitter = Uniforms.of(cell.seed, direction), self._link.arq.timer_jitter
         self.wasted_packets = 0
         """Packets that were in the interface's queue when their messages were cancelled."""
-        self._name = links.name
-        self._link = links.out
-        self._window_packets = links.out.window_packets(answer_s(links.out, links.back))
+        self._direction = direction
+        self._window_packets = self._link.window_packets(answer_s(self._link, back))
         self._timers = TimerJitter(jitter, uniforms.under(0, 4))
         self._pauses = TimerJitter(jitter, uniforms.under(0, 5))
         self._journal = journal
@@ -89,7 +84,7 @@ class Outbox:
     def put(self, message: RealMessage) -> None:
         """Takes on a message. Raises ConfigError where the link's packets cannot carry it."""
         address, content = message
-        assert address.direction == self._name, f"{address} goes the other way"
+        assert address.direction == self._direction, f"{address} goes the other way"
         assert address not in self._under_way, f"{address} is under way already"
         sizes, room = self._sizes(content), self._link.room_bits
         step = max(1, len(content)) if room is None else room // 8
