@@ -25,6 +25,7 @@ from scenarios.command.recommend import recommend
 from scenarios.command.registry import LISTS, NAMES, scenario, told
 from scenarios.command.report import report
 from scenarios.command.run import real
+from scenarios.command.run.run_options import RunOptions, add_shared
 from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
@@ -165,20 +166,21 @@ def _plot_options(plot: argparse.ArgumentParser) -> None:
 
 
 def _run_options(run: argparse.ArgumentParser, *, cell: bool = False) -> None:
-    add = run.add_argument
-    add("--set", action="append", default=[], metavar="A.B=V", help="change a field in every cell; V is YAML")
-    add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="sweep a field; replaces or adds an axis")
-    add("--seeds", type=int, metavar="N", help="how many seeds (default: the scenario's)")
-    add(
-        "--precision", type=_share, metavar="P%", help="add seeds until the headline's half-widths are below this share"
+    add_shared(
+        run,
+        set="change a field in every cell; V is YAML",
+        grid="sweep a field; replaces or adds an axis",
+        seeds="how many seeds (default: the scenario's)",
+        precision="add seeds until the headline's half-widths are below this share",
+        quick="a small version of the scenario, within a minute",
+        workers=None,
+        cluster=None,
+        out="where results go (default: results/NAME)",
+        overwrite=None,
+        quiet=None,
     )
-    add("--quick", action="store_true", help="a small version of the scenario, within a minute")
-    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
-    add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
-    add("--overwrite", action="store_true", help="run again, and replace the results in DIR")
+    add = run.add_argument
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
-    add("--quiet", action="store_true", help="no progress on stderr")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
     add_import(run, cell=cell)
@@ -206,37 +208,24 @@ def _list(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     if (options.name is None) == (options.config is None):
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
-    if options.workers is not None and options.workers < 1:
-        raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
     given: Scenario | None = None
     if options.config is not None:
         plan = plan_around(options.config, _changes(options))
     else:
         given = getattr(options, "given", None) or scenario(options.name)
         plan = plan_of(given, _changes(options))
-    name = plan.name + ("_quick" if options.quick else "")
+    run_options = RunOptions.typed(options, plan.name + ("_quick" if options.quick else ""))
     for warning in plan.warnings:
         _say(f"sqsim: {warning}", aside=True)
-    out = options.out or Path("results") / name
-    workers = options.workers or _cores()
     if options.dry_run or options.verbose:
         from scenarios.command.run.dry_run import dry_run
 
-        _say(dry_run(plan, out, workers, given, overwrite=options.overwrite), aside=not options.dry_run)
+        _say(dry_run(plan, run_options, given), aside=not options.dry_run)
         if options.dry_run:
             return
-    from scenarios.command.run.means import Means
     from scenarios.command.run.running import run  # here, so that the mistakes above are answered at once
 
-    means = Means(
-        out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace,
-        started_s=options.started_s,
-    )  # fmt: skip
-    _say(run(plan, means))
-
-
-def _recommend(options: argparse.Namespace) -> None:
-    _say(recommend.run(options, options.workers or _cores()))
+    _say(run(plan, run_options))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -248,11 +237,6 @@ def _completion(options: argparse.Namespace) -> None:
     from scenarios.command.completion import code
 
     print(code(options.shell))
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _changes(options: argparse.Namespace) -> Changes:
@@ -268,14 +252,6 @@ def _changes(options: argparse.Namespace) -> Changes:
     from scenarios.command.run.typed_settings import parse_axes, parse_settings
 
     return replace(plain, settings=parse_settings(options.set), grid=parse_axes(options.grid))
-
-
-def _share(text: str) -> float:
-    """`2%` or `0.02`."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: a share such as 2% or 0.02") from None
 
 
 def _inches(text: str) -> float:
@@ -309,7 +285,7 @@ def _printed(answer: Callable[[argparse.Namespace], str | Path]) -> Callable[[ar
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "list": _list,
     "run": _run,
-    "recommend": _recommend,
+    "recommend": _printed(recommend.run),
     "plot": _plot,
     "compare": _printed(compare.told),
     "report": _printed(report.write),

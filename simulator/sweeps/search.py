@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinds.files import read_note, write_note
-from simulator.sweeps.crews import Crew, Work
 from simulator.sweeps.failures import Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
+from simulator.sweeps.worker_pools import Work, WorkerPool
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -34,7 +34,7 @@ RELIEF_WITHIN = 0.1
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """`value`: the largest number found to hold, low - 1 where not even `low` does. `tried`: (number, held), in order.
 
     `bounded`: whether a larger one was seen to fail; otherwise `value` is the highest that was asked for.
@@ -48,7 +48,7 @@ class Found:
         return any(not held for _, held in self.tried)
 
 
-def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int | None = None) -> Found:
+def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int | None = None) -> SearchResult:
     """The largest n in low..high with holds(n), each number tried once.
 
     The first is `start`, where the answer is expected (`low` where nothing is known); strides from there double. It
@@ -76,7 +76,7 @@ def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int |
         stride *= 2
     while bad - good > 1 and good and bad <= high and bad > (1 + within) * good:
         ask((good + bad) // 2)
-    return Found(good, tuple(tried))
+    return SearchResult(good, tuple(tried))
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Sought:
+class Search:
     """What is asked of one place: that of several settings which bears most. A setting: cells that differ by their
     seeds alone. `start`: about how many the first is expected to bear. `relieved`: whether it is also asked which
     station limits the best."""
@@ -125,7 +125,7 @@ class Capacity:
     """What the best of the alternatives bears, 0 where not even the lowest number holds in any.
 
     `alternative`: its place, the first of equals, within the tolerance. `first`: what the first alternative bears.
-    `bounded`: as of `Found`. `limits`: what the least number that failed breaks, () where none was seen to fail.
+    `bounded`: as of `SearchResult`. `limits`: what the least number that failed breaks, () where none was seen to fail.
     `alone`: the most that each seed by itself bears, of the numbers tried, low - 1 where none. `relief`: by station,
     the most that the first seed bears with that station relieved, of twice the least number that it does not bear, to
     within RELIEF_WITHIN; {} where none was seen to fail or nobody asked. `tried`: a row a cell simulated on the way, of
@@ -152,7 +152,7 @@ class Capacity:
 
 
 def capacities(
-    settings: Mapping[int, Sought], objective: Objective, crew: Crew, landed: Path | None = None
+    settings: Mapping[int, Search], objective: Objective, pool: WorkerPool, landed: Path | None = None
 ) -> Iterator[tuple[int, Capacity | Failure]]:
     """(key, capacity) of each place as it is finished, or which cell of it has failed.
 
@@ -172,7 +172,7 @@ def capacities(
         )
         for place, sought in settings.items()
     ]
-    yield from crew.unordered(Work(_capacity, tasks))
+    yield from pool.unordered(Work(_capacity, tasks))
 
 
 def _capacity(
@@ -201,12 +201,12 @@ def _best(
     from simulator.sweeps.travelling import received
 
     rows: list[dict[str, object]] = []
-    best: tuple[int, Setting, Found] | None = None
+    best: tuple[int, Setting, SearchResult] | None = None
     first = 0
     for number, sent_ones in enumerate(alternatives):
         cells = list(map(received, sent_ones))
         memory = _memory(tuple(cell.decoding_id for cell in cells))
-        setting = Setting(cells, objective, Trials(memory, landed, rows))
+        setting = Setting(cells, objective, Evaluations(memory, landed, rows))
         begin = start
         if best is not None:
             borne = best[2].value
@@ -241,7 +241,7 @@ class _CellFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class Trials:
+class Evaluations:
     """What cells gave, simulated now or landed before; a row of each goes to `rows`."""
 
     memory: Memory
@@ -287,13 +287,15 @@ class Trials:
 class Setting:
     """What one setting gave at each number asked of it, each simulated once."""
 
-    def __init__(self, cells: Sequence[Cell], objective: Objective, trials: Trials) -> None:
-        self._cells, self._objective, self._trials = cells, objective, trials
+    def __init__(self, cells: Sequence[Cell], objective: Objective, evaluations: Evaluations) -> None:
+        self._cells, self._objective, self._evaluations = cells, objective, evaluations
         self._summaries: dict[int, list[dict[str, float]]] = {}
 
     def holds(self, number: int) -> bool:
         if number not in self._summaries:
-            self._summaries[number] = [self._trials.summary(self._objective.at(cell, number)) for cell in self._cells]
+            self._summaries[number] = [
+                self._evaluations.summary(self._objective.at(cell, number)) for cell in self._cells
+            ]
         return self._objective.met(self._summaries[number])
 
     def broken_first(self) -> tuple[str, ...]:
@@ -327,7 +329,7 @@ class Setting:
         def served(station: str) -> int:
             def holds(number: int) -> bool:
                 cell = relieved(objective.at(first, number), station)
-                return objective.met([self._trials.summary(cell, station)])
+                return objective.met([self._evaluations.summary(cell, station)])
 
             return found if (found := largest(holds, low, high, RELIEF_WITHIN).value) >= low else borne
 

@@ -24,7 +24,6 @@ from models.shared_passes import AT_A_TIME
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.studies import SIMULATION, study
 from simulator.sweeps import worker
-from simulator.sweeps.crews import Arguments, Crew, Work, crew_of, nothing_follows
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile, works
@@ -33,6 +32,7 @@ from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.tables import in_order
 from simulator.sweeps.travelling import sent
 from simulator.sweeps.worker import Outcome, Task
+from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, nothing_follows, pool_of
 
 OnRows = Callable[[pd.DataFrame], None]
 """Hears the rows of each cell as it ends, in no order."""
@@ -87,7 +87,7 @@ def sweep(
     """
     if study(asking).alone and cluster is not None:
         raise ConfigError(f"cluster = {cluster!r}: must be left out where real time is measured (study {asking})")
-    crew = crew_of(1 if study(asking).alone else workers, cluster)
+    pool = pool_of(1 if study(asking).alone else workers, cluster)
     cells = list({cell.id: cell for cell in cells}.values())
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
@@ -96,14 +96,14 @@ def sweep(
     ears = _Ears(progress or _silent, failed or _deaf, heard or _deaf)
     try:
         if out is None:
-            return _grown(cells, growth, _Sweep(asking, crew, None, ears).rows)[1]
+            return _grown(cells, growth, _Sweep(asking, pool, None, ears).rows)[1]
         asked = asking if growth is None else f"{asking}, {growth.rule}"
         with only_writer(Path(out)):
             store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
             for name in store.mend() if store.finished else ():
                 ears.failed(f"{Path(out) / name} is gone or not what was written; it is made again")
             if not store.finished:
-                _into(store, cells, growth, _Sweep(asking, crew, store, ears, trace=trace))
+                _into(store, cells, growth, _Sweep(asking, pool, store, ears, trace=trace))
             return store.cells()
     except Aborted as aborted:
         raise aborted.args[0] from None
@@ -151,11 +151,11 @@ class _Ears:
 class _Sweep:
     """One sweep under way."""
 
-    def __init__(self, asking: str, crew: Crew, store: Store | None, ears: _Ears, *, trace: bool = False) -> None:
+    def __init__(self, asking: str, pool: WorkerPool, store: Store | None, ears: _Ears, *, trace: bool = False) -> None:
         self.asked = 0
         self.alike = True
         """Whether there is nothing yet but one failure in the same words: of a pair that cannot be loaded, say."""
-        self._asking, self._crew, self._store, self._ears = asking, crew, store, ears
+        self._asking, self._pool, self._store, self._ears = asking, pool, store, ears
         self._traces = store.out / CELL_FILES if store is not None and trace else None
         self._works: Mapping[str, float] = {}
 
@@ -197,7 +197,7 @@ class _Sweep:
         """What comes of each cell, as the tasks end."""
         first, later = self._tasks(groups)
         kinds = {cell.id: cell.scheme.kind for group in groups for cell in group}
-        here = not later and self._crew.here(len(first))
+        here = not later and self._pool.here(len(first))
         with ExitStack() as stack:
             folder = None if here else Path(stack.enter_context(self._notes()))
 
@@ -212,7 +212,7 @@ class _Sweep:
 
             arguments = [call(task) for task in first]
             tasks = Work(worker.work, arguments, follow if later else nothing_follows, meter.look)
-            for name, outcomes in stack.enter_context(closing(self._crew.unordered(tasks))):
+            for name, outcomes in stack.enter_context(closing(self._pool.unordered(tasks))):
                 meter.ended(name, (cell for cell, _ in outcomes), kinds[name])
                 yield from outcomes
 
@@ -226,7 +226,7 @@ class _Sweep:
             return Task(groups[0][0].id, self._asking, several, parts, self._traces, own)
 
         together = any(len(group) > 1 for group in groups) and self._asking == SIMULATION and worker.travels()
-        if not together or len(groups) >= self._crew.hands():
+        if not together or len(groups) >= self._pool.size():
             return [task(*bundle) for bundle in self._bundles(groups)], {}
         return (
             [task(group[:1]) for group in groups],
@@ -238,8 +238,8 @@ class _Sweep:
         workers as many tasks."""
         if not (study(self._asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
             return [[group] for group in groups]
-        hands = max(1, self._crew.hands())
-        tasks = min(len(groups), hands * ceil(len(groups) / (hands * AT_A_TIME)))
+        at_once = max(1, self._pool.size())
+        tasks = min(len(groups), at_once * ceil(len(groups) / (at_once * AT_A_TIME)))
         return [groups[start::tasks] for start in range(tasks)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:

@@ -95,7 +95,7 @@ def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one process and of two; some words come between whole cells, with the rounds that were closed a second."""
-    monkeypatch.setattr("simulator.sweeps.crews.LOOK_S", 0.01)
+    monkeypatch.setattr("simulator.sweeps.worker_pools.LOOK_S", 0.01)
     monkeypatch.setattr("simulator.sweeps.meter.TELL_S", 0.02)  # in this process
     told = list[tuple[float, str]]()
     asked = {"kind": "closed", "requests": 30 if workers == 1 else 100, "prompt_tokens": 8, "output_tokens": 16}

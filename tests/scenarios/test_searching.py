@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from typed_command import Typed
 
-import scenarios.command.run.means
+import scenarios.command.run.run_options
 import scenarios.command.run.searching
 import simulator.sweeps.sweep
-from simulator.sweeps.crews import R, Work
+from simulator.sweeps.worker_pools import R, Work
 
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
@@ -83,15 +83,15 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
         def here(self, calls: int) -> bool:
             return False
 
-        def hands(self) -> int:
+        def size(self) -> int:
             return 1
 
         def unordered(self, work: Work[R]) -> Generator[R, None, None]:
             asked.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
-    for module in (scenarios.command.run.means, simulator.sweeps.sweep):
-        monkeypatch.setattr(module, "crew_of", There)
+    for module in (scenarios.command.run.run_options, simulator.sweeps.sweep):
+        monkeypatch.setattr(module, "pool_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
     assert (status, asked) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err

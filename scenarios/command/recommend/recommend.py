@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from kinds import ConfigError
 from scenarios.command.cell_file import add_import, read_cell
+from scenarios.command.run.run_options import RunOptions, add_shared
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
@@ -68,29 +69,35 @@ class Wish:
 
 
 def add_options(recommend: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim recommend`."""
+    """Adds the arguments of `sqsim recommend`."""
     add = recommend.add_argument
     add("--link", metavar="PRESET", help="a link with a name, both ways: nb_iot, wifi, satellite_leo, ...")
     add("--devices", type=int, metavar="N", help="how many devices share link and cloud (default: 1)")
-    add(
-        "--set", action="append", default=[], metavar="A.B=V", help="a field of every setting: pair, rate, hardware, .."
-    )
     add("--config", type=Path, metavar="FILE.yaml", help="a cell to start from: all of it but its scheme")
     add("--metric", default="latency_per_token_s", metavar="NAME", help="what is to be best (default: %(default)s)")
-    add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="values to try of a field, or of `scheme`")
     add("--without", action="append", default=[], metavar="KIND", help="not this scheme; may be given again")
-    add("--lossy", action="store_true", help="also schemes whose text departs from the verifier's law, ranked apart")
+    add(
+        "--lossy",
+        action="store_true",
+        help="also schemes whose text departs from the verifier's distribution, ranked apart",
+    )
     add("--minutes", type=float, metavar="M", help="how long it may take, about (default: 5)")
-    add("--precision", type=_share, default=0.02, metavar="P%", help="how near to the best is enough (default: 2%%)")
-    add("--seeds", type=int, metavar="N", help="seeds that the best of each kind are shown on (default: 24)")
-    add("--quick", action="store_true", help="fewer settings and seeds, within a minute")
-    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
-    add("--out", type=Path, default=Path("results/recommend"), metavar="DIR", help="default: results/recommend")
-    add("--overwrite", action="store_true", help="race again, and replace the results in DIR")
-    add("--quiet", action="store_true", help="no progress on stderr")
+    add_shared(
+        recommend,
+        set="a field of every setting: pair, rate, hardware, ..",
+        grid="values to try of a field, or of `scheme`",
+        precision="how near to the best is enough (default: 2%%)",
+        seeds="seeds that the best of each kind are shown on (default: 24)",
+        quick="fewer settings and seeds, within a minute",
+        workers=None,
+        cluster=None,
+        out="default: results/recommend",
+        overwrite="race again, and replace the results in DIR",
+        quiet=None,
+    )
     add("-v", "--verbose", action="store_true", help="say where a mistake was found")
     add_import(recommend, cell=True)
+    recommend.set_defaults(precision=0.02)
 
 
 def wish(options: argparse.Namespace) -> Wish:
@@ -128,23 +135,13 @@ def wish(options: argparse.Namespace) -> Wish:
     return Wish(tuple(places), most, tuple(tried), aim, minutes, seeds, left_out, fixed)
 
 
-def run(options: argparse.Namespace, workers: int) -> str:
+def run(options: argparse.Namespace) -> str:
     """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
+    run_options = RunOptions.typed(options, "recommend")
     asked = wish(options)
-    from scenarios.command.recommend.recommending import (
-        recommended,  # here, so that the mistakes above are answered at once
-    )
-    from scenarios.command.run.means import Means
+    from scenarios.command.recommend.recommending import recommended  # here: the mistakes above are answered at once
 
-    means = Means(
-        options.out,
-        workers,
-        options.cluster,
-        overwrite=options.overwrite,
-        quiet=options.quiet,
-        started_s=options.started_s,
-    )
-    return recommended(asked, means)
+    return recommended(asked, run_options)
 
 
 def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
@@ -169,8 +166,6 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
         raise ConfigError(f"minutes = {minutes:g}: must be above 0")
     if not 0 <= options.precision < 1:
         raise ConfigError(f"precision = {options.precision:g}: must be at least 0% and below 100%")
-    if options.workers is not None and options.workers < 1:
-        raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
     if options.devices is not None and options.config is not None:
         raise ConfigError("devices: the cell of --config says how many; give --set workload.devices=N")
 
@@ -204,11 +199,3 @@ def _check_link(name: str) -> None:
 
     if name not in PRESETS:
         raise ConfigError(f"link = {name!r}: must be one of {', '.join(PRESETS)}{meant(name, PRESETS)}")
-
-
-def _share(text: str) -> float:
-    """`2%` or `0.02`."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: a share such as 2% or 0.02") from None

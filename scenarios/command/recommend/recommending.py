@@ -37,7 +37,7 @@ from simulator.tuning.heats import Heat, TimeLimit, race
 from simulator.tuning.trials import KEPT, Row
 
 if TYPE_CHECKING:
-    from scenarios.command.run.means import Means
+    from scenarios.command.run.run_options import RunOptions
     from simulator.cell.cell import Cell
 
 KEEP_S = 2.0
@@ -48,11 +48,11 @@ FIGURE = "recommendation"
 
 
 @dataclass
-class Trials:
+class RaceEvaluations:
     """What each cell of the race gave, by its id; kept in `out` under the name of all that it depends on."""
 
     wish: Wish
-    means: Means
+    options: RunOptions
     progress: Progress
     rows: dict[str, Row] = field(default_factory=dict)
 
@@ -63,11 +63,11 @@ class Trials:
 
     def open(self) -> None:
         """Reads what there is. Raises ConfigError where `out` holds something else."""
-        note = read_note(self.means.out / SEARCH)
+        note = read_note(self.options.out / SEARCH)
         if note.get("identity") == self._identity and isinstance(note.get("tried"), dict):
             self.rows = {cell: dict(zip(self._names, row, strict=True)) for cell, row in note["tried"].items()}
         else:
-            make_way(self.means.out, self.means.overwrite)
+            make_way(self.options.out, self.options.overwrite)
 
     def missing(self, cells: Sequence[Cell]) -> int:
         """How many of the cells are still to be simulated."""
@@ -81,7 +81,7 @@ class Trials:
         if new:
             told = self.progress.part(what) if what else None
             try:
-                sweep(new, None, self.means.workers, self.means.cluster, progress=told, heard=self._hear)
+                sweep(new, None, self.options.workers, self.options.cluster, progress=told, heard=self._hear)
             finally:
                 if self.rows:
                     self._keep()
@@ -96,21 +96,21 @@ class Trials:
 
     def _keep(self) -> None:
         tried = {cell: [row[name] for name in self._names] for cell, row in self.rows.items()}
-        with written(self.means.out):
-            claim(self.means.out, SEARCH)
-            write_note(self.means.out / SEARCH, {"identity": self._identity, "tried": tried})
+        with written(self.options.out):
+            claim(self.options.out, SEARCH)
+            write_note(self.options.out / SEARCH, {"identity": self._identity, "tried": tried})
         self._kept_s = time.monotonic()
 
 
-def recommended(wish: Wish, means: Means) -> str:
+def recommended(wish: Wish, options: RunOptions) -> str:
     """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
     in which nothing has been simulated."""
-    with only_writer(means.out), Progress(means.quiet) as progress, ExitStack() as at_the_end:
-        at_the_end.callback(release, means.out)
+    with only_writer(options.out), Progress(options.quiet) as progress, ExitStack() as at_the_end:
+        at_the_end.callback(release, options.out)
         prepare_pairs(wish.settings)
-        if means.overwrite:
-            begin_again(means.out)
-        trials = Trials(wish, means, progress)
+        if options.overwrite:
+            begin_again(options.out)
+        trials = RaceEvaluations(wish, options, progress)
         trials.open()
         kinds = len({cell.scheme.kind for cell in wish.settings})
         limit = TimeLimit(wish.minutes, kinds * wish.seeds)
@@ -118,9 +118,9 @@ def recommended(wish: Wish, means: Means) -> str:
         raced = entrants(wish.places, wish.most, wish.aim, trying, limit)
         heats = race(raced.settings, wish.aim, trying, limit)
         finalists = [[heat.settings[place] for place in _measured_again(heat, trials.rows)] for heat in heats]
-        table = _measured([cell for each in finalists for cell in each], wish, limit, means, progress)
+        table = _measured([cell for each in finalists for cell in each], wish, limit, options, progress)
     whole = limit.minutes_for(len(wish.settings))
-    return _written(Recommendation(wish, raced, heats, trials.rows, finalists, table, whole), means)
+    return _written(Recommendation(wish, raced, heats, trials.rows, finalists, table, whole), options)
 
 
 def _measured_again(heat: Heat, rows: Mapping[str, Row]) -> list[int]:
@@ -156,24 +156,24 @@ class ShownSeeds:
 
 
 def _measured(
-    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, means: Means, progress: Progress
+    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: Progress
 ) -> pd.DataFrame:
     """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
     from simulator import sweep
 
     growth = ShownSeeds(finalists, wish.seeds, limit)
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
-    overwrite = not holds(means.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")
+    overwrite = not holds(options.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")
     table = sweep(
-        growth.at(range(2)), means.out, means.workers, means.cluster, overwrite=overwrite, keep=(SEARCH,),
+        growth.at(range(2)), options.out, options.workers, options.cluster, overwrite=overwrite, keep=(SEARCH,),
         progress=progress.part("best of each kind"), failed=progress.failed, growth=growth,
     )  # fmt: skip
     return with_lossy(table, {cell.id: cell.scheme.lossless for cell in growth.at(range(wish.seeds))})
 
 
-def _written(told: Recommendation, means: Means) -> str:
+def _written(told: Recommendation, options: RunOptions) -> str:
     """Leaves everything in the result directory; returns what there is to say, and where it is."""
-    out = means.out
+    out = options.out
     write_csv(told.tried, out / TRIED)
     write_csv(told.summary, out / BESIDE)
     atomically(out / RECOMMENDED, partial(Path.write_text, data=told.best.to_yaml(), encoding="utf-8"))
@@ -181,7 +181,7 @@ def _written(told: Recommendation, means: Means) -> str:
     findings_file.write(out, told.about(), found)
     Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=told.fields).write(out)
     figures = list(draw_all(told.summary, None, (FIGURE,), own_folder(out, "figures")))
-    record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], means.started_s)
+    record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
     beside = "".join(f" --import {path}" for path in told.best.imports)
     places = [

@@ -20,7 +20,7 @@ from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.findings import joined, percent
 from simulator.results.intervals import Difference, paired, summarise
 from simulator.results.units import quantity, symbol
-from simulator.sweeps.search import Capacity, Sought
+from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
 from simulator.tuning.trials import FIRST_SEED
 from simulator.tuning.tuner import Budget, Outcome, Tuner
@@ -81,11 +81,11 @@ class Choosing:
         found = zip(self._settings, outcomes, self.places, strict=True)
         return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
-    def sought(self) -> list[Sought]:
+    def sought(self) -> list[Search]:
         """What to search, where schemes choose what bears most: a place for each setting that has a choice, its own
         values first, which are left for what bears more alone."""
         return [
-            Sought([self._trial(place, values) for values in place.sample(self._budget.settings)])
+            Search([self._trial(place, values) for values in place.sample(self._budget.settings)])
             for place in self.places
             if place.fields
         ]

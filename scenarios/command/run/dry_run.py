@@ -13,6 +13,7 @@ from kinds import ConfigError
 from kinds.files import read_note
 from scenarios.command.run.choosing import Choosing, by_setting, fields_told, to_show
 from scenarios.command.run.precision import Precision
+from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts, entries
@@ -26,14 +27,15 @@ CORES = 2
 """Of the machine that scenarios state their minutes for."""
 
 
-def dry_run(plan: RunPlan, out: Path, workers: int, scenario: Scenario | None, *, overwrite: bool = False) -> str:
-    """A few lines about a plan that would write to `out`."""
+def dry_run(plan: RunPlan, options: RunOptions, scenario: Scenario | None) -> str:
+    """Returns a few lines about a plan that would run with these options."""
+    out = options.out
     tuning = None if plan.tune is None else _Tuning(plan, plan.cells)
-    if overwrite and read_note(out / MANIFEST).get("finished"):
+    if options.overwrite and read_note(out / MANIFEST).get("finished"):
         there = [f"Remembered: nothing; --overwrite removes the results in {out}, and all is run"]
     else:
         there = _remembered(plan, tuning, out)
-    return "\n".join([*plan.notes, *_cells(plan, tuning), *there, _time(plan, tuning, workers, scenario)])
+    return "\n".join([*plan.notes, *_cells(plan, tuning), *there, _time(plan, tuning, options.workers, scenario)])
 
 
 class _Tuning:
@@ -131,14 +133,14 @@ def _time(plan: RunPlan, tuning: _Tuning | None, workers: int, scenario: Scenari
         scenario, Changes(seeds=1)
     )  # its seeds have equal work, and to check the cells of all takes seconds
     cores = os.cpu_count() or 1
-    hands = max(1, min(workers, cores, len(plan.cells)))
+    at_once = max(1, min(workers, cores, len(plan.cells)))
     work = _work(plan.cells) + (0.0 if tuning is None else _work(tuning.trials))
-    minutes = scenario.minutes * work / _stated(whole, scenario.seeds) * CORES / hands
+    minutes = scenario.minutes * work / _stated(whole, scenario.seeds) * CORES / at_once
     same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
     told = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
     doubt = "" if same else ", which are of another model pair"
-    crew = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
-    return f"Time: about {told} with {crew}, from the {scenario.minutes:g} min that the scenario states{doubt}"
+    by = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
+    return f"Time: about {told} with {by}, from the {scenario.minutes:g} min that the scenario states{doubt}"
 
 
 def _stated(plan: RunPlan, seeds: int) -> float:

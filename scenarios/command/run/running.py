@@ -30,11 +30,11 @@ from scenarios.command.run.choosing import (
     summarised,
     to_show,
 )
-from scenarios.command.run.means import Means
 from scenarios.command.run.precision import Precision
 from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
+from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import RunPlan
-from scenarios.command.run.searching import Search, settings_of_search
+from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from scenarios.command.run.tracing import complete_traces, require_simulation
 from scenarios.command.run.written_files import written
 from scenarios.command.scenario import Tune
@@ -80,70 +80,70 @@ class Shown:
         return self.summary.iloc[:0] if self.choices is None else self.summary[self.summary[SETTING] == FIXED]
 
 
-def run(plan: RunPlan, means: Means) -> str:
+def run(plan: RunPlan, options: RunOptions) -> str:
     """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
 
     With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
     the largest number of devices that meets it.
     """
-    if means.trace:
+    if options.trace:
         require_simulation(plan.study)
-    with only_writer(means.out):
-        if means.overwrite:
+    with only_writer(options.out):
+        if options.overwrite:
             prepare_pairs(plan.cells)
-            begin_again(means.out)
+            begin_again(options.out)
         try:
-            told = _ran(plan, means)
+            told = _ran(plan, options)
         finally:
-            release(means.out)
-        record(means.out, (), means.started_s)
+            release(options.out)
+        record(options.out, (), options.started_s)
         return told
 
 
-def _ran(plan: RunPlan, means: Means) -> str:
-    with Progress(means.quiet) as progress:
+def _ran(plan: RunPlan, options: RunOptions) -> str:
+    with Progress(options.quiet) as progress:
         if plan.objective is not None:
-            return _searched(plan, means, progress)
-        choices = None if plan.tune is None else _chosen(plan, means, progress)
+            return _searched(plan, options, progress)
+        choices = None if plan.tune is None else _chosen(plan, options, progress)
         cells = plan.cells if choices is None else to_show(choices)
         metric = (plan.headlines or RunPlan.headlines)[0]
         precision = Precision(cells, metric, plan.precision) if plan.precision is not None else None
-        table = _swept(plan, means, progress, cells, precision)
+        table = _swept(plan, options, progress, cells, precision)
         seeds = range(table["seed"].nunique())
         if precision is not None:
             cells = precision.at(seeds, cells)
             choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
-        complete_traces(cells, means, progress.part("tracing"))
+        complete_traces(cells, options, progress.part("tracing"))
     notes = [*plan.notes, *([precision.told(table)] if precision is not None else [])]
-    return _told(plan, means.out, cells, table, choices, notes)
+    return _told(plan, options.out, cells, table, choices, notes)
 
 
 def _swept(
-    plan: RunPlan, means: Means, progress: Progress, cells: Sequence[Cell], precision: Precision | None
+    plan: RunPlan, options: RunOptions, progress: Progress, cells: Sequence[Cell], precision: Precision | None
 ) -> pd.DataFrame:
     from simulator import sweep
 
     keep = (TUNING,) if plan.tune is not None else ()
     return sweep(
-        cells, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=keep, progress=progress,
-        failed=progress.failed, asking=plan.study, growth=precision, trace=means.trace,
+        cells, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=keep, progress=progress,
+        failed=progress.failed, asking=plan.study, growth=precision, trace=options.trace,
     )  # fmt: skip
 
 
-def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
+def _chosen(plan: RunPlan, options: RunOptions, progress: Progress) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
     from simulator import sweep
 
     assert plan.tune is not None
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
-    folder, trying = _tuning(means), tuner.first()
-    overwrite = means.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
+    folder, trying = _tuning(options), tuner.first()
+    overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
     told = progress.part("tuning")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
     progress.then("tuning", shown / sum(works(trying).values()))
     table = sweep(
-        trying, folder, means.workers, means.cluster, overwrite=overwrite, progress=told, failed=progress.failed,
+        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=told, failed=progress.failed,
         growth=tuner,
     )  # fmt: skip
     left = tuner.more(table)  # what was read back from a race that had ended is all that it asks for
@@ -151,12 +151,12 @@ def _chosen(plan: RunPlan, means: Means, progress: Progress) -> list[Chosen]:
     return choosing.choices(tuner.outcomes())
 
 
-def _tuning(means: Means) -> Path:
+def _tuning(options: RunOptions) -> Path:
     """The folder of the trials."""
-    folder = means.out / TUNING
+    folder = options.out / TUNING
     if not folder.is_dir():
-        make_way(means.out, means.overwrite)
-        claim(means.out, TUNING)
+        make_way(options.out, options.overwrite)
+        claim(options.out, TUNING)
     return folder
 
 
@@ -196,37 +196,37 @@ def _told(
     return _report(plan, cells, shown, note, out, notes)
 
 
-def _searched(plan: RunPlan, means: Means, progress: Progress) -> str:
+def _searched(plan: RunPlan, options: RunOptions, progress: Progress) -> str:
     """`run` with an objective."""
     from simulator import sweep
 
     assert plan.objective is not None
-    choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, means, progress)
+    choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
     cells = plan.cells if choices is None else to_show(choices)
     keep = (TUNING,) if choices is not None else ()
-    search = Search(settings_of_search(cells, starts), plan.objective, means.out, keep)
-    search.found(means.crew(), overwrite=means.overwrite, progress=progress, failed=progress.failed)
+    search = CapacitySearch(settings_of_search(cells, starts), plan.objective, options.out, keep)
+    search.found(options.pool(), overwrite=options.overwrite, progress=progress, failed=progress.failed)
     found = search.cells()
     shown = list(found.values())
     table = sweep(
-        shown, means.out, means.workers, means.cluster, overwrite=means.overwrite, keep=(SEARCH, *keep),
-        progress=progress, failed=progress.failed, trace=means.trace,
+        shown, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=(SEARCH, *keep),
+        progress=progress, failed=progress.failed, trace=options.trace,
     )  # fmt: skip
-    complete_traces(shown, means, progress.part("tracing"))
+    complete_traces(shown, options, progress.part("tracing"))
     search.write()
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
-    return _told(plan, means.out, shown, search.beside(table), choices, plan.notes, columns)
+    return _told(plan, options.out, shown, search.beside(table), choices, plan.notes, columns)
 
 
-def _chosen_by_search(plan: RunPlan, means: Means, progress: Progress) -> tuple[list[Chosen], dict[str, int]]:
+def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: Progress) -> tuple[list[Chosen], dict[str, int]]:
     """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
     where the search on those that are shown is to start."""
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
-    search = Search(choosing.sought(), plan.objective, _tuning(means))
+    search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
     told = progress.part("tuning")
-    found = search.found(means.crew(), overwrite=means.overwrite, progress=told, failed=progress.failed)
+    found = search.found(options.pool(), overwrite=options.overwrite, progress=told, failed=progress.failed)
     search.write()
     chosen = choosing.found(found)
     starts = {

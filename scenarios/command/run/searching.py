@@ -21,27 +21,27 @@ from simulator.results.columns import SEARCHED
 from simulator.results.csv_file import write_csv
 from simulator.results.result_directory import FAILED, LANDED, SEARCH, claim, clear, listed, make_way, record
 from simulator.results.units import quantity
-from simulator.sweeps.crews import Crew
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted
 from simulator.sweeps.meter import OnProgress
 from simulator.sweeps.parts import written
-from simulator.sweeps.search import Capacity, Objective, Sought, capacities
+from simulator.sweeps.search import Capacity, Objective, Search, capacities
 from simulator.sweeps.store import identity
 from simulator.sweeps.sweep import OnFailure
+from simulator.sweeps.worker_pools import WorkerPool
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
 
-def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Sought]:
+def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Search]:
     """Each setting of the cells by itself; `starts`: by the id of its first cell, how many it is expected to bear."""
-    return [Sought([group], starts.get(group[0].id), relieved=True) for group in by_setting(cells)]
+    return [Search([group], starts.get(group[0].id), relieved=True) for group in by_setting(cells)]
 
 
-class Search:
+class CapacitySearch:
     """One objective over many places. `keep`: what else may be in `out`, and stays."""
 
-    def __init__(self, places: Sequence[Sought], objective: Objective, out: Path, keep: Collection[str] = ()) -> None:
+    def __init__(self, places: Sequence[Search], objective: Objective, out: Path, keep: Collection[str] = ()) -> None:
         self._places, self._objective, self._out, self._keep_there = places, objective, out, keep
         cells = [cell for place in places for cells in place.alternatives for cell in cells]
         prepare_pairs(cells)
@@ -50,7 +50,7 @@ class Search:
         self._found: dict[int, Capacity] = {}
 
     def found(
-        self, crew: Crew, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
+        self, pool: WorkerPool, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
     ) -> list[Capacity]:
         """Of each place, found now or read back. Where some fail, each is `failed` in a line.
 
@@ -63,7 +63,7 @@ class Search:
             clear(self._out / LANDED)
         clear(self._out / FAILED)
         try:
-            self._search(crew, progress, failed)
+            self._search(pool, progress, failed)
         except ConfigError:
             if not self._found and not (self._out / LANDED).is_dir():
                 (self._out / SEARCH).unlink(missing_ok=True)
@@ -77,13 +77,13 @@ class Search:
         clear(self._out / LANDED)
         return [self._found[place] for place in range(len(self._places))]
 
-    def _search(self, crew: Crew, progress: OnProgress, failed: OnFailure | None) -> None:
+    def _search(self, pool: WorkerPool, progress: OnProgress, failed: OnFailure | None) -> None:
         with written(self._out):
             self._keep()
         total, failures = len(self._places), list[Failure]()
         missing = {place: sought for place, sought in enumerate(self._places) if place not in self._found}
         progress(len(self._found), total, "resumed" if self._found else "")
-        for place, found in capacities(missing, self._objective, crew, self._out.resolve() / LANDED):
+        for place, found in capacities(missing, self._objective, pool, self._out.resolve() / LANDED):
             if isinstance(found, Failure):
                 failures.append(found)
                 if failed is not None and total > 1:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from kinds import ConfigError
-from scenarios.command.run.means import Means
+from scenarios.command.run.run_options import RunOptions
 from simulator.cell.cell import Cell
 from simulator.results.trace import MOST_HEARD
 from simulator.studies import SIMULATION
@@ -24,16 +24,16 @@ def require_simulation(study: str) -> None:
         raise ConfigError(f"trace: this scenario asks the study {study!r}, in which no request is served in time")
 
 
-def complete_traces(cells: Sequence[Cell], means: Means, progress: OnProgress) -> None:
+def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:
     """Where traces are asked for: has each cell's beside its results, once those are; tells what there is to know."""
-    if not means.trace:
+    if not options.trace:
         return
-    folder = means.out.resolve() / CELL_FILES
+    folder = options.out.resolve() / CELL_FILES
     missing = without_trace(cells, folder)
     if missing:
         told = f"{len(missing)} of {len(cells)} cells have no whole trace"
         print(f"sqsim: trace: {told}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
-        trace_again(missing, folder, means.crew(), progress)
+        trace_again(missing, folder, options.pool(), progress)
     cut = cut_traces(cells, folder)
     if cut:
         path, at_s = cut[0]

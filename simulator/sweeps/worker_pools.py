@@ -58,10 +58,10 @@ class Work(Generic[R]):
     look: Callable[[], None] = _nothing
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Those who do the work."""
 
-    def hands(self) -> int:
+    def size(self) -> int:
         """How many calls are made at a time."""
         ...
 
@@ -74,7 +74,7 @@ class Crew(Protocol):
         ...
 
 
-def crew_of(workers: int, cluster: str | None) -> Crew:
+def pool_of(workers: int, cluster: str | None) -> WorkerPool:
     """So many processes, or the cluster at that address. Raises ConfigError where it cannot be reached."""
     return Processes(workers) if cluster is None else Cluster(cluster)
 
@@ -85,7 +85,7 @@ class Processes:
 
     number: int
 
-    def hands(self) -> int:
+    def size(self) -> int:
         return self.number
 
     def here(self, calls: int) -> bool:
@@ -116,7 +116,7 @@ class Cluster:
         if found != "Scheduler":
             raise self._failed(f"must be a Dask scheduler's, what answers is a {found}")
 
-    def hands(self) -> int:
+    def size(self) -> int:
         with self._client() as client:
             return sum(client.nthreads().values())
 
