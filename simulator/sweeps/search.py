@@ -2,7 +2,9 @@
 
 `largest` strides away from where it starts until it has a number that holds and one that fails, then halves the gap. It
 takes the predicate to be monotone (once it fails it fails for all larger numbers), which a simulated one is up to
-chance: what was tried comes back beside the answer.
+chance: what was tried comes back beside the answer. What limits a cell is found by removing it: the same cell with one
+station relieved, as if its work took no time. A station that is full need not be the one that limits, and one that
+limits need not be full: the limit is the one without which more devices would be served.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -316,8 +318,6 @@ class Setting:
     def relief(self) -> dict[str, int]:
         """By station, what the first seed bears with that station relieved, sought from the least number that it does
         not bear up to twice that; {} where it bears all."""
-        from simulator.sweeps.relief import relieved, stations
-
         objective, (first, *_) = self._objective, self._cells
         borne = max(self.alone()[0], objective.low - 1)
         failed = [number for number, each in self._summaries.items() if number > borne]
@@ -334,3 +334,40 @@ class Setting:
             return found if (found := largest(holds, low, high, RELIEF_WITHIN).value) >= low else borne
 
         return {station: served(station) for station in stations(first)}
+
+
+_AT_ONCE: Final = {"kind": "constant", "per_pass_s": 0.0}
+_UNLIMITED: Final = {"rate": {"kind": "constant", "bps": math.inf}, "loss": "none", "overhead_s": 0.0}
+STATIONS: Final[Mapping[str, tuple[str, Callable[[Cell], Mapping[str, object]]]]] = {
+    "edge": ("edge", lambda _: {"latency": _AT_ONCE, "encode_s_per_draft": 0.0}),
+    "uplink": ("uplink", lambda _: _UNLIMITED),
+    "cloud": (
+        "cloud",
+        lambda cell: {
+            "latency": _AT_ONCE, "drafter_latency": _AT_ONCE, "step_s": 0.0, "judge_s": 0.0,
+            "decode_s_per_draft": 0.0, "kv_tokens": cell.kv_tokens, "gpus": cell.cloud.server_gpus,
+        },
+    ),
+    "cloud memory": ("cloud", lambda _: {"kv_tokens": None}),
+    "downlink": ("downlink", lambda _: _UNLIMITED),
+}  # fmt: skip
+"""What may limit a cell: the part of the cell, or of a class of its fleet, and the fields that relieve it: passes and
+encoding of no time, an infinite rate without losses, no limit of memory. Delays are nobody's work and stay."""
+
+
+def stations(cell: Cell) -> list[str]:
+    """The stations that requests of the cell pass and that are not relieved already."""
+    protocols = {each.scheme.protocol for each in cell.classes}
+    left_out = {"edge"} if protocols == {"stream"} else set(STATIONS) - {"edge"} if protocols == {"local"} else set()
+    left_out |= {"cloud memory"} if cell.kv_tokens is None else set()
+    return [name for name in STATIONS if name not in left_out and relieved(cell, name) != cell]
+
+
+def relieved(cell: Cell, station: str) -> Cell:
+    """The cell with one station relieved; it decodes the same tokens."""
+    fields = cell.model_dump()
+    where, changes = STATIONS[station]
+    for part in (fields, *fields["fleet"]):
+        if part.get(where):
+            part[where] |= changes(cell)
+    return type(cell).from_fields(fields)

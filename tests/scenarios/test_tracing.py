@@ -9,7 +9,7 @@ from cells import busy
 from trace_reader import read_trace
 from typed_command import Typed
 
-from scenarios.command.run import running, tracing
+from scenarios.command.run import running
 from scenarios.command.run.run_options import RunOptions
 from simulator import Cell, sweep
 from simulator.results import trace_file
@@ -25,7 +25,7 @@ def traces(out: Path) -> dict[str, bytes]:
 
 
 def complete(cells: list[Cell], out: Path) -> None:
-    tracing.complete_traces(cells, RunOptions(out, 1, trace=True), lambda *_: None)
+    running.complete_traces(cells, RunOptions(out, 1, trace=True), lambda *_: None)
 
 
 def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one(
@@ -62,7 +62,7 @@ def test_a_trace_that_is_damaged_is_made_again(
     sweep(CELLS, tmp_path, trace=True)
     whole, told = traces(tmp_path), list[tuple[float, int]]()
     (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
-    tracing.complete_traces(
+    running.complete_traces(
         CELLS, RunOptions(tmp_path, 1, trace=True), lambda done, total, _: told.append((done, total))
     )
     assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and told == [(0, 1), (1, 1)]
@@ -72,7 +72,7 @@ def test_a_trace_that_is_cut_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(trace_file, "MOST_HEARD", 40)
-    monkeypatch.setattr(tracing, "MOST_HEARD", 40)
+    monkeypatch.setattr(running, "MOST_HEARD", 40)
     sweep(CELLS, tmp_path / "out", trace=True)
     complete(CELLS, tmp_path / "out")
     (line,) = capsys.readouterr().err.splitlines()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kinds import ConfigError
 from kinds.files import atomically
-from scenarios.command.cell_file import add_import
+from scenarios.command.cell_file import add_import, read_cell
 from scenarios.command.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ BATCHES: dict[tuple[Role, bool], tuple[int, ...]] = {
 }
 """Sequences of a pass, by the model and whether quickly: a device decodes one text at a time."""
 ROUNDS, QUICK_ROUNDS = 5, 3
+OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
+"""Options that --cell leaves nothing to say about."""
 
 
 def add_options(calibrate: argparse.ArgumentParser) -> None:
@@ -53,12 +55,11 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from scenarios.command.inspect.calibrate_cell import measured_cell
     from scenarios.command.inspect.typed_pair import typed_pair
     from simulator.cell.imported_files import load_imports
 
     if options.cell is not None:
-        return measured_cell(options)
+        return _measured_cell(options)
     if options.pair is None:
         raise ConfigError("pair: a PAIR must be given, or --cell FILE.yaml")
     roles: list[Role] = [role for role in PLACES if options.model in ("both", role)]
@@ -84,6 +85,31 @@ def run(options: argparse.Namespace) -> str:
             _write(path, rows)
             told.append("\n".join(_told(path, f"{pair.kind}_{role}", role, model, rows)))
     return "\n\n".join(told)
+
+
+def _measured_cell(options: argparse.Namespace) -> str:
+    """Measures, writes, and answers what to print. Raises ConfigError, one line."""
+    from simulator.testbed.calibration import cell_calibration
+
+    for name in OF_A_PAIR:
+        if (value := getattr(options, name)) is not None:
+            raise ConfigError(f"{name} = {value}: is of a pair; leave it out beside --cell, which says it all")
+    if options.out.suffix or options.out.is_file():
+        raise ConfigError(f"out = {options.out}: must be a folder, which is made where it is not there")
+    cell = read_cell(options.cell, options.imports, trust=options.trust)
+    with Progress(options.quiet) as progress:
+        cell_calibration.calibrate(cell, options.out, progress)
+    settings = cell_calibration.Calibration.of(options.out).settings
+    lines = [f"  {name}: {_short(value)}" for name, value in settings.items()]
+    return "\n".join(
+        [f"{options.out / cell_calibration.CALIBRATED}: settings of {options.cell} as measured on this machine", *lines]
+    )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {each}' for name, each in value.items())}}}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told: object) -> list[TimedPass]:

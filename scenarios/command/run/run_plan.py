@@ -71,7 +71,6 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     contradict each other.
     """
     from scenarios.command.run.named_kinds import NamedKinds
-    from scenarios.command.run.told_fields import told_fields
     from simulator.cell.cell import Cell
     from simulator.cell.imported_files import load_imports
     from simulator.cell.settings import changed
@@ -269,7 +268,6 @@ def _lack_of(kind: str) -> str | None:
 
 def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
-    from scenarios.command.run.told_fields import told_fields
     from simulator.cell.imported_files import load_imports
 
     load_imports(changes.imports)
@@ -312,3 +310,29 @@ def _spread(
     for cell in cells:
         cell.check_served()
     return cells, notes
+
+
+def told_fields(cells: Sequence[Cell]) -> list[str]:
+    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default.
+
+    The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
+    the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
+    """
+    from simulator.cell.dotted_names import flatten
+
+    schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())
+    found: dict[str, dict[str, set[object]]] = {}
+    chosen: set[str] = set()
+    for scheme in schemes:
+        given = flatten(scheme)
+        mine = {name for name, _ in scheme.__repr_args__()}
+        for name, value in given.items():
+            found.setdefault(name, {}).setdefault(scheme.kind, set()).add(value)
+            if name.split(".")[0] in mine:
+                chosen.add(name)
+    return [
+        f"scheme.{name}"
+        for name, kinds in found.items()
+        if name != "kind" and name in chosen and all(len(values) == 1 for values in kinds.values())
+        if len({*map(frozenset, kinds.values())}) > 1
+    ]

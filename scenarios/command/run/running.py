@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from kinds import ConfigError
 from scenarios.command import findings_file
 from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.answers import PREFIX as ANSWER
@@ -35,8 +37,6 @@ from scenarios.command.run.printed_tables import bearing, chosen_table, costs, o
 from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
-from scenarios.command.run.tracing import complete_traces, require_simulation
-from scenarios.command.run.written_files import written
 from scenarios.command.scenario import Tune
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
@@ -49,15 +49,17 @@ from simulator.results.lossy import marked, with_lossy
 from simulator.results.lossy_findings import apart
 from simulator.results.rejection_findings import beyond_chance
 from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, own_folder, record, release
-from simulator.results.trace_file import trace_path
+from simulator.results.trace import MOST_HEARD
+from simulator.results.trace_file import SUFFIX, trace_path
 from simulator.results.unanswered import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.meter import works
+from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
+from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 
 
 @dataclass(frozen=True)
@@ -358,3 +360,39 @@ def _measured(plan: RunPlan, rows: pd.DataFrame, axis: str | None) -> Iterator[s
         yield bearing(rows, axis, plan.objective)
     else:
         yield from (headline(rows, axis, metric) for metric in plan.headlines)
+
+
+def require_simulation(study: str) -> None:
+    """Raises ConfigError where nothing happens in time that a trace could tell."""
+    if study != SIMULATION:
+        raise ConfigError(f"trace: this scenario asks the study {study!r}, in which no request is served in time")
+
+
+def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:
+    """Where traces are asked for: has each cell's beside its results, once those are; tells what there is to know."""
+    if not options.trace:
+        return
+    folder = options.out.resolve() / CELL_FILES
+    missing = without_trace(cells, folder)
+    if missing:
+        told = f"{len(missing)} of {len(cells)} cells have no whole trace"
+        print(f"sqsim: trace: {told}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
+        trace_again(missing, folder, options.pool(), progress)
+    cut = cut_traces(cells, folder)
+    if cut:
+        path, at_s = cut[0]
+        others = len(cut) - 1
+        more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
+        told = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
+        print(f"sqsim: trace: cut: {told}{more}", file=sys.stderr, flush=True)
+
+
+def written(plan: RunPlan, out: Path, figures: Sequence[Path]) -> list[str]:
+    """The directory and what is in it, then the figures if there are any."""
+    also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.tune is not None else ""
+    also += "".join(f"{each.name}.csv, " for each in plan.tables if (out / f"{each.name}.csv").is_file())
+    tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
+    names = ",".join(dict.fromkeys(path.stem for path in figures))
+    drawn = [f"Figures: {out / 'figures'}/{{{names}}}.svg|png"] if names else []
+    traces = f", {CELL_FILES}/ID{SUFFIX}" if any((out / CELL_FILES).glob(f"*{SUFFIX}")) else ""
+    return [f"Results: {out}/{also}cells.csv, summary.csv{tables}, findings.json, {CELL_FILES}/ID.yaml{traces}", *drawn]

@@ -11,8 +11,17 @@ from cells import link
 from scenarios.command.run.printed_tables import fullest
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.sweeps.relief import STATIONS, relieved, stations
-from simulator.sweeps.search import Capacity, Evaluations, Objective, Search, Setting, capacities
+from simulator.sweeps.search import (
+    STATIONS,
+    Capacity,
+    Evaluations,
+    Objective,
+    Search,
+    Setting,
+    capacities,
+    relieved,
+    stations,
+)
 from simulator.sweeps.worker_pools import Processes
 
 WORK = {
