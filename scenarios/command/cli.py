@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import printable, shown, users_mistake
-from scenarios.command.cell_file import add_import, load_own
+from scenarios.command.cell_file import add_import, load_own, note_typed
 from scenarios.command.compare import compare
 from scenarios.command.inspect import cache, calibrate, check, codec_options, explain
 from scenarios.command.recommend import recommend
@@ -83,6 +83,7 @@ def _guarded(options: argparse.Namespace) -> int:
     """The command, with every expected failure as one line on stderr."""
     try:
         COMMANDS[options.command](options)
+        note_typed(getattr(options, "imports", ()))
         sys.stdout.flush()
     except ConfigError as error:
         return _failed(str(error), error.status, verbose=getattr(options, "verbose", False))
@@ -269,7 +270,7 @@ def _plot(options: argparse.Namespace) -> None:
     from plots.page import Page
     from scenarios.command.report.drawing import Asked, read_labels, redraw
 
-    load_own(options.imports)
+    load_own(options.imports, options.folders)
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(options.width, options.titled, options.captioned, labels)
     asked = Asked(page, options.formats or Asked.formats, options.figures, options.out)
@@ -287,9 +288,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "run": _run,
     "recommend": _printed(recommend.run),
     "plot": _plot,
-    "compare": _printed(compare.told),
-    "report": _printed(report.write),
-    "explain": _printed(explain.told),
+    "compare": _printed(compare.run),
+    "report": _printed(report.run),
+    "explain": _printed(explain.run),
     "real": _printed(real.run),
     "check": _check,
     "codec": codec_options.run,

@@ -167,6 +167,7 @@ class Store:
             "command": _command(),
             "date": iso_date(self._started),
             "cells": [cell.id for cell in self._cells],
+            "imports": list(dict.fromkeys(path for cell in self._cells for path in cell.imports)),
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
             "wire_format": WIRE_FORMAT,

@@ -13,6 +13,7 @@ import yaml
 from typed_command import Typed
 
 import scenarios.command.run.running
+from kinds.files import read_note
 from simulator.sweeps import worker
 
 CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
@@ -55,6 +56,7 @@ def test_what_is_imported_beside_a_cells_file_is_in_the_cell_and_an_edit_of_it_i
     run = (*RUN, "--import=mine.py", "--workers=1")
     assert typed(*run)[0] == 0 and support_of(folder) == [3.0]
     assert yaml.safe_load(written_cell(folder).read_text())["imports"] == [str(folder / "mine.py")]
+    assert read_note(folder / "out" / "manifest.json")["imports"] == [str(folder / "mine.py")]
     (folder / "mine.py").write_text(MINE.replace("NUMBER", "13"))
     status, out, err = typed(*run)
     assert (status, out, err.count("\n")) == (2, "", 1) and "holds other results" in err

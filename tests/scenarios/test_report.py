@@ -9,6 +9,7 @@ import json
 import math
 import re
 import shutil
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,7 +19,9 @@ from browser import shown
 from parsed_page import Element, parsed
 from typed_command import Finished, Typed
 
+import plots
 import scenarios.command.report
+from kinds.files import read_note, write_note
 from scenarios.command.cli import main
 from scenarios.command.report.report_figures import SVG, inline
 from scenarios.command.report.report_table import DEFINITIONS, with_interval
@@ -274,7 +277,7 @@ def test_our_own_figures_lose_nothing_to_the_lists() -> None:
         plain = re.sub(r"[\s\"']", "", value).replace("url(#x-", "url(#")
         return dict(re.findall(r"([^:;]+):([^;]+)", plain))
 
-    for path in sorted((TEMPLATES.parents[2] / "docs" / "figures").rglob("*.svg"))[::6]:
+    for path in sorted((TEMPLATES.parents[3] / "docs" / "figures").rglob("*.svg"))[::6]:
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
         (made,) = parsed(f"<!doctype html><html><body>{inline(path, 'x', 'x')}</body></html>").all("svg")
         drawn = [each for each in root.iter() if each.tag in {f"{{{SVG}}}{name}" for name in ("path", "use", "text")}]
@@ -333,7 +336,7 @@ def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path:
 
 def test_the_templates_go_into_the_package() -> None:
     setup = configparser.ConfigParser()
-    setup.read(TEMPLATES.parents[2] / "setup.cfg")
+    setup.read(TEMPLATES.parents[3] / "setup.cfg")
     assert setup["options.package_data"]["scenarios.command.report"] == "templates/*"
     names = {path.name for path in TEMPLATES.iterdir()}
     assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
@@ -346,3 +349,39 @@ def test_a_figure_of_ones_own_is_left_out_with_a_line(typed: Typed, finished: Fi
     assert status == 0 and err.splitlines() == [
         "sqsim: sent/figures/for_paper.svg: is no figure of this run, and is left out"
     ]
+
+
+OWN_FIGURE = """import plots
+from plots.bits_figure import draw
+
+plots.register("own_in_tests", "bits once more", draw)
+"""
+
+
+def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed(
+    typed: Typed, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a directory whose run imported a file; the file as it reads now must have been typed here."""
+    out = Path(shutil.copytree(finished.out, tmp_path / "mine"))
+    (tmp_path / "own.py").write_text(OWN_FIGURE)
+    note = json.loads((out / "scenario.json").read_text())
+    (out / "scenario.json").write_text(json.dumps({**note, "figures": ["own_in_tests", "bits"]}))
+    manifest = read_note(out / "manifest.json")
+    write_note(out / "manifest.json", manifest | {"imports": [str(tmp_path / "own.py"), "/gone.py", 5]})
+    record(out, [out / "scenario.json"])
+
+    def drawn(*words: str) -> bool:
+        with monkeypatch.context() as patch:
+            patch.setattr(plots, "FIGURES", dict(plots.FIGURES))
+            status, _, err = typed(*words)
+        for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
+            del sys.modules[name]
+        assert status == 0 and (not err or err.startswith("sqsim: figure own_in_tests: is not drawn")), err
+        return not err
+
+    plot = ("plot", "mine", "--format=svg")
+    assert not drawn(*plot) and drawn(*plot, "--import=own.py")
+    assert drawn(*plot) and drawn("report", "mine") and drawn("compare", "mine", "mine")
+    assert 'id="figure-own_in_tests"' in (out / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "own.py").write_text(OWN_FIGURE + "raise SystemExit\n")
+    assert not drawn(*plot)

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_import(parser, cell=True)
 
 
-def told(options: argparse.Namespace) -> str:
+def run(options: argparse.Namespace) -> str:
     """The timeline as text; draws it too. Raises ConfigError, one line."""
     from scenarios.command.inspect.timeline_text import story
 

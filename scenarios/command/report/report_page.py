@@ -98,12 +98,7 @@ def _each(found: Mapping[str, object]) -> list[Mapping[str, object]]:
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
     manifest = folder.manifest
     told = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
-    libraries = manifest.get("libraries")
-    return (
-        told + [(str(name), str(version)) for name, version in libraries.items()]
-        if isinstance(libraries, dict)
-        else told
-    )
+    return told + [(name, str(version)) for name, version in folder.libraries.items()]
 
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
