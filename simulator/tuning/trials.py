@@ -35,11 +35,10 @@ Rows = Mapping[str, Row]
 
 @dataclass(frozen=True)
 class Aim:
-    """What is best: the least `metric`, or the most where `higher`; it is known well enough `within` a share."""
+    """What is best: the least `metric`, or the most where `higher`."""
 
     metric: str
     higher: bool = False
-    within: float = 0.0
     confidence: float = 0.95
 
     def unfit(self, cell: Cell, row: Row) -> str:
@@ -55,6 +54,25 @@ class Aim:
         if self.unfit(cell, row):
             return math.inf
         return 1 / row[self.metric] if self.higher else row[self.metric]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a choice may spend.
+
+    `settings` start, on `looks[0]` seeds; `steps` times the neighbours of the one in the lead join; those left go on,
+    on as many seeds as each further look says. It is enough where the lead is known `within` a share. A tuner gives
+    this budget to each place, keeps a `kept`-th at each look, two at least, and with `within` doubles the seeds beyond
+    the last look until the lead is known or MOST_SEEDS are spent. A race gives it to all places together, keeps what is
+    not clearly worse, and ends after `minutes`.
+    """
+
+    settings: int = 24
+    looks: tuple[int, ...] = (2, 4, 8)
+    kept: int = 4
+    steps: int = 3
+    within: float | None = None
+    minutes: float = math.inf
 
 
 @dataclass

@@ -16,26 +16,13 @@ import pandas as pd
 
 from simulator.results.intervals import Difference
 from simulator.tuning.alternatives import Alternatives, Values
-from simulator.tuning.trials import KEPT, Aim, CommonSeeds, Course, Rows, each_once
+from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
 
 MOST_SEEDS: Final = 48
 """Of a race, however near the two best are."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What each place may spend: `settings` that start, on `looks[0]` seeds; `steps` times the neighbours of the one in
-    the lead; then a `kept`-th of them, two at least, on as many seeds as each further look says. With `within` the race
-    goes on, seeds doubled, until the lead over the next is known that well, or MOST_SEEDS."""
-
-    settings: int = 24
-    looks: tuple[int, ...] = (2, 4, 8)
-    kept: int = 4
-    steps: int = 3
-    within: float | None = None
 
 
 @dataclass(frozen=True)

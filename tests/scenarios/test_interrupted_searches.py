@@ -10,11 +10,10 @@ import pytest
 from typed_command import Typed
 
 import simulator.run
-from scenarios.command.recommend import recommending
+from scenarios.command.recommend import recommend, recommending
 from simulator.cell.cell import Cell
 from simulator.run import simulate
 from simulator.sweeps import worker
-from simulator.tuning import heats
 
 CAPACITY = (
     "run", "capacity", "--quick", "--set=scheme=cloud_only", "--set=cloud.token_budget=512",
@@ -87,7 +86,7 @@ def test_a_setting_that_fails_takes_no_other_along(
 
 
 def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heats, "LOOKS", (3, 5))
+    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
     monkeypatch.setattr(recommending, "KEEP_S", 0.0)
     outcome, done = worker._outcome, list[str]()
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import pandas as pd
 
-from scenarios.command.aligned_columns import WIDTH, aligned
+from scenarios.command.aligned_columns import aligned, wrapped
 from scenarios.command.compare.compare import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from simulator.results.changes import Change, Control, beyond_noise, changes
@@ -28,7 +26,6 @@ ABOUT: Final = ("sqsim", "commit", "date", "python", "host")
 HEADLINE: Final = "latency_per_token_s"
 MOST_LINES: Final = 40
 """Changes beyond these, and settings beyond a quarter of these, are counted, not listed."""
-_wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
 
 
 @dataclass(frozen=True)
@@ -193,7 +190,7 @@ def _versions(a: ResultFolder, b: ResultFolder) -> str:
             for name in dict.fromkeys([*a.libraries, *b.libraries])
             if a.libraries.get(name) != b.libraries.get(name)
         ]
-    return _wrapped(f"Differs: {', '.join(told)}") if told else "Versions, commit and host are the same."
+    return wrapped(f"Differs: {', '.join(told)}") if told else "Versions, commit and host are the same."
 
 
 def _alone(found: Comparison, most: int) -> Iterator[str]:
@@ -220,7 +217,7 @@ def _found(found: Comparison) -> Iterator[str]:
         yield f"Found: the same {title(found.searched)} everywhere."
     else:
         told = [f"{setting} {before:g} -> {after:g}" for setting, before, after in found.found]
-        yield _wrapped(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(told)}.")
+        yield wrapped(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(told)}.")
         yield "Metrics are compared where the same number was found."
     yield ""
 
@@ -243,7 +240,7 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
         return
     paired = all(each.change.paired for each in found.changes)
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
-    yield _wrapped(
+    yield wrapped(
         f"{len(alone):,} have a 95% interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
         f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
     )
@@ -270,7 +267,7 @@ def _table(changes: Sequence[SettingChange], most: int) -> Iterator[str]:
         counts = Counter(title(each.change.metric) for each in ordered)
         yield ""
         yield f"... and {len(ordered) - most:,} more; --all shows them."
-        yield _wrapped(f"By metric: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+        yield wrapped(f"By metric: {', '.join(f'{name} {count}' for name, count in counts.items())}")
 
 
 def _difference(change: Change) -> str:
@@ -289,7 +286,7 @@ def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterato
     """`heading: a; b and 3 more`; nothing of no names."""
     more = f"{mark}and {len(names) - most} more" if len(names) > most else ""
     if names:
-        yield _wrapped(f"{heading}: {mark.join(names[:most])}{more}")
+        yield wrapped(f"{heading}: {mark.join(names[:most])}{more}")
 
 
 def _count(number: int, noun: str) -> str:

@@ -25,7 +25,7 @@ from scenarios.command.run.run_options import RunOptions, add_shared
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
     from simulator.tuning.alternatives import Alternatives
-    from simulator.tuning.trials import Aim
+    from simulator.tuning.trials import Aim, Budget
 
 HIGHER: Final[Mapping[str, bool]] = {
     "latency_per_token_s": False,
@@ -44,6 +44,9 @@ HIGHER: Final[Mapping[str, bool]] = {
 SETTINGS: Final = 200
 QUICK_SETTINGS: Final = 60
 """Sampled of all schemes together, at most; those next to the best come on top."""
+LOOKS: Final = (6, 12, 24, 48)
+"""Seeds at each look. Fewer at the first would tell next to nothing worse: t at 1e-4 of a tail is 37 with 3 seeds less
+one, 8 with 6."""
 QUICK_MINUTES: Final = 1.0
 MOST_SEEDS: Final = 10_000
 COLOCATED: Final = "colocated"
@@ -54,13 +57,12 @@ CLOCKS: Final = ("models.pair", "edge.latency", "cloud.latency")
 @dataclass(frozen=True)
 class Wish:
     """What a user asks for, read and checked: the schemes to try, each with the fields that it leaves open; of these
-    the settings to begin with, `most` at most; what is best; on how many seeds it is shown."""
+    the settings to begin with; what is best, and what it may cost to find; on how many seeds it is shown."""
 
     places: tuple[Alternatives, ...]
-    most: int
     settings: tuple[Cell, ...]
     aim: Aim
-    minutes: float
+    budget: Budget
     seeds: int
     without: Mapping[str, str] = field(default_factory=dict)
     """The kinds of schemes that are not tried though they could be, and why."""
@@ -105,8 +107,8 @@ def wish(options: argparse.Namespace) -> Wish:
     from scenarios.command.recommend.candidates import candidates, without
     from scenarios.command.run.typed_settings import parse_axes, parse_settings
     from simulator.cell.imported_files import load_imports
-    from simulator.tuning.entrants import sampled
-    from simulator.tuning.trials import Aim
+    from simulator.tuning.race import sampled
+    from simulator.tuning.trials import Aim, Budget
 
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
@@ -131,8 +133,9 @@ def wish(options: argparse.Namespace) -> Wish:
     left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
     fixed = {path: "--set" for path in settings if path.startswith("scheme.")}
-    aim = Aim(options.metric, HIGHER[options.metric], options.precision)
-    return Wish(tuple(places), most, tuple(tried), aim, minutes, seeds, left_out, fixed)
+    aim = Aim(options.metric, HIGHER[options.metric])
+    budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
+    return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed)
 
 
 def run(options: argparse.Namespace) -> str:

@@ -32,8 +32,7 @@ from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import written
 from simulator.sweeps.store import begin_again, holds, identity
-from simulator.tuning.entrants import entrants
-from simulator.tuning.heats import Heat, TimeLimit, race
+from simulator.tuning.race import RaceGroup, TimeLimit, entrants, race
 from simulator.tuning.trials import KEPT, Row
 
 if TYPE_CHECKING:
@@ -113,20 +112,20 @@ def recommended(wish: Wish, options: RunOptions) -> str:
         trials = RaceEvaluations(wish, options, progress)
         trials.open()
         kinds = len({cell.scheme.kind for cell in wish.settings})
-        limit = TimeLimit(wish.minutes, kinds * wish.seeds)
+        limit = TimeLimit(wish.budget.minutes, kinds * wish.seeds)
         trying = limit.timed(trials, trials.missing)
-        raced = entrants(wish.places, wish.most, wish.aim, trying, limit)
-        heats = race(raced.settings, wish.aim, trying, limit)
-        finalists = [[heat.settings[place] for place in _measured_again(heat, trials.rows)] for heat in heats]
+        raced = entrants(wish.places, wish.aim, wish.budget, trying, limit)
+        groups = race(raced.settings, wish.aim, wish.budget, trying, limit)
+        finalists = [[group.settings[place] for place in _measured_again(group, trials.rows)] for group in groups]
         table = _measured([cell for each in finalists for cell in each], wish, limit, options, progress)
-    whole = limit.minutes_for(len(wish.settings))
-    return _written(Recommendation(wish, raced, heats, trials.rows, finalists, table, whole), options)
+    whole = limit.minutes_for(len(wish.settings) * wish.budget.looks[0])
+    return _written(Recommendation(wish, raced, groups, trials.rows, finalists, table, whole), options)
 
 
-def _measured_again(heat: Heat, rows: Mapping[str, Row]) -> list[int]:
+def _measured_again(group: RaceGroup, rows: Mapping[str, Row]) -> list[int]:
     """The best of each kind without those far behind; the second in any case, so that the first has a margin."""
-    places = heat.best_of_kinds(rows)
-    return [place for rank, place in enumerate(places) if rank < 2 or not heat.far_behind(place, rows)]
+    places = group.best_of_kinds(rows)
+    return [place for rank, place in enumerate(places) if rank < 2 or not group.far_behind(place, rows)]
 
 
 @dataclass

@@ -22,8 +22,8 @@ from simulator.results.intervals import Difference, paired, summarise
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
-from simulator.tuning.trials import FIRST_SEED
-from simulator.tuning.tuner import Budget, Outcome, Tuner
+from simulator.tuning.trials import FIRST_SEED, Budget
+from simulator.tuning.tuner import Outcome, Tuner
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell

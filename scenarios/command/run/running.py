@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 
 from kinds import ConfigError
 from scenarios.command import findings_file
-from scenarios.command.aligned_columns import WIDTH
+from scenarios.command.aligned_columns import wrapped
 from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, question
@@ -243,7 +242,6 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: Progress) ->
 def _report(plan: RunPlan, cells: Sequence[Cell], shown: Shown, note: Note, out: Path, notes: Sequence[str]) -> str:
     """The question, tables, findings, the answer, what is overloaded, what the run stands for, and where all is; writes
     note and figures."""
-    wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     found, answer = _said(plan, replace(shown, table=marked(shown.table)))
     remarks = [
         *_doubts(plan, shown),
@@ -342,7 +340,6 @@ def _chosen_by(plan: RunPlan, tune: Tune, choices: Sequence[Chosen]) -> str:
     seeds = max(each.outcome.seeds for each in choices)
     many = f"{min(tried)} to {max(tried)}" if min(tried) < max(tried) else f"{min(tried)}"
     heading = f"Chosen by {least} in a race of {many} settings each, on {seeds} other seed{'s' if seeds > 1 else ''}:"
-    wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
     return "\n".join([wrapped(heading), *map(wrapped, fields_told([each.alternatives for each in choices]))])
 
 
