@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE.py", help=told)
 
 
-def lines(options: argparse.Namespace) -> Iterator[str]:
+def run(options: argparse.Namespace) -> Iterator[str]:
     """What is found, a line each as it comes, under a line for each class. Raises CheckFailedError at the end where
     something failed, and ConfigError where the file is none or registers nothing."""
     from simulator.checking.checks import check

@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import yaml
-from pydantic import ValidationError
 
 from channels.codec import paper_counts, wire
 from channels.codec.draft import Code
-from kinds import ConfigError, Part, one_line
+from kinds import ConfigError, Part
 from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
-from kinds.yaml_file import load_yaml, problem_of
 from models.verification import entropy_bits, total_variation
 from scenarios.command.aligned_columns import aligned
+from scenarios.command.run.typed_settings import parse_part
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.brief import BriefScheme
@@ -99,12 +97,7 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
 
 def scheme_of(text: str) -> DraftScheme:
     """The scheme typed as `k_sqs` or `{kind: k_sqs, k: 16}`. Raises ConfigError, one line."""
-    try:
-        found = _One.model_validate({"scheme": load_yaml(text)}).scheme
-    except ValidationError as error:
-        raise one_line(error) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"scheme = {text!r}: not YAML, {problem_of(error)}") from None
+    found: Scheme = parse_part(_One, "scheme", text).scheme
     if not isinstance(found, DraftScheme):
         raise ConfigError(f"scheme = {text!r}: sends no distribution")
     return found

@@ -62,11 +62,10 @@ def _prior(options: argparse.Namespace) -> str:
         return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Prints what the way gives. Raises ConfigError, one line."""
+def run(options: argparse.Namespace) -> str:
+    """Returns what to print. Raises ConfigError, one line."""
     if options.way == "prior":
-        print(_prior(options))
-        return
+        return _prior(options)
     from scenarios.command.inspect import codec
     from simulator.cell.imported_files import load_imports
 
@@ -78,13 +77,11 @@ def run(options: argparse.Namespace) -> None:
     if options.way == "cost":
         q = codec.read_law(options.law)
         schemes = [codec.scheme_of(text) for text in options.scheme] or codec.schemes_for(q.size)
-        print(codec.cost(q, options.code, context, schemes))
-        return
+        return codec.cost(q, options.code, context, schemes)
     how = codec.Wire(codec.scheme_of(options.scheme), options.code, context)
     if options.way == "decode":
-        print(codec.decode(codec.read_payload(options.payload), how, options.vocabulary))
-    else:
-        payload = codec.encode(codec.read_law(options.law), how, options.token)
-        if options.out is not None:
-            options.out.write_bytes(payload)
-        print(payload.hex())
+        return codec.decode(codec.read_payload(options.payload), how, options.vocabulary)
+    payload = codec.encode(codec.read_law(options.law), how, options.token)
+    if options.out is not None:
+        options.out.write_bytes(payload)
+    return payload.hex()
