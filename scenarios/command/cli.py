@@ -204,7 +204,7 @@ def _run(options: argparse.Namespace) -> str | None:
     else:
         given = getattr(options, "given", None) or scenario(options.name)
         plan = plan_of(given, _changes(options))
-    run_options = RunOptions.typed(options, plan.name + ("_quick" if options.quick else ""))
+    run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))
     for warning in plan.warnings:
         _say(f"sqsim: {warning}", aside=True)
     if options.dry_run or options.verbose:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typed_command import Typed
 
-import scenarios.command.run.running
+import scenarios.command.run.finished_run
 from kinds.files import read_note
 from simulator.sweeps import worker
 
@@ -127,7 +127,7 @@ def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_l
         time.sleep(0.4)
         return iter(())
 
-    monkeypatch.setattr(scenarios.command.run.running, "draw_all", slowly)
+    monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", slowly)
     before_s = time.time()
     run = (*RUN, "--import=mine.py", "--workers=1")
     assert typed(*run)[0] == 0

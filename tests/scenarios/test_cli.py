@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from typed_command import Finished, Typed
 
 import plots
-import scenarios.command.run.running
+import scenarios.command.run.finished_run
 import scenarios.command.run.searching
 import simulator
 from models.prompt_files import LANGUAGES
@@ -98,7 +98,7 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scenarios.command.run.running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", lambda *_: iter(()))
     run = (*RUN, *small, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from typed_command import Typed
 
-import scenarios.command.run.run_options
 import scenarios.command.run.searching
 import simulator.sweeps.sweep
+import simulator.sweeps.worker_pools
 from simulator.sweeps.worker_pools import R, Work
 
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
@@ -90,7 +90,7 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
             asked.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
-    for module in (scenarios.command.run.run_options, simulator.sweeps.sweep):
+    for module in (simulator.sweeps.worker_pools, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "pool_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typed_command import Typed
 
-from scenarios.command.run import running
+from scenarios.command.run import finished_run
 
 SCHEME = """from typing import Literal
 
@@ -277,7 +277,7 @@ class Typical(Acceptance):
 def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
     size: int, mark: str, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
     (tmp_path / "typical.py").write_text(TYPICAL)
     schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
     pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"

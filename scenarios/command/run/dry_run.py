@@ -92,14 +92,13 @@ def _shown(plan: RunPlan, tuning: _Tuning | None, out: Path) -> tuple[Sequence[C
     race, tried = None if tuning is None else tuning.tuner, out / TUNING / "cells.parquet"
     if tuning is not None and race is not None and tried.is_file() and not race.more(pd.read_parquet(tried)):
         cells = to_show(tuning.choosing.choices(race.outcomes()))
-    metric = (plan.headlines or RunPlan.headlines)[0]
-    grown = Precision(cells, metric, plan.precision).rule if plan.precision is not None else ""
-    return cells, ", ".join(filter(None, (plan.study, grown)))
+    grown = Precision(cells, plan.headline, plan.precision).rule if plan.precision is not None else ""
+    return cells, ", ".join(filter(None, (plan.scenario.study, grown)))
 
 
 def _of_race(plan: RunPlan, tuning: _Tuning, folder: Path) -> str:
     assert tuning.tuner is not None
-    return _of_sweep(tuning.trials, f"{plan.study}, {tuning.tuner.rule}", folder)
+    return _of_sweep(tuning.trials, f"{plan.scenario.study}, {tuning.tuner.rule}", folder)
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:

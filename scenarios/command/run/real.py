@@ -48,5 +48,5 @@ def run(options: argparse.Namespace) -> str:
     plan = plan_around(options.cell, changes)
     for cell in plan.cells:
         check(cell)
-    plan = replace(plan, name=f"{plan.name}_real", study=STUDY, assumed=ASSUMED)
-    return run_plan(plan, RunOptions.typed(options, plan.name))
+    real = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=STUDY, assumed=ASSUMED)
+    return run_plan(replace(plan, scenario=real), RunOptions.typed(options, real.name))

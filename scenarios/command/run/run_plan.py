@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import plots
 from kinds import ConfigError, kinds_of_file, registered_by
 from scenarios.command.cell_file import read_cell
-from scenarios.command.questions import Question, Table
 from scenarios.command.scenario import Quick, Scenario, Tune
 
 if TYPE_CHECKING:
@@ -35,33 +34,30 @@ class Changes:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Cells to run, and what to draw and say of them.
+    """A scenario under a user's changes: the cells to run, and what is left to search and to tune.
 
     `notes` tell the user what became of the changes, `warnings` what this machine lacks.
     """
 
-    name: str
+    scenario: Scenario
     cells: Sequence[Cell]
     notes: Sequence[str]
-    axis: str | None
-    figures: Sequence[str]
-    findings: Sequence[Question]
-    warnings: Sequence[str] = ()
+    warnings: Sequence[str]
+    told: Sequence[str]
+    """Fields that the names of curves tell (`told_fields`)."""
     objective: Objective | None = None
     tune: Tune | None = None
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    """Baselines that the question leaves out, and why."""
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    """Fields that the question fixes, and why."""
-    study: str = Scenario.study
-    headlines: Sequence[str] = Scenario.headlines
-    assumed: str = ""
-    hidden: Sequence[str] = ()
-    tables: Sequence[Table] = ()
     precision: float | None = None
-    question: str = ""
-    told: Sequence[str] = ()
-    """Fields that the names of curves tell (`told_fields`)."""
+
+    @property
+    def headline(self) -> str:
+        """The metric that a run is told by first."""
+        return (self.scenario.headlines or Scenario.headlines)[0]
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """The fields that the question fixes, and why."""
+        return self.scenario.tune.fixed if self.scenario.tune is not None else {}
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
@@ -96,12 +92,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    return RunPlan(
-        scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, tune,
-        scenario.left_out, scenario.tune.fixed if scenario.tune is not None else {},
-        scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
-        scenario.summary, told_fields(cells),
-    )  # fmt: skip
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision)
 
 
 def _registers_nothing(imports: Sequence[Path]) -> list[str]:
@@ -278,8 +269,8 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings, warnings)
-    return replace(plan, precision=changes.precision, told=told_fields(cells))
+    scenario = Scenario(file.stem, "", 0, {})
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), precision=changes.precision)
 
 
 def _spread(
