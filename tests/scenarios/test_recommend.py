@@ -247,7 +247,7 @@ def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_on
     places = tried(axes=FEW | {"scheme.k": range(2, 12)})
     everything = sampled(places, SETTINGS)
     table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
-    entered = entrants(places, 3, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    entered = entrants(places, AIM, replace(BUDGET, settings=3), table, TimeLimit(1.0, 0))
     race(entered.settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
     assert counted == [len(entered.settings)] and counted[0] > 3
 

@@ -86,7 +86,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     notes = [*named.notes, *notes, *_to_be_checked(changes.imports)]
     more, left_out = _also(scenario, {**said, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
     cells = list({cell.id: cell for cell in (*cells, *more)}.values())
-    warnings += [*lacking, *left_out, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
+    warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
@@ -95,13 +95,30 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     return RunPlan(scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision)
 
 
-def _registers_nothing(imports: Sequence[Path]) -> list[str]:
-    """The imported files without a kind of their own, a line each."""
-    return [
+def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
+    """What is imported for nothing, has no effect, is not counted, knows more than can be known, or sends what is no
+    distribution, a line each."""
+    from simulator.schemes.foreseeing import Foreseeing
+
+    classes = [each for cell in cells for each in cell.classes]
+    told = [
         f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
         for file in imports
         if not kinds_of_file(file)
     ]
+    told += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
+    if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
+        uncounted = "so many first requests of each device are served and not counted"
+        told.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
+    if any(isinstance(each.scheme, Foreseeing) for each in classes):
+        knows = "knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
+        told.append(f"scheme oracle: {knows}")
+    greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
+    if sending := dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False)):
+        verb = "sends" if len(sending) == 1 else "send"
+        same = f"{', '.join(sending)} {verb} it and nothing else; ids say the same"
+        told.append(f"at temperature 0 a draft's distribution is one token: {same}")
+    return told
 
 
 def _to_be_checked(imports: Sequence[Path]) -> list[str]:
@@ -113,35 +130,6 @@ def _to_be_checked(imports: Sequence[Path]) -> list[str]:
         for file in imports
         if any(Subject(family, part).decides_tokens for family, part in registered_by(file))
     ]
-
-
-def _unused(cells: Sequence[Cell]) -> list[str]:
-    """The fields of schemes that something else decides, a line each."""
-    told = [f"{each.name}scheme.{line}" for cell in cells for each in cell.classes for line in each.scheme.overruled]
-    return list(dict.fromkeys(told))
-
-
-def _told_apart(cells: Sequence[Cell]) -> list[str]:
-    """What is not counted, and who knows more than can be known, a line each."""
-    from simulator.schemes.foreseeing import Foreseeing
-
-    learning = sorted({cell.workload.learning_requests for cell in cells} - {0})
-    told = [
-        f"workload.learning_requests = {', '.join(map(str, learning))}: so many first requests of each device are "
-        "served and not counted"
-    ]
-    knows = any(isinstance(each.scheme, Foreseeing) for cell in cells for each in cell.classes)
-    limit = "scheme oracle: knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
-    return [*(told if learning else []), *([limit] if knows else []), *_one_token(cells)]
-
-
-def _one_token(cells: Sequence[Cell]) -> list[str]:
-    """The schemes that send a draft's distribution at temperature 0, on a line."""
-    greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
-    sending = dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False))
-    verb = "sends" if len(sending) == 1 else "send"
-    line = f"at temperature 0 a draft's distribution is one token: {', '.join(sending)} {verb} it and nothing else; "
-    return [f"{line}ids say the same"] if sending else []
 
 
 def _tuned(
@@ -265,11 +253,11 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     cell = read_cell(file, changes.imports, trust=changes.trust)
     cells, notes = _spread(cell.model_dump(), {}, 1, changes)
     notes += _to_be_checked(changes.imports)
-    warnings = [*_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
     scenario = Scenario(file.stem, "", 0, {})
+    warnings = _warnings(cells, changes.imports)
     return RunPlan(scenario, cells, notes, warnings, told_fields(cells), precision=changes.precision)
 
 
