@@ -32,8 +32,8 @@ from simulator.decoding.tree_edge import TreeEdge
 from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import State
-from simulator.schemes.tree import TreeScheme
 
 
 class KeyedUniforms(RequestUniforms):

@@ -9,7 +9,7 @@ from models.verification import Verdict
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.nodes import CloudNode, Tokens, TreeVerified, Verified
 from simulator.schemes.acceptance import Received
-from simulator.schemes.tree import TreeScheme
+from simulator.schemes.rivals.tree import TreeScheme
 
 
 class TreeCloud(CloudSession):

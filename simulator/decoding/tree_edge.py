@@ -21,8 +21,8 @@ from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Tokens, TreeNode, level_pass, outcome
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import State
-from simulator.schemes.tree import TreeScheme
 
 
 class TreeEdge(EdgeSession):
