@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,12 +21,11 @@ import numpy as np
 from kinds.files import read_note, write_note
 from simulator.sweeps.failures import Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
-from simulator.sweeps.worker_pools import Work, WorkerPool
+from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
     from simulator.decoding.memory import Memory
-    from simulator.sweeps.travelling import Sent
 
 Holds = Callable[[int], bool]
 ANSWERED = "answered"
@@ -154,54 +153,40 @@ class Capacity:
 
 
 def capacities(
-    settings: Mapping[int, Search], objective: Objective, pool: WorkerPool, landed: Path | None = None
+    searches: Mapping[int, Search], objective: Objective, pool: WorkerPool, landed: Path | None = None
 ) -> Iterator[tuple[int, Capacity | Failure]]:
     """(key, capacity) of each place as it is finished, or which cell of it has failed.
 
     `landed`: a folder, in the directory of the results, for what each cell on the way gave: what is there is not
     simulated again. Raises PlaceError where it cannot be written.
     """
-    from simulator.sweeps.travelling import sent
-
     tasks = [
         (
             place,
-            [[sent(cell) for cell in cells] for cells in sought.alternatives],
-            sought.start,
-            sought.relieved,
+            [[sent(cell) for cell in cells] for cells in each.alternatives],
+            replace(each, alternatives=()),
             objective,
             landed,
         )
-        for place, sought in settings.items()
+        for place, each in searches.items()
     ]
     yield from pool.unordered(Work(_capacity, tasks))
 
 
 def _capacity(
-    place: int,
-    alternatives: Sequence[Sequence[Sent]],
-    start: int | None,
-    relieved: bool,
-    objective: Objective,
-    landed: Path | None,
+    place: int, alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> tuple[int, Capacity | Failure]:
     """One place, in a worker."""
     try:
-        return place, _best(alternatives, start, relieved, objective, landed)
+        return place, _best(alternatives, search, objective, landed)
     except _CellFailedError as error:
         return place, error.failure
 
 
 def _best(
-    alternatives: Sequence[Sequence[Sent]],
-    start: int | None,
-    relieved: bool,
-    objective: Objective,
-    landed: Path | None,
+    alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> Capacity:
     """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
-    from simulator.sweeps.travelling import received
-
     rows: list[dict[str, object]] = []
     best: tuple[int, Setting, SearchResult] | None = None
     first = 0
@@ -209,7 +194,7 @@ def _best(
         cells = list(map(received, sent_ones))
         memory = _memory(tuple(cell.decoding_id for cell in cells))
         setting = Setting(cells, objective, Evaluations(memory, landed, rows))
-        begin = start
+        begin = search.start
         if best is not None:
             borne = best[2].value
             begin = max(borne + 1, math.ceil((1 + objective.within) * borne))
@@ -222,7 +207,7 @@ def _best(
         best = number, setting, found
     assert best is not None, "a place without a setting"
     number, setting, found = best
-    limits, relief = setting.broken_first(), setting.relief() if relieved else {}
+    limits, relief = setting.broken_first(), setting.relief() if search.relieved else {}
     return Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows), relief)
 
 

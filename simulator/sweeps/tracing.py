@@ -17,8 +17,7 @@ from simulator.results.observer import Observer, Together
 from simulator.results.trace_file import cut_at_s, is_trace, trace_path, tracer, write_trace
 from simulator.run import simulate
 from simulator.sweeps.meter import OnProgress
-from simulator.sweeps.travelling import Sent, received, sent
-from simulator.sweeps.worker_pools import Work, WorkerPool
+from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
 
 
 @contextmanager

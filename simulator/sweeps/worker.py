@@ -26,7 +26,7 @@ from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
 from simulator.sweeps.tables import of_one_type
 from simulator.sweeps.tracing import traced
-from simulator.sweeps.travelling import Sent, received
+from simulator.sweeps.worker_pools import Sent, received
 
 Outcome = tuple[str, pd.DataFrame | Failure]
 """A cell's id, and its rows or why there are none."""

@@ -1,17 +1,20 @@
 """Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
 
-Calls travel to them by pickle; what comes back does not depend on who did what, or when.
+Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel as plain fields,
+so that a user's own kinds are imported where they are used, and beside their ids, which a worker that sees other files
+than the sweep did does not find again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,6 +28,8 @@ from kinds import ConfigError
 if TYPE_CHECKING:
     from distributed import Client
 
+    from simulator.cell.cell import Cell
+
 ANSWER_S: Final = 10
 """Within which a cluster must answer."""
 LOOK_S: Final = 0.5
@@ -35,6 +40,8 @@ ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 """A worker computes in one thread: there is one for each core."""
+Sent = tuple[str, Mapping[str, object]]
+"""A cell as it travels: its id and its fields."""
 R = TypeVar("R")
 Arguments = Sequence[tuple[object, ...]]
 
@@ -56,6 +63,23 @@ class Work(Generic[R]):
     arguments: Arguments
     follow: Callable[[R], Arguments] = nothing_follows
     look: Callable[[], None] = _nothing
+
+
+def sent(cell: Cell) -> Sent:
+    """The cell as it travels."""
+    return cell.id, cell.model_dump()
+
+
+def received(given: Sent) -> Cell:
+    """The cell that was sent. Raises ConfigError where its files are others here, or away."""
+    from simulator.cell.cell import Cell
+
+    name, fields = given
+    cell = Cell.from_fields(dict(fields))
+    if cell.id != name:
+        files = ", ".join(cell.imports) or "its files"
+        raise ConfigError(f"cell = {name}: {files} on {platform.node()} are not those that the sweep began with")
+    return cell
 
 
 class WorkerPool(Protocol):

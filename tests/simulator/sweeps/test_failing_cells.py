@@ -18,8 +18,8 @@ from simulator.studies.simulation import Simulation
 from simulator.sweeps import search, tracing
 from simulator.sweeps.failures import CellsFailedError
 from simulator.sweeps.parts import Parts, PlaceError
-from simulator.sweeps.search import Objective
-from simulator.sweeps.travelling import received, sent
+from simulator.sweeps.search import Objective, Search
+from simulator.sweeps.worker_pools import received, sent
 
 ASKED = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
 MOODY = """from typing import Literal
@@ -189,7 +189,7 @@ def test_a_users_file_that_has_changed_is_loaded_anew_and_never_taken_for_the_ol
     with pytest.raises(ConfigError, match=rf"^cell = {name}: [^\n]*moody.py on [^\n]* are not those that the sweep"):
         received((name, fields))
     with pytest.raises(ConfigError, match="are not those that the sweep"):
-        search._capacity(0, [[(name, fields)]], None, False, Objective({"latency_s": 1.0}), None)
+        search._capacity(0, [[(name, fields)]], Search([]), Objective({"latency_s": 1.0}), None)
     with pytest.raises(ConfigError, match="are not those that the sweep"):
         tracing._trace_group([(name, fields)], tmp_path)
     after = moody(file, 1.0, kind)

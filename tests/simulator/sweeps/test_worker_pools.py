@@ -18,9 +18,8 @@ from simulator.studies import SIMULATION
 from simulator.sweeps.failures import Failure
 from simulator.sweeps.meter import ToFile
 from simulator.sweeps.search import Objective, Search, capacities
-from simulator.sweeps.travelling import sent
 from simulator.sweeps.worker import Task, work
-from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool
+from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, sent
 
 DEAF = """from typing import Literal
 from channels.link.losses import Loss
