@@ -7,14 +7,12 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kinds import ConfigError
+from simulator.cell.cell import Cell
 from simulator.results.result_directory import FAILED, own_folder
 from simulator.sweeps.parts import written
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 _OF_A_PLACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ESTALE})
 """What a disk says when it takes no more, whoever was writing."""

@@ -19,20 +19,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kinds import ConfigError
 from kinds.arrays import Floats, Ints
+from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
 from simulator.results.intervals import ROUNDING, Difference, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.trials import FIRST_SEED, Aim, Budget, CommonSeeds, Course, Rows, each_once
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 Flags = npt.NDArray[np.bool_]
 LEAST_SEEDS: Final = 3

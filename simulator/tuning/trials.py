@@ -8,17 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
+from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import Difference, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 T = TypeVar("T")
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
+from simulator.cell.cell import Cell
 from simulator.results.intervals import Difference
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 MOST_SEEDS: Final = 48
 """Of a race, however near the two best are."""

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,10 @@ from scenarios.command.answers import PREFIX
 from scenarios.command.fairness import compared_alike
 from scenarios.command.findings_file import Answered
 from scenarios.command.recommend.candidates import at_an_end
+from scenarios.command.recommend.recommend import Wish
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
+from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
@@ -32,10 +33,6 @@ from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
 from simulator.tuning.race import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
 from simulator.tuning.trials import Row
-
-if TYPE_CHECKING:
-    from scenarios.command.recommend.recommend import Wish
-    from simulator.cell.cell import Cell
 
 MANY = 6
 """More settings than these are counted, not named."""

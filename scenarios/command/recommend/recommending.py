@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,7 +22,8 @@ from scenarios.command.progress import Progress
 from scenarios.command.recommend.recommend import Wish
 from scenarios.command.recommend.recommendation import Recommendation
 from scenarios.command.report.drawing import BESIDE, NOTE, Note, draw_all
-from simulator.cell.cell import prepare_pairs
+from scenarios.command.run.run_options import RunOptions
+from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
 from simulator.results.lossy import with_lossy
@@ -34,10 +34,6 @@ from simulator.sweeps.parts import written
 from simulator.sweeps.store import begin_again, holds, identity
 from simulator.tuning.race import RaceGroup, TimeLimit, entrants, race
 from simulator.tuning.trials import KEPT, Row
-
-if TYPE_CHECKING:
-    from scenarios.command.run.run_options import RunOptions
-    from simulator.cell.cell import Cell
 
 KEEP_S = 2.0
 """Between two notes of what has come. Of a race that is killed the tasks under way are lost, but not what they have

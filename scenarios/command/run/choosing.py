@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
+from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
@@ -24,9 +24,6 @@ from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
 from simulator.tuning.trials import FIRST_SEED, Budget
 from simulator.tuning.tuner import Outcome, Tuner
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 _NAME = "shown as"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,12 +15,10 @@ from scenarios.command.run.precision import Precision
 from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
+from simulator.cell.cell import Cell
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts, entries
 from simulator.sweeps.meter import works
 from simulator.sweeps.store import identity
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 CORES = 2
 """Of the machine that scenarios state their minutes for."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from scenarios.command.run.choosing import by_setting, changed
+from simulator.cell.cell import Cell
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.intervals import summarise
 from simulator.results.units import title
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 MOST_SEEDS = 200
 """Where it ends, however wide the intervals are."""

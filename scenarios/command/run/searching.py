@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note, write_note
 from scenarios.command.run.choosing import by_setting
-from simulator.cell.cell import prepare_pairs
+from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.csv_file import write_csv
 from simulator.results.result_directory import FAILED, LANDED, SEARCH, claim, clear, listed, make_way, record
@@ -28,9 +28,6 @@ from simulator.sweeps.search import Capacity, Objective, Search, capacities
 from simulator.sweeps.store import identity
 from simulator.sweeps.sweep import OnFailure
 from simulator.sweeps.worker_pools import WorkerPool
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 
 def settings_of_search(cells: Sequence[Cell], starts: Mapping[str, int]) -> list[Search]:
