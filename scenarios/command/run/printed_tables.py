@@ -14,7 +14,7 @@ from models.clocks.latency import Latency
 from models.clocks.memory import weight_bytes
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
-from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along, wrapped
 from scenarios.command.capacity_reasons import reasons
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
@@ -73,16 +73,14 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
         "infinite rate without losses, no limit of memory) it would serve most more",
         WIDTH,
     )
-    parts = [
-        f"{heading}\n\n{_by_curve(summary, axis, lambda row: _borne(row, alone))}",
-        f"{met}\n\n{_by_curve(summary, axis, _met_first)}",
-    ]
-    told = [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in reasons(summary, axis, objective)]
-    return "\n\n".join([*parts, *(["\n".join(told)] if told else [])])
-
-
-def _by_curve(summary: pd.DataFrame, axis: str | None, told: Callable[[pd.Series[float]], str]) -> str:
     table = marked(summary)
+    parts = [heading, _by_curve(table, axis, lambda row: _borne(row, alone)), met, _by_curve(table, axis, _met_first)]
+    told = "\n".join(map(wrapped, reasons(summary, axis, objective)))
+    return "\n\n".join([*parts, *([told] if told else [])])
+
+
+def _by_curve(table: pd.DataFrame, axis: str | None, told: Callable[[pd.Series[float]], str]) -> str:
+    """A row per value of the axis, a column per curve: what is told of the row of the table that they have."""
     names = list(dict.fromkeys(table[CURVE]))
     body = []
     for at, part in rows_along(table, axis):
@@ -183,12 +181,7 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
 
 def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
     """A row per value of the axis, a column per curve: what was chosen for it."""
-    names = list(dict.fromkeys(choices[CURVE]))
-    body = []
-    for at, part in rows_along(choices, axis):
-        found = dict(zip(part[CURVE], part["chosen"], strict=True))
-        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+    return heading + "\n\n" + _by_curve(choices, axis, lambda row: str(row["chosen"]))
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
