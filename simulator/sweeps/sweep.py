@@ -92,7 +92,8 @@ def sweep(
         raise ConfigError("cells = []: at least one is needed")
     deterministic = study(asking).deterministic
     prepare_pairs(cells)
-    run = _Sweep(asking, pool, progress or _silent, failed or _silent, heard or _silent)
+    failed = failed or _silent
+    run = _Sweep(asking, pool, progress or _silent, failed, heard or _silent)
     try:
         if out is None:
             return _grown(cells, growth, run.rows)[1]
@@ -100,7 +101,7 @@ def sweep(
         with only_writer(Path(out)):
             store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
             for name in store.mend() if store.finished else ():
-                run.failed(f"{Path(out) / name} is gone or not what was written; it is made again")
+                failed(f"{Path(out) / name} is gone or not what was written; it is made again")
             if not store.finished:
                 run.store, run.traces = store, store.out / CELL_FILES if trace else None
                 _into(store, cells, growth, run)

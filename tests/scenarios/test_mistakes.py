@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cells import cell
 from typed_command import Typed
 
 import simulator
@@ -145,17 +146,52 @@ MISTAKES = [
     (("codec", "encode", "law.txt", "--token=9", "--scheme=dense"), "encode: "),
     (("codec", "decode", "zz", "--vocabulary=4"), "payload = 'zz': no such file, and not hex digits"),
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
+    # recommendations
+    (("recommend", "--link=wif"), "link = 'wif': must be one of"),
+    (("recommend", "--link=wifi", "--set=uplink=wifi.uplink"), "uplink: both --link and --set"),
+    (("recommend", "--metric=speed"), "metric = 'speed': must be one of latency_per_token_s"),
+    (("recommend", "--minutes=0"), "minutes = 0: must be above 0"),
+    (("recommend", "--seeds=0"), "seeds = 0: must be in 2..10000"),
+    (("recommend", "--precision=100%"), "precision = 1: must be"),
+    (("recommend", "--devices=0"), "workload.devices = 0: should be"),
+    (("recommend", "--devices=2", "--set=workload.devices=2"), "workload.devices: both"),
+    (("recommend", "--grid=scheme=cloud_only"), "scheme: 1 setting to try is no choice"),
+    (("recommend", "--without=kk"), "without = 'kk': is not tried"),
+    (("recommend", "--set=seed=1"), "seed: a race has many"),
+    (("recommend", "--set=uplink.rate.bps=0"), "uplink.rate.bps = 0: must be above 0"),
+    (("recommend", "--config=none.yaml"), "none.yaml: cannot be read"),
+    (("recommend", "--set=fleet=[{count: 1, scheme: k_sqs}]"), "fleet: a class of devices has a scheme of its own"),
+    # passes measured here
+    (("calibrate", "nothing", "--out=a.csv"), "pair.kind = 'nothing': kind must be one of"),
+    (("calibrate", "sotu", "--out=none/a.csv"), "out = none/a.csv: none is no folder"),
+    (("calibrate", "sotu", "--out", "a.txt"), "out = a.txt: must end in .csv"),
+    (
+        ("calibrate", "sotu", "--out=a.csv", "--new=1,x"),
+        "new = '1,x': whole numbers from 1 with commas between them",
+    ),
+    (("calibrate", "sotu", "--out=a.csv", "--batch", "0"), "batch = '0': whole numbers from 1"),
+    (("calibrate", "sotu", "--out=a.csv", "--threads", "0"), "threads = 0: must be from 1 to 1024"),
+    (
+        ("calibrate", "sotu", "--out=a.csv", "--device=cuda"),
+        "device = 'cuda': the models of sotu run where they always do",
+    ),
+    (
+        ("calibrate", "synthetic", "--out=a.csv", "--batch=2"),
+        "batch = 2: this pair's models run 1 sequence at a time",
+    ),
+    (("calibrate", "--out=x"), "pair: a PAIR must be given, or --cell FILE.yaml"),
+    (("calibrate", "sotu", "--cell=c.yaml", "--out=x"), "pair = sotu: is of a pair; leave it out beside --cell"),
+    (("calibrate", "--cell=c.yaml", "--new", "1", "--out=x"), "new = 1: is of a pair"),
+    (("calibrate", "--cell=c.yaml", "--out=x.csv"), "out = x.csv: must be a folder"),
+    (("calibrate", "--cell", "none.yaml", "--out=x"), "none.yaml"),
+    # real processes
+    (("real", "cell.yaml", "--set=cloud.servers=2"), "cloud.servers = 2: a real run needs 1"),
+    (("real", "cell.yaml", "--set=scheme=edge_only"), "scheme = edge_only, protocol local: a real run needs"),
+    (("real", "cell.yaml", "--set=nothing=2"), "nothing"),
+    (("real", "cell.yaml", "--seeds=0"), "seeds = 0"),
+    (("real", "none.yaml"), "none.yaml"),
+    (("real", "other.yaml"), "other.yaml"),
 ]
-SAME_KIND = """
-from typing import Literal
-from simulator.schemes import LatticeScheme
-
-class Mine(LatticeScheme):
-    kind: Literal["k_sqs"] = "k_sqs"
-
-    def support(self, q, state):
-        return q.argsort()[-1:]
-"""
 FILES = {
     "same_kind.py": SAME_KIND.encode(),
     "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
@@ -164,6 +200,8 @@ FILES = {
     "cut.yaml": b"scheme: [k_sqs\n",
     "empty.yaml": b"",
     "seeds.yaml": b"seeds: 3\n",
+    "cell.yaml": cell().to_yaml().encode(),
+    "other.yaml": b"- 1\n- 2\n",
     "law.txt": b"0.6\n0.4\n",
     "emptied/summary.csv": b"",
     "lacking/summary.csv": b"scheme.kind,n\nk_sqs,1\n",

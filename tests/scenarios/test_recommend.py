@@ -330,31 +330,6 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     assert refused[0] == 2 and "holds other results" in refused[2]
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (["--link=wif"], "link = 'wif': must be one of"),
-        (["--link=wifi", "--set=uplink=wifi.uplink"], "uplink: both --link and --set"),
-        (["--metric=speed"], "metric = 'speed': must be one of latency_per_token_s"),
-        (["--minutes=0"], "minutes = 0: must be above 0"),
-        (["--seeds=0"], "seeds = 0: must be in 2..10000"),
-        (["--precision=100%"], "precision = 1: must be"),
-        (["--devices=0"], "workload.devices = 0: should be"),
-        (["--devices=2", "--set=workload.devices=2"], "workload.devices: both"),
-        (["--grid=scheme=cloud_only"], "scheme: 1 setting to try is no choice"),
-        (["--without=kk"], "without = 'kk': is not tried"),
-        (["--set=seed=1"], "seed: a race has many"),
-        (["--set=uplink.rate.bps=0"], "uplink.rate.bps = 0: must be above 0"),
-        (["--config=none.yaml"], "none.yaml: cannot be read"),
-        (["--set=fleet=[{count: 1, scheme: k_sqs}]"], "fleet: a class of devices has a scheme of its own"),
-    ],
-)
-def test_a_mistake_is_told_in_one_line_and_nothing_is_left(typed: Typed, options: list[str], told: str) -> None:
-    status, said, error = typed("recommend", *options)
-    assert status == 2 and not said and error.count("\n") == 1 and told in error
-    assert not Path("results").exists()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", [["cloud_only", "coupled", "k_sqs", "dense"], ["k_sqs", "c_sqs"]])
 def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) -> None:

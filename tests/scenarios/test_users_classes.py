@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,54 +110,6 @@ LINKS = [
     ("Latency", "pass_s(self, work)", "'1 s'", "edge.latency", "Mine.pass_s must return seconds, 0 or more, got '1 s'"),
     ("Latency", "pass_s(self, work)", "work[0][5]", "edge.latency", "IndexError: tuple index out of range"),
 ]
-
-
-CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
-workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
-"""
-
-
-def run(typed: Typed, *options: str) -> str:
-    """Types a command that must fail, on one line that tells a user's file and line; that line."""
-    Path("cell.yaml").write_text(CELL)
-    status, out, err = typed("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", *options)
-    assert (status, out, err.count("\n")) == (2, "", 1), err
-    return err
-
-
-@pytest.mark.parametrize(("answer", "told"), SUPPORTS)
-def test_a_support_that_is_none_is_told_with_its_line(answer: str, told: str, typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(SCHEME.format(answer=answer))
-    line = 14 if "Error" in told else 13
-    assert f"sqsim: mine.py:{line}: {told}" in run(typed, "--set=scheme=mine")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
-
-
-@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), PARTS)
-def test_a_part_of_a_scheme_that_answers_nonsense_is_told_with_its_line(
-    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
-) -> None:
-    text = PART.format(family=family, method=method, answer=answer)
-    if family == "Policy" and "next" not in method:
-        text += "\n    def next(self, view, state):\n        return DRAFT, state\n"
-    (tmp_path / "mine.py").write_text(text)
-    err = run(typed, f"--set=scheme={{kind: composed, {field}: mine, max_drafts: 2}}")
-    assert err.startswith("sqsim: mine.py:14: ") and told in err
-
-
-@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), LINKS)
-def test_a_part_of_a_link_or_a_clock_that_answers_nonsense_is_told_with_its_line(
-    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
-) -> None:
-    text = LINK.format(family=family, method=method, answer=answer)
-    if family == "Delay":
-        text += "\n    @property\n    def mean_s(self):\n        return 0.1\n"
-    (tmp_path / "mine.py").write_text(text)
-    err = run(typed, f"--set={field}=mine")
-    line = 13 if "Error" in told else 12
-    assert err.startswith(f"sqsim: mine.py:{line}: ") and told in err
-
-
 PROCESSES = [
     ("Loss", "lost", "1", "uplink.loss", "Process.lost must return True or False, got 1"),
     ("Loss", "lost", "'no'", "uplink.loss", "Process.lost must return True or False, got 'no'"),
@@ -181,20 +134,6 @@ class Mine({family}):
     def process(self, uniforms):
         return Process()
 """
-
-
-@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), PROCESSES)
-def test_the_process_that_a_class_opens_keeps_to_the_rules_too(
-    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
-) -> None:
-    text = OWN_PROCESS.format(family=family, method=method, answer=answer)
-    if family == "Delay":
-        text += "\n    @property\n    def mean_s(self):\n        return 0.1\n"
-    (tmp_path / "mine.py").write_text(text)
-    err = run(typed, f"--set={field}=mine")
-    assert err.startswith(f"sqsim: mine.py:{3 if 'Error' in told else 2}: ") and told in err
-
-
 BACKWARDS = """from typing import Literal
 
 from channels.link.rates import Curve, Rate
@@ -214,33 +153,52 @@ class Mine(Rate):
     def curve(self, uniforms):
         return Backwards()
 """
+FILES = [
+    ("x = 1\nraise KeyError('a')\n", 2, "KeyError: 'a'"),
+    ("x = 1\n\nif x\n", 3, "SyntaxError: expected ':'"),
+    ("import nowhere_to_be_found\n", 1, "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+]
+NEXT = "\n    def next(self, view, state):\n        return DRAFT, state\n"
+MEAN = "\n    @property\n    def mean_s(self):\n        return 0.1\n"
+"""What a policy, and a delay, has to have besides."""
 
 
-def test_a_rate_that_goes_negative_is_told_with_its_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(BACKWARDS)
-    err = run(typed, "--set=uplink.rate=mine")
-    assert err.startswith("sqsim: mine.py:10: Backwards.finish") and "no negative rate" in err
+def faults() -> Iterator[tuple[str, str, int, str]]:
+    """A file, the setting that uses its class, the line that is named, what is said of it."""
+    for answer, told in SUPPORTS:
+        yield SCHEME.format(answer=answer), "scheme=mine", 14 if "Error" in told else 13, told
+    for family, method, answer, field, told in PARTS:
+        beside = NEXT if family == "Policy" and "next" not in method else ""
+        text = PART.format(family=family, method=method, answer=answer) + beside
+        yield text, f"scheme={{kind: composed, {field}: mine, max_drafts: 2}}", 14, told
+    for template, cases, line in ((LINK, LINKS, 12), (OWN_PROCESS, PROCESSES, 2)):
+        for family, method, answer, field, told in cases:
+            text = template.format(family=family, method=method, answer=answer) + (MEAN if family == "Delay" else "")
+            yield text, f"{field}=mine", line + ("Error" in told), told
+    yield BACKWARDS, "uplink.rate=mine", 10, "Backwards.finish"
+    yield BACKWARDS, "uplink.rate=mine", 10, "no negative rate"
+    abstract = "TypeError: Can't instantiate abstract class Mine"
+    yield BACKWARDS.replace("def curve", "def curves"), "uplink.rate=mine", 14, abstract
+    for text, line, told in FILES:
+        yield text, "seed=0", line, told
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "told"),
-    [
-        ("x = 1\nraise KeyError('a')\n", 2, "KeyError: 'a'"),
-        ("x = 1\n\nif x\n", 3, "SyntaxError: expected ':'"),
-        ("import nowhere_to_be_found\n", 1, "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
-    ],
-)
-def test_a_file_that_cannot_be_imported_is_told_with_its_line(
-    text: str, line: int, told: str, typed: Typed, tmp_path: Path
+CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
+workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
+"""
+
+
+@pytest.mark.parametrize(("text", "setting", "line", "told"), faults())
+def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(
+    text: str, setting: str, line: int, told: str, typed: Typed, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(text)
-    assert f"mine.py:{line}: {told}" in run(typed)
-
-
-def test_a_class_that_leaves_a_method_out_is_told_with_its_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(BACKWARDS.replace("def curve", "def curves"))
-    err = run(typed, "--set=uplink.rate=mine")
-    assert "mine.py:14: TypeError: Can't instantiate abstract class Mine" in err and "curve" in err
+    (tmp_path / "cell.yaml").write_text(CELL)
+    run = ("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", f"--set={setting}")
+    status, out, err = typed(*run)
+    assert (status, out, err.count("\n")) == (2, "", 1), err
+    assert f"mine.py:{line}: " in err and told in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
 
 
 def test_who_looks_into_a_class_of_theirs_gets_the_way_to_its_error(
