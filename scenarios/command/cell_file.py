@@ -98,6 +98,6 @@ def _standing_for(named: str, typed: list[str], file: Path, trust: bool) -> str:
             typed.remove(each)
             return each
     if not trust:
-        told = f"its imports name {named}, which would run"
-        raise ConfigError(f"config = {file}: {told}; add --import {named}, or --trust for all that it names")
+        text = f"its imports name {named}, which would run"
+        raise ConfigError(f"config = {file}: {text}; add --import {named}, or --trust for all that it names")
     return named

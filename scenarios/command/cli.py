@@ -21,7 +21,7 @@ from scenarios.command.cell_file import add_import, load_own, note_typed
 from scenarios.command.compare import compare
 from scenarios.command.inspect import cache, calibrate, check, codec_options, explain
 from scenarios.command.recommend import recommend
-from scenarios.command.registry import LISTS, NAMES, scenario, told
+from scenarios.command.registry import LISTS, NAMES, outline, scenario
 from scenarios.command.report import report
 from scenarios.command.run import real
 from scenarios.command.run.run_options import RunOptions, add_shared
@@ -124,7 +124,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        command.add_options(commands.add_parser(name, help=command.told))
+        command.add_options(commands.add_parser(name, help=command.summary))
     return parser
 
 
@@ -191,7 +191,7 @@ def _list(options: argparse.Namespace) -> str:
 
         return page(scenario(options.name), options.field)
     width = max(map(len, NAMES))
-    each = ((name, *told(name)) for name in NAMES)
+    each = ((name, *outline(name)) for name in NAMES)
     return "\n".join(f"{name:<{width}}  about {minutes:g} min  {summary}" for name, minutes, summary in each)
 
 
@@ -251,14 +251,14 @@ def _plot(options: argparse.Namespace) -> Iterator[Path]:
     load_own(options.imports, options.folders)
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(options.width, options.titled, options.captioned, labels)
-    asked = Asked(page, options.formats or Asked.formats, options.figures, options.out)
-    yield from redraw(options.folders, asked, lambda line: _say(f"sqsim: {line}", aside=True))
+    requested = Asked(page, options.formats or Asked.formats, options.figures, options.out)
+    yield from redraw(options.folders, requested, lambda line: _say(f"sqsim: {line}", aside=True))
 
 
 class Command(NamedTuple):
     """A command: its line in the help, its arguments, and what runs it and returns what to print."""
 
-    told: str
+    summary: str
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], str | Path | Iterator[str | Path] | None]
 

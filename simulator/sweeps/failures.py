@@ -24,7 +24,7 @@ class Failure:
     traceback."""
 
     cell: str
-    told: str
+    reason: str
     ours: bool
     way: str
 
@@ -36,7 +36,7 @@ class CellsFailedError(ConfigError):
     def __init__(self, failures: Sequence[Failure], asked: int, out: Path | None, things: str = "cells") -> None:
         self.failures = tuple(failures)
         self.status = 1 if any(each.ours for each in failures) else 2
-        super().__init__(failures[0].told if asked == 1 else _told(failures, asked, things, out))
+        super().__init__(failures[0].reason if asked == 1 else _summary(failures, asked, things, out))
 
 
 class WorkerError(Exception):
@@ -50,9 +50,9 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C, and what there is by then."""
 
 
-def _told(failures: Sequence[Failure], asked: int, things: str, out: Path | None) -> str:
+def _summary(failures: Sequence[Failure], asked: int, things: str, out: Path | None) -> str:
     first = failures[0]
-    why = f"{'the first: ' if len(failures) > 1 else ''}{first.told}"
+    why = f"{'the first: ' if len(failures) > 1 else ''}{first.reason}"
     if out is None:
         return f"{len(failures)} of {asked} {things} failed; {why}"
     others = "" if len(failures) == asked else f"the others are done and kept in {out}, and "
@@ -69,8 +69,8 @@ def failure_of(cell: str, error: Exception) -> Failure:
     while first.__cause__ is not None:  # an event loop raises a copy of what a process raised
         first = first.__cause__
     frame = traceback.extract_tb(first.__traceback__)[-1]
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return Failure(cell, f"{said} ({Path(frame.filename).name}:{frame.lineno}, a defect of sqsim)", True, way)
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return Failure(cell, f"{text} ({Path(frame.filename).name}:{frame.lineno}, a defect of sqsim)", True, way)
 
 
 def write_failure(out: Path, cell: Cell, failure: Failure) -> Path:

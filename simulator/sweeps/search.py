@@ -58,8 +58,8 @@ def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int |
     """
     first = low if start is None else start
     if not 1 <= low <= first <= high or not within >= 0:
-        told = f"low = {low}, start = {first}, high = {high}, within = {within}"
-        raise ValueError(f"{told}: must be 1 <= low <= start <= high, within >= 0")
+        text = f"low = {low}, start = {first}, high = {high}, within = {within}"
+        raise ValueError(f"{text}: must be 1 <= low <= start <= high, within >= 0")
     tried: list[tuple[int, bool]] = []
     good, bad = low - 1, high + 1
 
@@ -223,7 +223,7 @@ class _CellFailedError(Exception):
     """A cell on the way has failed, and with it the place."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.told)
+        super().__init__(failure.reason)
         self.failure = failure
 
 

@@ -134,8 +134,8 @@ class Store:
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
-        said = {cell.id: cell.scheme.lossless for cell in self._cells}
-        write_csv(summarise(with_lossy(table, said)), self.out / "summary.csv")
+        lines = {cell.id: cell.scheme.lossless for cell in self._cells}
+        write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
         folder = own_folder(self.out, CELL_FILES)
         folder.mkdir(exist_ok=True)
         for cell in self._cells:

@@ -26,7 +26,7 @@ from simulator.studies import SIMULATION, study
 from simulator.sweeps import worker
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile, works
+from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFile, works
 from simulator.sweeps.parts import UNFINISHED, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.tables import in_order
@@ -97,9 +97,9 @@ def sweep(
     try:
         if out is None:
             return _grown(cells, growth, run.rows)[1]
-        asked = asking if growth is None else f"{asking}, {growth.rule}"
+        requested = asking if growth is None else f"{asking}, {growth.rule}"
         with only_writer(Path(out)):
-            store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+            store = Store(Path(out).resolve(), cells, overwrite, keep, requested, deterministic=deterministic)
             for name in store.mend() if store.finished else ():
                 failed(f"{Path(out) / name} is gone or not what was written; it is made again")
             if not store.finished:
@@ -122,8 +122,8 @@ def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Swee
         raise
     except KeyboardInterrupt:
         done = len(store.parts.landed())
-        told = f"{done} of {max(run.asked, done)} cells are done and kept in {store.out}"
-        raise Interrupted(f"interrupted; {told}, and the same command goes on from there") from None
+        text = f"{done} of {max(run.asked, done)} cells are done and kept in {store.out}"
+        raise Interrupted(f"interrupted; {text}, and the same command goes on from there") from None
 
 
 def _grown(
@@ -179,7 +179,7 @@ class _Sweep:
             if isinstance(found, Failure):
                 failures.append(found)
                 lines.append(self._line(found, groups))
-                self.alike = self.alike and found.told == failures[0].told
+                self.alike = self.alike and found.reason == failures[0].reason
             else:
                 self.alike = False
                 self.heard(found)
@@ -198,7 +198,7 @@ class _Sweep:
         with ExitStack() as stack:
             folder = None if here else Path(stack.enter_context(self._notes()))
 
-            def call(task: Task) -> tuple[Task, Tell]:
+            def call(task: Task) -> tuple[Task, ReportProgress]:
                 if folder is None:
                     return task, partial(meter.hear, task.name)
                 meter.watch(task.name, file := ToFile(folder / task.name))
@@ -252,11 +252,11 @@ class _Sweep:
         if self.store is None:
             raise self._all_failed([failure])
         (cell,) = (cell for group in groups for cell in group if cell.id == failure.cell)
-        return f"{write_failure(self.store.out, cell, failure)} failed: {failure.told}"
+        return f"{write_failure(self.store.out, cell, failure)} failed: {failure.reason}"
 
     def _all_failed(self, failures: Sequence[Failure]) -> CellsFailedError:
-        asked = 1 if self.alike and len(failures) == self.asked else self.asked
-        error = CellsFailedError(failures, asked, None if self.store is None else self.store.out)
+        requested = 1 if self.alike and len(failures) == self.asked else self.asked
+        error = CellsFailedError(failures, requested, None if self.store is None else self.store.out)
         error.__cause__ = WorkerError(failures[0].way)
         return error
 

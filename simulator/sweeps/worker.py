@@ -22,7 +22,7 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
-from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
+from simulator.sweeps.meter import CellMeter, ReportProgress, TaskMeter
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
 from simulator.sweeps.tables import of_one_type
 from simulator.sweeps.tracing import traced
@@ -45,7 +45,7 @@ class Task:
     """Of each cell, by its id; 1 where none is given."""
 
 
-def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
+def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:
     """The task's name, and what came of each of its cells, in their order.
 
     Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
@@ -75,31 +75,31 @@ def _outcome(task: Task, given: Sent, known: Memory, meter: TaskMeter) -> Outcom
     name, _ = given
     try:
         cell = received(given)
-        told = CellMeter(meter, name, cell.scheme.kind)
-        rows = _answered(task, cell, known, told)
+        text = CellMeter(meter, name, cell.scheme.kind)
+        rows = _answered(task, cell, known, text)
     except PlaceError:
         raise
     except Exception as error:
         if (full := of_the_place(error)) is not None and task.parts is not None:
             raise place_error(task.parts.folder.parent, full) from None
         return name, failure_of(name, error)
-    told.over()
+    text.over()
     return name, rows
 
 
-def _answered(task: Task, cell: Cell, known: Memory, told: CellMeter) -> pd.DataFrame:
+def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> pd.DataFrame:
     """The cell's rows: landed, where there is a place for them."""
     if task.parts is None:
-        return _asked(task, cell, known, told, None)
+        return _asked(task, cell, known, meter, None)
     if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
         return rows
     with task.parts.landing(cell.id) as folder:
-        return _asked(task, cell, known, told, folder)
+        return _asked(task, cell, known, meter, folder)
 
 
-def _asked(task: Task, cell: Cell, known: Memory, told: CellMeter, folder: Path | None) -> pd.DataFrame:
+def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, folder: Path | None) -> pd.DataFrame:
     """The answer as a table; its files go to `folder`."""
-    with users_mistakes_told(cell.imports), traced(cell, told, task.traces) as observer:
+    with users_mistakes_told(cell.imports), traced(cell, meter, task.traces) as observer:
         answer = study(task.asking).ask(cell, known, observer, None if folder is None else folder / ROUNDS)
     table = of_one_type(pd.DataFrame([{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]))
     if folder is not None:

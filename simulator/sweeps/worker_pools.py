@@ -168,8 +168,8 @@ class Cluster:
             raise self._failed(error) from None
 
     def _failed(self, why: object) -> ConfigError:
-        told = " ".join(str(why).split()) or f"no Dask scheduler answers within {ANSWER_S} s"
-        return ConfigError(f"cluster = {self.address}: {told}")
+        text = " ".join(str(why).split()) or f"no Dask scheduler answers within {ANSWER_S} s"
+        return ConfigError(f"cluster = {self.address}: {text}")
 
 
 async def _kind_of(address: str) -> object:
@@ -205,8 +205,8 @@ def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
         # More than its queue holds, and loky's own thread would stumble over the rest where all are stopped.
         yield from _as_they_come(executor, work, at_a_time=2 * processes)
     except BrokenProcessPool:
-        told = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
-        raise ConfigError(f"workers = {processes}: {told}") from None
+        text = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
+        raise ConfigError(f"workers = {processes}: {text}") from None
     except BaseException:
         executor.shutdown(kill_workers=True)
         raise

@@ -254,13 +254,13 @@ class TimeLimit:
     def timed(self, trying: Try, missing: Callable[[Sequence[Cell]], int]) -> Try:
         """`trying`, with an eye on the clock; `missing`: how many of some cells are still to be simulated."""
 
-        def told(cells: Sequence[Cell], what: str) -> Rows:
+        def timed(cells: Sequence[Cell], what: str) -> Rows:
             new, before_s = missing(cells), self.now()
             rows = trying(cells, what)
             self.cost_s = (self.now() - before_s) / new if new else self.cost_s
             return rows
 
-        return told
+        return timed
 
 
 def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit: TimeLimit) -> list[RaceGroup]:

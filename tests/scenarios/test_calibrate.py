@@ -19,8 +19,8 @@ def test_two_tables_come_out_and_a_cell_takes_what_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "here.csv"
-    asked = ["--new", "1,16,64", "--cached", "0,128", "--quick", "--quiet"]
-    assert main(["calibrate", "sotu", "--out", str(out), *asked, "--batch", "1,2"]) == 0
+    requested = ["--new", "1,16,64", "--cached", "0,128", "--quick", "--quiet"]
+    assert main(["calibrate", "sotu", "--out", str(out), *requested, "--batch", "1,2"]) == 0
     printed = capsys.readouterr()
     assert printed.err == "" and not out.exists()
     lines = re.findall(r"^  (edge|cloud)\.latency: (.*)$", printed.out, re.MULTILINE)
@@ -40,17 +40,17 @@ def test_two_tables_come_out_and_a_cell_takes_what_is_printed(
 
 def test_of_one_model_the_table_is_the_file_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "edge.csv"
-    asked = ["--model", "drafter", "--new", "1,2", "--cached", "0", "--quiet"]
-    assert main(["calibrate", "{kind: synthetic, size: 16}", "--out", str(out), *asked]) == 0
+    requested = ["--model", "drafter", "--new", "1,2", "--cached", "0", "--quiet"]
+    assert main(["calibrate", "{kind: synthetic, size: 16}", "--out", str(out), *requested]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["edge.csv"]
     assert len(out.read_text().splitlines()) == 3 and "roofline" not in capsys.readouterr().out
 
 
 def test_clocks_are_listed_with_what_was_cited_and_by_whom(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "clocks"]) == 0
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     for words in ("pi5_qwen2_5_0_5b", "a100x4_70b", "25 27@64 33@128", "microsoft/vidur", "Licence: MIT", "derived"):
-        assert words in told
+        assert words in text
 
 
 def test_the_command_measures_a_cell(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

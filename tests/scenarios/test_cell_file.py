@@ -105,8 +105,8 @@ def test_a_cells_file_runs_no_file_that_is_not_typed_beside_it(command: list[str
     (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
     status, out, err = typed(*command, "sent.yaml")
     assert (status, out) == (2, "")
-    told = f"config = sent.yaml: its imports name {folder / 'mine.py'}, which would run"
-    assert err == f"sqsim: {told}; add --import {folder / 'mine.py'}, or --trust for all that it names\n"
+    text = f"config = sent.yaml: its imports name {folder / 'mine.py'}, which would run"
+    assert err == f"sqsim: {text}; add --import {folder / 'mine.py'}, or --trust for all that it names\n"
     assert not (folder / "it_ran").exists()
 
 

@@ -60,7 +60,7 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
     out = finished.stdout
     long = [line for line in out.splitlines() if len(line) > 100]
     assert all(line.startswith(("Results", "Figures")) for line in long)
-    for told in (
+    for text in (
         "10 kbit/s",
         "1 Mbit/s",
         "±",
@@ -74,7 +74,7 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
         "k_sqs L=4 ell=100 K=8",
         "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs",
     ):
-        assert told in out
+        assert text in out
     assert "Tokens: synthetic" in out and "opt_13b on a100_80gb_sxm" in " ".join(out.split())
     assert "results/latency_vs_bandwidth_quick" in out and "% " not in out.split("\n\n")[2]
 
@@ -329,5 +329,5 @@ def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed: Typed) ->
     fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
     assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
     assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
-    status, _, told = typed("list", NAMES[0], "uplink.arc")
-    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in told
+    status, _, text = typed("list", NAMES[0], "uplink.arc")
+    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text

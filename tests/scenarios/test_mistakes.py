@@ -257,8 +257,8 @@ def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
         while running.poll() is None and not list(tmp_path.glob("results/*/parts/*[!d]")):  # none landed
             time.sleep(0.05)
         os.killpg(running.pid, signal.SIGINT)
-        said = running.stderr.read()
-    assert running.returncode == 130 and "Traceback" not in said and said.splitlines()[-1].startswith("sqsim: inter")
+        text = running.stderr.read()
+    assert running.returncode == 130 and "Traceback" not in text and text.splitlines()[-1].startswith("sqsim: inter")
     dry = subprocess.run([*command, *options, "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "the run goes on from there" in dry.stdout and "Remembered: 0 of" not in dry.stdout
     subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, check=True)

@@ -22,8 +22,8 @@ def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
 def test_without_a_terminal_it_is_a_line_each_half_minute(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = iter([0.0, *map(float, range(201))])  # the first word asks for the start too
     run(quiet=False, clock=seconds)
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.splitlines() == [
+    text = capsys.readouterr()
+    assert text.out == "" and text.err.splitlines() == [
         "  0%  0 of 200  k_sqs",
         *(f"{share / 2:3.0f}%  {share} of 200, about {200 - share} s left  k_sqs" for share in (30, 60, 90)),
         *(f"{share / 2:3.0f}%  {share} of 200, about {200 - share} s left  k_sqs" for share in (120, 150, 180)),
@@ -45,8 +45,8 @@ def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFi
     with Progress(quiet=False, clock=lambda: 0.0) as progress:
         for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
             progress(done, total, "k_sqs")
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
+    text = capsys.readouterr().err.splitlines()
+    assert text == [
         " 61%  12345.68 of 20000  k_sqs",
         "100%  20000 of 20000  k_sqs",
         *(f"{each}  k_sqs" for each in ("  0%  0 of 4", "100%  4 of 4")),
@@ -77,8 +77,8 @@ def test_on_a_terminal_it_is_one_bar_with_the_time_left(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run(quiet=False)
-    said = capsys.readouterr().err
-    assert "\n" not in said.strip("\n") and "k_sqs" in said and "200/200" in said and "<" in said
+    text = capsys.readouterr().err
+    assert "\n" not in text.strip("\n") and "k_sqs" in text and "200/200" in text and "<" in text
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,13 +97,13 @@ def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: 
     """Of one process and of two; some words come between whole cells, with the rounds that were closed a second."""
     monkeypatch.setattr("simulator.sweeps.worker_pools.LOOK_S", 0.01)
     monkeypatch.setattr("simulator.sweeps.meter.TELL_S", 0.02)  # in this process
-    told = list[tuple[float, str]]()
-    asked = {"kind": "closed", "requests": 30 if workers == 1 else 100, "prompt_tokens": 8, "output_tokens": 16}
-    cells = [cell(seed=seed, workload=asked) for seed in (0, 1)]
-    sweep(cells, workers=workers, progress=lambda done, total, label: told.append((done, label)))
-    within = [(done, label) for done, label in told if done % 1]
-    assert within and all(0 < done < 2 for done, _ in within) and told[-1][0] == 2
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    lines = list[tuple[float, str]]()
+    requested = {"kind": "closed", "requests": 30 if workers == 1 else 100, "prompt_tokens": 8, "output_tokens": 16}
+    cells = [cell(seed=seed, workload=requested) for seed in (0, 1)]
+    sweep(cells, workers=workers, progress=lambda done, total, label: lines.append((done, label)))
+    within = [(done, label) for done, label in lines if done % 1]
+    assert within and all(0 < done < 2 for done, _ in within) and lines[-1][0] == 2
+    assert [done for done, _ in lines] == sorted(done for done, _ in lines)
     assert any("k_sqs, " in label and label.endswith(" rounds/s") for _, label in within)
 
 
@@ -111,10 +111,10 @@ def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys:
     now = [0.0]
     with Progress(quiet=False, clock=lambda: now[0]) as progress:
         progress.then("tuning", 3.0)
-        told = progress.part("tuning")
-        told(0, 40, "")
+        text = progress.part("tuning")
+        text(0, 40, "")
         now[0] = 40.0
-        told(10, 40, "k_sqs")
+        text(10, 40, "k_sqs")
     assert capsys.readouterr().err.splitlines()[-1] == (
         " 25%  10 of 40, about 120 s left  tuning k_sqs, then about 480 s"
     )
@@ -125,12 +125,12 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
     short, long = (cell("k_sqs", workload={"kind": "closed", "requests": n, "output_tokens": 4}) for n in (1, 9))
     again = long.with_({"uplink.rate.bps": 1e5})
     assert works([short, long, again]) == {short.id: 4 * 1.02, long.id: 36 * 1.02, again.id: 36 * 0.02}
-    told: list[float] = []
-    meter = Meter(works([short, long]), lambda done, total, label: told.append(done))
+    lines: list[float] = []
+    meter = Meter(works([short, long]), lambda done, total, label: lines.append(done))
     meter.ended("first", [short.id], "")
     meter.hear("second", Told(works([long])[long.id] / 2, 0, ""))
     meter.ended("second", [long.id], "")
-    assert told == pytest.approx([0.2, 1.1, 2.0])
+    assert lines == pytest.approx([0.2, 1.1, 2.0])
 
 
 def test_a_share_that_is_estimated_lower_than_before_begins_nothing_anew(capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,12 +57,12 @@ def test_the_page_tells_question_sentences_command_and_versions(page: Element, f
     assert (
         page.all("h1")[0].text == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     )
-    told = " ".join(page.text.split())
+    text = " ".join(page.text.split())
     lines = [line.removeprefix("Answer:").strip() for line in note["findings"]]
     for line in (*lines, manifest["command"], manifest["date"], manifest["sqsim"], manifest["host"]):
-        assert " ".join(line.split()) in told
-    assert f"sqsim compare {finished.out} OTHER" in told and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in told
-    assert manifest["libraries"]["numpy"] in told
+        assert " ".join(line.split()) in text
+    assert f"sqsim compare {finished.out} OTHER" in text and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in text
+    assert manifest["libraries"]["numpy"] in text
 
 
 def test_the_table_has_every_setting_with_its_interval(page: Element, finished: Finished) -> None:
@@ -72,11 +72,11 @@ def test_the_table_has_every_setting_with_its_interval(page: Element, finished: 
     rows = table.all("tbody")[0].all("tr")
     assert {LATENCY, "uplink.rate.bps", "scheme.max_drafts", "payload_bits_per_token"} < {*keys}
     assert len(rows) == len(summary)
-    for row, (_, told) in zip(rows, marked(summary).iterrows(), strict=True):
+    for row, (_, text) in zip(rows, marked(summary).iterrows(), strict=True):
         entry = row.children[keys.index(LATENCY)]
-        assert row.children[0].text == told["curve"]
-        assert float(entry.attributes["data-v"]) == told[LATENCY]
-        assert entry.text == with_interval(told[LATENCY], told[f"{LATENCY}_ci95"], LATENCY)
+        assert row.children[0].text == text["curve"]
+        assert float(entry.attributes["data-v"]) == text[LATENCY]
+        assert entry.text == with_interval(text[LATENCY], text[f"{LATENCY}_ci95"], LATENCY)
     every = [heading.attributes["data-key"] for heading in with_id(page, "metrics").all("thead")[0].all("th")]
     assert {name for name in METRICS if summary[name].notna().any()} < {*every}
 
@@ -193,8 +193,8 @@ def test_a_browser_shows_it_without_complaint_and_sorts(report: Path, tmp_path: 
 def test_what_a_user_named_is_text_and_no_markup(typed: Typed, finished: Finished, tmp_path: Path) -> None:
     shutil.copytree(finished.out, tmp_path / "mine")
     note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
-    told = "Answer: <script>alert(1)</script> & so on"
-    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [told], "scenario": "<b>x"}))
+    text = "Answer: <script>alert(1)</script> & so on"
+    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [text], "scenario": "<b>x"}))
     record(tmp_path / "mine", [tmp_path / "mine" / "scenario.json"])
     status, out, err = typed("report", "mine")
     assert (status, out, err) == (0, "mine/report.html\n", "")
@@ -284,11 +284,11 @@ def test_our_own_figures_lose_nothing_to_the_lists() -> None:
         kept = [each for each in made.every() if each.tag in ("path", "use", "text")]
         assert len(drawn) == len(kept) > 0
         for before, after in zip(drawn, kept, strict=True):
-            told = {name.rpartition("}")[2]: value for name, value in before.attrib.items()}
+            lines = {name.rpartition("}")[2]: value for name, value in before.attrib.items()}
             left = {name.rpartition(":")[2]: value for name, value in after.attributes.items()}
-            assert {*told} == {*left}, path
-            assert told.get("d", "").split() == left.get("d", "").split()
-            assert style(told.get("style", "")) == style(left.get("style", ""))
+            assert {*lines} == {*left}, path
+            assert lines.get("d", "").split() == left.get("d", "").split()
+            assert style(lines.get("style", "")) == style(left.get("style", ""))
 
 
 def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(
@@ -328,9 +328,9 @@ def test_odd_values_in_a_strangers_notes_are_told_in_one_line(
 
 def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for folder, told in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
+    for folder, text in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
         status, out, err = typed("report", folder)
-        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {told}" in err
+        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {text}" in err
     assert list((tmp_path / "empty").iterdir()) == []
 
 

@@ -59,26 +59,26 @@ def test_an_interrupted_search_goes_on_where_it_was(
     options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
     whole = typed(*command, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.run.searching.capacities, []
+    search, requested = scenarios.command.run.searching.capacities, []
 
     def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
-        asked.append(sorted(settings))
+        requested.append(sorted(settings))
         yield next(iter(search(settings, *others)))  # type: ignore[arg-type]
-        if len(asked) == 1:
+        if len(requested) == 1:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
     assert typed(*command, "--out=found", "--quiet")[0] == 130
     status, out, err = typed(*command, "--out=found")
     assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err
-    assert asked == [[0, 1], [1]]
+    assert requested == [[0, 1], [1]]
     assert (tmp_path / "found" / "tried.csv").read_text() == (tmp_path / "whole" / "tried.csv").read_text()
 
 
 def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
     typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, str]] = []
+    requested: list[tuple[str, str]] = []
 
     class There:
         """Stands for a cluster."""
@@ -93,17 +93,17 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
             return 1
 
         def unordered(self, work: Work[R]) -> Generator[R, None, None]:
-            asked.append((self._address, work.call.__name__))
+            requested.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
     for module in (simulator.sweeps.worker_pools, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "pool_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
-    assert (status, asked) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
-    told = " ".join(out.split())
-    assert "cloud_only bears none: with 1 device tpot_p95_s is " in told
-    assert " times the limit of 1 µs" in told
+    assert (status, requested) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
+    text = " ".join(out.split())
+    assert "cloud_only bears none: with 1 device tpot_p95_s is " in text
+    assert " times the limit of 1 µs" in text
 
 
 TUNED = (
@@ -142,11 +142,11 @@ def test_an_interrupted_search_keeps_what_schemes_chose(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = typed(*TUNED, *small, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.run.searching.capacities, []
+    search, requested = scenarios.command.run.searching.capacities, []
 
     def interrupted(places: Mapping[int, object], *others: object) -> Iterator[object]:
-        asked.append(len(places))
-        if len(asked) == 2:
+        requested.append(len(places))
+        if len(requested) == 2:
             raise KeyboardInterrupt
         yield from search(places, *others)  # type: ignore[arg-type]
 
@@ -154,7 +154,7 @@ def test_an_interrupted_search_keeps_what_schemes_chose(
     assert typed(*TUNED, *small, "--out=found", "--quiet")[0] == 130
     status, out, _ = typed(*TUNED, *small, "--out=found", "--quiet")
     assert (status, out.replace("found/", "whole/")) == (0, whole)
-    assert asked[0] == 2 and asked[2] == 0  # the trials are not made again
+    assert requested[0] == 2 and requested[2] == 0  # the trials are not made again
     status, out, err = typed(*TUNED, *small, "--out=found", "--quiet", "--set=objective.tpot_p95_s=0.2")
     assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
 

@@ -165,22 +165,22 @@ MEAN = "\n    @property\n    def mean_s(self):\n        return 0.1\n"
 
 def faults() -> Iterator[tuple[str, str, int, str]]:
     """A file, the setting that uses its class, the line that is named, what is said of it."""
-    for answer, told in SUPPORTS:
-        yield SCHEME.format(answer=answer), "scheme=mine", 14 if "Error" in told else 13, told
-    for family, method, answer, field, told in PARTS:
+    for answer, message in SUPPORTS:
+        yield SCHEME.format(answer=answer), "scheme=mine", 14 if "Error" in message else 13, message
+    for family, method, answer, field, message in PARTS:
         beside = NEXT if family == "Policy" and "next" not in method else ""
         text = PART.format(family=family, method=method, answer=answer) + beside
-        yield text, f"scheme={{kind: composed, {field}: mine, max_drafts: 2}}", 14, told
+        yield text, f"scheme={{kind: composed, {field}: mine, max_drafts: 2}}", 14, message
     for template, cases, line in ((LINK, LINKS, 12), (OWN_PROCESS, PROCESSES, 2)):
-        for family, method, answer, field, told in cases:
+        for family, method, answer, field, message in cases:
             text = template.format(family=family, method=method, answer=answer) + (MEAN if family == "Delay" else "")
-            yield text, f"{field}=mine", line + ("Error" in told), told
+            yield text, f"{field}=mine", line + ("Error" in message), message
     yield BACKWARDS, "uplink.rate=mine", 10, "Backwards.finish"
     yield BACKWARDS, "uplink.rate=mine", 10, "no negative rate"
     abstract = "TypeError: Can't instantiate abstract class Mine"
     yield BACKWARDS.replace("def curve", "def curves"), "uplink.rate=mine", 14, abstract
-    for text, line, told in FILES:
-        yield text, "seed=0", line, told
+    for text, line, message in FILES:
+        yield text, "seed=0", line, message
 
 
 CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
@@ -239,13 +239,26 @@ def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
     (tmp_path / "typical.py").write_text(TYPICAL)
     schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
     pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"
-    asked = ("--set=workload.requests=5", "--set=workload.output_tokens=24", "--grid=uplink.rate.bps=1e5", "--seeds=1")
+    requested = (
+        "--set=workload.requests=5",
+        "--set=workload.output_tokens=24",
+        "--grid=uplink.rate.bps=1e5",
+        "--seeds=1",
+    )
     status, out, err = typed(
-        "run", "latency_vs_bandwidth", "--quick", "--quiet", "--workers=1", "--import=typical.py", pair, schemes, *asked
+        "run",
+        "latency_vs_bandwidth",
+        "--quick",
+        "--quiet",
+        "--workers=1",
+        "--import=typical.py",
+        pair,
+        schemes,
+        *requested,
     )
     assert status == 0, err
     heading = next(line for line in out.splitlines() if "k_sqs" in line and "composed" in line)
     assert f"composed {mark}" in heading
-    said = " ".join(out.split())
-    assert f"ranked apart: composed {mark}, TV output {'0.' if size == 8 else 'not known'}" in said
-    assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in said
+    text = " ".join(out.split())
+    assert f"ranked apart: composed {mark}, TV output {'0.' if size == 8 else 'not known'}" in text
+    assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in text

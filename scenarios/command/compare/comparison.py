@@ -183,14 +183,14 @@ def _heading(letter: str, folder: ResultFolder) -> str:
 def _versions(a: ResultFolder, b: ResultFolder) -> str:
     """What is another in the two manifests."""
     names = [name for name in ("sqsim", "commit", "python", "host") if a.manifest.get(name) != b.manifest.get(name)]
-    told = [f"{name} {str(a.manifest.get(name))[:40]} -> {str(b.manifest.get(name))[:40]}" for name in names]
+    lines = [f"{name} {str(a.manifest.get(name))[:40]} -> {str(b.manifest.get(name))[:40]}" for name in names]
     if a.libraries and b.libraries:
-        told += [
+        lines += [
             f"{name} {a.libraries.get(name)} -> {b.libraries.get(name)}"
             for name in dict.fromkeys([*a.libraries, *b.libraries])
             if a.libraries.get(name) != b.libraries.get(name)
         ]
-    return wrapped(f"Differs: {', '.join(told)}") if told else "Versions, commit and host are the same."
+    return wrapped(f"Differs: {', '.join(lines)}") if lines else "Versions, commit and host are the same."
 
 
 def _alone(found: Comparison, most: int) -> Iterator[str]:
@@ -216,8 +216,8 @@ def _found(found: Comparison) -> Iterator[str]:
     if not found.found:
         yield f"Found: the same {title(found.searched)} everywhere."
     else:
-        told = [f"{setting} {before:g} -> {after:g}" for setting, before, after in found.found]
-        yield wrapped(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(told)}.")
+        lines = [f"{setting} {before:g} -> {after:g}" for setting, before, after in found.found]
+        yield wrapped(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(lines)}.")
         yield "Metrics are compared where the same number was found."
     yield ""
 

@@ -71,13 +71,13 @@ def _export(store: RoundStore, file: Path, pair: str | None) -> str:
         raise ConfigError(f"file = {file}: must end in {SUFFIX}")
     if not file.parent.is_dir():
         raise ConfigError(f"file = {file}: {file.parent} is no folder")
-    return "\n".join([str(file), *_told(export(file, store, _fingerprints(store, pair)))])
+    return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])
 
 
 def _import(store: RoundStore, file: Path) -> str:
     from simulator.decoding.recording import take_over
 
-    return "\n".join([str(store.path), *_told(take_over(file, store))])
+    return "\n".join([str(store.path), *_counts(take_over(file, store))])
 
 
 def _clear(store: RoundStore, pair: str | None) -> str:
@@ -120,11 +120,13 @@ def _names() -> dict[str, list[str]]:
     return found
 
 
-def _told(recorded: Recorded) -> list[str]:
+def _counts(recorded: Recorded) -> list[str]:
     """A line a pair."""
     names = {card.fingerprint: card.names for card in recorded.cards}
-    told = [f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()]
-    return [f"  {line}" for line in (*told, f"{_mb(recorded.bytes)} MB")]
+    lines = [
+        f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()
+    ]
+    return [f"  {line}" for line in (*lines, f"{_mb(recorded.bytes)} MB")]
 
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:

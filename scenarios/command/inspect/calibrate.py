@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> str:
     pair = typed_pair(options.pair, options.device)
     pair.prepare()
     loaded = pair.load()
-    told = []
+    lines = []
     with Progress(options.quiet) as progress:
         for role, axes in plans.items():
             path = options.out if len(roles) == 1 else options.out.with_suffix(f".{role}.csv")
@@ -83,8 +83,8 @@ def run(options: argparse.Namespace) -> str:
             rounds = QUICK_ROUNDS if options.quick else ROUNDS
             rows = _measured(model, fitting, rounds, options.threads, progress.part(role))
             _write(path, rows)
-            told.append("\n".join(_told(path, f"{pair.kind}_{role}", role, model, rows)))
-    return "\n\n".join(told)
+            lines.append("\n".join(_report(path, f"{pair.kind}_{role}", role, model, rows)))
+    return "\n\n".join(lines)
 
 
 def _measured_cell(options: argparse.Namespace) -> str:
@@ -112,7 +112,7 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told: object) -> list[TimedPass]:
+def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, progress: object) -> list[TimedPass]:
     from models.calibration import measure
     from models.pass_times import timer_of
 
@@ -122,8 +122,8 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told:
     if not batch:
         raise ConfigError(f"batch = {axes.batch[0]}: this pair's models run {most} sequence at a time")
     points = axes._replace(batch=batch).points
-    assert callable(told)
-    return measure(timer, points, rounds, lambda done, total: told(done, total, "passes"))
+    assert callable(progress)
+    return measure(timer, points, rounds, lambda done, total: progress(done, total, "passes"))
 
 
 def _write(path: Path, rows: list[TimedPass]) -> None:
@@ -132,7 +132,7 @@ def _write(path: Path, rows: list[TimedPass]) -> None:
     atomically(path, lambda unfinished: unfinished.write_text(csv_text(rows), encoding="utf-8"))
 
 
-def _told(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
+def _report(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
     """What was written, how well two fitted clocks do on it, and how a cell takes each."""
     from models.calibration import fitted_affine, fitted_roofline
     from models.pass_times import size_of_model

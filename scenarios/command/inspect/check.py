@@ -24,8 +24,8 @@ class CheckFailedError(ConfigError):
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sqsim check`."""
-    told = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
-    parser.add_argument("file", type=Path, metavar="FILE.py", help=told)
+    text = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
+    parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
 
 
 def run(options: argparse.Namespace) -> Iterator[str]:

@@ -80,8 +80,8 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
     packets = how.packets(vocabulary)
     if isinstance(how.scheme, BriefScheme):
-        told = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
-        raise ConfigError(f"scheme {how.scheme.kind}: {told} a packet of its code, as `k_sqs` has it")
+        text = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
+        raise ConfigError(f"scheme {how.scheme.kind}: {text} a packet of its code, as `k_sqs` has it")
     try:
         found = how.scheme.receive(packets.decode(payload, how.context), packets.format)
     except ValueError as error:
@@ -212,8 +212,8 @@ def _decoded(number: int, token: int, law: Floats) -> list[list[str]]:
 
 def _named(scheme: DraftScheme) -> str:
     fields = type(scheme).model_fields
-    told = [name for name in ("k", "initial", "resolution") if name in fields]
-    changed = [name for name in told if name != "resolution" or scheme.model_dump()[name] != fields[name].default]
+    lines = [name for name in ("k", "initial", "resolution") if name in fields]
+    changed = [name for name in lines if name != "resolution" or scheme.model_dump()[name] != fields[name].default]
     return " ".join([scheme.kind, *(f"{name}={shown(getattr(scheme, name))}" for name in changed)])
 
 

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> str:
     if options.rounds is not None and not made.between(*options.rounds):
         there = f"this request has {len(made.rounds)}"
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
-    lines = story(made, _speller(cell), options.rounds, _told_of(cell, options.device))
+    lines = story(made, _speller(cell), options.rounds, _heading(cell, options.device))
     if options.drawn:
         lines += ["", *_drawn(made, cell, options)]
     return "\n".join(lines)
@@ -83,7 +83,7 @@ def _speller(cell: Cell) -> Speller | None:
         return None
 
 
-def _told_of(cell: Cell, device: int) -> str:
+def _heading(cell: Cell, device: int) -> str:
     """Scheme and pair, and how large the cell is."""
     place = 0
     for each in cell.classes:

@@ -47,10 +47,10 @@ class Line:
     what: str
 
 
-def story(made: Timeline, speller: Speller | None, rounds: tuple[int, int] | None, told_of: str) -> list[str]:
-    """The lines. `rounds`: only those from the first of these numbers to the last. `told_of`: what is served and how,
+def story(made: Timeline, speller: Speller | None, rounds: tuple[int, int] | None, heading: str) -> list[str]:
+    """The lines. `rounds`: only those from the first of these numbers to the last. `heading`: what is served and how,
     for the heading."""
-    return _Story(made, speller).written(rounds, told_of)
+    return _Story(made, speller).written(rounds, heading)
 
 
 class _Story:
@@ -60,15 +60,15 @@ class _Story:
         self._made, self._speller = made, speller
         self.unit = "ms" if made.latency_s < LONG_S else "s"
 
-    def written(self, rounds: tuple[int, int] | None, told_of: str) -> list[str]:
-        lines = [*self._heading(told_of), "", *self.lines(rounds), *self._end()]
+    def written(self, rounds: tuple[int, int] | None, heading: str) -> list[str]:
+        lines = [*self._heading(heading), "", *self.lines(rounds), *self._end()]
         return "\n".join(lines).replace(TIED, " ").split("\n")
 
-    def _heading(self, told_of: str) -> list[str]:
+    def _heading(self, heading: str) -> list[str]:
         request = self._made.request
         name = f"Request {request.number} of device {request.device}"
         size = f"{counted(request.prompt_tokens, 'prompt token')}, {counted(len(request.tokens), 'output token')}"
-        text = f"{name}: {size}, {_ENDS[request.outcome]} after {self.duration(self._made.latency_s)}. {told_of}"
+        text = f"{name}: {size}, {_ENDS[request.outcome]} after {self.duration(self._made.latency_s)}. {heading}"
         unit = f"Times in {self.unit} since it came, {request.arrival_s:.6g} s after the run began."
         return [*textwrap.wrap(text, WIDTH), unit]
 
@@ -122,8 +122,8 @@ class _Story:
             return all_
         left_out = all_[FIRST:-LAST]
         first, last = left_out[0].number, left_out[-1].number
-        told = f"... {len(left_out)} rounds left out; --rounds {first}-{last} shows them"
-        return [*all_[:FIRST], told, *all_[-LAST:]]
+        text = f"... {len(left_out)} rounds left out; --rounds {first}-{last} shows them"
+        return [*all_[:FIRST], text, *all_[-LAST:]]
 
     def _written(self, line: Line) -> str:
         at = self.time(line.at_s - self._made.request.arrival_s)
@@ -164,8 +164,8 @@ class _Story:
         if (more := len(made.late) - MOST_PACKETS) > 0:
             yield Line(made.late[MOST_PACKETS].began_s, "cloud", f"works on for nobody, passes: {more} more")
         if made.unheard:
-            told = f"{counted(len(made.unheard), 'packet')} down, for nobody"
-            yield Line(made.unheard[0].joined_s, "downlink", told)
+            text = f"{counted(len(made.unheard), 'packet')} down, for nobody"
+            yield Line(made.unheard[0].joined_s, "downlink", text)
 
     def _round(self, each: RoundTimeline) -> Iterator[Line]:
         spans, record = each.spans, each.spans.record
@@ -204,15 +204,15 @@ class _Story:
             return
         read = sum(span.ended_s - span.began_s for span in work if span.state == "prefill_s")
         drafting, encoding = each.seconds("draft_s"), each.seconds("encode_s")
-        told = [f"reads the prompt in {self.duration(read)}"] if read else []
+        text = [f"reads the prompt in {self.duration(read)}"] if read else []
         drafts = int(record.flushed_drafts or record.drafted)
         if drafts:
-            told.append(f"drafts {self.drafts(spans, drafts)} in {self.duration(drafting)}")
+            text.append(f"drafts {self.drafts(spans, drafts)} in {self.duration(drafting)}")
         elif drafting:
             doing = "decodes a token" if spans.answered and not each.up else "drafts"
-            told.append(f"{doing} for {self.duration(drafting)}")
-        told += [f"encodes in {self.duration(encoding)}"] if encoding else []
-        yield Line(work[0].began_s, "edge", ", ".join(told))
+            text.append(f"{doing} for {self.duration(drafting)}")
+        text += [f"encodes in {self.duration(encoding)}"] if encoding else []
+        yield Line(work[0].began_s, "edge", ", ".join(text))
 
     def _message(self, way: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[Line]:
         """A message on a link: in one line where all went well, or there are many packets."""
@@ -222,10 +222,10 @@ class _Story:
             yield Line(at_s, way, f"{what}: {self.airing(sent[0], at_s)}")
         elif len(sent) > MOST_PACKETS:
             bits, again = sum(each.bits for each in sent), len(sent) - packets
-            told = f"{what}: {counted(packets, 'packet')}, {again} sent again, {lost} lost, {bits} bits on the air"
+            text = f"{what}: {counted(packets, 'packet')}, {again} sent again, {lost} lost, {bits} bits on the air"
             arrived = [each.arrives_s for each in sent if not each.lost]
             last = f", the last there at {self.time(max(arrived) - self._made.request.arrival_s)}" if arrived else ""
-            yield Line(at_s, way, told + last)
+            yield Line(at_s, way, text + last)
         else:
             yield Line(at_s, way, f"{what} in {counted(packets, 'packet')}")
             for each in sent:
@@ -247,9 +247,9 @@ class _Story:
         others = len(ran.sessions) - 1
         shared = f", in a pass shared with {counted(others, 'other session')}" if others else ""
         lasted = self.duration(ran.ended_s - ran.began_s)
-        told = f"{queued}server {ran.server} {does}: {counted(new, 'new token')} on {cached} cached, {lasted}{shared}"
-        told += "; the server crashes, and the pass is lost" if ran.lost else ""
-        return Line(ran.waited_since_s[place] if queued else ran.began_s, "cloud", told)
+        text = f"{queued}server {ran.server} {does}: {counted(new, 'new token')} on {cached} cached, {lasted}{shared}"
+        text += "; the server crashes, and the pass is lost" if ran.lost else ""
+        return Line(ran.waited_since_s[place] if queued else ran.began_s, "cloud", text)
 
     def _resolved(self, each: RoundTimeline) -> str:
         spans = each.spans
@@ -327,10 +327,10 @@ class _Story:
         """One attempt, from when it was ready on."""
         waited_s = sent.began_s - since_s
         waited = f"waits {self.duration(waited_s)}, " if waited_s > 0 else ""
-        told = f"{waited}{sent.bits:,} bits on the air for {self.duration(sent.left_s - sent.began_s)}"
+        text = f"{waited}{sent.bits:,} bits on the air for {self.duration(sent.left_s - sent.began_s)}"
         if sent.lost:
-            return f"{told}, LOST"
-        return f"{told}, there {self.duration(sent.arrives_s - sent.left_s)} later"
+            return f"{text}, LOST"
+        return f"{text}, there {self.duration(sent.arrives_s - sent.left_s)} later"
 
     def part(self, state: str, seconds: float) -> str:
         """A part of the breakdown."""

@@ -141,10 +141,10 @@ def wish(options: argparse.Namespace) -> Wish:
 def run(options: argparse.Namespace) -> str:
     """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
     run_options = RunOptions.typed(options, "recommend")
-    asked = wish(options)
+    requested = wish(options)
     from scenarios.command.recommend.recommending import recommended  # here: the mistakes above are answered at once
 
-    return recommended(asked, run_options)
+    return recommended(requested, run_options)
 
 
 def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:

@@ -119,11 +119,11 @@ class Recommendation:
         metric = self.metric
         plain = [flatten(cell) for group in self.groups for cell in group.settings]
         varied = varying(pd.DataFrame(plain))
-        told = iter(plain)
+        text = iter(plain)
         found = []
         for group in self.groups:
             for place, cell in enumerate(group.settings):
-                fields = {name: value for name, value in next(told).items() if name in varied}
+                fields = {name: value for name, value in next(text).items() if name in varied}
                 stop = group.stopped.get(place)
                 seeds = group.seeds if stop is None else stop.seeds
                 mean = interval([self.rows[each.id][metric] for each in group.at(place, seeds)])
@@ -138,8 +138,10 @@ class Recommendation:
     def findings(self) -> list[Answered]:
         """The answer, with the comparisons that it is made of; likewise of the lossy, if they raced."""
         metric = self.metric
-        said = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
-        return [each for asked, line in said for each in findings_file.heard(asked, metric, self.shown, None, line)]
+        lines = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
+        return [
+            each for requested, line in lines for each in findings_file.heard(requested, metric, self.shown, None, line)
+        ]
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
@@ -162,13 +164,13 @@ class Recommendation:
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and clocks last."""
         ends = at_an_end(self.wish.places, self.best)
-        told = "; ".join(f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
+        text = "; ".join(f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
                          for name, value in ends)  # fmt: skip
         left_out = "; ".join(f"{kind} ({why})" for kind, why in self.wish.without.items())
         cells = [place.cell for place in self.wish.places]
         alike = compared_alike(cells, Tune(fixed=self.wish.fixed), self.wish.without)
         alike += [f"Left out: {left_out}"] if left_out else []
-        return [*overloads(self.summary, None), *([f"Note: {told}"] if told else []), *alike,
+        return [*overloads(self.summary, None), *([f"Note: {text}"] if text else []), *alike,
                 self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
 
     def _workload(self) -> str:
@@ -227,47 +229,47 @@ class Recommendation:
 
     def _far(self) -> list[str]:
         """The kinds whose margin is that of the race."""
-        told = [
+        lines = [
             f"{self._short(self.names[group.settings[place].id])} {_signed(less.size, less.low, less.high)}"
             for group, shown in zip(self.groups, self.finalists, strict=True)
             for place in group.best_of_kinds(self.rows)
             if group.settings[place] not in shown
             for less in [group.behind_leader(place, self.rows)]
         ]
-        far = f"Far behind in the race, not measured again: {'; '.join(told)}"
-        return [wrapped(far)] if told else []
+        far = f"Far behind in the race, not measured again: {'; '.join(lines)}"
+        return [wrapped(far)] if lines else []
 
     def _course(self) -> list[str]:
         """How each group went: what was stopped when and why, why it ended, what that is worth."""
-        told = []
+        lines = []
         for group in self.groups:
             apart = "" if group.settings[0].scheme.lossless else " of lossy schemes"
             stops = Counter((stop.seeds, stop.why) for stop in group.stopped.values())
-            said = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
+            lines = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
             share = f"{quantity(100 * group.behind, '', 2)}%" if np.isfinite(group.behind) else "any share"
             of_all = "it is the best of them"
             of_some = f"none of them is better than the first by more than {share}"
             sure = f"with {group.aim.confidence:.0%} confidence {of_some if len(group.racing) > 1 else of_all}"
-            told.append(
-                f"Race{apart}: {len(group.settings)} settings, stopped: {', '.join(said) or 'none'}; "
+            lines.append(
+                f"Race{apart}: {len(group.settings)} settings, stopped: {', '.join(lines) or 'none'}; "
                 f"{len(group.racing)} left after {group.seeds} seeds ({group.ended}); {sure}"
             )
         found = len(self.raced.settings) - self.raced.sampled
         beside = f"{found} of the settings were found next to the best of a kind, on {SEARCH_SEEDS} seeds of their own"
-        return [*told, *([beside] if found else [])]
+        return [*lines, *([beside] if found else [])]
 
     def _answer(self) -> str:
         group, metric = self.groups[0], self.metric
         name = self.names[self.best.id]
         reached = interval(self.shown.loc[self.shown[CURVE] == name, metric].to_numpy())
         sure = "tentative: " if self._cut() else ""
-        said = f"{PREFIX}{sure}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
+        text = f"{PREFIX}{sure}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
         apart = self._lossy(self.summary)
         rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)][CURVE]
         next_kind = [str(rival) for rival in rivals[:1]]
         for rival in next_kind:
-            said += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
-        return said + self._alike(group, next_kind)
+            text += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
+        return text + self._alike(group, next_kind)
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]
@@ -279,26 +281,26 @@ class Recommendation:
         off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
         return f"Lossy, apart: {self._spoken(name)}, {percent(less)} against that; {off}"
 
-    def _alike(self, group: RaceGroup, told: Sequence[str]) -> str:
-        """The settings, without those told of, that neither the race nor the seeds shown, where it is among those, tell
-        from the best."""
+    def _alike(self, group: RaceGroup, named: Sequence[str]) -> str:
+        """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the best,
+        without those named already."""
         racing = [group.settings[place] for place in group.racing]
-        others = [name for cell in racing if cell is not self.best and (name := self.names[cell.id]) not in told]
+        others = [name for cell in racing if cell is not self.best and (name := self.names[cell.id]) not in named]
         shown = set(self.summary[CURVE])
         left = [name for name in others if name not in shown or not self._margin(name).separable]
         if not left:
             return ""
         kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
         few = len(left) <= MANY
-        said = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
+        text = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
         limit = would_show(self._margin(name) for name in left if name in shown)
-        return f". Not distinguishable from it at 95%{limit and f' ({limit})'}: {said}"
+        return f". Not distinguishable from it at 95%{limit and f' ({limit})'}: {text}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""
         scheme, fields = words_of(name)
-        told = ", ".join(f"{symbol(field)} = {value}" for field, value in fields.items())
-        return f"{scheme} with {told}" if told else scheme
+        text = ", ".join(f"{symbol(field)} = {value}" for field, value in fields.items())
+        return f"{scheme} with {text}" if text else scheme
 
     def _short(self, name: str) -> str:
         """`k_sqs K=8 ell=100 L=3`."""
@@ -320,5 +322,5 @@ class Recommendation:
 def _signed(share: float, low: float, high: float) -> str:
     """`+14.2% (+11.3% to +17.1%)`."""
     digits = 0 if abs(share) >= 1 else 1
-    said, *ends = (f"{100 * each:+,.{digits}f}%" for each in (share, low, high))
-    return said + ("" if np.isnan(low) else f" ({' to '.join(ends)})")
+    text, *ends = (f"{100 * each:+,.{digits}f}%" for each in (share, low, high))
+    return text + ("" if np.isnan(low) else f" ({' to '.join(ends)})")

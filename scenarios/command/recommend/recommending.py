@@ -74,9 +74,9 @@ class RaceEvaluations:
 
         new = [cell for cell in cells if cell.id not in self.rows]
         if new:
-            told = self.progress.part(what) if what else None
+            text = self.progress.part(what) if what else None
             try:
-                sweep(new, None, self.options.workers, self.options.cluster, progress=told, heard=self._hear)
+                sweep(new, None, self.options.workers, self.options.cluster, progress=text, heard=self._hear)
             finally:
                 if self.rows:
                     self._keep()
@@ -166,22 +166,22 @@ def _measured(
     return with_lossy(table, {cell.id: cell.scheme.lossless for cell in growth.at(range(wish.seeds))})
 
 
-def _written(told: Recommendation, options: RunOptions) -> str:
+def _written(made: Recommendation, options: RunOptions) -> str:
     """Leaves everything in the result directory; returns what there is to say, and where it is."""
     out = options.out
-    write_csv(told.tried, out / TRIED)
-    write_csv(told.summary, out / BESIDE)
-    atomically(out / RECOMMENDED, partial(Path.write_text, data=told.best.to_yaml(), encoding="utf-8"))
-    found = told.findings()
-    findings_file.write(out, told.about(), found)
-    Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=told.fields).write(out)
-    figures = list(draw_all(told.summary, None, (FIGURE,), own_folder(out, "figures")))
+    write_csv(made.tried, out / TRIED)
+    write_csv(made.summary, out / BESIDE)
+    atomically(out / RECOMMENDED, partial(Path.write_text, data=made.best.to_yaml(), encoding="utf-8"))
+    found = made.findings()
+    findings_file.write(out, made.about(), found)
+    Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=made.fields).write(out)
+    figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
     drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
-    beside = "".join(f" --import {path}" for path in told.best.imports)
+    beside = "".join(f" --import {path}" for path in made.best.imports)
     places = [
         f"Its cell: {out / RECOMMENDED}, for sqsim run --config{beside and f' FILE{beside}'}",
         f"All tried: {out / TRIED}",
     ]
     places += [f"Results: {out}/{BESIDE}, cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml"]
-    return "\n".join([*told.text(), "", *places, *([drawn] if drawn else [])])
+    return "\n".join([*made.text(), "", *places, *([drawn] if drawn else [])])

@@ -196,8 +196,8 @@ def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequen
         parts.append((table.assign(**{CURVE: named}), axis, figures))
     axes = [axis for _, axis, _ in parts]
     if len(set(axes)) > 1:
-        told = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
-        raise ConfigError(f"one figure of several directories needs one axis; they have {told}")
+        text = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
+        raise ConfigError(f"one figure of several directories needs one axis; they have {text}")
     table = pd.concat([part for part, _, _ in parts], ignore_index=True)
     if SETTING in table.columns:
         table[SETTING] = table[SETTING].fillna(CHOSEN)

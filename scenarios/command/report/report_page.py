@@ -34,12 +34,12 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     """
     found = findings_file.read(folder.path)
     summary, axis = folder.curved_summary
-    asked = _metrics(found)
+    requested = _metrics(found)
     varying, base = parameters(folder.cells)
     hidden = [name for name in folder.note.hidden if name in summary.columns and name not in (axis, *SEARCHED)]
     chosen = hidden if folder.chose else []
-    tables = [results(summary, axis, asked, chosen), every_metric(summary, axis)]
-    told = _findings(folder.note.findings, found)
+    tables = [results(summary, axis, requested, chosen), every_metric(summary, axis)]
+    text = _findings(folder.note.findings, found)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -50,8 +50,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         scenario=folder.note.scenario,
         question=_question(folder, found),
-        answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in told if line.startswith(ANSWER)],
-        findings=[(line, numbers) for line, numbers in told if not line.startswith(ANSWER)],
+        answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in text if line.startswith(ANSWER)],
+        findings=[(line, numbers) for line, numbers in text if not line.startswith(ANSWER)],
         remarks=found.get("remarks") or [],
         figures=[(each, Markup(each.svg)) for each in figures(folder, warn)],
         tables=tables,
@@ -81,12 +81,12 @@ def _metrics(found: Mapping[str, object]) -> list[str]:
 def _findings(lines: Sequence[str], found: Mapping[str, object]) -> list[tuple[str, ReportTable | None]]:
     """Each sentence, with its numbers where there are some."""
     numbers = {str(each.get("line")): each.get("comparisons") for each in _each(found)}
-    told = []
+    messages = []
     for place, line in enumerate(lines):
         given = numbers.get(line)
         table = comparisons(f"finding-{place}", given) if isinstance(given, list) else None
-        told.append((line, table))
-    return told
+        messages.append((line, table))
+    return messages
 
 
 def _each(found: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -97,8 +97,8 @@ def _each(found: Mapping[str, object]) -> list[Mapping[str, object]]:
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
     manifest = folder.manifest
-    told = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
-    return told + [(name, str(version)) for name, version in folder.libraries.items()]
+    lines = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
+    return lines + [(name, str(version)) for name, version in folder.libraries.items()]
 
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
@@ -108,12 +108,12 @@ def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
     imports = json.loads(str(folder.cells.get("imports", pd.Series(["[]"])).iloc[0]))
     beside = "".join(f" --import {path}" for path in imports)
     commit = str(manifest.get("commit") or "").removesuffix("+")
-    asked = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
-    told = [
+    requested = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
+    lines = [
         ("the code that made it", f"git checkout {commit}" if commit else ""),
-        ("the same run", asked),
+        ("the same run", requested),
         ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml{beside}"),
         ("its figures and this page", f"sqsim plot {folder.path}; sqsim report {folder.path}"),
         ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),
     ]
-    return [(what, typed) for what, typed in told if typed]
+    return [(what, typed) for what, typed in lines if typed]

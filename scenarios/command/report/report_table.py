@@ -78,13 +78,13 @@ def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chose
     """What was found at each setting, the main metrics and those that were `asked` about, all of a study's; `chosen`:
     fields that each scheme chose for itself."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
-    told = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
-    told = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *told]
+    text = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
+    text = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *text]
     if SPEEDUP in summary.columns and summary[SPEEDUP].notna().any():
-        told.insert(1 if MAIN[0] in told else 0, SPEEDUP)
-    if "answered" not in told and "answered" in found and (summary["answered"] < 1).any():
-        told.append("answered")
-    return _table("results", f"Each setting: {_spread(summary)}", summary, axis, told, chosen)
+        text.insert(1 if MAIN[0] in text else 0, SPEEDUP)
+    if "answered" not in text and "answered" in found and (summary["answered"] < 1).any():
+        text.append("answered")
+    return _table("results", f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
 
 
 def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
@@ -186,13 +186,13 @@ def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[Entr
                        for name in ("difference", "low", "high"))  # fmt: skip
     relative = bool(numbers["relative"])
     words = [f"{quantity(100 * each, '')}%" if relative else quantity(each, metric) for each in (mean, low, high)]
-    told = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
+    text = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
     separable = {True: "yes", False: "no"}.get(numbers["separable"], "one seed")  # type: ignore[call-overload]
     return [
         Entry(str(numbers["first"])), Entry(str(numbers["second"])),
         *(number(where.get(name), name) for name in places),
         number(numbers["first_mean"], metric), number(numbers["second_mean"], metric),
-        Entry(told, _sorted_by(mean)), number(numbers["n"], "n"), Entry(separable),
+        Entry(text, _sorted_by(mean)), number(numbers["n"], "n"), Entry(separable),
     ]  # fmt: skip
 
 

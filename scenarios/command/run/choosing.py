@@ -134,14 +134,14 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
                 alike.setdefault(curve, []).append(_at_most(chosen.outcome.behind))
     if not alike:
         return []
-    told = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
+    text = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
     most = [each for found in alike.values() for each in found if not np.isnan(each)]
     extent = (
         f"The next best may be better there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
         if most
         else "On one seed nothing tells by how much the next best may be better there."
     )
-    return [f"Chosen, but not distinguishable from the next best setting in the race: {told}. {extent}"]
+    return [f"Chosen, but not distinguishable from the next best setting in the race: {text}. {extent}"]
 
 
 def _at_most(behind: Difference) -> float:
@@ -163,8 +163,8 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
             where = "" if axis is None else f"at {quantity(at, axis)} "
             found.setdefault(curves[cells[0]], []).append(f"{where}{percent(behind)}")
     return [
-        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(told)}"
-        for curve, told in found.items()
+        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
+        for curve, text in found.items()
     ]
 
 
@@ -204,7 +204,7 @@ def beside(
             cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
             curve = str(curves.loc[chosen.fixed()[0].id])
             if setting == FIXED:
-                curve = f"{curve} {_told({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
+                curve = f"{curve} {_words({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
             parts.append(rows.loc[[cell.id for cell in cells]].assign(**{CURVE: curve, SETTING: setting}))
     return pd.concat(parts, ignore_index=True)
 
@@ -218,7 +218,7 @@ def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFram
     """A row per setting that chose: its row of configuration, CURVE, and what it chose in words, `chosen`."""
     first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
     rows = [
-        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _told(chosen.values)}
+        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _words(chosen.values)}
         for chosen in choices
         if chosen.values
     ]
@@ -239,5 +239,5 @@ def changed(cell: Cell, values: Values) -> Cell:
     return found
 
 
-def _told(values: Values) -> str:
+def _words(values: Values) -> str:
     return " ".join(f"{symbol(path)}={value}" for path, value in values.items())

@@ -58,17 +58,17 @@ def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
     counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
     most = len(plan.cells) if tuning is None else tuning.choosing.most_shown()
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
-    told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
+    lines = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
     if tuning is not None:
         more = " to begin with" if plan.objective is None else ""
-        told.append(f"Before them: {len(tuning.trials):,} trials{more}, by which each scheme chooses:")
-        told += [f"  {line}" for line in fields_told(tuning.choosing.places)]
+        lines.append(f"Before them: {len(tuning.trials):,} trials{more}, by which each scheme chooses:")
+        lines += [f"  {line}" for line in fields_told(tuning.choosing.places)]
     if plan.objective is not None:
         given = plan.objective
-        told.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
+        lines.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
     if plan.precision is not None:
-        told.append(f"After them: more seeds until half-widths are below {100 * plan.precision:g}%")
-    return told
+        lines.append(f"After them: more seeds until half-widths are below {100 * plan.precision:g}%")
+    return lines
 
 
 def _remembered(plan: RunPlan, tuning: _Tuning | None, out: Path) -> list[str]:
@@ -133,10 +133,10 @@ def _time(plan: RunPlan, tuning: _Tuning | None, workers: int, scenario: Scenari
     work = _work(plan.cells) + (0.0 if tuning is None else _work(tuning.trials))
     minutes = scenario.minutes * work / _stated(whole, scenario.seeds) * CORES / at_once
     same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
-    told = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
+    text = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
     doubt = "" if same else ", which are of another model pair"
     by = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
-    return f"Time: about {told} with {by}, from the {scenario.minutes:g} min that the scenario states{doubt}"
+    return f"Time: about {text} with {by}, from the {scenario.minutes:g} min that the scenario states{doubt}"
 
 
 def _stated(plan: RunPlan, seeds: int) -> float:

@@ -67,8 +67,8 @@ class FinishedRun:
         computed = along([by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of(scenario.findings)])
         table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
-        hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
-        note = Note(scenario.name, scenario.axis, scenario.figures, hidden, dict.fromkeys(computed, ()), told=told)
+        hidden, text = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
+        note = Note(scenario.name, scenario.axis, scenario.figures, hidden, dict.fromkeys(computed, ()), told=text)
         if choices is None:
             plain = summarise(table)
             (summary, axis), (table, _) = note.curved(plain), note.curved(table)
@@ -116,8 +116,8 @@ class FinishedRun:
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures")))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
-        asked = question(scenario.summary, scenario.left_out)
-        text = [*([wrapped(f"Question: {asked}"), ""] if scenario.summary else []), *notes, *self._tables()]
+        requested = question(scenario.summary, scenario.left_out)
+        text = [*([wrapped(f"Question: {requested}"), ""] if scenario.summary else []), *notes, *self._tables()]
         text += [wrapped(each.line) for each in found]
         text += [DISTINGUISHABLE] if any("distinguishable" in each.line for each in found) else []
         text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
@@ -128,26 +128,26 @@ class FinishedRun:
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
         """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
-        said = list(findings_file.answered(self.plan.scenario.findings, table, axis))
-        answer = [each for each in said if each.line.startswith(ANSWER)]
+        lines = list(findings_file.answered(self.plan.scenario.findings, table, axis))
+        answer = [each for each in lines if each.line.startswith(ANSWER)]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(apart, complete(table), axis, metric if comparable else None)
-        said += findings_file.heard("lossy", metric, table, axis, lossy)
+        lines += findings_file.heard("lossy", metric, table, axis, lossy)
         if self.plan.scenario.summary and not answer:
             answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
-        return [each for each in said if not each.line.startswith(ANSWER)], answer
+        return [each for each in lines if not each.line.startswith(ANSWER)], answer
 
     def _remarks(self) -> list[str]:
         """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""
         scenario, tune = self.plan.scenario, self.plan.tune
         fixed = self.plan.fixed
         chosen = tune is not None and self.choices is not None
-        told = doubts(self.choices or (), self.table, self.axis, tune.metric if tune else "") if chosen else []
-        told += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
+        text = doubts(self.choices or (), self.table, self.axis, tune.metric if tune else "") if chosen else []
+        text += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
         full = overloads(self.chosen, self.axis)
         # Without headlines there are too many curves to name those that are merely busy.
-        told += [line for line in full if scenario.headlines or line.startswith("Overloaded")]
-        return [*told, *unsettled(self.chosen), *self._rejections()]
+        text += [line for line in full if scenario.headlines or line.startswith("Overloaded")]
+        return [*text, *unsettled(self.chosen), *self._rejections()]
 
     def _rejections(self) -> list[str]:
         """A line where rejections are not what TV(qhat, p) says; schemes that race or branch are left out."""

@@ -55,7 +55,7 @@ class Precision:
         shares = (known[self.metric + CI_SUFFIX] / known[self.metric].abs()).fillna(none)
         return float(shares.max()) if len(shares) else 0.0
 
-    def told(self, table: pd.DataFrame) -> str:
+    def text(self, table: pd.DataFrame) -> str:
         """What came of it, one line."""
         seeds, widest = table["seed"].nunique(), self.widest(table)
         reached = "reached" if widest <= self.within else "not reached"

@@ -24,8 +24,8 @@ ASSUMED = (
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `sqsim real`."""
-    told = "a cell, such as cells/ID.yaml of any result directory"
-    parser.add_argument("cell", type=Path, metavar="CELL.yaml", help=told)
+    text = "a cell, such as cells/ID.yaml of any result directory"
+    parser.add_argument("cell", type=Path, metavar="CELL.yaml", help=text)
     add_shared(
         parser,
         set="change a field of the cell; V is YAML",

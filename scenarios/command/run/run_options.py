@@ -39,8 +39,8 @@ SHARED: Final[dict[str, dict[str, Any]]] = {
 
 def add_shared(parser: argparse.ArgumentParser, **helps: str | None) -> None:
     """Adds shared options by their names, each with its help in this command; None: the help that all have."""
-    for name, told in helps.items():
-        parser.add_argument(f"--{name}", **SHARED[f"--{name}"] | ({} if told is None else {"help": told}))
+    for name, text in helps.items():
+        parser.add_argument(f"--{name}", **SHARED[f"--{name}"] | ({} if text is None else {"help": text}))
 
 
 @dataclass(frozen=True)

@@ -77,14 +77,14 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
     objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
-    said = {**scenario.base, **pair, **quick.base}
-    base = changed(Cell, {**said, "imports": [str(path) for path in changes.imports]})
+    lines = {**scenario.base, **pair, **quick.base}
+    base = changed(Cell, {**lines, "imports": [str(path) for path in changes.imports]})
     grid, lacking = _at_hand({**scenario.grid, **quick.grid}, changes)
-    named = NamedKinds(Cell, said, {**scenario.grid, **quick.grid})
+    named = NamedKinds(Cell, lines, {**scenario.grid, **quick.grid})
     meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
     cells, notes = _spread(base, grid, quick.seeds, meant)
     notes = [*named.notes, *notes, *_to_be_checked(changes.imports)]
-    more, left_out = _also(scenario, {**said, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
+    more, left_out = _also(scenario, {**lines, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
     cells = list({cell.id: cell for cell in (*cells, *more)}.values())
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
@@ -101,24 +101,24 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
     from simulator.schemes.foreseeing import Foreseeing
 
     classes = [each for cell in cells for each in cell.classes]
-    told = [
+    lines = [
         f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
         for file in imports
         if not kinds_of_file(file)
     ]
-    told += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
+    lines += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
     if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
         uncounted = "so many first requests of each device are served and not counted"
-        told.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
+        lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
     if any(isinstance(each.scheme, Foreseeing) for each in classes):
         knows = "knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
-        told.append(f"scheme oracle: {knows}")
+        lines.append(f"scheme oracle: {knows}")
     greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
     if sending := dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False)):
         verb = "sends" if len(sending) == 1 else "send"
         same = f"{', '.join(sending)} {verb} it and nothing else; ids say the same"
-        told.append(f"at temperature 0 a draft's distribution is one token: {same}")
-    return told
+        lines.append(f"at temperature 0 a draft's distribution is one token: {same}")
+    return lines
 
 
 def _to_be_checked(imports: Sequence[Path]) -> list[str]:
@@ -206,8 +206,8 @@ def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[
     kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in pairs]
     reasons = [_lack_of(kind) for kind in kinds]
     kept = [value for value, reason in zip(grid[axis], reasons, strict=True) if reason is None]
-    told = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
-    return {**grid, axis: kept}, told
+    lines = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
+    return {**grid, axis: kept}, lines
 
 
 def _also(
@@ -218,18 +218,18 @@ def _also(
     from simulator.cell.settings import changed
 
     cells: list[Cell] = []
-    told: list[str] = []
+    lines: list[str] = []
     for each in scenario.also:
         if quick and each.quick is None:
             continue
         grid, lacking = _at_hand({**each.grid, **((each.quick or {}) if quick else {})}, changes)
-        told += lacking
+        lines += lacking
         try:
             if all(grid.values()):
                 cells += _spread(changed(Cell, {**said, **each.base}), grid, seeds, changes)[0]
         except ConfigError as error:
-            told.append(f"the grid over {', '.join(grid)} is left out: {error}")
-    return cells, told
+            lines.append(f"the grid over {', '.join(grid)} is left out: {error}")
+    return cells, lines
 
 
 def _pair_is_typed(changes: Changes) -> bool:

@@ -41,11 +41,11 @@ def run(plan: RunPlan, options: RunOptions) -> str:
             prepare_pairs(plan.cells)
             begin_again(options.out)
         try:
-            told = _ran(plan, options)
+            text = _ran(plan, options)
         finally:
             release(options.out)
         record(options.out, (), options.started_s)
-        return told
+        return text
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> str:
@@ -61,7 +61,7 @@ def _ran(plan: RunPlan, options: RunOptions) -> str:
             cells = precision.at(seeds, cells)
             choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
         complete_traces(cells, options, progress.part("tracing"))
-    notes = [*plan.notes, *([precision.told(table)] if precision is not None else [])]
+    notes = [*plan.notes, *([precision.text(table)] if precision is not None else [])]
     return FinishedRun.of(plan, options.out, cells, table, choices).report(notes)
 
 
@@ -86,11 +86,11 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: Progress) -> list[Chos
     tuner = choosing.tuner()
     folder, trying = _tuning(options), tuner.first()
     overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
-    told = progress.part("tuning")
+    text = progress.part("tuning")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
     progress.then("tuning", shown / sum(works(trying).values()))
     table = sweep(
-        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=told, failed=progress.failed,
+        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=text, failed=progress.failed,
         growth=tuner,
     )  # fmt: skip
     left = tuner.more(table)  # what was read back from a race that had ended is all that it asks for
@@ -136,8 +136,8 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: Progress) ->
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
     search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
-    told = progress.part("tuning")
-    found = search.found(options.pool(), overwrite=options.overwrite, progress=told, failed=progress.failed)
+    text = progress.part("tuning")
+    found = search.found(options.pool(), overwrite=options.overwrite, progress=text, failed=progress.failed)
     search.write()
     chosen = choosing.found(found)
     starts = {
@@ -162,13 +162,13 @@ def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProg
     folder = options.out.resolve() / CELL_FILES
     missing = without_trace(cells, folder)
     if missing:
-        told = f"{len(missing)} of {len(cells)} cells have no whole trace"
-        print(f"sqsim: trace: {told}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
+        text = f"{len(missing)} of {len(cells)} cells have no whole trace"
+        print(f"sqsim: trace: {text}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
         trace_again(missing, folder, options.pool(), progress)
     cut = cut_traces(cells, folder)
     if cut:
         path, at_s = cut[0]
         others = len(cut) - 1
         more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
-        told = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
-        print(f"sqsim: trace: cut: {told}{more}", file=sys.stderr, flush=True)
+        text = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
+        print(f"sqsim: trace: cut: {text}{more}", file=sys.stderr, flush=True)

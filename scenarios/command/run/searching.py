@@ -68,9 +68,9 @@ class CapacitySearch:
                     clear(self._out / FAILED)
             raise
         except KeyboardInterrupt:
-            told = f"{len(self._found)} of {len(self._places)} settings are found and kept in {self._out}"
+            text = f"{len(self._found)} of {len(self._places)} settings are found and kept in {self._out}"
             going_on = "so is what was simulated for others, and the same command goes on from there"
-            raise Interrupted(f"interrupted; {told}, {going_on}") from None
+            raise Interrupted(f"interrupted; {text}, {going_on}") from None
         clear(self._out / LANDED)
         return [self._found[place] for place in range(len(self._places))]
 
@@ -84,7 +84,7 @@ class CapacitySearch:
             if isinstance(found, Failure):
                 failures.append(found)
                 if failed is not None and total > 1:
-                    failed(f"{self._out / FAILED / found.cell}.yaml failed: {found.told}")
+                    failed(f"{self._out / FAILED / found.cell}.yaml failed: {found.reason}")
                 continue
             self._found[place] = found
             with written(self._out):
@@ -103,13 +103,13 @@ class CapacitySearch:
 
     def beside(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table of those cells, a row a cell in order, with the columns SEARCHED."""
-        told = [
-            self._told(self._found[place])
+        lines = [
+            self._row(self._found[place])
             for place, sought in enumerate(self._places)
             for _ in sought.alternatives[self._found[place].alternative]
         ]
-        assert len(table) == len(told), "a cell is not one row of the table"
-        found = pd.DataFrame(told, columns=list(SEARCHED), index=table.index)
+        assert len(table) == len(lines), "a cell is not one row of the table"
+        found = pd.DataFrame(lines, columns=list(SEARCHED), index=table.index)
         return pd.concat([table, found], axis=1)
 
     def write(self) -> None:
@@ -118,7 +118,7 @@ class CapacitySearch:
         tried = [row for place in sorted(self._found) for row in self._found[place].tried]
         record(self._out, [write_csv(pd.DataFrame(tried), self._out / "tried.csv")])
 
-    def _told(self, found: Capacity) -> dict[str, object]:
+    def _row(self, found: Capacity) -> dict[str, object]:
         limits = [f"{name} <= {quantity(limit, name)}" for name, limit in self._objective.limits.items()]
         return {
             "capacity": found.value,

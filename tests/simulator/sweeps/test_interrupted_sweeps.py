@@ -33,8 +33,8 @@ PROGRAM = (
 
 def few() -> list[Cell]:
     """Six cells of three decodings, in no order of theirs."""
-    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
-    return [cell(scheme, bps, workload=asked) for bps in (1e4, 1e6) for scheme in ("k_sqs", "dense", "cloud_only")]
+    requested = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
+    return [cell(scheme, bps, workload=requested) for bps in (1e4, 1e6) for scheme in ("k_sqs", "dense", "cloud_only")]
 
 
 def many() -> list[Cell]:

@@ -94,7 +94,7 @@ def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster
         for _, outcomes in pool.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
             (_, failure), (_, rows) = outcomes
             assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
-            assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.told)
+            assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.reason)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x08\0\0\0\0\0\0\0nonsense"])

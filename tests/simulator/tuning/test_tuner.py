@@ -47,11 +47,11 @@ class Table:
         return pd.DataFrame(list(self.rows.values()))
 
     def tuned(self, tuner: Tuner) -> list[Outcome]:
-        asked = tuner.first()
-        while asked:
-            assert self.rows.keys().isdisjoint(cell.id for cell in asked), "a cell is asked for twice"
-            self.rows |= {cell.id: self._row(cell) for cell in asked}
-            asked = tuner.more(self.table())
+        requested = tuner.first()
+        while requested:
+            assert self.rows.keys().isdisjoint(cell.id for cell in requested), "a cell is asked for twice"
+            self.rows |= {cell.id: self._row(cell) for cell in requested}
+            requested = tuner.more(self.table())
         return tuner.outcomes()
 
 
