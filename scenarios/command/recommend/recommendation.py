@@ -282,8 +282,8 @@ class Recommendation:
         return f"Lossy, apart: {self._spoken(name)}, {percent(less)} against that; {off}"
 
     def _alike(self, group: RaceGroup, named: Sequence[str]) -> str:
-        """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the best,
-        without those named already."""
+        """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the
+        best, without those named already."""
         racing = [group.settings[place] for place in group.racing]
         others = [name for cell in racing if cell is not self.best and (name := self.names[cell.id]) not in named]
         shown = set(self.summary[CURVE])
