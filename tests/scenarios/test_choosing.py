@@ -123,9 +123,8 @@ def test_seeds_are_added_to_every_setting_until_the_widest_interval_is_narrow_en
         given += more
     assert precision.widest(found) <= 0.002 < precision.widest(table(cells))
     assert found.groupby(["scheme.kind", AXIS])["seed"].apply(sorted).map(tuple).nunique() == 1
-    assert "reached with" in precision.told(found) and "not reached" in Precision(cells, precision.metric, 1e-9).told(
-        found
-    )
+    assert "reached with" in precision.text(found)
+    assert "not reached" in Precision(cells, precision.metric, 1e-9).text(found)
 
 
 def borne(alternative: int, value: int) -> Capacity:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cells import cell
+from traced_cells import CELLS
 from typed_command import Typed
 
 import simulator
@@ -184,6 +185,16 @@ MISTAKES = [
     (("calibrate", "--cell=c.yaml", "--new", "1", "--out=x"), "new = 1: is of a pair"),
     (("calibrate", "--cell=c.yaml", "--out=x.csv"), "out = x.csv: must be a folder"),
     (("calibrate", "--cell", "none.yaml", "--out=x"), "none.yaml"),
+    # one request
+    (("explain", "losses.yaml", "--request=2"), "request = 2: device 0 has 2, numbered from 0 to 1; all 3 have 6"),
+    (("explain", "losses.yaml", "--request=-1"), "request = -1: device 0 has 2"),
+    (("explain", "losses.yaml", "--device=3"), "device = 3: the cell has 3, numbered from 0 to 2"),
+    (("explain", "losses.yaml", "--rounds=90-99"), "rounds = 90-99: this request has"),
+    (("explain", "losses.yaml", "--rounds=3-1"), "argument --rounds: '3-1': rounds such as 4-9"),
+    (("explain", "other.yaml"), "other.yaml: must be a mapping"),
+    (("explain", "seeds.yaml"), "seeds"),
+    (("explain", "cut.yaml"), "cut.yaml, line"),
+    (("explain", "nothing.yaml"), "nothing.yaml"),
     # real processes
     (("real", "cell.yaml", "--set=cloud.servers=2"), "cloud.servers = 2: a real run needs 1"),
     (("real", "cell.yaml", "--set=scheme=edge_only"), "scheme = edge_only, protocol local: a real run needs"),
@@ -201,6 +212,7 @@ FILES = {
     "empty.yaml": b"",
     "seeds.yaml": b"seeds: 3\n",
     "cell.yaml": cell().to_yaml().encode(),
+    "losses.yaml": CELLS["losses"].to_yaml().encode(),
     "other.yaml": b"- 1\n- 2\n",
     "law.txt": b"0.6\n0.4\n",
     "emptied/summary.csv": b"",

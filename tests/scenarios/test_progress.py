@@ -10,7 +10,7 @@ from cells import cell
 
 from scenarios.command.progress import Progress
 from simulator import sweep
-from simulator.sweeps.meter import Meter, Told, works
+from simulator.sweeps.meter import Meter, TaskProgress, works
 
 
 def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
@@ -128,7 +128,7 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
     lines: list[float] = []
     meter = Meter(works([short, long]), lambda done, total, label: lines.append(done))
     meter.ended("first", [short.id], "")
-    meter.hear("second", Told(works([long])[long.id] / 2, 0, ""))
+    meter.hear("second", TaskProgress(works([long])[long.id] / 2, 0, ""))
     meter.ended("second", [long.id], "")
     assert lines == pytest.approx([0.2, 1.1, 2.0])
 
