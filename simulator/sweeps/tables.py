@@ -35,6 +35,6 @@ def of_one_type(frame: pd.DataFrame) -> pd.DataFrame:
         given = frame[name][frame[name].notna()]
         text, many = (given.map(lambda value, of=of: isinstance(value, of)) for of in (str, (list, tuple, np.ndarray)))
         if (text.any() and not text.all()) or (many.any() and not many.all()):
-            message = given.map(lambda value: str(value.tolist() if isinstance(value, np.ndarray) else value))
-            frame[name] = message.reindex(frame.index)
+            words = given.map(lambda value: str(value.tolist() if isinstance(value, np.ndarray) else value))
+            frame[name] = words.reindex(frame.index)
     return frame

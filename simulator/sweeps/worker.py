@@ -75,15 +75,15 @@ def _outcome(task: Task, given: Sent, known: Memory, meter: TaskMeter) -> Outcom
     name, _ = given
     try:
         cell = received(given)
-        text = CellMeter(meter, name, cell.scheme.kind)
-        rows = _answered(task, cell, known, text)
+        cell_meter = CellMeter(meter, name, cell.scheme.kind)
+        rows = _answered(task, cell, known, cell_meter)
     except PlaceError:
         raise
     except Exception as error:
         if (full := of_the_place(error)) is not None and task.parts is not None:
             raise place_error(task.parts.folder.parent, full) from None
         return name, failure_of(name, error)
-    text.over()
+    cell_meter.over()
     return name, rows
 
 

@@ -111,10 +111,10 @@ def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys:
     now = [0.0]
     with Progress(quiet=False, clock=lambda: now[0]) as progress:
         progress.then("tuning", 3.0)
-        text = progress.part("tuning")
-        text(0, 40, "")
+        tuning = progress.part("tuning")
+        tuning(0, 40, "")
         now[0] = 40.0
-        text(10, 40, "k_sqs")
+        tuning(10, 40, "k_sqs")
     assert capsys.readouterr().err.splitlines()[-1] == (
         " 25%  10 of 40, about 120 s left  tuning k_sqs, then about 480 s"
     )

@@ -102,8 +102,8 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     assert "mine.py: registers nothing" in text
     assert not plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).notes
     own = Path(__file__).parents[2] / "examples"
-    told = [f"`sqsim check {own / 'own_policy.py'}` shows whether it keeps the verifier's distribution"]
-    assert plan_of(SMALL, Changes(imports=(own / "own_policy.py", own / "own_loss.py"))).notes == told
+    notes = [f"`sqsim check {own / 'own_policy.py'}` shows whether it keeps the verifier's distribution"]
+    assert plan_of(SMALL, Changes(imports=(own / "own_policy.py", own / "own_loss.py"))).notes == notes
     (text,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4, "partial": True}})).warnings
     assert text.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
     flat = {"kind": "k_sqs", "k": 4, "partial": True, "token": "flat"}

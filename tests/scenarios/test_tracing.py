@@ -60,12 +60,12 @@ def test_a_trace_that_is_damaged_is_made_again(
     damaged: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep(CELLS, tmp_path, trace=True)
-    whole, text = traces(tmp_path), list[tuple[float, int]]()
+    whole, done_of = traces(tmp_path), list[tuple[float, int]]()
     (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
     running.complete_traces(
-        CELLS, RunOptions(tmp_path, 1, trace=True), lambda done, total, _: text.append((done, total))
+        CELLS, RunOptions(tmp_path, 1, trace=True), lambda done, total, _: done_of.append((done, total))
     )
-    assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and text == [(0, 1), (1, 1)]
+    assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and done_of == [(0, 1), (1, 1)]
 
 
 def test_a_trace_that_is_cut_is_told(

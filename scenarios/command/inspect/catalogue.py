@@ -173,7 +173,7 @@ def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = []
     for row in (heading, *rows):
         numbers = [f"{text:>{width}}" for text, width in zip(row[1:-1], widths[1:], strict=True)]
-        message = textwrap.wrap(row[-1], _WIDTH - indent)
-        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, message[0]]))
-        lines += [" " * indent + line for line in message[1:]]
+        source = textwrap.wrap(row[-1], _WIDTH - indent)
+        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, source[0]]))
+        lines += [" " * indent + line for line in source[1:]]
     return "\n".join(lines)

@@ -119,11 +119,11 @@ class Recommendation:
         metric = self.metric
         plain = [flatten(cell) for group in self.groups for cell in group.settings]
         varied = varying(pd.DataFrame(plain))
-        text = iter(plain)
+        rows = iter(plain)
         found = []
         for group in self.groups:
             for place, cell in enumerate(group.settings):
-                fields = {name: value for name, value in next(text).items() if name in varied}
+                fields = {name: value for name, value in next(rows).items() if name in varied}
                 stop = group.stopped.get(place)
                 seeds = group.seeds if stop is None else stop.seeds
                 mean = interval([self.rows[each.id][metric] for each in group.at(place, seeds)])
@@ -245,13 +245,13 @@ class Recommendation:
         for group in self.groups:
             apart = "" if group.settings[0].scheme.lossless else " of lossy schemes"
             stops = Counter((stop.seeds, stop.why) for stop in group.stopped.values())
-            lines = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
+            stopped = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
             share = f"{quantity(100 * group.behind, '', 2)}%" if np.isfinite(group.behind) else "any share"
             of_all = "it is the best of them"
             of_some = f"none of them is better than the first by more than {share}"
             sure = f"with {group.aim.confidence:.0%} confidence {of_some if len(group.racing) > 1 else of_all}"
             lines.append(
-                f"Race{apart}: {len(group.settings)} settings, stopped: {', '.join(lines) or 'none'}; "
+                f"Race{apart}: {len(group.settings)} settings, stopped: {', '.join(stopped) or 'none'}; "
                 f"{len(group.racing)} left after {group.seeds} seeds ({group.ended}); {sure}"
             )
         found = len(self.raced.settings) - self.raced.sampled

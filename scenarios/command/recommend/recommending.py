@@ -74,9 +74,9 @@ class RaceEvaluations:
 
         new = [cell for cell in cells if cell.id not in self.rows]
         if new:
-            text = self.progress.part(what) if what else None
+            heard = self.progress.part(what) if what else None
             try:
-                sweep(new, None, self.options.workers, self.options.cluster, progress=text, heard=self._hear)
+                sweep(new, None, self.options.workers, self.options.cluster, progress=heard, heard=self._hear)
             finally:
                 if self.rows:
                     self._keep()

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -33,13 +33,16 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     Raises ConfigError where a file of it cannot be read.
     """
     found = findings_file.read(folder.path)
-    summary, axis = folder.curved_summary
-    requested = _metrics(found)
+    numbers = cast("list[Mapping[str, object]]", found.get("findings") or [])
+    name, (summary, axis) = folder.note.scenario, folder.curved_summary
     varying, base = parameters(folder.cells)
     hidden = [name for name in folder.note.hidden if name in summary.columns and name not in (axis, *SEARCHED)]
     chosen = hidden if folder.chose else []
-    tables = [results(summary, axis, requested, chosen), every_metric(summary, axis)]
-    text = _findings(folder.note.findings, found)
+    tables = [
+        results(summary, axis, [str(each.get("metric")) for each in numbers], chosen),
+        every_metric(summary, axis),
+    ]
+    sentences = _sentences(folder.note.findings, numbers)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -48,10 +51,10 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     return environment.get_template("report.html").render(
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-        scenario=folder.note.scenario,
-        question=_question(folder, found),
-        answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in text if line.startswith(ANSWER)],
-        findings=[(line, numbers) for line, numbers in text if not line.startswith(ANSWER)],
+        scenario=name,
+        question=found.get("question") or (scenario(name).summary if name in NAMES else ""),
+        answers=[(line.removeprefix(ANSWER).strip(), behind) for line, behind in sentences if line.startswith(ANSWER)],
+        findings=[(line, behind) for line, behind in sentences if not line.startswith(ANSWER)],
         remarks=found.get("remarks") or [],
         figures=[(each, Markup(each.svg)) for each in figures(folder, warn)],
         tables=tables,
@@ -66,33 +69,13 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     )
 
 
-def _question(folder: ResultFolder, found: Mapping[str, object]) -> str:
-    if found.get("question"):
-        return str(found["question"])
-    name = folder.note.scenario
-    return scenario(name).summary if name in NAMES else ""
-
-
-def _metrics(found: Mapping[str, object]) -> list[str]:
-    """The metrics that were asked about."""
-    return [str(each.get("metric")) for each in _each(found)]
-
-
-def _findings(lines: Sequence[str], found: Mapping[str, object]) -> list[tuple[str, ReportTable | None]]:
+def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
     """Each sentence, with its numbers where there are some."""
-    numbers = {str(each.get("line")): each.get("comparisons") for each in _each(found)}
-    messages = []
-    for place, line in enumerate(lines):
-        given = numbers.get(line)
-        table = comparisons(f"finding-{place}", given) if isinstance(given, list) else None
-        messages.append((line, table))
-    return messages
-
-
-def _each(found: Mapping[str, object]) -> list[Mapping[str, object]]:
-    given = found.get("findings") or []
-    assert isinstance(given, list), "findings_file.read has looked"
-    return given
+    numbers = {str(each.get("line")): each.get("comparisons") for each in found}
+    return [
+        (line, comparisons(f"finding-{place}", given) if isinstance(given := numbers.get(line), list) else None)
+        for place, line in enumerate(lines)
+    ]
 
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:

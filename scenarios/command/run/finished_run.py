@@ -67,8 +67,8 @@ class FinishedRun:
         computed = along([by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of(scenario.findings)])
         table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
-        hidden, text = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
-        note = Note(scenario.name, scenario.axis, scenario.figures, hidden, dict.fromkeys(computed, ()), told=text)
+        hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
+        note = Note(scenario.name, scenario.axis, scenario.figures, hidden, dict.fromkeys(computed, ()), told=told)
         if choices is None:
             plain = summarise(table)
             (summary, axis), (table, _) = note.curved(plain), note.curved(table)
@@ -142,12 +142,12 @@ class FinishedRun:
         scenario, tune = self.plan.scenario, self.plan.tune
         fixed = self.plan.fixed
         chosen = tune is not None and self.choices is not None
-        text = doubts(self.choices or (), self.table, self.axis, tune.metric if tune else "") if chosen else []
-        text += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
+        lines = doubts(self.choices or (), self.table, self.axis, tune.metric if tune else "") if chosen else []
+        lines += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
         full = overloads(self.chosen, self.axis)
         # Without headlines there are too many curves to name those that are merely busy.
-        text += [line for line in full if scenario.headlines or line.startswith("Overloaded")]
-        return [*text, *unsettled(self.chosen), *self._rejections()]
+        lines += [line for line in full if scenario.headlines or line.startswith("Overloaded")]
+        return [*lines, *unsettled(self.chosen), *self._rejections()]
 
     def _rejections(self) -> list[str]:
         """A line where rejections are not what TV(qhat, p) says; schemes that race or branch are left out."""

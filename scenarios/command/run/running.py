@@ -86,11 +86,11 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: Progress) -> list[Chos
     tuner = choosing.tuner()
     folder, trying = _tuning(options), tuner.first()
     overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
-    text = progress.part("tuning")
+    tuning = progress.part("tuning")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
     progress.then("tuning", shown / sum(works(trying).values()))
     table = sweep(
-        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=text, failed=progress.failed,
+        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=tuning, failed=progress.failed,
         growth=tuner,
     )  # fmt: skip
     left = tuner.more(table)  # what was read back from a race that had ended is all that it asks for
@@ -136,8 +136,8 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: Progress) ->
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
     search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
-    text = progress.part("tuning")
-    found = search.found(options.pool(), overwrite=options.overwrite, progress=text, failed=progress.failed)
+    tuning = progress.part("tuning")
+    found = search.found(options.pool(), overwrite=options.overwrite, progress=tuning, failed=progress.failed)
     search.write()
     chosen = choosing.found(found)
     starts = {

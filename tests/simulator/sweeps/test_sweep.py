@@ -91,7 +91,7 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None
 
 def test_a_field_may_be_a_number_in_one_cell_and_a_name_in_another(tmp_path: Path) -> None:
     cells = [cell().with_({"uplink.power_w": power_w}) for power_w in (0.5, "nb_iot", None)]
-    kept, text = sweep(cells, tmp_path / "out"), sweep(cells)
-    for table in (kept, text):
+    kept, returned = sweep(cells, tmp_path / "out"), sweep(cells)
+    for table in (kept, returned):
         assert table["uplink.power_w"].isna().tolist() == [False, False, True]
         assert table["uplink.power_w"][:2].tolist() == ["0.5", "nb_iot"]
