@@ -27,9 +27,8 @@ from simulator.sweeps import worker
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFile, works
-from simulator.sweeps.parts import UNFINISHED, written
+from simulator.sweeps.parts import UNFINISHED, in_order, written
 from simulator.sweeps.store import CELL_FILES, Store
-from simulator.sweeps.tables import in_order
 from simulator.sweeps.worker import Outcome, Task
 from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, nothing_follows, pool_of, sent
 

@@ -23,8 +23,7 @@ from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.meter import CellMeter, ReportProgress, TaskMeter
-from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
-from simulator.sweeps.tables import of_one_type
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, of_one_type, place_error, written
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
 
