@@ -10,14 +10,14 @@ from typing import Final
 
 import pandas as pd
 
-from scenarios.command.aligned_columns import aligned, wrapped
 from scenarios.command.compare.compare import CONTROLS
 from scenarios.command.result_folder import ResultFolder
+from scenarios.findings.aligned_columns import aligned, wrapped
+from scenarios.findings.sentences import would_show
 from simulator.results.changes import Change, Control, beyond_noise, changes
 from simulator.results.columns import CURVE
 from simulator.results.compared import Plain, plain
-from simulator.results.findings import would_show
-from simulator.results.intervals import metrics_of
+from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.same_settings import SameSettings, same_settings
 from simulator.results.units import quantity, title, unit
 
@@ -103,7 +103,7 @@ class Comparison:
             "fields": {"a_only": self.a.fields, "b_only": self.b.fields},
             "metrics": {"a_only": self.a.metrics, "b_only": self.b.metrics},
             "values": self.values,
-            "confidence": 0.95,
+            "confidence": CONFIDENCE,
             "control": self.control,
             "searched": self.searched,
             "found": [list(each) for each in self.found],
@@ -241,7 +241,7 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
     paired = all(each.change.paired for each in found.changes)
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
     yield wrapped(
-        f"{len(alone):,} have a 95% interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
+        f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
         f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
     )
     if not changed:
@@ -250,7 +250,7 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
         yield f"Nothing changed beyond noise{limit and f'; of latency per token {limit}, by itself'}."
         return
     yield ""
-    yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its 95% interval"
+    yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its {CONFIDENCE:.0%} interval"
     yield ""
     yield from _table(changed, most)
 

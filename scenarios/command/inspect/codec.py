@@ -20,8 +20,8 @@ from kinds import ConfigError, Part
 from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from models.verification import entropy_bits, total_variation
-from scenarios.command.aligned_columns import aligned
 from scenarios.command.run.typed_settings import parse_part
+from scenarios.findings.aligned_columns import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.brief import BriefScheme

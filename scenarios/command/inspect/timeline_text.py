@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.interface import Speller
-from scenarios.command.aligned_columns import WIDTH, aligned
+from scenarios.findings.aligned_columns import WIDTH, aligned
 from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans
 from simulator.results.timeline import RoundTimeline, Timeline

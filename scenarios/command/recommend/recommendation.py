@@ -13,22 +13,22 @@ import pandas as pd
 
 from plots.display_names import curve_of, words_of
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
-from scenarios.command import findings_file
-from scenarios.command.aligned_columns import WIDTH, aligned, number, wrapped
-from scenarios.command.answers import PREFIX
 from scenarios.command.fairness import compared_alike
-from scenarios.command.findings_file import Answered
 from scenarios.command.recommend.candidates import at_an_end
 from scenarios.command.recommend.recommend import Wish
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
+from scenarios.findings import findings_file
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
+from scenarios.findings.findings_file import Answered
+from scenarios.findings.question import PREFIX
+from scenarios.findings.sentences import joined, percent, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
-from simulator.results.findings import joined, percent, with_interval, would_show
-from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
+from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
 from simulator.tuning.race import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
@@ -37,8 +37,8 @@ from simulator.tuning.trials import Row
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
-    "Trust: of the settings tried, on this pair, clock and workload. Margins are paired 95% intervals on seeds that "
-    "chose nothing. A kind that is far behind was not tuned further once that was clear."
+    f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on "
+    "seeds that chose nothing. A kind that is far behind was not tuned further once that was clear."
 )
 
 
@@ -101,8 +101,7 @@ class Recommendation:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """A row for the best of each kind: the recommended first, then by the metric, lossy ones last."""
-        metric, called = self.metric, "shown as"
-        summary = summarise(self.shown.rename(columns={CURVE: called})).rename(columns={called: CURVE}).copy()
+        metric, summary = self.metric, summarise_curves(self.shown).copy()
         margins = [self._margin(str(curve)) for curve in summary[CURVE]]
         summary[BY], summary[BETTER] = metric, "higher" if self.wish.aim.higher else "lower"
         summary[MARGIN] = [each.size for each in margins]
@@ -139,9 +138,7 @@ class Recommendation:
         """The answer, with the comparisons that it is made of; likewise of the lossy, if they raced."""
         metric = self.metric
         lines = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
-        return [
-            each for requested, line in lines for each in findings_file.heard(requested, metric, self.shown, None, line)
-        ]
+        return [each for name, line in lines for each in findings_file.compared(name, metric, self.shown, None, line)]
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
@@ -294,7 +291,7 @@ class Recommendation:
         few = len(left) <= MANY
         text = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
         limit = would_show(self._margin(name) for name in left if name in shown)
-        return f". Not distinguishable from it at 95%{limit and f' ({limit})'}: {text}"
+        return f". Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""

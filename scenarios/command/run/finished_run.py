@@ -11,27 +11,27 @@ from typing import Self
 import pandas as pd
 import pyarrow.parquet as pq
 
-from scenarios.command import findings_file
-from scenarios.command.aligned_columns import wrapped
-from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, question
-from scenarios.command.findings_file import FINDINGS, Answered
-from scenarios.command.headline_table import headline
 from scenarios.command.report.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
-from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, fields_told, summarised
+from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, fields_told
 from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.scenario import Tune
+from scenarios.findings import findings_file
+from scenarios.findings.aligned_columns import wrapped
+from scenarios.findings.findings_file import FINDINGS, Answered
+from scenarios.findings.headline_table import headline
+from scenarios.findings.lowest import lossy_apart
+from scenarios.findings.question import PREFIX as ANSWER
+from scenarios.findings.rejections import beyond_chance
+from scenarios.findings.sentences import DISTINGUISHABLE
 from simulator.cell.cell import Cell
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
-from simulator.results.findings import DISTINGUISHABLE
-from simulator.results.intervals import summarise
+from simulator.results.intervals import summarise, summarise_curves
 from simulator.results.lossy import marked, with_lossy
-from simulator.results.lossy_findings import apart
-from simulator.results.rejection_findings import beyond_chance
 from simulator.results.result_directory import own_folder, record
 from simulator.results.trace_file import SUFFIX, trace_path
 from simulator.results.unanswered import complete
@@ -75,7 +75,7 @@ class FinishedRun:
         else:
             axis = note.curved(table)[1]
             table = beside(table, choices, lambda rows: note.curved(rows)[0])
-            plain = summary = summarised(table)
+            plain = summary = summarise_curves(table)
         if searched or choices is not None:
             write_csv(plain, out / (CAPACITY if searched else BESIDE))
         note = replace(note, computed={name: plain[name].tolist() for name in computed})
@@ -131,8 +131,8 @@ class FinishedRun:
         lines = list(findings_file.answered(self.plan.scenario.findings, table, axis))
         answer = [each for each in lines if each.line.startswith(ANSWER)]
         comparable = self.plan.objective is None and metric in table.columns
-        lossy = partial(apart, complete(table), axis, metric if comparable else None)
-        lines += findings_file.heard("lossy", metric, table, axis, lossy)
+        lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
+        lines += findings_file.compared("lossy", metric, table, axis, lossy)
         if self.plan.scenario.summary and not answer:
             answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
         return [each for each in lines if not each.line.startswith(ANSWER)], answer
