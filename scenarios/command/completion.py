@@ -46,14 +46,6 @@ def _actions(parser: argparse.ArgumentParser, command: str = "") -> Iterable[tup
             yield (action.option_strings[-1] if action.option_strings else f"{command} {action.metavar}", action)
 
 
-def _scenarios(**_: object) -> tuple[str, ...]:
-    return NAMES
-
-
-def _pages(**_: object) -> tuple[str, ...]:
-    return (*NAMES, *LISTS)
-
-
 def _pairs(**_: object) -> list[str]:
     """What the recorded pairs go by."""
     from models.pair_cards import cards
@@ -95,8 +87,8 @@ COMPLETED = {
     "--set": _fields,
     "--grid": _fields,
     "--pair": _pairs,
-    "run NAME": _scenarios,
-    "list NAME": _pages,
+    "run NAME": lambda **_: NAMES,
+    "list NAME": lambda **_: (*NAMES, *LISTS),
     "list FIELD": _listed_fields,
 }
 """By option, or command and argument: what a shell is answered."""

@@ -56,7 +56,7 @@ class Parts:
         files = read_note(part / FILES)
         if CELLS in files and all(intact(part, name, str(digest)) for name, digest in files.items()):
             return pd.read_parquet(part / CELLS)
-        _drop(part)
+        shutil.rmtree(part.replace(part.with_suffix(UNFINISHED)))  # never seen with some of its files gone
         return None
 
     @contextmanager
@@ -75,7 +75,11 @@ class Parts:
                 write_note(scratch / FILES, {path.name: sha256(path) for path in scratch.iterdir()})
                 scratch.chmod(0o755)
                 if not self.of(cell).is_dir():
-                    self._move(scratch, cell)
+                    try:
+                        scratch.replace(self.of(cell))
+                    except OSError:
+                        if not self.of(cell).is_dir():
+                            raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -87,19 +91,6 @@ class Parts:
     def clear(self) -> None:
         """Removes all parts."""
         clear(self.folder)
-
-    def _move(self, scratch: Path, cell: str) -> None:
-        try:
-            scratch.replace(self.of(cell))
-        except OSError:
-            if not self.of(cell).is_dir():
-                raise
-
-
-def _drop(folder: Path) -> None:
-    """Removes a folder that is never seen with some of its files gone."""
-    if folder.is_dir():
-        shutil.rmtree(folder.replace(folder.with_suffix(UNFINISHED)))
 
 
 @contextmanager

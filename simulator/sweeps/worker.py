@@ -51,7 +51,12 @@ def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:
     """
     meter = TaskMeter(tell, task.works)
     outcomes: dict[int, list[Outcome]] = {}
-    with closing(together([partial(_group, task, group, meter) for group in task.groups], AT_A_TIME)) as ended:
+
+    def group(cells: Sequence[Sent]) -> list[Outcome]:
+        known = Memory.here()
+        return [_outcome(task, each, known, meter) for each in cells]
+
+    with closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
         for place, found in ended:
             if isinstance(found, Exception):
                 raise found
@@ -62,12 +67,6 @@ def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:
 def travels() -> bool:
     """Whether what one worker has decoded the others find."""
     return RoundStore.here() is not None
-
-
-def _group(task: Task, group: Sequence[Sent], meter: TaskMeter) -> list[Outcome]:
-    """The cells of one group, one after another."""
-    known = Memory.here()
-    return [_outcome(task, each, known, meter) for each in group]
 
 
 def _outcome(task: Task, given: Sent, known: Memory, meter: TaskMeter) -> Outcome:

@@ -192,8 +192,12 @@ class RaceGroup:
     def best_of_kinds(self, rows: Rows) -> list[int]:
         """The leader, then of each other kind of scheme the best: of those that raced longest the least mean."""
         kinds: dict[str, int] = {self.settings[self.leader].scheme.kind: self.leader}
-        ranked = [place for place in range(len(self.settings)) if self._ranks(place)]
-        for place in sorted(ranked, key=lambda place: self._rank(place, rows)):
+        costs = {
+            place: self.costs(place, rows)
+            for place in range(len(self.settings))
+            if place not in self.stopped or self.stopped[place].why == WORSE
+        }
+        for place in sorted(costs, key=lambda place: (-len(costs[place]), float(np.log(costs[place]).mean()))):
             kinds.setdefault(self.settings[place].scheme.kind, place)
         return list(kinds.values())
 
@@ -212,13 +216,6 @@ class RaceGroup:
             return False
         behind = self.behind_leader(place, rows)
         return 1 + behind.high < 1 / (1 + FAR) if self.aim.higher else behind.low > FAR
-
-    def _ranks(self, place: int) -> bool:
-        return place not in self.stopped or self.stopped[place].why == WORSE
-
-    def _rank(self, place: int, rows: Rows) -> tuple[int, float]:
-        costs = self.costs(place, rows)
-        return -len(costs), float(np.log(costs).mean())
 
 
 @dataclass

@@ -122,7 +122,9 @@ class Comparison:
 def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comparison:
     """Compares setting by setting. Raises ConfigError where a table cannot be read."""
     tables = before.cells, after.cells
-    searched = _searched(before, after)
+    searched = None
+    if before.searched and after.searched:  # what both have searched for is a finding, not a setting
+        searched = next((name for name in before.note.hidden if name in after.note.hidden), None)
     met = same_settings(*tables, without=[] if searched is None else [searched])
     names = _names(before, met)
     both, only_before = len(met.both), len(met.only_before)
@@ -148,13 +150,6 @@ def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comp
     )  # fmt: skip
 
 
-def _searched(before: ResultFolder, after: ResultFolder) -> str | None:
-    """The field that both have searched for: its value is a finding, not a setting."""
-    if not (before.searched and after.searched):
-        return None
-    return next((name for name in before.note.hidden if name in after.note.hidden), None)
-
-
 def _names(before: ResultFolder, met: SameSettings) -> list[str]:
     """Each setting's curve and place on the axis, as in the tables of the first directory: of those in both, then of
     those in the first alone, then in the second alone."""
@@ -163,12 +158,10 @@ def _names(before: ResultFolder, met: SameSettings) -> list[str]:
     curved, axis = before.note.curved(first.drop(columns="seed"))
     if axis is None:
         return [str(curve) for curve in curved[CURVE]]
-    return [f"{curve}, {_at(at, axis)}" for curve, at in zip(curved[CURVE], curved[axis], strict=True)]
-
-
-def _at(value: object, axis: str) -> str:
-    """`10 kbit/s`; a number without a unit by its name: `temperature 0.7`."""
-    return quantity(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
+    # `10 kbit/s`; a number without a unit by its name: `temperature 0.7`
+    named = "" if unit(axis) else f"{title(axis)} "
+    places = [f"{'' if isinstance(at, str) else named}{quantity(at, axis)}" for at in curved[axis]]
+    return [f"{curve}, {at}" for curve, at in zip(curved[CURVE], places, strict=True)]
 
 
 def _heading(letter: str, folder: ResultFolder) -> str:

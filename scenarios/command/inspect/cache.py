@@ -50,6 +50,7 @@ def add_options(cache: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """What to print. Raises ConfigError, one line."""
+    from simulator.decoding.recording import take_over
     from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
 
     store = RoundStore.here()
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> str:
     if options.way == "export":
         return _export(store, options.file, options.pair)
     if options.way == "import":
-        return _import(store, options.file)
+        return "\n".join([str(store.path), *_counts(take_over(options.file, store))])
     if options.way == "clear":
         return _clear(store, options.pair)
     return _shown(store)
@@ -72,12 +73,6 @@ def _export(store: RoundStore, file: Path, pair: str | None) -> str:
     if not file.parent.is_dir():
         raise ConfigError(f"file = {file}: {file.parent} is no folder")
     return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])
-
-
-def _import(store: RoundStore, file: Path) -> str:
-    from simulator.decoding.recording import take_over
-
-    return "\n".join([str(store.path), *_counts(take_over(file, store))])
 
 
 def _clear(store: RoundStore, pair: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +56,7 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
+    from models.clocks.pass_table import csv_text
     from scenarios.command.inspect.typed_pair import typed_pair
     from simulator.cell.imported_files import load_imports
 
@@ -82,7 +84,8 @@ def run(options: argparse.Namespace) -> str:
             fitting = axes.within(min(pair.context_tokens, model.context_tokens))
             rounds = QUICK_ROUNDS if options.quick else ROUNDS
             rows = _measured(model, fitting, rounds, options.threads, progress.part(role))
-            _write(path, rows)
+            text = csv_text(rows)
+            atomically(path, partial(Path.write_text, data=text, encoding="utf-8"))
             lines.append("\n".join(_report(path, f"{pair.kind}_{role}", role, model, rows)))
     return "\n\n".join(lines)
 
@@ -124,12 +127,6 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, progr
     points = axes._replace(batch=batch).points
     assert callable(progress)
     return measure(timer, points, rounds, lambda done, total: progress(done, total, "passes"))
-
-
-def _write(path: Path, rows: list[TimedPass]) -> None:
-    from models.clocks.pass_table import csv_text
-
-    atomically(path, lambda unfinished: unfinished.write_text(csv_text(rows), encoding="utf-8"))
 
 
 def _report(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinds import ConfigError
+from kinds import ConfigError, meant
 from scenarios.command.cell_file import add_import, read_cell
 from scenarios.command.run.run_options import RunOptions, add_shared
 
@@ -175,6 +175,7 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
 
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
     """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
+    from channels.link.presets import PRESETS
     from scenarios.command.recommend.candidates import BASE, SHARED_BASE
     from simulator.cell.cell import Cell
     from simulator.cell.settings import changed
@@ -184,7 +185,9 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
             if way in settings:
                 raise ConfigError(f"{way}: both --link and --set give it; give one")
             settings[way] = {"preset": f"{options.link}.{way}"}
-        _check_link(options.link)
+        if options.link not in PRESETS:
+            near = meant(options.link, PRESETS)
+            raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
     if options.config is not None:
         return read_cell(options.config, options.imports, trust=options.trust).model_dump()
     if options.devices is not None:
@@ -194,11 +197,3 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
     several = settings.get("workload.devices", 1) != 1
     base = dict(SHARED_BASE if several else BASE)
     return changed(Cell, {**base, "imports": [str(path) for path in options.imports]})
-
-
-def _check_link(name: str) -> None:
-    from channels.link.presets import PRESETS
-    from kinds import meant
-
-    if name not in PRESETS:
-        raise ConfigError(f"link = {name!r}: must be one of {', '.join(PRESETS)}{meant(name, PRESETS)}")

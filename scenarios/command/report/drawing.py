@@ -68,13 +68,11 @@ class Note:
 
     def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
         """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
-        hidden = [name for name in table.columns if name != self.axis and self._hides(name)]
+        within = [f"{name}." for name in self.hidden]
+        hidden = [name for name in table.columns if name != self.axis and f"{name}.".startswith(tuple(within))]
         axis = axis_of(table.drop(columns=hidden), self.axis)
         replaced = sources(table.columns, axis) if axis in self.computed else ()
         return with_curves(table, axis, (*hidden, *replaced), self.told), axis
-
-    def _hides(self, column: str) -> bool:
-        return any(column == name or column.startswith(f"{name}.") for name in self.hidden)
 
 
 @dataclass(frozen=True)

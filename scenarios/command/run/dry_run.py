@@ -42,13 +42,10 @@ class _Tuning:
         assert plan.tune is not None
         self.choosing = Choosing(cells, plan.tune, plan.precision)
         self.tuner = self.choosing.tuner() if plan.objective is None else None
-        self.trials = self._certain()
-
-    def _certain(self) -> list[Cell]:
-        """What is certainly tried: a race begins with it, a search tries no other settings."""
-        if self.tuner is not None:
-            return self.tuner.first()
-        return [cell for place in self.choosing.sought() for cells in place.alternatives for cell in cells]
+        # What is certainly tried: a race begins with it, a search tries no other settings.
+        searched = self.choosing.sought() if self.tuner is None else ()
+        trials = [cell for place in searched for cells in place.alternatives for cell in cells]
+        self.trials = trials if self.tuner is None else self.tuner.first()
 
 
 def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
@@ -72,30 +69,21 @@ def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
 
 
 def _remembered(plan: RunPlan, tuning: _Tuning | None, out: Path) -> list[str]:
-    """What `out` holds of this run."""
+    """What `out` holds of this run, as far as its cells are known before a race has ended."""
+    study, lines, cells = plan.scenario.study, list[str](), plan.cells
     try:
         if plan.objective is not None:
-            tuned = [f"Trials: {_of_search(out / TUNING)}"] if tuning is not None else []
-            return [*tuned, f"Remembered: {_of_search(out)}"]
-        tuned = [f"Trials: {_of_race(plan, tuning, out / TUNING)}"] if tuning is not None else []
-        return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, tuning, out), out)}"]
+            lines += [f"Trials: {_of_search(out / TUNING)}"] if tuning is not None else []
+            return [*lines, f"Remembered: {_of_search(out)}"]
+        if tuning is not None and (race := tuning.tuner) is not None:
+            lines.append(f"Trials: {_of_sweep(tuning.trials, f'{study}, {race.rule}', out / TUNING)}")
+            tried = out / TUNING / "cells.parquet"
+            if tried.is_file() and not race.more(pd.read_parquet(tried)):
+                cells = to_show(tuning.choosing.choices(race.outcomes()))
+        grown = "" if plan.precision is None else f", {Precision(cells, plan.headline, plan.precision).rule}"
+        return [*lines, f"Remembered: {_of_sweep(cells, f'{study}{grown}', out)}"]
     except ConfigError as error:
         return [f"Remembered: cannot be told yet ({error})"]
-
-
-def _shown(plan: RunPlan, tuning: _Tuning | None, out: Path) -> tuple[Sequence[Cell], str]:
-    """The cells of the sweep in `out`, as far as is known, and what is asked of them."""
-    cells = plan.cells
-    race, tried = None if tuning is None else tuning.tuner, out / TUNING / "cells.parquet"
-    if tuning is not None and race is not None and tried.is_file() and not race.more(pd.read_parquet(tried)):
-        cells = to_show(tuning.choosing.choices(race.outcomes()))
-    grown = Precision(cells, plan.headline, plan.precision).rule if plan.precision is not None else ""
-    return cells, ", ".join(filter(None, (plan.scenario.study, grown)))
-
-
-def _of_race(plan: RunPlan, tuning: _Tuning, folder: Path) -> str:
-    assert tuning.tuner is not None
-    return _of_sweep(tuning.trials, f"{plan.scenario.study}, {tuning.tuner.rule}", folder)
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:

@@ -200,7 +200,8 @@ def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], li
 def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[str, Sequence[object]], list[str]]:
     """The grid without the pairs that cannot run here, and why they cannot, a line each."""
     axis = next((each for each in grid if each.split(",")[0] == "models.pair"), None)
-    if axis is None or _pair_is_typed(changes):
+    typed = any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid))
+    if axis is None or typed:
         return grid, []
     pairs = [value[0] if isinstance(value, list | tuple) else value for value in grid[axis]]
     kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in pairs]
@@ -230,10 +231,6 @@ def _also(
         except ConfigError as error:
             lines.append(f"the grid over {', '.join(grid)} is left out: {error}")
     return cells, lines
-
-
-def _pair_is_typed(changes: Changes) -> bool:
-    return any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid))
 
 
 def _lack_of(kind: str) -> str | None:

@@ -55,7 +55,9 @@ class CapacitySearch:
         Ctrl-C. What was found is kept, and what was simulated for places under way: the same command goes on there.
         """
         if not self._remembered():
-            if not self._damaged():
+            # A note that is none any more, of whatever search it was, is made again.
+            damaged = SEARCH in listed(self._out) and (self._out / SEARCH).is_file() and self._note() is None
+            if not damaged:
                 make_way(self._out, overwrite, self._keep_there)
             clear(self._out / LANDED)
         clear(self._out / FAILED)
@@ -147,10 +149,6 @@ class CapacitySearch:
             lists = {name: tuple(each[name]) for name in ("limits", "alone")}
             self._found[int(place)] = Capacity(**{**each, **lists, "tried": tuple(note["tried"][place])})
         return True
-
-    def _damaged(self) -> bool:
-        """Whether there is a note that is none any more: of whatever search it was, it is made again."""
-        return SEARCH in listed(self._out) and (self._out / SEARCH).is_file() and self._note() is None
 
     def _note(self) -> dict[str, Any] | None:
         note = read_note(self._out / SEARCH)
