@@ -23,7 +23,7 @@ from scenarios.command.inspect import cache, calibrate, check, codec_options, ex
 from scenarios.command.recommend import recommend
 from scenarios.command.registry import LISTS, NAMES, outline, scenario
 from scenarios.command.report import report
-from scenarios.command.run import real
+from scenarios.command.run import real_run
 from scenarios.command.run.run_options import RunOptions, add_shared
 from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
@@ -246,12 +246,12 @@ def _inches(text: str) -> float:
 
 def _plot(options: argparse.Namespace) -> Iterator[Path]:
     from plots.page import Page
-    from scenarios.command.report.drawing import Asked, read_labels, redraw
+    from scenarios.command.report.drawing import PlotOptions, read_labels, redraw
 
     load_own(options.imports, options.folders)
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(options.width, options.titled, options.captioned, labels)
-    requested = Asked(page, options.formats or Asked.formats, options.figures, options.out)
+    requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
     yield from redraw(options.folders, requested, lambda line: _say(f"sqsim: {line}", aside=True))
 
 
@@ -272,7 +272,7 @@ COMMANDS: Final = {
     "compare": Command("two result directories: what changed beyond noise", compare.add_options, compare.run),
     "report": Command("a result directory as one self-contained page", report.add_options, report.run),
     "explain": Command("one request of a cell: what happened when, and a figure", explain.add_options, explain.run),
-    "real": Command("a cell as real processes on this machine, over a shaped link", real.add_options, real.run),
+    "real": Command("a cell as real processes on this machine, over a shaped link", real_run.add_options, real_run.run),
     "check": Command(
         "a scheme, or a part of one, of your own: does it keep the verifier's text?", check.add_options, check.run
     ),

@@ -188,12 +188,12 @@ def _best(
 ) -> Capacity:
     """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
     rows: list[dict[str, object]] = []
-    best: tuple[int, Setting, SearchResult] | None = None
+    best: tuple[int, SearchedSetting, SearchResult] | None = None
     first = 0
     for number, sent_ones in enumerate(alternatives):
         cells = list(map(received, sent_ones))
         memory = _memory(tuple(cell.decoding_id for cell in cells))
-        setting = Setting(cells, objective, Evaluations(memory, landed, rows))
+        setting = SearchedSetting(cells, objective, Evaluations(memory, landed, rows))
         begin = search.start
         if best is not None:
             borne = best[2].value
@@ -271,7 +271,7 @@ class Evaluations:
             raise _CellFailedError(failure) from None
 
 
-class Setting:
+class SearchedSetting:
     """What one setting gave at each number asked of it, each simulated once."""
 
     def __init__(self, cells: Sequence[Cell], objective: Objective, evaluations: Evaluations) -> None:

@@ -20,9 +20,9 @@ import simulator.tuning.race
 from kinds import ConfigError
 from kinds.tunable import tunables
 from scenarios.command.recommend import recommend, recommending
-from scenarios.command.recommend.candidates import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
 from scenarios.command.recommend.recommend import LOOKS, QUICK_SETTINGS, SETTINGS, untimed
 from scenarios.command.recommend.recommending import ShownSeeds, _measured_again
+from scenarios.command.recommend.tried_schemes import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives

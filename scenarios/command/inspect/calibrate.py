@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from kinds import ConfigError
 from kinds.files import atomically
 from scenarios.command.cell_file import add_import, read_cell
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from models.calibration import Axes
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> str:
     pair.prepare()
     loaded = pair.load()
     lines = []
-    with Progress(options.quiet) as progress:
+    with ProgressBar(options.quiet) as progress:
         for role, axes in plans.items():
             path = options.out if len(roles) == 1 else options.out.with_suffix(f".{role}.csv")
             model = loaded.drafter if role == "drafter" else loaded.verifier
@@ -100,7 +100,7 @@ def _measured_cell(options: argparse.Namespace) -> str:
     if options.out.suffix or options.out.is_file():
         raise ConfigError(f"out = {options.out}: must be a folder, which is made where it is not there")
     cell = read_cell(options.cell, options.imports, trust=options.trust)
-    with Progress(options.quiet) as progress:
+    with ProgressBar(options.quiet) as progress:
         cell_calibration.calibrate(cell, options.out, progress)
     settings = cell_calibration.Calibration.of(options.out).settings
     lines = [f"  {name}: {_short(value)}" for name, value in settings.items()]

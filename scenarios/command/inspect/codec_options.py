@@ -52,13 +52,13 @@ def _add_prior_options(prior: argparse.ArgumentParser) -> None:
 def _prior(options: argparse.Namespace) -> str:
     from scenarios.command.inspect import prior
     from scenarios.command.inspect.typed_pair import typed_pair
-    from scenarios.command.progress import Progress
+    from scenarios.command.progress_bar import ProgressBar
 
     effort = prior.QUICK if options.quick else prior.Effort()
     if options.number is not None:
         effort = replace(effort, texts=options.number)
     reading = prior.ReadTexts(options.writer, options.texts, options.temperature, options.seed)
-    with Progress(options.quiet) as progress:
+    with ProgressBar(options.quiet) as progress:
         return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
 
 

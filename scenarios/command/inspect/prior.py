@@ -24,7 +24,7 @@ from kinds.files import require_file
 from models.interface import LoadedPair, Pair
 from models.published import OfAcceptance
 from models.text_laws import Told, likeliest, written
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 from scenarios.findings.aligned_columns import aligned
 
 HELD_OUT = 10
@@ -58,7 +58,7 @@ class ReadTexts:
     seed: int
 
 
-def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, progress: Progress) -> str:
+def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, progress: ProgressBar) -> str:
     """Builds and stores a prior; what to print. Raises ConfigError, one line."""
     _check(reading, effort)
     if isinstance(pair, OfAcceptance) or not pair.has_laws:
@@ -122,7 +122,7 @@ def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
 
 
 def _texts(
-    loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: Progress
+    loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: ProgressBar
 ) -> tuple[build_prior.Laws, build_prior.Laws]:
     """The drafter's laws along the texts to learn from, and along those held out."""
     if reading.texts is None:

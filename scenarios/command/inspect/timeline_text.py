@@ -39,7 +39,7 @@ _CUT_OFF: Final = {
 
 
 @dataclass(frozen=True)
-class Line:
+class StoryLine:
     """At a time, someone did something."""
 
     at_s: float
@@ -125,7 +125,7 @@ class _Story:
         text = f"... {len(left_out)} rounds left out; --rounds {first}-{last} shows them"
         return [*all_[:FIRST], text, *all_[-LAST:]]
 
-    def _written(self, line: Line) -> str:
+    def _written(self, line: StoryLine) -> str:
         at = self.time(line.at_s - self._made.request.arrival_s)
         head = f"{at:>10}  {line.who:<8}  "
         return textwrap.fill(line.what, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
@@ -147,7 +147,7 @@ class _Story:
 
     # What happened.
 
-    def _prompt(self) -> Iterator[Line]:
+    def _prompt(self) -> Iterator[StoryLine]:
         if self._made.prompt:
             tokens = counted(self._made.request.prompt_tokens, "token")
             yield from self._message("uplink", f"prompt of {tokens}", self._made.prompt[0].joined_s, self._made.prompt)
@@ -155,19 +155,19 @@ class _Story:
         for each in self._made.prefills:
             yield self._pass(each, "reads the prompt")
 
-    def _after(self) -> Iterator[Line]:
+    def _after(self) -> Iterator[StoryLine]:
         made = self._made
         if made.ending:
             yield from self._message("uplink", "tells the cloud of its end", made.ending[0].joined_s, made.ending)
         for each in made.late[:MOST_PACKETS]:
             yield self._pass(each, "works on, for nobody")
         if (more := len(made.late) - MOST_PACKETS) > 0:
-            yield Line(made.late[MOST_PACKETS].began_s, "cloud", f"works on for nobody, passes: {more} more")
+            yield StoryLine(made.late[MOST_PACKETS].began_s, "cloud", f"works on for nobody, passes: {more} more")
         if made.unheard:
             text = f"{counted(len(made.unheard), 'packet')} down, for nobody"
-            yield Line(made.unheard[0].joined_s, "downlink", text)
+            yield StoryLine(made.unheard[0].joined_s, "downlink", text)
 
-    def _round(self, each: RoundTimeline) -> Iterator[Line]:
+    def _round(self, each: RoundTimeline) -> Iterator[StoryLine]:
         spans, record = each.spans, each.spans.record
         lines = [*self._edge(each)]
         if each.up:
@@ -176,29 +176,29 @@ class _Story:
         elif not record.flushed and each.first("uplink_queue_s") is not None and not spans.answered:
             waits = each.first("uplink_queue_s")
             assert waits is not None
-            lines.append(Line(waits.began_s, "uplink", "waits for the uplink, and never has its turn"))
+            lines.append(StoryLine(waits.began_s, "uplink", "waits for the uplink, and never has its turn"))
         lines += [self._pass(ran, self._served(each, ran)) for ran in each.passes]
         if record.stale:
-            lines.append(Line(record.received_s, "cloud", "drops the payload undecoded"))
+            lines.append(StoryLine(record.received_s, "cloud", "drops the payload undecoded"))
         if record.asked:
-            lines.append(Line(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
+            lines.append(StoryLine(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
         lines += _unserved(each.unserved)
         if spans.drafts.committed and (each.passes or each.down):
-            lines.append(Line(record.verified_s, "verdict", self._verdict(spans)))
+            lines.append(StoryLine(record.verified_s, "verdict", self._verdict(spans)))
         if each.down:
             what = f"reply of {counted(int(record.reply_bits), 'bit')}"
             lines += self._message("downlink", what, each.down[0].joined_s, each.down)
         yield from sorted(lines, key=lambda line: line.at_s)
-        yield Line(spans.ended_s, "edge", self._resolved(each))
-        yield Line(spans.ended_s, "", self._charged(each))
+        yield StoryLine(spans.ended_s, "edge", self._resolved(each))
+        yield StoryLine(spans.ended_s, "", self._charged(each))
 
-    def _edge(self, each: RoundTimeline) -> Iterator[Line]:
+    def _edge(self, each: RoundTimeline) -> Iterator[StoryLine]:
         """What the device does for a round."""
         spans, record = each.spans, each.spans.record
         waits = [span for span in spans.doings if span.state == "edge_queue_s"]
         if waits:
             waited = self.duration(each.seconds("edge_queue_s"))
-            yield Line(waits[0].began_s, "edge", f"waits {waited} for its processor, or by its policy")
+            yield StoryLine(waits[0].began_s, "edge", f"waits {waited} for its processor, or by its policy")
         work = spans.edge_work
         if not work:
             return
@@ -212,25 +212,25 @@ class _Story:
             doing = "decodes a token" if spans.answered and not each.up else "drafts"
             text.append(f"{doing} for {self.duration(drafting)}")
         text += [f"encodes in {self.duration(encoding)}"] if encoding else []
-        yield Line(work[0].began_s, "edge", ", ".join(text))
+        yield StoryLine(work[0].began_s, "edge", ", ".join(text))
 
-    def _message(self, way: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[Line]:
+    def _message(self, way: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[StoryLine]:
         """A message on a link: in one line where all went well, or there are many packets."""
         packets = len({(each.address, each.fragment) for each in sent})
         lost = sum(each.lost for each in sent)
         if len(sent) == 1 and not lost:
-            yield Line(at_s, way, f"{what}: {self.airing(sent[0], at_s)}")
+            yield StoryLine(at_s, way, f"{what}: {self.airing(sent[0], at_s)}")
         elif len(sent) > MOST_PACKETS:
             bits, again = sum(each.bits for each in sent), len(sent) - packets
             text = f"{what}: {counted(packets, 'packet')}, {again} sent again, {lost} lost, {bits} bits on the air"
             arrived = [each.arrives_s for each in sent if not each.lost]
             last = f", the last there at {self.time(max(arrived) - self._made.request.arrival_s)}" if arrived else ""
-            yield Line(at_s, way, text + last)
+            yield StoryLine(at_s, way, text + last)
         else:
-            yield Line(at_s, way, f"{what} in {counted(packets, 'packet')}")
+            yield StoryLine(at_s, way, f"{what} in {counted(packets, 'packet')}")
             for each in sent:
                 name = f"packet {each.fragment + 1}" + (f", attempt {each.attempt + 1}" if each.attempt else "")
-                yield Line(each.began_s, way, f"{name}: {self.airing(each, each.joined_s)}")
+                yield StoryLine(each.began_s, way, f"{name}: {self.airing(each, each.joined_s)}")
 
     def _served(self, each: RoundTimeline, ran: ServerPass) -> str:
         place = ran.sessions.index((self._made.request.device, self._made.request.number))
@@ -239,7 +239,7 @@ class _Story:
         decodes = any(span.state == "cloud_decode_s" and span.began_s == ran.began_s for span in each.spans.doings)
         return "decodes" if decodes else "verifies"
 
-    def _pass(self, ran: ServerPass, does: str) -> Line:
+    def _pass(self, ran: ServerPass, does: str) -> StoryLine:
         place = ran.sessions.index((self._made.request.device, self._made.request.number))
         new, cached = ran.work[place]
         waited_s = ran.began_s - ran.waited_since_s[place]
@@ -249,7 +249,7 @@ class _Story:
         lasted = self.duration(ran.ended_s - ran.began_s)
         text = f"{queued}server {ran.server} {does}: {counted(new, 'new token')} on {cached} cached, {lasted}{shared}"
         text += "; the server crashes, and the pass is lost" if ran.lost else ""
-        return Line(ran.waited_since_s[place] if queued else ran.began_s, "cloud", text)
+        return StoryLine(ran.waited_since_s[place] if queued else ran.began_s, "cloud", text)
 
     def _resolved(self, each: RoundTimeline) -> str:
         spans = each.spans
@@ -342,15 +342,15 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _unserved(gone: Sequence[Unserved]) -> Iterator[Line]:
+def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:
     """Packets that never had their turn."""
     full = [each for each in gone if each.left_s == each.joined_s]
     for each in full[:MOST_PACKETS]:
-        yield Line(each.left_s, each.station, "a packet finds the buffer full and is DROPPED")
+        yield StoryLine(each.left_s, each.station, "a packet finds the buffer full and is DROPPED")
     if len(full) > MOST_PACKETS:
-        yield Line(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
+        yield StoryLine(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
     for each in (each for each in gone if each.left_s > each.joined_s):
-        yield Line(each.left_s, each.station, "a packet that waits is withdrawn: nobody wants it any more")
+        yield StoryLine(each.left_s, each.station, "a packet that waits is withdrawn: nobody wants it any more")
 
 
 def _numbers(rounds: Sequence[int]) -> str:

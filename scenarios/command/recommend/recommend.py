@@ -104,7 +104,7 @@ def add_options(recommend: argparse.ArgumentParser) -> None:
 
 def wish(options: argparse.Namespace) -> Wish:
     """What is asked for. Raises ConfigError, one line, for what cannot be."""
-    from scenarios.command.recommend.candidates import candidates, without
+    from scenarios.command.recommend.tried_schemes import candidates, without
     from scenarios.command.run.typed_settings import parse_axes, parse_settings
     from simulator.cell.imported_files import load_imports
     from simulator.tuning.race import sampled
@@ -176,7 +176,7 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
     """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
     from channels.link.presets import PRESETS
-    from scenarios.command.recommend.candidates import BASE, SHARED_BASE
+    from scenarios.command.recommend.tried_schemes import BASE, SHARED_BASE
     from simulator.cell.cell import Cell
     from simulator.cell.settings import changed
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds.files import atomically, read_note, write_note
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.recommend.recommend import Wish
 from scenarios.command.recommend.recommendation import Recommendation
 from scenarios.command.report.drawing import BESIDE, NOTE, Note, draw_all
@@ -48,7 +48,7 @@ class RaceEvaluations:
 
     wish: Wish
     options: RunOptions
-    progress: Progress
+    progress: ProgressBar
     rows: dict[str, Row] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class RaceEvaluations:
 def recommended(wish: Wish, options: RunOptions) -> str:
     """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
     in which nothing has been simulated."""
-    with only_writer(options.out), Progress(options.quiet) as progress, ExitStack() as at_the_end:
+    with only_writer(options.out), ProgressBar(options.quiet) as progress, ExitStack() as at_the_end:
         at_the_end.callback(release, options.out)
         prepare_pairs(wish.settings)
         if options.overwrite:
@@ -151,7 +151,7 @@ class ShownSeeds:
 
 
 def _measured(
-    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: Progress
+    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: ProgressBar
 ) -> pd.DataFrame:
     """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
     from simulator import sweep

@@ -76,7 +76,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlotOptions:
     """What `sqsim plot` was asked for."""
 
     page: Page = field(default_factory=Page)
@@ -86,7 +86,7 @@ class Asked:
     out: Path | None = None
 
 
-def redraw(folders: Sequence[Path], asked: Asked, warn: Callable[[str], None]) -> Iterator[Path]:
+def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
     """Draws the figures of a result directory again, or those of several in one; the files as they are written.
 
     Labels of what is not there, as in a file for a whole paper, are warned of. Raises ConfigError where a directory

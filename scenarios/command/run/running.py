@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.run.choosing import Choosing, Chosen, to_show
 from scenarios.command.run.finished_run import FinishedRun
 from scenarios.command.run.precision import Precision
@@ -49,7 +49,7 @@ def run(plan: RunPlan, options: RunOptions) -> str:
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> str:
-    with Progress(options.quiet) as progress:
+    with ProgressBar(options.quiet) as progress:
         if plan.objective is not None:
             return _searched(plan, options, progress)
         choices = None if plan.tune is None else _chosen(plan, options, progress)
@@ -66,7 +66,7 @@ def _ran(plan: RunPlan, options: RunOptions) -> str:
 
 
 def _swept(
-    plan: RunPlan, options: RunOptions, progress: Progress, cells: Sequence[Cell], precision: Precision | None
+    plan: RunPlan, options: RunOptions, progress: ProgressBar, cells: Sequence[Cell], precision: Precision | None
 ) -> pd.DataFrame:
     from simulator import sweep
 
@@ -77,7 +77,7 @@ def _swept(
     )  # fmt: skip
 
 
-def _chosen(plan: RunPlan, options: RunOptions, progress: Progress) -> list[Chosen]:
+def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
     from simulator import sweep
 
@@ -107,7 +107,7 @@ def _tuning(options: RunOptions) -> Path:
     return folder
 
 
-def _searched(plan: RunPlan, options: RunOptions, progress: Progress) -> str:
+def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
     """`run` with an objective."""
     from simulator import sweep
 
@@ -130,7 +130,7 @@ def _searched(plan: RunPlan, options: RunOptions, progress: Progress) -> str:
     return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).report(plan.notes)
 
 
-def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: Progress) -> tuple[list[Chosen], dict[str, int]]:
+def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:
     """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
     where the search on those that are shown is to start."""
     assert plan.tune is not None and plan.objective is not None

@@ -17,7 +17,7 @@ from simulator.sweeps.search import (
     Evaluations,
     Objective,
     Search,
-    Setting,
+    SearchedSetting,
     capacities,
     relieved,
     stations,
@@ -135,6 +135,6 @@ def test_where_no_relief_serves_more_each_serves_what_was_served_before() -> Non
             return {"answered": 1.0, "tpot_p95_s": float(cell.workload.devices)}
 
     memory = Memory()
-    setting = Setting([made("cloud_only")], Objective({"tpot_p95_s": 1000.0}), AsMany(memory, None, []))
+    setting = SearchedSetting([made("cloud_only")], Objective({"tpot_p95_s": 1000.0}), AsMany(memory, None, []))
     assert setting.holds(990) and not setting.holds(1008)
     assert set(setting.relief().values()) == {990} and setting.relief().keys() == {*stations(made("cloud_only"))}

@@ -1,4 +1,4 @@
-"""Progress goes to stderr: a line each half minute, a bar where there is a terminal, nothing when quiet."""
+"""ProgressBar goes to stderr: a line each half minute, a bar where there is a terminal, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 from cells import cell
 
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 from simulator import sweep
 from simulator.sweeps.meter import Meter, TaskProgress, works
 
 
 def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
-    with Progress(quiet, lambda: 0.0 if clock is None else next(clock)) as progress:
+    with ProgressBar(quiet, lambda: 0.0 if clock is None else next(clock)) as progress:
         for done in range(201):
             progress(done, 200, "k_sqs")
 
@@ -33,7 +33,7 @@ def test_without_a_terminal_it_is_a_line_each_half_minute(capsys: pytest.Capture
 
 def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.CaptureFixture[str]) -> None:
     times = iter([0.0, 0.0, 1.0, 1.0, 41.0])
-    with Progress(quiet=False, clock=lambda: next(times)) as progress:
+    with ProgressBar(quiet=False, clock=lambda: next(times)) as progress:
         progress(0, 100, "")
         progress(50, 100, "resumed")
         progress(60, 100, "k_sqs")
@@ -42,7 +42,7 @@ def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.Cap
 
 def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     """The last cell's own word, and then its task's, each say that all is done."""
-    with Progress(quiet=False, clock=lambda: 0.0) as progress:
+    with ProgressBar(quiet=False, clock=lambda: 0.0) as progress:
         for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
             progress(done, total, "k_sqs")
     text = capsys.readouterr().err.splitlines()
@@ -56,7 +56,7 @@ def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFi
 def test_what_begins_after_something_else_counts_its_own_time(capsys: pytest.CaptureFixture[str]) -> None:
     """A sweep behind a search, traces behind a sweep."""
     times = iter([0.0, 0.0, 600.0, 600.0, 600.0, 640.0, 700.0, 700.0, 700.0, 700.0])
-    with Progress(quiet=False, clock=lambda: next(times)) as progress:
+    with ProgressBar(quiet=False, clock=lambda: next(times)) as progress:
         for done, total in ((0, 10), (10, 10), (0, 100), (20, 100)):
             progress(done, total, "k_sqs")
         tracing = progress.part("tracing")
@@ -87,7 +87,7 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(quiet=True) as progress:
+    with ProgressBar(quiet=True) as progress:
         progress.failed("a.yaml failed:\nwhy")
     assert capsys.readouterr().err == "sqsim: a.yaml failed: why\n"
 
@@ -109,7 +109,7 @@ def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: 
 
 def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
-    with Progress(quiet=False, clock=lambda: now[0]) as progress:
+    with ProgressBar(quiet=False, clock=lambda: now[0]) as progress:
         progress.then("tuning", 3.0)
         tuning = progress.part("tuning")
         tuning(0, 40, "")
@@ -135,7 +135,7 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_share_that_is_estimated_lower_than_before_begins_nothing_anew(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = iter(float(each) for each in (0, 0, 50, 50, 51, 51, 100, 100))
-    with Progress(quiet=False, clock=lambda: next(seconds)) as progress:
+    with ProgressBar(quiet=False, clock=lambda: next(seconds)) as progress:
         progress.then("", 2.0)
         for done in (0, 50.0, 49.5, 100):
             progress(done, 100, "k_sqs")
