@@ -24,9 +24,7 @@ def code(shell: str) -> str:
 
 
 def complete(
-    parser: argparse.ArgumentParser,
-    answer: TextIO | None = None,
-    end: Callable[[int], object] = os._exit,
+    parser: argparse.ArgumentParser, answer: TextIO | None = None, end: Callable[[int], object] = os._exit
 ) -> None:
     """Answers a shell that asks, and ends the process; does nothing where none asks."""
     for option, action in _actions(parser):

@@ -166,20 +166,14 @@ MISTAKES = [
     (("calibrate", "nothing", "--out=a.csv"), "pair.kind = 'nothing': kind must be one of"),
     (("calibrate", "sotu", "--out=none/a.csv"), "out = none/a.csv: none is no folder"),
     (("calibrate", "sotu", "--out", "a.txt"), "out = a.txt: must end in .csv"),
-    (
-        ("calibrate", "sotu", "--out=a.csv", "--new=1,x"),
-        "new = '1,x': whole numbers from 1 with commas between them",
-    ),
+    (("calibrate", "sotu", "--out=a.csv", "--new=1,x"), "new = '1,x': whole numbers from 1 with commas between them"),
     (("calibrate", "sotu", "--out=a.csv", "--batch", "0"), "batch = '0': whole numbers from 1"),
     (("calibrate", "sotu", "--out=a.csv", "--threads", "0"), "threads = 0: must be from 1 to 1024"),
     (
         ("calibrate", "sotu", "--out=a.csv", "--device=cuda"),
         "device = 'cuda': the models of sotu run where they always do",
     ),
-    (
-        ("calibrate", "synthetic", "--out=a.csv", "--batch=2"),
-        "batch = 2: this pair's models run 1 sequence at a time",
-    ),
+    (("calibrate", "synthetic", "--out=a.csv", "--batch=2"), "batch = 2: this pair's models run 1 sequence at a time"),
     (("calibrate", "--out=x"), "pair: a PAIR must be given, or --cell FILE.yaml"),
     (("calibrate", "sotu", "--cell=c.yaml", "--out=x"), "pair = sotu: is of a pair; leave it out beside --cell"),
     (("calibrate", "--cell=c.yaml", "--new", "1", "--out=x"), "new = 1: is of a pair"),

@@ -72,13 +72,7 @@ PARTS = [
     ("Sparsifier", "support(self, q, state)", "np.array([2, 1])", "sparsifier", "Mine.support must be ascending"),
     ("Sparsifier", "support(self, q)", "np.array([1])", "sparsifier", "TypeError: Mine.support() takes 2 positional"),
     ("LatticeQuantizer", "quantize(self, mass)", "np.rint(-9 * mass).astype(int)", "quantizer", "counts of 0 or more"),
-    (
-        "LatticeQuantizer",
-        "quantize(self, mass)",
-        "9 * mass",
-        "quantizer",
-        "an array [8] of whole numbers, got [0.",
-    ),
+    ("LatticeQuantizer", "quantize(self, mass)", "9 * mass", "quantizer", "an array [8] of whole numbers, got [0."),
     ("Policy", "next(self, view, state)", "'send'", "policy", "must return an action and a state"),
     (
         "Policy",

@@ -31,11 +31,7 @@ _ENDS: Final = {
     "abandoned": "abandoned: its device was away",
     "in_flight": "still in flight at the end of the run",
 }
-_CUT_OFF: Final = {
-    "timed_out": "the request timed out",
-    "abandoned": "the device left",
-    "in_flight": "the run ended",
-}
+_CUT_OFF: Final = {"timed_out": "the request timed out", "abandoned": "the device left", "in_flight": "the run ended"}
 
 
 @dataclass(frozen=True)
