@@ -29,7 +29,8 @@ from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
 TRACEBACK = "SQSIM_TRACEBACK"
-"""Set, the environment variable has a mistake told with the way to it, for those who look into a class of theirs."""
+"""Set, the environment variable has a mistake reported with the way to it, for those who look into a class of
+theirs."""
 
 
 class _Version(argparse.Action):

@@ -236,7 +236,7 @@ class Evaluations:
     rows: list[dict[str, object]]
 
     def summary(self, cell: Cell, relieved: str = "") -> dict[str, float]:
-        """Of one cell. Raises PlaceError, or _CellFailedError with the cell in a file."""
+        """Returns what one cell gave. Raises PlaceError, or _CellFailedError with the cell in a file."""
         from simulator.cell.dotted_names import flatten
 
         summary = self._landed(cell)
@@ -291,7 +291,7 @@ class SearchedSetting:
         return self._objective.broken(self._summaries[min(failed)]) if failed else ()
 
     def alone(self) -> tuple[int, ...]:
-        """Of each seed the largest number at which it meets the objective by itself."""
+        """Returns for each seed the largest number at which it meets the objective by itself."""
         return tuple(
             max(
                 (number for number, each in self._summaries.items() if self._objective.met([each[seed]])),

@@ -41,7 +41,7 @@ class Task:
     parts: Parts | None
     traces: Path | None = None
     works: Mapping[str, float] = field(default_factory=dict)
-    """Of each cell, by its id; 1 where none is given."""
+    """The work of each cell, by its id; 1 where none is given."""
 
 
 def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:

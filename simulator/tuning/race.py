@@ -34,7 +34,7 @@ from simulator.tuning.trials import FIRST_SEED, Aim, Budget, CommonSeeds, Course
 
 Flags = npt.NDArray[np.bool_]
 LEAST_SEEDS: Final = 3
-"""Of the first look, be time as short as it may."""
+"""The first look has at least so many, however short time is."""
 FAR: Final = 0.25
 """A kind whose best setting surely costs this share more than the leader is told from the race, not measured again."""
 WORSE: Final = "clearly worse"
@@ -47,7 +47,7 @@ SEARCH_SEED: Final = 2 * FIRST_SEED
 """The first of the search: none of a race."""
 SEARCH_SEEDS: Final = 2
 STEADY: Final = 0.8
-"""Of what a cell took before: where it takes no less, that is what a cell takes."""
+"""Where a cell takes no less than this share of what one took before, that is what a cell takes."""
 
 
 class Standing(NamedTuple):
@@ -78,7 +78,7 @@ class Race:
 
     @property
     def false_alarms(self) -> float:
-        """Of one test."""
+        """The probability of a false alarm of one test."""
         return (1 - self.confidence) / (self.looks * max(1, self.settings - 1))
 
     def look(self, costs: Floats) -> Standing:
@@ -100,7 +100,7 @@ class Race:
         return Standing(leader, worse, least.argmax(axis=1), max(0.0, behind))
 
     def _half_widths(self, logs: Floats) -> Floats:
-        """Of the difference of each two [n, n]: t sqrt(var / seeds); inf of one seed, 0 of each with itself."""
+        """Half-widths of the differences of each two [n, n]: t sqrt(var / seeds); inf of one seed, 0 with itself."""
         from scipy.special import stdtrit  # here: it costs a quarter of a second that a plain `--help` should not pay
 
         n, seeds = logs.shape
@@ -156,7 +156,7 @@ class RaceGroup:
         return [known[seed] for seed in range(seeds)]
 
     def cells(self, seeds: int) -> list[Cell]:
-        """Of all that are still in."""
+        """Returns the cells of all that are still in."""
         return [cell for place in self.racing for cell in self.at(place, seeds)]
 
     def costs(self, place: int, rows: Rows) -> list[float]:
@@ -297,7 +297,7 @@ class Entrants:
 
 
 def samples(places: Sequence[Alternatives], most: int) -> list[list[Values]]:
-    """Of each place so many settings, its own first, that they are `most` together: as many of each as of any other, or
+    """Samples each place, its own setting first, so that they are `most` together: as many of each as of any other, or
     all it has; one at least."""
     sizes, share = [place.number() for place in places], 1
     while share < max(sizes) and sum(min(size, share + 1) for size in sizes) <= most:

@@ -21,14 +21,14 @@ from simulator.tuning.alternatives import Alternatives, Values
 T = TypeVar("T")
 
 FIRST_SEED: Final = 1_000_000
-"""Of the trials: none that is shown."""
+"""Trials begin at this seed: none that is shown."""
 KEPT: Final = ("answered", "tv_output")
 """What is needed of each trial beside the metric."""
 UNANSWERED, LOSSY, NO_NUMBER = "leaves requests unanswered", "text departs", "no number"
 """Why a setting cannot be ranked."""
 Row = Mapping[str, float]
 Rows = Mapping[str, Row]
-"""Of each cell tried, by its id, the metric and KEPT."""
+"""The metric and KEPT of each cell tried, by its id."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
 
 MOST_SEEDS: Final = 48
-"""Of a race, however near the two best are."""
+"""A race ends with so many, however near the two best are."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Tuner:
         return each_once(cell for course in self._courses for cell in course.wanted if cell.id not in rows)
 
     def outcomes(self) -> list[Outcome]:
-        """Of each place what it chose, once all races are over."""
+        """Returns what each place chose, once all races are over."""
         found = [outcome for course in self._courses for outcome in course.ended]
         assert len(found) == len(self._courses), "a race is still under way"
         return found

@@ -30,7 +30,7 @@ from simulator.tuning.trials import FIRST_SEED
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
 TUNE = Tune({"scheme.resolution": "the question's"}, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
-"""Of the fields that are declared, two with fewer values."""
+"""Two of the declared fields have fewer values here."""
 
 
 def grid() -> list[Cell]:

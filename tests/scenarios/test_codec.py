@@ -20,7 +20,7 @@ V = 300
 
 @pytest.fixture
 def q(tmp_path: Path) -> np.ndarray:
-    """A law over V tokens, in `law.npy` of the test's folder."""
+    """A distribution over V tokens, in `law.npy` of the test's folder."""
     law = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
     np.save(tmp_path / "law.npy", law)
     return law

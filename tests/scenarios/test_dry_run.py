@@ -15,7 +15,7 @@ RUN = (
     "run", "latency_vs_bandwidth", "--quick", "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
     "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
 )  # fmt: skip
-"""That of `finished`."""
+"""The run of `finished`."""
 
 
 def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(

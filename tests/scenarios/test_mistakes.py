@@ -1,4 +1,4 @@
-"""What goes wrong is told in one line, with an exit status, and leaves nothing behind."""
+"""What goes wrong is reported in one line, with an exit status, and leaves nothing behind."""
 
 from __future__ import annotations
 

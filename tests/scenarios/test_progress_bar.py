@@ -94,7 +94,7 @@ def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one process and of two; some words come between whole cells, with the rounds that were closed a second."""
+    """With one process and with two some words come between whole cells, with the rounds that were closed a second."""
     monkeypatch.setattr("simulator.sweeps.worker_pools.LOOK_S", 0.01)
     monkeypatch.setattr("simulator.sweeps.meter.TELL_S", 0.02)  # in this process
     lines = list[tuple[float, str]]()
@@ -121,7 +121,7 @@ def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys:
 
 
 def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a short cell, one nine times as long, and one of the same tokens, timed only."""
+    """A short cell, one nine times as long, and one of the same tokens, timed only."""
     short, long = (cell("k_sqs", workload={"kind": "closed", "requests": n, "output_tokens": 4}) for n in (1, 9))
     again = long.with_({"uplink.rate.bps": 1e5})
     assert works([short, long, again]) == {short.id: 4 * 1.02, long.id: 36 * 1.02, again.id: 36 * 0.02}

@@ -1,4 +1,4 @@
-"""What a class of a user's own does wrong is told with its file, its line and the rule, on one line."""
+"""What a class of a user's own does wrong is reported with its file, its line and the rule, on one line."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 
 
 def add_options(cache: argparse.ArgumentParser) -> None:
-    """Of each way: none (what there is), `export`, `import`, `clear`."""
+    """Adds the arguments of `sqsim cache` and of `export`, `import` and `clear`."""
     ways = cache.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
     export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
     take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")

@@ -37,7 +37,7 @@ OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
 
 
 def add_options(calibrate: argparse.ArgumentParser) -> None:
-    """Of the command."""
+    """Adds the arguments of `sqsim calibrate`."""
     add = calibrate.add_argument
     add("pair", metavar="PAIR", nargs="?", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
     add("--cell", type=Path, metavar="FILE.yaml",

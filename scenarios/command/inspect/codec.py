@@ -104,8 +104,8 @@ def scheme_of(text: str) -> DraftScheme:
 
 
 def schemes_for(vocabulary: int) -> list[DraftScheme]:
-    """Every lossless preset that sends the law of one draft, with its defaults, where they fit the vocabulary; of those
-    that are made of the same parts, one."""
+    """Every lossless preset that sends the distribution of one draft, with its defaults, where they fit the vocabulary;
+    of those that are made of the same parts, one."""
     kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
     schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
     found = list[DraftScheme]()
@@ -163,7 +163,7 @@ def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
 
 
 def _drawn_by(scheme: DraftScheme, proposal: Proposal, q: Floats) -> Floats | Ints:
-    """What a draft is drawn and judged by, [K] over proposal.ids: the counts, or, of a race, q itself."""
+    """What a draft is drawn and verified by, [K] over proposal.ids: the counts, or, of a race, q itself."""
     draw = scheme.families.draw
     return draw.weights(proposal, q) if draw.races else proposal.counts
 
@@ -181,7 +181,8 @@ def _costs(q: Floats, how: Wire) -> list[str]:
 
 
 def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: Wire) -> Iterator[str]:
-    """The paper's count, then each code's bits; dashes for a scheme whose packets are not of laws on a lattice."""
+    """The paper's count, then each code's bits; dashes for a scheme whose packets are not of distributions on a
+    lattice."""
     if not isinstance(scheme, LatticeScheme) or scheme.format(vocabulary).resolution != scheme.resolution:
         yield from ["-"] * (1 + len(CODES))
         return

@@ -11,7 +11,7 @@ from scenarios.command.cell_file import add_import
 
 
 def add_options(codec: argparse.ArgumentParser) -> None:
-    """Of each way: `cost`, `encode`, `decode`, `prior`."""
+    """Adds the arguments of `sqsim codec cost`, `encode`, `decode` and `prior`."""
     ways = codec.add_subparsers(dest="way", required=True, metavar="WAY")
     cost = ways.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
     encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")

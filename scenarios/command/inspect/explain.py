@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim explain`."""
+    """Adds the arguments of `sqsim explain`."""
     add = parser.add_argument
     add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
     add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
@@ -76,7 +76,7 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
 
 
 def _speller(cell: Cell) -> Speller | None:
-    """Of the cell's pair; where its tokenizer is away, tokens go by their ids."""
+    """Returns what spells the pair's tokens; None, and they go by their ids, where its tokenizer is away."""
     try:
         return cell.models.pair.speller()
     except (ConfigError, OSError):

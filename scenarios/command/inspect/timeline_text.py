@@ -96,7 +96,7 @@ class _Story:
         return [line.rstrip() for line in lines.splitlines()]
 
     def lines(self, rounds: tuple[int, int] | None) -> Iterator[str]:
-        """Of the rounds asked for; of a long request, unless they are, its beginning and its end."""
+        """Yields the rounds requested; where none are, a long request is cut to its beginning and its end."""
         if self._made.prompt or self._made.prefills:
             yield "prompt"
             yield from map(self._written, self._prompt())

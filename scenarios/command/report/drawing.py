@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NOTE = "scenario.json"
 """What a result directory remembers of its scenario."""
 CAPACITY = "capacity.csv"
-"""Of a search: the summary, and what was found beside it."""
+"""A search leaves its summary here, with what was found beside it."""
 BESIDE = "chosen_and_fixed.csv"
 """Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
 
@@ -186,7 +186,7 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
 
 
 def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
-    """The summaries of several directories in one, their curves told apart by the directory's name."""
+    """The summaries of several directories in one, their curves distinguished by the directory's name."""
     parts = []
     for folder, name in zip(folders, _names(folders), strict=True):
         table, axis, figures = read_summary(folder)

@@ -25,7 +25,7 @@ from simulator.results.columns import SEARCHED
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
-"""Of a manifest, in this order; then its libraries."""
+"""What the page shows of a manifest, in this order; then its libraries."""
 
 
 def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:

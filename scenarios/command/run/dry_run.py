@@ -21,7 +21,7 @@ from simulator.sweeps.meter import works
 from simulator.sweeps.store import identity
 
 CORES = 2
-"""Of the machine that scenarios state their minutes for."""
+"""The machine that scenarios state their minutes for has so many."""
 
 
 def dry_run(plan: RunPlan, options: RunOptions, scenario: Scenario | None) -> str:

@@ -104,8 +104,8 @@ def _met_first(row: pd.Series[float]) -> str:
 
 
 def fullest(row: pd.Series[float]) -> str:
-    """The station that a row of a summary is told with: of those that are busy for OVERLOAD of the time or more, of all
-    where none is, the one with the longest queue."""
+    """The station that a row of a summary is reported with: of those that are busy for OVERLOAD of the time or more, of
+    all where none is, the one with the longest queue."""
     busy = [name for name in STATIONS if float(row[f"{name}_busy"]) >= OVERLOAD]
     return max(busy or STATIONS, key=lambda name: float(row[f"{name}_queue"]))
 
@@ -158,14 +158,14 @@ def unsettled(summary: pd.DataFrame) -> list[str]:
 
 
 def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:
-    """Of each row whether work arrives whether or not it is served."""
+    """Returns for each row whether work arrives whether or not it is served."""
     if "workload.kind" not in summary.columns:
         return pd.Series(True, index=summary.index)
     return summary["workload.kind"].map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
-    """Of the curves with flagged rows: `dense, uplink rate at 1 kbit/s (uplink)`, those alike together."""
+    """Names the curves with flagged rows: `dense, uplink rate at 1 kbit/s (uplink)`, those alike together."""
     alike: dict[str, list[str]] = {}
     for curve, rows in table.groupby(CURVE, sort=False):
         flagged = rows[flags[rows.index]]

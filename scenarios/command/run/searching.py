@@ -49,7 +49,7 @@ class CapacitySearch:
     def found(
         self, pool: WorkerPool, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
     ) -> list[Capacity]:
-        """Of each place, found now or read back. Where some fail, each is `failed` in a line.
+        """Returns what each place bears, found now or read back. Each that fails is `failed` in a line.
 
         Raises ConfigError where `out` is taken, and where a place fails, once all others are found; Interrupted on
         Ctrl-C. What was found is kept, and what was simulated for places under way: the same command goes on there.
@@ -96,7 +96,7 @@ class CapacitySearch:
             raise CellsFailedError(failures, total, self._out, "settings")
 
     def cells(self) -> dict[str, Cell]:
-        """Of places that were found, by the id of each cell: the same cell at what its setting bears."""
+        """Returns by the id of each cell of a place that was found the same cell at what its setting bears."""
         return {
             cell.id: self._objective.at(cell, max(self._found[place].value, self._objective.low))
             for place, sought in enumerate(self._places)

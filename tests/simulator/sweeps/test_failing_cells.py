@@ -1,4 +1,5 @@
-"""A cell that fails is told with its file and takes no other along; a place that takes nothing more ends the sweep."""
+"""A cell that fails is reported with its file and takes no other along; a place that takes nothing more ends the
+sweep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is worked out does not depend on who does it, and who is gone is told in one line."""
+"""What is worked out does not depend on who does it, and who is gone is reported in one line."""
 
 from __future__ import annotations
 
