@@ -181,10 +181,12 @@ NO_MODEL = [
     ["run", "nothing"],
     ["run", NAMES[0], "--set=seed=x"],
     ["plot", "x"],
+    ["codec", "cost", "law.txt"],
 ]
 
 
-def test_answers_that_need_no_model_never_import_torch() -> None:
+def test_answers_that_need_no_model_never_import_torch(tmp_path: Path) -> None:
+    (tmp_path / "law.txt").write_text("0.5\n0.5\n")
     code = f"""
 import sys
 from scenarios.command.cli import main
@@ -197,7 +199,7 @@ for arguments in {NO_MODEL!r}:
         sys.exit(f"{{loaded}} after {{arguments}}")
 print("none in all")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False, text=True)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 

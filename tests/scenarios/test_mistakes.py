@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cells import cell
 from traced_cells import CELLS
@@ -30,6 +32,7 @@ class Mine(LatticeScheme):
     def support(self, q, state):
         return q.argsort()[-1:]
 """
+MIRRORED = "{kind: mirrored, sparsifier: {kind: top_k, k: 2}}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
@@ -137,16 +140,34 @@ MISTAKES = [
     (("plot", "lacking"), "lacking: its table has nothing for latency, tails"),
     (("plot", "cut"), "cut/scenario.json: not written by this program"),
     # one distribution on the wire
+    (("codec",), "WAY"),
     (("codec", "cost", "missing.txt"), "missing.txt: cannot be read"),
+    (("codec", "cost", "letters.txt"), "letters.txt, line 2: one probability a line"),
+    (("codec", "cost", "half.txt"), "sum to 0.5"),
+    (("codec", "cost", "negative.txt"), "entry 1 is not a probability"),
+    (("codec", "cost", "one.txt"), "two or more"),
     (("codec", "cost", "empty.yaml"), "empty.yaml: holds an array of shape (0,)"),
-    (("codec", "cost", "raises.py"), "raises.py, line 1: one probability a line"),
+    (("codec", "cost", "square.npy"), "shape (2, 2)"),
+    (("codec", "cost", "broken.npy"), "not an array"),
     (("codec", "cost", "law.txt", "--scheme=cloud_only"), "scheme = 'cloud_only': sends no distribution"),
-    (("codec", "cost", "law.txt", "--scheme={kind: k_sqs, k: 9}"), "k = 9: must be at most the vocabulary, 2"),
+    (("codec", "cost", "law.txt", "--scheme=nothing"), "kind must be one of"),
+    (("codec", "cost", "law.txt", "--scheme={kind: k_sqs, k: 9}"), "k = 9: must be at most the vocabulary, 3"),
+    (("codec", "cost", "law.txt", "--scheme={kind: tree, k: 2}"), "scheme tree: a law has several drafts"),
+    (("codec", "cost", "law.txt", "--scheme=coupled"), "token = 'raced': must be flat or coded"),
+    (("codec", "cost", "law.txt", "--scheme={kind: "), "not YAML"),
     (("codec", "cost", "law.txt", "--code=morse"), "invalid choice: 'morse'"),
     (("codec", "cost", "law.txt", "--context=a"), "context = 'a': whole numbers"),
-    (("codec", "encode", "law.txt", "--token=9", "--scheme=dense"), "encode: "),
+    (("codec", "encode", "law.txt", "--token=7", "--scheme=dense"), "encode: token 7"),
+    (("codec", "encode", "law.txt", "--scheme={kind: multi_candidate, k: 2}"), "scheme multi_candidate: a law has sev"),
+    (("codec", "decode", "00"), "--vocabulary"),
     (("codec", "decode", "zz", "--vocabulary=4"), "payload = 'zz': no such file, and not hex digits"),
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
+    (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
+    (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
+    (
+        ("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"),
+        "mirrored: its payload holds",
+    ),
     # recommendations
     (("recommend", "--link=wif"), "link = 'wif': must be one of"),
     (("recommend", "--link=wifi", "--set=uplink=wifi.uplink"), "uplink: both --link and --set"),
@@ -197,6 +218,13 @@ MISTAKES = [
     (("real", "none.yaml"), "none.yaml"),
     (("real", "other.yaml"), "other.yaml"),
 ]
+
+
+def npy(array: np.ndarray) -> bytes:
+    np.save(file := io.BytesIO(), array)
+    return file.getvalue()
+
+
 FILES = {
     "same_kind.py": SAME_KIND.encode(),
     "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
@@ -208,7 +236,13 @@ FILES = {
     "cell.yaml": cell().to_yaml().encode(),
     "losses.yaml": CELLS["losses"].to_yaml().encode(),
     "other.yaml": b"- 1\n- 2\n",
-    "law.txt": b"0.6\n0.4\n",
+    "law.txt": b".5\n.5\n0\n",
+    "letters.txt": b".5\nhalf\n",
+    "half.txt": b".25\n.25\n",
+    "negative.txt": b"1.5\n-.5\n",
+    "one.txt": b"1\n",
+    "square.npy": npy(np.full((2, 2), 0.25)),
+    "broken.npy": b"\x93NUMPY nothing",
     "emptied/summary.csv": b"",
     "lacking/summary.csv": b"scheme.kind,n\nk_sqs,1\n",
     "cut/summary.csv": b"scheme.kind,n\nk_sqs,1\n",
