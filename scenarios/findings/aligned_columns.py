@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import pandas as pd
 
 WIDTH = 100
+
+
+def wrapped(line: str) -> str:
+    """A sentence as lines of at most WIDTH columns, those after the first set in."""
+    return textwrap.fill(line, WIDTH, subsequent_indent="    ")
 
 
 def number(mean: float, half_width: float = math.nan) -> str:
