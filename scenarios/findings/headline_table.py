@@ -17,6 +17,7 @@ import pandas as pd
 from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
 from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
+from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy import limit_curves, lossy_curves, marked
 from simulator.results.unanswered import ANSWERED, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
@@ -128,7 +129,7 @@ def _said_of(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: 
     elif all(entry.same for entry in told):
         said = f"the same in each of {seeds} seeds, no interval"
     else:
-        said = f"mean ± 95% half-width over {seeds} seeds" + (
+        said = f"mean ± {CONFIDENCE:.0%} half-width over {seeds} seeds" + (
             " (no ±: the same in each)" if any(entry.same for entry in told) else ""
         )
     if any(entry.lowest for entry in told):

@@ -2,7 +2,7 @@
 
 Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
 numbers, whatever changed beside them. Else the means are compared by Welch's test. Both are of logarithms
-(`intervals.Difference`) and have a 95% interval and a p-value; of many at once some look like a change by chance, which
+(`intervals.Difference`) and have an interval and a p-value; of many at once some look like a change by chance, which
 `beyond_noise` holds down. Of a single seed nothing can be told but that the value is another.
 """
 
@@ -18,11 +18,11 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from kinds.arrays import Floats, Ints
-from simulator.results.intervals import Difference, Interval, paired_values
+from simulator.results.intervals import CONFIDENCE, Difference, Interval, paired_values
 
 Control = Literal["bh", "holm"]
-LEVEL: Final = 0.05
-"""Of the intervals, and of `beyond_noise`."""
+LEVEL: Final = round(1 - CONFIDENCE, 9)
+"""The level of `beyond_noise`: what CONFIDENCE leaves."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _by_seed(metric: str, before: Floats, after: Floats) -> tuple[Difference, fl
         return difference, math.nan
     if found.same:
         return difference, 0.0  # each seed by the same amount
-    error = found.half_width / float(stdtrit(found.n - 1, 1 - LEVEL / 2))
+    error = found.half_width / float(stdtrit(found.n - 1, (1 + CONFIDENCE) / 2))
     return difference, _two_sided(found.mean / error, found.n - 1)
 
 
@@ -124,7 +124,7 @@ def _welch(metric: str, before: Floats, after: Floats) -> tuple[Difference, floa
         return Difference(metric, Interval(mean, math.nan, n), relative), 0.0
     degrees = squared**2 / sum(part**2 / (each.size - 1) for part, each in zip(parts, (before, after), strict=True))
     error = math.sqrt(squared)
-    found = Interval(mean, float(stdtrit(degrees, 1 - LEVEL / 2)) * error, n)
+    found = Interval(mean, float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error, n)
     return Difference(metric, found, relative), _two_sided(mean / error, degrees)
 
 

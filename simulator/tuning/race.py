@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinds.arrays import Floats, Ints
-from simulator.results.intervals import ROUNDING
+from simulator.results.intervals import CONFIDENCE, ROUNDING
 
 Flags = npt.NDArray[np.bool_]
 
@@ -43,7 +43,7 @@ class Race:
 
     settings: int
     looks: int
-    confidence: float = 0.95
+    confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
         if self.settings < 1 or self.looks < 1 or not 0 < self.confidence < 1:

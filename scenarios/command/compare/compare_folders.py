@@ -11,7 +11,7 @@ from scenarios.command.result_folder import ResultFolder
 from simulator.results.changes import Change, Control, beyond_noise, changes
 from simulator.results.columns import CURVE
 from simulator.results.compared import Plain, plain
-from simulator.results.intervals import metrics_of
+from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.same_settings import SameSettings, same_settings
 from simulator.results.units import quantity, unit
 
@@ -66,7 +66,7 @@ class Compared:
             "fields": {"a_only": self.fields_before, "b_only": self.fields_after},
             "metrics": {"a_only": self.metrics_before, "b_only": self.metrics_after},
             "values": self.values,
-            "confidence": 0.95,
+            "confidence": CONFIDENCE,
             "control": self.control,
             "searched": self.searched,
             "found": [list(each) for each in self.found],

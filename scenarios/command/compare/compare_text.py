@@ -11,6 +11,7 @@ from scenarios.command.compare.compare_folders import Compared, Told
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import WIDTH, aligned
 from scenarios.findings.sentences import would_show
+from simulator.results.intervals import CONFIDENCE
 from simulator.results.units import quantity, title
 
 MOST_LINES = 40
@@ -95,7 +96,7 @@ def _changes(found: Compared, most: int) -> Iterator[str]:
     paired = all(each.change.paired for each in found.changes)
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
     yield _wrapped(
-        f"{len(alone):,} have a 95% interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
+        f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
         f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
     )
     if not changed:
@@ -104,7 +105,7 @@ def _changes(found: Compared, most: int) -> Iterator[str]:
         yield f"Nothing changed beyond noise{limit and f'; of latency per token {limit}, by itself'}."
         return
     yield ""
-    yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its 95% interval"
+    yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its {CONFIDENCE:.0%} interval"
     yield ""
     yield from _table(changed, most)
 

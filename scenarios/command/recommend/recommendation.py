@@ -27,7 +27,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
-from simulator.results.intervals import Difference, interval, paired, summarise_curves, varying, with_curves
+from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
 from simulator.tuning.entrants import SEARCH_SEEDS, Entrants
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
-    "Trust: of the settings tried, on this pair, clock and workload. Margins are paired 95% intervals on seeds that "
-    "chose nothing. A kind that is far behind was not tuned further once that was clear."
+    f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on seeds "
+    "that chose nothing. A kind that is far behind was not tuned further once that was clear."
 )
 
 
@@ -299,7 +299,7 @@ class Recommendation:
         few = len(left) <= MANY
         said = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
         limit = would_show(self._margin(name) for name in left if name in shown)
-        return f". Not distinguishable from it at 95%{limit and f' ({limit})'}: {said}"
+        return f". Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {said}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""

@@ -20,7 +20,7 @@ from simulator.results.columns import (
     SPEEDUP,
     SPEEDUPS,
 )
-from simulator.results.intervals import metrics_of
+from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.lossy import marked
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
@@ -95,7 +95,7 @@ def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
 
 def _spread(summary: pd.DataFrame) -> str:
     several = summary["n"].max() > 1
-    return "mean ± half-width of the 95% interval over seeds" if several else "one seed, no interval"
+    return f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds" if several else "one seed, no interval"
 
 
 def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTable | None:
@@ -108,7 +108,7 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
         Column("first", "curve", number=False), Column("second", "compared with", number=False),
         *(Column(name, title(name)) for name in places),
         Column("first_mean", "mean"), Column("second_mean", "compared with"),
-        Column("difference", "difference", "first / second - 1, paired by seed, with its 95% interval"),
+        Column("difference", "difference", f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval"),
         Column("n", "seeds"), Column("separable", "distinguishable", "whether the interval leaves out 0", number=False),
     ]  # fmt: skip
     return ReportTable(
