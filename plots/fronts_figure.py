@@ -58,8 +58,9 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
     first, last = (f"{page.word(each.gpu)} and {page.word(each.kwh)}" for each in (PAYING[0], PAYING[-1]))
     notes = [
-        f"Lines: the front of the lossless in a panel's means. Bars: {CONFIDENCE:.0%} in latency; in joules the band of "
-        f"watts, the mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark between.",
+        f"Lines: the front of the lossless in a panel's means. Bars: {CONFIDENCE:.0%} in latency; in joules the band "
+        f"of watts, the mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark "
+        "between.",
         *_alike(table, page),
         *marks(summary, LATENCY),
     ]

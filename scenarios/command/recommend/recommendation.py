@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
-    f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on seeds "
-    "that chose nothing. A kind that is far behind was not tuned further once that was clear."
+    f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on "
+    "seeds that chose nothing. A kind that is far behind was not tuned further once that was clear."
 )
 
 
