@@ -12,9 +12,9 @@ import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.report.drawing import Note
-from scenarios.command.validation_page import BEGIN, END, measured, write
 from scenarios.validation import CELL, error_of, errors, printed_errors, same_answers
 from simulator.results.result_directory import record
+from tools.validation_page import BEGIN, END, measured, write
 
 NAMES = ("thin", "wide")
 TOOK_S = {"thin": 0.1, "wide": 0.02}

@@ -25,9 +25,9 @@ from channels.codec import lattice, wire
 from kinds.arrays import Floats, Ints
 from models.verification import total_variation
 from simulator.schemes.code import Packets
-from simulator.schemes.dssd import SplitScheme
 from simulator.schemes.families import Families
 from simulator.schemes.reply import EdgeCorrection
+from simulator.schemes.rivals.dssd import SplitScheme
 
 FINEST: Final = 21
 """The largest j, of a lattice of 2^j."""

@@ -1,4 +1,5 @@
-"""The edge's side of a request whose drafts branch: a round is drafted level by level, a pass a level.
+"""Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
+one pass over the tree, and the path that is accepted is kept.
 
 A law hangs on the committed text or on a node, and its children are drawn from it without replacement. Laws come
 breadth first. The one that could exceed the budget, whatever children it drew, is not drawn from, and the tree ends
@@ -14,18 +15,32 @@ from channels.codec.tree_shape import ROOT, LawPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
-from models.tree_verification import draw_children
+from models.tree_verification import draw_children, judge_tree
+from models.verification import Verdict
+from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.drafting import Offer, propose_within
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import ReplayedText
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Tokens, TreeNode, level_pass, outcome
+from simulator.decoding.nodes import (
+    CloudNode,
+    Drafted,
+    EdgeNode,
+    Full,
+    Tokens,
+    TreeNode,
+    TreeVerified,
+    Verified,
+    level_pass,
+    outcome,
+)
 from simulator.decoding.setting import DraftSetting
+from simulator.schemes.acceptance import Received
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import State
-from simulator.schemes.tree import TreeScheme
 
 
-class TreeEdge(EdgeSession):
+class TreeEdgeSession(EdgeSession):
     """An edge that drafts whole rounds only, each a tree."""
 
     def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
@@ -58,6 +73,36 @@ class TreeEdge(EdgeSession):
             self._drafter.graft(node.walk(after.committed[len(node.committed) : after.cached]))
         else:
             self._drafter.crop(after.cached)
+
+
+class TreeCloudSession(CloudSession):
+    """A cloud that judges trees, without replacement (`models.tree_verification`)."""
+
+    def _skip(self, after: CloudNode, verified: Verified) -> None:
+        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        self._verifier.skip(lambda: [(verified.text_before(after), verified.tree)])
+
+    def _keep(self, after: CloudNode, verified: Verified) -> None:
+        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        self._verifier.graft(verified.path)
+
+    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+        scheme = self._scheme
+        assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
+        tree = scheme.tree(heard)
+        p = self._verifier.tree_laws(node.committed, tree)
+        numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
+        verdict = judge_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
+        reached = verdict.path[-1] + 1 if verdict.path else 0
+        stood = tree.along(verdict.path)
+        told = Verdict(reached, verdict.token)
+        reply = scheme.encode_reply(told, p[reached], self._setting.packets, (*node.committed, *stood))
+        committed = (*stood, verdict.token)
+        divergences = self._meter.measure_tree(node.round, p, heard, verdict, committed)
+        verified = TreeVerified(
+            tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
+        )
+        return node.after(committed), verified
 
 
 def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
