@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import aligned
+from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import excess, listed
 from simulator.results.best_settings import best_settings, one_for_all
@@ -119,7 +119,7 @@ def printed_variance(cells: pd.DataFrame) -> str:
         numbers = [text for _, row in rows.iterrows() for text in _numbers(row)]
         body.append([str(effect), f"{rows['degrees'].iloc[0]}", *numbers])
     heading = f"Analysis of variance of {title(LATENCY)}, seeds as blocks; share of the sum of squares"
-    return heading + "\n\n" + aligned(header, body)
+    return titled(heading, header, body)
 
 
 def _numbers(row: pd.Series[float]) -> list[str]:

@@ -10,14 +10,13 @@ were measured; at temperature 1 one of them, with what published pairs keep of A
 from __future__ import annotations
 
 import math
-import textwrap
 from dataclasses import dataclass
 
 import pandas as pd
 
 from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.aligned_columns import titled
 from scenarios.findings.sentences import listed, passes
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
@@ -202,7 +201,7 @@ def printed_borders(cells: pd.DataFrame) -> str:
         f"An edge that drafts is faster than cloud-only decoding up to a round trip of ({CONFIDENCE:.0%} interval; by "
         "the closed form); and at how many places it takes the least of the cloud's seconds"
     )
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned([*columns, 'cheapest'], body)}"
+    return titled(heading, [*columns, "cheapest"], body)
 
 
 def _limit(part: pd.DataFrame, metric: str) -> str:

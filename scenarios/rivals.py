@@ -9,7 +9,6 @@ apart. What crosses the air is told with and without headers; the times include 
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.aligned_columns import number, titled
 from scenarios.findings.lowest import LowestAt, outcomes
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences import indistinguishable, share, sizes, would_show
@@ -135,7 +134,7 @@ def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> str:
         for at in sorted({at for column in entries for at in column})
     ]
     columns = [title(RATE), *(f"{title(DELAY)} {quantity(by, DELAY)}" for by, _ in found)]
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+    return titled(heading, columns, body)
 
 
 def _outcomes(cells: pd.DataFrame, left_out: Sequence[str]) -> list[tuple[object, list[LowestAt]]]:
@@ -169,7 +168,7 @@ def printed_on_air(cells: pd.DataFrame) -> str:
         ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
         body.append([str(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
-    return f"{heading}\n\n{aligned(['scheme', 'payload up', 'reply down', 'all up', 'all down'], body)}"
+    return titled(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
 
 
 SCENARIO = Scenario(

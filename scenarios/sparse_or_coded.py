@@ -12,7 +12,6 @@ Sparse families are one, of which each seed takes the one that served the others
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios import Answer, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.aligned_columns import number, titled
 from scenarios.findings.sentences import fewer, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, interval, paired_values
@@ -326,7 +325,7 @@ def _printed(rows: pd.DataFrame, heading: str, metric: str, factor: float) -> st
         least = min(each.mean for each in found if each.n)
         words = [number(each.mean, each.half_width) + " *"[each.mean == least] if each.n else "-" for each in found]
         body.append([str(setup), *words])
-    return textwrap.fill(heading, WIDTH) + "\n\n" + aligned(["", *names], body)
+    return titled(heading, ["", *names], body)
 
 
 SCENARIO = Scenario(

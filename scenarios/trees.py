@@ -9,13 +9,12 @@ acceptance.
 
 from __future__ import annotations
 
-import textwrap
 from typing import NamedTuple
 
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.aligned_columns import titled
 from scenarios.findings.below import crossings
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import percent
@@ -110,7 +109,7 @@ def printed_gains(cells: pd.DataFrame) -> str:
         "can tell"
     )
     columns = [f"tree, by {title(RATE)}", *(quantity(rate, RATE) for rate in rates)]
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+    return titled(heading, columns, body)
 
 
 def comparable(cells: pd.DataFrame) -> pd.DataFrame:

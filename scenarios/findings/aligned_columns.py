@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import pandas as pd
 
@@ -20,6 +21,11 @@ def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.D
     if axis is None:
         return [(None, table)]
     return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
+
+
+def titled(heading: str, header: list[str], body: list[list[str]]) -> str:
+    """A heading of as many lines as it takes, and the columns below it."""
+    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(header, body)}"
 
 
 def aligned(header: list[str], body: list[list[str]]) -> str:

@@ -11,6 +11,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pandas as pd
 
@@ -74,15 +75,14 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     entries = [_entries(part, names, metric) for _, part in parts]
     labels = ["" if axis is None else quantity(at, axis) for at, _ in parts]
     units = _units(entries, metric)
-    scale = units.scale if isinstance(units, _OneUnit) else ""
+    scale = units.scales[0][1] if units.apart == "no" else ""
     heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {_said_of(table, entries, names, metric)}"
     heading = "\n".join(textwrap.fill(line, WIDTH) for line in heading.splitlines())
     texts = [
         [entry.told(units.factor(i, j)) if entry else "-" for j, entry in enumerate(row)]
         for i, row in enumerate(entries)
     ]
-    labels = [units.label(name, row=i) for i, name in enumerate(labels)]
-    names = [units.label(name, column=j) for j, name in enumerate(names)]
+    labels, names = units.labels(labels, "rows"), units.labels(names, "columns")
     corner = "" if axis is None else title(axis)
     if len(names) > MANY_CURVES and len(parts) <= MANY_CURVES:
         body = [[name, *column] for name, column in zip(names, zip(*texts, strict=True), strict=True)]
@@ -143,47 +143,40 @@ def _said_of(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: 
     return said
 
 
-class _OneUnit:
-    """One unit for the whole table, or none. Those of rows and columns are told with their names."""
+@dataclass(frozen=True)
+class _Units:
+    """One unit for the whole table, or none; or one for each row, or each column, which stands with its name."""
 
-    def __init__(self, factor: float, scale: str) -> None:
-        self._factor, self.scale = factor, scale
-
-    def factor(self, row: int, column: int) -> float:
-        return self._factor
-
-    def label(self, name: str, row: int = -1, column: int = -1) -> str:
-        return name
-
-
-class _UnitEach:
-    """A unit for each row, or for each column."""
-
-    def __init__(self, scales: Sequence[tuple[float, str]], *, of_rows: bool) -> None:
-        self._scales, self._of_rows = scales, of_rows
+    scales: Sequence[tuple[float, str]]
+    """Factor and unit."""
+    apart: Literal["no", "rows", "columns"] = "no"
 
     def factor(self, row: int, column: int) -> float:
-        return self._scales[row if self._of_rows else column][0]
+        return self.scales[{"no": 0, "rows": row, "columns": column}[self.apart]][0]
 
-    def label(self, name: str, row: int = -1, column: int = -1) -> str:
-        place = row if self._of_rows else column
-        return name if place < 0 else f"{name} ({self._scales[place][1]})".lstrip()
+    def labels(self, names: Sequence[str], of: Literal["rows", "columns"]) -> list[str]:
+        if self.apart != of:
+            return [*names]
+        return [f"{name} ({scale})".lstrip() for name, (_, scale) in zip(names, self.scales, strict=True)]
 
 
-def _units(entries: Table, metric: str) -> _OneUnit | _UnitEach:
+def _units(entries: Table, metric: str) -> _Units:
     """The whole table's where it spans DECADES at most; else each row's, since along a row curves are compared; where
     a row is as wide, each column's."""
     known = unit(metric)
-    every = _means(entry for row in entries for entry in row)
     if known not in PREFIXED:
-        return _OneUnit(1.0, known)
+        return _Units([(1.0, known)])
+
+    def scale(values: Sequence[float]) -> tuple[float, str]:
+        factor, prefix = prefix_of_all(values)
+        return factor, prefix + known
+
+    every = _means(entry for row in entries for entry in row)
     if _decades(every) <= DECADES:
-        factor, prefix = prefix_of_all(every)
-        return _OneUnit(factor, prefix + known)
-    of_rows = all(_decades(_means(row)) <= DECADES for row in entries)
-    parts = entries if of_rows else [list(column) for column in zip(*entries, strict=True)]
-    found = [prefix_of_all(_means(part)) for part in parts]
-    return _UnitEach([(factor, prefix + known) for factor, prefix in found], of_rows=of_rows)
+        return _Units([scale(every)])
+    if all(_decades(_means(row)) <= DECADES for row in entries):
+        return _Units([scale(_means(row)) for row in entries], "rows")
+    return _Units([scale(_means(column)) for column in zip(*entries, strict=True)], "columns")
 
 
 def _means(entries: Iterable[Entry | None]) -> list[float]:

@@ -43,9 +43,11 @@ class Lowest(Named):
     metric: str = LATENCY
     without: Sequence[str] = ()
     by: str | None = None
+    over: str | None = None
+    """A column in place of the axis."""
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        rows = of_setting(table)
+        rows, axis = of_setting(table), self.over or axis
         kept = without(rows, self.without)
         if not self.heading:
             found = [ranked(part) for _, part in parts(kept, self.by)]

@@ -150,18 +150,6 @@ def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: f
     return (1 + math.fsum(survival)) * target_s - verify_s - len(survival) * draft_s
 
 
-def pipelined_round_trip_s(drafts: int, draft_s: float) -> float:
-    """Below which round-trip time alone a pipelined edge can keep up with co-located speculation: L t_d, the time that
-    it drafts for (arXiv 2606.25091, proposition 13, likewise)."""
-    return drafts * draft_s
-
-
-def capacity_gain(drafts: int, draft_s: float, verify_s: float) -> float:
-    """How many times the clients of co-located speculation a saturated cloud serves that only verifies:
-    1 + L t_d / T_v, t_d of the cloud's drafter (arXiv 2606.25091, proposition 9, likewise)."""
-    return 1 + drafts * draft_s / verify_s
-
-
 def one_draft_up_to_s(survival: Sequence[float], draft_s: float, verify_s: float) -> float:
     """Up to which round-trip time rounds of one draft take less time a token than rounds of two; 0 or less: nowhere.
 

@@ -12,19 +12,17 @@ from phase_points import MARGIN, Comparison, Point, agreeing
 from models.clocks.affine import Affine
 from models.clocks.constant import ConstantLatency
 from simulator import simulate
+from simulator.results.intervals import wilson
 from simulator.results.phase_prediction import (
     Place,
     Rounds,
     at_the_edge,
-    capacity_gain,
     cloud_only,
     colocated,
     draft_pass_for_s,
     longest_round_trip_s,
     one_draft_up_to_s,
-    pipelined_round_trip_s,
 )
-from simulator.results.phase_regions import wilson
 
 LYU_MS = {
     0.100: (47, 144, 265, 319), 0.050: (None, 47, 108, 134), 0.030: (None, 8, 45, 61), 0.020: (None, None, 13, 24),
@@ -43,11 +41,6 @@ def test_the_published_limits_against_cloud_only_decoding_follow_to_the_millisec
     for acceptance, ms in zip((0.5, 0.7, 0.85, 0.9), LYU_MS[target_s], strict=True):
         found = longest_round_trip_s(geometric(acceptance, 5).survival, target_s, target_s, 0.010)
         assert found < 0 if ms is None else round(1e3 * found) == ms
-
-
-def test_a_cloud_that_only_verifies_serves_twice_the_clients_where_drafts_take_as_long_as_their_verification() -> None:
-    assert capacity_gain(5, 0.010, 0.050) == pytest.approx(2.0)
-    assert pipelined_round_trip_s(5, 0.010) == pytest.approx(0.050)
 
 
 def test_with_one_acceptance_for_all_drafts_a_round_commits_a_geometric_sum() -> None:
