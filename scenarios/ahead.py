@@ -1,9 +1,9 @@
-"""What does drafting ahead of verdicts gain, by distance and acceptance, and when does it take from others?
+"""What does drafting ahead of verification gain, by distance and acceptance, and when does it take from others?
 
     sqsim run ahead            or            python -m scenarios.ahead
 
-A round drafted before the verdict on the one before it is in vain where that does not stand. Over laws that are as far
-apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
+A round drafted before the one before it is verified is wasted where that is rejected. Over distributions that are as
+far apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
 lookahead.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
 """
 
@@ -95,7 +95,7 @@ def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
 
 SCENARIO = Scenario(
     name="ahead",
-    summary="How much does drafting ahead gain over waiting for verdicts, and when does it hurt a shared cell?",
+    summary="How much does drafting ahead gain over waiting for verification, and when does it hurt a shared cell?",
     minutes=3,
     base={
         "models.pair": {"kind": "synthetic", "size": 16, "entropy_bits": 3.0},

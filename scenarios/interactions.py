@@ -130,7 +130,7 @@ def _numbers(row: pd.Series[float]) -> list[str]:
 
 
 def _ours(effects: Sequence[Effect]) -> list[Effect]:
-    """The effects of factors that are told from chance, the largest first."""
+    """The effects of factors that chance does not explain, the largest first."""
     ours = [each for each in effects if each.separable and each.factors not in ((BLOCK,), (RESIDUAL,))]
     return sorted(ours, key=lambda each: -each.share)
 

@@ -161,8 +161,8 @@ SCENARIO = Scenario(
         grid={"models.pair": ["sotu"], "scheme": schemes(RESOLUTIONS[::2], SIZES[:6:2])},
     ),
     study="laws",
-    assumed="the laws of V = 150,000 are made: 4.9 bits each, SmolLM2's mean entropy at temperature 1, and a TV(q, p) "
-    "of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.5 would outrank the verifier's",
+    assumed="the distributions of V = 150,000 are made: 4.9 bits each, SmolLM2's mean entropy at temperature 1, and a "
+    "TV(q, p) of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.5 would outrank the verifier's",
     headlines=(),
     tables=(Table(f"least_{REJECTED}", least_rejected, printed_least),),
     figures=("pareto",),

@@ -176,8 +176,8 @@ def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
             where = dict(zip((WHO, PROMPT, ANSWER, RTT), each.place, strict=True))
             less = each.less
             ends = {} if less is None else {"less": less.size, "less_low": less.low, "less_high": less.high}
-            told = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
-            found.append({"metric": metric, **where, **each.means, **told, **ends})
+            who = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
+            found.append({"metric": metric, **where, **each.means, **who, **ends})
     return pd.DataFrame(found)
 
 

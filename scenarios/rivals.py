@@ -4,7 +4,7 @@
 
 Each at a setting chosen for it. `k_sqs code=enumerative` is the paper's: its count of support
 and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
-apart. What crosses the air is told with and without headers; the times include them.
+apart. What crosses the air is given with and without headers; the times include them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def best_at_the_edge_against(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def best_of(table: pd.DataFrame, axis: str | None, left_out: Sequence[str]) -> str:
-    """The best of many is a little lucky on the seeds that it is chosen on, so its share is a little too low."""
+    """The best of many is chosen on the seeds that it is shown on, so its share is a little too low."""
     rows = of_setting(table)
     theirs = _is_rival(rows)
     if axis is None or not theirs.any():

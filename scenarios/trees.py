@@ -2,9 +2,9 @@
 
     sqsim run trees            or            python -m scenarios.trees
 
-A tree sends more laws and ids a round than a chain of its depth, and more of its drafts stand. All are K-SQS with the
-shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance sets the
-acceptance.
+A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All are
+K-SQS with the shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance
+sets the acceptance.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Entry:
         """Whether several seeds have one value."""
         return self.seeds > 1 and math.isnan(self.half_width) and not self.capped
 
-    def told(self, factor: float) -> str:
+    def text(self, factor: float) -> str:
         """`43.5 ±3.9 (17% unanswered)`, `44.1 ±6.5*`."""
         if math.isnan(self.mean):
             return "none answered " if self.unanswered == 1 else "-"
@@ -58,8 +58,8 @@ class Entry:
         notes += [f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"] if self.fewer else []
         if self.capped:
             return "1 "
-        said = number(self.mean / factor, self.half_width / factor) + ("*" if self.lowest else " ")
-        return f"{said.rstrip()} ({', '.join(notes)})" if notes else said
+        line = number(self.mean / factor, self.half_width / factor) + ("*" if self.lowest else " ")
+        return f"{line.rstrip()} ({', '.join(notes)})" if notes else line
 
 
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
@@ -76,10 +76,10 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     labels = ["" if axis is None else quantity(at, axis) for at, _ in parts]
     units = _units(entries, metric)
     scale = units.scales[0][1] if units.apart == "no" else ""
-    heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {_said_of(table, entries, names, metric)}"
+    heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {_explained(table, entries, names, metric)}"
     heading = "\n".join(textwrap.fill(line, WIDTH) for line in heading.splitlines())
     texts = [
-        [entry.told(units.factor(i, j)) if entry else "-" for j, entry in enumerate(row)]
+        [entry.text(units.factor(i, j)) if entry else "-" for j, entry in enumerate(row)]
         for i, row in enumerate(entries)
     ]
     labels, names = units.labels(labels, "rows"), units.labels(names, "columns")
@@ -92,10 +92,10 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
 
 def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows of curves that have a number, or would have one had anything been answered."""
-    told = summary[metric].notna()
+    kept = summary[metric].notna()
     if of_answered(metric) and ANSWERED in summary.columns:
-        told |= summary[ANSWERED] == 0
-    return summary[told]
+        kept |= summary[ANSWERED] == 0
+    return summary[kept]
 
 
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Entry | None]:
@@ -120,27 +120,27 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Entr
     return [replace(found[name], lowest=name in stars) if name in found else None for name in names]
 
 
-def _said_of(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: str) -> str:
+def _explained(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: str) -> str:
     """What the numbers are: seeds, intervals, the star, and what was left out of the ranking."""
-    told = [entry for row in entries for entry in row if entry is not None and not math.isnan(entry.mean)]
+    shown = [entry for row in entries for entry in row if entry is not None and not math.isnan(entry.mean)]
     seeds = int(table["n"].max())
     if seeds == 1:
-        said = "one seed, no interval"
-    elif all(entry.same for entry in told):
-        said = f"the same in each of {seeds} seeds, no interval"
+        line = "one seed, no interval"
+    elif all(entry.same for entry in shown):
+        line = f"the same in each of {seeds} seeds, no interval"
     else:
-        said = f"mean ± {CONFIDENCE:.0%} half-width over {seeds} seeds" + (
-            " (no ±: the same in each)" if any(entry.same for entry in told) else ""
+        line = f"mean ± {CONFIDENCE:.0%} half-width over {seeds} seeds" + (
+            " (no ±: the same in each)" if any(entry.same for entry in shown) else ""
         )
-    if any(entry.lowest for entry in told):
+    if any(entry.lowest for entry in shown):
         lossless = 0 < len(lossy_curves(table)) < len(names)
-        said += "; * lowest mean" + (" of the lossless" if lossless else "")
-        said += ", limits apart" if limit_curves(table) else ""
+        line += "; * lowest mean" + (" of the lossless" if lossless else "")
+        line += ", limits apart" if limit_curves(table) else ""
     if metric == BOUND:
-        said += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
+        line += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
     if any(entry.unanswered > 0 for row in entries for entry in row if entry is not None):
-        said += "\nUNANSWERED requests are in no number here: such an entry is of the others alone, and not ranked"
-    return said
+        line += "\nUNANSWERED requests are in no number here: such an entry is of the others alone, and not ranked"
+    return line
 
 
 @dataclass(frozen=True)

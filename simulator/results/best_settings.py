@@ -1,7 +1,7 @@
 """Where the best setting of a full factorial lies, how clearly, and what one setting for all places would cost.
 
-The best is that of least geometric mean over the seeds that it is then shown on: of many settings alike it is a lucky
-one, so its mean is a little too low, and the cost of another a little too high.
+The best is that of least geometric mean over the seeds that it is then shown on: of many settings alike it is a
+fortunate one, so its mean is a little too low, and the cost of another a little too high.
 """
 
 from __future__ import annotations

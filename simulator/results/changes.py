@@ -3,7 +3,7 @@
 Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
 numbers, whatever changed beside them. Else the means are compared by Welch's test. Both are of logarithms
 (`intervals.Difference`) and have an interval and a p-value; of many at once some look like a change by chance, which
-`beyond_noise` holds down. Of a single seed nothing can be told but that the value is another.
+`beyond_noise` holds down. A single seed shows only that the value is another.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
     """Which changes are more than noise, all taken together at LEVEL; none without an interval is.
 
     `holm` (Holm 1979): the probability that any of them is a false alarm is at most LEVEL. `bh` (Benjamini and Hochberg
-    1995): of those that are told, a share of at most LEVEL is false, on average. What is the same on both sides is no
-    change, and does not count among the tests.
+    1995): of those that are reported, a share of at most LEVEL is false, on average. What is the same on both sides is
+    no change, and does not count among the tests.
     """
     p = np.array([each.p for each in changes])
     tested = np.flatnonzero(~np.isnan(p))
@@ -94,9 +94,9 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
         kept = int(np.flatnonzero(within).max()) + 1 if within.any() else 0
     else:
         kept = m if within.all() else int(np.argmin(within))
-    told = np.zeros(len(changes), dtype=bool)
-    told[order[:kept]] = True
-    return [bool(each) for each in told]
+    beyond = np.zeros(len(changes), dtype=bool)
+    beyond[order[:kept]] = True
+    return [bool(each) for each in beyond]
 
 
 def _by_seed(metric: str, before: Floats, after: Floats) -> tuple[Difference, float]:

@@ -49,9 +49,9 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
-    told = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
+    named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: round_trips_s(rows)})
-    found[WHO] = [_named(*each) for each in told.itertuples(index=False, name=None)]
+    found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
     return found[found[RTT].notna()]
 
 
@@ -67,8 +67,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
 def _named(name: object, accepted_length: float, temperature: float) -> str:
     """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
     known = isinstance(accepted_length, float) and not math.isnan(accepted_length)
-    said = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
-    return f"{said}, T = {temperature:g}"
+    word = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
+    return f"{word}, T = {temperature:g}"
 
 
 @dataclass(frozen=True)
