@@ -15,7 +15,7 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.below import crossings
+from scenarios.findings.crossing import crossings
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import percent
 from simulator.results.columns import CURVE
