@@ -17,6 +17,7 @@ from typing import Final, cast
 
 import pandas as pd
 
+from kinds import Choice
 from models.clocks.latency import Latency
 from models.interface import Pair
 from models.published import OfAcceptance
@@ -134,8 +135,8 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 def place_of(row: pd.Series[float]) -> Place:
     """What the closed forms take of a row of a table of cells."""
     return Place(
-        edge=_clock_of(_fields(row, "edge.latency")), target=_clock_of(_fields(row, "cloud.latency")),
-        drafter=_clock_of(_fields(row, "cloud.drafter_latency")), prompt_tokens=int(row[PROMPT]),
+        edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
+        drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
@@ -187,23 +188,21 @@ def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
 
 
 def _pair(row: pd.Series[float]) -> OfAcceptance:
-    return _pair_of(_fields(row, "models.pair"))
-
-
-@lru_cache(maxsize=4096)
-def _pair_of(fields: str) -> OfAcceptance:
-    given = json.loads(fields)
-    made = Pair.kinds[given["kind"]].model_validate(given)
+    made = _made(Pair, _fields(row, "models.pair"))
     assert isinstance(made, OfAcceptance)
     return made
 
 
-@lru_cache(maxsize=4096)
-def _clock_of(fields: str) -> Latency:
-    given = json.loads(fields)
-    made = Latency.kinds[given["kind"]].model_validate(given)
+def _clock(row: pd.Series[float], path: str) -> Latency:
+    made = _made(Latency, _fields(row, path))
     assert isinstance(made, Latency)
     return made
+
+
+@lru_cache(maxsize=8192)
+def _made(family: type[Choice], fields: str) -> Choice:
+    given = json.loads(fields)
+    return family.kinds[given["kind"]].model_validate(given)
 
 
 def _fields(row: pd.Series[float], path: str) -> str:
@@ -211,13 +210,9 @@ def _fields(row: pd.Series[float], path: str) -> str:
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()
-        if str(name).startswith(f"{path}.") and not _missing(value)
+        if str(name).startswith(f"{path}.") and value is not pd.NA and value is not None and value == value
     }
     return json.dumps(fields, default=float, sort_keys=True)
-
-
-def _missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def order(rows: pd.DataFrame, name: str) -> Sequence[float]:
