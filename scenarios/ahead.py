@@ -4,7 +4,7 @@
 
 A round drafted before the one before it is verified is wasted where that is rejected. Over distributions that are as
 far apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
-lookahead.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
+pipelined_time.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CURVE
 from simulator.results.crossings import crossing
 from simulator.results.intervals import interval, paired
-from simulator.results.lookahead import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
+from simulator.results.pipelined_time import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
 from simulator.results.units import quantity
 
 DEPTHS = [0, 1, 2, 4]

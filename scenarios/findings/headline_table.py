@@ -27,11 +27,11 @@ MANY_CURVES = 9
 """More than these are too many to stand side by side."""
 DECADES = 3
 """Of a wider span no one unit can be read."""
-Table = list[list["Entry | None"]]
+EntryGrid = list[list["HeadlineEntry | None"]]
 
 
 @dataclass(frozen=True)
-class Entry:
+class HeadlineEntry:
     """One curve at one value of the axis. `mean` is nan where nothing was answered."""
 
     mean: float
@@ -98,18 +98,18 @@ def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     return summary[kept]
 
 
-def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Entry | None]:
+def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
     """Of one value of the axis, those of each curve, None where it has none there."""
     lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
     limits = limit_curves(part)
-    found: dict[str, Entry] = {}
+    found: dict[str, HeadlineEntry] = {}
     for _, row in part.iterrows():
         lacking = share(row) if of_answered(metric) else 0.0
         given = float(row.get(metric + N_SUFFIX, math.nan))
         fewer = not math.isnan(given)
         half = float(row.get(metric + CI_SUFFIX, math.nan))
         seeds, no_bound = int(given if fewer else row["n"]), metric == BOUND and float(row[metric]) > 1
-        found[str(row[CURVE])] = Entry(float(row[metric]), half, lacking, seeds, fewer, no_bound)
+        found[str(row[CURVE])] = HeadlineEntry(float(row[metric]), half, lacking, seeds, fewer, no_bound)
     rivals = {
         name: each.mean
         for name, each in found.items()
@@ -120,7 +120,7 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Entr
     return [replace(found[name], lowest=name in stars) if name in found else None for name in names]
 
 
-def _explained(table: pd.DataFrame, entries: Table, names: Sequence[str], metric: str) -> str:
+def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], metric: str) -> str:
     """What the numbers are: seeds, intervals, the star, and what was left out of the ranking."""
     shown = [entry for row in entries for entry in row if entry is not None and not math.isnan(entry.mean)]
     seeds = int(table["n"].max())
@@ -160,7 +160,7 @@ class _Units:
         return [f"{name} ({scale})".lstrip() for name, (_, scale) in zip(names, self.scales, strict=True)]
 
 
-def _units(entries: Table, metric: str) -> _Units:
+def _units(entries: EntryGrid, metric: str) -> _Units:
     """The whole table's where it spans DECADES at most; else each row's, since along a row curves are compared; where
     a row is as wide, each column's."""
     known = unit(metric)
@@ -179,7 +179,7 @@ def _units(entries: Table, metric: str) -> _Units:
     return _Units([scale(_means(column)) for column in zip(*entries, strict=True)], "columns")
 
 
-def _means(entries: Iterable[Entry | None]) -> list[float]:
+def _means(entries: Iterable[HeadlineEntry | None]) -> list[float]:
     return [entry.mean for entry in entries if entry is not None and math.isfinite(entry.mean) and entry.mean > 0]
 
 

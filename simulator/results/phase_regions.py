@@ -25,7 +25,7 @@ from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
-from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
+from simulator.results.phase_prediction import Deployment, Rounds, Times, at_the_edge, cloud_only, colocated
 
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
@@ -132,9 +132,9 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
     return crossing(pd.concat(kept), RTT, _EDGE, OPPONENT, metric) if kept else None
 
 
-def place_of(row: pd.Series[float]) -> Place:
+def place_of(row: pd.Series[float]) -> Deployment:
     """What the closed forms take of a row of a table of cells."""
-    return Place(
+    return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),

@@ -14,7 +14,7 @@ from models.clocks.constant import ConstantLatency
 from simulator import simulate
 from simulator.results.intervals import wilson
 from simulator.results.phase_prediction import (
-    Place,
+    Deployment,
     Rounds,
     at_the_edge,
     cloud_only,
@@ -141,8 +141,8 @@ def test_the_closed_form_names_the_faster_at_95_of_100_points_off_the_grid() -> 
         assert hits >= 0.95 * clear, f"{name}: {hits} of {clear}, {wilson(hits, clear)}"
 
 
-def _place(bps: float) -> Place:
+def _place(bps: float) -> Deployment:
     """As in `cells`: passes of 5 and 20 ms, 20 ms each way, replies at 10 Mbit/s, ids of 6 bits."""
     target = ConstantLatency(per_pass_s=0.02)
     drafter = cell("cloud_only").cloud.drafter_latency
-    return Place(ConstantLatency(per_pass_s=0.005), target, drafter, 8, 24, 0.02, 0.02, bps, id_bits=6)
+    return Deployment(ConstantLatency(per_pass_s=0.005), target, drafter, 8, 24, 0.02, 0.02, bps, id_bits=6)
