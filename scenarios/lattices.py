@@ -106,7 +106,7 @@ def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> p
 
 
 def printed_least(cells: pd.DataFrame) -> str:
-    """The same in aligned columns."""
+    """Writes the same for a person, a row a limit."""
     found = least_rejected(cells)
     heading = f"Least {title(REJECTED)} within so many {title(BITS)}, mean over seeds, and its setting"
     names = [f"{title(V)} {quantity(value, V, 9)}" for value in found.columns[1:]]

@@ -125,7 +125,7 @@ def first_within(cells: pd.DataFrame) -> str:
 
 
 def below(cells: pd.DataFrame) -> dict[str, str]:
-    """Of each curve that is anywhere below RIVAL by more than the paired seeds' noise: where, and by how much:
+    """For each curve that is anywhere below RIVAL by more than the paired seeds' noise, where, and by how much:
     `up to 500 bit/s (7% to 12%)`."""
     found, values = {}, sorted(cells[RATE].unique())
     theirs = cells["scheme.kind"] == RIVAL

@@ -112,8 +112,8 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
 
 @dataclass(frozen=True)
 class SignAgreement:
-    """Of places where the closed form sees a margin above MARGIN between the edge and cloud-only decoding: in how many
-    the simulated means have the same sign, and how far the closed form is from a simulated mean at most."""
+    """How the closed form agrees with the simulation, over places where it sees a margin above MARGIN between the edge
+    and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a mean."""
 
     clear: int
     agreeing: int

@@ -49,7 +49,7 @@ def best_against(table: pd.DataFrame, axis: str | None) -> str:
 
 @asks(LATENCY)
 def best_at_the_edge_against(table: pd.DataFrame, axis: str | None) -> str:
-    """The same of the schemes that do not draft in the cloud."""
+    """Does the best of those that do not draft in the cloud?"""
     return best_of(table, axis, IN_CLOUD)
 
 

@@ -187,7 +187,7 @@ def on_the_others(rows: pd.DataFrame) -> Iterator[tuple[object, pd.DataFrame, pd
 
 
 def _undominated(rows: pd.DataFrame, cost: str, loss: str) -> Iterator[pd.DataFrame]:
-    """Of a family's rows those of each seed whose settings are undominated on the others."""
+    """Yields, for each seed, those rows of a family whose settings are undominated on the others."""
     for _, own, others in on_the_others(rows):
         means = others.groupby(FAMILY_SETTING)[[cost, loss]].mean()
         best = means.index[undominated(means[cost].to_numpy(), means[loss].to_numpy())]

@@ -37,7 +37,7 @@ class Below(Named):
     metric: str = LATENCY
     by: str | None = None
     setting: str = CHOSEN
-    """Where schemes choose for themselves: compare what they chose, or `fixed`, what the grid gives to all."""
+    """What is compared where schemes choose for themselves: `chosen`, or `fixed`, what the grid gives to all."""
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         clauses = [

@@ -95,7 +95,7 @@ _Number = float | Literal["inf", "-inf"] | None
 
 
 class _Read(Part):
-    """Of what is read back, the fields that are used: a stranger may have written them."""
+    """The fields that are used of what is read back: a stranger may have written them."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 

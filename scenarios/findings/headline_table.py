@@ -26,7 +26,7 @@ from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, un
 MANY_CURVES = 9
 """More than these are too many to stand side by side."""
 DECADES = 3
-"""Of a wider span no one unit can be read."""
+"""A span wider than this cannot be read in one unit."""
 EntryGrid = list[list["HeadlineEntry | None"]]
 
 
@@ -99,7 +99,7 @@ def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
-    """Of one value of the axis, those of each curve, None where it has none there."""
+    """The entry of each curve at one value of the axis, None where it has none there."""
     lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
     limits = limit_curves(part)
     found: dict[str, HeadlineEntry] = {}

@@ -40,8 +40,8 @@ class Change:
 
 @dataclass(frozen=True)
 class SettingChanges:
-    """Of one setting. `gone`: metrics with a value before and none after, as where no request is answered any more;
-    `came`: the other way round."""
+    """What changed in one setting. `gone`: metrics with a value before and none after, as where no request is answered
+    any more; `came`: the other way round."""
 
     differing: Sequence[Change]
     gone: Sequence[str]

@@ -17,7 +17,7 @@ from simulator.results.columns import CURVE, LOSSLESS_TV, LOSSY
 MARK = " (lossy)"
 """After the name of a curve."""
 UNKNOWN = " (not known to be lossless)"
-"""Likewise, where nothing is known of its text."""
+"""The mark where nothing is known of its text."""
 MARKS = (MARK, UNKNOWN)
 TEXT = "verifier_nll_per_token"
 """A metric that has a number wherever a token was committed."""
@@ -35,8 +35,8 @@ def with_lossy(cells: pd.DataFrame, lossless: Mapping[str, bool | None]) -> pd.D
 
 
 def departs(table: pd.DataFrame) -> pd.Series[bool]:
-    """Of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be, or was not
-    seen though there is one."""
+    """Tells of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be, or
+    was not seen though there is one."""
     claimed = table[LOSSY].astype(bool) if LOSSY in table.columns else pd.Series(False, index=table.index)
     if "tv_output" not in table.columns:
         return claimed

@@ -83,16 +83,16 @@ class Stand:
     less: Difference | None
     """The edge's against cloud-only decoding's, paired by seed; None in a summary."""
     half_width: float = math.nan
-    """Of the edge's mean, in a summary."""
+    """The half-width of the edge's mean, in a summary."""
 
     @property
     def fastest(self) -> str:
-        """Of all kinds."""
+        """The kind of least mean."""
         return min(self.means, key=lambda kind: self.means[kind])
 
     @property
     def fastest_apart(self) -> str:
-        """Of cloud-only decoding and the edge: where the cloud does not speculate by itself."""
+        """The faster of cloud-only decoding and the edge, where the cloud does not speculate by itself."""
         return min((k for k in self.means if k != COLOCATED), key=lambda kind: self.means[kind])
 
     @property
@@ -106,7 +106,7 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """Of each place of `mapped` rows, in order of appearance."""
+    """How the kinds stand at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
@@ -202,7 +202,8 @@ def _clock(row: pd.Series[float], path: str) -> Latency:
 @lru_cache(maxsize=8192)
 def _made(family: type[Choice], fields: str) -> Choice:
     given = json.loads(fields)
-    return family.kinds[given["kind"]].model_validate(given)
+    made: Choice = family.kinds[given["kind"]].model_validate(given)
+    return made
 
 
 def _fields(row: pd.Series[float], path: str) -> str:

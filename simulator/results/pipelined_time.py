@@ -65,7 +65,7 @@ def beside(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _slowest(stages: pd.DataFrame) -> pd.Series[float]:
-    """Of rounds' stages [n], what holds the processor, the uplink or the cloud for the longest."""
+    """The longest stage of each round [n]: what holds the processor, the uplink or the cloud for the longest."""
     held = pd.DataFrame({0: stages[list(EDGE)].sum(axis=1), 1: stages["uplink_transmit_s"], 2: stages["verify_s"]})
     return held.max(axis=1)
 
