@@ -2,7 +2,8 @@
 
 Compiled code has the constants and functions of other modules built in, which numba's own cache does not notice; so the
 cache folder is named after a hash of every module of `channels.codec`, its folders included: compiled code uses no
-other. It lies in $SQSIM_CACHE, by default the platform's cache folder.
+other. It lies in $SQSIM_CACHE, by default the platform's cache folder, and every checkout of the same source shares it:
+where numba would name a folder after the path of the checkout, ours is named after the place below `channels.codec`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
+from numba.core import caching
 
 from kinds.files import cache_folder
 
@@ -36,6 +38,17 @@ def hash_of_modules(root: Path) -> str:
 
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(cache_folder() / "compiled" / hash_of_modules(ROOT))  # type: ignore[attr-defined]
+
+_subpath = caching._CacheLocator.get_suitable_cache_subpath.__func__
+
+
+def _shared_subpath(locator: type, py_file: str) -> str:
+    """The folder of a module's compiled code below numba's: by its place below ROOT, or numba's own choice elsewhere."""
+    path = Path(py_file)
+    return path.relative_to(ROOT).parent.as_posix() if path.is_relative_to(ROOT) else str(_subpath(locator, py_file))
+
+
+caching._CacheLocator.get_suitable_cache_subpath = classmethod(_shared_subpath)
 
 
 def compiled(function: Function) -> Function:
