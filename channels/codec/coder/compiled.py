@@ -43,7 +43,7 @@ _subpath = caching._CacheLocator.get_suitable_cache_subpath.__func__
 
 
 def _shared_subpath(locator: type, py_file: str) -> str:
-    """The folder of a module's compiled code below numba's: by its place below ROOT, or numba's own choice elsewhere."""
+    """The folder of a module's compiled code in numba's: by its place below ROOT, or numba's own choice elsewhere."""
     path = Path(py_file)
     return path.relative_to(ROOT).parent.as_posix() if path.is_relative_to(ROOT) else str(_subpath(locator, py_file))
 
