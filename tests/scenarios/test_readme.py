@@ -11,11 +11,11 @@ import pytest
 from typed_blocks import commands, made_small
 from typed_command import Typed
 
-from scenarios.command.readme_tables import PAGES, README, ROOT, filled, tables
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.run import running
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS
+from tools.readme_tables import PAGES, README, ROOT, filled, tables
 
 TEXT = README.read_text()
 TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Where to read on")]
@@ -47,7 +47,7 @@ def run_tour(typed: Typed, folder: Path, small: tuple[str, ...], *more: str) -> 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_tables_of_a_page_are_the_codes(page: str) -> None:
     text = (ROOT / page).read_text()
-    assert filled(page, text) == text, "run python -m scenarios.command.readme_tables"
+    assert filled(page, text) == text, "run python -m tools.readme_tables"
 
 
 def test_every_metric_is_defined_and_the_headlines_first() -> None:

@@ -12,10 +12,10 @@ import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.report.drawing import Note
-from scenarios.command.validation_page import BEGIN, END, measured, write
 from scenarios.command.validation_questions import CELL, Errors, RealBesideSimulated, SameAnswers
 from simulator.results.result_directory import record
 from simulator.results.validation_errors import errors
+from tools.validation_page import BEGIN, END, measured, write
 
 NAMES = ("thin", "wide")
 TOOK_S = {"thin": 0.1, "wide": 0.02}

@@ -101,7 +101,7 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told:
 
 
 def _write(path: Path, rows: list[TimedPass]) -> None:
-    from models.clocks.derived_passes import csv_text
+    from models.clocks.pass_table import csv_text
 
     atomically(path, lambda unfinished: unfinished.write_text(csv_text(rows), encoding="utf-8"))
 

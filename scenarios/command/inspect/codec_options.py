@@ -50,7 +50,7 @@ def _add_prior_options(prior: argparse.ArgumentParser) -> None:
 
 
 def _prior(options: argparse.Namespace) -> str:
-    from scenarios.command import prior
+    from scenarios.command.inspect import prior
     from scenarios.command.inspect.typed_pair import typed_pair
     from scenarios.command.progress import Progress
 

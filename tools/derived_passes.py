@@ -1,4 +1,4 @@
-"""The tables of the profiles that come along. `python -m models.clocks.derived_passes` writes them again.
+"""The tables of the profiles that come along. `python -m tools.derived_passes` writes them again.
 
 Few passes of each were published: the `cited` rows of a table. The others are `derived`: the roofline of that device
 and model, times the share by which the cited passes miss it. That share is interpolated over the logarithm of a pass's
@@ -8,7 +8,7 @@ held outside the cited passes. A derived pass takes no less than any of less wor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import log2
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from models.clocks.bundled_profiles import FOLDER, PROFILES
 from models.clocks.cited_passes import CitedPass, CitedProfile
-from models.clocks.pass_table import COLUMNS, PROVENANCE, SPELL, TimedPass
+from models.clocks.pass_table import TimedPass, csv_text
 
 SERVER_AXES = ((1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16, 64, 256, 1024, 2048), (0, 512, 2048, 8192))
 EDGE_AXES = ((1,), (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 2048), (0, 128, 512, 2048, 8192))
@@ -38,19 +38,6 @@ def rows(profile: CitedProfile) -> list[TimedPass]:
         TimedPass(*point, seconds=each, provenance=of)
         for point, each, of in zip(points, rising.ravel().tolist(), told, strict=True)
     ]
-
-
-def csv_text(table: Iterable[TimedPass]) -> str:
-    """A table as the file that `pass_table` reads; seconds to five digits. Its last column is the spell, where its
-    passes have one: all, or none."""
-    passes = list(table)
-    told = [SPELL] if any(row.spell is not None for row in passes) else []
-    return "\n".join((",".join((*COLUMNS, PROVENANCE, *told)), *map(_line, passes))) + "\n"
-
-
-def _line(row: TimedPass) -> str:
-    told = [] if row.spell is None else [row.spell]
-    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *told)))
 
 
 def _scaled_s(profile: CitedProfile, point: tuple[int, int, int]) -> float:

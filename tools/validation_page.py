@@ -1,7 +1,7 @@
 """The page on the real system: what was compared, the table of errors, the figure.
 
-    python -m scenarios.command.validation_page               runs the scenario `validation`, then writes the page
-    python -m scenarios.command.validation_page --drawn       runs nothing: takes what is in results/validation
+    python -m tools.validation_page               runs the scenario `validation`, then writes the page
+    python -m tools.validation_page --drawn       runs nothing: takes what is in results/validation
 
 Writes docs/validation.md between the marks that stand there, and docs/figures/validation.svg.
 """
@@ -27,7 +27,7 @@ from simulator.results.columns import BREAKDOWN
 from simulator.results.validation_errors import OTHER_ANSWERS
 
 NAME = "validation"
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 

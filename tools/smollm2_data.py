@@ -16,8 +16,8 @@ import torch
 from tokenizers import Tokenizer
 
 from models.bundled.smollm2_wheel import verifier_folder
-from models.training.smollm2_openings import chat, opening
-from models.training.smollm2_teacher import Teacher, Windows, write
+from tools.smollm2_openings import chat, opening
+from tools.smollm2_teacher import Teacher, Windows, write
 
 SEED = 20261126
 LENGTH = 160

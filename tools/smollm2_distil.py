@@ -22,8 +22,8 @@ from transformers import LlamaModel
 from kinds.files import sha256
 from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, Weights
 from models.bundled.smollm2_wheel import verifier_folder
-from models.training.smollm2_data import SEED, keep_freed_memory, read_all, shards
-from models.training.smollm2_teacher import Windows
+from tools.smollm2_data import SEED, keep_freed_memory, read_all, shards
+from tools.smollm2_teacher import Windows
 
 SHAPE, CUT = Shape(layers=6, width=256, feed_forward=680), 16_384
 WINDOWS = 16  # a step, over all processes

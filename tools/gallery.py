@@ -1,7 +1,7 @@
 """The gallery: every scenario's figures with its findings and what they were made with, on one page.
 
-    python -m scenarios.command.gallery [NAME...]           runs what has no results yet, then writes docs/gallery/
-    python -m scenarios.command.gallery --drawn [NAME...]   runs nothing: takes what is in results/
+    python -m tools.gallery [NAME...]           runs what has no results yet, then writes docs/gallery/
+    python -m tools.gallery --drawn [NAME...]   runs nothing: takes what is in results/
 
 Runs are full ones, in results/NAME; those that this very code has finished are read, not repeated. Beside its figures a
 scenario has NAME.json: what its results were made with, read from their manifest and their cells, its findings, and the
@@ -42,8 +42,8 @@ from simulator.cell.cell import Cell
 from simulator.results.result_directory import checked, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study
 
-HOME: Final = Path(__file__).parents[2] / "docs" / "gallery"
-HANG: Final = "python -m scenarios.command.gallery --drawn"
+HOME: Final = Path(__file__).parents[1] / "docs" / "gallery"
+HANG: Final = "python -m tools.gallery --drawn"
 CHANGES: Final = ("--quick", "--set", "--grid", "--config", "--import")
 """Options of `sqsim run` under which another question is answered than the page's."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
@@ -254,9 +254,7 @@ def _take_down(name: str, home: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scenarios.command.gallery", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.gallery", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios (default: all, or those in results/)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="what holds their results")
     parser.add_argument("--drawn", action="store_true", help="run nothing: take what is in results/")

@@ -10,7 +10,7 @@ import torch  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 from models.prompt_files import ADDRESSES, read_prompts  # noqa: E402
-from models.training import addresses, train_sotu  # noqa: E402
+from tools import addresses, train_sotu  # noqa: E402
 
 
 @pytest.fixture(scope="module")

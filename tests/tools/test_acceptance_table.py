@@ -5,7 +5,7 @@ import pytest
 
 from models.interface import LoadedPair, Prompt
 from models.synthetic import MarkovModel, Synthetic
-from models.training.acceptance_table import acceptance_table
+from tools.acceptance_table import acceptance_table
 
 
 def test_acceptance_is_one_minus_the_distance_of_the_pair():

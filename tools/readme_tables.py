@@ -1,7 +1,7 @@
 """The generated tables of README.md and docs/: scenarios from the registry, metrics from their definitions in
 `simulator.results`, families and kinds from their classes.
 
-python -m scenarios.command.readme_tables            rewrites them, each between its markers
+python -m tools.readme_tables            rewrites them, each between its markers
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
 from simulator.schemes import Acceptance, Code, Draw, Oracle, Policy, Quantizer, Reply, Sparsifier
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
 PAGES: Final = {
     "README.md": ("headline",),
@@ -69,7 +69,7 @@ def filled(page: str, text: str) -> str:
     """The `text` of a page with each of its tables in place, between its own marker and the next end marker."""
     made = tables()
     for name in PAGES[page]:
-        start = f"<!-- {name}: made by python -m scenarios.command.readme_tables -->\n"
+        start = f"<!-- {name}: made by python -m tools.readme_tables -->\n"
         assert text.count(start) == 1, f"{page} has no single place for {name}"
         before, after = text.split(start)
         text = before + start + made[name] + after[after.index(END) :]

@@ -19,9 +19,9 @@ from models.bundled.smollm2 import SmolLM2
 from models.bundled.smollm2_drafter import Weights, assemble, network
 from models.bundled.smollm2_wheel import verifier_folder
 from models.prompt_files import KINDS, LANGUAGES, read_prompts
-from models.training.smollm2_data import keep_freed_memory, tokenizer_of
-from models.training.smollm2_openings import SHARES
-from models.training.smollm2_teacher import Teacher, write
+from tools.smollm2_data import keep_freed_memory, tokenizer_of
+from tools.smollm2_openings import SHARES
+from tools.smollm2_teacher import Teacher, write
 
 NEW_TOKENS = 64
 SAMPLES = {0.0: 1, 0.5: 2, 1.0: 4}

@@ -12,10 +12,10 @@ import pytest
 from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import read_note, write_note
-from scenarios.command import gallery
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.scenario import Scenario
 from simulator.sweeps import store
+from tools import gallery
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TINY = Scenario(

@@ -1,7 +1,7 @@
 """Trains and measures the `sotu` ladder: small Llama models on one 1,024-token BPE over the addresses.
 
-    python -m models.training.train_sotu train [--rungs 100k 1m]     tokenizer, prompts, weights and card from the seed
-    python -m models.training.train_sotu evaluate                    acceptance of every pair, put in the card
+    python -m tools.train_sotu train [--rungs 100k 1m]     tokenizer, prompts, weights and card from the seed
+    python -m tools.train_sotu evaluate                    acceptance of every pair, put in the card
 
 Needs the `training` extra. One thread, seeded: the same machine and versions give the same weights.
 """
@@ -26,8 +26,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from kinds.files import sha256
 from models.bundled.sotu import Sotu
 from models.prompt_files import ADDRESSES
-from models.training import addresses
-from models.training.acceptance_table import acceptance_table
+from tools import addresses
+from tools.acceptance_table import acceptance_table
 
 VOCABULARY = 1024
 CONTEXT = 1024
@@ -187,7 +187,7 @@ def evaluate() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="models.training.train_sotu", description="the sotu ladder of small models")
+    parser = argparse.ArgumentParser(prog="tools.train_sotu", description="the sotu ladder of small models")
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="tokenizer, prompts, weights and card from the seed")
     training.add_argument("--rungs", nargs="+", choices=list(LADDER), default=list(LADDER))

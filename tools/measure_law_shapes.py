@@ -1,4 +1,4 @@
-"""Measures the table behind models/law_shapes.py: `python -m models.training.measure_law_shapes`, some three minutes.
+"""Measures the table behind models/law_shapes.py: `python -m tools.measure_law_shapes`, some three minutes.
 
 On the verifier's own continuations of the prompts of the pair `smollm2`, at temperature 1: its laws by rank, in 64
 equal parts from the most certain position to the least, each the mean of log p at a rank, raised to the power that
@@ -17,8 +17,8 @@ from scipy.optimize import brentq
 from kinds.arrays import Floats, Ints
 from models.interface import LoadedPair, Pair
 from models.law_shapes import TABLE
-from models.training.acceptance_table import laws_on_own_text
 from models.verification import entropy_bits, total_variation
+from tools.acceptance_table import laws_on_own_text
 
 PROMPT_TOKENS, NEW_TOKENS, SEED = 64, 64, 0
 SHAPES, LEVELS, CERTAINTIES = 64, 10, 16
@@ -27,7 +27,7 @@ SHAPES, LEVELS, CERTAINTIES = 64, 10, 16
 def main() -> None:
     import models.zoo  # noqa: F401  registers the pairs
 
-    parser = argparse.ArgumentParser(prog="python -m models.training.measure_law_shapes", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.measure_law_shapes", description=__doc__)
     parser.add_argument("--pair", default="smollm2", help="the pair that is measured")
     parser.add_argument("--out", type=Path, default=TABLE, help="the table that is written")
     arguments = parser.parse_args()
