@@ -1,8 +1,9 @@
 """The metrics of a cell, each declared once: name, meaning, how it is computed from what a run left.
 
 They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
-metric of yours is one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only, and each says so; tokens, bits and
-seconds of service are of all. Where there are no such requests, or a ratio has no denominator, the value is nan.
+metric of yours is one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only, and
+each says so; tokens, bits and seconds of service are of all. Where there are no such requests, or a ratio has no
+denominator, the value is nan.
 """
 
 from __future__ import annotations
