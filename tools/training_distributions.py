@@ -1,11 +1,11 @@
-"""Writes drafters' laws along training texts, for `tools.bundled_prior`. A command, not a benchmark:
+"""Writes drafters' next-token distributions along training texts, for `channels.codec.recoded.build_prior`:
 
-    python tests/benchmarks/bench_codec_laws.py PAIR TEXTS --out LAWS.npz
+    python -m tools.training_distributions PAIR TEXTS --out FILE.npz
 
 TEXTS is `.npy`, int [N, T], token ids of texts that no prompt comes from; a folder of the shards that
-`python -m tools.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. A
-prior must serve drafters that nobody tuned it to, so each text is read twice, by two of READERS at a temperature of
-TEMPERATURES, drawn at random; the law after every token is kept, cut to the TOP likeliest tokens.
+`python -m tools.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. A prior must
+serve drafters that nobody tuned it to, so each text is read twice, by two of READERS at a temperature of TEMPERATURES,
+drawn at random; the distribution after every token is kept, cut to the TOP likeliest tokens.
 """
 
 from __future__ import annotations
