@@ -29,7 +29,6 @@ from channels.codec.draft import WIRE_FORMAT
 from channels.link.link_config import answer_s
 from kinds import ConfigError, one_line
 from kinds.files import read_json, read_note, sha256, write_note
-from scenarios.command.findings_file import FINDINGS
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_parameters import told_values
@@ -38,6 +37,7 @@ from scenarios.command.run.means import Means
 from scenarios.command.run.printed_tables import stands_for
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
+from scenarios.findings.findings_file import FINDINGS
 from simulator.cell.cell import Cell
 from simulator.results.result_directory import checked, intact, listed
 from simulator.studies import SIMULATION, STUDIES, study

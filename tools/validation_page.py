@@ -22,9 +22,8 @@ from scenarios.command.report.drawing import Note, figures_of
 from scenarios.command.run.means import Means
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
-from scenarios.command.validation_questions import CELL, LEAST, TIMES, RealBesideSimulated
+from scenarios.validation import CELL, LEAST, OTHER_ANSWERS, TIMES, errors
 from simulator.results.columns import BREAKDOWN
-from simulator.results.validation_errors import OTHER_ANSWERS
 
 NAME = "validation"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -46,7 +45,7 @@ def write(results: Path, docs: Path) -> None:
 
 def measured(results: Path) -> str:
     """What the results hold, as Markdown."""
-    rows = RealBesideSimulated().rows(pd.read_csv(results / "cells.csv"))
+    rows = errors(pd.read_csv(results / "cells.csv"))
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     findings = "\n".join(f"* {line}" for line in Note.read(results).findings)
     return "\n\n".join(

@@ -16,7 +16,6 @@ from scenarios.command.run.choosing import (
     choices_table,
     doubts,
     fields_told,
-    summarised,
     to_show,
 )
 from scenarios.command.run.precision import Precision
@@ -24,7 +23,7 @@ from scenarios.command.scenario import Tune
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.intervals import Difference, Interval, with_curves
+from simulator.results.intervals import Difference, Interval, summarise_curves, with_curves
 from simulator.sweeps.search import Capacity
 from simulator.tuning.trials import FIRST_SEED
 
@@ -91,7 +90,7 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     curves = rows.groupby("setting")["curve"].unique().map(list).to_dict()
     assert curves == {"chosen": ["cloud_only", "dense", "k_sqs"], "fixed": ["dense L=4", "k_sqs L=4 K=8"]}
-    summary = summarised(rows)
+    summary = summarise_curves(rows)
     assert len(summary) == 2 * 5 and set(summary["n"]) == {2}
     best = summary[(summary["curve"] == "k_sqs") & (summary[AXIS] == 1e3)]["latency_per_token_s"]
     assert best.tolist() == pytest.approx([1.1 + 0.0005])

@@ -6,11 +6,11 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from scenarios.command.aligned_columns import WIDTH, aligned
 from scenarios.command.compare.compare import CONTROLS
 from scenarios.command.compare.compare_folders import Compared, Told
 from scenarios.command.result_folder import ResultFolder
-from simulator.results.findings import would_show
+from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.sentences import would_show
 from simulator.results.units import quantity, title
 
 MOST_LINES = 40

@@ -23,7 +23,7 @@ from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from kinds.yaml_file import load_yaml, problem_of
 from models.verification import entropy_bits, total_variation
-from scenarios.command.aligned_columns import aligned
+from scenarios.findings.aligned_columns import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.brief import BriefScheme

@@ -24,8 +24,8 @@ from kinds.files import require_file
 from models.interface import LoadedPair, Pair
 from models.published import OfAcceptance
 from models.text_laws import Told, likeliest, written
-from scenarios.command.aligned_columns import aligned
 from scenarios.command.progress import Progress
+from scenarios.findings.aligned_columns import aligned
 
 HELD_OUT = 10
 LEAST_TEXTS = 10

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.interface import Speller
-from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.inspect.timeline_words import TIED, Words, counted, told_breakdown
+from scenarios.findings.aligned_columns import WIDTH
 from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.timeline import RoundTimeline, Timeline
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from models.interface import Speller
-from scenarios.command.aligned_columns import aligned
+from scenarios.findings.aligned_columns import aligned
 from simulator.results.observer import Airing
 from simulator.results.spans import RoundSpans
 from simulator.results.timeline import Timeline

@@ -14,20 +14,20 @@ import pandas as pd
 
 from plots.display_names import curve_of, words_of
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
-from scenarios.command import findings_file
-from scenarios.command.aligned_columns import WIDTH, aligned, number
-from scenarios.command.answers import PREFIX
 from scenarios.command.fairness import compared_alike
-from scenarios.command.findings_file import Answered
 from scenarios.command.recommend.candidates import at_an_end
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
+from scenarios.findings import findings_file
+from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.findings_file import Answered
+from scenarios.findings.question import PREFIX
+from scenarios.findings.sentences import joined, percent, with_interval, would_show
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
-from simulator.results.findings import joined, percent, with_interval, would_show
-from simulator.results.intervals import Difference, interval, paired, summarise, varying, with_curves
+from simulator.results.intervals import Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
 from simulator.tuning.entrants import SEARCH_SEEDS, Entrants
@@ -100,8 +100,7 @@ class Recommendation:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """A row for the best of each kind: the recommended first, then by the metric, lossy ones last."""
-        metric, called = self.wish.aim.metric, "shown as"
-        summary = summarise(self.shown.rename(columns={CURVE: called})).rename(columns={called: CURVE}).copy()
+        metric, summary = self.wish.aim.metric, summarise_curves(self.shown).copy()
         margins = [self._margin(str(curve)) for curve in summary[CURVE]]
         summary[BY], summary[BETTER] = metric, "higher" if self.wish.aim.higher else "lower"
         summary[MARGIN] = [each.size for each in margins]
@@ -138,7 +137,7 @@ class Recommendation:
         """The answer, with the comparisons that it is made of; likewise of the lossy, if they raced."""
         metric = self.wish.aim.metric
         said = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
-        return [each for asked, line in said for each in findings_file.heard(asked, metric, self.shown, None, line)]
+        return [each for asked, line in said for each in findings_file.compared(asked, metric, self.shown, None, line)]
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""

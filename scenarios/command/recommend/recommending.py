@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kinds.files import atomically, read_note, write_note
-from scenarios.command import findings_file
-from scenarios.command.findings_file import FINDINGS
 from scenarios.command.progress import Progress
 from scenarios.command.recommend.recommend import Wish
 from scenarios.command.recommend.recommendation import Recommendation
 from scenarios.command.report.drawing import BESIDE, NOTE, Note, draw_all
+from scenarios.findings import findings_file
+from scenarios.findings.findings_file import FINDINGS
 from simulator.cell.cell import prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv

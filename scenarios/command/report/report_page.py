@@ -13,13 +13,13 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from scenarios.command import findings_file
-from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.report_figures import figures
 from scenarios.command.report.report_parameters import parameters
 from scenarios.command.report.report_table import ReportTable, comparisons, definitions, every_metric, results
 from scenarios.command.result_folder import ResultFolder
+from scenarios.findings import findings_file
+from scenarios.findings.question import PREFIX as ANSWER
 from simulator.results.columns import SEARCHED
 
 TEMPLATES: Final = Path(__file__).parent / "templates"

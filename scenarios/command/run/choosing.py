@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
+from scenarios.findings.sentences import joined, percent
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
-from simulator.results.findings import joined, percent
-from simulator.results.intervals import Difference, paired, summarise
+from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Sought
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -27,8 +27,6 @@ from simulator.tuning.tuner import Budget, Outcome, Tuner
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
-
-_NAME = "shown as"
 
 
 @dataclass(frozen=True)
@@ -210,11 +208,6 @@ def beside(
                 curve = f"{curve} {_told({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
             parts.append(rows.loc[[cell.id for cell in cells]].assign(**{CURVE: curve, SETTING: setting}))
     return pd.concat(parts, ignore_index=True)
-
-
-def summarised(shown: pd.DataFrame) -> pd.DataFrame:
-    """The summary of `beside`'s rows, curves kept."""
-    return summarise(shown.rename(columns={CURVE: _NAME})).rename(columns={_NAME: CURVE})
 
 
 def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFrame:

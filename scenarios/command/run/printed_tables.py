@@ -14,15 +14,15 @@ from models.clocks.latency import Latency
 from models.clocks.memory import weight_bytes
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
-from scenarios.command.aligned_columns import WIDTH, aligned, number, rows_along
 from scenarios.command.capacity_reasons import reasons
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
+from scenarios.findings.sentences import joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
-from simulator.results.findings import joined, stretches
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
-from simulator.results.rejection_findings import BOUND, BOUND_NOTE, capped
 from simulator.results.timeline import DOWNLINK, UPLINK
 from simulator.results.unanswered import percent
 from simulator.results.units import quantity, title

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import plots
 from kinds import ConfigError, kinds_of_file, registered_by
 from scenarios.command.cell_file import read_cell
-from scenarios.command.questions import Question, Table
-from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.command.scenario import Quick, Scenario, Tune, default_findings
 
 if TYPE_CHECKING:
+    from scenarios.findings.question import Question, Table
     from simulator.cell.cell import Cell
     from simulator.sweeps.search import Objective
 
@@ -280,7 +280,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, Scenario.findings, warnings)
+    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, default_findings(), warnings)
     return replace(plan, precision=changes.precision, told=told_fields(cells))
 
 

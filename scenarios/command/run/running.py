@@ -11,13 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from scenarios.command import findings_file
-from scenarios.command.aligned_columns import WIDTH
-from scenarios.command.answers import PREFIX as ANSWER
 from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, question
-from scenarios.command.findings_file import FINDINGS, Answered
-from scenarios.command.headline_table import headline
 from scenarios.command.progress import Progress
 from scenarios.command.report.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
 from scenarios.command.run.choosing import (
@@ -27,7 +22,6 @@ from scenarios.command.run.choosing import (
     choices_table,
     doubts,
     fields_told,
-    summarised,
     to_show,
 )
 from scenarios.command.run.means import Means
@@ -38,16 +32,21 @@ from scenarios.command.run.searching import Search, settings_of_search
 from scenarios.command.run.tracing import complete_traces, require_simulation
 from scenarios.command.run.written_files import written
 from scenarios.command.scenario import Tune
+from scenarios.findings import findings_file
+from scenarios.findings.aligned_columns import WIDTH
+from scenarios.findings.findings_file import FINDINGS, Answered
+from scenarios.findings.headline_table import headline
+from scenarios.findings.lowest import lossy_apart
+from scenarios.findings.question import PREFIX as ANSWER
+from scenarios.findings.rejections import beyond_chance
+from scenarios.findings.sentences import DISTINGUISHABLE
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.best_settings import one_setting
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SEARCHED, SETTING
 from simulator.results.compared import Plain
 from simulator.results.csv_file import write_csv
-from simulator.results.findings import DISTINGUISHABLE
-from simulator.results.intervals import summarise
+from simulator.results.intervals import summarise, summarise_curves
 from simulator.results.lossy import marked, with_lossy
-from simulator.results.lossy_findings import apart
-from simulator.results.rejection_findings import beyond_chance
 from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, own_folder, record, release
 from simulator.results.trace_file import trace_path
 from simulator.results.unanswered import complete
@@ -189,7 +188,7 @@ def _told(
         note = Note(plan.name, plan.axis, plan.figures, (*hidden, *over), dict.fromkeys(computed, ()), told=told)
         axis = note.curved(table)[1]
         table = beside(table, choices, lambda rows: note.curved(rows)[0])
-        summary = summarised(table)
+        summary = summarise_curves(table)
         note = replace(note, computed={name: summary[name].tolist() for name in computed})
         write_csv(summary, out / (CAPACITY if searched else BESIDE))
         shown = Shown(table, summary, axis, choices)
@@ -276,8 +275,8 @@ def _said(plan: RunPlan, shown: Shown) -> tuple[list[Answered], list[Answered]]:
     answer = [each for each in said if each.line.startswith(ANSWER)]
     metric = (plan.headlines or RunPlan.headlines)[0]
     whole, comparable = complete(shown.table), plan.objective is None and metric in shown.table.columns
-    lossy = partial(apart, whole, shown.axis, metric if comparable else None)
-    said += findings_file.heard("lossy", metric, shown.table, shown.axis, lossy)
+    lossy = partial(lossy_apart, whole, shown.axis, metric if comparable else None)
+    said += findings_file.compared("lossy", metric, shown.table, shown.axis, lossy)
     if plan.question and not answer:
         answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
     return [each for each in said if not each.line.startswith(ANSWER)], answer

@@ -31,6 +31,7 @@ from models.interface import TokenTree
 from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
 from simulator.schemes.code import Packets, Tokens, WirePackets
+from simulator.schemes.draft_scheme import RoundShape
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifier import KeepTopK, SupportSize
@@ -66,6 +67,7 @@ class TreePackets:
 class TreeScheme(LatticeScheme):
     """A scheme whose drafts branch. A subclass says in which shape, and what is kept of q."""
 
+    rounds: ClassVar[RoundShape] = "tree"
     shaped_by: ClassVar[tuple[str, ...]] = ()
     """The fields beside max_drafts that decide the shape, for errors."""
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
@@ -86,10 +88,6 @@ class TreeScheme(LatticeScheme):
     @property
     def drafts_a_pass(self) -> int:
         return self.shape.widest
-
-    @property
-    def branches(self) -> bool:
-        return True
 
     @property
     def laws(self) -> int:
