@@ -17,6 +17,7 @@ from models.published import KnownAcceptance, OfAcceptance, Published
 from models.published_figures import PRESETS, PresetName
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.intervals import wilson
 from simulator.results.phase_prediction import (
     Place,
     Rounds,
@@ -30,7 +31,6 @@ from simulator.results.phase_prediction import (
     one_draft_up_to_s,
     pipelined_round_trip_s,
 )
-from simulator.results.phase_regions import wilson
 
 LYU_MS = {
     0.100: (47, 144, 265, 319), 0.050: (None, 47, 108, 134), 0.030: (None, 8, 45, 61), 0.020: (None, None, 13, 24),
