@@ -1,11 +1,11 @@
-"""Writes drafters' laws along training texts, for `tools.bundled_prior`. A command, not a benchmark:
+"""Writes drafters' next-token distributions along training texts, for `channels.codec.recoded.build_prior`:
 
-    python tests/benchmarks/bench_codec_laws.py PAIR TEXTS --out LAWS.npz
+    python -m tools.training_distributions PAIR TEXTS --out FILE.npz
 
 TEXTS is `.npy`, int [N, T], token ids of texts that no prompt comes from; a folder of the shards that
-`python -m tools.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. A
-prior must serve drafters that nobody tuned it to, so each text is read twice, by two of READERS at a temperature of
-TEMPERATURES, drawn at random; the law after every token is kept, cut to the TOP likeliest tokens.
+`python -m tools.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. A prior must
+serve drafters that nobody tuned it to, so each text is read twice, by two of READERS at a temperature of TEMPERATURES,
+drawn at random; the distribution after every token is kept, cut to the TOP likeliest tokens.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,12 +83,14 @@ class Readers:
         self, pair: LoadedPair, texts: np.ndarray, hidden: torch.Tensor | None, rng: np.random.Generator
     ) -> None:
         self.texts, self._hidden, self._rng = texts, hidden, rng
-        self._models = {"drafter": pair.drafter.network, "verifier": pair.verifier.network}
+        verifier: Any = pair.verifier
+        drafter: Any = pair.drafter
+        self._models = {"drafter": drafter.network, "verifier": verifier.network}
         sample = range(0, len(texts), max(1, len(texts) // 64))
         self._directions = {
             name: principal(torch.cat([self._states(name, index) for index in sample])) for name in self._models
         }
-        embedding = pair.verifier.network.get_input_embeddings().weight
+        embedding = verifier.network.get_input_embeddings().weight
         self.embedding = ((embedding - embedding.mean(0)) @ principal(embedding)[1][:, :WIDTH]).numpy()
 
     def _states(self, model: str, index: int) -> torch.Tensor:
@@ -98,7 +101,8 @@ class Readers:
 
     def _run(self, body: torch.nn.Module, index: int) -> torch.Tensor:
         ids = torch.from_numpy(self.texts[index].astype(np.int64))[None]
-        return body(input_ids=ids, use_cache=False).last_hidden_state[0]
+        states: torch.Tensor = body(input_ids=ids, use_cache=False).last_hidden_state[0]
+        return states
 
     def law(self, name: str, index: int, temperature: float) -> torch.Tensor:
         """[T, V] float32."""
