@@ -1,4 +1,4 @@
-"""A small prior for tests, built by the shipped builder from the laws of a seeded Markov source."""
+"""A small prior for tests, built by the shipped builder from the distributions of a seeded Markov source."""
 
 from functools import cache
 from pathlib import Path
@@ -7,15 +7,15 @@ from tempfile import mkdtemp
 import numpy as np
 
 from channels.codec import prior_files
-from channels.codec.recoded import build_prior, prior_tables
-from channels.codec.recoded.context_model import WIDTH
+from channels.codec.context_coded import build_prior, prior_tables
+from channels.codec.context_coded.context_model import WIDTH
 
 VOCABULARY = 300
 
 
 @cache
 def markov():
-    """Next-token laws of each token, float64 [V, V], Zipf-like and peaked."""
+    """Next-token distributions of each token, float64 [V, V], Zipf-like and peaked."""
     rng = np.random.default_rng(11)
     law = rng.gamma(0.08, size=(VOCABULARY, VOCABULARY)) / np.arange(1, VOCABULARY + 1) + 1e-9
     return law / law.sum(axis=1, keepdims=True)
@@ -38,7 +38,7 @@ def fingerprint():
     law = markov()[tokens]  # [N, T, V]
     top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
     vectors = np.random.default_rng(2).normal(size=(VOCABULARY, WIDTH)).astype(np.float32)
-    laws = build_prior.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32), vectors)
+    laws = build_prior.TextDistributions(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32), vectors)
     folder = Path(mkdtemp())
     prior_files.FOLDERS.append(folder)
     content = prior_tables.pack(build_prior.build(laws, build_prior.Size(5_000, 20, 250, 400), 0))

@@ -3,9 +3,9 @@
 The last tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be
 trusted. Readings of one text by two drafters stand side by side.
 
-Rows: E[q(x) | w], shrunk as if w had been seen SHRINK times more often with no law at all; an entry is kept when
-n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for. They may go on
-from those of another prior, which count as much as START_TOKENS of text.
+Rows: E[q(x) | w], shrunk as if w had been seen SHRINK times more often with no distribution at all; an entry is kept
+when n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for. They may go
+on from those of another prior, which count as much as START_TOKENS of text.
 """
 
 from __future__ import annotations
@@ -17,21 +17,12 @@ import numpy.typing as npt
 
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
+from channels.codec.context_coded.context_model import HIDDEN, READ, WIDTH
+from channels.codec.context_coded.fits import COMMON, Bigrams, Examples, fit_context_model, fit_network
+from channels.codec.context_coded.network import HEADS, INPUTS, UNITS
+from channels.codec.context_coded.prior_tables import LARGEST_OCTAVES, STEPS, WEIGHT_BITS, StoredPrior, Tables, tables
+from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.lattice import quantize
-from channels.codec.recoded import fit_context_model, fit_network
-from channels.codec.recoded.context_model import HIDDEN, READ, WIDTH
-from channels.codec.recoded.fit_context_model import Bigrams, Examples
-from channels.codec.recoded.network import HEADS, INPUTS, UNITS
-from channels.codec.recoded.network_inputs import WalkSetting
-from channels.codec.recoded.prior_tables import (
-    LARGEST_OCTAVES,
-    STEPS,
-    WEIGHT_BITS,
-    Stored,
-    Tables,
-    tables,
-)
-from channels.codec.recoded.walk import code_draft
 from kinds.arrays import Bytes, Floats, Int32s, Ints
 
 SHRINK = 2.0
@@ -46,15 +37,15 @@ LEAST = 2e-5
 
 
 @dataclass(frozen=True)
-class Laws:
-    """Drafters' laws along texts."""
+class TextDistributions:
+    """Drafters' distributions along texts."""
 
     texts: Int32s  # [N, T]
     top: Int32s  # [N, T, M]
     probabilities: npt.NDArray[np.floating]  # [N, T, M]
     embedding: npt.NDArray[np.float32]  # [V, WIDTH]
 
-    def of(self, texts: slice) -> Laws:
+    def of(self, texts: slice) -> TextDistributions:
         return replace(self, texts=self.texts[texts], top=self.top[texts], probabilities=self.probabilities[texts])
 
 
@@ -72,8 +63,8 @@ class Size:
     """Of the network."""
 
 
-def build(laws: Laws, size: Size, seed: int, start: Stored | None = None) -> Stored:
-    """A prior of these laws, its rows going on from another's."""
+def build(laws: TextDistributions, size: Size, seed: int, start: StoredPrior | None = None) -> StoredPrior:
+    """A prior of these distributions, its rows going on from another's."""
     texts = len(laws.texts)
     cut = texts - max(1, texts // HELD_OUT)
     cut, half = cut - cut % 2, cut // 4 * 2  # not between two readings of a text
@@ -84,18 +75,18 @@ def build(laws: Laws, size: Size, seed: int, start: Stored | None = None) -> Sto
         Examples(each.texts, each.top, each.probabilities, _bigrams(rows(other, size.entries, start)))
         for each, other in zip(halves, reversed(halves), strict=True)
     ]
-    model = fit_context_model.fit(examples, laws.embedding, size.batches, seed)
+    model = fit_context_model(examples, laws.embedding, size.batches, seed)
     return trained(whole._replace(**model._asdict()), kept, size.positions, size.steps, seed)
 
 
-def trained(untrained: Stored, kept: Laws, positions: int, steps: int, seed: int) -> Stored:
-    """The prior with a network fitted on drafts from laws that nothing else was made from."""
+def trained(untrained: StoredPrior, kept: TextDistributions, positions: int, steps: int, seed: int) -> StoredPrior:
+    """The prior with a network fitted on drafts from distributions that nothing else was made from."""
     trace = questions(kept, tables(untrained), positions, seed)
-    first, first_bias, second, second_bias = fit_network.fit(trace, steps, seed)
+    first, first_bias, second, second_bias = fit_network(trace, steps, seed)
     return untrained._replace(first=first, first_bias=first_bias, second=second, second_bias=second_bias)
 
 
-def rows(laws: Laws, entries: int, start: Stored | None = None) -> Stored:
+def rows(laws: TextDistributions, entries: int, start: StoredPrior | None = None) -> StoredPrior:
     """Unigram and rows, with a context model and a network of zeros."""
     vocabulary = len(laws.embedding)
     large = laws.probabilities > LEAST
@@ -120,9 +111,9 @@ def rows(laws: Laws, entries: int, start: Stored | None = None) -> Stored:
     return rows_alone(_octaves(unigram), lengths, after[chosen].astype(np.int32), _octaves(share[chosen]))
 
 
-def rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, weights: Bytes) -> Stored:
+def rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, weights: Bytes) -> StoredPrior:
     """A prior with a context model and a network of zeros."""
-    return Stored(
+    return StoredPrior(
         unigram,
         lengths,
         ids,
@@ -139,22 +130,22 @@ def rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, wei
     )
 
 
-def _of_start(start: Stored) -> tuple[Floats, Ints, Floats]:
+def _of_start(start: StoredPrior) -> tuple[Floats, Ints, Floats]:
     """A prior's unigram, [V], its rows' pairs w V + x, [N], and shares, [N]."""
     share, unigram = (2.0 ** -(octaves.astype(np.float64) / STEPS) for octaves in (start.row_weights, start.unigram))
     last = np.repeat(np.arange(unigram.size), start.lengths)
     return unigram, last * unigram.size + start.row_ids, share
 
 
-def _bigrams(stored: Stored) -> Bigrams:
-    """The law of a prior's rows alone."""
+def _bigrams(stored: StoredPrior) -> Bigrams:
+    """The distribution of a prior's rows alone."""
     read = tables(stored)
     return Bigrams(
         read.starts,
         read.row_ids,
         (read.row_weights / (1 << WEIGHT_BITS)).astype(np.float32),
         (read.unigram / (1 << WEIGHT_BITS)).astype(np.float32),
-        read.order[: fit_context_model.COMMON],
+        read.order[:COMMON],
     )
 
 
@@ -164,8 +155,8 @@ def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
     return octaves
 
 
-def questions(laws: Laws, prior: Tables, positions: int, seed: int) -> Int32s:
-    """The network's inputs, heads and answers on drafts drawn from the laws under many formats."""
+def questions(laws: TextDistributions, prior: Tables, positions: int, seed: int) -> Int32s:
+    """The network's inputs, heads and answers on drafts drawn from the distributions under many formats."""
     rng = np.random.default_rng(seed)
     trace, traced = np.zeros((positions * 600, INPUTS + 2), np.int32), np.zeros(1, np.int64)
     factorials = log2_factorials(1 << 14)
@@ -192,7 +183,7 @@ def _random_point(rng: np.random.Generator) -> tuple[int, float, int]:
 
 
 def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, int]) -> tuple[Ints, Ints]:
-    """(support, counts) of one law at a point, ids ascending, counts positive."""
+    """(support, counts) of one distribution at a point, ids ascending, counts positive."""
     size, threshold, resolution = point
     order = np.lexsort((top, -q))
     kept = order[:size] if size else order[: max(1, int((q >= threshold).sum()))]

@@ -3,7 +3,7 @@
 Each id has a vector of WIDTH small integers. The last LAST tokens' vectors, and the sum of all in the window, each
 15/16 as heavy as the next, pass one hidden layer of rectified HIDDEN units and give a vector h; h v(x), in 1/32 octave,
 is by how much the weight of x after the last token is to be raised (a log-bilinear model, Mnih and Hinton 2007, on top
-of a bigram law). Inputs are in units of 1/16, weights Q12, hidden values Q8, h Q10.
+of a bigram distribution). Inputs are in units of 1/16, weights Q12, hidden values Q8, h Q10.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.linalg import svds
 
 from channels.codec.coder.compiled import compiled
 from kinds.arrays import Int32s, Ints
 
 WIDTH, LAST, HIDDEN = 32, 4, 64
 READ = (LAST + 1) * WIDTH
-LARGEST_LEVEL = 15
-"""Of a vector's entries."""
-SUMMED = 64
-"""How many tokens the sum reaches back: the weight of an older one is below 1/60."""
+LARGEST_LEVEL = 15  # of a vector's entries
+SUMMED = 64  # how many tokens the sum reaches back: the weight of an older one is below 1/60
 LARGEST_WEIGHT = 1 << 20
-LARGEST_RAISE = 8 * 32
-"""8 octaves, up or down."""
+LARGEST_RAISE = 8 * 32  # 8 octaves, up or down
 
 
 class ContextWeights(NamedTuple):
@@ -79,3 +78,19 @@ def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
         total += int(np.int32(h[at] * np.int32(row[at])))
     octaves = int(total >> 5)
     return min(max(octaves, -LARGEST_RAISE), LARGEST_RAISE)
+
+
+def law_vectors(
+    texts: Int32s, top: Int32s, probabilities: npt.NDArray[np.floating], vocabulary: int, seed: int
+) -> npt.NDArray[np.float32]:
+    """A vector for each id, float32 [V, WIDTH], from distributions after each token of `texts` [N, T]: ids `top` [N, T,
+    M] with their probabilities [N, T, M]. Of fewer than WIDTH ids the last entries are 0."""
+    last = np.broadcast_to(texts[:, :, None], top.shape).reshape(-1)
+    shares = probabilities.reshape(-1).astype(np.float64)
+    table = coo_array((shares, (top.reshape(-1), last)), (vocabulary, vocabulary)).tocsr()
+    table.data = np.sqrt(table.data)
+    size = min(WIDTH, vocabulary - 1)
+    left, values, _ = svds(table, k=size, random_state=seed)
+    vectors = np.zeros((vocabulary, WIDTH), np.float32)
+    vectors[:, :size] = left * values
+    return vectors

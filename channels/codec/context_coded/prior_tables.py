@@ -1,8 +1,8 @@
 """What both ends know of language before the first packet: integer tables, named by their hash.
 
-A prior holds, for a vocabulary, how often drafters' laws give each token (`unigram`), the tokens they give most after
-each token (`rows`), the `context_model`, and the weights of the `network` that turns what is known of a token into
-probabilities. Weights of tokens are Q30; on disk one is a byte v, at most LARGEST_OCTAVES, that stands for
+A prior holds, for a vocabulary, how often drafters' distributions give each token (`unigram`), the tokens they give
+most after each token (`rows`), the `context_model`, and the weights of the `network` that turns what is known of a
+token into probabilities. Weights of tokens are Q30; on disk one is a byte v, at most LARGEST_OCTAVES, that stands for
 2^(30 - v / 8). A file is LZMA over numpy's npz (`pack`); `prior_files` says where files lie.
 """
 
@@ -16,9 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.draft import LARGEST_VOCABULARY, CodecError
-from channels.codec.prior_files import folders, read_prior
-from channels.codec.recoded.context_model import (
+from channels.codec.context_coded.context_model import (
     HIDDEN,
     LARGEST_LEVEL,
     LARGEST_WEIGHT,
@@ -26,13 +24,14 @@ from channels.codec.recoded.context_model import (
     WIDTH,
     ContextWeights,
 )
-from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, NetworkWeights
+from channels.codec.context_coded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS, NetworkWeights
+from channels.codec.draft import LARGEST_VOCABULARY, CodecError
+from channels.codec.prior_files import folders, read_prior
 from kinds.arrays import Bytes, Int32s, Ints
 
 WEIGHT_BITS = 30
 STEPS = 8
-LARGEST_OCTAVES = 239
-"""The largest byte of a weight: beyond it weights round to 0."""
+LARGEST_OCTAVES = 239  # the largest byte of a weight: beyond it weights round to 0
 WEIGHTS = np.rint(2.0 ** (WEIGHT_BITS - np.arange(256) / STEPS)).astype(np.int64)
 
 
@@ -53,7 +52,7 @@ class Tables(NamedTuple):
     network: NetworkWeights
 
 
-class Stored(NamedTuple):
+class StoredPrior(NamedTuple):
     """What a file holds. Sizes and ranges are checked on reading: compiled code indexes by them and checks nothing."""
 
     unigram: Bytes  # [V]
@@ -71,8 +70,7 @@ class Stored(NamedTuple):
     second_bias: Int32s
 
 
-def tables(stored: Stored) -> Tables:
-    """The tables of a stored prior."""
+def tables(stored: StoredPrior) -> Tables:
     unigram = WEIGHTS[stored.unigram]
     order = np.argsort(stored.unigram, kind="stable").astype(np.int64)
     last = np.repeat(np.arange(order.size), stored.lengths)
@@ -98,7 +96,7 @@ def tables(stored: Stored) -> Tables:
     )
 
 
-def pack(stored: Stored) -> bytes:
+def pack(stored: StoredPrior) -> bytes:
     """The bytes of a prior's file."""
     lengths = stored.lengths.astype(np.int64)
     first = np.concatenate([[0], np.cumsum(lengths)])[:-1][lengths > 0]
@@ -110,15 +108,15 @@ def pack(stored: Stored) -> bytes:
     return lzma.compress(raw.getvalue(), preset=9 | lzma.PRESET_EXTREME)
 
 
-def unpack(content: bytes) -> Stored:
+def unpack(content: bytes) -> StoredPrior:
     """The prior of a file's bytes. Raises CodecError, and nothing else, when they are not one."""
     try:
         with np.load(io.BytesIO(lzma.decompress(content))) as file:
-            parts = {name: file[name] for name in Stored._fields}
+            parts = {name: file[name] for name in StoredPrior._fields}
     except Exception as error:  # lzma, zipfile and numpy raise a dozen kinds between them
         raise CodecError(f"prior: not a prior's file ({error})") from None
     _check(parts)
-    return Stored(**{**parts, "row_ids": row_ids(parts["row_ids"], parts["lengths"], parts["unigram"].size)})
+    return StoredPrior(**{**parts, "row_ids": row_ids(parts["row_ids"], parts["lengths"], parts["unigram"].size)})
 
 
 def _check(parts: dict[str, npt.NDArray[np.generic]]) -> None:

@@ -1,4 +1,4 @@
-"""Laws as floats: what comes back is as near as the precision says, and hostile bytes are refused."""
+"""Distributions as floats: what comes back is as near as the precision says, and hostile bytes are refused."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from channels.codec import float_laws, fp16
+from channels.codec import float_distributions, fp16
 from channels.codec.wire import CodecError
 
 PRECISIONS = st.sampled_from(["single", "half"])
@@ -15,10 +15,10 @@ PRECISIONS = st.sampled_from(["single", "half"])
 
 @given(laws(min_size=2), PRECISIONS)
 def test_a_law_comes_back_as_near_as_its_precision_says(law, precision):
-    content = float_laws.encode(law, precision)
-    numbers = float_laws.decode(content, law.size, precision)
+    content = float_distributions.encode(law, precision)
+    numbers = float_distributions.decode(content, law.size, precision)
     assert len(content) == law.size * {"single": 4, "half": 2}[precision]
-    assert float_laws.encode(numbers, precision) == content
+    assert float_distributions.encode(numbers, precision) == content
     apart = (numbers if precision == "single" else numbers / numbers.sum()) - law
     bound = 2.0**-24 if precision == "single" else fp16.covering_bound(law.size)
     assert max(apart[apart > 0].sum(), -apart[apart < 0].sum()) <= bound
@@ -29,9 +29,9 @@ def test_a_law_comes_back_as_near_as_its_precision_says(law, precision):
 @example(2, "half", bytes.fromhex("34003a00"))
 def test_hostile_bytes_raise_codec_errors_or_encode_back(vocabulary, precision, content):
     def decode(content):
-        return float_laws.decode(content, vocabulary, precision)
+        return float_distributions.decode(content, vocabulary, precision)
 
-    refused_or_itself(content, decode, lambda law: float_laws.encode(law, precision))
+    refused_or_itself(content, decode, lambda law: float_distributions.encode(law, precision))
 
 
 @pytest.mark.parametrize("number", [-0.25, -0.0, 1.5, np.inf, np.nan])
@@ -39,12 +39,12 @@ def test_hostile_bytes_raise_codec_errors_or_encode_back(vocabulary, precision, 
 def test_bytes_of_numbers_that_are_no_probabilities_are_refused(number, precision):
     content = np.array([0.5, number], dtype={"single": ">f4", "half": ">f2"}[precision]).tobytes()
     with pytest.raises(CodecError, match="outside 0 to 1"):
-        float_laws.decode(content, 2, precision)
+        float_distributions.decode(content, 2, precision)
 
 
 def test_a_law_of_nothing_but_zeros_is_refused_both_ways():
     for law in (np.zeros(4), np.full(4, 1e-60)):
         with pytest.raises(CodecError, match="nothing but zeros"):
-            float_laws.encode(law, "single")
+            float_distributions.encode(law, "single")
     with pytest.raises(CodecError, match="nothing but zeros"):
-        float_laws.decode(bytes(16), 4, "single")
+        float_distributions.decode(bytes(16), 4, "single")

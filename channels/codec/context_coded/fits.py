@@ -1,10 +1,16 @@
-"""Fits the `context_model` to laws: float32, then rounded to its integers.
+"""Fits both networks of a prior, as only `build_prior` does.
 
-The model is asked to make of the bigram law b(x | w) the law q that a drafter had after the whole text: p(x) is
-b(x | w) exp(h v(x)), normalized over what is listed, all else keeping its weight; the loss is the cross-entropy of q.
-b comes from texts that the position is none of (two folds), lest the rows be trusted for what they remember. Adam by
-hand, the vectors' gradient as outputs only; they are rounded after ROUNDED of the steps, and the rest fits itself to
-that. Only `build_prior` runs this.
+The `context_model`, to distributions: float32, then rounded to its integers.
+
+The model is asked to make of the bigram distribution b(x | w) the distribution q that a drafter had after the whole
+text: p(x) is b(x | w) exp(h v(x)), normalized over what is listed, all else keeping its weight; the loss is the
+cross-entropy of q. b comes from texts that the position is none of (two folds), lest the rows be trusted for what they
+remember. Adam by hand, the vectors' gradient as outputs only; they are rounded after ROUNDED of the steps, and the rest
+fits itself to that.
+
+The `network`, to traced questions and answers: float64, full precision, then rounded to its integers.
+
+Adam on the mean bits a question costs, mini-batches, cosine decay; gradients by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.recoded.context_model import (
+from channels.codec.context_coded.context_model import (
     HIDDEN,
     LARGEST_LEVEL,
     LARGEST_WEIGHT,
@@ -24,14 +30,22 @@ from channels.codec.recoded.context_model import (
     WIDTH,
     ContextWeights,
 )
-from kinds.arrays import Int32s, Ints
+from channels.codec.context_coded.network import (
+    FIRST_BITS,
+    HEADS,
+    HIDDEN_BITS,
+    INPUT_BITS,
+    INPUTS,
+    LARGEST_WEIGHTS,
+    SECOND_BITS,
+    UNITS,
+)
+from kinds.arrays import Floats, Int32s, Ints
 
 BATCH, COMMON, LISTED = 256, 2048, 64
 ROUNDED = 0.8
-SPREAD = 5.0
-"""Standard deviation of the vectors' entries at the start."""
-RATES = (0.05, 4e-4, 4e-3, 4e-4, 4e-3)
-"""Of the vectors, hidden weights and biases, output weights and biases."""
+SPREAD = 5.0  # standard deviation of the vectors' entries at the start
+RATES = (0.05, 4e-4, 4e-3, 4e-4, 4e-3)  # of the vectors, hidden weights and biases, output weights and biases
 LARGEST_RAISE = 8 * np.log(2)
 Singles = npt.NDArray[np.float32]
 
@@ -62,7 +76,8 @@ class Bigrams:
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts, int32 [N, T], the laws after their tokens, [N, T, M], and the bigram law of texts they are none of."""
+    """Texts, int32 [N, T], the distributions after their tokens, [N, T, M], and the bigram distribution of texts they
+    are none of."""
 
     texts: Int32s
     top: Int32s
@@ -88,7 +103,7 @@ class _Adam:
         self.weights[touched] -= rate * self.rate * mean / (np.sqrt(square) + 1e-8)
 
 
-def fit(examples: list[Examples], embedding: Singles, steps: int, seed: int) -> ContextWeights:
+def fit_context_model(examples: list[Examples], embedding: Singles, steps: int, seed: int) -> ContextWeights:
     """The model after `steps` batches; `embedding`, float [V, WIDTH], is where its vectors start."""
     rng = np.random.default_rng(seed)
     parts = [
@@ -118,7 +133,7 @@ def fit(examples: list[Examples], embedding: Singles, steps: int, seed: int) -> 
 
 
 def _learn(parts: list[_Adam], examples: Examples, rate: float, rng: np.random.Generator) -> float:
-    """One batch; returns what its laws lose against themselves, in bits."""
+    """One batch; returns what its distributions lose against themselves, in bits."""
     vectors, hidden, hidden_bias, output, output_bias = (part.weights for part in parts)
     text = rng.integers(0, len(examples.texts), BATCH)
     at = rng.integers(0, examples.texts.shape[1], BATCH)
@@ -157,7 +172,7 @@ def _read(vectors: Singles, texts: Int32s, text: Ints, at: Ints) -> Singles:
 
 
 def _spread(top: Int32s, q: Singles, columns: Ints) -> Singles:
-    """[B, C]: the laws on the columns."""
+    """[B, C]: the distributions on the columns."""
     place = np.minimum(np.searchsorted(columns, top), columns.size - 1)
     found = columns[place] == top
     wanted = np.zeros((len(top), columns.size), np.float32)
@@ -181,3 +196,57 @@ def _rounded(weights: list[Singles]) -> ContextWeights:
         whole(output / octave * (1 << 12), LARGEST_WEIGHT),
         whole(output_bias / octave * (1 << 20), 1 << 30),
     )
+
+
+NETWORK_BATCH, RATE = 2048, 0.01
+SCALE = 8.0  # inputs are divided by this many octaves
+
+
+def fit_network(trace: Int32s, steps: int, seed: int) -> tuple[Int32s, Int32s, Int32s, Int32s]:
+    """(first, first_bias, second, second_bias) of NetworkWeights, int32, from a trace [rows, INPUTS + 2]."""
+    rng = np.random.default_rng(seed)
+    heads, answers = trace[:, INPUTS], trace[:, INPUTS + 1]
+    weights = [
+        rng.normal(0.0, INPUTS**-0.5, (INPUTS, UNITS)),
+        rng.normal(0.0, 0.5, UNITS),
+        rng.normal(0.0, UNITS**-0.5, (HEADS, UNITS)),
+        np.zeros(HEADS),
+    ]
+    moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in weights]
+    for step in range(1, steps + 1):
+        chosen = rng.integers(0, len(trace), NETWORK_BATCH)
+        inputs = trace[chosen, :INPUTS] / (SCALE * (1 << INPUT_BITS))
+        gradients = _gradients(weights, inputs, heads[chosen], answers[chosen])
+        rate = RATE * 0.5 * (1 + np.cos(np.pi * step / steps)) + 1e-5
+        for weight, gradient, (mean, square) in zip(weights, gradients, moments, strict=True):
+            mean += 0.1 * (gradient - mean)
+            square += 0.01 * (gradient**2 - square)
+            weight -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
+    return _whole(weights)
+
+
+def _gradients(weights: list[Floats], inputs: Floats, heads: Int32s, answers: Int32s) -> list[Floats]:
+    first, first_bias, second, second_bias = weights
+    units = np.maximum(inputs @ first + first_bias, 0.0)  # [B, UNITS]
+    logits = np.einsum("bu,bu->b", units, second[heads]) + second_bias[heads]
+    error = (1 / (1 + np.exp(-logits)) - answers) / len(answers)  # [B]
+    by_head = np.zeros((len(answers), HEADS))
+    by_head[np.arange(len(answers)), heads] = error
+    back = error[:, None] * second[heads] * (units > 0)  # [B, UNITS]
+    return [inputs.T @ back, back.sum(0), by_head.T @ units, by_head.sum(0)]
+
+
+def _whole(weights: list[Floats]) -> tuple[Int32s, Int32s, Int32s, Int32s]:
+    """The integers of `network`; weights beyond the int32 products' room are cut."""
+    first, first_bias, second, second_bias = weights
+    scales = (
+        first / SCALE * (1 << FIRST_BITS),
+        first_bias * (1 << (INPUT_BITS + FIRST_BITS)),
+        second * (1 << SECOND_BITS),
+        second_bias * (1 << (HIDDEN_BITS + SECOND_BITS)),
+    )
+    rounded = [
+        np.clip(np.rint(scaled), -most, most).astype(np.int32)
+        for scaled, most in zip(scales, LARGEST_WEIGHTS, strict=True)
+    ]
+    return rounded[0], rounded[1], rounded[2], rounded[3]

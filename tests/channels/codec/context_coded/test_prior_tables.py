@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from channels.codec import prior_files
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
+from channels.codec.context_coded import prior_tables
+from channels.codec.context_coded.context_model import HIDDEN, LARGEST_LEVEL, LARGEST_WEIGHT, READ, WIDTH
+from channels.codec.context_coded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
+from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.draft import CodecError, Format
-from channels.codec.recoded import prior_tables
-from channels.codec.recoded.context_model import HIDDEN, LARGEST_LEVEL, LARGEST_WEIGHT, READ, WIDTH
-from channels.codec.recoded.network import HEADS, INPUTS, LARGEST_WEIGHTS, UNITS
-from channels.codec.recoded.network_inputs import WalkSetting
-from channels.codec.recoded.walk import code_draft
 
 V = 12
 FACTORIALS = log2_factorials(1 << 8)
@@ -28,7 +27,7 @@ def small():
     """A prior of twelve tokens, two of them with rows."""
     rng = np.random.default_rng(5)
     shapes = (READ, HIDDEN), (HIDDEN,), (HIDDEN, WIDTH), (WIDTH,), (INPUTS, UNITS), (UNITS,), (HEADS, UNITS), (HEADS,)
-    return prior_tables.Stored(
+    return prior_tables.StoredPrior(
         rng.integers(0, prior_tables.LARGEST_OCTAVES + 1, V).astype(np.uint8),
         np.array([0, 3, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0], np.uint16),
         np.array([0, 5, 11, 1, 2, 3, 10], np.int32),

@@ -1,12 +1,12 @@
 """Which tokens the receiver would expect in a draft's support, and how much: the candidates, best first.
 
-A candidate's weight, Q30, is (1 - g - c) b + g f + c r. b is the prior's law after the last token w (its row, plus what
-the row leaves over times the unigram), raised by what `context_model` says of the token and divided by the sum of all,
-those not listed unraised; f how often the token followed w in the context, three times as much where the token before
-w agreed too; r how often it occurs in the context. g = 2/5 n / (n + 2) for n followers; c = 1/32. Candidates are listed
-once each: of w's row, largest weight first, those of at least 1 / (RAISE FINENESS ell); the most frequent tokens,
-COMMON ell of them, at most MOST_COMMON; the context's last WINDOW tokens, oldest first. Those stay whose weight is at
-least 1 / (FINENESS ell).
+A candidate's weight, Q30, is (1 - g - c) b + g f + c r. b is the prior's distribution after the last token w (its row,
+plus what the row leaves over times the unigram), raised by what `context_model` says of the token and divided by the
+sum of all, those not listed unraised; f how often the token followed w in the context, three times as much where the
+token before w agreed too; r how often it occurs in the context. g = 2/5 n / (n + 2) for n followers; c = 1/32.
+Candidates are listed once each: of w's row, largest weight first, those of at least 1 / (RAISE FINENESS ell); the most
+frequent tokens, COMMON ell of them, at most MOST_COMMON; the context's last WINDOW tokens, oldest first. Those stay
+whose weight is at least 1 / (FINENESS ell).
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from channels.codec.coder.compiled import compiled
-from channels.codec.recoded.context_model import raised, wanted
-from channels.codec.recoded.prior_tables import WEIGHT_BITS, Tables
+from channels.codec.context_coded.context_model import raised, wanted
+from channels.codec.context_coded.prior_tables import WEIGHT_BITS, Tables
 from kinds.arrays import Ints
 
 COMMON, MOST_COMMON = 16, 2048
 FINENESS, RAISE = 64, 8
 WINDOW = 256
 UNIT = 1 << WEIGHT_BITS
-POWERS = np.rint(2.0 ** (16 + np.arange(32) / 32)).astype(np.int64)
-"""2^(i / 32), Q16."""
+POWERS = np.rint(2.0 ** (16 + np.arange(32) / 32)).astype(np.int64)  # 2^(i / 32), Q16
 
 
 class Candidates(NamedTuple):
@@ -33,7 +32,7 @@ class Candidates(NamedTuple):
 
     ids: Ints
     weights: Ints
-    base: Ints  # the law after w alone, Q30
+    base: Ints  # the distribution after w alone, Q30
     raised: Ints  # by how much, in 1/32 octave
     followed: Ints
     occurred: Ints

@@ -1,4 +1,5 @@
-"""A law as IEEE floats, most significant byte first: what comes down where the edge corrects (arXiv 2507.12000).
+"""A distribution as IEEE floats, most significant byte first: what comes down where the edge corrects (arXiv
+2507.12000).
 
 Single precision takes 32 V bits, and each number is off by 2^-24 of itself at most; half precision takes 16 V bits, and
 over their sum its numbers are off by `fp16.covering_bound(V)` at most, in total variation.
@@ -20,7 +21,8 @@ _ONES = {"single": (">u4", 0x3F800000), "half": (">u2", 0x3C00)}
 
 
 def encode(law: Floats, precision: Precision) -> bytes:
-    """A law, float64 [V], of any positive sum. Raises CodecError where a number is outside 0 to 1, or none is left."""
+    """A distribution, float64 [V], of any positive sum. Raises CodecError where a number is outside 0 to 1, or none is
+    left."""
     with np.errstate(over="ignore", invalid="ignore"):
         content = (law + 0.0).astype(_FLOATS[precision]).tobytes()  # -0.0 becomes 0.0
     _check(content, law.size, precision)

@@ -2,9 +2,9 @@
 
 Such counts have no sum that a walk could end with, so K comes first: after another draft of the packet, whether K is
 that draft's, a bit at even odds; else the bit length of K, uniform among those of 1..V, then K - 2^(length - 1),
-uniform among the numbers of that length up to V. Then, down the `candidates`: is it in the support? The walk ends once
-K are. If the list ends first, the ranks of the others follow as in `tail`. The counts follow in id order, as
-`codewords` describes.
+uniform among the numbers of that length up to V. Then, down the `expected_tokens`: is it in the support? The walk ends
+once K are. If the list ends first, the ranks of the others follow as in `tail`. The counts follow in id order, as
+`enumerative` describes.
 
 Candidates and network take this for a lattice of ELL on at most K ids: what is left of it and the least count are both
 told as ELL (K - found) / K, a count of the draft before as count * ELL over their sum; rounded down, and 1 at least.
@@ -17,26 +17,27 @@ import numpy as np
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, bit, uniform
 from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import bit_length
-from channels.codec.codewords import code_counts
-from channels.codec.draft import CodecError, Format
-from channels.codec.recoded.candidates import candidates
-from channels.codec.recoded.network import INPUTS, UNITS
-from channels.codec.recoded.network_inputs import (
+from channels.codec.context_coded.expected_tokens import candidates
+from channels.codec.context_coded.network import INPUTS, UNITS
+from channels.codec.context_coded.walk import (
     OF_WALK,
     POSITIVE,
     WalkSetting,
     ask,
+    code_ranks,
+    gather,
     index_of,
     look,
     move,
     of_draft,
+    passed_ranks,
     rests,
 )
-from channels.codec.recoded.tail import code_ranks, gather, passed_ranks
+from channels.codec.draft import CodecError, Format
+from channels.codec.enumerative import code_counts
 from kinds.arrays import Bytes, Ints
 
-ELL = 1024
-"""As fine as the lattices that the network was fitted on: the finer, the longer the list of candidates."""
+ELL = 1024  # as fine as the lattices that the network was fitted on: the finer, the longer the list of candidates
 EVEN = 1 << 15
 
 

@@ -9,8 +9,8 @@ from codec_strategies import extreme_packets, packets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.codec.enumerative import stated_bits
 from channels.codec.quantizers import Logarithmic, quantizer
-from channels.codec.stated_counts import stated_bits
 from channels.codec.wire import Draft, Format, decode, encode, length_bits
 
 V, ELL, K = 6, 5, 3
@@ -33,16 +33,8 @@ def laws_of(counts_of):
         ({"support": "fixed", "support_size": K}, [1, 1, 3], len(laws_of(lambda counts: sum(counts) == ELL))),
         ({"support": "dense"}, [1, 1, 3], sum(sum(c) == ELL for c in itertools.product(range(ELL + 1), repeat=V))),
         # the dual lattice: the shift below K, then the points of that shift; shift 2 of 5 leaves 3 units
-        (
-            {"quantizer": "dual"},
-            [2, 5, 8],
-            V * K * len(laws_of(lambda counts: sum(counts) == ELL - 2)),
-        ),
-        (
-            {"quantizer": "dual"},
-            [1, 1, 3],
-            V * K * len(laws_of(lambda counts: sum(counts) == ELL and min(counts) > 0)),
-        ),
+        ({"quantizer": "dual"}, [2, 5, 8], V * K * len(laws_of(lambda counts: sum(counts) == ELL - 2))),
+        ({"quantizer": "dual"}, [1, 1, 3], V * K * len(laws_of(lambda counts: sum(counts) == ELL and min(counts) > 0))),
         # levels 1..ell, each by itself
         ({"quantizer": "cubic"}, [1, 1, 3], V * len(laws_of(lambda counts: min(counts) > 0))),
         (

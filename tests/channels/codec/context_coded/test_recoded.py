@@ -1,4 +1,7 @@
-"""The code `recoded`: exact, never worse than its modes, close to its own model, shorter where the prior knows."""
+"""The code `recoded`: exact, never worse than its modes, close to its own model, shorter where the prior knows.
+
+Counts of the lattice go by `walk`, those of other quantizers by `sized_walk`; what holds of both is asked of both.
+"""
 
 import math
 from dataclasses import replace
@@ -9,119 +12,143 @@ import pytest
 import slow_packets
 from codec_strategies import drafts, random_draft
 from hostile import refused_or_itself, some_are_taken
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.codec import packet, packet_head
-from channels.codec.coder.arithmetic import DECODE, ENCODE, FAILED, MEASURE, POSITION, RANGE, finish, machine, start
-from channels.codec.enumerative import factorials
-from channels.codec.packet_head import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
-from channels.codec.recoded import build_prior, prior_tables
-from channels.codec.recoded.candidates import candidates
-from channels.codec.recoded.network import INPUTS
-from channels.codec.recoded.network_inputs import WalkSetting
-from channels.codec.recoded.walk import code_draft
-from channels.codec.wire import (
-    CodecError,
-    Draft,
-    Format,
-    bound_bits,
-    decode,
-    encode,
-    largest_length_bits,
-    length_bits,
+from channels.codec import packet
+from channels.codec.coder.arithmetic import (
+    DECODE,
+    ENCODE,
+    FAILED,
+    MEASURE,
+    POSITION,
+    RANGE,
+    bit,
+    finish,
+    machine,
+    start,
+    uniform,
 )
+from channels.codec.context_coded import build_prior, prior_tables, sized_walk
+from channels.codec.context_coded.expected_tokens import candidates
+from channels.codec.context_coded.network import INPUTS
+from channels.codec.context_coded.walk import WalkSetting, code_draft
+from channels.codec.enumerative import cost, factorials, stated_bits
+from channels.codec.packet import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
+from channels.codec.quantizers import quantizer
+from channels.codec.wire import CodecError, Draft, Format, bound_bits, decode, encode, largest_length_bits, length_bits
 
 V = codec_prior.VOCABULARY
+TOKENS = ("flat", "coded", "unsent")
+POINTS = [(8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000), (1, 0.0, 1), (0, 1e-6, 5000)]
+"""Of the lattice: (top k or 0, threshold, resolution)."""
+RESOLUTIONS = {"dual": 100, "cubic": 100, "logarithmic": 33}
+SIZED = [(name, (size, 0.0, ell)) for name, ell in RESOLUTIONS.items() for size in (1, 8, 64)]
+"""Of the other quantizers, which keep so many of the likeliest."""
+SPOKEN = [*(("lattice", point) for point in POINTS), *SIZED]
 
 
-def spoken(seed, point, number, token="coded"):
+def spoken(seed, point, number, token="coded", name="lattice"):
     """A format with the small prior, drafts drawn along the source as an edge would, and their context."""
     rng = np.random.default_rng(seed)
-    text = codec_prior.texts(1, 40, seed + 1)[0]
-    format = Format(V, point[2], 8, code="recoded", prior=codec_prior.fingerprint(), token=token)
+    text = codec_prior.texts(1, 40, seed + 1)[0].tolist()
+    format = Format(V, point[2], 8, code="recoded", prior=codec_prior.fingerprint(), token=token, quantizer=name)
     last, sent = text[-1], []
     for _ in range(number):
         law = codec_prior.markov()[last]
         top = np.argsort(-law, kind="stable").astype(np.int32)
-        support, counts = build_prior.quantized(top, law[top].astype(np.float32), point)
-        last = int(rng.choice(support, p=counts / point[2]))
+        if name == "lattice":
+            support, counts = build_prior.quantized(top, law[top].astype(np.float32), point)
+        else:
+            support = np.sort(top[: point[0]]).astype(np.int64)
+            counts = quantizer(name, point[2]).quantize(law[support])
+        last = int(rng.choice(support, p=counts / counts.sum()))
         sent.append(Draft(last if token != "unsent" else -1, support, counts))
-    return format, tuple(sent), tuple(text.tolist())
+    return format, tuple(sent), tuple(text)
 
 
-POINTS = [(8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000), (1, 0.0, 1), (0, 1e-6, 5000)]
+def without_prior(format):
+    return replace(format, code="enumerative", prior="")
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("token", ["flat", "coded", "unsent"])
-def test_decode_returns_what_an_edge_encodes(point, token):
-    for seed in range(6):
-        format, sent, context = spoken(seed, point, 1 + seed, token)
+@pytest.mark.parametrize(("name", "point"), SPOKEN)
+def test_decode_returns_what_an_edge_encodes_and_the_prior_makes_it_shorter(name, point):
+    recoded = stated = 0
+    for seed, token in enumerate(TOKENS * 2):
+        format, sent, context = spoken(seed, point, 1 + seed % 4, token, name)
         payload = encode(sent, format, context)
         assert decode(payload, format, context) == sent
         assert len(payload) == -(-length_bits(sent, format, context) // 8)
+        recoded += length_bits(sent, format, context)
+        stated += length_bits(sent, without_prior(format))
+    assert recoded < (1.0 if point == POINTS[5] else 0.9) * stated
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_decoder_written_from_the_page_reads_the_same(point):
+@pytest.mark.parametrize(("name", "point"), [each for each in SPOKEN if each[0] != "dual"])
+def test_a_decoder_written_from_the_page_reads_the_same(name, point):
     read = 0
-    for seed, token in enumerate(["flat", "coded", "unsent"]):
-        format, sent, context = spoken(seed, point, 1 + seed, token)
+    for seed, token in enumerate(TOKENS):
+        format, sent, context = spoken(seed, point, 1 + seed, token, name)
         found = slow_packets.decode(encode(sent, format, context), format, context)
         if found is not None:
-            plain = [(draft.token, dict(zip(draft.support, draft.counts, strict=True))) for draft in sent]
-            assert found == plain
+            assert found == [(each.token, dict(zip(each.support, each.counts, strict=True))) for each in sent]
             read += 1
     assert read or point[0] == 1, "no packet in the mode recoded"
 
 
 @st.composite
-def any_packets(draw):
+def any_packets(draw, names=("lattice", *RESOLUTIONS)):
     """Random drafts, unlike anything the prior expects, under any recoded format, with any context."""
-    bound = draw(st.sampled_from(["variable", "fixed"]))
+    name = draw(st.sampled_from(names))
+    bound = draw(st.sampled_from(["variable", "fixed"])) if name == "lattice" else "variable"
     format = Format(
-        V,
-        draw(st.integers(1, 5000)),
-        draw(st.integers(1, 32)),
-        code="recoded",
-        support=bound,
-        support_size=draw(st.integers(1, V)) if bound == "fixed" else None,
-        token=draw(st.sampled_from(["flat", "coded", "unsent"])),
+        V, draw(st.integers(1, 5000) if name == "lattice" else st.integers(2, 1024)), draw(st.integers(1, 32)),
+        code="recoded", support=bound, support_size=draw(st.integers(1, V)) if bound == "fixed" else None,
+        token=draw(st.sampled_from(TOKENS)), quantizer=name,
         prior=draw(st.sampled_from([codec_prior.fingerprint(), ""])),
+    )  # fmt: skip
+    number, one = (
+        draw(st.integers(1, min(format.max_drafts, 4))),
+        drafts(format) if name == "lattice" else sized(format),
     )
-    number = draw(st.integers(1, min(format.max_drafts, 4)))
     context = tuple(draw(st.lists(st.integers(0, V - 1), max_size=20)))
-    return format, tuple(draw(drafts(format)) for _ in range(number)), context
+    return format, tuple(draw(one) for _ in range(number)), context
+
+
+@st.composite
+def sized(draw, format):
+    """A draft of a quantizer other than the lattice, of few ids or of all."""
+    rng, size = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.sampled_from([1, 2, 7, 40, V - 1, V]))
+    support = np.sort(rng.choice(V, size, replace=False))
+    counts = quantizer(format.quantizer, format.resolution).quantize(
+        rng.dirichlet(np.full(size, rng.choice([0.1, 9.0])))
+    )
+    return Draft(-1 if format.token == "unsent" else int(rng.choice(support[counts > 0])), support, counts)
 
 
 @given(any_packets())
-def test_decode_returns_any_drafts_whatever_the_context(one):
+def test_any_drafts_come_back_whatever_the_context_and_no_longer_than_a_mode_alone_and_the_head(one):
     format, sent, context = one
-    payload = encode(sent, format, context)
+    payload, bits = encode(sent, format, context), length_bits(sent, format, context)
     assert decode(payload, format, context) == sent
-    assert len(payload) == -(-length_bits(sent, format, context) // 8)
+    assert len(payload) == -(-bits // 8)
+    supports = ("variable", "dense") if format.quantizer == "lattice" else ("variable",)
+    alone = [replace(without_prior(format), support=support, support_size=None) for support in supports]
+    assert bits <= min(length_bits(sent, mode) for mode in alone) + DEAREST_HEAD_BITS
+    assert bits <= bound_bits([draft.support.size for draft in sent], format)
 
 
-def modes(format):
-    """The formats of the modes alone."""
-    for support in ("variable", "dense"):
-        yield Format(
-            format.vocabulary,
-            format.resolution,
-            format.max_drafts,
-            support=support,
-            token=format.token,
-            code="enumerative",
-        )
-
-
-@given(any_packets())
-def test_never_worse_than_a_mode_alone_by_more_than_its_header(one):
-    format, sent, context = one
-    least = min(length_bits(sent, mode) for mode in modes(format))
-    assert length_bits(sent, format, context) <= least + DEAREST_HEAD_BITS
+def test_the_dearest_head_is_that_of_the_rarest_mode_and_two_bits():
     assert -math.log2(min(share for _, share in SHARES.values()) / ALL_SHARES) + 2 == DEAREST_HEAD_BITS
+
+
+@given(any_packets([*RESOLUTIONS]))
+def test_the_cost_that_chooses_the_mode_is_what_enumerative_states(one):
+    format, sent, _ = one
+    plain = replace(without_prior(format), max_drafts=1, token="unsent")
+    for draft in sent:
+        stated = stated_bits([Draft(-1, draft.support, draft.counts)], plain)
+        assert cost(draft.counts, format, "variable") / 2**32 == pytest.approx(stated, abs=1e-3)
 
 
 def test_a_bound_holds_for_packets_that_no_prior_expects():
@@ -135,21 +162,11 @@ def test_a_bound_holds_for_packets_that_no_prior_expects():
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 9])
 def test_every_number_of_drafts_has_a_share_of_its_own(most):
-    ends = sorted(packet_head._share_of(number, most) for number in range(1, most + 1))
+    ends = sorted(packet._share_of(number, most) for number in range(1, most + 1))
     total = ends[0][2]
     assert [begin for begin, _, _ in ends] == [0, *np.cumsum([size for _, size, _ in ends])[:-1]]
     assert sum(size for _, size, _ in ends) == total
-    assert packet_head._share_of(1, most)[1] * 2 >= total or most < 3
-
-
-@pytest.mark.parametrize("point", POINTS[:4])
-def test_the_prior_makes_packets_shorter(point):
-    with_prior, without = 0, 0
-    for seed in range(20):
-        format, sent, context = spoken(seed, point, 3)
-        with_prior += length_bits(sent, format, context)
-        without += length_bits(sent, Format(V, point[2], 8, code="recoded", prior="", token="coded"), context)
-    assert with_prior < 0.8 * without
+    assert packet._share_of(1, most)[1] * 2 >= total or most < 3
 
 
 def ideal_bits(sent, format, context):
@@ -203,15 +220,15 @@ def test_largest_length_is_exact_at_the_dearest_token_and_exceeded_by_none(one):
     assert largest_length_bits(sent[:-1], last.support, last.counts, format, context) == max(lengths)
 
 
-@settings(max_examples=200)
-@given(any_packets(), st.data())
-def test_damaged_packets_are_refused_or_encode_to_themselves(one, data):
-    format, sent, context = one
+@given(st.sampled_from(SIZED), st.integers(0, 99), st.data())
+def test_damaged_packets_are_refused_or_encode_to_themselves(speech, seed, data):
+    format, sent, context = spoken(seed, speech[1], 1 + seed % 3, name=speech[0])
     payload = encode(sent, format, context)
-    bit = data.draw(st.integers(0, max(0, 8 * len(payload) - 1)))
-    flipped = (int.from_bytes(payload, "big") ^ 1 << bit).to_bytes(len(payload) + 1, "big")[-len(payload) :]
-    for damaged in (flipped, payload[:-1], payload + b"\0", payload[1:], data.draw(st.binary(max_size=30)), b""):
+    flip = data.draw(st.integers(0, 8 * len(payload) - 1))
+    flipped = (int.from_bytes(payload, "big") ^ 1 << flip).to_bytes(len(payload), "big")
+    for damaged in (flipped, payload[:-1], payload + b"\0", payload[1:], data.draw(st.binary(max_size=30))):
         refused_or_itself(damaged, decode, encode, format, context)
+    refused_or_itself(payload, decode, encode, format, context[:-1])
     assert decode(payload, format, context) == sent
 
 
@@ -233,6 +250,19 @@ def test_a_packet_in_a_mode_that_does_not_serve_it_best_is_refused(mode):
         with pytest.raises(CodecError, match="serves these drafts best"):
             decode(payload, format, context)
     assert refused > 0
+
+
+@pytest.mark.parametrize("name", RESOLUTIONS)
+def test_a_packet_of_another_quantizer_in_a_mode_that_does_not_serve_it_best_is_refused(name):
+    format, sent, context = spoken(0, (8, 0.0, RESOLUTIONS[name]), 2, name=name)
+    rng = np.random.default_rng(1)
+    others = [np.sort(rng.choice(V, draft.counts.size, replace=False)) for draft in sent]
+    far = tuple(Draft(int(ids[0]), ids, draft.counts) for ids, draft in zip(others, sent, strict=True))
+    for told, mode in ((sent, "variable"), (far, "recoded")):
+        buffer = np.zeros(4000, np.uint8)
+        io = packet.write(machine(ENCODE), buffer, told, format, context, mode)
+        with pytest.raises(CodecError, match="serves these drafts best"):
+            decode(buffer[: finish(io, buffer)].tobytes(), format, context)
 
 
 @pytest.mark.parametrize("prior", [codec_prior.fingerprint(), ""])
@@ -333,3 +363,45 @@ def test_a_machine_that_ends_at_once_is_an_empty_packet(mode):
         start(io, buffer)
     assert finish(io, buffer) == 0
     assert io[FAILED] == 0
+
+
+@pytest.mark.parametrize("most", [2, 300, 1 << 20])
+def test_every_size_is_read_back_and_a_draft_befores_only_by_its_bit(most):
+    for size in {1, 2, most // 2, most - 1, most}:
+        for before in (0, 2, size):
+            buffer = np.zeros(16, np.uint8)
+            io = machine(ENCODE)
+            sized_walk._code_size(io, buffer, size, before, most)
+            back, buffer = machine(DECODE), buffer[: finish(io, buffer)]
+            start(back, buffer)
+            assert sized_walk._code_size(back, buffer, 0, before, most) == size
+            assert not back[FAILED]
+
+
+def test_a_size_like_the_draft_befores_that_is_told_anew_is_refused():
+    io, buffer = machine(ENCODE), np.zeros(16, np.uint8)
+    bit(io, buffer, 0, sized_walk.EVEN)
+    uniform(io, buffer, 1, (300).bit_length())  # 2 or 3
+    uniform(io, buffer, 0, 2)
+    back, buffer = machine(DECODE), buffer[: finish(io, buffer)]
+    start(back, buffer)
+    assert sized_walk._code_size(back, buffer, 0, 2, 300) == 2
+    assert back[FAILED]
+
+
+GOLDEN_SIZED = {
+    "dual": "71d31ec112854377f6835770433910",
+    "cubic": "71d31ec112852fc3afe6d3fd33b123de",
+    "logarithmic": "71d31ec11285448cd5521fc080e31c9b",
+}
+
+
+@pytest.mark.parametrize(("name", "golden"), GOLDEN_SIZED.items())
+def test_bytes_of_other_quantizers_on_the_wire_do_not_change(name, golden):
+    format = Format(1024, 33, 8, quantizer=name, prior="f767c707678c70d8")
+    law = np.array([0.5, 0.05, 0.3, 0.15])
+    support, counts = np.array([260, 262, 301, 777]), quantizer(name, 33).quantize(law)
+    sent = (Draft(301, support, counts), Draft(262, support, counts))
+    context = (17, 400, 260, 17, 400)
+    assert encode(sent, format, context).hex() == golden
+    assert decode(bytes.fromhex(golden), format, context) == sent
