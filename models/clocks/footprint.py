@@ -19,8 +19,7 @@ class Footprint:
     gpus: int
     device_bytes: float
     weights_bytes: float
-    token_bytes: float
-    """Keys and values of one token."""
+    token_bytes: float  # keys and values of one token
 
 
 def footprint(latency: Latency) -> Footprint | None:

@@ -1,10 +1,11 @@
-"""What a prior is learned from: texts that a model writes, and its laws along them, against the model's own rows."""
+"""What a prior is learned from: texts that a model writes, and its distributions along them, against the model's own
+rows."""
 
 import numpy as np
 import pytest
 
 from models.synthetic import Synthetic
-from models.text_laws import TOP, likeliest, written
+from scenarios.command.inspect.prior import MOST_KEPT, likeliest, written
 
 
 def quiet(done, total, what):
@@ -16,10 +17,10 @@ def test_laws_along_texts_are_the_models_largest_first(size):
     pair = Synthetic(size=size, contexts=size, prompts=3, prompt_tokens=8).load()
     texts = np.random.default_rng(0).integers(size, size=(3, 7)).astype(np.int32)
     ids, probabilities = likeliest(pair.drafter, texts, 0.7, quiet)
-    assert ids.shape == probabilities.shape == (3, 7, min(size, TOP))
+    assert ids.shape == probabilities.shape == (3, 7, min(size, MOST_KEPT))
     for text, at in np.ndindex(3, 7):
         law = pair.drafter.open(0.7).laws(tuple(texts[text, : at + 1].tolist()), 1)[0]
-        assert probabilities[text, at] == pytest.approx(np.sort(law)[::-1][:TOP], rel=1e-6)
+        assert probabilities[text, at] == pytest.approx(np.sort(law)[::-1][:MOST_KEPT], rel=1e-6)
         assert law[ids[text, at]] == pytest.approx(probabilities[text, at], rel=1e-6)
 
 

@@ -1,14 +1,16 @@
-"""Next-token laws of a real shape over a vocabulary of any size, and a drafter's law at an exact distance from each.
+"""Next-token distributions of a real shape over a vocabulary of any size, and a drafter's distribution at an exact
+distance from each.
 
-Measured once on the bundled pair (`python -m tools.measure_law_shapes`): 64 shapes, probability by rank, of
-the verifier's laws on its own continuations at temperature 1, from the most certain 64th of all positions to the least;
-and how certain it was where the pair's acceptance was so and so. Beyond rank 1,024 the measured tail is stretched, in
-log rank, to the vocabulary asked for.
+Measured once on the bundled pair (`python -m tools.measure_distribution_shapes`): 64 shapes, probability by rank, of
+the verifier's distributions on its own continuations at temperature 1, from the most certain 64th of all positions to
+the least; and how certain it was where the pair's acceptance was so and so. Beyond rank 1,024 the measured tail is
+stretched, in log rank, to the vocabulary asked for.
 
-A law is a shape laid over the ids by one fixed permutation, moved round by a shift: 64 V laws for the memory of 64. The
-drafter's q exchanges a share w of the probability of each of the s likeliest ids with that of the id s ranks below:
-TV(p, q) = w (p_1 + ... + p_s - p_{s+1} - ... - p_{2s}), which gives w. Of the choices of s tried, the one below keeps
-the share of acceptance that K-SQS (K = 8, ell = 100) loses nearest to the bundled pair's at equal acceptance.
+A distribution is a shape laid over the ids by one fixed permutation, moved round by a shift: 64 V distributions for the
+memory of 64. The drafter's q exchanges a share w of the probability of each of the s likeliest ids with that of the id
+s ranks below: TV(p, q) = w (p_1 + ... + p_s - p_{s+1} - ... - p_{2s}), which gives w. Of the choices of s tried, the
+one below keeps the share of acceptance that K-SQS (K = 8, ell = 100) loses nearest to the bundled pair's at equal
+acceptance.
 """
 
 from __future__ import annotations
@@ -24,8 +26,7 @@ import numpy as np
 from kinds.arrays import Floats, Ints
 
 TABLE = Path(__file__).parent / "weights" / "smollm2" / "law_shapes.json"
-_HEAD = 1024
-"""Ranks up to this are as measured whatever the vocabulary."""
+_HEAD = 1024  # ranks up to this are as measured whatever the vocabulary
 _LARGEST_SHARE = 0.25
 """w is at most this where some s allows it; elsewhere s is the smallest that goes nearly as far as any."""
 _NEARLY = 0.98
@@ -44,13 +45,12 @@ class ShapeTable:
     @classmethod
     @cache
     def read(cls) -> Self:
-        """The bundled table."""
         fields = json.loads(TABLE.read_text(encoding="utf-8"))
         names = ("ranks", "entropy_bits", "log_probability", "by_acceptance")
         return cls(fields["vocabulary"], *(np.array(fields[name]) for name in names))
 
     def by_rank(self, shape: int, vocabulary: int, temperature: float) -> Floats:
-        """A shape as a law [V], descending, raised to 1 / temperature."""
+        """A shape as a distribution [V], descending, raised to 1 / temperature."""
         log_ranks = np.log(np.arange(1, vocabulary + 1))
         if vocabulary > _HEAD:
             head = np.log(_HEAD)
@@ -69,13 +69,12 @@ class ShapeTable:
         return int(self.by_acceptance[row, int(certainty * certainties)])
 
 
-class LawShape(NamedTuple):
+class DistributionShape(NamedTuple):
     """One shape over a vocabulary of V ids."""
 
     law: Floats  # [V], by id, at shift 0
     smallest: float
-    distances: Floats
-    """TV(p, q) at w = 1, for s = 1, 2, 4, ..., V / 2 at most."""
+    distances: Floats  # TV(p, q) at w = 1, for s = 1, 2, 4, ..., V / 2 at most
 
     def exchange(self, distance: float) -> tuple[int, float] | None:
         """(s, w) for this TV(p, q); None where no exchange goes so far."""
@@ -84,16 +83,16 @@ class LawShape(NamedTuple):
         return (1 << int(enough[0]), distance / float(self.distances[enough[0]])) if enough.size else None
 
 
-class ShapedLaws:
-    """The laws of a vocabulary at a temperature above 0. Shapes are made when first asked for and kept: at most 64 V
-    numbers, 78 MB at V = 151,936."""
+class ShapedDistributions:
+    """The distributions of a vocabulary at a temperature above 0. Shapes are made when first asked for and kept: at
+    most 64 V numbers, 78 MB at V = 151,936."""
 
     def __init__(self, vocabulary: int, temperature: float, order: Ints) -> None:
         self.vocabulary = vocabulary
         self._temperature = temperature
         self._order = order
         """[V]: the ids from the likeliest down, at shift 0."""
-        self._shapes: dict[int, LawShape] = {}
+        self._shapes: dict[int, DistributionShape] = {}
 
     def write_verifier(self, out: Floats, shape: int, shift: int) -> None:
         """p [V] into `out`."""
@@ -117,7 +116,7 @@ class ShapedLaws:
         out[upper] = (1 - share) * high + share * low
         out[lower] = (1 - share) * low + share * high
 
-    def _shape(self, shape: int) -> LawShape:
+    def _shape(self, shape: int) -> DistributionShape:
         if (found := self._shapes.get(shape)) is None:
             by_rank = ShapeTable.read().by_rank(shape, self.vocabulary, self._temperature)
             law = np.empty(self.vocabulary)
@@ -125,5 +124,5 @@ class ShapedLaws:
             law.setflags(write=False)
             held = np.concatenate([[0.0], np.cumsum(by_rank)])
             below = 1 << np.arange(self.vocabulary.bit_length() - 1)
-            found = self._shapes[shape] = LawShape(law, float(by_rank[-1]), 2 * held[below] - held[2 * below])
+            found = self._shapes[shape] = DistributionShape(law, float(by_rank[-1]), 2 * held[below] - held[2 * below])
         return found
