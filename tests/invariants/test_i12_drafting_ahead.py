@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.checking.exact import distance, verifier_law
-from simulator.checking.exact_ahead import AheadEnumeration, Chain
+from simulator.checking.exactness import AheadEnumeration, Chain
 from simulator.schemes import CSqs, Dense, DraftScheme, HalfTopK, KSqs
 
 TOKENS = 4
