@@ -1,8 +1,10 @@
-"""Measures the table behind models/law_shapes.py: `python -m tools.measure_law_shapes`, some three minutes.
+"""Measures the table behind models/distribution_shapes.py, in some three minutes.
 
-On the verifier's own continuations of the prompts of the pair `smollm2`, at temperature 1: its laws by rank, in 64
-equal parts from the most certain position to the least, each the mean of log p at a rank, raised to the power that
-gives the mean entropy of its positions; and by acceptance, 1 - TV(p, q), in tenths, which of those parts occur.
+    python -m tools.measure_distribution_shapes
+
+On the verifier's own continuations of the prompts of the pair `smollm2`, at temperature 1: its distributions by rank,
+in 64 equal parts from the most certain position to the least, each the mean of log p at a rank, raised to the power
+that gives the mean entropy of its positions; and by acceptance, 1 - TV(p, q), in tenths, which of those parts occur.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from kinds.arrays import Floats, Ints
+from models.distribution_shapes import TABLE
 from models.interface import LoadedPair, Pair
-from models.law_shapes import TABLE
 from models.verification import entropy_bits, total_variation
 from tools.acceptance_table import laws_on_own_text
 
@@ -27,7 +29,7 @@ SHAPES, LEVELS, CERTAINTIES = 64, 10, 16
 def main() -> None:
     import models.zoo  # noqa: F401  registers the pairs
 
-    parser = argparse.ArgumentParser(prog="python -m tools.measure_law_shapes", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.measure_distribution_shapes", description=__doc__)
     parser.add_argument("--pair", default="smollm2", help="the pair that is measured")
     parser.add_argument("--out", type=Path, default=TABLE, help="the table that is written")
     arguments = parser.parse_args()
@@ -83,7 +85,8 @@ def _ranks(vocabulary: int) -> Ints:
 
 
 def _sharpened(logs: Floats, ranks: Ints, bits: float) -> Floats:
-    """The log-probabilities at these ranks of the law c exp(b logs), interpolated in log rank, of that entropy."""
+    """The log-probabilities at these ranks of the distribution c exp(b logs), interpolated in log rank, of that
+    entropy."""
     everywhere = np.interp(np.log(np.arange(1, ranks[-1] + 1)), np.log(ranks), logs)
 
     def law(power: float) -> Floats:
