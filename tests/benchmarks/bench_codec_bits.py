@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 from speculated_texts import speculated
 
+from channels.codec.context_coded import build_prior
 from channels.codec.paper_counts import paper_bits
-from channels.codec.recoded import build_prior
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
 

@@ -22,8 +22,7 @@ from kinds.files import cache_folder
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-ROOT = Path(__file__).parents[1]
-"""Of all modules that compiled code comes from."""
+ROOT = Path(__file__).parents[1]  # of all modules that compiled code comes from
 
 
 def hash_of_modules(root: Path) -> str:
