@@ -23,7 +23,7 @@ from kinds.yaml_file import read_yaml
 from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from models.interface import LanguageModel
 from models.pair_cards import load
-from models.sampled_passes import TextPasses, sampled
+from models.pass_times import TextPasses, sampled
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.cloud_config import request_tokens
 from simulator.testbed import plan

@@ -12,7 +12,7 @@ from kinds import ConfigError
 from models.calibration import PassTimer
 from models.clocks.empirical import Empirical
 from models.clocks.pass_table import TimedPass, csv_text, read_rows
-from models.sampled_passes import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
+from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration import process_times as times
