@@ -117,6 +117,8 @@ class Driver:
         """The round that the processor works for step by step, and since when."""
         self._hidden_since_s: float | None = None
         """Since when it has worked behind a verification result."""
+        self._replies_due = 0
+        """Replies to the last message that are still out, where their number is known."""
         self._growing: Message | None = None
         """The message of the partial round that is drafted."""
         self._sent: Message | None = None
@@ -198,7 +200,14 @@ class Driver:
             assert message.kind is not None
             arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
             self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
-            later(self._env, 0.0, partial(self._read, arrived))  # after what happens at this instant
+            if self._replies_due and arrived.kind is MessageKind.REPLY:
+                self._replies_due -= 1
+                if not self._replies_due and self._network.windows is not None:
+                    self._network.windows.has_all(self._device.number)
+            if self._edge.reads_at_once:
+                self._tell_edge(arrived)
+            else:
+                later(self._env, 0.0, partial(self._read, arrived))
 
     def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
         if self._network.reads_at_work and self._pending is not None:
@@ -400,7 +409,14 @@ class Driver:
             self._request.notes(number).dropped = True
 
     def _done(self, command: machine.Done) -> None:
-        self._device.answered(self._request, command.kept)
+        if self._edge is not None and self._edge.reads_at_once:
+            later(self._env, 0.0, partial(self._end, command))
+        else:
+            self._end(command)
+
+    def _end(self, command: machine.Done, _: simpy.Event | None = None) -> None:
+        if self._edge is not None:
+            self._device.answered(self._request, command.kept)
 
     # Commands about messages.
 
@@ -425,8 +441,6 @@ class Driver:
     def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.prompt_at_cloud:
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
-            if command.awaits:
-                self._await_answer()
             return
         self._ledger.prompt_sent()
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
@@ -435,7 +449,8 @@ class Driver:
         self._sent = message
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
-        if command.awaits and self._network.windows is not None:
+        self._replies_due = command.replies
+        if command.replies and not command.grows and self._network.windows is not None:
             self._await_answer()
 
     def _add_part(self, command: machine.AddPart) -> None:

@@ -2,8 +2,8 @@
 
 After the end of an uplink frame come windows, as LinkConfig.listens states. The network, if it has received the frame,
 may begin one downlink frame in one of them, if its transmitter is free at that instant. Until the device has received
-it, or the last window has passed, the device sends nothing. If it still awaits something then and has nothing else to send,
-it sends an empty frame: a bare header on the uplink, charged, delivered and repeated as any other.
+it, or the last window has passed, the device sends nothing. If it still awaits something then and has nothing else to
+send, it sends an empty frame: a bare header on the uplink, charged, delivered and repeated as any other.
 
 Simplified: an acknowledgement comes in the first window and takes up none of the airtime; the network knows by the next
 window whether its last frame was received, as the uplink frame before that window would report; and a device needs no
