@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -302,6 +303,7 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
     assert protocol.cloud is not None
     edge, cloud = protocol.edge(terms), protocol.cloud(terms)
     closed, flushed, growing = [], 0, None
+    depth = terms.decoding.draft_setting.scheme.depth if isinstance(edge, DraftingEdge) else 0
     pending: list[Any] = []
     commands: list[Any] = edge.step(None)
     while True:
@@ -318,11 +320,10 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
                 case machine.SendMessage(grows=True):
                     growing = command
                 case machine.AddPart(part, ends):
-                    assert growing is not None
-                    growing = replace(growing, parts=(*growing.parts, part) if part else growing.parts)
-                    if ends:
-                        pending.append(growing)
-                        growing = None
+                    if growing is not None:
+                        growing = replace(growing, parts=(*growing.parts, part) if part else growing.parts)
+                        pending += [growing] if ends else []
+                        growing = None if ends else growing
                 case Order.STOP:
                     pending = [each for each in pending if not isinstance(each, machine.DraftPass | machine.Encode)]
                     growing = None
@@ -332,6 +333,11 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
                     pass
                 case _:
                     pending.append(command)
+        if commands and commands[-1] is Order.LOOK:  # which is answered at once
+            commands = edge.step(machine.TimeIs(10.0, 0.0, 0, SeenLink()))
+            continue
+        out = [each for each in pending if isinstance(each, machine.SendMessage | machine.SubmitJob)]
+        assert len(out) <= depth + 2, "more rounds are out than the depth allows"
         if growing is not None and rng.random() < 0.3:  # its end is lost, and the far end waits no longer
             pending.append(growing)
             growing = None
@@ -351,7 +357,12 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
                 commands = edge.step(Signal.WORKED)
 
 
-@pytest.mark.parametrize("scheme", [K_SQS, AHEAD, K_SQS | {"depth": 1}, "mirrored", "cloud_only", "tree"], ids=str)
+COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
+COUNTS = {"kind": "composed", "policy": "counts_in_tests"}
+ANY_ORDER = [K_SQS, AHEAD, K_SQS | {"depth": 1}, COUPLED | {"depth": 3}, COUNTS, "mirrored", "cloud_only", "tree"]
+
+
+@pytest.mark.parametrize("scheme", ANY_ORDER, ids=str)
 def test_tokens_do_not_depend_on_when_events_come(scheme: object) -> None:
     rng, flushed = np.random.default_rng(5), 0
     expected, _ = drive(terms(scheme, 30), rng)
@@ -360,6 +371,31 @@ def test_tokens_do_not_depend_on_when_events_come(scheme: object) -> None:
         assert rounds == expected
         flushed += void
     assert (flushed > 0) == (isinstance(scheme, dict) and "depth" in scheme)
+
+
+@pytest.mark.parametrize("output_tokens", range(1, 7))
+@pytest.mark.parametrize("scheme", [AHEAD, PARTS, K_SQS | {"max_drafts": 1, "depth": 3}], ids=str)
+def test_short_answers_come_to_their_end(scheme: object, output_tokens: int) -> None:
+    """With at least as many tokens as are wanted, of which the last round has one that is wanted at least."""
+    rounds, _ = drive(terms(scheme, output_tokens), np.random.default_rng(output_tokens))
+    tokens = [len(committed) for _, committed in rounds]
+    assert sum(tokens[:-1]) < output_tokens <= sum(tokens)
+
+
+def test_a_coupled_answer_is_the_verifiers_own_however_far_ahead_it_is_drafted() -> None:
+    def answer(depth: int) -> list[int]:
+        rounds, _ = drive(terms(COUPLED | {"depth": depth}, 40), np.random.default_rng(depth))
+        return [token for _, tokens in rounds for token in tokens][:40]
+
+    assert answer(0) == answer(1) == answer(2) == answer(3)
+
+
+def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_clouds() -> None:
+    """A round commits its accepted drafts, and one token more unless all are and the next one was promised: the next
+    round is then the very next, else the (D + 1)-th after it."""
+    rounds, _ = drive(terms(AHEAD, 60), np.random.default_rng(1))
+    steps = {(len(tokens), later - number) for (number, tokens), (later, _) in pairwise(rounds)}
+    assert steps == {(3, 1), (3, 3), (2, 3), (1, 3)}
 
 
 @pytest.mark.parametrize(
