@@ -7,7 +7,7 @@ here depends on which protocol it is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -78,6 +78,8 @@ class Network:
     instant."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
+    uplinks: Sequence[LinkRole] = (UPLINK,)
+    """The links that carry messages to the cloud."""
 
 
 class Driver:
@@ -123,6 +125,8 @@ class Driver:
         """The message of the partial round that is drafted."""
         self._sent: Message | None = None
         """What the edge has put last."""
+        self._sent_on: LinkRole = UPLINK
+        """Where."""
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Passage = At()
@@ -151,7 +155,8 @@ class Driver:
         self._pending = None
         self._edge.close()
         self._edge = None
-        self._withdraw_all(UPLINK)
+        for role in self._network.uplinks:
+            self._withdraw_all(role)
         if self._network.windows is not None:
             self._network.windows.has_all(self._device.number)
         if self._cloud is None:
@@ -172,9 +177,9 @@ class Driver:
             self._tell_edge(answer)
 
     def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
-        assert self._cloud is not None, "I3: something happens in a cloud where the request has ended"
-        for command in self._cloud.step(event):
-            HANDLERS[type(command)](self, command)
+        if self._cloud is not None:
+            for command in self._cloud.step(event):
+                HANDLERS[type(command)](self, command)
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
@@ -199,7 +204,8 @@ class Driver:
         if self._edge is not None:
             assert message.kind is not None
             arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
-            self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
+            for role in self._network.uplinks:
+                self._acknowledge(role, self._edge.acknowledged(arrived))
             if self._replies_due and arrived.kind is MessageKind.REPLY:
                 self._replies_due -= 1
                 if not self._replies_due and self._network.windows is not None:
@@ -382,9 +388,11 @@ class Driver:
     def _flush_rounds(self, command: machine.FlushRounds) -> None:
         request, now_s = self._request, self._env.now
         rounds = [(request.open[number], drafts) for number, drafts in command.rounds]
-        messages = self._messages[UPLINK]
-        for _ in rounds:  # the latest first: none of them is let go by one before it
-            self._network.links[UPLINK].withdraw(messages.pop())
+        void = {round_.number for round_, _ in rounds}
+        for role in self._network.uplinks:
+            messages = self._messages[role]
+            while messages and messages[-1].index[2] in void:  # the latest first: none is let go by one before it
+                self._network.links[role].withdraw(messages.pop())
         for round_, drafts in rounds:
             message = round_.payload
             assert isinstance(message, Message) and not round_.verified.tokens, (
@@ -446,7 +454,7 @@ class Driver:
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
-        self._sent = message
+        self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
         self._replies_due = command.replies
@@ -458,7 +466,7 @@ class Driver:
         assert message is not None
         if command.payload is not None and command.node is not None:
             note_payload(self._request.open[message.index[2]], command.payload, command.node)
-        if self._network.links[UPLINK].add(message, command.part, ends=command.ends):
+        if self._network.links[self._sent_on].add(message, command.part, ends=command.ends):
             self._put_s = self._env.now
 
     def _reply(self, command: machine.SendReply) -> None:
