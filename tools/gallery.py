@@ -33,8 +33,8 @@ from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_parameters import told_values
 from scenarios.command.result_folder import ResultFolder
-from scenarios.command.run.means import Means
 from scenarios.command.run.printed_tables import stands_for
+from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings.findings_file import FINDINGS
@@ -58,30 +58,23 @@ class Record:
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
     """A clean one: results of files that were never committed cannot be made again."""
     wire_format: Annotated[int, Field(ge=WIRE_FORMAT, le=WIRE_FORMAT)]
-    pair: Told
-    """Which models choose the tokens."""
-    clock: Told
-    """Latency models of drafter and target, or the study that has none."""
+    pair: Told  # which models choose the tokens
+    clock: Told  # latency models of drafter and target, or the study that has none
     temperature: Told
-    prompts: Told
-    """Tokens."""
-    answers: Told
-    """Tokens."""
+    prompts: Told  # tokens
+    answers: Told  # tokens
     round_trip: Told
     seeds: Told
-    question: Told
-    """As it was when its results were made."""
+    question: Told  # as it was when its results were made
     findings: tuple[Told, ...]
-    remarks: tuple[Told, ...]
-    """What stands beside the findings: what is overloaded, assumed, recorded."""
-    figures: dict[str, Told]
-    """Checksums by file."""
+    remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
+    figures: dict[str, Told]  # checksums by file
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:
     """Runs the scenarios into `results`/NAME, then hangs them: the tree stays as committed until all have run."""
     for name in names:
-        print(run(plan_of(scenario(name), Changes()), Means(results / name, os.cpu_count() or 1, overwrite=True)))
+        print(run(plan_of(scenario(name), Changes()), RunOptions(results / name, os.cpu_count() or 1, overwrite=True)))
     hang(names, results, home)
 
 

@@ -1,6 +1,7 @@
 """I1 to I5: nothing is lost or doubled, time runs forward, rounds happen in order, queues add up, and no server idles.
 
-The numbers are those of `simulator.timing.invariants`. Beside each stands the fault that shows its test can fail.
+The numbers are those of `simulator.timing.invariants`. Beside each stands the fault that shows its test can fail. I2 is
+tested at the station, in `tests/simulator/results/test_station.py`.
 """
 
 from __future__ import annotations
@@ -45,18 +46,6 @@ def test_i1_sees_a_request_that_ends_twice(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Request, "end", twice)
     with pytest.raises(AssertionError, match="I1"):
         ran(busy())
-
-
-def test_i2_clock_never_runs_back() -> None:
-    class Clock:
-        now = 1.0
-
-    clock = Clock()
-    station = Station(clock, "any")
-    station.arrive()
-    clock.now = 0.5
-    with pytest.raises(AssertionError, match="I2"):
-        station.arrive()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
