@@ -14,6 +14,8 @@ from simulator.schemes.policy import most_drafts
 class StreamEdge(EdgeMachine):
     """Takes the tokens in order, since one reply may overtake another."""
 
+    reads_at_once = True
+
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
         self._format = terms.decoding.format
@@ -23,7 +25,7 @@ class StreamEdge(EdgeMachine):
     def _serve(self) -> Steps[None]:
         due, early = 1, dict[int, bytes]()
         self.commands += (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
-        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (self._prompt,)))
+        self.commands += (machine.SendMessage(MessageKind.PROMPT, 0, (self._prompt,), replies=0), Order.AWAIT)
         while self._answer.remaining:
             message = yield
             assert isinstance(message, MessageArrived), f"I3: {message} while tokens are awaited"
