@@ -37,6 +37,7 @@ class Mailbox:
         self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, message, self.epoch)
 
     def cancel(self, *addresses: MessageAddress) -> None:
+        self._world.cancelled.update(addresses)
         for address in addresses:
             if address in self.under_way:
                 self.under_way.pop(address).cancel()
@@ -65,6 +66,7 @@ class World:
         cut: Iterable[tuple[int, int, int]] = (),
     ) -> None:
         self.cell, self.delay_s, self.random = cell, delay_s, Random(seed)
+        self.cancelled: set[MessageAddress] = set()
         self._folder = folder
         self._kills = list(kills)
         self._cut = list(cut)

@@ -147,6 +147,11 @@ def test_every_round_is_computed_and_taken_once(tmp_path: Path) -> None:
         taken = [each.address for each in world.journaled(MessageTaken)]
         assert sorted(each[1:] for each in taken if each.kind is kind) == sorted(computed)
     assert len(set(computed)) == len(computed)
+    # A reply acknowledges the prompt and its payload, and a payload the replies before it.
+    acknowledged = {each for each in world.cancelled if each.request in (0, 1)}
+    assert {each[1:] for each in acknowledged if each.kind is PacketKind.PAYLOAD} == set(computed)
+    assert sum(each.kind is PacketKind.PROMPT for each in acknowledged) == 6
+    assert sum(each.kind is PacketKind.REPLY for each in acknowledged) == len(computed) - 6
     for each in world.journaled(RoundComputed):
         assert len(each.passes_s) in (1, 2, 3) and not each.cut
         assert 0.0 < sum(each.passes_s) <= each.ended_s - each.began_s
