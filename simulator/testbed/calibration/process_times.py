@@ -126,7 +126,8 @@ def _drafted(
 ) -> Iterator[_MeasuredRound]:
     at_edge, in_cloud = _Watch(), _Watch()
     _leave_out_passes(decoding, at_edge, in_cloud)
-    edge, cloud = decoding.edge(Unmeasured()), decoding.cloud(Unmeasured())
+    decoding.meter = Unmeasured()
+    edge, cloud = decoding.edge(), decoding.cloud()
     node, there = edge.start, cloud.prefill(cloud.start(prompt))
     decoding.verifier.catch_up()
     most = decoding.draft_setting.scheme.max_drafts
