@@ -26,6 +26,7 @@ from models.pair_cards import load
 from models.pass_times import TextPasses, sampled
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.cloud_config import request_tokens
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
 from simulator.testbed.calibration.process_times import path_times, session_times
 
@@ -87,7 +88,7 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     progress(0, 1, "rounds")
     times = session_times(cell, SESSIONS_SHARE * budget_s, PAUSE_S)
     progress(1, 1, "rounds")
-    if cell.scheme.protocol != "stream":
+    if isinstance(cell.scheme, DraftScheme):
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s
     settings["cloud.decode_s_per_draft"] = times.decode_s_per_draft
@@ -142,7 +143,7 @@ class _TimedModel(NamedTuple):
 def _timed_models(cell: Cell) -> list[_TimedModel]:
     pair = load(cell.models.pair)
     cloud = _TimedModel("cloud.csv", "cloud.latency", pair.verifier, cloud_points(cell), 0.7, in_a_row=1)
-    if cell.scheme.protocol != "stream":
+    if isinstance(cell.scheme, DraftScheme):
         drafts = cell.scheme.drafts
         return [_TimedModel("edge.csv", "edge.latency", pair.drafter, edge_points(cell), 0.3, in_a_row=drafts), cloud]
     alone = cloud._replace(in_a_row=0)
@@ -176,7 +177,7 @@ def edge_points(cell: Cell) -> PassPoints:
 def cloud_points(cell: Cell) -> PassPoints:
     """Passes of the verifier: a round's drafts and the token before them, or a prompt."""
     shortest, longest = _prompts(cell)
-    prompts = (shortest, longest) if cell.scheme.protocol == "stream" else (shortest - 1, longest - 1)
+    prompts = (shortest - 1, longest - 1) if isinstance(cell.scheme, DraftScheme) else (shortest, longest)
     return _grid(_batches(cell), _up_to(cell.scheme.drafts + 1, ROUNDS), prompts, _texts(cell))
 
 
