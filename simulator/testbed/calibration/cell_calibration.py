@@ -117,7 +117,7 @@ class PassPoints(NamedTuple):
     """The passes of a model that are worth timing: a full grid that the cell's workload reaches, in two parts."""
 
     near: list[Point]
-    """Those between which the cell's passes lie, where each pass holds rounds alone or prompts alone."""
+    """The points between which the cell's passes lie, where each pass holds rounds alone or prompts alone."""
     rare: list[Point]
 
     @property

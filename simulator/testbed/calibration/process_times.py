@@ -70,9 +70,9 @@ class _MeasuredRound(NamedTuple):
     """One round, seconds beside passes."""
 
     distributions: int
-    """Those that the edge drew from."""
+    """Distributions that the edge drew from."""
     drafts: int
-    """Those that the cloud verified."""
+    """Drafts that the cloud verified."""
     edge_s: float
     cloud_s: float
     full: bool = False

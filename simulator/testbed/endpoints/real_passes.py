@@ -60,7 +60,7 @@ class RealPasses:
             self._dispatch()  # what waited behind it may have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
-        """Of the session's cached text only the first `tokens` are of use."""
+        """Only the first `tokens` of the session's cached text are of use."""
         self._pool.kv.crop(session, tokens)
 
     def forget(self, session: SessionKey) -> None:

@@ -68,5 +68,5 @@ def checksum(header: bytes) -> int:
 
 
 def place(address: str, port: int) -> SocketAddress:
-    """Of an address in dotted form."""
+    """The socket address of a host in dotted form."""
     return SocketAddress(socket.inet_aton(address), port)

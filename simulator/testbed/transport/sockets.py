@@ -17,7 +17,7 @@ HostPort = tuple[str, int]
 BUFFER_BYTES: Final = 1 << 26
 """What the kernel may hold of one socket in either direction: a wide window before a slow link."""
 LARGEST_BYTES: Final = MTU_BYTES - IP_UDP_BYTES
-"""That a datagram can carry through the interfaces in one piece: the relay takes no fragments of IP."""
+"""The most that a datagram carries through the interfaces in one piece: the relay takes no fragments of IP."""
 _AT_ONCE: Final = 64
 """Datagrams read before others in the loop have their turn."""
 # Linux's SO_SNDBUFFORCE and SO_RCVBUFFORCE, which Python does not name: past the host's limits, for those who may.
