@@ -10,6 +10,11 @@ import pandas as pd
 WIDTH = 100
 
 
+def wrapped(line: str) -> str:
+    """A sentence as lines of at most WIDTH columns, those after the first set in."""
+    return textwrap.fill(line, WIDTH, subsequent_indent="    ")
+
+
 def number(mean: float, half_width: float = math.nan) -> str:
     """`43.5 ±3.9`, three digits of the mean; no half-width where there is none."""
     digits = 1 if not mean else min(4, max(0, 2 - math.floor(math.log10(abs(mean)))))

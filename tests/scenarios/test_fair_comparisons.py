@@ -28,7 +28,9 @@ def plan(name: str) -> RunPlan:
 
 def compared(name: str) -> bool:
     """Whether the scenario ranks schemes by what a simulation gives."""
-    return plan(name).study == "simulation" and len({scheme.kind for scheme in schemes_of(plan(name).cells)}) > 1
+    return (
+        plan(name).scenario.study == "simulation" and len({scheme.kind for scheme in schemes_of(plan(name).cells)}) > 1
+    )
 
 
 COMPARING = [name for name in registry.NAMES if compared(name)]
