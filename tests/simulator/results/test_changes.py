@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes
-from simulator.results.intervals import Difference, Interval
+from simulator.results.intervals import CONFIDENCE, Difference, Interval
 from simulator.results.same_settings import same_settings
 
 
@@ -30,7 +30,7 @@ def test_seeds_in_common_are_paired_and_the_others_left_out() -> None:
     (found,) = differing(rows(before), rows(after))
     one, other = (np.log([each[seed] for seed in range(4)]) for each in (before, after))
     told = stats.ttest_rel(other, one)
-    low, high = told.confidence_interval(0.95)
+    low, high = told.confidence_interval(CONFIDENCE)
     assert found.paired and found.difference.n == 4 and found.p == pytest.approx(told.pvalue)
     assert (found.difference.low, found.difference.high) == pytest.approx((math.expm1(low), math.expm1(high)))
     assert (found.before, found.difference.size) == pytest.approx((2.5, math.expm1((low + high) / 2)))
@@ -40,7 +40,7 @@ def test_other_seeds_are_compared_by_welchs_test() -> None:
     before, after = {0: 1.0, 1: 2.0, 2: 4.0}, {10: 7.0, 11: 7.1, 12: 7.3, 13: 6.9}
     (found,) = differing(rows(before), rows(after))
     told = stats.ttest_ind(np.log([*after.values()]), np.log([*before.values()]), equal_var=False)
-    low, high = told.confidence_interval(0.95)
+    low, high = told.confidence_interval(CONFIDENCE)
     assert not found.paired and found.p == pytest.approx(told.pvalue)
     assert (found.difference.low, found.difference.high) == pytest.approx((math.expm1(low), math.expm1(high)))
     assert found.difference.size == pytest.approx(math.expm1((low + high) / 2))
