@@ -48,12 +48,12 @@ def test_a_question_about_a_field_that_no_cell_has_is_not_answered_and_says_so()
     assert found.line == f"Not answered (KeepsItsWord by largest_excess_bits): no cell here has the field {QUANTIZER}"
 
 
-def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
-    said = keeps_its_word.report(lattices(), None)
-    assert said.startswith(
+def test_bounds_and_counts_are_reported_with_the_largest_of_each() -> None:
+    line = keeps_its_word.report(lattices(), None)
+    assert line.startswith(
         "Each qhat is within its quantizer's bound (largest TV(q, qhat) / bound: lattice 0.990, dual 0.450)"
     )
-    assert said.endswith(
+    assert line.endswith(
         "No packet is more than 0.9 bit longer than it states; in 1 of 4 cells one is more than 2 bit shorter, "
         "by 17.76 bit at most."
     )
@@ -61,10 +61,10 @@ def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
     assert keeps_its_word.report(beyond, None).startswith("Some qhat exceed their bound")
 
 
-def test_where_a_dense_packet_is_the_shorter_one_is_said_for_each_vocabulary_and_resolution() -> None:
-    said = dense_overtakes.report(lattices(), None)
+def test_where_a_dense_packet_is_the_shorter_one_is_reported_for_each_vocabulary_and_resolution() -> None:
+    text = dense_overtakes.report(lattices(), None)
     ten, hundred = (f"{shorter_from_size(1024, ell)} / {shorter_from_counts(1024, ell)}" for ell in (10, 100))
-    assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in said
+    assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in text
     sizes = [shorter_from_size(1024, ell) for ell in (10, 100)]
     line = dense_shorter_from.report(lattices(), None)
     assert line.startswith(f"the dense packet is shorter from V=1,024 K={sizes[0]} at ell=10, {sizes[1]} at 100; V=49")
