@@ -146,7 +146,7 @@ def test_times_are_those_of_a_round_at_its_best_length() -> None:
     found = computed_times(table(seeds=2)).groupby(["uplink.rate.bps", "curve"])["latency_per_token_s"].mean()
     assert (found[1e4] > found[1e5]).all() and found[1e4].idxmin() == "sparse top_k"
     printed = printed_times(table())
-    assert "computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
+    assert "Computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
 
 
 def test_of_a_table_of_another_study_nothing_is_reported() -> None:
