@@ -362,6 +362,7 @@ def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed
     typed: Typed, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The directory's run imported a file, which must have been typed here as it reads now."""
+    monkeypatch.setenv("SQSIM_CACHE", str(tmp_path / "cache"))  # nothing was typed before
     out = Path(shutil.copytree(finished.out, tmp_path / "mine"))
     (tmp_path / "own.py").write_text(OWN_FIGURE)
     note = json.loads((out / "scenario.json").read_text())
