@@ -307,9 +307,8 @@ class _Story:
         ends_with_draft = len(drafts.committed) == accepted
         unverified = f", {int(record.unjudged)} of them unverified" if record.unjudged else ""
         if ends_with_draft:
-            return (
-                f"all {counted(accepted, 'draft')} accepted{unverified}; no token more, the next round builds on them"
-            )
+            kept = f"all {counted(accepted, 'draft')} accepted{unverified}"
+            return f"{kept}; no token more, the next round builds on them"
         if drafts.branches and not accepted:
             return f"none of the tree's {drafted} drafts accepted; {last} resampled instead"
         if drafts.branches:
