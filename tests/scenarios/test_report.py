@@ -326,14 +326,6 @@ def test_odd_values_in_a_strangers_notes_are_told_in_one_line(
     assert not (tmp_path / "sent" / "report.html").exists()
 
 
-def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    for folder, text in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
-        status, out, err = typed("report", folder)
-        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {text}" in err
-    assert list((tmp_path / "empty").iterdir()) == []
-
-
 def test_the_templates_go_into_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(TEMPLATES.parents[3] / "setup.cfg")
