@@ -142,12 +142,6 @@ def test_a_scheme_of_the_users_own_runs_beside_the_others(typed: Typed, small: t
     assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
 
 
-def test_a_scheme_that_leaves_a_method_out_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "half.py").write_text(MINE.split("    def support")[0].replace("mine_here", "half_done"))
-    status, out, err = typed(*RUN, "--set=scheme=half_done", "--import=half.py")
-    assert (status, out, err.count("\n")) == (2, "", 1) and "support" in err
-
-
 def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished, tmp_path: Path) -> None:
     for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)

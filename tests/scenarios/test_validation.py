@@ -11,7 +11,7 @@ import pytest
 import plots
 from kinds import ConfigError
 from kinds.files import write_note
-from scenarios.command.report.drawing import Note
+from scenarios.command.result_folder import Note
 from scenarios.validation import CELL, error_of, errors, printed_errors, same_answers
 from simulator.results.result_directory import record
 from tools.validation_page import BEGIN, END, measured, write

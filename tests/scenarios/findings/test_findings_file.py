@@ -14,7 +14,7 @@ from typed_command import Finished
 
 from kinds import ConfigError
 from scenarios import Below, Lowest, PaysFrom
-from scenarios.command.report.drawing import Note
+from scenarios.command.result_folder import Note
 from scenarios.findings.findings_file import FINDINGS, answered, read, write
 
 AXIS = "uplink.rate.bps"
