@@ -32,7 +32,7 @@ from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
 
 GC_THRESHOLDS = (200_000, 20, 100)
-"""Of the garbage collector, in a run."""
+"""The garbage collector's thresholds in a run."""
 
 
 class _Collector:

@@ -33,8 +33,8 @@ from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
 from scenarios.command.report.report_parameters import told_values
 from scenarios.command.result_folder import ResultFolder
-from scenarios.command.run.means import Means
 from scenarios.command.run.printed_tables import stands_for
+from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings.findings_file import FINDINGS
@@ -81,7 +81,7 @@ class Record:
 def make(names: Sequence[str], results: Path, home: Path) -> None:
     """Runs the scenarios into `results`/NAME, then hangs them: the tree stays as committed until all have run."""
     for name in names:
-        print(run(plan_of(scenario(name), Changes()), Means(results / name, os.cpu_count() or 1, overwrite=True)))
+        print(run(plan_of(scenario(name), Changes()), RunOptions(results / name, os.cpu_count() or 1, overwrite=True)))
     hang(names, results, home)
 
 

@@ -19,7 +19,7 @@ import plots
 from kinds import ConfigError
 from scenarios.command.registry import scenario
 from scenarios.command.report.drawing import Note, figures_of
-from scenarios.command.run.means import Means
+from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.validation import CELL, LEAST, OTHER_ANSWERS, TIMES, errors
@@ -88,5 +88,5 @@ def _matters(rows: pd.DataFrame, name: str) -> bool:
 if __name__ == "__main__":
     home = Path("results") / NAME
     if "--drawn" not in sys.argv:
-        print(run(plan_of(scenario(NAME), Changes()), Means(home, 1, overwrite=True)))
+        print(run(plan_of(scenario(NAME), Changes()), RunOptions(home, 1, overwrite=True)))
     write(home, DOCS)

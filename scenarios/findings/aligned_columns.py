@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import pandas as pd
 
 WIDTH = 100
+
+
+def wrapped(line: str) -> str:
+    """A sentence as lines of at most WIDTH columns, those after the first set in."""
+    return textwrap.fill(line, WIDTH, subsequent_indent="    ")
 
 
 def number(mean: float, half_width: float = math.nan) -> str:
@@ -20,6 +26,11 @@ def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.D
     if axis is None:
         return [(None, table)]
     return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
+
+
+def titled(heading: str, header: list[str], body: list[list[str]]) -> str:
+    """A heading of as many lines as it takes, and the columns below it."""
+    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(header, body)}"
 
 
 def aligned(header: list[str], body: list[list[str]]) -> str:

@@ -30,7 +30,7 @@ def plan(name: str) -> RunPlan:
 def comparing(request: pytest.FixtureRequest) -> str:
     """The name of a scenario that ranks schemes by what a simulation gives."""
     name: str = request.param
-    if plan(name).study != "simulation" or len({scheme.kind for scheme in schemes_of(plan(name).cells)}) < 2:
+    if plan(name).scenario.study != "simulation" or len({scheme.kind for scheme in schemes_of(plan(name).cells)}) < 2:
         pytest.skip("ranks no schemes by a simulation")
     return name
 

@@ -23,7 +23,7 @@ CONTROLS = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim compare`."""
+    """Adds the arguments of `sqsim compare`."""
     parser.add_argument("before", type=Path, metavar="A", help="a result directory")
     parser.add_argument("after", type=Path, metavar="B", help="another")
     control = "how false alarms are held down: " + "; ".join(f"{name}, {means}" for name, means in CONTROLS.items())
@@ -33,14 +33,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the same, and every change that is none, for a program")
 
 
-def told(options: argparse.Namespace) -> str:
-    """What there is to say. Raises ConfigError, one line, where A or B is no finished result directory."""
-    from scenarios.command.compare.compare_folders import compared
-    from scenarios.command.compare.compare_text import text
+def run(options: argparse.Namespace) -> str:
+    """Returns what to print. Raises ConfigError, one line, where A or B is no finished result directory."""
+    from scenarios.command.compare.comparison import compare
     from scenarios.command.result_folder import ResultFolder
 
-    load_own(options.imports)
-    found = compared(ResultFolder.read(options.before), ResultFolder.read(options.after), options.control)
+    load_own(options.imports, [options.before, options.after])
+    found = compare(ResultFolder.read(options.before), ResultFolder.read(options.after), options.control)
     if options.json:
         return json.dumps(found.plain(), indent=1, allow_nan=False)
-    return text(found, everything=options.all)
+    return found.text(everything=options.all)

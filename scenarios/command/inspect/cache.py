@@ -36,7 +36,7 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 
 
 def add_options(cache: argparse.ArgumentParser) -> None:
-    """Of each way: none (what there is), `export`, `import`, `clear`."""
+    """Adds the arguments of `sqsim cache` and of `export`, `import` and `clear`."""
     ways = cache.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
     export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
     take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")
@@ -50,6 +50,7 @@ def add_options(cache: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """What to print. Raises ConfigError, one line."""
+    from simulator.decoding.recording import take_over
     from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
 
     store = RoundStore.here()
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> str:
     if options.way == "export":
         return _export(store, options.file, options.pair)
     if options.way == "import":
-        return _import(store, options.file)
+        return "\n".join([str(store.path), *_counts(take_over(options.file, store))])
     if options.way == "clear":
         return _clear(store, options.pair)
     return _shown(store)
@@ -71,13 +72,7 @@ def _export(store: RoundStore, file: Path, pair: str | None) -> str:
         raise ConfigError(f"file = {file}: must end in {SUFFIX}")
     if not file.parent.is_dir():
         raise ConfigError(f"file = {file}: {file.parent} is no folder")
-    return "\n".join([str(file), *_told(export(file, store, _fingerprints(store, pair)))])
-
-
-def _import(store: RoundStore, file: Path) -> str:
-    from simulator.decoding.recording import take_over
-
-    return "\n".join([str(store.path), *_told(take_over(file, store))])
+    return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])
 
 
 def _clear(store: RoundStore, pair: str | None) -> str:
@@ -120,11 +115,13 @@ def _names() -> dict[str, list[str]]:
     return found
 
 
-def _told(recorded: Recorded) -> list[str]:
+def _counts(recorded: Recorded) -> list[str]:
     """A line a pair."""
     names = {card.fingerprint: card.names for card in recorded.cards}
-    told = [f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()]
-    return [f"  {line}" for line in (*told, f"{_mb(recorded.bytes)} MB")]
+    lines = [
+        f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()
+    ]
+    return [f"  {line}" for line in (*lines, f"{_mb(recorded.bytes)} MB")]
 
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:

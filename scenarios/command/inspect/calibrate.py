@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kinds import ConfigError
 from kinds.files import atomically
-from scenarios.command.cell_file import add_import
-from scenarios.command.progress import Progress
+from scenarios.command.cell_file import add_import, read_cell
+from scenarios.command.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from models.calibration import Axes
@@ -31,10 +32,12 @@ BATCHES: dict[tuple[Role, bool], tuple[int, ...]] = {
 }
 """Sequences of a pass, by the model and whether quickly: a device decodes one text at a time."""
 ROUNDS, QUICK_ROUNDS = 5, 3
+OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
+"""Options that --cell leaves nothing to say about."""
 
 
 def add_options(calibrate: argparse.ArgumentParser) -> None:
-    """Of the command."""
+    """Adds the arguments of `sqsim calibrate`."""
     add = calibrate.add_argument
     add("pair", metavar="PAIR", nargs="?", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
     add("--cell", type=Path, metavar="FILE.yaml",
@@ -53,12 +56,12 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from scenarios.command.inspect.calibrate_cell import measured_cell
+    from models.clocks.pass_table import csv_text
     from scenarios.command.inspect.typed_pair import typed_pair
     from simulator.cell.imported_files import load_imports
 
     if options.cell is not None:
-        return measured_cell(options)
+        return _measured_cell(options)
     if options.pair is None:
         raise ConfigError("pair: a PAIR must be given, or --cell FILE.yaml")
     roles: list[Role] = [role for role in PLACES if options.model in ("both", role)]
@@ -73,20 +76,46 @@ def run(options: argparse.Namespace) -> str:
     pair = typed_pair(options.pair, options.device)
     pair.prepare()
     loaded = pair.load()
-    told = []
-    with Progress(options.quiet) as progress:
+    lines = []
+    with ProgressBar(options.quiet) as progress:
         for role, axes in plans.items():
             path = options.out if len(roles) == 1 else options.out.with_suffix(f".{role}.csv")
             model = loaded.drafter if role == "drafter" else loaded.verifier
             fitting = axes.within(min(pair.context_tokens, model.context_tokens))
             rounds = QUICK_ROUNDS if options.quick else ROUNDS
             rows = _measured(model, fitting, rounds, options.threads, progress.part(role))
-            _write(path, rows)
-            told.append("\n".join(_told(path, f"{pair.kind}_{role}", role, model, rows)))
-    return "\n\n".join(told)
+            text = csv_text(rows)
+            atomically(path, partial(Path.write_text, data=text, encoding="utf-8"))
+            lines.append("\n".join(_report(path, f"{pair.kind}_{role}", role, model, rows)))
+    return "\n\n".join(lines)
 
 
-def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told: object) -> list[TimedPass]:
+def _measured_cell(options: argparse.Namespace) -> str:
+    """Measures, writes, and answers what to print. Raises ConfigError, one line."""
+    from simulator.testbed.calibration import cell_calibration
+
+    for name in OF_A_PAIR:
+        if (value := getattr(options, name)) is not None:
+            raise ConfigError(f"{name} = {value}: is of a pair; leave it out beside --cell, which says it all")
+    if options.out.suffix or options.out.is_file():
+        raise ConfigError(f"out = {options.out}: must be a folder, which is made where it is not there")
+    cell = read_cell(options.cell, options.imports, trust=options.trust)
+    with ProgressBar(options.quiet) as progress:
+        cell_calibration.calibrate(cell, options.out, progress)
+    settings = cell_calibration.Calibration.of(options.out).settings
+    lines = [f"  {name}: {_short(value)}" for name, value in settings.items()]
+    return "\n".join(
+        [f"{options.out / cell_calibration.CALIBRATED}: settings of {options.cell} as measured on this machine", *lines]
+    )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {each}' for name, each in value.items())}}}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, progress: object) -> list[TimedPass]:
     from models.calibration import measure
     from models.pass_times import timer_of
 
@@ -96,17 +125,11 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, told:
     if not batch:
         raise ConfigError(f"batch = {axes.batch[0]}: this pair's models run {most} sequence at a time")
     points = axes._replace(batch=batch).points
-    assert callable(told)
-    return measure(timer, points, rounds, lambda done, total: told(done, total, "passes"))
+    assert callable(progress)
+    return measure(timer, points, rounds, lambda done, total: progress(done, total, "passes"))
 
 
-def _write(path: Path, rows: list[TimedPass]) -> None:
-    from models.clocks.pass_table import csv_text
-
-    atomically(path, lambda unfinished: unfinished.write_text(csv_text(rows), encoding="utf-8"))
-
-
-def _told(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
+def _report(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
     """What was written, how well two fitted clocks do on it, and how a cell takes each."""
     from models.calibration import fitted_affine, fitted_roofline
     from models.pass_times import size_of_model

@@ -73,11 +73,11 @@ def clocks() -> str:
 
 def _passes(profile: CitedProfile) -> str:
     first, *others = profile.cited
-    told = [
+    lines = [
         f"{1e3 * first.seconds:.3g}",
         *(f"{1e3 * one.seconds:.3g}@{one.batch * one.new_tokens}" for one in others[:2]),
     ]
-    return " ".join([*told, *(["..."] if len(others) > 2 else [])])
+    return " ".join([*lines, *(["..."] if len(others) > 2 else [])])
 
 
 def powers() -> str:
@@ -116,8 +116,8 @@ def links() -> str:
     """A line a link with its rates and delay, and where they are from."""
     rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
     heading = ("link", "up", "down", "rate at most or on average; (U) from the source, (I) assumed")
-    told = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
-    return f"{_table(heading, rows)}\n\n{told}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
+    text = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
+    return f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
 
 
 def _rate(rate: Rate) -> str:
@@ -127,7 +127,7 @@ def _rate(rate: Rate) -> str:
 
 def schemes() -> str:
     """A line a scheme: what crosses the uplink, where it is from, and with which values its fields are tuned."""
-    rows = [(kind, f"{told}{_tuned(Scheme.kinds[kind])}") for kind, told in _kinds(Scheme.kinds)]
+    rows = [(kind, f"{text}{_tuned(Scheme.kinds[kind])}") for kind, text in _kinds(Scheme.kinds)]
     return _table(("scheme", "what it is, and where it is from; what is tuned, with which values"), rows) + (
         "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
     )
@@ -135,8 +135,8 @@ def schemes() -> str:
 
 def _tuned(scheme: type[Scheme]) -> str:
     values = {name: worth_trying(field) for name, field in scheme.model_fields.items()}
-    told = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
-    return f" Tuned: {'; '.join(told)}." if told else ""
+    lines = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
+    return f" Tuned: {'; '.join(lines)}." if lines else ""
 
 
 def policies() -> str:
@@ -173,7 +173,7 @@ def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = []
     for row in (heading, *rows):
         numbers = [f"{text:>{width}}" for text, width in zip(row[1:-1], widths[1:], strict=True)]
-        told = textwrap.wrap(row[-1], _WIDTH - indent)
-        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, told[0]]))
-        lines += [" " * indent + line for line in told[1:]]
+        source = textwrap.wrap(row[-1], _WIDTH - indent)
+        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, source[0]]))
+        lines += [" " * indent + line for line in source[1:]]
     return "\n".join(lines)

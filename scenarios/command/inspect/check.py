@@ -24,11 +24,11 @@ class CheckFailedError(ConfigError):
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sqsim check`."""
-    told = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
-    parser.add_argument("file", type=Path, metavar="FILE.py", help=told)
+    text = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
+    parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
 
 
-def lines(options: argparse.Namespace) -> Iterator[str]:
+def run(options: argparse.Namespace) -> Iterator[str]:
     """What is found, a line each as it comes, under a line for each class. Raises CheckFailedError at the end where
     something failed, and ConfigError where the file is none or registers nothing."""
     from simulator.checking.checks import check

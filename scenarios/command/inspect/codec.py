@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import yaml
-from pydantic import ValidationError
 
 from channels.codec import paper_counts, wire
 from channels.codec.draft import Code
-from kinds import ConfigError, Part, one_line
+from kinds import ConfigError, Part
 from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
-from kinds.yaml_file import load_yaml, problem_of
 from models.verification import entropy_bits, total_variation
+from scenarios.command.run.typed_settings import parse_part
 from scenarios.findings.aligned_columns import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
@@ -82,8 +80,8 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
     packets = how.packets(vocabulary)
     if isinstance(how.scheme, BriefScheme):
-        told = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
-        raise ConfigError(f"scheme {how.scheme.kind}: {told} a packet of its code, as `k_sqs` has it")
+        text = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
+        raise ConfigError(f"scheme {how.scheme.kind}: {text} a packet of its code, as `k_sqs` has it")
     try:
         found = how.scheme.receive(packets.decode(payload, how.context), packets.format)
     except ValueError as error:
@@ -99,20 +97,15 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
 
 def scheme_of(text: str) -> DraftScheme:
     """The scheme typed as `k_sqs` or `{kind: k_sqs, k: 16}`. Raises ConfigError, one line."""
-    try:
-        found = _One.model_validate({"scheme": load_yaml(text)}).scheme
-    except ValidationError as error:
-        raise one_line(error) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"scheme = {text!r}: not YAML, {problem_of(error)}") from None
+    found: Scheme = parse_part(_One, "scheme", text).scheme
     if not isinstance(found, DraftScheme):
         raise ConfigError(f"scheme = {text!r}: sends no distribution")
     return found
 
 
 def schemes_for(vocabulary: int) -> list[DraftScheme]:
-    """Every lossless preset that sends the law of one draft, with its defaults, where they fit the vocabulary; of those
-    that are made of the same parts, one."""
+    """Every lossless preset that sends the distribution of one draft, with its defaults, where they fit the vocabulary;
+    of those that are made of the same parts, one."""
     kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
     schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
     found = list[DraftScheme]()
@@ -170,7 +163,7 @@ def _proposed(q: Floats, scheme: DraftScheme) -> Proposal:
 
 
 def _drawn_by(scheme: DraftScheme, proposal: Proposal, q: Floats) -> Floats | Ints:
-    """What a draft is drawn and judged by, [K] over proposal.ids: the counts, or, of a race, q itself."""
+    """What a draft is drawn and verified by, [K] over proposal.ids: the counts, or, of a race, q itself."""
     draw = scheme.families.draw
     return draw.weights(proposal, q) if draw.races else proposal.counts
 
@@ -188,7 +181,8 @@ def _costs(q: Floats, how: Wire) -> list[str]:
 
 
 def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: Wire) -> Iterator[str]:
-    """The paper's count, then each code's bits; dashes for a scheme whose packets are not of laws on a lattice."""
+    """The paper's count, then each code's bits; dashes for a scheme whose packets are not of distributions on a
+    lattice."""
     if not isinstance(scheme, LatticeScheme) or scheme.format(vocabulary).resolution != scheme.resolution:
         yield from ["-"] * (1 + len(CODES))
         return
@@ -219,8 +213,8 @@ def _decoded(number: int, token: int, law: Floats) -> list[list[str]]:
 
 def _named(scheme: DraftScheme) -> str:
     fields = type(scheme).model_fields
-    told = [name for name in ("k", "initial", "resolution") if name in fields]
-    changed = [name for name in told if name != "resolution" or scheme.model_dump()[name] != fields[name].default]
+    lines = [name for name in ("k", "initial", "resolution") if name in fields]
+    changed = [name for name in lines if name != "resolution" or scheme.model_dump()[name] != fields[name].default]
     return " ".join([scheme.kind, *(f"{name}={shown(getattr(scheme, name))}" for name in changed)])
 
 

@@ -11,7 +11,7 @@ from scenarios.command.cell_file import add_import
 
 
 def add_options(codec: argparse.ArgumentParser) -> None:
-    """Of each way: `cost`, `encode`, `decode`, `prior`."""
+    """Adds the arguments of `sqsim codec cost`, `encode`, `decode` and `prior`."""
     ways = codec.add_subparsers(dest="way", required=True, metavar="WAY")
     cost = ways.add_parser("cost", help="bits under every scheme and code, the paper's count beside them")
     encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
@@ -52,21 +52,20 @@ def _add_prior_options(prior: argparse.ArgumentParser) -> None:
 def _prior(options: argparse.Namespace) -> str:
     from scenarios.command.inspect import prior
     from scenarios.command.inspect.typed_pair import typed_pair
-    from scenarios.command.progress import Progress
+    from scenarios.command.progress_bar import ProgressBar
 
     effort = prior.QUICK if options.quick else prior.Effort()
     if options.number is not None:
         effort = replace(effort, texts=options.number)
     reading = prior.ReadTexts(options.writer, options.texts, options.temperature, options.seed)
-    with Progress(options.quiet) as progress:
+    with ProgressBar(options.quiet) as progress:
         return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Prints what the way gives. Raises ConfigError, one line."""
+def run(options: argparse.Namespace) -> str:
+    """Returns what to print. Raises ConfigError, one line."""
     if options.way == "prior":
-        print(_prior(options))
-        return
+        return _prior(options)
     from scenarios.command.inspect import codec
     from simulator.cell.imported_files import load_imports
 
@@ -78,13 +77,11 @@ def run(options: argparse.Namespace) -> None:
     if options.way == "cost":
         q = codec.read_law(options.law)
         schemes = [codec.scheme_of(text) for text in options.scheme] or codec.schemes_for(q.size)
-        print(codec.cost(q, options.code, context, schemes))
-        return
+        return codec.cost(q, options.code, context, schemes)
     how = codec.Wire(codec.scheme_of(options.scheme), options.code, context)
     if options.way == "decode":
-        print(codec.decode(codec.read_payload(options.payload), how, options.vocabulary))
-    else:
-        payload = codec.encode(codec.read_law(options.law), how, options.token)
-        if options.out is not None:
-            options.out.write_bytes(payload)
-        print(payload.hex())
+        return codec.decode(codec.read_payload(options.payload), how, options.vocabulary)
+    payload = codec.encode(codec.read_law(options.law), how, options.token)
+    if options.out is not None:
+        options.out.write_bytes(payload)
+    return payload.hex()

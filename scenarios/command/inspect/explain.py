@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim explain`."""
+    """Adds the arguments of `sqsim explain`."""
     add = parser.add_argument
     add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
     add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_import(parser, cell=True)
 
 
-def told(options: argparse.Namespace) -> str:
+def run(options: argparse.Namespace) -> str:
     """The timeline as text; draws it too. Raises ConfigError, one line."""
     from scenarios.command.inspect.timeline_text import story
 
@@ -45,7 +45,7 @@ def told(options: argparse.Namespace) -> str:
     if options.rounds is not None and not made.between(*options.rounds):
         there = f"this request has {len(made.rounds)}"
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
-    lines = story(made, _speller(cell), options.rounds, _told_of(cell, options.device))
+    lines = story(made, _speller(cell), options.rounds, _heading(cell, options.device))
     if options.drawn:
         lines += ["", *_drawn(made, cell, options)]
     return "\n".join(lines)
@@ -76,14 +76,14 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
 
 
 def _speller(cell: Cell) -> Speller | None:
-    """Of the cell's pair; where its tokenizer is away, tokens go by their ids."""
+    """Returns what spells the pair's tokens; None, and they go by their ids, where its tokenizer is away."""
     try:
         return cell.models.pair.speller()
     except (ConfigError, OSError):
         return None
 
 
-def _told_of(cell: Cell, device: int) -> str:
+def _heading(cell: Cell, device: int) -> str:
     """Scheme and pair, and how large the cell is."""
     place = 0
     for each in cell.classes:

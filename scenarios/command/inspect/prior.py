@@ -1,7 +1,8 @@
-"""`sqsim codec prior`: tables of language for one pair, learned from its drafter's laws, and what they save.
+"""`sqsim codec prior`: tables of language for one pair, learned from its drafter's distributions, and what they save.
 
-The verifier writes texts that go on from the pair's prompts, as a served text does; the drafter's laws along them are
-what `build_prior` learns from. Texts that start from the last tenth of the prompts are held out, and tell the bits.
+The verifier writes texts that go on from the pair's prompts, as a served text does; the drafter's distributions along
+them are what `build_prior` learns from. Texts that start from the last tenth of the prompts are held out, and tell the
+bits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from kinds.files import require_file
 from models.interface import LoadedPair, Pair
 from models.published import OfAcceptance
 from models.text_laws import Told, likeliest, written
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 from scenarios.findings.aligned_columns import aligned
 
 HELD_OUT = 10
@@ -58,7 +59,7 @@ class ReadTexts:
     seed: int
 
 
-def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, progress: Progress) -> str:
+def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, progress: ProgressBar) -> str:
     """Builds and stores a prior; what to print. Raises ConfigError, one line."""
     _check(reading, effort)
     if isinstance(pair, OfAcceptance) or not pair.has_laws:
@@ -101,7 +102,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
-    """A row a point: the mean bits of a law of held-out texts, one draft a packet, its id not counted."""
+    """A row a point: the mean bits of a distribution of held-out texts, one draft a packet, its id not counted."""
     texts, length = laws.texts.shape
     places = np.random.default_rng(0).permutation(texts * length)[:MOST_MEASURED]
     body = []
@@ -122,9 +123,9 @@ def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
 
 
 def _texts(
-    loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: Progress
+    loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: ProgressBar
 ) -> tuple[build_prior.Laws, build_prior.Laws]:
-    """The drafter's laws along the texts to learn from, and along those held out."""
+    """The drafter's distributions along the texts to learn from, and along those held out."""
     if reading.texts is None:
         model = loaded.verifier if reading.writer == "verifier" else loaded.drafter
         length = min(effort.text_tokens, loaded.drafter.context_tokens, model.context_tokens)

@@ -91,7 +91,7 @@ def _folded(lines: Iterable[FieldLine], width: int) -> list[str]:
     groups: dict[str, list[FieldLine]] = {}
     for line in lines:
         groups.setdefault(line.field.split(".")[0], []).append(line)
-    told: list[str] = []
+    messages: list[str] = []
     seen: dict[frozenset[str], str] = {}
     for name, group in groups.items():
         shape = frozenset(line.field.removeprefix(name) for line in group)
@@ -99,9 +99,9 @@ def _folded(lines: Iterable[FieldLine], width: int) -> list[str]:
         if twin != name:
             known = set(groups[twin])
             group = [line for line in group if replace(line, field=twin + line.field.removeprefix(name)) not in known]
-            told.append(f"  {name}.*: the fields of {twin}" + (", except:" if group else ""))
-        told += [text for line in group for text in _row(line, width)]
-    return told
+            messages.append(f"  {name}.*: the fields of {twin}" + (", except:" if group else ""))
+        messages += [text for line in group for text in _row(line, width)]
+    return messages
 
 
 def _row(line: FieldLine, width: int) -> list[str]:

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kinds import ConfigError
+from kinds import ConfigError, meant
 from scenarios.command.cell_file import add_import, read_cell
+from scenarios.command.run.run_options import RunOptions, add_shared
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
     from simulator.tuning.alternatives import Alternatives
-    from simulator.tuning.trials import Aim
+    from simulator.tuning.trials import Aim, Budget
 
 HIGHER: Final[Mapping[str, bool]] = {
     "latency_per_token_s": False,
@@ -43,6 +44,9 @@ HIGHER: Final[Mapping[str, bool]] = {
 SETTINGS: Final = 200
 QUICK_SETTINGS: Final = 60
 """Sampled of all schemes together, at most; those next to the best come on top."""
+LOOKS: Final = (6, 12, 24, 48)
+"""Seeds at each look. Fewer at the first would tell next to nothing worse: t at 1e-4 of a tail is 37 with 3 seeds less
+one, 8 with 6."""
 QUICK_MINUTES: Final = 1.0
 MOST_SEEDS: Final = 10_000
 COLOCATED: Final = "colocated"
@@ -53,13 +57,12 @@ CLOCKS: Final = ("models.pair", "edge.latency", "cloud.latency")
 @dataclass(frozen=True)
 class Wish:
     """What a user asks for, read and checked: the schemes to try, each with the fields that it leaves open; of these
-    the settings to begin with, `most` at most; what is best; on how many seeds it is shown."""
+    the settings to begin with; what is best, and what it may cost to find; on how many seeds it is shown."""
 
     places: tuple[Alternatives, ...]
-    most: int
     settings: tuple[Cell, ...]
     aim: Aim
-    minutes: float
+    budget: Budget
     seeds: int
     without: Mapping[str, str] = field(default_factory=dict)
     """The kinds of schemes that are not tried though they could be, and why."""
@@ -68,38 +71,44 @@ class Wish:
 
 
 def add_options(recommend: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim recommend`."""
+    """Adds the arguments of `sqsim recommend`."""
     add = recommend.add_argument
     add("--link", metavar="PRESET", help="a link with a name, both ways: nb_iot, wifi, satellite_leo, ...")
     add("--devices", type=int, metavar="N", help="how many devices share link and cloud (default: 1)")
-    add(
-        "--set", action="append", default=[], metavar="A.B=V", help="a field of every setting: pair, rate, hardware, .."
-    )
     add("--config", type=Path, metavar="FILE.yaml", help="a cell to start from: all of it but its scheme")
     add("--metric", default="latency_per_token_s", metavar="NAME", help="what is to be best (default: %(default)s)")
-    add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="values to try of a field, or of `scheme`")
     add("--without", action="append", default=[], metavar="KIND", help="not this scheme; may be given again")
-    add("--lossy", action="store_true", help="also schemes whose text departs from the verifier's law, ranked apart")
+    add(
+        "--lossy",
+        action="store_true",
+        help="also schemes whose text departs from the verifier's distribution, ranked apart",
+    )
     add("--minutes", type=float, metavar="M", help="how long it may take, about (default: 5)")
-    add("--precision", type=_share, default=0.02, metavar="P%", help="how near to the best is enough (default: 2%%)")
-    add("--seeds", type=int, metavar="N", help="seeds that the best of each kind are shown on (default: 24)")
-    add("--quick", action="store_true", help="fewer settings and seeds, within a minute")
-    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
-    add("--out", type=Path, default=Path("results/recommend"), metavar="DIR", help="default: results/recommend")
-    add("--overwrite", action="store_true", help="race again, and replace the results in DIR")
-    add("--quiet", action="store_true", help="no progress on stderr")
+    add_shared(
+        recommend,
+        set="a field of every setting: pair, rate, hardware, ..",
+        grid="values to try of a field, or of `scheme`",
+        precision="how near to the best is enough (default: 2%%)",
+        seeds="seeds that the best of each kind are shown on (default: 24)",
+        quick="fewer settings and seeds, within a minute",
+        workers=None,
+        cluster=None,
+        out="default: results/recommend",
+        overwrite="race again, and replace the results in DIR",
+        quiet=None,
+    )
     add("-v", "--verbose", action="store_true", help="say where a mistake was found")
     add_import(recommend, cell=True)
+    recommend.set_defaults(precision=0.02)
 
 
 def wish(options: argparse.Namespace) -> Wish:
     """What is asked for. Raises ConfigError, one line, for what cannot be."""
-    from scenarios.command.recommend.candidates import candidates, without
+    from scenarios.command.recommend.tried_schemes import candidates, without
     from scenarios.command.run.typed_settings import parse_axes, parse_settings
     from simulator.cell.imported_files import load_imports
-    from simulator.tuning.entrants import sampled
-    from simulator.tuning.trials import Aim
+    from simulator.tuning.race import sampled
+    from simulator.tuning.trials import Aim, Budget
 
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
@@ -124,27 +133,18 @@ def wish(options: argparse.Namespace) -> Wish:
     left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
     fixed = {path: "--set" for path in settings if path.startswith("scheme.")}
-    aim = Aim(options.metric, HIGHER[options.metric], options.precision)
-    return Wish(tuple(places), most, tuple(tried), aim, minutes, seeds, left_out, fixed)
+    aim = Aim(options.metric, HIGHER[options.metric])
+    budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
+    return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed)
 
 
-def run(options: argparse.Namespace, workers: int) -> str:
+def run(options: argparse.Namespace) -> str:
     """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
-    asked = wish(options)
-    from scenarios.command.recommend.recommending import (
-        recommended,  # here, so that the mistakes above are answered at once
-    )
-    from scenarios.command.run.means import Means
+    run_options = RunOptions.typed(options, "recommend")
+    requested = wish(options)
+    from scenarios.command.recommend.recommending import recommended  # here: the mistakes above are answered at once
 
-    means = Means(
-        options.out,
-        workers,
-        options.cluster,
-        overwrite=options.overwrite,
-        quiet=options.quiet,
-        started_s=options.started_s,
-    )
-    return recommended(asked, means)
+    return recommended(requested, run_options)
 
 
 def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
@@ -169,15 +169,14 @@ def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
         raise ConfigError(f"minutes = {minutes:g}: must be above 0")
     if not 0 <= options.precision < 1:
         raise ConfigError(f"precision = {options.precision:g}: must be at least 0% and below 100%")
-    if options.workers is not None and options.workers < 1:
-        raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
     if options.devices is not None and options.config is not None:
         raise ConfigError("devices: the cell of --config says how many; give --set workload.devices=N")
 
 
 def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
     """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
-    from scenarios.command.recommend.candidates import BASE, SHARED_BASE
+    from channels.link.presets import PRESETS
+    from scenarios.command.recommend.tried_schemes import BASE, SHARED_BASE
     from simulator.cell.cell import Cell
     from simulator.cell.settings import changed
 
@@ -186,7 +185,9 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
             if way in settings:
                 raise ConfigError(f"{way}: both --link and --set give it; give one")
             settings[way] = {"preset": f"{options.link}.{way}"}
-        _check_link(options.link)
+        if options.link not in PRESETS:
+            near = meant(options.link, PRESETS)
+            raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
     if options.config is not None:
         return read_cell(options.config, options.imports, trust=options.trust).model_dump()
     if options.devices is not None:
@@ -196,19 +197,3 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
     several = settings.get("workload.devices", 1) != 1
     base = dict(SHARED_BASE if several else BASE)
     return changed(Cell, {**base, "imports": [str(path) for path in options.imports]})
-
-
-def _check_link(name: str) -> None:
-    from channels.link.presets import PRESETS
-    from kinds import meant
-
-    if name not in PRESETS:
-        raise ConfigError(f"link = {name!r}: must be one of {', '.join(PRESETS)}{meant(name, PRESETS)}")
-
-
-def _share(text: str) -> float:
-    """`2%` or `0.02`."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: a share such as 2% or 0.02") from None

@@ -6,8 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -15,47 +14,44 @@ import pandas as pd
 from plots.display_names import curve_of, words_of
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import compared_alike
-from scenarios.command.recommend.candidates import at_an_end
+from scenarios.command.recommend.recommend import Wish
+from scenarios.command.recommend.tried_schemes import at_an_end
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.question import PREFIX
 from scenarios.findings.sentences import joined, percent, with_interval, would_show
+from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
-from simulator.results.intervals import Difference, interval, paired, summarise_curves, varying, with_curves
+from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
-from simulator.tuning.entrants import SEARCH_SEEDS, Entrants
-from simulator.tuning.heats import LOOKS, TIME_IS_UP, Heat
+from simulator.tuning.race import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
 from simulator.tuning.trials import Row
-
-if TYPE_CHECKING:
-    from scenarios.command.recommend.recommend import Wish
-    from simulator.cell.cell import Cell
 
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
-    "Trust: of the settings tried, on this pair, clock and workload. Margins are paired 95% intervals on seeds that "
-    "chose nothing. A kind that is far behind was not tuned further once that was clear."
+    f"Trust: of the settings tried, on this pair, clock and workload. Margins are paired {CONFIDENCE:.0%} intervals on "
+    "seeds that chose nothing. A kind that is far behind was not tuned further once that was clear."
 )
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Who raced, the heats, what their cells gave, the best of each kind, and the table of those on the seeds shown.
+    """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
 
     `whole_minutes`: about what a race of all settings would take.
     """
 
     wish: Wish
     raced: Entrants
-    heats: Sequence[Heat]
+    groups: Sequence[RaceGroup]
     rows: Mapping[str, Row]
     finalists: Sequence[Sequence[Cell]]
     table: pd.DataFrame
@@ -67,6 +63,11 @@ class Recommendation:
         return self.finalists[0][0]
 
     @property
+    def metric(self) -> str:
+        """What is to be best."""
+        return self.wish.aim.metric
+
+    @property
     def fields(self) -> list[str]:
         """The columns that each name tells."""
         return list(dict.fromkeys(path for place in self.wish.places for path in place.fields))
@@ -74,7 +75,7 @@ class Recommendation:
     @cached_property
     def names(self) -> dict[str, str]:
         """By the id of a setting, what it is called: its scheme, and in what the settings tried differ."""
-        settings = [cell for heat in self.heats for cell in heat.settings]
+        settings = [cell for group in self.groups for cell in group.settings]
         plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
         named = with_curves(plain, None, told=[name for name in self.fields if name in varying(plain)])
         return dict(zip(named["cell"], named[CURVE], strict=True))
@@ -100,7 +101,7 @@ class Recommendation:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """A row for the best of each kind: the recommended first, then by the metric, lossy ones last."""
-        metric, summary = self.wish.aim.metric, summarise_curves(self.shown).copy()
+        metric, summary = self.metric, summarise_curves(self.shown).copy()
         margins = [self._margin(str(curve)) for curve in summary[CURVE]]
         summary[BY], summary[BETTER] = metric, "higher" if self.wish.aim.higher else "lower"
         summary[MARGIN] = [each.size for each in margins]
@@ -114,18 +115,18 @@ class Recommendation:
     @cached_property
     def tried(self) -> pd.DataFrame:
         """A row a setting: its seeds in the race, their mean metric, when and why it was stopped."""
-        metric = self.wish.aim.metric
-        plain = [flatten(cell) for heat in self.heats for cell in heat.settings]
+        metric = self.metric
+        plain = [flatten(cell) for group in self.groups for cell in group.settings]
         varied = varying(pd.DataFrame(plain))
-        told = iter(plain)
+        rows = iter(plain)
         found = []
-        for heat in self.heats:
-            for place, cell in enumerate(heat.settings):
-                fields = {name: value for name, value in next(told).items() if name in varied}
-                stop = heat.stopped.get(place)
-                seeds = heat.seeds if stop is None else stop.seeds
-                mean = interval([self.rows[each.id][metric] for each in heat.at(place, seeds)])
-                than = "" if stop is None or stop.than is None else self.names[heat.settings[stop.than].id]
+        for group in self.groups:
+            for place, cell in enumerate(group.settings):
+                fields = {name: value for name, value in next(rows).items() if name in varied}
+                stop = group.stopped.get(place)
+                seeds = group.seeds if stop is None else stop.seeds
+                mean = interval([self.rows[each.id][metric] for each in group.at(place, seeds)])
+                than = "" if stop is None or stop.than is None else self.names[group.settings[stop.than].id]
                 found.append({
                     CURVE: self.names[cell.id], **fields, "lossless": bool(cell.scheme.lossless), "seeds": seeds,
                     metric: mean.mean, metric + CI_SUFFIX: mean.half_width, "stopped": "" if stop is None else stop.why,
@@ -135,26 +136,22 @@ class Recommendation:
 
     def findings(self) -> list[Answered]:
         """The answer, with the comparisons that it is made of; likewise of the lossy, if they raced."""
-        metric = self.wish.aim.metric
-        said = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
-        return [each for asked, line in said for each in findings_file.compared(asked, metric, self.shown, None, line)]
+        metric = self.metric
+        lines = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
+        return [each for name, line in lines for each in findings_file.compared(name, metric, self.shown, None, line)]
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
-        question = f"Which setting has the {self._least} {called(self.wish.aim.metric)}?"
+        question = f"Which setting has the {self._least} {called(self.metric)}?"
         return {"scenario": "recommend", "question": question, "axis": None, "seeds": self.seeds,
                 "remarks": [*self._cut(), *self._far(), *self._course(), *self._remarks()]}  # fmt: skip
 
     def text(self) -> list[str]:
         """All there is to say, as lines of a terminal."""
-        wrapped = partial(textwrap.fill, width=WIDTH, subsequent_indent="    ")
         assumed = stands_for([self.best]).splitlines()
         lines = [self._printed(), "", *map(wrapped, self._course()), ""]
-        lines += [
-            *(wrapped(each.line) for each in self.findings()),
-            "",
-            *map(wrapped, self._remarks()[: -len(assumed)]),
-        ]
+        lines += [*(wrapped(each.line) for each in self.findings()), ""]
+        lines += map(wrapped, self._remarks()[: -len(assumed)])
         return [*lines, *map(wrapped, assumed), wrapped(TRUST)]
 
     @property
@@ -164,16 +161,13 @@ class Recommendation:
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and clocks last."""
         ends = at_an_end(self.wish.places, self.best)
-        told = [
-            f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
-            for name, value in ends
-        ]
-        wish = self.wish
-        alike = compared_alike([place.cell for place in wish.places], Tune(fixed=wish.fixed), wish.without)
-        alike += (
-            [f"Left out: {'; '.join(f'{kind} ({why})' for kind, why in wish.without.items())}"] if wish.without else []
-        )
-        return [*overloads(self.summary, None), *([f"Note: {'; '.join(told)}"] if told else []), *alike,
+        text = "; ".join(f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
+                         for name, value in ends)  # fmt: skip
+        left_out = "; ".join(f"{kind} ({why})" for kind, why in self.wish.without.items())
+        cells = [place.cell for place in self.wish.places]
+        alike = compared_alike(cells, Tune(fixed=self.wish.fixed), self.wish.without)
+        alike += [f"Left out: {left_out}"] if left_out else []
+        return [*overloads(self.summary, None), *([f"Note: {text}"] if text else []), *alike,
                 self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
 
     def _workload(self) -> str:
@@ -189,12 +183,12 @@ class Recommendation:
 
     def _printed(self) -> str:
         """A row for the best of each kind."""
-        metric = self.wish.aim.metric
+        metric = self.metric
         factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
         in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
         factor = factor if unit(metric) in ("s", "bit/s") else 1.0
         in_unit = in_unit if factor != 1.0 or not prefix else f" ({unit(metric)})"
-        counts = Counter(cell.scheme.kind for heat in self.heats for cell in heat.settings)
+        counts = Counter(cell.scheme.kind for group in self.groups for cell in group.settings)
         lossy = marks(self.summary)
         body = [
             [
@@ -217,64 +211,62 @@ class Recommendation:
     def _cut(self) -> list[str]:
         """What was not done for want of time, and what more of it would do."""
         raced, whole = self.raced.sampled, len(self.wish.settings)
-        late = [heat.seeds for heat in self.heats if heat.ended == TIME_IS_UP]
+        late = [group.seeds for group in self.groups if group.ended == TIME_IS_UP]
         cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
         cut += [f"the race was cut after {min(late)} seeds"] if late else []
         cut += [] if self.raced.searched or raced < whole else ["what is next to the best of each kind was not tried"]
         cut += [f"shown on {self.seeds} of {self.wish.seeds} seeds"] if self.seeds < self.wish.seeds else []
         if not cut:
             return []
-        minutes = max(2 * self.wish.minutes, self.whole_minutes if np.isfinite(self.whole_minutes) else 0.0)
-        would = f"would race all {whole} on at least {LOOKS[0]} seeds" if raced < whole else "would go on from there"
+        minutes = max(2 * self.wish.budget.minutes, self.whole_minutes if np.isfinite(self.whole_minutes) else 0.0)
+        seeds = self.wish.budget.looks[0]
+        would = f"would race all {whole} on at least {seeds} seeds" if raced < whole else "would go on from there"
         more = f"--minutes {np.ceil(minutes):g} {would}"
         return [textwrap.fill(f"Tentative, time was up: {'; '.join(cut)}. {more}.", WIDTH)]
 
     def _far(self) -> list[str]:
         """The kinds whose margin is that of the race."""
-        told = [
-            f"{self._short(self.names[heat.settings[place].id])} {_signed(less.size, less.low, less.high)}"
-            for heat, shown in zip(self.heats, self.finalists, strict=True)
-            for place in heat.best_of_kinds(self.rows)
-            if heat.settings[place] not in shown
-            for less in [heat.behind_leader(place, self.rows)]
+        lines = [
+            f"{self._short(self.names[group.settings[place].id])} {_signed(less.size, less.low, less.high)}"
+            for group, shown in zip(self.groups, self.finalists, strict=True)
+            for place in group.best_of_kinds(self.rows)
+            if group.settings[place] not in shown
+            for less in [group.behind_leader(place, self.rows)]
         ]
-        far = f"Far behind in the race, not measured again: {'; '.join(told)}"
-        return [textwrap.fill(far, WIDTH, subsequent_indent="    ")] if told else []
+        far = f"Far behind in the race, not measured again: {'; '.join(lines)}"
+        return [wrapped(far)] if lines else []
 
     def _course(self) -> list[str]:
-        """How each heat went: what was stopped when and why, why it ended, what that is worth."""
-        told = []
-        for heat in self.heats:
-            apart = "" if heat.settings[0].scheme.lossless else " of lossy schemes"
-            stops = Counter((stop.seeds, stop.why) for stop in heat.stopped.values())
-            said = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
-            share = f"{quantity(100 * heat.behind, '', 2)}%" if np.isfinite(heat.behind) else "any share"
-            sure = (
-                f"with {heat.aim.confidence:.0%} confidence none of them is better than the first by more than {share}"
-            )
-            sure = sure if len(heat.racing) > 1 else f"with {heat.aim.confidence:.0%} confidence it is the best of them"
-            told.append(
-                f"Race{apart}: {len(heat.settings)} settings, stopped: {', '.join(said) or 'none'}; {len(heat.racing)} "
-                f"left after {heat.seeds} seeds ({heat.ended}); {sure}"
+        """How each group went: what was stopped when and why, why it ended, what that is worth."""
+        lines = []
+        for group in self.groups:
+            apart = "" if group.settings[0].scheme.lossless else " of lossy schemes"
+            stops = Counter((stop.seeds, stop.why) for stop in group.stopped.values())
+            stopped = [f"{n} {why} after {seeds} seeds" for (seeds, why), n in sorted(stops.items())]
+            share = f"{quantity(100 * group.behind, '', 2)}%" if np.isfinite(group.behind) else "any share"
+            of_all = "it is the best of them"
+            of_some = f"none of them is better than the first by more than {share}"
+            sure = f"with {group.aim.confidence:.0%} confidence {of_some if len(group.racing) > 1 else of_all}"
+            lines.append(
+                f"Race{apart}: {len(group.settings)} settings, stopped: {', '.join(stopped) or 'none'}; "
+                f"{len(group.racing)} left after {group.seeds} seeds ({group.ended}); {sure}"
             )
         found = len(self.raced.settings) - self.raced.sampled
         beside = f"{found} of the settings were found next to the best of a kind, on {SEARCH_SEEDS} seeds of their own"
-        return [*told, *([beside] if found else [])]
+        return [*lines, *([beside] if found else [])]
 
     def _answer(self) -> str:
-        heat, metric = self.heats[0], self.wish.aim.metric
+        group, metric = self.groups[0], self.metric
         name = self.names[self.best.id]
         reached = interval(self.shown.loc[self.shown[CURVE] == name, metric].to_numpy())
         sure = "tentative: " if self._cut() else ""
-        said = f"{PREFIX}{sure}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
+        text = f"{PREFIX}{sure}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
         apart = self._lossy(self.summary)
-        next_kind: list[str] = []
-        rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)]
-        if len(rivals):
-            rival = str(rivals[CURVE].iloc[0])
-            next_kind = [rival]
-            said += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
-        return said + self._alike(heat, next_kind)
+        rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)][CURVE]
+        next_kind = [str(rival) for rival in rivals[:1]]
+        for rival in next_kind:
+            text += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
+        return text + self._alike(group, next_kind)
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]
@@ -286,26 +278,26 @@ class Recommendation:
         off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
         return f"Lossy, apart: {self._spoken(name)}, {percent(less)} against that; {off}"
 
-    def _alike(self, heat: Heat, told: Sequence[str]) -> str:
-        """The settings, without those told of, that neither the race nor the seeds shown, where it is among those, tell
-        from the best."""
-        others = [self.names[heat.settings[place].id] for place in heat.racing if heat.settings[place] is not self.best]
-        others = [name for name in others if name not in told]
+    def _alike(self, group: RaceGroup, named: Sequence[str]) -> str:
+        """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the
+        best, without those named already."""
+        racing = [group.settings[place] for place in group.racing]
+        others = [name for cell in racing if cell is not self.best and (name := self.names[cell.id]) not in named]
         shown = set(self.summary[CURVE])
         left = [name for name in others if name not in shown or not self._margin(name).separable]
         if not left:
             return ""
         kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
         few = len(left) <= MANY
-        said = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
+        text = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
         limit = would_show(self._margin(name) for name in left if name in shown)
-        return f". Not distinguishable from it at 95%{limit and f' ({limit})'}: {said}"
+        return f". Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}"
 
     def _spoken(self, name: str) -> str:
         """`k_sqs with K = 8, ell = 100, L = 3`."""
         scheme, fields = words_of(name)
-        told = ", ".join(f"{symbol(field)} = {value}" for field, value in fields.items())
-        return f"{scheme} with {told}" if told else scheme
+        text = ", ".join(f"{symbol(field)} = {value}" for field, value in fields.items())
+        return f"{scheme} with {text}" if text else scheme
 
     def _short(self, name: str) -> str:
         """`k_sqs K=8 ell=100 L=3`."""
@@ -315,7 +307,7 @@ class Recommendation:
     def _margin(self, curve: str) -> Difference:
         """A setting against the recommended: what the table shows and the answer says."""
         best = self._is(self.names[self.best.id])
-        return paired(self.shown, self.wish.aim.metric, self._is(curve), best)
+        return paired(self.shown, self.metric, self._is(curve), best)
 
     def _is(self, curve: str) -> pd.Series[bool]:
         return self.shown[CURVE] == curve
@@ -327,5 +319,5 @@ class Recommendation:
 def _signed(share: float, low: float, high: float) -> str:
     """`+14.2% (+11.3% to +17.1%)`."""
     digits = 0 if abs(share) >= 1 else 1
-    said, *ends = (f"{100 * each:+,.{digits}f}%" for each in (share, low, high))
-    return said + ("" if np.isnan(low) else f" ({' to '.join(ends)})")
+    text, *ends = (f"{100 * each:+,.{digits}f}%" for each in (share, low, high))
+    return text + ("" if np.isnan(low) else f" ({' to '.join(ends)})")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NOTE = "scenario.json"
 """What a result directory remembers of its scenario."""
 CAPACITY = "capacity.csv"
-"""Of a search: the summary, and what was found beside it."""
+"""A search leaves its summary here, with what was found beside it."""
 BESIDE = "chosen_and_fixed.csv"
 """Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
 
@@ -68,17 +68,15 @@ class Note:
 
     def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
         """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
-        hidden = [name for name in table.columns if name != self.axis and self._hides(name)]
+        within = [f"{name}." for name in self.hidden]
+        hidden = [name for name in table.columns if name != self.axis and f"{name}.".startswith(tuple(within))]
         axis = axis_of(table.drop(columns=hidden), self.axis)
         replaced = sources(table.columns, axis) if axis in self.computed else ()
         return with_curves(table, axis, (*hidden, *replaced), self.told), axis
 
-    def _hides(self, column: str) -> bool:
-        return any(column == name or column.startswith(f"{name}.") for name in self.hidden)
-
 
 @dataclass(frozen=True)
-class Asked:
+class PlotOptions:
     """What `sqsim plot` was asked for."""
 
     page: Page = field(default_factory=Page)
@@ -88,7 +86,7 @@ class Asked:
     out: Path | None = None
 
 
-def redraw(folders: Sequence[Path], asked: Asked, warn: Callable[[str], None]) -> Iterator[Path]:
+def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
     """Draws the figures of a result directory again, or those of several in one; the files as they are written.
 
     Labels of what is not there, as in a file for a whole paper, are warned of. Raises ConfigError where a directory
@@ -188,7 +186,7 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
 
 
 def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
-    """The summaries of several directories in one, their curves told apart by the directory's name."""
+    """The summaries of several directories in one, their curves distinguished by the directory's name."""
     parts = []
     for folder, name in zip(folders, _names(folders), strict=True):
         table, axis, figures = read_summary(folder)
@@ -196,8 +194,8 @@ def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequen
         parts.append((table.assign(**{CURVE: named}), axis, figures))
     axes = [axis for _, axis, _ in parts]
     if len(set(axes)) > 1:
-        told = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
-        raise ConfigError(f"one figure of several directories needs one axis; they have {told}")
+        text = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
+        raise ConfigError(f"one figure of several directories needs one axis; they have {text}")
     table = pd.concat([part for part, _, _ in parts], ignore_index=True)
     if SETTING in table.columns:
         table[SETTING] = table[SETTING].fillna(CHOSEN)

@@ -28,13 +28,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: DIR/{PAGE})")
 
 
-def write(options: argparse.Namespace) -> Path:
+def run(options: argparse.Namespace) -> Path:
     """Writes the page; returns where. Raises ConfigError, one line, where DIR is no finished result directory."""
     from scenarios.command.report.report_page import page
     from scenarios.command.result_folder import ResultFolder
     from simulator.results.result_directory import record
 
-    load_own(options.imports)
+    load_own(options.imports, [options.folder])
     text = page(ResultFolder.read(options.folder), lambda line: print(f"sqsim: {printable(line)}", file=sys.stderr))
     out: Path = options.out or options.folder / PAGE
     out.parent.mkdir(parents=True, exist_ok=True)

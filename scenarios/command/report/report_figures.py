@@ -40,7 +40,7 @@ _PROPERTIES: Final = {
     "stroke", "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit",
     "stroke-opacity", "stroke-width", "text-anchor",
 }  # fmt: skip
-"""Of a style attribute."""
+"""What a style attribute may hold."""
 _MOST_BYTES: Final = 2**24
 
 

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,11 +20,12 @@ from scenarios.command.report.report_table import ReportTable, comparisons, defi
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
 from scenarios.findings.question import PREFIX as ANSWER
+from scenarios.findings.sentences import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
-"""Of a manifest, in this order; then its libraries."""
+"""What the page shows of a manifest, in this order; then its libraries."""
 
 
 def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
@@ -33,13 +34,16 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     Raises ConfigError where a file of it cannot be read.
     """
     found = findings_file.read(folder.path)
-    summary, axis = folder.curved_summary
-    asked = _metrics(found)
+    numbers = cast("list[Mapping[str, object]]", found.get("findings") or [])
+    name, (summary, axis) = folder.note.scenario, folder.curved_summary
     varying, base = parameters(folder.cells)
     hidden = [name for name in folder.note.hidden if name in summary.columns and name not in (axis, *SEARCHED)]
     chosen = hidden if folder.chose else []
-    tables = [results(summary, axis, asked, chosen), every_metric(summary, axis)]
-    told = _findings(folder.note.findings, found)
+    tables = [
+        results(summary, axis, [str(each.get("metric")) for each in numbers], chosen),
+        every_metric(summary, axis),
+    ]
+    sentences = _sentences(folder.note.findings, numbers)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -48,10 +52,11 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     return environment.get_template("report.html").render(
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-        scenario=folder.note.scenario,
-        question=_question(folder, found),
-        answers=[(line.removeprefix(ANSWER).strip(), numbers) for line, numbers in told if line.startswith(ANSWER)],
-        findings=[(line, numbers) for line, numbers in told if not line.startswith(ANSWER)],
+        scenario=name,
+        question=found.get("question") or (scenario(name).summary if name in NAMES else ""),
+        answers=[(line.removeprefix(ANSWER).strip(), behind) for line, behind in sentences if line.startswith(ANSWER)],
+        findings=[(line, behind) for line, behind in sentences if not line.startswith(ANSWER)],
+        distinguishable=DISTINGUISHABLE,
         remarks=found.get("remarks") or [],
         figures=[(each, Markup(each.svg)) for each in figures(folder, warn)],
         tables=tables,
@@ -66,44 +71,19 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     )
 
 
-def _question(folder: ResultFolder, found: Mapping[str, object]) -> str:
-    if found.get("question"):
-        return str(found["question"])
-    name = folder.note.scenario
-    return scenario(name).summary if name in NAMES else ""
-
-
-def _metrics(found: Mapping[str, object]) -> list[str]:
-    """The metrics that were asked about."""
-    return [str(each.get("metric")) for each in _each(found)]
-
-
-def _findings(lines: Sequence[str], found: Mapping[str, object]) -> list[tuple[str, ReportTable | None]]:
+def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
     """Each sentence, with its numbers where there are some."""
-    numbers = {str(each.get("line")): each.get("comparisons") for each in _each(found)}
-    told = []
-    for place, line in enumerate(lines):
-        given = numbers.get(line)
-        table = comparisons(f"finding-{place}", given) if isinstance(given, list) else None
-        told.append((line, table))
-    return told
-
-
-def _each(found: Mapping[str, object]) -> list[Mapping[str, object]]:
-    given = found.get("findings") or []
-    assert isinstance(given, list), "findings_file.read has looked"
-    return given
+    numbers = {str(each.get("line")): each.get("comparisons") for each in found}
+    return [
+        (line, comparisons(f"finding-{place}", given) if isinstance(given := numbers.get(line), list) else None)
+        for place, line in enumerate(lines)
+    ]
 
 
 def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
     manifest = folder.manifest
-    told = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
-    libraries = manifest.get("libraries")
-    return (
-        told + [(str(name), str(version)) for name, version in libraries.items()]
-        if isinstance(libraries, dict)
-        else told
-    )
+    lines = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
+    return lines + [(name, str(version)) for name, version in folder.libraries.items()]
 
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
@@ -113,12 +93,12 @@ def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
     imports = json.loads(str(folder.cells.get("imports", pd.Series(["[]"])).iloc[0]))
     beside = "".join(f" --import {path}" for path in imports)
     commit = str(manifest.get("commit") or "").removesuffix("+")
-    asked = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
-    told = [
+    requested = str(manifest.get("command") or (f"sqsim run {name}" if name in NAMES else ""))
+    lines = [
         ("the code that made it", f"git checkout {commit}" if commit else ""),
-        ("the same run", asked),
+        ("the same run", requested),
         ("one of its cells alone", f"sqsim run --config {folder.path}/cells/{cell}.yaml{beside}"),
         ("its figures and this page", f"sqsim plot {folder.path}; sqsim report {folder.path}"),
         ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),
     ]
-    return [(what, typed) for what, typed in told if typed]
+    return [(what, typed) for what, typed in lines if typed]

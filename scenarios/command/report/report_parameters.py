@@ -62,20 +62,20 @@ def _fields(columns: Sequence[str], known: dict[str, FieldLine]) -> Iterator[tup
 
 def _seeds(cells: pd.DataFrame) -> Parameter:
     seeds = sorted(int(seed) for seed in cells["seed"].unique())
-    told = ", ".join(map(str, seeds))
+    text = ", ".join(map(str, seeds))
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        told = f"{seeds[0]} to {seeds[-1]}"
-    return Parameter("seed", told, "", "of every random number")
+        text = f"{seeds[0]} to {seeds[-1]}"
+    return Parameter("seed", text, "", "of every random number")
 
 
 def told_values(values: Sequence[object], field: str) -> str:
     """The values of a field with its unit, numbers in order; the first and the last where there are many."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     ordered: Sequence[object] = sorted(numbers) if len(numbers) == len(values) else values
-    told = [quantity(value, field) if not isinstance(value, bool) else shown(value) for value in ordered]
-    if len(told) > MOST_VALUES:
-        return f"{len(told)} values, {told[0]} to {told[-1]}"
-    return ", ".join(dict.fromkeys(told))
+    lines = [quantity(value, field) if not isinstance(value, bool) else shown(value) for value in ordered]
+    if len(lines) > MOST_VALUES:
+        return f"{len(lines)} values, {lines[0]} to {lines[-1]}"
+    return ", ".join(dict.fromkeys(lines))
 
 
 def _missing(value: object) -> bool:

@@ -10,17 +10,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.results.columns import (
-    BREAKDOWN_PARTS,
-    CHOSEN,
-    CI_SUFFIX,
-    CURVE,
-    SEARCHED,
-    SETTING,
-    SPEEDUP,
-    SPEEDUPS,
-)
-from simulator.results.intervals import metrics_of
+from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
+from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.lossy import marked
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
@@ -57,7 +48,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReportEntry:
     """What is read, and what is sorted by: numbers by their value, with none last; "" sorts by what is read."""
 
     text: str
@@ -71,20 +62,20 @@ class ReportTable:
     key: str
     caption: str
     columns: Sequence[Column]
-    rows: Sequence[Sequence[Entry]]
+    rows: Sequence[Sequence[ReportEntry]]
 
 
 def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chosen: Sequence[str] = ()) -> ReportTable:
     """What was found at each setting, the main metrics and those that were `asked` about, all of a study's; `chosen`:
     fields that each scheme chose for itself."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
-    told = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
-    told = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *told]
+    text = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
+    text = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *text]
     if SPEEDUP in summary.columns and summary[SPEEDUP].notna().any():
-        told.insert(1 if MAIN[0] in told else 0, SPEEDUP)
-    if "answered" not in told and "answered" in found and (summary["answered"] < 1).any():
-        told.append("answered")
-    return _table("results", f"Each setting: {_spread(summary)}", summary, axis, told, chosen)
+        text.insert(1 if MAIN[0] in text else 0, SPEEDUP)
+    if "answered" not in text and "answered" in found and (summary["answered"] < 1).any():
+        text.append("answered")
+    return _table("results", f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
 
 
 def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
@@ -95,7 +86,7 @@ def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
 
 def _spread(summary: pd.DataFrame) -> str:
     several = summary["n"].max() > 1
-    return "mean ± half-width of the 95% interval over seeds" if several else "one seed, no interval"
+    return f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds" if several else "one seed, no interval"
 
 
 def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTable | None:
@@ -108,7 +99,7 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
         Column("first", "curve", number=False), Column("second", "compared with", number=False),
         *(Column(name, title(name)) for name in places),
         Column("first_mean", "mean"), Column("second_mean", "compared with"),
-        Column("difference", "difference", "first / second - 1, paired by seed, with its 95% interval"),
+        Column("difference", "difference", f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval"),
         Column("n", "seeds"), Column("separable", "distinguishable", "whether the interval leaves out 0", number=False),
     ]  # fmt: skip
     return ReportTable(
@@ -134,11 +125,11 @@ def with_interval(mean: float, half_width: float, name: str) -> str:
     return f"{mean / factor:,.{places}f} ± {half_width / factor:,.{places}f} {prefix}{known}".rstrip()
 
 
-def number(value: object, name: str) -> Entry:
+def number(value: object, name: str) -> ReportEntry:
     """A value of the field or metric `name`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return Entry("–" if value is None else quantity(value, name))
-    return Entry("–") if math.isnan(value) else Entry(quantity(value, name), _sorted_by(value))
+        return ReportEntry("–" if value is None else quantity(value, name))
+    return ReportEntry("–") if math.isnan(value) else ReportEntry(quantity(value, name), _sorted_by(value))
 
 
 def _table(
@@ -157,45 +148,45 @@ def _table(
     return ReportTable(key, caption, columns, rows)
 
 
-def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -> Iterator[Entry]:
-    yield Entry(str(row[CURVE]))
+def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -> Iterator[ReportEntry]:
+    yield ReportEntry(str(row[CURVE]))
     if SETTING in row.index:
-        yield Entry(_OWN.get(str(row[SETTING]), "as the grid gives it"))
+        yield ReportEntry(_OWN.get(str(row[SETTING]), "as the grid gives it"))
     for name in fields:
         yield number(_plain(row[name]), name)
     yield number(_plain(row["n"]), "n")
     for name in metrics:
         if isinstance(row[name], bool | np.bool_):
-            yield Entry("yes" if row[name] else "no")
+            yield ReportEntry("yes" if row[name] else "no")
         elif isinstance(row[name], str):
-            yield Entry(str(row[name]))
+            yield ReportEntry(str(row[name]))
         elif name == SPEEDUP:
             yield _speedup(*(float(row[each]) for each in SPEEDUPS))
         else:
             mean, half = float(row[name]), float(row.get(name + CI_SUFFIX, math.nan))
-            yield Entry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
+            yield ReportEntry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
 
 
-def _speedup(ratio: float, low: float, high: float) -> Entry:
+def _speedup(ratio: float, low: float, high: float) -> ReportEntry:
     """`1.31 (1.25 to 1.38)`."""
     if math.isnan(ratio):
-        return Entry("–")
-    return Entry(f"{ratio:.3g}" + ("" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"), _sorted_by(ratio))
+        return ReportEntry("–")
+    return ReportEntry(f"{ratio:.3g}" + ("" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"), _sorted_by(ratio))
 
 
-def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[Entry]:
+def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[ReportEntry]:
     where, metric = _where(numbers), str(numbers["metric"])
     mean, low, high = (float(str(numbers[name])) if numbers[name] is not None else math.nan
                        for name in ("difference", "low", "high"))  # fmt: skip
     relative = bool(numbers["relative"])
     words = [f"{quantity(100 * each, '')}%" if relative else quantity(each, metric) for each in (mean, low, high)]
-    told = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
+    text = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
     separable = {True: "yes", False: "no"}.get(numbers["separable"], "one seed")  # type: ignore[call-overload]
     return [
-        Entry(str(numbers["first"])), Entry(str(numbers["second"])),
+        ReportEntry(str(numbers["first"])), ReportEntry(str(numbers["second"])),
         *(number(where.get(name), name) for name in places),
         number(numbers["first_mean"], metric), number(numbers["second_mean"], metric),
-        Entry(told, _sorted_by(mean)), number(numbers["n"], "n"), Entry(separable),
+        ReportEntry(text, _sorted_by(mean)), number(numbers["n"], "n"), ReportEntry(separable),
     ]  # fmt: skip
 
 

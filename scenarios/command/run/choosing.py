@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
 from scenarios.findings.sentences import joined, percent
+from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, symbol
-from simulator.sweeps.search import Capacity, Sought
+from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
-from simulator.tuning.trials import FIRST_SEED
-from simulator.tuning.tuner import Budget, Outcome, Tuner
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
+from simulator.tuning.trials import FIRST_SEED, Budget
+from simulator.tuning.tuner import Outcome, Tuner
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,11 @@ class Choosing:
         found = zip(self._settings, outcomes, self.places, strict=True)
         return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
-    def sought(self) -> list[Sought]:
+    def sought(self) -> list[Search]:
         """What to search, where schemes choose what bears most: a place for each setting that has a choice, its own
         values first, which are left for what bears more alone."""
         return [
-            Sought([self._trial(place, values) for values in place.sample(self._budget.settings)])
+            Search([self._trial(place, values) for values in place.sample(self._budget.settings)])
             for place in self.places
             if place.fields
         ]
@@ -135,14 +132,14 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
                 alike.setdefault(curve, []).append(_at_most(chosen.outcome.behind))
     if not alike:
         return []
-    told = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
+    text = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
     most = [each for found in alike.values() for each in found if not np.isnan(each)]
     extent = (
         f"The next best may be better there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
         if most
         else "On one seed nothing tells by how much the next best may be better there."
     )
-    return [f"Chosen, but not distinguishable from the next best setting in the race: {told}. {extent}"]
+    return [f"Chosen, but not distinguishable from the next best setting in the race: {text}. {extent}"]
 
 
 def _at_most(behind: Difference) -> float:
@@ -164,8 +161,8 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
             where = "" if axis is None else f"at {quantity(at, axis)} "
             found.setdefault(curves[cells[0]], []).append(f"{where}{percent(behind)}")
     return [
-        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(told)}"
-        for curve, told in found.items()
+        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
+        for curve, text in found.items()
     ]
 
 
@@ -205,7 +202,7 @@ def beside(
             cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
             curve = str(curves.loc[chosen.fixed()[0].id])
             if setting == FIXED:
-                curve = f"{curve} {_told({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
+                curve = f"{curve} {_words({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
             parts.append(rows.loc[[cell.id for cell in cells]].assign(**{CURVE: curve, SETTING: setting}))
     return pd.concat(parts, ignore_index=True)
 
@@ -214,7 +211,7 @@ def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFram
     """A row per setting that chose: its row of configuration, CURVE, and what it chose in words, `chosen`."""
     first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
     rows = [
-        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _told(chosen.values)}
+        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _words(chosen.values)}
         for chosen in choices
         if chosen.values
     ]
@@ -235,5 +232,5 @@ def changed(cell: Cell, values: Values) -> Cell:
     return found
 
 
-def _told(values: Values) -> str:
+def _words(values: Values) -> str:
     return " ".join(f"{symbol(path)}={value}" for path, value in values.items())

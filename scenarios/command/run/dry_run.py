@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,27 +12,27 @@ from kinds import ConfigError
 from kinds.files import read_note
 from scenarios.command.run.choosing import Choosing, by_setting, fields_told, to_show
 from scenarios.command.run.precision import Precision
+from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
+from simulator.cell.cell import Cell
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts, entries
 from simulator.sweeps.meter import works
 from simulator.sweeps.store import identity
 
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
-
 CORES = 2
-"""Of the machine that scenarios state their minutes for."""
+"""The machine that scenarios state their minutes for has so many."""
 
 
-def dry_run(plan: RunPlan, out: Path, workers: int, scenario: Scenario | None, *, overwrite: bool = False) -> str:
-    """A few lines about a plan that would write to `out`."""
+def dry_run(plan: RunPlan, options: RunOptions, scenario: Scenario | None) -> str:
+    """Returns a few lines about a plan that would run with these options."""
+    out = options.out
     tuning = None if plan.tune is None else _Tuning(plan, plan.cells)
-    if overwrite and read_note(out / MANIFEST).get("finished"):
+    if options.overwrite and read_note(out / MANIFEST).get("finished"):
         there = [f"Remembered: nothing; --overwrite removes the results in {out}, and all is run"]
     else:
         there = _remembered(plan, tuning, out)
-    return "\n".join([*plan.notes, *_cells(plan, tuning), *there, _time(plan, tuning, workers, scenario)])
+    return "\n".join([*plan.notes, *_cells(plan, tuning), *there, _time(plan, tuning, options.workers, scenario)])
 
 
 class _Tuning:
@@ -43,13 +42,10 @@ class _Tuning:
         assert plan.tune is not None
         self.choosing = Choosing(cells, plan.tune, plan.precision)
         self.tuner = self.choosing.tuner() if plan.objective is None else None
-        self.trials = self._certain()
-
-    def _certain(self) -> list[Cell]:
-        """What is certainly tried: a race begins with it, a search tries no other settings."""
-        if self.tuner is not None:
-            return self.tuner.first()
-        return [cell for place in self.choosing.sought() for cells in place.alternatives for cell in cells]
+        # What is certainly tried: a race begins with it, a search tries no other settings.
+        searched = self.choosing.sought() if self.tuner is None else ()
+        trials = [cell for place in searched for cells in place.alternatives for cell in cells]
+        self.trials = trials if self.tuner is None else self.tuner.first()
 
 
 def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
@@ -59,45 +55,35 @@ def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
     counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
     most = len(plan.cells) if tuning is None else tuning.choosing.most_shown()
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
-    told = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
+    lines = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
     if tuning is not None:
         more = " to begin with" if plan.objective is None else ""
-        told.append(f"Before them: {len(tuning.trials):,} trials{more}, by which each scheme chooses:")
-        told += [f"  {line}" for line in fields_told(tuning.choosing.places)]
+        lines.append(f"Before them: {len(tuning.trials):,} trials{more}, by which each scheme chooses:")
+        lines += [f"  {line}" for line in fields_told(tuning.choosing.places)]
     if plan.objective is not None:
         given = plan.objective
-        told.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
+        lines.append(f"Before them: a search for {given.field} from {given.low} to {given.high:,} in each setting")
     if plan.precision is not None:
-        told.append(f"After them: more seeds until half-widths are below {100 * plan.precision:g}%")
-    return told
+        lines.append(f"After them: more seeds until half-widths are below {100 * plan.precision:g}%")
+    return lines
 
 
 def _remembered(plan: RunPlan, tuning: _Tuning | None, out: Path) -> list[str]:
-    """What `out` holds of this run."""
+    """What `out` holds of this run, as far as its cells are known before a race has ended."""
+    study, lines, cells = plan.scenario.study, list[str](), plan.cells
     try:
         if plan.objective is not None:
-            tuned = [f"Trials: {_of_search(out / TUNING)}"] if tuning is not None else []
-            return [*tuned, f"Remembered: {_of_search(out)}"]
-        tuned = [f"Trials: {_of_race(plan, tuning, out / TUNING)}"] if tuning is not None else []
-        return [*tuned, f"Remembered: {_of_sweep(*_shown(plan, tuning, out), out)}"]
+            lines += [f"Trials: {_of_search(out / TUNING)}"] if tuning is not None else []
+            return [*lines, f"Remembered: {_of_search(out)}"]
+        if tuning is not None and (race := tuning.tuner) is not None:
+            lines.append(f"Trials: {_of_sweep(tuning.trials, f'{study}, {race.rule}', out / TUNING)}")
+            tried = out / TUNING / "cells.parquet"
+            if tried.is_file() and not race.more(pd.read_parquet(tried)):
+                cells = to_show(tuning.choosing.choices(race.outcomes()))
+        grown = "" if plan.precision is None else f", {Precision(cells, plan.headline, plan.precision).rule}"
+        return [*lines, f"Remembered: {_of_sweep(cells, f'{study}{grown}', out)}"]
     except ConfigError as error:
         return [f"Remembered: cannot be told yet ({error})"]
-
-
-def _shown(plan: RunPlan, tuning: _Tuning | None, out: Path) -> tuple[Sequence[Cell], str]:
-    """The cells of the sweep in `out`, as far as is known, and what is asked of them."""
-    cells = plan.cells
-    race, tried = None if tuning is None else tuning.tuner, out / TUNING / "cells.parquet"
-    if tuning is not None and race is not None and tried.is_file() and not race.more(pd.read_parquet(tried)):
-        cells = to_show(tuning.choosing.choices(race.outcomes()))
-    metric = (plan.headlines or RunPlan.headlines)[0]
-    grown = Precision(cells, metric, plan.precision).rule if plan.precision is not None else ""
-    return cells, ", ".join(filter(None, (plan.study, grown)))
-
-
-def _of_race(plan: RunPlan, tuning: _Tuning, folder: Path) -> str:
-    assert tuning.tuner is not None
-    return _of_sweep(tuning.trials, f"{plan.study}, {tuning.tuner.rule}", folder)
 
 
 def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
@@ -131,14 +117,14 @@ def _time(plan: RunPlan, tuning: _Tuning | None, workers: int, scenario: Scenari
         scenario, Changes(seeds=1)
     )  # its seeds have equal work, and to check the cells of all takes seconds
     cores = os.cpu_count() or 1
-    hands = max(1, min(workers, cores, len(plan.cells)))
+    at_once = max(1, min(workers, cores, len(plan.cells)))
     work = _work(plan.cells) + (0.0 if tuning is None else _work(tuning.trials))
-    minutes = scenario.minutes * work / _stated(whole, scenario.seeds) * CORES / hands
+    minutes = scenario.minutes * work / _stated(whole, scenario.seeds) * CORES / at_once
     same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
-    told = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
+    text = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
     doubt = "" if same else ", which are of another model pair"
-    crew = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
-    return f"Time: about {told} with {crew}, from the {scenario.minutes:g} min that the scenario states{doubt}"
+    by = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
+    return f"Time: about {text} with {by}, from the {scenario.minutes:g} min that the scenario states{doubt}"
 
 
 def _stated(plan: RunPlan, seeds: int) -> float:

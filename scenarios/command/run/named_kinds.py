@@ -35,8 +35,8 @@ class NamedKinds:
         for path, value in typed.items():
             family, part = _family_at(self.schema, path), path.removesuffix(".kind")
             if family is not None and isinstance(value, str) and value in family.kinds:
-                said = self._one(family, part, value)
-                kept = {name: each for name, each in said.items() if f"{part}.{name}" not in varied}
+                own = self._one(family, part, value)
+                kept = {name: each for name, each in own.items() if f"{part}.{name}" not in varied}
                 found[part] = kept if len(kept) > 1 else value
             else:
                 found[path] = self._filled(family, part, value)

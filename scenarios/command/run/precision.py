@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from scenarios.command.run.choosing import by_setting, changed
+from simulator.cell.cell import Cell
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.intervals import summarise
 from simulator.results.units import title
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 MOST_SEEDS = 200
 """Where it ends, however wide the intervals are."""
@@ -58,7 +55,7 @@ class Precision:
         shares = (known[self.metric + CI_SUFFIX] / known[self.metric].abs()).fillna(none)
         return float(shares.max()) if len(shares) else 0.0
 
-    def told(self, table: pd.DataFrame) -> str:
+    def text(self, table: pd.DataFrame) -> str:
         """What came of it, one line."""
         seeds, widest = table["seed"].nunique(), self.widest(table)
         reached = "reached" if widest <= self.within else "not reached"

@@ -15,7 +15,7 @@ from models.clocks.memory import weight_bytes
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.command.capacity_reasons import reasons
-from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.sentences import joined, stretches
 from simulator.cell.cell import Cell
@@ -73,31 +73,29 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
         "infinite rate without losses, no limit of memory) it would serve most more",
         WIDTH,
     )
-    parts = [
-        f"{heading}\n\n{_by_curve(summary, axis, lambda row: _borne(row, alone))}",
-        f"{met}\n\n{_by_curve(summary, axis, _met_first)}",
-    ]
-    told = [textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in reasons(summary, axis, objective)]
-    return "\n\n".join([*parts, *(["\n".join(told)] if told else [])])
-
-
-def _by_curve(summary: pd.DataFrame, axis: str | None, told: Callable[[pd.Series[float]], str]) -> str:
     table = marked(summary)
+    parts = [heading, _by_curve(table, axis, lambda row: _borne(row, alone)), met, _by_curve(table, axis, _met_first)]
+    text = "\n".join(map(wrapped, reasons(summary, axis, objective)))
+    return "\n\n".join([*parts, *([text] if text else [])])
+
+
+def _by_curve(table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str]) -> str:
+    """A row per value of the axis, a column per curve: what is told of the row of the table that they have."""
     names = list(dict.fromkeys(table[CURVE]))
     body = []
     for at, part in rows_along(table, axis):
-        found = {str(row[CURVE]): told(row) for _, row in part.iterrows()}
+        found = {str(row[CURVE]): text(row) for _, row in part.iterrows()}
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
     return aligned(["" if axis is None else title(axis), *names], body)
 
 
 def _borne(row: pd.Series[float], alone: bool) -> str:
-    said = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
+    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
     if not alone:
-        return said
+        return text
     none = int(row.get("seeds_of_none", 0))
     lacking = f"; {none} seed{'s' if none > 1 else ''} none" if none and row["capacity"] else ""
-    return f"{said} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
+    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
 
 
 def _met_first(row: pd.Series[float]) -> str:
@@ -106,8 +104,8 @@ def _met_first(row: pd.Series[float]) -> str:
 
 
 def fullest(row: pd.Series[float]) -> str:
-    """The station that a row of a summary is told with: of those that are busy for OVERLOAD of the time or more, of all
-    where none is, the one with the longest queue."""
+    """The station that a row of a summary is reported with: of those that are busy for OVERLOAD of the time or more, of
+    all where none is, the one with the longest queue."""
     busy = [name for name in STATIONS if float(row[f"{name}_busy"]) >= OVERLOAD]
     return max(busy or STATIONS, key=lambda name: float(row[f"{name}_queue"]))
 
@@ -128,8 +126,8 @@ def costs(summary: pd.DataFrame) -> str:
         for curve, rows in marked(summary).groupby(CURVE, sort=False)
     ]
     unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
-    said = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
-    heading = textwrap.fill(COSTS_HEADING + said + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
+    text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
+    heading = textwrap.fill(COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
     return heading + "\n\n" + aligned(["", *(label for _, label in present)], body)
 
 
@@ -141,33 +139,33 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
     full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
     over = (table["overloaded"] > 0) & _unasked(table)
-    told = [f"Overloaded: {each}" for each in _where(table, over, axis)]
+    lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
-    return [*told, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+    return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
 
 
 def unsettled(summary: pd.DataFrame) -> list[str]:
     """A line of each curve that made most of its drafts before its conformal threshold had settled."""
     if UNSETTLED not in summary.columns:
         return []
-    told = []
+    lines = []
     for curve, rows in marked(summary).groupby(CURVE, sort=False):
         shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
         if len(shares):
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
-            told.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
-    return told
+            lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
+    return lines
 
 
 def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:
-    """Of each row whether work arrives whether or not it is served."""
+    """Returns for each row whether work arrives whether or not it is served."""
     if "workload.kind" not in summary.columns:
         return pd.Series(True, index=summary.index)
     return summary["workload.kind"].map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
-    """Of the curves with flagged rows: `dense, uplink rate at 1 kbit/s (uplink)`, those alike together."""
+    """Names the curves with flagged rows: `dense, uplink rate at 1 kbit/s (uplink)`, those alike together."""
     alike: dict[str, list[str]] = {}
     for curve, rows in table.groupby(CURVE, sort=False):
         flagged = rows[flags[rows.index]]
@@ -183,20 +181,15 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
 
 def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
     """A row per value of the axis, a column per curve: what was chosen for it."""
-    names = list(dict.fromkeys(choices[CURVE]))
-    body = []
-    for at, part in rows_along(choices, axis):
-        found = dict(zip(part[CURVE], part["chosen"], strict=True))
-        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    return heading + "\n\n" + aligned(["" if axis is None else title(axis), *names], body)
+    return heading + "\n\n" + _by_curve(choices, axis, lambda row: str(row["chosen"]))
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     """Which models chose the tokens, what the clock, if there was one, stands for, and where recordings begin."""
     found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
     scaled = [cell.models.pair.scaled_to(cell.models.temperature) for cell in cells]
-    told = [*(pair.remark for pair in found if pair.at_hand), *scaled]
-    pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(told))])
+    lines = [*(pair.remark for pair in found if pair.at_hand), *scaled]
+    pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(lines))])
     if not clock:
         return f"Tokens: {pairs}."
     edge = _distinct(_computes(cell.edge.latency) for cell in cells)
@@ -215,30 +208,30 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
 
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:
     """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
-    told: list[str] = []
+    lines: list[str] = []
     for step_s, latency in ((cell.cloud.step_s, cell.cloud.latency) for cell in cells):
         named = PROFILES[latency.name] if isinstance(latency, Profile) and latency.name is not None else None
         twice = (
             ", though that clock is of an engine's tokens and holds its step" if named and named.of_an_engine else ""
         )
         if step_s:
-            told.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
-    return list(dict.fromkeys(told))
+            lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
+    return list(dict.fromkeys(lines))
 
 
 def _precisions(cells: Sequence[Cell]) -> list[str]:
     """Where a clock is of other weights than the models whose acceptance was measured, a line each."""
-    told: list[str] = []
+    lines: list[str] = []
     for cell in cells:
         measured = cell.models.pair.weight_bytes
         for name, latency in _clocks(cell):
             clock = weight_bytes(latency)
             if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
-                told.append(
+                lines.append(
                     f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
                     f"was measured with {measured:g}; what the rounding changes of acceptance is in no number here."
                 )
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(lines))
 
 
 def _clocks(cell: Cell) -> Iterator[tuple[str, Latency]]:
@@ -266,15 +259,15 @@ def _of_kind(kind: str, pairs: Sequence[Pair]) -> str:
         return f"{pairs[0].summary} (pair {kind})"
     if len(named) > MANY_PAIRS:
         return f"{pairs[0].summary} (pair {kind}; verifier/drafter {', '.join('/'.join(each) for each in named)})"
-    told = " or ".join(f"{verifier} verifies, {drafter} drafts" for verifier, drafter in named)
-    return f"{told}: {pairs[0].summary} (pair {kind})"
+    text = " or ".join(f"{verifier} verifies, {drafter} drafts" for verifier, drafter in named)
+    return f"{text}: {pairs[0].summary} (pair {kind})"
 
 
 def _models(pair: Pair) -> tuple[str, str] | None:
     """Verifier and drafter where they are fields of the pair; a bundled one's go by the pair's name too."""
     names = [getattr(pair, role, None) for role in ("verifier", "drafter")]
-    told = [name if "/" in name else f"{pair.kind} {name}" for name in names if isinstance(name, str)]
-    return (told[0], told[1]) if len(told) == 2 else None
+    lines = [name if "/" in name else f"{pair.kind} {name}" for name in names if isinstance(name, str)]
+    return (lines[0], lines[1]) if len(lines) == 2 else None
 
 
 def _computes(latency: Latency) -> str:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import plots
 from kinds import ConfigError, kinds_of_file, registered_by
 from scenarios.command.cell_file import read_cell
-from scenarios.command.scenario import Quick, Scenario, Tune, default_findings
+from scenarios.command.scenario import Quick, Scenario, Tune
 
 if TYPE_CHECKING:
-    from scenarios.findings.question import Question, Table
     from simulator.cell.cell import Cell
     from simulator.sweeps.search import Objective
 
@@ -35,33 +34,30 @@ class Changes:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Cells to run, and what to draw and say of them.
+    """A scenario under a user's changes: the cells to run, and what is left to search and to tune.
 
     `notes` tell the user what became of the changes, `warnings` what this machine lacks.
     """
 
-    name: str
+    scenario: Scenario
     cells: Sequence[Cell]
     notes: Sequence[str]
-    axis: str | None
-    figures: Sequence[str]
-    findings: Sequence[Question]
-    warnings: Sequence[str] = ()
+    warnings: Sequence[str]
+    told: Sequence[str]
+    """Fields that the names of curves tell (`told_fields`)."""
     objective: Objective | None = None
     tune: Tune | None = None
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    """Baselines that the question leaves out, and why."""
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    """Fields that the question fixes, and why."""
-    study: str = Scenario.study
-    headlines: Sequence[str] = Scenario.headlines
-    assumed: str = ""
-    hidden: Sequence[str] = ()
-    tables: Sequence[Table] = ()
     precision: float | None = None
-    question: str = ""
-    told: Sequence[str] = ()
-    """Fields that the names of curves tell (`told_fields`)."""
+
+    @property
+    def headline(self) -> str:
+        """The metric that a run is told by first."""
+        return (self.scenario.headlines or Scenario.headlines)[0]
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """The fields that the question fixes, and why."""
+        return self.scenario.tune.fixed if self.scenario.tune is not None else {}
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
@@ -71,7 +67,6 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     contradict each other.
     """
     from scenarios.command.run.named_kinds import NamedKinds
-    from scenarios.command.run.told_fields import told_fields
     from simulator.cell.cell import Cell
     from simulator.cell.imported_files import load_imports
     from simulator.cell.settings import changed
@@ -82,36 +77,48 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
     objective, changes = _objective(quick.objective or scenario.objective, changes)
     pair, warnings = _pair(scenario.pairs, changes)
-    said = {**scenario.base, **pair, **quick.base}
-    base = changed(Cell, {**said, "imports": [str(path) for path in changes.imports]})
+    lines = {**scenario.base, **pair, **quick.base}
+    base = changed(Cell, {**lines, "imports": [str(path) for path in changes.imports]})
     grid, lacking = _at_hand({**scenario.grid, **quick.grid}, changes)
-    named = NamedKinds(Cell, said, {**scenario.grid, **quick.grid})
+    named = NamedKinds(Cell, lines, {**scenario.grid, **quick.grid})
     meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
     cells, notes = _spread(base, grid, quick.seeds, meant)
     notes = [*named.notes, *notes, *_to_be_checked(changes.imports)]
-    more, left_out = _also(scenario, {**said, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
+    more, left_out = _also(scenario, {**lines, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
     cells = list({cell.id: cell for cell in (*cells, *more)}.values())
-    warnings += [*lacking, *left_out, *_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
+    warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    return RunPlan(
-        scenario.name, cells, notes, scenario.axis, scenario.figures, scenario.findings, warnings, objective, tune,
-        scenario.left_out, scenario.tune.fixed if scenario.tune is not None else {},
-        scenario.study, scenario.headlines, scenario.assumed, scenario.hidden, scenario.tables, changes.precision,
-        scenario.summary, told_fields(cells),
-    )  # fmt: skip
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision)
 
 
-def _registers_nothing(imports: Sequence[Path]) -> list[str]:
-    """The imported files without a kind of their own, a line each."""
-    return [
+def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
+    """What is imported for nothing, has no effect, is not counted, knows more than can be known, or sends what is no
+    distribution, a line each."""
+    from simulator.schemes.foreseeing import Foreseeing
+
+    classes = [each for cell in cells for each in cell.classes]
+    lines = [
         f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
         for file in imports
         if not kinds_of_file(file)
     ]
+    lines += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
+    if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
+        uncounted = "so many first requests of each device are served and not counted"
+        lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
+    if any(isinstance(each.scheme, Foreseeing) for each in classes):
+        knows = "knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
+        lines.append(f"scheme oracle: {knows}")
+    greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
+    if sending := dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False)):
+        verb = "sends" if len(sending) == 1 else "send"
+        same = f"{', '.join(sending)} {verb} it and nothing else; ids say the same"
+        lines.append(f"at temperature 0 a draft's distribution is one token: {same}")
+    return lines
 
 
 def _to_be_checked(imports: Sequence[Path]) -> list[str]:
@@ -123,35 +130,6 @@ def _to_be_checked(imports: Sequence[Path]) -> list[str]:
         for file in imports
         if any(Subject(family, part).decides_tokens for family, part in registered_by(file))
     ]
-
-
-def _unused(cells: Sequence[Cell]) -> list[str]:
-    """The fields of schemes that something else decides, a line each."""
-    told = [f"{each.name}scheme.{line}" for cell in cells for each in cell.classes for line in each.scheme.overruled]
-    return list(dict.fromkeys(told))
-
-
-def _told_apart(cells: Sequence[Cell]) -> list[str]:
-    """What is not counted, and who knows more than can be known, a line each."""
-    from simulator.schemes.foreseeing import Foreseeing
-
-    learning = sorted({cell.workload.learning_requests for cell in cells} - {0})
-    told = [
-        f"workload.learning_requests = {', '.join(map(str, learning))}: so many first requests of each device are "
-        "served and not counted"
-    ]
-    knows = any(isinstance(each.scheme, Foreseeing) for cell in cells for each in cell.classes)
-    limit = "scheme oracle: knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
-    return [*(told if learning else []), *([limit] if knows else []), *_one_token(cells)]
-
-
-def _one_token(cells: Sequence[Cell]) -> list[str]:
-    """The schemes that send a draft's distribution at temperature 0, on a line."""
-    greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
-    sending = dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False))
-    verb = "sends" if len(sending) == 1 else "send"
-    line = f"at temperature 0 a draft's distribution is one token: {', '.join(sending)} {verb} it and nothing else; "
-    return [f"{line}ids say the same"] if sending else []
 
 
 def _tuned(
@@ -222,14 +200,15 @@ def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], li
 def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[str, Sequence[object]], list[str]]:
     """The grid without the pairs that cannot run here, and why they cannot, a line each."""
     axis = next((each for each in grid if each.split(",")[0] == "models.pair"), None)
-    if axis is None or _pair_is_typed(changes):
+    typed = any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid))
+    if axis is None or typed:
         return grid, []
     pairs = [value[0] if isinstance(value, list | tuple) else value for value in grid[axis]]
     kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in pairs]
     reasons = [_lack_of(kind) for kind in kinds]
     kept = [value for value, reason in zip(grid[axis], reasons, strict=True) if reason is None]
-    told = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
-    return {**grid, axis: kept}, told
+    lines = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
+    return {**grid, axis: kept}, lines
 
 
 def _also(
@@ -240,22 +219,18 @@ def _also(
     from simulator.cell.settings import changed
 
     cells: list[Cell] = []
-    told: list[str] = []
+    lines: list[str] = []
     for each in scenario.also:
         if quick and each.quick is None:
             continue
         grid, lacking = _at_hand({**each.grid, **((each.quick or {}) if quick else {})}, changes)
-        told += lacking
+        lines += lacking
         try:
             if all(grid.values()):
                 cells += _spread(changed(Cell, {**said, **each.base}), grid, seeds, changes)[0]
         except ConfigError as error:
-            told.append(f"the grid over {', '.join(grid)} is left out: {error}")
-    return cells, told
-
-
-def _pair_is_typed(changes: Changes) -> bool:
-    return any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid))
+            lines.append(f"the grid over {', '.join(grid)} is left out: {error}")
+    return cells, lines
 
 
 def _lack_of(kind: str) -> str | None:
@@ -269,19 +244,18 @@ def _lack_of(kind: str) -> str | None:
 
 def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
-    from scenarios.command.run.told_fields import told_fields
     from simulator.cell.imported_files import load_imports
 
     load_imports(changes.imports)
     cell = read_cell(file, changes.imports, trust=changes.trust)
     cells, notes = _spread(cell.model_dump(), {}, 1, changes)
     notes += _to_be_checked(changes.imports)
-    warnings = [*_registers_nothing(changes.imports), *_unused(cells), *_told_apart(cells)]
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    plan = RunPlan(file.stem, cells, notes, None, Scenario.figures, default_findings(), warnings)
-    return replace(plan, precision=changes.precision, told=told_fields(cells))
+    scenario = Scenario(file.stem, "", 0, {})
+    warnings = _warnings(cells, changes.imports)
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), precision=changes.precision)
 
 
 def _spread(
@@ -312,3 +286,29 @@ def _spread(
     for cell in cells:
         cell.check_served()
     return cells, notes
+
+
+def told_fields(cells: Sequence[Cell]) -> list[str]:
+    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default.
+
+    The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
+    the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
+    """
+    from simulator.cell.dotted_names import flatten
+
+    schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())
+    found: dict[str, dict[str, set[object]]] = {}
+    chosen: set[str] = set()
+    for scheme in schemes:
+        given = flatten(scheme)
+        mine = {name for name, _ in scheme.__repr_args__()}
+        for name, value in given.items():
+            found.setdefault(name, {}).setdefault(scheme.kind, set()).add(value)
+            if name.split(".")[0] in mine:
+                chosen.add(name)
+    return [
+        f"scheme.{name}"
+        for name, kinds in found.items()
+        if name != "kind" and name in chosen and all(len(values) == 1 for values in kinds.values())
+        if len({*map(frozenset, kinds.values())}) > 1
+    ]

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from kinds import ConfigError
+from kinds import ConfigError, one_line
 from kinds.yaml_file import load_yaml, problem_of
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
 
 V = TypeVar("V")
+Typed = TypeVar("Typed", bound=BaseModel)
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, object]:
@@ -79,3 +81,13 @@ def _numbers(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): _numbers(item) for key, item in value.items()}
     return value
+
+
+def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
+    """The part typed as a kind or `{kind: ..., ...}`, in a model that has it under `name`. Raises ConfigError."""
+    try:
+        return schema.model_validate({name: load_yaml(text)})
+    except ValidationError as error:
+        raise one_line(error) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name} = {text!r}: not YAML, {problem_of(error)}") from None

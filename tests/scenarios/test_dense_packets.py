@@ -10,7 +10,7 @@ import pytest
 
 from channels.codec.paper_counts import dense_bits, paper_bits
 from channels.codec.wire import Draft, Format, length_bits
-from simulator.results.dense_packets import shorter_from_counts, shorter_from_size
+from scenarios.lattices import shorter_from_counts, shorter_from_size
 
 
 def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100() -> None:

@@ -19,7 +19,7 @@ RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 
 
-class Progress:
+class ProgressBar:
     """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
 
     Where `done` is less than it was, something else begins, whose time counts from there. A context manager: the bar

@@ -3,7 +3,7 @@
 With i.i.d. acceptance a, rounds of g drafts and D of them ahead, r = a^g is the share of rounds that stand in full and
 1 / (1 - a) tokens are committed between two rejections. The first round after one takes C, a lone round; each that
 stands in full makes the pipe longer by s, the slowest of the stages edge, uplink and cloud, and every (D + 1)-th of
-them waits for a verdict, by C - (D + 1) s more where that is above 0:
+them waits for verification, by C - (D + 1) s more where that is above 0:
 
     (1 - a) [C + s r / (1 - r) + max(0, C - (D + 1) s) r^(D + 1) / (1 - r^(D + 1))]    seconds a token.
 
@@ -65,13 +65,13 @@ def beside(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _slowest(stages: pd.DataFrame) -> pd.Series[float]:
-    """Of rounds' stages [n], what holds the processor, the uplink or the cloud for the longest."""
+    """The longest stage of each round [n]: what holds the processor, the uplink or the cloud for the longest."""
     held = pd.DataFrame({0: stages[list(EDGE)].sum(axis=1), 1: stages["uplink_transmit_s"], 2: stages["verify_s"]})
     return held.max(axis=1)
 
 
 def crowded(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of settings that were simulated with several numbers of devices, told apart by the scheme's kind."""
+    """The rows of settings that were simulated with several numbers of devices, grouped by the scheme's kind."""
     if not {DEVICES, DEPTH} <= {*table.columns}:
         return table.iloc[:0]
     several = table.groupby(["scheme.kind", DEPTH])[DEVICES].transform("nunique") > 1

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.below import crossings, first_of
+from scenarios.findings.crossing import crossings, first_of
 from scenarios.findings.sentences import passes
 from simulator.results.crossings import crossing
 

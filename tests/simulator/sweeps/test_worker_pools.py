@@ -1,4 +1,4 @@
-"""What is worked out does not depend on who does it, and who is gone is told in one line."""
+"""What is worked out does not depend on who does it, and who is gone is reported in one line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from cells import cell, link
 from kinds import ConfigError
 from simulator.cell.cell import load_imports
 from simulator.studies import SIMULATION
-from simulator.sweeps.crews import Cluster, Crew, Processes, Work
 from simulator.sweeps.failures import Failure
 from simulator.sweeps.meter import ToFile
-from simulator.sweeps.search import Objective, Sought, capacities
-from simulator.sweeps.travelling import sent
+from simulator.sweeps.search import Objective, Search, capacities
 from simulator.sweeps.worker import Task, work
+from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, sent
 
 DEAF = """from typing import Literal
 from channels.link.losses import Loss
@@ -48,12 +47,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
-    crews: list[Crew] = [Processes(1), Processes(3), cluster]
-    for crew in crews:
-        assert sorted(crew.unordered(Work(divmod, [(number, 3) for number in range(5)]))) == [
+    pools: list[WorkerPool] = [Processes(1), Processes(3), cluster]
+    for pool in pools:
+        assert sorted(pool.unordered(Work(divmod, [(number, 3) for number in range(5)]))) == [
             (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
         ]  # fmt: skip
-        assert list(crew.unordered(Work(divmod, []))) == []
+        assert list(pool.unordered(Work(divmod, []))) == []
 
 
 def test_only_one_process_or_one_call_is_made_here() -> None:
@@ -61,16 +60,16 @@ def test_only_one_process_or_one_call_is_made_here() -> None:
 
 
 def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
-    settings = {0: Sought([[cell("cloud_only", seed=seed) for seed in (0, 1)]])}
+    settings = {0: Search([[cell("cloud_only", seed=seed) for seed in (0, 1)]])}
     objective = Objective({"latency_per_token_s": 0.3}, high=4)
-    ((_, there),), ((_, here),) = (capacities(settings, objective, crew) for crew in (cluster, Processes(1)))
+    ((_, there),), ((_, here),) = (capacities(settings, objective, pool) for pool in (cluster, Processes(1)))
     assert repr(there) == repr(here)  # nan is not equal to itself
 
 
 def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
-    for crew in (Processes(2), cluster):
+    for pool in (Processes(2), cluster):
         with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
-            list(crew.unordered(Work(load_imports, [(["/missing.py"],)] * 2)))
+            list(pool.unordered(Work(load_imports, [(["/missing.py"],)] * 2)))
 
 
 @pytest.mark.slow
@@ -91,11 +90,11 @@ def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster
     load_imports([tmp_path / "deaf.py"])
     deaf = sent(cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]))
     task = Task("deaf", SIMULATION, ((deaf, sent(cell())),), None)
-    for crew in (Processes(2), cluster):
-        for _, outcomes in crew.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
+    for pool in (Processes(2), cluster):
+        for _, outcomes in pool.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
             (_, failure), (_, rows) = outcomes
             assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
-            assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.told)
+            assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.reason)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x08\0\0\0\0\0\0\0nonsense"])

@@ -1,17 +1,20 @@
 """Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
 
-Calls travel to them by pickle; what comes back does not depend on who did what, or when.
+Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel as plain fields,
+so that a user's own kinds are imported where they are used, and beside their ids, which a worker that sees other files
+than the sweep did does not find again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,6 +28,8 @@ from kinds import ConfigError
 if TYPE_CHECKING:
     from distributed import Client
 
+    from simulator.cell.cell import Cell
+
 ANSWER_S: Final = 10
 """Within which a cluster must answer."""
 LOOK_S: Final = 0.5
@@ -35,6 +40,8 @@ ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 """A worker computes in one thread: there is one for each core."""
+Sent = tuple[str, Mapping[str, object]]
+"""A cell as it travels: its id and its fields."""
 R = TypeVar("R")
 Arguments = Sequence[tuple[object, ...]]
 
@@ -58,10 +65,27 @@ class Work(Generic[R]):
     look: Callable[[], None] = _nothing
 
 
-class Crew(Protocol):
+def sent(cell: Cell) -> Sent:
+    """The cell as it travels."""
+    return cell.id, cell.model_dump()
+
+
+def received(given: Sent) -> Cell:
+    """The cell that was sent. Raises ConfigError where its files are others here, or away."""
+    from simulator.cell.cell import Cell
+
+    name, fields = given
+    cell = Cell.from_fields(dict(fields))
+    if cell.id != name:
+        files = ", ".join(cell.imports) or "its files"
+        raise ConfigError(f"cell = {name}: {files} on {platform.node()} are not those that the sweep began with")
+    return cell
+
+
+class WorkerPool(Protocol):
     """Those who do the work."""
 
-    def hands(self) -> int:
+    def size(self) -> int:
         """How many calls are made at a time."""
         ...
 
@@ -74,7 +98,7 @@ class Crew(Protocol):
         ...
 
 
-def crew_of(workers: int, cluster: str | None) -> Crew:
+def pool_of(workers: int, cluster: str | None) -> WorkerPool:
     """So many processes, or the cluster at that address. Raises ConfigError where it cannot be reached."""
     return Processes(workers) if cluster is None else Cluster(cluster)
 
@@ -85,7 +109,7 @@ class Processes:
 
     number: int
 
-    def hands(self) -> int:
+    def size(self) -> int:
         return self.number
 
     def here(self, calls: int) -> bool:
@@ -116,7 +140,7 @@ class Cluster:
         if found != "Scheduler":
             raise self._failed(f"must be a Dask scheduler's, what answers is a {found}")
 
-    def hands(self) -> int:
+    def size(self) -> int:
         with self._client() as client:
             return sum(client.nthreads().values())
 
@@ -144,8 +168,8 @@ class Cluster:
             raise self._failed(error) from None
 
     def _failed(self, why: object) -> ConfigError:
-        told = " ".join(str(why).split()) or f"no Dask scheduler answers within {ANSWER_S} s"
-        return ConfigError(f"cluster = {self.address}: {told}")
+        text = " ".join(str(why).split()) or f"no Dask scheduler answers within {ANSWER_S} s"
+        return ConfigError(f"cluster = {self.address}: {text}")
 
 
 async def _kind_of(address: str) -> object:
@@ -181,8 +205,8 @@ def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
         # More than its queue holds, and loky's own thread would stumble over the rest where all are stopped.
         yield from _as_they_come(executor, work, at_a_time=2 * processes)
     except BrokenProcessPool:
-        told = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
-        raise ConfigError(f"workers = {processes}: {told}") from None
+        text = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
+        raise ConfigError(f"workers = {processes}: {text}") from None
     except BaseException:
         executor.shutdown(kill_workers=True)
         raise

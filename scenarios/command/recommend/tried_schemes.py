@@ -27,7 +27,7 @@ SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
     {"kind": "c_sqs"},
 )
 LOSSY: Final[tuple[Mapping[str, object], ...]] = ({"kind": "edge_only"}, {"kind": "s_q"})
-"""Tried with `--lossy`: their text does not follow the verifier's law."""
+"""Tried with `--lossy`: their text does not follow the verifier's distribution."""
 BASE: Final[Mapping[str, object]] = {"workload.requests": 1, "workload.output_tokens": 32}
 """A seed of one device: one request, so that there are many seeds, which pair better than long ones."""
 SHARED_BASE: Final[Mapping[str, object]] = {
