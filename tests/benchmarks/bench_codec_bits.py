@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import math
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from speculated_texts import speculated
 
 from channels.codec.paper_counts import paper_bits
 from channels.codec.recoded import build_prior
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
+from models.verification import verify
 
 ROUND, ROUNDS = 5, 60
 BARS = dict(zip(build_prior.POINTS, ((0.48, 0.45), (0.27, 0.26), (0.47, 0.45), (0.55, 0.52)), strict=True))
@@ -55,7 +55,25 @@ def pair() -> LoadedPair:
 @cache
 def contexts() -> list[tuple[int, ...]]:
     """Texts after which a round starts, along speculative decoding of the prompts."""
-    return [each.text for each in speculated(pair(), ROUNDS, ROUND)]
+    return list(committed(pair(), ROUNDS))
+
+
+def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
+    """`rounds` of them."""
+    rng = np.random.default_rng(1)
+    each = -(-rounds // len(pair.prompts))
+    for prompt in pair.prompts:
+        edge, cloud, text = pair.drafter.open(1.0), pair.verifier.open(1.0), prompt.tokens
+        for _ in range(min(each, rounds)):
+            rounds -= 1
+            yield text
+            laws, drafts = [], []
+            for _ in range(ROUND):
+                laws.append(edge.laws((*text, *drafts), 1)[0])
+                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
+            p = cloud.laws((*text, *drafts), ROUND + 1)
+            verdict = verify(p, np.array(drafts), np.array(laws), rng.random(ROUND + 1))
+            text = (*text, *drafts[: verdict.accepted], verdict.token)
 
 
 def drafters():

@@ -35,8 +35,8 @@ RUN = (
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """`latency_vs_bandwidth` with five schemes at two rates and two seeds, run once for all tests that only read; one worker
-    runs it for the others."""
+    """`latency_vs_bandwidth` with five schemes at two rates and two seeds, for all tests that only read; one worker has
+    run it for the others."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
     with FileLock(folder.with_suffix(".lock")):
