@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from channels.codec.context_coded import build_prior
 from channels.codec.paper_counts import paper_bits
-from channels.codec.recoded import build_prior
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
 from models.verification import verify

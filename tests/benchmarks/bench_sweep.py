@@ -64,7 +64,7 @@ def test_what_a_live_run_costs_beside_its_passes(
     calls: list[Call] = []
     watched = (WatchedModel(model, lambda *call: calls.append(call)) for model in (pair.drafter, pair.verifier))
     recorded = LoadedPair(*watched, pair.prompts)
-    monkeypatch.setattr(run, "rehearse", lambda *_: None)  # the bare passes are made one by one, too
+    monkeypatch.setattr(run, "predecode", lambda *_: None)  # the bare passes are made one by one, too
     simulate(one, memory=Memory())
     ratios, passes = [], 0
     for _ in range(5):

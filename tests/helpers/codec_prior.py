@@ -1,4 +1,4 @@
-"""A small prior for tests, built by the shipped builder from the laws of a seeded Markov source."""
+"""A small prior for tests, built by the shipped builder from the distributions of a seeded Markov source."""
 
 from functools import cache
 from pathlib import Path
@@ -8,8 +8,8 @@ from filelock import FileLock
 
 from channels.codec import prior_files
 from channels.codec.coder.compiled import ROOT, hash_of_modules
-from channels.codec.recoded import build_prior, prior_tables
-from channels.codec.recoded.context_model import WIDTH
+from channels.codec.context_coded import build_prior, prior_tables
+from channels.codec.context_coded.context_model import WIDTH
 from kinds.files import cache_folder
 
 VOCABULARY = 300
@@ -17,7 +17,7 @@ VOCABULARY = 300
 
 @cache
 def markov():
-    """Next-token laws of each token, float64 [V, V], Zipf-like and peaked."""
+    """Next-token distributions of each token, float64 [V, V], Zipf-like and peaked."""
     rng = np.random.default_rng(11)
     law = rng.gamma(0.08, size=(VOCABULARY, VOCABULARY)) / np.arange(1, VOCABULARY + 1) + 1e-9
     return law / law.sum(axis=1, keepdims=True)
@@ -50,5 +50,5 @@ def _content():
     law = markov()[tokens]  # [N, T, V]
     top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
     vectors = np.random.default_rng(2).normal(size=(VOCABULARY, WIDTH)).astype(np.float32)
-    laws = build_prior.Laws(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32), vectors)
+    laws = build_prior.TextDistributions(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32), vectors)
     return prior_tables.pack(build_prior.build(laws, build_prior.Size(5_000, 20, 250, 400), 0))

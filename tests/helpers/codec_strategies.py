@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the codec: laws, formats, packets. Named after what they make."""
+"""Hypothesis strategies for the codec: distributions, formats, packets. Named after what they make."""
 
 import numpy as np
 from hypothesis import strategies as st

@@ -17,8 +17,8 @@ from models.interface import TokenTree
 from models.verification import Verdict
 from simulator import simulate
 from simulator.checking.exact import Enumeration, distance, verifier_law
-from simulator.checking.exact_ahead import AheadEnumeration, Chain
 from simulator.checking.exact_tree import TreeEnumeration
+from simulator.checking.exactness import AheadEnumeration, Chain
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import TreeNode
 from simulator.schemes import (

@@ -10,13 +10,13 @@ import pytest
 from cells import SCHEMES, busy
 from plants import ran
 
-from simulator.decoding.nodes import Verified
+from simulator.protocols.machine import SendReply
 from simulator.results.requests import Request
-from simulator.results.rounds import OpenRound
 from simulator.results.station import Customer, Station
 from simulator.timing.cloud import Cloud
+from simulator.timing.driver import HANDLERS, Driver
 from simulator.timing.link import Link
-from simulator.timing.protocols.site import CloudHandler
+from simulator.timing.messages import Message
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -59,13 +59,15 @@ def test_i3_rounds_happen_in_order(scheme: str) -> None:
 
 
 def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    reply = CloudHandler.reply
+    reply = HANDLERS[SendReply]
 
-    def late(self: CloudHandler, round_: OpenRound, verified: Verified, status: bytes = b"") -> None:
-        reply(self, round_, verified, status)
-        round_.reply.put_s += 100.0
+    def late(self: Driver, command: SendReply) -> None:
+        reply(self, command)
+        message = self._request.open[command.round].reply
+        assert isinstance(message, Message)
+        message.put_s += 100.0
 
-    monkeypatch.setattr(CloudHandler, "reply", late)
+    monkeypatch.setitem(HANDLERS, SendReply, late)
     with pytest.raises(AssertionError, match="I3"):
         ran(busy())
 

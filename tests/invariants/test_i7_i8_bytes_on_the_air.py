@@ -10,10 +10,10 @@ from cells import BY_IDS, HEADER_BITS, SPECULATIVE, busy, cell, link
 from plants import Ran, Watch, ran
 
 from channels.codec import draft_scalars, wire
+from simulator.protocols.accounts import token_bytes
 from simulator.results.observer import Airing
 from simulator.schemes import Dssd, KSqs
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import token_bytes
 
 Lengths = dict[str, list[int]]
 

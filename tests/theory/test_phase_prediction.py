@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from cells import cell
 
-from models.clocks.affine import Affine
-from models.clocks.constant import ConstantLatency
+from models.clocks.affine import Affine, ConstantLatency
 from models.published import KnownAcceptance, OfAcceptance, Published
 from models.published_figures import PRESETS, PresetName
 from simulator import Cell, simulate
@@ -215,7 +214,8 @@ def test_cloud_only_decoding_takes_what_its_closed_form_says() -> None:
 
 @pytest.mark.parametrize("scheme", ["half_dense", "colocated"])
 def test_speculation_takes_what_its_closed_form_says_within_the_luck_of_its_rejections(scheme: str) -> None:
-    """Over laws that are as far apart everywhere, with the measured share of accepted drafts for theirs: within 3%."""
+    """Over distributions that are as far apart everywhere, with the measured share of accepted drafts for theirs:
+    within 3%."""
     pair = {"kind": "synthetic", "size": 16, "distance": 0.25, "entropy_bits": 3, "context": 2048}
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 1, "output_tokens": 400}
     fields = {"models": {"pair": pair}, "workload": asked}

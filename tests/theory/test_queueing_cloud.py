@@ -19,7 +19,7 @@ LAWS = ("exponential", "constant", "two_point")
 
 
 def services(law: str, rng: np.random.Generator, shape: tuple[int, ...]) -> Ticks:
-    """Service times of mean 1 TICK; the two-point law is 0.5 (three in four) or 2.5."""
+    """Service times of mean 1 TICK; the two-point distribution is 0.5 (three in four) or 2.5."""
     if law == "exponential":
         return np.ceil(rng.standard_exponential(shape) * TICK)
     if law == "constant":

@@ -162,7 +162,8 @@ def test_processor_sharing_follows_a_slow_twin() -> None:
 
 @pytest.mark.parametrize("probability", [0.1, 0.5])
 def test_transmissions_are_geometric(probability: float) -> None:
-    """P(N = k) = p^(k-1) (1-p): mean and share of one-shot messages, from the variance of the geometric law."""
+    """P(N = k) = p^(k-1) (1-p): mean and share of one-shot messages, from the variance of the geometric
+    distribution."""
     jobs = 6_000
     loss = {"kind": "bernoulli", "probability": probability}
     log, link = drive(np.arange(jobs) * 1.0, np.full(jobs, 1000.0), seed=3, loss=loss)
@@ -209,10 +210,7 @@ def test_selective_repeat_fills_the_link_when_its_window_covers_the_pipe(delay_s
     count, bits, bps = 5000, 1000, 1e4
     cycle_s = bits / bps + 2 * delay_s
     window = math.ceil(cycle_s * bps / bits)
-    shared = {
-        "rate": {"kind": "constant", "bps": bps},
-        "delay": {"kind": "constant", "delay_s": delay_s},
-    }
+    shared = {"rate": {"kind": "constant", "bps": bps}, "delay": {"kind": "constant", "delay_s": delay_s}}
     arq = {"kind": "selective_repeat", "timeout_s": 2 * delay_s + 1e-6}
     full_s, link = stream(count, bits, arq=arq | {"window": window}, **shared)
     assert full_s == pytest.approx(count * bits / bps + 2 * delay_s)

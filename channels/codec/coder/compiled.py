@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import caching
@@ -22,8 +22,7 @@ from kinds.files import cache_folder
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-ROOT = Path(__file__).parents[1]
-"""Of all modules that compiled code comes from."""
+ROOT = Path(__file__).parents[1]  # of all modules that compiled code comes from
 
 
 def hash_of_modules(root: Path) -> str:
@@ -39,16 +38,23 @@ def hash_of_modules(root: Path) -> str:
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(cache_folder() / "compiled" / hash_of_modules(ROOT))  # type: ignore[attr-defined]
 
-_subpath = caching._CacheLocator.get_suitable_cache_subpath.__func__
+
+def _share_between_checkouts() -> None:
+    """Names the folder of a module's compiled code by its place below ROOT, elsewhere as numba does. A numba that is
+    built otherwise compiles once for each checkout."""
+    locator: Any = getattr(caching, "_CacheLocator", None)
+    own = getattr(locator, "get_suitable_cache_subpath", None)
+    if own is None:
+        return
+
+    def subpath(cls: type, py_file: str) -> str:
+        path = Path(py_file)
+        return path.relative_to(ROOT).parent.as_posix() if path.is_relative_to(ROOT) else str(own(py_file))
+
+    locator.get_suitable_cache_subpath = classmethod(subpath)
 
 
-def _shared_subpath(locator: type, py_file: str) -> str:
-    """The folder of a module's compiled code in numba's: by its place below ROOT, or numba's own choice elsewhere."""
-    path = Path(py_file)
-    return path.relative_to(ROOT).parent.as_posix() if path.is_relative_to(ROOT) else str(_subpath(locator, py_file))
-
-
-caching._CacheLocator.get_suitable_cache_subpath = classmethod(_shared_subpath)
+_share_between_checkouts()
 
 
 def compiled(function: Function) -> Function:
