@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -122,10 +121,10 @@ def test_quantize_and_supports(ratio):
     ratio("codec: Threshold.support / np.flatnonzero", beside, at_most=1.2, meaning="time of a law")
 
 
-def test_time_against_k(tmp_path: Path, ratio):
+def test_time_against_k(ratio):
     """No worse than K log V: the time over K log2 V of the largest K is at most that of K = 64, twice allowed."""
     sizes = [2**n for n in range(16)]
-    rows = []
+    per = {}
     print(f"\n{'K':>8}{'encode us':>12}{'decode us':>12}{'us / (K log2 V)':>18}")
     for size in sizes:
         rng = np.random.default_rng(size)
@@ -136,32 +135,11 @@ def test_time_against_k(tmp_path: Path, ratio):
         payload = encode([one], format)
         into = microseconds(lambda one=one, format=format: encode([one], format), 10)
         back = microseconds(lambda payload=payload, format=format: decode(payload, format), 10)
-        rows.append((size, into, back))
+        per[size] = back / size
         print(f"{size:>8}{into:>12.1f}{back:>12.1f}{back / (size * np.log2(V)):>18.4f}")
-    draw(rows, tmp_path / "codec_time.svg")
-    per = {size: back / size for size, _, back in rows}
     ratio(
         f"codec: decode per K log V, K = {sizes[-1]} / K = 64",
         per[sizes[-1]] / per[64],
         at_most=2,
         meaning="time of a draft",
     )
-
-
-def draw(rows: list[tuple[int, float, float]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    size, into, back = np.array(rows).T
-    figure, axes = pyplot.subplots(figsize=(5, 3.5))
-    axes.loglog(size, into, label="encode")
-    axes.loglog(size, back, label="decode")
-    axes.loglog(size, back[6] * size / size[6], "k:", label="K log V")
-    axes.set_xlabel("K, tokens in the support")
-    axes.set_ylabel("us a draft")
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    print(f"plot: {path}")
