@@ -3,10 +3,10 @@
     pytest -s tests/benchmarks/bench_codec_bits.py
 
 After the same texts, which the bundled pair wrote by speculative decoding of prompts that nothing was fitted to, each
-drafter drafts ROUND tokens from its own qhat. Left out of the prior's laws: the drafter shipped before the bundled one
-(git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers. All numbers
-are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K - 1)
-(+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
+drafter drafts ROUND tokens from its own qhat. Left out of the prior's distributions: the drafter shipped before the
+bundled one (git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers.
+All numbers are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K -
+1) (+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
 
 
 @pytest.mark.parametrize("name", ["bundled", "former", "former, all of V", "verifier", "verifier, 28 of 30 layers"])
-def test_bits_of_a_drafters_laws(name, ratio):
+def test_bits_of_a_drafters_distributions(name, ratio):
     drafter = drafters().get(name)
     if drafter is None:
         pytest.skip("git's history is not here")

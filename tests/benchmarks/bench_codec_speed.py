@@ -3,7 +3,7 @@
     pytest -s tests/benchmarks/bench_codec_speed.py
 
 Each number is the least of several repetitions, so that a busy machine counts for little. Laws are Zipf-like; where
-there is a prior, its own law after real tokens, every weight times a lognormal.
+there is a prior, its own distribution after real tokens, every weight times a lognormal.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def microseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def zipf(vocabulary: int, seed: int, exponent: float = 1.1) -> np.ndarray:
-    """A law on random ids, float64 [V]."""
+    """A distribution on random ids, float64 [V]."""
     q = np.random.default_rng(seed).permutation(np.arange(1, vocabulary + 1) ** -exponent)
     return q / q.sum()
 
@@ -59,7 +59,7 @@ def draft(vocabulary: int, size: int, resolution: int, seed: int = 0) -> Draft:
 
 
 def likely(format: Format, size: int, context: tuple[int, ...], rng: np.random.Generator) -> Draft:
-    """A draft as the prior half expects it: its own law after the context, each weight times a lognormal."""
+    """A draft as the prior half expects it: its own distribution after the context, each weight times a lognormal."""
     listed = candidates(find(format.prior or "", format.vocabulary), np.array(context), format.resolution)
     q = np.full(format.vocabulary, 1e-7)
     q[listed.ids] = listed.weights / (1 << 30) * np.exp(rng.normal(size=listed.ids.size))

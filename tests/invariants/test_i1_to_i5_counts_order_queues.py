@@ -58,7 +58,7 @@ def test_i3_rounds_happen_in_order(scheme: str) -> None:
     assert (rounds["received_s"] > rounds["sent_s"]).all() or scheme == "cloud_only"
 
 
-def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_i3_sees_a_reply_before_its_verification_result(monkeypatch: pytest.MonkeyPatch) -> None:
     reply = HANDLERS[SendReply]
 
     def late(self: Driver, command: SendReply) -> None:

@@ -122,7 +122,7 @@ def test_shipped_rule_clipped_at_0_breaks_them() -> None:
 
 
 @pytest.mark.parametrize("beta", [-0.2, 0.0, 1e-9, 0.01, 1 / V, 0.0157, 0.1, 0.6, 1.0])
-def test_no_law_drops_more_at_a_threshold_than_the_adversary_thinks(beta: float) -> None:
+def test_no_distribution_drops_more_at_a_threshold_than_the_adversary_thinks(beta: float) -> None:
     """Everything but one token above 1/V, V - 1 times the threshold below, nothing at 0."""
     most = 0.0 if beta <= 0 else 1 - 1 / V if beta > 1 / V else (V - 1) * beta
     generator = np.random.Generator(np.random.Philox(int(1e6 * abs(beta))))
