@@ -210,16 +210,12 @@ def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
     assert (judged & (parts.rounds["accepted"] == parts.rounds["verified"])).any(), "a prefix, all of it accepted"
 
 
-def test_without_loss_parts_change_bits_and_not_tokens() -> None:
+def test_without_loss_parts_change_bits_and_not_tokens_and_keep_to_the_mtu() -> None:
     decoded = ["drafted", "accepted", "committed", "tv_qhat", "nll"]
     whole = simulate(cell({**SCHEME, "partial": False}, uplink=link(1e5, mtu_bits=MTU_BITS)), memory=Memory()).rounds
     parts = simulate(cell(SCHEME, uplink=link(1e5, mtu_bits=MTU_BITS)), memory=Memory()).rounds
     assert parts[decoded].equals(whole[decoded])
     assert (parts["payload_bits"] >= whole["payload_bits"]).all()
     assert (parts["uplink_attempts"] > 1).any()
-
-
-def test_packets_keep_to_the_mtu() -> None:
-    rounds = simulate(cell(SCHEME, uplink=link(1e5, mtu_bits=MTU_BITS)), memory=Memory()).rounds
-    assert (rounds["uplink_bits"] <= rounds["uplink_attempts"] * MTU_BITS).all()
-    assert (rounds["uplink_bits"] == rounds["payload_bits"] + 320 * rounds["uplink_attempts"]).all()
+    assert (parts["uplink_bits"] <= parts["uplink_attempts"] * MTU_BITS).all()
+    assert (parts["uplink_bits"] == parts["payload_bits"] + 320 * parts["uplink_attempts"]).all()
