@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from cells import SCHEMES, SPECULATIVE, busy
@@ -117,8 +118,8 @@ def test_i11_the_breakdown_sums_to_the_latency(scheme: str) -> None:
 def test_i11_sees_time_that_belongs_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     enter = Ledger.enter
 
-    def forgetful(self: Ledger, number: int, state: str, from_s: float | None = None) -> None:
-        enter(self, number, state, from_s)
+    def forgetful(self: Ledger, *entered: Any) -> None:
+        enter(self, *entered)
         self._since_s += 1e-6
 
     monkeypatch.setattr(Ledger, "enter", forgetful)
