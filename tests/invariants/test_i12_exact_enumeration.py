@@ -95,7 +95,7 @@ class Turns(Policy):
 
 
 class Experienced(RunningAcceptance):
-    """Has seen rounds of three passes' time, and two drafts judged: length 2 pays where acceptance is above .64."""
+    """Has seen rounds of three passes' time, and two drafts verified: length 2 pays where acceptance is above .64."""
 
     kind: Literal["experienced_in_tests"] = "experienced_in_tests"  # type: ignore[assignment]
 

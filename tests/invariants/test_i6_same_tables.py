@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from cells import BY_IDS, SCHEMES, busy, cell
-from plants import ran
+from plants import ran_once
 from remembered import counted_passes
 
 from simulator import Cell, simulate, sweep
@@ -95,6 +95,6 @@ def test_i6_cells_that_differ_in_the_network_see_the_same_tokens() -> None:
 
 
 def test_devices_draw_different_tokens() -> None:
-    rounds = ran(busy()).result.rounds
+    rounds = ran_once(busy()).result.rounds
     texts = {tuple(rows["nll"]) for _, rows in rounds.groupby(["device", "request"])}
     assert len(texts) == 6

@@ -1,6 +1,6 @@
 """Draft lengths in closed form: TK-SLT's speed-up (arXiv 2509.04576), and the tokens that a round commits.
 
-A round of g drafts, each of which stands with probability a if it is judged, commits (1 - a^{g+1}) / (1 - a) tokens.
+A round of g drafts, each of which stands with probability a if it is verified, commits (1 - a^{g+1}) / (1 - a) tokens.
 With L a draft's time over that of all else in a round its speed-up is S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)).
 """
 
