@@ -110,7 +110,7 @@ class _Builder:
                 yield resolved
 
     def _end_ticks(self, request: RequestSpans) -> int:
-        """Of a request that had no end, up to where it was followed."""
+        """Returns the end of a request; of one that had none, where it was followed."""
         known_s = max([request.arrival_s, *(spent.ended_s for spent in request.spent)])
         return ticks(known_s if isnan(request.finish_s) else request.finish_s)
 
