@@ -103,8 +103,8 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
 
     def searched(start: Floats) -> OptimizeResult:
         def misses(figures: Floats) -> Floats:
-            told = [clock(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
-            return np.concatenate([np.log(told) - seconds, DAMPING * (figures - start)])
+            predicted_s = [clock(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
+            return np.concatenate([np.log(predicted_s) - seconds, DAMPING * (figures - start)])
 
         return least_squares(misses, start, diff_step=1e-3)
 

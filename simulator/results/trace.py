@@ -103,8 +103,8 @@ class _Builder:
     def _resolutions(self, request: RequestSpans) -> Iterator[Slice]:
         for round_ in request.rounds:
             if round_.answered:
-                at_ticks, told = ticks(round_.ended_s), round_.record
-                args = _round_args(request, round_) | {"accepted": told.accepted, "committed": told.committed}
+                at_ticks, record = ticks(round_.ended_s), round_.record
+                args = _round_args(request, round_) | {"accepted": record.accepted, "committed": record.committed}
                 resolved = Slice("resolve", at_ticks, at_ticks, args, "edge")
                 self._resolved[request.device, request.number, round_.number] = resolved
                 yield resolved
@@ -227,18 +227,18 @@ def _flushed(round_: RoundSpans) -> bool:
 
 
 def _round(request: RequestSpans, round_: RoundSpans) -> Slice:
-    told = round_.record
+    record = round_.record
     state = "" if round_.answered else ", flushed" if _flushed(round_) else ", cut off"
     args = _round_args(request, round_) | {
-        "drafted": told.drafted,
-        "accepted": told.accepted,
-        "committed": told.committed,
-        "payload_bits": told.payload_bits,
-        "reply_bits": told.reply_bits,
+        "drafted": record.drafted,
+        "accepted": record.accepted,
+        "committed": record.committed,
+        "payload_bits": record.payload_bits,
+        "reply_bits": record.reply_bits,
         "drafts": list(round_.drafts.tokens),
         "tokens": list(round_.drafts.committed),
     }
-    return Slice(f"round {round_.number}{state}", ticks(told.started_s), ticks(round_.ended_s), args, "round")
+    return Slice(f"round {round_.number}{state}", ticks(record.started_s), ticks(round_.ended_s), args, "round")
 
 
 def _states(request: RequestSpans) -> Iterator[Slice]:
