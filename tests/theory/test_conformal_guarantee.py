@@ -1,14 +1,11 @@
-"""The long-run theorem of the conformal threshold against adversaries that see it, after every single draft.
+"""The long-run theorem of the conformal threshold against an adversary that sees it, after every single draft.
 
-The rule is written down here a second time, without laws: a draft drops a mass that its adversary chooses, anything
-below 1 where the threshold is above 0, and nothing at or below 0. Both bounds of `channels.codec.conformal` are on the
-sum of alpha_n - alpha; one of them is false for a threshold that is clipped at 0 as well. The shipped rule, on real
-distributions over V tokens, comes after.
+The shipped rule meets distributions over V tokens that are chosen against it. Both bounds of `channels.codec.conformal`
+are on the sum of alpha_n - alpha; a threshold that is clipped at 0 as well breaks them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Final
 
@@ -22,38 +19,7 @@ STEPS: Final = (1e-3, 1e-2, 0.1, 0.7, 1.0, 3.0)
 INITIALS: Final = (-0.5, 0.0, 1e-3, 0.1, 0.5, 1.0)
 TARGETS: Final = (0.0, 5e-4, 0.1, 0.4)
 RULES: Final = tuple(product(STEPS, INITIALS, TARGETS))
-DRAFTS: Final = 8192
 ROUNDING: Final = 1e-9
-Adversary = Callable[[float, float], float]
-"""What is dropped, from the threshold and the step."""
-
-
-def greedy(beta: float, step: float) -> float:
-    """All it can, at once."""
-    return 1.0 if beta > 0 else 0.0
-
-
-def patient(beta: float, step: float) -> float:
-    """Nothing until the threshold is at 1 again."""
-    return 1.0 if beta >= 1 else 0.0
-
-
-def careful(beta: float, step: float) -> float:
-    """Half of the threshold's way down to 0, again and again, so that it stays above."""
-    return min(1.0, beta / (2 * step)) if beta > 0 else 0.0
-
-
-def excesses(
-    step: float, initial: float, target: float, adversary: Adversary, floor: float = -np.inf
-) -> Iterator[float]:
-    """Sums of alpha_n - alpha after each draft. `floor`: where the threshold is clipped below."""
-    beta, excess = initial, 0.0
-    for _ in range(DRAFTS):
-        dropped = adversary(beta, step)
-        assert 0 <= dropped <= 1 and (dropped == 0 or beta > 0)
-        beta = max(floor, min(1.0, beta - step * (dropped - target)))
-        excess += dropped - target
-        yield excess
 
 
 def one_sided(step: float, initial: float, target: float) -> float:
@@ -62,47 +28,6 @@ def one_sided(step: float, initial: float, target: float) -> float:
 
 def papers(step: float, initial: float, target: float) -> float:
     return (abs(initial) + 1 + step * target) / step
-
-
-@pytest.mark.parametrize("adversary", [greedy, patient, careful])
-def test_theorem_holds_after_every_draft_whatever_the_step_start_and_target(adversary: Adversary) -> None:
-    for step, initial, target in RULES:
-        most = max(excesses(step, initial, target, adversary))
-        assert most <= one_sided(step, initial, target) + ROUNDING, (step, initial, target)
-        if step * (1 - 2 * target) <= 1:
-            assert most <= papers(step, initial, target) + ROUNDING, (step, initial, target)
-
-
-def test_one_sided_bound_is_never_above_the_papers_where_that_holds() -> None:
-    for step, initial, target in RULES:
-        if step * (1 - 2 * target) <= 1:
-            assert one_sided(step, initial, target) <= papers(step, initial, target) + ROUNDING
-
-
-@pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (1e-2, 0.5), (0.1, 1.0), (3.0, 0.2)])
-def test_adversaries_come_within_a_draft_of_the_one_sided_bound(step: float, initial: float) -> None:
-    """So no smaller bound of this form is true."""
-    for target in (0.0, 5e-4):
-        short = one_sided(step, initial, target) - max(excesses(step, initial, target, greedy))
-        assert -ROUNDING <= short <= 1
-
-
-def test_papers_bound_is_false_beyond_its_step() -> None:
-    step, initial, target = 3.0, 0.2, 0.0
-    most = max(excesses(step, initial, target, greedy))
-    assert most > papers(step, initial, target) + 0.1
-
-
-@pytest.mark.parametrize("target", [5e-4, 0.1])
-@pytest.mark.parametrize("step", [1e-3, 1e-2, 0.1])
-def test_clipped_at_0_both_bounds_are_false(step: float, target: float) -> None:
-    """The threshold forgets how far below it was: every second draft may drop everything, for ever."""
-    initial = 0.1
-    *_, last = excesses(step, initial, target, greedy, floor=0.0)
-    assert last / DRAFTS + target == pytest.approx(0.5, abs=initial / step / DRAFTS + 0.01)
-    assert last > 2 * papers(step, initial, target) > 2 * one_sided(step, initial, target)
-    *_, unclipped = excesses(step, initial, target, greedy)
-    assert unclipped <= one_sided(step, initial, target) + ROUNDING
 
 
 class ClippedAtZero(Conformal):

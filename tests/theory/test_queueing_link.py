@@ -128,21 +128,6 @@ def test_processor_sharing_has_the_same_mean_sojourn_for_each_law(law: str) -> N
     assert_mean(sojourns, 1 / (1 - 0.6))
 
 
-@pytest.mark.slow  # each of the two is Lindley's recursion in the fast suite
-def test_two_links_in_tandem_wait_as_two_queues_apart() -> None:
-    """Burke: what leaves an M/M/1 queue is Poisson again, so the second waits as if it were alone."""
-    waits: tuple[list[float], list[float]] = ([], [])
-    for seed in range(16):
-        generator = np.random.default_rng(seed)
-        arrivals_s, sizes = poisson(generator, 0.6, 1500), exponential(generator, (2, 1500))
-        first, _ = drive(arrivals_s, sizes[0])
-        second, _ = drive(first.ended_s, sizes[1])
-        for samples, log in zip(waits, (first, second), strict=True):
-            samples.append(float(np.mean(log.began_s - log.put_s)))
-    for samples in waits:
-        assert_mean(samples, 0.6 / (1 - 0.6))
-
-
 @pytest.mark.parametrize("sharing", ["fifo", "round_robin"])
 def test_each_wait_follows_lindleys_recursion(sharing: str) -> None:
     """An independent twin, wait by wait: W' = max(0, W + S - A). With one packet a device, turns are first come."""

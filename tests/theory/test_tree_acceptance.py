@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.interface import TokenTree
-from models.tree_verification import by_rank, child_acceptance, draw_children, expected_tokens, judge_tree
+from models.tree_verification import by_rank, child_acceptance, expected_tokens, judge_tree
 from models.verification import total_variation
 
 EDGE = 1e-9
@@ -193,28 +193,6 @@ def test_mean_tokens_of_a_round_are_the_sum_over_nodes_of_their_paths(widths):
     assert expected_tokens(tree, by_rank(tree, vector)) == pytest.approx(float(exact), abs=1e-12)
 
 
-def test_mean_tokens_of_drawn_trees_are_those_of_the_recursion():
-    """Monte Carlo: trees drawn and judged, 5 sd of their own mean (5.7e-7)."""
-    rng = np.random.default_rng(11)
-    q = np.array([9, 5, 3, 2, 1, 0])
-    p, qhat = np.array([3, 3, 3, 3, 3, 5]) / 20, q / q.sum()
-    shape = full_tree((3, 2))
-    expected = expected_tokens(shape, by_rank(shape, acceptance_vector([3, 3, 3, 3, 3, 5], q.tolist(), 3)))
-    inner = [node for node in range(-1, len(shape.tokens)) if shape.children(node)]
-    lengths = []
-    for _ in range(2000):
-        tokens = [
-            token
-            for node in inner
-            for token in draw_children(q, len(shape.children(node)), rng.random(len(shape.children(node))))
-        ]
-        drawn = TokenTree(tuple(tokens), shape.parents)
-        verdict = judge_tree(lambda _: p, drawn, lambda _: qhat, rng.random(len(tokens) + 1))
-        lengths.append(len(verdict.path) + 1)
-    assert abs(np.mean(lengths) - expected) <= 5 * np.std(lengths) / np.sqrt(len(lengths))
-    assert np.std(lengths) > 0.5
-
-
 counts = st.lists(st.integers(1, 9), min_size=4, max_size=4)
 
 
@@ -226,27 +204,3 @@ def test_more_siblings_are_less_often_all_rejected_and_the_whole_vocabulary_neve
     assert all(more <= fewer + 1e-12 for fewer, more in itertools.pairwise(rejected))
     assert all(more < fewer for fewer, more in itertools.pairwise(rejected) if fewer > 1e-9)
     assert rejected[-1] == pytest.approx(0, abs=1e-9)
-
-
-def rejected_with_replacement(p, q, width):
-    """P(all are rejected) of siblings drawn each from the whole of q: what is left of p is judged by q again."""
-    rejected = 0.0
-    for order in itertools.product(range(len(q)), repeat=width):
-        left, chance = p, math.prod(q[token] for token in order)
-        for token in order:
-            chance *= 1 - min(1.0, left[token] / q[token])
-            if chance == 0:
-                break
-            beyond = np.maximum(left - q, 0)
-            left = beyond / beyond.sum()
-        rejected += chance
-    return rejected
-
-
-@pytest.mark.parametrize("width", [2, 3])
-def test_siblings_without_replacement_stand_more_often_than_with_it(width):
-    """A sure drafter that is wrong: with replacement it offers again and again what was rejected."""
-    p, q = [1, 5, 5, 5], [13, 1, 1, 1]
-    without = 1 - acceptance_vector(p, q, width).sum()
-    replaced = rejected_with_replacement(np.array(p) / sum(p), np.array(q) / sum(q), width)
-    assert without < replaced - 0.2
