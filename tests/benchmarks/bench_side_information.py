@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from speculated_texts import speculated
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from channels.codec import prior_files
@@ -34,7 +35,6 @@ from channels.codec.context_coded import build_prior, prior_tables
 from channels.codec.context_coded.expected_tokens import UNIT, candidates
 from channels.codec.wire import Format, ids_bits
 from models.interface import LoadedPair, Pair
-from models.verification import verify
 
 PAIR, ROUND, ROUNDS, STEPS = "smollm2", 5, 126, 2_500
 POINTS = ((3, 0.0, 16), (8, 0.0, 64), (64, 0.0, 100))
@@ -71,21 +71,11 @@ class Asked(NamedTuple):
 
 def positions(pair: LoadedPair) -> Iterator[Position]:
     """Rounds along speculative decoding of the pair's prompts."""
-    rng = np.random.default_rng(1)
-    for number, prompt in enumerate(pair.prompts):
-        edge, cloud, text = pair.drafter.open(1.0), pair.verifier.open(1.0), prompt.tokens
-        for _ in range(-(-ROUNDS // len(pair.prompts))):
-            laws, drafts = [], []
-            for _ in range(ROUND):
-                laws.append(edge.laws((*text, *drafts), 1)[0])
-                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
-            p = cloud.laws((*text, *drafts), ROUND + 1)
-            for n, q in enumerate(laws):
-                top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
-                known = (*text, *drafts[:n])
-                yield Position(number, known, n, drafts[n], top, q[top].astype(np.float32), p[n])
-            verdict = verify(p, np.array(drafts), np.array(laws), rng.random(ROUND + 1))
-            text = (*text, *drafts[: verdict.accepted], verdict.token)
+    for each in speculated(pair, ROUNDS, ROUND):
+        for n, q in enumerate(each.q):
+            top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
+            known = (*each.text, *each.drafts[:n])
+            yield Position(each.prompt, known, n, each.drafts[n], top, q[top].astype(np.float32), each.p[n])
 
 
 def counts_of(at: Position, point: tuple[int, float, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -19,9 +19,10 @@ from models.packed_passes import ForwardPass
 from models.pair_cards import card_of
 from models.shared_passes import company, together
 from simulator import Cell, run, simulate
-from simulator.decoding import decoder, rehearsal
+from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
-from simulator.decoding.rehearsal import rehearse
+from simulator.protocols import predecode as predecoding
+from simulator.protocols.predecode import decode_at_once, predecode
 
 PAIR = {"kind": "sotu", "drafter": "10k", "verifier": "100k"}
 WORKLOAD = {"kind": "closed", "devices": 4, "requests": 2, "prompt_tokens": 4, "output_tokens": 5}
@@ -63,8 +64,8 @@ def small(scheme: object, **fields: object) -> Cell:
 
 
 def live(cell: Cell) -> tuple[tuple[str, str, str], Made]:
-    """All that the cell gives without a rehearsal, and the passes."""
-    with patch.object(run, "rehearse", lambda *_: None), counted() as made:
+    """All that the cell gives without predecoding, and the passes."""
+    with patch.object(run, "predecode", lambda *_: None), counted() as made:
         return told(simulate(cell, memory=Memory())), made
 
 
@@ -77,17 +78,17 @@ def _loaded() -> None:
 @pytest.mark.parametrize(
     "scheme", [*(WAYS[way] for way in ("k_sqs", "tree", "mirrored", "cloud_only", "edge_only")), CARRIED]
 )
-def test_a_rehearsed_cell_gives_the_same_tables_and_makes_no_pass_in_time(scheme):
+def test_a_predecoded_cell_gives_the_same_tables_and_makes_no_pass_in_time(scheme):
     asked, memory = small(scheme), Memory()
     expected, one_by_one = live(asked)
-    with counted() as rehearsed:
-        rehearse(asked, memory)
+    with counted() as predecoded:
+        predecode(asked, memory)
     with counted() as in_time:
         assert told(simulate(asked, memory=memory)) == expected
     assert in_time.passes == 0
-    assert rehearsed.texts == one_by_one.texts, "something was decoded in vain, or twice"
+    assert predecoded.texts == one_by_one.texts, "something was decoded in vain, or twice"
     require_packing()
-    assert rehearsed.passes < one_by_one.passes / 2
+    assert predecoded.passes < one_by_one.passes / 2
 
 
 def test_answers_end_at_the_end_token(monkeypatch):
@@ -102,11 +103,11 @@ def test_answers_end_at_the_end_token(monkeypatch):
     expected, one_by_one = live(asked)
     assert expected != without
     memory = Memory()
-    with counted() as rehearsed:
-        rehearse(asked, memory)
+    with counted() as predecoded:
+        predecode(asked, memory)
     with counted() as in_time:
         assert told(simulate(asked, memory=memory)) == expected
-    assert (in_time.passes, rehearsed.texts) == (0, one_by_one.texts)
+    assert (in_time.passes, predecoded.texts) == (0, one_by_one.texts)
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", QUANTILE])
@@ -114,26 +115,26 @@ def test_texts_that_devices_share_are_decoded_once(scheme):
     asked, memory = small(scheme, workload=WORKLOAD | {"distinct": 2}), Memory()
     expected, _ = live(asked)
     with counted() as shared:
-        rehearse(asked, memory)
+        predecode(asked, memory)
     with counted() as by_two_devices:
-        rehearse(small(scheme, workload=WORKLOAD | {"devices": 2, "distinct": 2}), Memory())
+        predecode(small(scheme, workload=WORKLOAD | {"devices": 2, "distinct": 2}), Memory())
     assert shared.texts == by_two_devices.texts
     with counted() as in_time:
         assert told(simulate(asked, memory=memory)) == expected
     assert in_time.passes == 0
 
 
-def test_classes_of_a_fleet_are_rehearsed_as_far_as_they_can_be():
+def test_classes_of_a_fleet_are_predecoded_as_far_as_they_can_be():
     ways = ("k_sqs", "cloud_only", "one ahead")
     fleet = [{"name": way, "count": count, "scheme": WAYS[way]} for way, count in zip(ways, (2, 1, 1), strict=True)]
     asked, memory = small("k_sqs", fleet=fleet), Memory()
     expected, one_by_one = live(asked)
-    with counted() as rehearsed:
-        rehearse(asked, memory)
+    with counted() as predecoded:
+        predecode(asked, memory)
     with counted() as in_time:
         assert told(simulate(asked, memory=memory)) == expected
     assert 0 < in_time.texts < one_by_one.texts / 2
-    assert in_time.texts + rehearsed.texts == one_by_one.texts
+    assert in_time.texts + predecoded.texts == one_by_one.texts
 
 
 @pytest.mark.parametrize(
@@ -152,36 +153,36 @@ def test_classes_of_a_fleet_are_rehearsed_as_far_as_they_can_be():
 )
 def test_what_time_decides_is_left_to_its_time(fields):
     memory = Memory()
-    rehearse(small(**{"scheme": "k_sqs", **fields}), memory)
+    predecode(small(**{"scheme": "k_sqs", **fields}), memory)
     assert not memory._trees
 
 
-def test_cells_of_the_same_decodings_are_rehearsed_once(monkeypatch):
+def test_cells_of_the_same_decodings_are_predecoded_once(monkeypatch):
     memory = Memory()
-    rehearse(small("cloud_only"), memory)
-    monkeypatch.setattr(rehearsal, "Decoder", None)
-    rehearse(small("cloud_only", uplink=link(2e4)), memory)
+    predecode(small("cloud_only"), memory)
+    monkeypatch.setattr(predecoding, "Decoder", None)
+    predecode(small("cloud_only", uplink=link(2e4)), memory)
     with pytest.raises(TypeError):
-        rehearse(small("cloud_only", seed=1), memory)
+        predecode(small("cloud_only", seed=1), memory)
 
 
 def test_so_many_caches_are_held_at_a_time_however_many_cells_run_side_by_side(monkeypatch):
     running, most = 0, 0
 
-    def watched(decoding, left, end_tokens, way=rehearsal.WAYS["stream"]):
+    def watched(terms):
         nonlocal running, most
         running += 1
         most = max(most, running)
-        state = way(decoding, left, end_tokens)
+        state = decode_at_once(terms)
         running -= 1
         return state
 
-    monkeypatch.setitem(rehearsal.WAYS, "stream", watched)
+    monkeypatch.setattr(predecoding, "decode_at_once", watched)
     cells = [small("cloud_only", seed=seed, workload=WORKLOAD | {"requests": 5, "output_tokens": 2}) for seed in (0, 1)]
-    rehearse(cells[0], Memory())
+    predecode(cells[0], Memory())
     assert most == 16
     most = 0
-    list(together([partial(rehearse, each, Memory()) for each in cells], 2))
+    list(together([partial(predecode, each, Memory()) for each in cells], 2))
     assert most == 16
 
 
@@ -193,14 +194,14 @@ def test_who_runs_beside_whom_is_known_in_nested_company():
     assert [found for _, found in together([inner] * 2, 9)] == [[2, 4, 4, 4]] * 2
 
 
-def test_a_rehearsal_that_fails_leaves_the_run_as_it_is(monkeypatch):
+def test_predecoding_that_fails_leaves_the_run_as_it_is(monkeypatch):
     asked, calls = small("cloud_only"), []
     expected, _ = live(asked)
 
-    def fails(decoding, left, end_tokens):
-        calls.append(left)
+    def fails(terms):
+        calls.append(terms)
         raise MemoryError
 
-    monkeypatch.setitem(rehearsal.WAYS, "stream", fails)
+    monkeypatch.setattr(predecoding, "decode_at_once", fails)
     assert told(simulate(asked, memory=Memory())) == expected
     assert len(calls) == 1
