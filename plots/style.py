@@ -92,7 +92,7 @@ class Look:
     dashes: object = "-"
     mark: str = ""  # what stands behind the name of a lossy scheme's curve
     fill: FillStyleType = "full"
-    """Of the marker: half of it for further curves of a scheme, so that they differ in grey."""
+    """How the marker is filled: half of it for further curves of a scheme, so that they differ in grey."""
 
     @property
     def lossy(self) -> bool:
@@ -147,7 +147,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
 
 
 def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
-    """Of each row the kind of scheme, with that of its policy where those of the kind differ."""
+    """Returns for each row the kind of scheme, with that of its policy where those of the kind differ."""
     kinds = summary["scheme.kind"].astype(str)
     if _POLICY not in summary.columns:
         return kinds

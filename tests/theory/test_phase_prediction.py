@@ -262,8 +262,8 @@ def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_
 
 @pytest.mark.slow
 def test_the_closed_form_names_the_faster_at_95_of_100_points_off_the_grid() -> None:
-    """Of 200, those with a predicted margin above 3%: end to end and per token, against cloud-only decoding and against
-    the better of that and co-located speculation."""
+    """Counts, of 200, those with a predicted margin above 3%: end to end and per token, against cloud-only decoding and
+    against the better of that and co-located speculation."""
     comparisons = [Comparison.at(index) for index in range(POINTS)]
     for name in comparisons[0].predicted:
         hits, clear = agreeing(comparisons, name)
