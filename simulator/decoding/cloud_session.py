@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from channels.codec.wire import encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
@@ -119,10 +120,10 @@ class CloudSession:
         stood = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = stood, 1
-            reply = self._scheme.encode_stood(len(drafts), self._setting.packets)
+            reply = encode_count(len(drafts), self._setting.format)
         else:
             known, step = (*stood, verdict.token) if verdict.drawn else stood, self._lookahead.step
-            reply = self._scheme.encode_reply(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
+            reply = self._scheme.families.reply.encode(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
         committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
         if drafts:
             divergences = self._meter.measure(node.round, p, heard, verdict, committed)

@@ -81,7 +81,7 @@ class DivergenceMeter(Measurer):
 
     def correction(self, round_number: int, reply: bytes) -> int:
         sent = self._sent[round_number].sent(self._uniforms)
-        return self._scheme.decode_reply(reply, sent, self._setting.packets).token
+        return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
         self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]

@@ -6,7 +6,7 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
-from channels.codec.wire import CodecError
+from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
@@ -144,9 +144,9 @@ class EdgeSession:
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         successor = self.successor(node)
-        if successor is not None and reply == self._scheme.encode_stood(len(node.drafts), self._setting.packets):
+        if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.decode_reply(reply, node.sent(self._uniforms), self._setting.packets)
+        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(f"reply to round {node.round}: has a token, though all drafts stand and a round follows")
         stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])

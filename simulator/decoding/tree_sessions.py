@@ -56,7 +56,7 @@ class TreeEdgeSession(EdgeSession):
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         assert isinstance(node, TreeNode), "I9: a reply to a round that was not sent"
-        verdict = self._scheme.decode_reply(reply, node.sent(self._uniforms), self._setting.packets)
+        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if verdict.accepted > len(node.drafts):
             raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
         path = node.tree.path_to(verdict.accepted - 1)
@@ -96,7 +96,7 @@ class TreeCloudSession(CloudSession):
         reached = verdict.path[-1] + 1 if verdict.path else 0
         stood = tree.along(verdict.path)
         told = Verdict(reached, verdict.token)
-        reply = scheme.encode_reply(told, p[reached], self._setting.packets, (*node.committed, *stood))
+        reply = scheme.families.reply.encode(told, p[reached], self._setting.packets, (*node.committed, *stood))
         committed = (*stood, verdict.token)
         divergences = self._meter.measure_tree(node.round, p, heard, verdict, committed)
         verified = TreeVerified(

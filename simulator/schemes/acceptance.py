@@ -55,7 +55,7 @@ class Acceptance(Choice, family=True):
     """Whether what is committed follows the target law, where each draft follows the law it is judged by. None: the
     class does not say, and its text counts as the verifier's only where its output distribution shows it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
-        "judge": answers.verdict,
+        "judge": lambda verdict, _law_after, received, *_: _verdict(verdict, received),
         "output_distribution": answers.distributions,
     }
 
@@ -166,3 +166,10 @@ class Coupling(Acceptance):
 def _numbers(received: Received, uniforms: RequestUniforms, round_number: int) -> Floats:
     """[L + 1]: one for each draft, and the last for the correction or bonus."""
     return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])
+
+
+def _verdict(answer: object, received: Received) -> object:
+    """The answer of `judge`, which may leave the correction undrawn."""
+    if isinstance(answer, Verdict) and not answer.drawn and 0 <= answer.accepted < len(received.drafts):
+        return answer
+    return answers.verdict(answer, received.drafts.tolist(), received.qhat.shape[1])

@@ -6,8 +6,9 @@ judges with the qhat it decoded, so the committed text follows the verifier's la
 section III).
 
 A scheme is made of families: sparsifier, quantizer, code, draw, policy, acceptance, reply. A preset names them in
-`made_of`; `composed` takes them as fields. Each step has a method here, which asks its family; a scheme may override
-any of them.
+`made_of`; `composed` takes them as fields. What happens to a
+distribution on its way (entry, support, advance, settle, quantize, draw_token) has a method here, which asks its
+family, and which a scheme may override.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from channels.codec import wire
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
-from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Received, received
@@ -33,7 +33,6 @@ from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import Policy
-from simulator.schemes.reply import SentRound
 from simulator.schemes.sparsifier import State
 
 RoundShape = Literal["line", "tree", "mirrored"]
@@ -163,11 +162,11 @@ class DraftScheme(Scheme):
         return state
 
     def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
-        """Of a session's packets, those of a request with these random numbers."""
+        """The session's packets as those of a request with these random numbers."""
         return self.families.code.sharing(packets, lambda: uniforms.shared)
 
     def packets_on(self, packets: Packets, state: State) -> Packets:
-        """Of a session's packets, those of the round that began in this state."""
+        """The session's packets as those of the round that began in this state."""
         return packets
 
     def _check_ahead(self) -> None:
@@ -296,18 +295,6 @@ class DraftScheme(Scheme):
     def receive(self, drafts: Sequence[wire.Draft], format: wire.Format) -> Received:
         """Decoded drafts as they are judged."""
         return received(drafts, format.vocabulary, format.resolution if self.families.code.only_scalars else None)
-
-    def encode_reply(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        """What goes back; p [V] is the target law after `context`, the committed text and the drafts that stand."""
-        return self.families.reply.encode(verdict, p, packets, context)
-
-    def encode_stood(self, drafts: int, packets: Packets) -> bytes:
-        """What goes back where all drafts of a round stand and the next round, drafted on them, is on its way."""
-        return wire.encode_count(drafts, packets.format)
-
-    def decode_reply(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
-        """What the edge makes of the reply to a round, correction drawn. Raises CodecError."""
-        return self.families.reply.decode(reply, sent, packets)
 
 
 def _families(answer: object) -> Families:

@@ -56,7 +56,7 @@ class Proposal:
 class Draw(Choice, family=True):
     """How the drafted token is drawn."""
 
-    method_rules: ClassVar[Mapping[str, Rule]] = {"weights": answers.weights}
+    method_rules: ClassVar[Mapping[str, Rule]] = {"weights": lambda answer, proposal, _: _weights(answer, proposal)}
 
     lossless: ClassVar[bool] = True
     """Whether the law it is drawn from is the one it is judged by."""
@@ -115,3 +115,11 @@ class SharedRace(Draw):
         exponentials = uniforms.shared.exponentials(q.size, place.position)
         draft = certain(int(proposal.ids[race(self.weights(proposal, q), exponentials[proposal.ids])]))
         return draft, draft.counts
+
+
+def _weights(answer: object, proposal: Proposal) -> object:
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iuf" or answer.shape != proposal.ids.shape:
+        raise ValueError(f"must return an array [{proposal.ids.size}] of weights, got {answers.entries(answer)}")
+    if not (np.isfinite(answer) & (answer >= 0)).all() or not answer.sum() > 0:
+        raise ValueError(f"must return weights of 0 or more, not all of them 0, got {answers.entries(answer)}")
+    return answer

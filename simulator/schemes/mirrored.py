@@ -26,10 +26,10 @@ K = 8 and 11 at ell = 4,096; with logits off by 1e-3 21% and all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import log2
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -37,20 +37,42 @@ from channels.codec import wire
 from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
 from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Received, received
-from simulator.schemes.brief import Brief, BriefScheme, LawsAfter
 from simulator.schemes.code import Code, Packets, Recoded
+from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 from simulator.schemes.draw import Proposal
 from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 
+Tokens = tuple[int, ...]
+LawsAfter = Callable[[Tokens, int], Floats]
+"""laws(drafts, last): the `last` trailing laws [last, V] of the cloud's drafter after the committed text and these."""
 
-class Mirrored(BriefScheme):
+
+class Brief(NamedTuple):
+    """What the first payload of a round says."""
+
+    drafts: int
+    tokens: Tokens
+    """The drafted ids; () where they can be read with the laws only."""
+    ids: bytes
+    checksum: bytes
+
+
+class Mirrored(DraftScheme):
     """K-SQS of which only ids and a checksum travel: the cloud runs the drafter too."""
 
+    rounds: ClassVar[RoundShape] = "mirrored"
     size_field: ClassVar[str] = "sparsifier.k"
     kind: Literal["mirrored"] = "mirrored"
+    drift: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="standard deviation by which another library, precision or machine moves the logits of the cloud's "
+        "drafter; 0: the same at both ends",
+    )
     budget_bits: int | None = Field(
         None, ge=1, description="B, most bits that either payload of a round may have; null for no limit"
     )
@@ -66,23 +88,26 @@ class Mirrored(BriefScheme):
     checksum_bits: Literal[16, 32, 64] = Field(
         32, description="of supports and counts; a difference goes unseen once in 2 to the power of them"
     )
-    drift: float = Field(
-        0,
-        ge=0,
-        allow_inf_nan=False,
-        description="standard deviation by which another library, precision or machine moves the logits of the cloud's "
-        "drafter; 0: the same at both ends",
-    )
 
     def made_of(self) -> Families:
         return Families(self.sparsifier, self.quantizer, self.code, policy=self.policy)
 
     @property
+    def drafts_in_cloud(self) -> bool:
+        return True
+
+    @property
+    def sends_qhat(self) -> bool:
+        return False
+
+    @property
     def reads_in_turn(self) -> bool:
+        """Whether the cloud needs the law of each draft to read its id: its drafter then makes a pass a draft. If not,
+        one over the same tokens as the verifier."""
         return self.ids == "law"
 
     def packets(self, vocabulary: int) -> Packets:
-        """Of the whole payload."""
+        """What writes and reads the full payload."""
         if type(self.sparsifier).advance is not Sparsifier.advance:
             raise ValueError(f"sparsifier = {self.sparsifier.kind!r}: must be one without a state, the cloud lacks it")
         if self.ids == "law" and self.checksum_bits < 32:
@@ -90,6 +115,10 @@ class Mirrored(BriefScheme):
                 f"checksum_bits = {self.checksum_bits}: must be 32 or 64 with ids 'law', where a difference that it "
                 "does not show is another draft"
             )
+        if self.partial:
+            raise ValueError("partial = True: must be False, a round is told in brief as a whole")
+        if self.depth:
+            raise ValueError(f"depth = {self.depth}: must be 0, the cloud may have to ask for a round's whole payload")
         return super().packets(vocabulary)
 
     def fits(
@@ -117,6 +146,9 @@ class Mirrored(BriefScheme):
         else:
             ids = encode_drafted(drafts, self.max_drafts)
         return (ids + checksum(drafts, self.checksum_bits),)
+
+    def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
+        return super().encode_parts(drafts, packets, context)
 
     def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
         """What the cloud gets from the first payload before its drafter has run. Raises CodecError."""

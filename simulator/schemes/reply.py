@@ -53,7 +53,7 @@ class Reply(Choice, family=True):
     """Whether the edge draws it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "encode": answers.content,
-        "decode": lambda verdict, reply, sent, packets: answers.heard(verdict, sent.drafts, packets.format.vocabulary),
+        "decode": lambda answer, _, sent, packets: answers.verdict(answer, sent.drafts, packets.format.vocabulary),
     }
 
     @property

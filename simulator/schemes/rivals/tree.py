@@ -65,7 +65,7 @@ class TreePackets:
 
 
 class TreeScheme(LatticeScheme):
-    """A scheme whose drafts branch. A subclass says in which shape, and what is kept of q."""
+    """A scheme whose drafts branch. A subclass says in which shape."""
 
     rounds: ClassVar[RoundShape] = "tree"
     shaped_by: ClassVar[tuple[str, ...]] = ()
@@ -75,6 +75,10 @@ class TreeScheme(LatticeScheme):
     )
     partial: Literal[False] = Field(False, description="never: a tree is sent whole")
     depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
+    k: SupportSize = 8
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))
 
     @property
     @abstractmethod
@@ -123,7 +127,6 @@ class TreeDrafts(TreeScheme):
 
     kind: Literal["tree"] = "tree"
     shaped_by = ("widths",)
-    k: SupportSize = 8
     widths: Annotated[
         tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...], Tunable((1,), (2, 1), (3, 1), (2, 2, 1))
     ] = Field(
@@ -134,9 +137,6 @@ class TreeDrafts(TreeScheme):
     def shape(self) -> TreeShape:
         below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
         return TreeShape.full((*self.widths, *below)[: self.max_drafts])
-
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))
 
 
 class LikelyTree(TreeScheme):
@@ -149,7 +149,6 @@ class LikelyTree(TreeScheme):
     max_drafts: Annotated[int, Tunable(2, 4, 8)] = Field(
         8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
     )
-    k: SupportSize = 8
     child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.47, 0.07, 0.03),
         min_length=1,
@@ -171,16 +170,12 @@ class LikelyTree(TreeScheme):
     def shape(self) -> TreeShape:
         return TreeShape.likeliest(self.child_acceptance, self.most_laws, self.max_drafts)
 
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))
-
 
 class MultiCandidate(TreeScheme):
     """K-SQS with several candidates a position, drawn from one law; the next position follows the first of them."""
 
     kind: Literal["multi_candidate"] = "multi_candidate"
     shaped_by = ("candidates",)
-    k: SupportSize = 8
     candidates: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
         3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line"
     )
@@ -188,6 +183,3 @@ class MultiCandidate(TreeScheme):
     @cached_property
     def shape(self) -> TreeShape:
         return TreeShape.comb(self.candidates, self.max_drafts)
-
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.codec.wire import CodecError, encode_feedback
+from channels.codec.wire import CodecError, encode_count, encode_feedback
 from channels.uniforms import Uniforms
 from simulator.checking.exact import PAIR, Script, V
 from simulator.decoding.decoder import RequestDecoding
@@ -34,7 +34,7 @@ def test_a_round_that_stands_goes_on_with_the_round_drafted_on_it() -> None:
     assert ahead is not None and ahead.committed == node.context() and ahead.round == 2
     assert ahead.state == node.drafts[-1].state, "a conformal threshold goes on from the last draft"
     packets = SCHEME.packets(V)
-    settled, tokens = edge.resolve(node, SCHEME.encode_stood(2, packets))
+    settled, tokens = edge.resolve(node, encode_count(2, packets.format))
     assert settled is ahead and tokens == node.context()[2:]
 
 
