@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from math import isnan, nan
-from typing import Final, Self
+from operator import attrgetter
+from typing import Any, Final, Self
 
 from simulator.schemes.policies.running_estimates import AcceptanceEstimate, CloudTimes, LinkTimes, RunningMean
 from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
@@ -18,10 +19,6 @@ FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
 FIRST_HEADER_BITS: Final = 320.0
 PASS_MEMORY: Final = 64.0
-_SCALARS: Final = (
-    "decisions", "price", "survival", "rung", "target", "scheduled", "trial_s", "asked_s", "timed_s", "acked_bits",
-    "row_asked_s", "row_is_new",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -86,33 +83,18 @@ class Learned:
         return learned
 
     def floats(self) -> PolicyState:
-        means = [*self.bits, self.header, self.pass_s, self.cloud.judge, self.cloud.decode]
-        return (
-            float(self.rungs),
-            *(getattr(self, name) for name in _SCALARS),
-            *(value for mean in means for value in (mean.weight, mean.value)),
-            *self.tried,
-            *self.link.floats(),
-            *self.acceptance.floats(),
-            *self.bins,
-        )
+        """All of it as a state, the number of rungs first."""
+        return (float(self.rungs), *_numbers([*_PARTS[Learned](self)[1:]], []))
 
     @classmethod
     def of(cls, state: PolicyState, rungs: int) -> Self:
         """The inverse of `floats`; `empty` of no state, or of one that was left under another number of rungs."""
+        empty = cls.empty(rungs)
         if not state or int(state[0]) != rungs:
-            return cls.empty(rungs)
-        take = _Taking(state[1:])
-        scalars = take(len(_SCALARS))
-        means = [RunningMean(*take(2)) for _ in range(rungs + 4)]
-        tried, link = list(take(rungs + 1)), LinkTimes.of(take(len(LinkTimes.__slots__)))
-        acceptance = AcceptanceEstimate.of(take(AcceptanceEstimate.size(rungs, POSITIONS)), rungs, POSITIONS)
-        header, pass_s, judge, decode = means[rungs:]
-        found = cls(rungs, acceptance, means[:rungs], tried, link, CloudTimes(judge, decode), header, pass_s)
-        for name, value in zip(_SCALARS, scalars, strict=True):
-            setattr(found, name, value)
-        found.bins = list(take.rest())
-        return found
+            return empty
+        left = iter(state[1:])
+        parts = _filled([*_PARTS[Learned](empty)[1:-1]], left)
+        return cls(*[rungs, *parts, list(left)])
 
     def draft_bits(self, rung: int) -> float:
         """Payload bits of one more draft."""
@@ -169,15 +151,24 @@ class Learned:
         self.asked_s = nan
 
 
-class _Taking:
-    """Hands out a sequence piece by piece."""
+_PARTS: Final = {
+    kind: attrgetter(*(each.name for each in fields(kind)))
+    for kind in (Learned, AcceptanceEstimate, LinkTimes, CloudTimes, RunningMean)
+}
 
-    def __init__(self, floats: Sequence[float]) -> None:
-        self._floats, self._at = floats, 0
 
-    def __call__(self, count: int) -> Sequence[float]:
-        self._at += count
-        return self._floats[self._at - count : self._at]
+def _numbers(value: Any, found: list[float]) -> list[float]:
+    """Adds the floats of a list or a dataclass, in the order of its fields."""
+    for each in value if isinstance(value, list) else _PARTS[type(value)](value):
+        if type(each) is float:
+            found.append(each)
+        else:
+            _numbers(each, found)
+    return found
 
-    def rest(self) -> Sequence[float]:
-        return self._floats[self._at :]
+
+def _filled(value: Any, numbers: Iterator[float]) -> Any:
+    """A list or dataclass of the same shape, made of the next numbers."""
+    parts = value if isinstance(value, list) else _PARTS[type(value)](value)
+    made = [next(numbers) if type(each) is float else _filled(each, numbers) for each in parts]
+    return made if isinstance(value, list) else type(value)(*made)

@@ -1,8 +1,8 @@
 """What an edge learns as it goes: how many drafts are accepted, how long bits travel, what the cloud takes.
 
-Each estimator is a few floats that a policy carries in its state (`floats`, `of`), is told one observation at a time,
-and forgets slowly: a mean is plain over its first `memory` observations and exponential from there on, so that it
-converges on what stays and follows what changes. None of them sees p, the future, or a draft before it is drawn.
+Each estimator is a few floats that a policy carries in its state, takes one observation at a time, and forgets slowly:
+a mean is plain over its first `memory` observations and exponential from there on, so that it converges on what stays
+and follows what changes. None of them sees p, the future, or a draft before it is drawn.
 """
 
 from __future__ import annotations
@@ -135,26 +135,6 @@ class AcceptanceEstimate:
             return 1.0
         return sum(looked * self._raw(bin_) for bin_, looked in enumerate(self.looked)) / seen
 
-    def floats(self) -> list[float]:
-        rows = [value for table in (self.reached, self.accepted) for row in table for value in row]
-        return [*rows, *self.expected, *self.observed, *self.looked]
-
-    @classmethod
-    def of(cls, floats: Sequence[float], rungs: int, positions: int) -> Self:
-        """The inverse of `floats`."""
-        cut = rungs * positions
-        tables = [
-            [list(floats[at + rung * positions : at + (rung + 1) * positions]) for rung in range(rungs)]
-            for at in (0, cut)
-        ]
-        rows = [list(floats[at : at + LAW_BINS]) for at in range(2 * cut, 2 * cut + 3 * LAW_BINS, LAW_BINS)]
-        return cls(tables[0], tables[1], *rows)
-
-    @staticmethod
-    def size(rungs: int, positions: int) -> int:
-        """How many floats."""
-        return 2 * rungs * positions + 3 * LAW_BINS
-
 
 def _shrunk(accepted: float, reached: float, coarser: float, prior: float = PRIOR_DRAFTS) -> float:
     return min(MOST_ACCEPTANCE, (accepted + prior * coarser) / (reached + prior))
@@ -248,13 +228,6 @@ class LinkTimes:
             return 0.0
         kept = exp((self.last_s - now_s) / self.coherence_s) if self.coherence_s else 0.0
         return max(0.0, self.mean + kept * (self.last - self.mean))
-
-    def floats(self) -> list[float]:
-        return [getattr(self, name) for name in self.__slots__]
-
-    @classmethod
-    def of(cls, floats: Sequence[float]) -> Self:
-        return cls(*floats)
 
 
 @dataclass(slots=True)
