@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from kinds.mistakes import print_once
 from models.interface import CachedText, Laws, TokenTree
 from simulator.decoding.byte_columns import DamagedError, OversizeError
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
-from simulator.decoding.round_store import Grown, RoundStore, tell_once
+from simulator.decoding.round_store import Grown, RoundStore
 from simulator.decoding.steps import count
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
 from simulator.schemes.sparsifier import State
@@ -140,7 +141,7 @@ def _written(tree: Tree) -> bytes | None:
     try:
         return to_bytes(tree)
     except OversizeError as error:
-        tell_once(f"rounds of a request are not kept on disk ({error}); each run decodes them anew")
+        print_once(f"rounds of a request are not kept on disk ({error}); each run decodes them anew")
         return None
 
 

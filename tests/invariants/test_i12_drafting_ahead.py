@@ -6,7 +6,8 @@ import pytest
 
 from simulator.checking.exact import distance, verifier_law
 from simulator.checking.exact_ahead import AheadEnumeration, Chain
-from simulator.schemes import CSqs, Dense, DraftScheme, HalfTopK, KSqs
+from simulator.schemes import CSqs, Dense, DraftScheme, KSqs, TruncatedFp16
+from simulator.schemes.policy import FixedLength
 
 TOKENS = 4
 C_SQS = {"resolution": 5, "step": 0.3, "target": 0.1}
@@ -16,7 +17,7 @@ LOSSLESS: dict[str, DraftScheme] = {
 }
 MORE: dict[str, DraftScheme] = {
     "k_sqs, two rounds ahead": KSqs(k=2, resolution=5, max_drafts=1, depth=2),
-    "half_top_k, two rounds ahead": HalfTopK(k=2, max_drafts=1, depth=2),
+    "half_top_k, two rounds ahead": TruncatedFp16(policy=FixedLength(), k=2, max_drafts=1, depth=2),
     "dense, one round ahead": Dense(resolution=5, max_drafts=2, depth=1),
     "c_sqs, one round ahead, budget binds": CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17, depth=1),
     "c_sqs, two rounds ahead, rollback none": CSqs(**C_SQS, max_drafts=1, initial=0.2, rollback="none", depth=2),

@@ -12,10 +12,10 @@ from models.verification import Verdict
 from simulator import simulate
 from simulator.checking.exact import Enumeration, distance, verifier_law
 from simulator.decoding.memory import Memory
-from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense, HalfTopK, IdsOnlyGreedy, KSqs
+from simulator.schemes import SQ, Composed, CSqs, Dense, DraftScheme, HalfDense, IdsOnlyGreedy, KSqs, TruncatedFp16
 from simulator.schemes.acceptance import LawAfter, Received, Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
-from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
+from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, FixedLength, Policy, PolicyState
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
 from simulator.schemes.sparsifier import KeepAbove, KeepByEntropy, KeepMinP, KeepRunningQuantile, KeepTopP
 
@@ -50,7 +50,7 @@ LOSSLESS: dict[str, DraftScheme] = {
         resolution=5, max_drafts=2, initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=17
     ),
     "half_dense": HalfDense(max_drafts=2),
-    "half_top_k": HalfTopK(k=2, max_drafts=2),
+    "half_top_k": TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2),
     "c_sqs": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1),
     "c_sqs, budget binds": CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, target=0.1, budget_bits=17),
     "c_sqs, rollback none": CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, rollback="none"),

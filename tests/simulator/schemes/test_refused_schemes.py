@@ -39,7 +39,7 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("tree", {"widths": [2, 0]}, r"\.widths.1 = 0: should be greater than or equal to 1"),
     ("tree", {"widths": [2], "max_drafts": 10}, r"\.max_drafts = 10, widths = \[2\]: make a tree of more than 1,024"),
     ("tree", {"k": 2000}, r"\.k = 2000: must be at most the vocabulary, 1024"),
-    ("likely_tree", {"child_acceptance": [0.7, 0.4]}, r": child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one "),
+    ("likely_tree", {"child_acceptance": [0.7, 0.4]}, r": child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one"),
     ("rungs", {"settings": [{}, {"sparsifier": {"kind": "top_k", "k": 5_000}}]}, r"\.settings\.1\.sparsifier\.k = 500"),
 ]  # fmt: skip
 
