@@ -14,6 +14,7 @@ import pandas as pd
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import CI_SUFFIX
+from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy import MARK, UNKNOWN
 from simulator.results.units import unit
 
@@ -118,4 +119,4 @@ def _seeds(summary: pd.DataFrame, intervals: bool) -> str:
     number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     halves = summary[[name for name in summary.columns if name.endswith(CI_SUFFIX)]].to_numpy(dtype=np.float64)
     drawn = intervals and (np.nan_to_num(halves) > 0).any()
-    return ("Means and 95% intervals" if drawn else "Means") + f" over {number} seeds"
+    return (f"Means and {CONFIDENCE:.0%} intervals" if drawn else "Means") + f" over {number} seeds"

@@ -25,6 +25,7 @@ from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.fronts import LATENCY, PAYING, device_j, has_costs, usd
+from simulator.results.intervals import CONFIDENCE
 from simulator.results.tradeoffs import undominated
 
 _SIZES: Final = (5.5, 8.0, 11.0, 13.5)
@@ -57,8 +58,9 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
     first, last = (f"{page.word(each.gpu)} and {page.word(each.kwh)}" for each in (PAYING[0], PAYING[-1]))
     notes = [
-        "Lines: the front of the lossless in a panel's means. Bars: 95% in latency; in joules the band of watts, the "
-        f"mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark between.",
+        f"Lines: the front of the lossless in a panel's means. Bars: {CONFIDENCE:.0%} in latency; in joules the band "
+        f"of watts, the mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark "
+        "between.",
         *_alike(table, page),
         *marks(summary, LATENCY),
     ]

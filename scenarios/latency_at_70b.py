@@ -12,7 +12,7 @@ Mbit/s. Each on an ideal link of 20 ms there and back, or on LTE, with its grant
 from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
-from scenarios import Also, Answer, Below, Finding, Lowest, PaysFirst, Quick, Scenario, Tune, script
+from scenarios import Also, Answer, Below, Lowest, PaysFirst, Quick, Scenario, Tune, script
 from scenarios.base_70b import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
@@ -20,12 +20,12 @@ FEW_BPS = [10e3, 100e3, 1e6]
 WHERE, PLACE = "models.temperature,models.pair.kept,uplink,downlink", "uplink.label"
 
 
-def place(temperature: float, kept: float | None, link: str, told: str = "") -> list[object]:
+def place(temperature: float, kept: float | None, link: str, kept_label: str = "") -> list[object]:
     """A temperature, with what is kept of the acceptance, on an ideal link of 20 ms there and back or on LTE."""
     ways: list[object] = []
     for way in ("uplink", "downlink"):
         preset = {"preset": f"lte.{way}"} if link == "LTE" else {"arq": "selective_repeat", "delay": NEAR}
-        ways.append({**preset, "label": f"temperature {temperature:g}, {link}{told}"})
+        ways.append({**preset, "label": f"temperature {temperature:g}, {link}{kept_label}"})
     return [temperature, kept, *ways]
 
 
@@ -64,7 +64,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     findings=(
-        Finding(by=PLACE),
+        Lowest(by=PLACE),
         Below(AT_EDGE, ("cloud_only",), at=FEW_BPS, by=PLACE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS, by=PLACE),
         Answer([Lowest("fastest of all", by=PLACE), PaysFirst(AT_EDGE, "cloud_only")]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, Tune, script
+from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
 from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
 
 MTU_BITS = 1500
@@ -50,9 +50,9 @@ SCENARIO = Scenario(
     left_out={"edge_only": "its text is not the verifier's, and it needs no uplink"},
     quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": each_way(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),
-    assumed="packets of at most 1,500 bits; bit errors are told by the loss that they mean to a full one.",
+    assumed="packets of at most 1,500 bits; bit errors are given by the loss that they mean to a full one.",
     findings=(
-        Finding(without=IN_CLOUD, by=KIND),
+        Lowest(without=IN_CLOUD, by=KIND),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),
         Answer(
             [

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, cast
 
 import pandas as pd
 
+from kinds import Choice
 from models.clocks.latency import Latency
 from models.interface import Pair
 from models.published import OfAcceptance
@@ -24,7 +25,7 @@ from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
-from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
+from simulator.results.phase_prediction import Deployment, Rounds, Times, at_the_edge, cloud_only, colocated
 
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
@@ -37,9 +38,8 @@ WHO: Final = "pair"
 PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
-MARGIN: Final = 0.03
-"""From this share on the sign of a difference is asked of the closed form."""
-_DRAFTS, _BITS, _EDGE = "scheme.max_drafts", "payload_bits_per_draft", "edge"
+BITS: Final = "payload_bits_per_draft"
+_DRAFTS, _EDGE = "scheme.max_drafts", "edge"
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
@@ -50,9 +50,9 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
-    told = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
+    named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: round_trips_s(rows)})
-    found[WHO] = [_named(*each) for each in told.itertuples(index=False, name=None)]
+    found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
     return found[found[RTT].notna()]
 
 
@@ -68,8 +68,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
 def _named(name: object, accepted_length: float, temperature: float) -> str:
     """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
     known = isinstance(accepted_length, float) and not math.isnan(accepted_length)
-    said = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
-    return f"{said}, T = {temperature:g}"
+    word = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
+    return f"{word}, T = {temperature:g}"
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,16 @@ class Stand:
     less: Difference | None
     """The edge's against cloud-only decoding's, paired by seed; None in a summary."""
     half_width: float = math.nan
-    """Of the edge's mean, in a summary."""
+    """The half-width of the edge's mean, in a summary."""
 
     @property
     def fastest(self) -> str:
-        """Of all kinds."""
+        """The kind of least mean."""
         return min(self.means, key=lambda kind: self.means[kind])
 
     @property
     def fastest_apart(self) -> str:
-        """Of cloud-only decoding and the edge: where the cloud does not speculate by itself."""
+        """The faster of cloud-only decoding and the edge, where the cloud does not speculate by itself."""
         return min((k for k in self.means if k != COLOCATED), key=lambda kind: self.means[kind])
 
     @property
@@ -106,7 +106,7 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """Of each place of `mapped` rows, in order of appearance."""
+    """How the kinds stand at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
@@ -132,11 +132,11 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
     return crossing(pd.concat(kept), RTT, _EDGE, OPPONENT, metric) if kept else None
 
 
-def place_of(row: pd.Series[float]) -> Place:
+def place_of(row: pd.Series[float]) -> Deployment:
     """What the closed forms take of a row of a table of cells."""
-    return Place(
-        edge=_clock_of(_fields(row, "edge.latency")), target=_clock_of(_fields(row, "cloud.latency")),
-        drafter=_clock_of(_fields(row, "cloud.drafter_latency")), prompt_tokens=int(row[PROMPT]),
+    return Deployment(
+        edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
+        drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
@@ -148,19 +148,19 @@ def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
     return Rounds(_survival(_pair(row), drafts))
 
 
-def predicted(row: pd.Series[float]) -> Times:
-    """The closed form of a row, at its own draft length and bits a draft."""
+def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
+    """The closed form of a row, at its own draft length."""
     kind, place = str(row[KIND]), place_of(row)
     if kind == OPPONENT:
         return cloud_only(place)
     rounds = rounds_of(row, int(row[_DRAFTS]))
-    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, float(row[_BITS]))
+    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, bits_a_draft)
 
 
 def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.0) -> float:
     """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row below cloud-only
     decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that far."""
-    here, bits = place_of(row), float(row[_BITS])
+    here, bits = place_of(row), float(row[BITS])
     rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
@@ -182,76 +182,27 @@ def value_of(times: Times, metric: str) -> float:
     return times.latency_s if metric == WHOLE else times.tpot_s
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Of places where the closed form sees a margin above MARGIN between the edge and cloud-only decoding: in how many
-    the simulated means have the same sign, and how far the closed form is from a simulated mean at most."""
-
-    places: int
-    clear: int
-    agreeing: int
-    largest_error: float
-    edge_faster: int
-    """Clear places where the edge is faster, as simulated."""
-
-
-def agreement(rows: pd.DataFrame, metric: str) -> Agreement | None:
-    """Over the places of `mapped` rows; None without any."""
-    found, errors, rows = [], [], foreseen(rows)
-    for stand, part in zip(stands(rows, metric), _parts(rows), strict=True):
-        first = {kind: part[part[KIND] == kind].iloc[0] for kind in stand.means}
-        means = {kind: part.loc[part[KIND] == kind, _BITS].mean() for kind in first}
-        told = {kind: value_of(predicted(_with(row, means[kind])), metric) for kind, row in first.items()}
-        errors += [abs(told[kind] / stand.means[kind] - 1) for kind in told]
-        if stand.edge is not None:
-            said = math.log(min(told[kind] for kind in AT_THE_EDGE if kind in told) / told[OPPONENT])
-            found.append((said, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
-    clear = [(said, was) for said, was in found if abs(said) > MARGIN]
-    agreeing = sum(said * was > 0 for said, was in clear)
-    faster = sum(was < 0 for _, was in clear)
-    return Agreement(len(found), len(clear), agreeing, max(errors), faster) if found else None
-
-
-def wilson(hits: int, tries: int) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson 1927)."""
-    z, share = 1.959964, hits / tries
-    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _with(row: pd.Series[float], bits: float) -> pd.Series[float]:
-    changed = row.copy()
-    changed[_BITS] = bits
-    return changed
-
-
-def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    yield from (part for _, part in rows.groupby(list(PLACE), sort=False))
-
-
 @lru_cache(maxsize=1024)
 def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
     return tuple(pair.along.survival(drafts).tolist())
 
 
 def _pair(row: pd.Series[float]) -> OfAcceptance:
-    return _pair_of(_fields(row, "models.pair"))
-
-
-@lru_cache(maxsize=4096)
-def _pair_of(fields: str) -> OfAcceptance:
-    given = json.loads(fields)
-    made = Pair.kinds[given["kind"]].model_validate(given)
+    made = _made(Pair, _fields(row, "models.pair"))
     assert isinstance(made, OfAcceptance)
     return made
 
 
-@lru_cache(maxsize=4096)
-def _clock_of(fields: str) -> Latency:
-    given = json.loads(fields)
-    made = Latency.kinds[given["kind"]].model_validate(given)
+def _clock(row: pd.Series[float], path: str) -> Latency:
+    made = _made(Latency, _fields(row, path))
     assert isinstance(made, Latency)
+    return made
+
+
+@lru_cache(maxsize=8192)
+def _made(family: type[Choice], fields: str) -> Choice:
+    given = json.loads(fields)
+    made: Choice = family.kinds[given["kind"]].model_validate(given)
     return made
 
 
@@ -260,13 +211,9 @@ def _fields(row: pd.Series[float], path: str) -> str:
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()
-        if str(name).startswith(f"{path}.") and not _missing(value)
+        if str(name).startswith(f"{path}.") and bool(pd.notna(value))
     }
     return json.dumps(fields, default=float, sort_keys=True)
-
-
-def _missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def order(rows: pd.DataFrame, name: str) -> Sequence[float]:

@@ -25,7 +25,7 @@ from simulator.run import simulate
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
 from simulator.studies.kept_drafts import KeptRun, RoundsSeen, SeenRound
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 from simulator.studies.threshold_adversary import dropped_at_worst
 
 FIRST_TOKENS: Final = 16
@@ -35,7 +35,7 @@ FIRST_TOKENS: Final = 16
 class Convergence(Study):
     """A row at 16, 32, ... output tokens of a device, as far as all devices have come: means over devices."""
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         conformal, seen = _conformal(_uncapped(cell)), RoundsSeen()
         listening = seen if observer is None else Together(observer, seen)
         result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
@@ -45,7 +45,7 @@ class Convergence(Study):
         followed = [list(_rows(Followed(conformal, cell.models.pair.vocabulary), rounds, first)) for rounds in devices]
         if not followed:
             raise ConfigError("workload: no request is answered, so there is no text to follow")
-        return Answer([_mean(rows) for rows in zip(*followed, strict=False)], result.requests)
+        return StudyResult([_mean(rows) for rows in zip(*followed, strict=False)], result.requests)
 
 
 def _uncapped(cell: Cell) -> DraftScheme:

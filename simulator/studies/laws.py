@@ -29,7 +29,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.quantizer import OnWire
 from simulator.schemes.sparsifier import State
-from simulator.studies.study import Answer, Study, drafts_from_law
+from simulator.studies.study import Study, StudyResult, drafts_from_law
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 
 
@@ -66,7 +66,7 @@ class Laws(Study):
         """Cells that differ only in scheme and network meet the same texts."""
         return texts_id(cell)
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = drafts_from_law(cell)
         made = drafts_of(cell.seed, scheme, texts_of(cell, memory))
         drafts = np.array([_checked(_measured(scheme, *each)) for each in made])
@@ -74,7 +74,7 @@ class Laws(Study):
             name: float(values.max() if name in _LARGEST else values.mean())
             for name, values in zip(_Measured._fields, drafts.T, strict=True)
         }
-        return Answer([row])
+        return StudyResult([row])
 
 
 def drafts_of(

@@ -24,7 +24,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 
 TOKENS: Final = (16, 256, 4096)
 """Rows of what has a state are after so many."""
@@ -39,11 +39,11 @@ class SparsifyingTime(Study):
     deterministic: ClassVar[bool] = False
     of_requests: ClassVar[bool] = False
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = cell.scheme
         if not isinstance(scheme, DraftScheme):
             raise ConfigError(f"scheme = {scheme.kind!r}: keeps no part of a distribution")
-        return Answer(list(_rows(scheme, _laws(cell))))
+        return StudyResult(list(_rows(scheme, _laws(cell))))
 
 
 def _laws(cell: Cell) -> Sequence[Floats]:

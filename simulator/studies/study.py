@@ -18,7 +18,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 Row = Mapping[str, float | str]
 
 
-class Answer(NamedTuple):
+class StudyResult(NamedTuple):
     """What a study found of one cell."""
 
     rows: Sequence[Row]
@@ -47,7 +47,7 @@ class Study(ABC):
         return cell.decoding_id
 
     @abstractmethod
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         """The answer. `memory` is that of the cells that share; `rounds_to` takes the rounds, if there are any.
 
         Raises ConfigError where the cell is none that it can be asked of.

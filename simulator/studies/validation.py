@@ -17,9 +17,8 @@ from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
-from simulator.results.validation_errors import OTHER_ANSWERS, REAL, SIMULATED, SYSTEM
 from simulator.run import simulate
-from simulator.studies.study import Answer, Row, Study
+from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
 from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
 from simulator.testbed.calibration.merged_calibrations import merge
@@ -38,7 +37,7 @@ class Validation(Study):
     alone: ClassVar[bool] = True
     over_network: ClassVar[bool] = True
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
             folder = Path(name)
             calibrate(cell, folder / "before", _unheard, BUDGET_S)
@@ -50,10 +49,10 @@ class Validation(Study):
             made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
         others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
         rows: list[Row] = [
-            {SYSTEM: system, **result.summary, OTHER_ANSWERS: others}
-            for system, result in ((REAL, done), (SIMULATED, made))
+            {"system": system, **result.summary, "other_answers": others}
+            for system, result in (("real", done), ("simulated", made))
         ]
-        return Answer(rows, done.requests)
+        return StudyResult(rows, done.requests)
 
 
 def _unheard(_done: float, _of: int, _what: str) -> None:

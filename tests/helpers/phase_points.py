@@ -20,8 +20,8 @@ from models.published import KnownAcceptance, OfAcceptance, Published
 from models.published_figures import PRESETS, PresetName
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
-from simulator.results.phase_regions import wilson
+from simulator.results.intervals import wilson
+from simulator.results.phase_prediction import Deployment, Rounds, Times, at_the_edge, cloud_only, colocated
 
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
 TOKENS, STRETCH = 2048, 16
@@ -94,7 +94,7 @@ class Point:
     def predicted(self) -> dict[str, tuple[int, Times]]:
         """By kind, its draft length, the best by the closed form end to end, and its times."""
         cell, along, half = self.cell({"kind": "cloud_only"}), self.models.along, self.round_trip_s / 2
-        place = Place(cell.edge.latency, cell.cloud.latency, cell.cloud.drafter_latency, self.prompt_tokens,
+        place = Deployment(cell.edge.latency, cell.cloud.latency, cell.cloud.drafter_latency, self.prompt_tokens,
                       self.output_tokens, half, half, self.bps, id_bits=ID_BITS)  # fmt: skip
         rounds = [Rounds(tuple(along.survival(drafts).tolist())) for drafts in LENGTHS]
         told = {"cloud_only": [cloud_only(place)], "colocated": [colocated(place, each) for each in rounds]}

@@ -1,0 +1,187 @@
+"""The headline as text: a metric along the axis, each curve with its interval, the lowest starred, in units that can be
+read.
+
+Nothing there misleads in silence: where requests went unanswered the entry says how many, and neither it nor a lossy
+scheme has a star beside others; a curve of which nothing was answered keeps its column.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
+from scenarios.findings.rejections import BOUND, BOUND_NOTE
+from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
+from simulator.results.intervals import CONFIDENCE
+from simulator.results.lossy import limit_curves, lossy_curves, marked
+from simulator.results.unanswered import ANSWERED, of_answered, percent, share
+from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
+
+MANY_CURVES = 9
+"""More than these are too many to stand side by side."""
+DECADES = 3
+"""A span wider than this cannot be read in one unit."""
+EntryGrid = list[list["HeadlineEntry | None"]]
+
+
+@dataclass(frozen=True)
+class HeadlineEntry:
+    """One curve at one value of the axis. `mean` is nan where nothing was answered."""
+
+    mean: float
+    half_width: float
+    unanswered: float
+    seeds: int
+    """With a number."""
+    fewer: bool
+    """Whether others of the same curve and value have none."""
+    capped: bool = False
+    """Whether it is a bound above 1, which says nothing."""
+    lowest: bool = False
+
+    @property
+    def same(self) -> bool:
+        """Whether several seeds have one value."""
+        return self.seeds > 1 and math.isnan(self.half_width) and not self.capped
+
+    def text(self, factor: float) -> str:
+        """`43.5 ±3.9 (17% unanswered)`, `44.1 ±6.5*`."""
+        if math.isnan(self.mean):
+            return "none answered " if self.unanswered == 1 else "-"
+        notes = [f"{percent(self.unanswered)} unanswered"] if self.unanswered > 0 else []
+        notes += [f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"] if self.fewer else []
+        if self.capped:
+            return "1 "
+        line = number(self.mean / factor, self.half_width / factor) + ("*" if self.lowest else " ")
+        return f"{line.rstrip()} ({', '.join(notes)})" if notes else line
+
+
+def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
+    """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value.
+
+    A row a value and a column a curve; where curves are many and values few, the other way round.
+    """
+    table = marked(_with_something(summary, metric))
+    if not table[metric].notna().any():
+        return f"{title(metric)}: no request was answered"
+    names = list(dict.fromkeys(table[CURVE]))
+    parts = rows_along(table, axis)
+    entries = [_entries(part, names, metric) for _, part in parts]
+    labels = ["" if axis is None else quantity(at, axis) for at, _ in parts]
+    units = _units(entries, metric)
+    scale = units.scales[0][1] if units.apart == "no" else ""
+    heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {_explained(table, entries, names, metric)}"
+    heading = "\n".join(textwrap.fill(line, WIDTH) for line in heading.splitlines())
+    texts = [
+        [entry.text(units.factor(i, j)) if entry else "-" for j, entry in enumerate(row)]
+        for i, row in enumerate(entries)
+    ]
+    labels, names = units.labels(labels, "rows"), units.labels(names, "columns")
+    corner = "" if axis is None else title(axis)
+    if len(names) > MANY_CURVES and len(parts) <= MANY_CURVES:
+        body = [[name, *column] for name, column in zip(names, zip(*texts, strict=True), strict=True)]
+        return heading + "\n\n" + aligned([corner, *labels], body)
+    return heading + "\n\n" + aligned([corner, *names], [[a, *row] for a, row in zip(labels, texts, strict=True)])
+
+
+def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of curves that have a number, or would have one had anything been answered."""
+    kept = summary[metric].notna()
+    if of_answered(metric) and ANSWERED in summary.columns:
+        kept |= summary[ANSWERED] == 0
+    return summary[kept]
+
+
+def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
+    """The entry of each curve at one value of the axis, None where it has none there."""
+    lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
+    limits = limit_curves(part)
+    found: dict[str, HeadlineEntry] = {}
+    for _, row in part.iterrows():
+        lacking = share(row) if of_answered(metric) else 0.0
+        given = float(row.get(metric + N_SUFFIX, math.nan))
+        fewer = not math.isnan(given)
+        half = float(row.get(metric + CI_SUFFIX, math.nan))
+        seeds, no_bound = int(given if fewer else row["n"]), metric == BOUND and float(row[metric]) > 1
+        found[str(row[CURVE])] = HeadlineEntry(float(row[metric]), half, lacking, seeds, fewer, no_bound)
+    rivals = {
+        name: each.mean
+        for name, each in found.items()
+        if name not in {*lossy, *limits} and not each.unanswered and not each.capped and not math.isnan(each.mean)
+    }
+    least = min(rivals.values()) if rivals and len(names) > 1 else math.nan
+    stars = {name for name, mean in rivals.items() if mean == least}
+    return [replace(found[name], lowest=name in stars) if name in found else None for name in names]
+
+
+def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], metric: str) -> str:
+    """What the numbers are: seeds, intervals, the star, and what was left out of the ranking."""
+    shown = [entry for row in entries for entry in row if entry is not None and not math.isnan(entry.mean)]
+    seeds = int(table["n"].max())
+    if seeds == 1:
+        line = "one seed, no interval"
+    elif all(entry.same for entry in shown):
+        line = f"the same in each of {seeds} seeds, no interval"
+    else:
+        line = f"mean ± {CONFIDENCE:.0%} half-width over {seeds} seeds" + (
+            " (no ±: the same in each)" if any(entry.same for entry in shown) else ""
+        )
+    if any(entry.lowest for entry in shown):
+        lossless = 0 < len(lossy_curves(table)) < len(names)
+        line += "; * lowest mean" + (" of the lossless" if lossless else "")
+        line += ", limits apart" if limit_curves(table) else ""
+    if metric == BOUND:
+        line += f"\non what is expected, TV(qhat, p): {BOUND_NOTE}"
+    if any(entry.unanswered > 0 for row in entries for entry in row if entry is not None):
+        line += "\nUNANSWERED requests are in no number here: such an entry is of the others alone, and not ranked"
+    return line
+
+
+@dataclass(frozen=True)
+class _Units:
+    """One unit for the whole table, or none; or one for each row, or each column, which stands with its name."""
+
+    scales: Sequence[tuple[float, str]]
+    """Factor and unit."""
+    apart: Literal["no", "rows", "columns"] = "no"
+
+    def factor(self, row: int, column: int) -> float:
+        return self.scales[{"no": 0, "rows": row, "columns": column}[self.apart]][0]
+
+    def labels(self, names: Sequence[str], of: Literal["rows", "columns"]) -> list[str]:
+        if self.apart != of:
+            return [*names]
+        return [f"{name} ({scale})".lstrip() for name, (_, scale) in zip(names, self.scales, strict=True)]
+
+
+def _units(entries: EntryGrid, metric: str) -> _Units:
+    """The whole table's where it spans DECADES at most; else each row's, since along a row curves are compared; where
+    a row is as wide, each column's."""
+    known = unit(metric)
+    if known not in PREFIXED:
+        return _Units([(1.0, known)])
+
+    def scale(values: Sequence[float]) -> tuple[float, str]:
+        factor, prefix = prefix_of_all(values)
+        return factor, prefix + known
+
+    every = _means(entry for row in entries for entry in row)
+    if _decades(every) <= DECADES:
+        return _Units([scale(every)])
+    if all(_decades(_means(row)) <= DECADES for row in entries):
+        return _Units([scale(_means(row)) for row in entries], "rows")
+    return _Units([scale(_means(column)) for column in zip(*entries, strict=True)], "columns")
+
+
+def _means(entries: Iterable[HeadlineEntry | None]) -> list[float]:
+    return [entry.mean for entry in entries if entry is not None and math.isfinite(entry.mean) and entry.mean > 0]
+
+
+def _decades(values: Sequence[float]) -> float:
+    return math.log10(max(values) / min(values)) if values else 0.0
