@@ -28,7 +28,7 @@ class ReceivedPayload(NamedTuple):
 
 
 class CloudSession:
-    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+    """Real passes run only for steps that the node's tree does not hold."""
 
     def __init__(self, parts: RequestParts, meter: Measurer) -> None:
         self._setting = parts.draft_setting
@@ -138,7 +138,7 @@ def _nothing(packets: Packets) -> Received:
 
 
 def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:
-    """The rows of p [L+1, V] as the law after a prefix of a line of L drafts."""
+    """The rows of p [L+1, V] as the distribution after a prefix of a line of L drafts."""
 
     def law_after(prefix: Tokens) -> Floats:
         assert prefix == line[: len(prefix)], "I12: a law is asked for after drafts that were not verified"

@@ -44,14 +44,14 @@ class EdgeSession:
         return after
 
     def look(self, node: EdgeNode) -> Floats:
-        """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Laws are too large to keep, so its
-        pass is made whatever is remembered."""
+        """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Distributions are too large to
+        keep, so its pass is made whatever is remembered."""
         law: Floats = self._drafter.laws(node.context(), 1)[0]
         self._looked = node, law
         return law
 
     def stop(self, node: EdgeNode) -> EdgeNode:
-        """Nothing is drawn from the law just looked at; the round is closed to further drafts."""
+        """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or EdgeNode(
             node.round, node.committed, node.state, node.drafts, full=True, cached=node.length, owes=node.owes

@@ -1,6 +1,6 @@
 """What has been decoded once is not decoded again: remembered trees, and model caches that are only filled when needed.
 
-A step of the decoding plane is a pure function of the value it starts from, so its outcome hangs on that value: the
+A step of the decoding plane is a pure function of the value it starts from, so its outcome depends on that value: the
 decodings of a request form a tree, and `Memory` keeps the trees by the name of their root. Cells that differ only in
 the network then share their forward passes. On the first step that nobody remembers, `ReplayedText` makes all the
 passes that were skipped so far, one by one, in the order and the shapes of a live run: the floats, and so the tokens,
@@ -165,7 +165,7 @@ class Grafted:
 
 
 class ReplayedText:
-    """A cached text that lags behind until a law is needed that nobody remembers, then catches up exactly."""
+    """A cached text that lags behind until a distribution is needed that nobody remembers, then catches up exactly."""
 
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
@@ -178,16 +178,17 @@ class ReplayedText:
         self._behind.append(passes)
 
     def laws(self, tokens: Tokens, last: int) -> Laws:
-        """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
+        """The `last` trailing distributions of `tokens`, float64 [last, V], by a real forward pass."""
         return self._pass(self.catch_up(), tokens, last)
 
     def tree_laws(self, tokens: Tokens, tree: TokenTree) -> Laws:
-        """The laws after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward pass."""
+        """The distributions after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward
+        pass."""
         return self._pass(self.catch_up(), tokens, tree)
 
     def known(self, tokens: Tokens) -> Laws:
-        """The law [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where none
-        was."""
+        """The distribution [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where
+        none was."""
         return self._recent[tokens]
 
     def crop(self, length: int) -> None:
@@ -206,8 +207,8 @@ class ReplayedText:
             self._graft(self._text, grafted)
 
     def release(self, tokens: int) -> None:
-        """The first `tokens` tokens stand for good, and so does what is cached behind them: the laws within them may
-        go."""
+        """The first `tokens` tokens stand for good, and so does what is cached behind them: the distributions within
+        them may go."""
         released = Released(tokens)
         if self._text is None or self._behind:
             self._behind.append(released)

@@ -1,7 +1,7 @@
 """The cloud's side of a request whose rounds are told in brief: beside the verifier it runs a drafter of its own.
 
-That drafter's cache follows the verifier's: what the one reads, the other reads. Its laws are the cloud's, never the
-edge's; whether they are the same is for the checksum to show.
+That drafter's cache follows the verifier's: what the one reads, the other reads. Its distributions are the cloud's,
+never the edge's; whether they are the same is for the checksum to show.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MirrorSession(CloudSession):
         assert isinstance(setting.scheme, Mirrored)
         self._mirrored = scheme = setting.scheme
         self._mirror = ReplayedText(lambda: open_drifted(setting.pair().drafter, setting.temperature, scheme.drift))
-        """The cloud's own drafter, which makes the edge's laws again."""
+        """The cloud's own drafter, which makes the edge's distributions again."""
         self._brief: Brief | None = None
         """What the payload received last says, where that is a brief one."""
 

@@ -31,7 +31,7 @@ def ids(answer: object, q: Floats, state: object) -> Ints:
 
 
 def numerators(answer: object, mass: Floats) -> Ints:
-    """Counts of a quantized law, one for each of the kept probabilities, float64 [K]."""
+    """Counts of a quantized distribution, one for each of the kept probabilities, float64 [K]."""
     if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iu" or answer.shape != mass.shape:
         raise ValueError(f"must return an array [{mass.size}] of whole numbers, got {entries(answer)}")
     if answer.min() < 0 or not answer.sum() > 0:

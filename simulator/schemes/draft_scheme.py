@@ -1,9 +1,9 @@
 """A scheme in which the edge drafts and the cloud verifies: sparsify, quantize, draw, encode; decode, judge, reply.
 
-Notation of one draft: q is the drafter's law [V]; the support keeps some ids of it; the quantizer turns those into
-integer `counts`; qhat = counts / sum(counts). The draft is drawn from exactly the qhat that is sent, and the cloud
-judges with the qhat it decoded, so the committed text follows the verifier's law p exactly (SQS-SD, arXiv 2510.09942,
-section III).
+Notation of one draft: q is the drafter's distribution [V]; the support keeps some ids of it; the quantizer turns those
+into integer `counts`; qhat = counts / sum(counts). The draft is drawn from exactly the qhat that is sent, and the cloud
+judges with the qhat it decoded, so the committed text follows the verifier's distribution p exactly (SQS-SD, arXiv
+2510.09942, section III).
 
 A scheme is made of families: sparsifier, quantizer, code, draw, policy, acceptance, reply. A preset names them in
 `made_of`; `composed` takes them as fields. What happens to a
@@ -203,7 +203,7 @@ class DraftScheme(Scheme):
         return self.families.sparsifier.support(q, state)
 
     def advance(self, q: Floats, state: State) -> State:
-        """The state after a position with this law, whether or not its draft is later accepted."""
+        """The state after a position with this distribution, whether or not its draft is later accepted."""
         return self.families.sparsifier.advance(q, state)
 
     def settle(self, chain: Sequence[State], accepted: int) -> State:
@@ -266,9 +266,9 @@ class DraftScheme(Scheme):
         """The payload of a round: one packet, or, of a partial round, a packet for each draft.
 
         Each is coded against the drafts before it, and goes to the link when its draft is drawn: the edge asks for the
-        packets one by one. Whatever decides that draft n is heard, and when its packet leaves, may depend on
+        packets one by one. Whatever decides that draft n is received, and when its packet leaves, may depend on
         d_1..d_{n-1} and never on d_n. With one draft a packet, and its id sent flat, neither the cuts nor the length of
-        the packets up to n tell of d_n; put before anything is done that hangs on d_n, neither does the time. So no
+        the packets up to n tell of d_n; put before anything is done that depends on d_n, neither does the time. So no
         loss can look at it (`simulator.timing.reassembly` has the whole argument).
         """
         if not self.partial:

@@ -59,14 +59,14 @@ class Draw(Choice, family=True):
     method_rules: ClassVar[Mapping[str, Rule]] = {"weights": lambda answer, proposal, _: _weights(answer, proposal)}
 
     lossless: ClassVar[bool] = True
-    """Whether the law it is drawn from is the one it is judged by."""
+    """Whether the distribution it is drawn from is the one it is judged by."""
     races: ClassVar[bool] = False
-    """Whether both ends hold its random numbers, so that no law needs to be sent."""
+    """Whether both ends hold its random numbers, so that no distribution needs to be sent."""
 
     @abstractmethod
     def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
-        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law; ids
-        without a count must have none."""
+        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output
+        distribution; ids without a count must have none."""
 
     def draw(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
@@ -88,7 +88,7 @@ class FromCounts(Draw):
 
 
 class FromUnquantized(Draw):
-    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output law.
+    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output distribution.
 
     Restricted to the ids whose count is not zero, since the packet can carry no other.
     """

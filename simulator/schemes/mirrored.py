@@ -6,16 +6,16 @@ compares. Equal: it judges with the very qhat that the drafts were drawn from. D
 edge sends the payload that K-SQS would have sent. Floats differ in their last bits as soon as a pass is cut otherwise,
 so now and then a count does, even on one machine; under another precision it is the rule (`drift`).
 
-Lossless as K-SQS is, and with the same tokens for the same random numbers, but for a difference that the checksum
-does not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud)
-at most for that draft, which `tv_output` shows. With ids read by `law` it could be another draft, and then nothing
-holds: they want 32 bits. Which of the two payloads is heard depends on the laws q_1..q_L alone and both carry the same
-drafts.
+Lossless as K-SQS is, and with the same tokens for the same random numbers, but for a difference that the checksum does
+not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud) at
+most for that draft, which `tv_output` shows. With ids read by `law` it could be another draft, and then nothing holds:
+they want 32 bits. Which of the two payloads is received depends on the distributions q_1..q_L alone and both carry the
+same drafts.
 
-How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the law of the prior that both ends hold, some 7
-bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass before its
-pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter makes a pass
-a draft, as a co-located one does.
+How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the distribution of the prior that both ends hold,
+some 7 bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass
+before its pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter
+makes a pass a draft, as a co-located one does.
 
 What it is worth (tests/benchmarks/bench_mirrored.py; 120 tokens, so within a tenth). Bits do not depend on K and ell:
 nearly all of q can be kept. With K = 512, ell = 4,096 on `sotu` a token takes .47, .53, .64 of the time of K-SQS with
@@ -47,7 +47,8 @@ from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 
 Tokens = tuple[int, ...]
 LawsAfter = Callable[[Tokens, int], Floats]
-"""laws(drafts, last): the `last` trailing laws [last, V] of the cloud's drafter after the committed text and these."""
+"""laws(drafts, last): the `last` trailing distributions [last, V] of the cloud's drafter after the committed text and
+these."""
 
 
 class Brief(NamedTuple):
@@ -55,7 +56,7 @@ class Brief(NamedTuple):
 
     drafts: int
     tokens: Tokens
-    """The drafted ids; () where they can be read with the laws only."""
+    """The drafted ids; () where they can be read with the distributions only."""
     ids: bytes
     checksum: bytes
 
@@ -102,8 +103,8 @@ class Mirrored(DraftScheme):
 
     @property
     def reads_in_turn(self) -> bool:
-        """Whether the cloud needs the law of each draft to read its id: its drafter then makes a pass a draft. If not,
-        one over the same tokens as the verifier."""
+        """Whether the cloud needs the distribution of each draft to read its id: its drafter then makes a pass a draft.
+        If not, one over the same tokens as the verifier."""
         return self.ids == "law"
 
     def packets(self, vocabulary: int) -> Packets:
@@ -165,7 +166,7 @@ class Mirrored(DraftScheme):
         return Brief(len(tokens), tokens, ids, told)
 
     def complete(self, brief: Brief, packets: Packets, laws: LawsAfter) -> Received | None:
-        """The round, by the cloud's own laws; None where they are not the edge's."""
+        """The round, by the cloud's own distributions; None where they are not the edge's."""
         try:
             if self.ids == "law":
                 drafts = decode_drafted(brief.ids, self.max_drafts, lambda tokens: self._law(laws(tokens, 1)[0]))

@@ -24,8 +24,8 @@ PolicyState = tuple[float, ...]
 
 @dataclass(frozen=True)
 class DraftOne:
-    """One more draft. Where the policy looks at the law (`Policy.looks_at_law`), first its pass: it is asked again
-    before the draw, but of a round's first draft, which is always drawn."""
+    """One more draft. Where the policy looks at the distribution (`Policy.looks_at_law`), first its pass: it is asked
+    again before the draw, but of a round's first draft, which is always drawn."""
 
     rung: int = 0
     """Of a scheme with several: which one the round is under. Counts with the first draft of a round."""

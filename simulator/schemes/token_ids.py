@@ -20,7 +20,7 @@ class TokenIds(Code):
     """Only the drafted ids: for acceptance that needs no qhat.
 
     Their length may depend on them, even in partial rounds: an id that is all of qhat is a function of q, and where
-    both ends race the text is the verifier's own whichever drafts are heard.
+    both ends race the text is the verifier's own whichever drafts are received.
     """
 
     carries_law: ClassVar[bool] = False
@@ -64,8 +64,8 @@ class FlatIdPackets(EqualPackets):
 
 @dataclass(frozen=True)
 class CodedIdPackets:
-    """Packets of token ids, each at about -log2 of the prior's law after the text before it, flat without a prior; or,
-    where both ends race, at what the race that it won leaves open, written and read within a request."""
+    """Packets of token ids, each at about -log2 of the prior's distribution after the text before it, flat without a
+    prior; or, where both ends race, at what the race that it won leaves open, written and read within a request."""
 
     format: wire.Format
     raced: bool = False

@@ -1,4 +1,4 @@
-"""Requests over the pair of four tokens whose laws are known, decoded step by step."""
+"""Requests over the pair of four tokens whose distributions are known, decoded step by step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""All that a policy which maximises goodput carries in its state, and what it reads off a view and a verdict."""
+"""All that a policy which maximises goodput carries in its state, and what it reads off a view and a verification
+result."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ class Learned:
     row_is_new: float = 0.0
     """Whether the first token of a stretch is still to come."""
     bins: list[float] = field(default_factory=list)
-    """[draft of the open round]: the bin of its law, or NO_LAW."""
+    """[draft of the open round]: the bin of its distribution, or NO_LAW."""
 
     @classmethod
     def empty(cls, rungs: int) -> Self:
@@ -77,7 +78,7 @@ class Learned:
 
     @classmethod
     def after(cls, verdict: SeenVerdict, state: PolicyState) -> Self:
-        """What a state holds, and what a verdict says."""
+        """What a state holds, and what a verification result says."""
         learned = cls.of(state, int(state[0]))
         learned.judge(verdict)
         return learned
@@ -137,7 +138,7 @@ class Learned:
                 self.link.hear(last.sent_s, on_air, network_s, bool(self.scheduled))
 
     def judge(self, verdict: SeenVerdict) -> None:
-        """Takes what a verdict says of acceptance, bits and the time between two tokens of the cloud's."""
+        """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if verdict.drafted:
             bins = [None if bin_ == NO_LAW else int(bin_) for bin_ in self.bins]
             self.acceptance.judge(verdict.rung, bins, verdict.drafted, verdict.accepted)

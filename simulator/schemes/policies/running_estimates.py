@@ -15,9 +15,9 @@ from typing import Final, Self
 from kinds.arrays import Floats
 
 LAW_BINS: Final = 8
-"""Bins of the collision probability of a law."""
+"""Bins of the collision probability of a distribution."""
 PRIOR_ACCEPTANCE: Final = 0.8
-"""Before any verdict."""
+"""Before any verification result."""
 PRIOR_DRAFTS: Final = 6.0
 """Drafts for which a coarser estimate counts in a finer one."""
 PRIOR_OF_POSITION: Final = 20.0
@@ -60,22 +60,23 @@ def law_bin(q: Floats) -> int:
 
 @dataclass(slots=True)
 class AcceptanceEstimate:
-    """The chance that a draft is accepted once all before it were: of its rung and position, times that of its law.
+    """The chance that a draft is accepted once all before it were: of its rung and position, times that of its
+    distribution.
 
-    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs',
-    so survival need not be geometric. m(bin) is drafts accepted with such a law / drafts expected to be, and averages 1
-    over the laws that were looked at; `reached` counts a draft as m(bin), so that drawing only from promising laws does
-    not make a position look better than it is.
+    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs', so
+    survival need not be geometric. m(bin) is drafts accepted with such a distribution / drafts expected to be, and
+    averages 1 over the distributions that were looked at; `reached` counts a draft as m(bin), so that drawing only from
+    promising distributions does not make a position look better than it is.
     """
 
     reached: list[list[float]]
-    """[rung][position]: drafts judged, each weighted by what its law promised."""
+    """[rung][position]: drafts judged, each weighted by what its distribution promised."""
     accepted: list[list[float]]
     expected: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
     """[bin]: by rung and position alone."""
     observed: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
     looked: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
-    """[bin]: laws seen, whether or not anything was drawn from them."""
+    """[bin]: distributions seen, whether or not anything was drawn from them."""
 
     @classmethod
     def empty(cls, rungs: int, positions: int) -> Self:
@@ -87,7 +88,7 @@ class AcceptanceEstimate:
         return len(self.reached[0])
 
     def of_position(self, rung: int, position: int) -> float:
-        """a(rung, position), positions from 0, whatever its law."""
+        """a(rung, position), positions from 0, whatever its distribution."""
         overall = _shrunk(sum(map(sum, self.accepted)), sum(map(sum, self.reached)), PRIOR_ACCEPTANCE)
         own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), overall)
         place = min(position, self.positions - 1)
@@ -103,16 +104,16 @@ class AcceptanceEstimate:
         return self._raw(bin_) / self._average()
 
     def estimate(self, rung: int, position: int, bin_: int | None) -> float:
-        """a(rung, position) m(bin); without m where the law is not known."""
+        """a(rung, position) m(bin); without m where the distribution is not known."""
         found = self.of_position(rung, position) * (1.0 if bin_ is None else self.of_law(bin_))
         return min(found, MOST_ACCEPTANCE)
 
     def look(self, bin_: int) -> None:
-        """A law has been seen."""
+        """A distribution has been seen."""
         self.looked[bin_] += 1.0
 
     def judge(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
-        """A round was judged; `bins[n]` is that of the law of draft n, None where it was not looked at."""
+        """A round was judged; `bins[n]` is that of the distribution of draft n, None where it was not looked at."""
         for n in range(min(accepted + 1, drafted)):
             place, bin_ = min(n, self.positions - 1), bins[n] if n < len(bins) else None
             hit = float(n < accepted)

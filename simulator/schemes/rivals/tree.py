@@ -1,14 +1,14 @@
 """Token trees: several drafts a position, and several positions deep, in one payload and one pass of the verifier.
 
-A law is sent for the text and for each node that has children, which are drawn from it without replacement; the cloud
-judges them one after the other (`models.tree_verification`), so that the committed text follows the verifier's law
-(SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a budget cuts the tree
-breadth first: the deepest laws, and of a level the last, are dropped, each before anything is drawn from it. The reply
-tells which node was reached, and the token after it.
+A distribution is sent for the text and for each node that has children, which are drawn from it without replacement;
+the cloud judges them one after the other (`models.tree_verification`), so that the committed text follows the
+verifier's distribution (SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a
+budget cuts the tree breadth first: the deepest distributions, and of a level the last, are dropped, each before
+anything is drawn from it. The reply tells which node was reached, and the token after it.
 
-In the tables, `drafted` are the nodes that were sent, each told with the law that it was drawn from, and `verified` the
-positions that were judged: laws along the path that stands, whose children were. A position is accepted where one of
-them stands (`decoding.divergences`).
+In the tables, `drafted` are the nodes that were sent, each told with the distribution that it was drawn from, and
+`verified` the positions that were judged: distributions along the path that stands, whose children were. A position is
+accepted where one of them stands (`decoding.divergences`).
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ class TreeScheme(LatticeScheme):
 
 
 class TreeDrafts(TreeScheme):
-    """K-SQS whose drafts branch: every child of a law has a law of its own, down to the last level."""
+    """K-SQS whose drafts branch: every child of a distribution has a distribution of its own, down to the last
+    level."""
 
     kind: Literal["tree"] = "tree"
     shaped_by = ("widths",)
@@ -140,9 +141,9 @@ class TreeDrafts(TreeScheme):
 
 
 class LikelyTree(TreeScheme):
-    """K-SQS whose drafts branch where a child is likely to be asked for: so many laws, each on one of the nodes that
-    are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of the pair
-    `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
+    """K-SQS whose drafts branch where a child is likely to be asked for: so many distributions, each on one of the
+    nodes that are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of
+    the pair `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
 
     kind: Literal["likely_tree"] = "likely_tree"
     shaped_by = ("child_acceptance", "most_laws")
@@ -172,7 +173,8 @@ class LikelyTree(TreeScheme):
 
 
 class MultiCandidate(TreeScheme):
-    """K-SQS with several candidates a position, drawn from one law; the next position follows the first of them."""
+    """K-SQS with several candidates a position, drawn from one distribution; the next position follows the first of
+    them."""
 
     kind: Literal["multi_candidate"] = "multi_candidate"
     shaped_by = ("candidates",)

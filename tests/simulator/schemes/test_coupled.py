@@ -74,7 +74,7 @@ def decoded(
 
 @pytest.mark.parametrize("token", ["flat", "coded", "raced"])
 def test_i12_the_text_is_the_verifiers_own_race_whatever_the_length_of_packets_decides(token: str) -> None:
-    """The cloud hears the parts before the first, later one with an odd number of ones: it looks at the drafts."""
+    """The cloud receives the parts before the first, later one with an odd number of ones: it looks at the drafts."""
     scheme = Coupled(max_drafts=3, token=token, partial=True)
     heard = set[int]()
 
@@ -94,8 +94,8 @@ def test_i12_the_text_is_the_verifiers_own_race_whatever_the_length_of_packets_d
 
 @pytest.mark.parametrize("samples", [1_000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_i12_the_output_law_is_the_verifiers(samples: int) -> None:
-    """The first two tokens of each session against the exact law, chi-square at a false alarm of 5.7e-7. That each text
-    is the race's own, which is exact, the test above shows of whole texts."""
+    """The first two tokens of each session against the exact distribution, chi-square at a false alarm of 5.7e-7. That
+    each text is the race's own, which is exact, the test above shows of whole texts."""
     scheme = Coupled(max_drafts=2)
     seen = Counter(decoded(scheme, numbers(sample), 4, len)[2:4] for sample in range(samples))
     law = verifier_law(PROMPT, 2)

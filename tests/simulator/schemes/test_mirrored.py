@@ -1,4 +1,5 @@
-"""Mirrored: ids and a checksum go up, the cloud's own drafter makes the laws again, and what differs is asked for."""
+"""Mirrored: ids and a checksum go up, the cloud's own drafter makes the distributions again, and what differs is asked
+for."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def scheme(ids: str = "flat", drift: float = 0.0, **fields: object) -> dict[str,
 
 @pytest.mark.parametrize(("ids", "drift"), [("prior", 0.0), ("flat", 0.15), ("law", 0.0), ("law", 0.15)])
 def test_i12_output_law_is_the_verifiers(ids: str, drift: float) -> None:
-    """Through the shipped edge, wire and cloud, whether the cloud's laws are the edge's or not."""
+    """Through the shipped edge, wire and cloud, whether the cloud's distributions are the edge's or not."""
     lattice = {"kind": "lattice", "resolution": 5}
     mirror = Mirrored.model_validate(
         scheme(ids, drift, sparsifier={"kind": "top_k", "k": 3}, quantizer=lattice, max_drafts=2)
@@ -159,7 +160,8 @@ class Turns(Policy):
 def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
     ids: str, drift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After every verdict, those of tokens that the cloud decoded by itself too, and after every word that asks."""
+    """After every verification result, those of tokens that the cloud decoded by itself too, and after every word that
+    asks."""
     behind: set[int] = set()
     verify, asks = MirrorSession.verify, MirrorSession.asks
 
@@ -189,7 +191,8 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
 def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_law(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With a checksum that shows nothing, the cloud judges with its own laws, and the tables say what that costs."""
+    """With a checksum that shows nothing, the cloud judges with its own distributions, and the tables say what that
+    costs."""
     monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))
     same, other = (ran(cell(scheme(drift=drift))).result for drift in (0.0, 0.15))
     assert same.summary["tv_output"] <= LOSSLESS_TV < 1e-3 < other.summary["tv_output"]

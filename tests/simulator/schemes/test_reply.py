@@ -52,7 +52,7 @@ def packets(vocabulary: int) -> ScalarPackets:
 
 @st.composite
 def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
-    """A round that was sent, the law p where it ended, and how many of its drafts stood."""
+    """A round that was sent, the distribution p where it ended, and how many of its drafts stood."""
     p = draw(laws(min_size=2, max_size=12))
     drafts = []
     for _ in range(draw(st.integers(1, 4))):
@@ -130,7 +130,8 @@ def test_a_wider_tolerance_takes_fewer_bits() -> None:
 @FEW
 @given(rounds())
 def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple[SentRound, np.ndarray, int]) -> None:
-    """The same drafts stand, and the same bonus follows; a correction is what the edge draws of a law sent in full."""
+    """The same drafts stand, and the same bonus follows; a correction is what the edge draws of a distribution sent in
+    full."""
     sent, exact, _ = case
     p, known = exact.astype(np.float32).astype(np.float64), packets(exact.size)
     whole = received(sent.drafts, p.size)

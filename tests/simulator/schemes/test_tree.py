@@ -69,7 +69,8 @@ class SentAndJudged(Watch):
 
 
 def test_a_threshold_is_that_of_the_path_that_stands() -> None:
-    """It has moved for each draft that stood, and for the law whose children were all rejected, if there was one."""
+    """It has moved for each draft that stood, and for the distribution whose children were all rejected, if there was
+    one."""
     scheme = ConformalTree(widths=(2, 2, 2), max_drafts=3, target=0.0, step=0.01, initial=0.05)
     seen, late = SentAndJudged(), 0
     ran(cell(scheme.model_dump(), workload=ASKED), watch=seen)
@@ -82,7 +83,7 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
 
 
 def test_divergences_are_those_of_the_positions_along_the_path() -> None:
-    """By this test's own laws: of the text and each node that stands, as far as they have children."""
+    """By this test's own distributions: of the text and each node that stands, as far as they have children."""
     seen, made = SentAndJudged(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
     ran(made, watch=seen)
     pair = made.models.pair.load()
@@ -105,7 +106,7 @@ def test_divergences_are_those_of_the_positions_along_the_path() -> None:
 
 
 SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prompt_tokens=8)
-"""A pair with one law, whatever the text."""
+"""A pair with one distribution, whatever the text."""
 
 
 def acceptance_by_rank(scheme: TreeDrafts | LikelyTree, width: int) -> np.ndarray:
