@@ -31,8 +31,7 @@ from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Load, Packets
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
-from simulator.schemes.oracle import Oracle
-from simulator.schemes.policy import Policy
+from simulator.schemes.policy import Decider
 from simulator.schemes.sparsifier import State
 
 RoundShape = Literal["line", "tree", "mirrored"]
@@ -109,7 +108,7 @@ class DraftScheme(Scheme):
     @property
     def plans(self) -> bool:
         """Whether its policy tells the length of a round before it begins, whatever it has seen."""
-        return type(self.families.policy).plan not in (Policy.plan, Oracle.plan)
+        return type(self.families.policy).plan is not Decider.plan
 
     @property
     def carries(self) -> bool:
