@@ -153,7 +153,7 @@ class DivergenceMeter(Measurer):
         if not isinstance(reply, EdgeCorrection):
             return None
         packets = self._setting.packets
-        return np.array([reply.heard_law(law, packets, text[: start + n]) for n, law in enumerate(p)])
+        return np.array([reply.received_law(law, packets, text[: start + n]) for n, law in enumerate(p)])
 
 
 def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> None:

@@ -175,7 +175,7 @@ class DraftScheme(Scheme):
             return
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
-        if not self.families.reply.told_by_length:
+        if not self.families.reply.known_by_length:
             told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
             raise ValueError(f"depth = {self.depth}: {told}")
         if not self.plans:

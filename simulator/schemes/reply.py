@@ -57,7 +57,7 @@ class Reply(Choice, family=True):
     }
 
     @property
-    def told_by_length(self) -> bool:
+    def known_by_length(self) -> bool:
         """Whether its length alone tells it from the answer that all drafts stand and no token follows."""
         return True
 
@@ -87,7 +87,7 @@ class TokenReply(Reply):
     )
 
     @property
-    def told_by_length(self) -> bool:
+    def known_by_length(self) -> bool:
         return self.token == "flat"
 
     def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
@@ -135,7 +135,7 @@ class EdgeCorrection(Reply):
         qhat[rejected.support] = rejected.counts / rejected.counts.sum()
         return Verdict(accepted, correction(p, qhat, sent.uniforms.verdict.uniform(sent.number, len(sent.drafts))))
 
-    def heard_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
+    def received_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
         """p~ [V] of p, for an observer: what would be corrected with, were a draft rejected there."""
         return self.decode_law(self.encode_law(p, packets, context), packets, context)
 

@@ -109,7 +109,7 @@ class Learned:
     def see(self, view: EdgeView) -> None:
         """Takes from a view what is new in it: a pass that has ended, a round or a stretch that was answered."""
         if not isnan(self.asked_s):
-            self.pass_s.hear(view.now_s - self.asked_s, PASS_MEMORY)
+            self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
             self.asked_s = nan
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
@@ -127,26 +127,26 @@ class Learned:
         last = view.verdicts[-1] if view.verdicts else None
         if not isnan(self.row_asked_s):
             if on_air > 0 and not isnan(view.link.round_trip_s):
-                self.link.hear(self.row_asked_s, on_air, view.link.round_trip_s, bool(self.scheduled))
+                self.link.observe(self.row_asked_s, on_air, view.link.round_trip_s, bool(self.scheduled))
         elif last is not None and last.drafted:
             served_s = view.cloud.queue_s + view.cloud.serve_s
             if not isnan(served_s):
-                self.cloud.hear_judge(served_s)
+                self.cloud.observe_verification(served_s)
             if len(view.verdicts) > 1 and on_air > 0:
-                self.header.hear(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
+                self.header.observe(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
                 network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
-                self.link.hear(last.sent_s, on_air, network_s, bool(self.scheduled))
+                self.link.observe(last.sent_s, on_air, network_s, bool(self.scheduled))
 
     def judge(self, verdict: SeenVerdict) -> None:
         """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if verdict.drafted:
             bins = [None if bin_ == NO_LAW else int(bin_) for bin_ in self.bins]
             self.acceptance.judge(verdict.rung, bins, verdict.drafted, verdict.accepted)
-            self.bits[verdict.rung].hear(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
+            self.bits[verdict.rung].observe(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
         elif self.row_is_new:
             self.row_is_new = 0.0
         else:
-            self.cloud.hear_decode(verdict.answered_s - verdict.sent_s)
+            self.cloud.observe_decoding(verdict.answered_s - verdict.sent_s)
         self.bins = []
         self.survival = 1.0
         self.asked_s = nan

@@ -43,7 +43,7 @@ class RunningMean:
     weight: float = 0.0
     value: float = nan
 
-    def hear(self, value: float, memory: float) -> None:
+    def observe(self, value: float, memory: float) -> None:
         """One more observation."""
         self.weight = min(self.weight + 1.0, memory)
         self.value = value if self.weight == 1.0 else self.value + (value - self.value) / self.weight
@@ -175,7 +175,7 @@ class LinkTimes:
     last_s: float = nan
     """When `last` was sent."""
 
-    def hear(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
+    def observe(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
         """A round sent then with so many bits on the air was so long in the network."""
         y = max(0.0, network_s)
         self.least_s = y if not self.heard else min(y, self.least_s * RELAXED)
@@ -242,13 +242,13 @@ class CloudTimes:
     judge: RunningMean = field(default_factory=RunningMean)
     decode: RunningMean = field(default_factory=RunningMean)
 
-    def hear_judge(self, seconds: float) -> None:
+    def observe_verification(self, seconds: float) -> None:
         """A round was queued and served for so long."""
-        self.judge.hear(seconds, CLOUD_MEMORY)
+        self.judge.observe(seconds, CLOUD_MEMORY)
 
-    def hear_decode(self, seconds: float) -> None:
+    def observe_decoding(self, seconds: float) -> None:
         """One token came so long after the one before it."""
-        self.decode.hear(seconds, CLOUD_MEMORY)
+        self.decode.observe(seconds, CLOUD_MEMORY)
 
     @property
     def judge_s(self) -> float:

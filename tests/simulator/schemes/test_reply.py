@@ -80,7 +80,7 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
     assert isinstance(reply, EdgeCorrection)
     qhat = np.zeros(p.size)
     qhat[sent.drafts[accepted].support] = sent.drafts[accepted].counts / sent.drafts[accepted].counts.sum()
-    law = reply.heard_law(p, known, context)
+    law = reply.received_law(p, known, context)
     assert law.sum() == pytest.approx(1.0, abs=2.0**-24 if reply.lossless else 1e-12)
     residual = np.maximum(law - qhat, 0)
     u = UNIFORMS.verdict.uniform(sent.number, len(sent.drafts))
