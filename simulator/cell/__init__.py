@@ -1,2 +1,4 @@
-"""One experiment as a value: a `cell` with its `workload`, `device_classes`, `cloud_config` and `scheme`; how a person
-writes one (`as_written`, `quantities`, `dotted_names`, `settings`) and reads it (`descriptions`); `imported_files`."""
+"""One run's configuration as a value: every field with its default, unit and bounds, read from YAML or Python.
+
+Parts are chosen by `kind`, users' files add kinds, and files that are named enter the configuration's id by content.
+"""

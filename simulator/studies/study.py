@@ -36,8 +36,7 @@ class Study(ABC):
     alone: ClassVar[bool] = False
     """Whether its cells take turns, whatever the number of workers: wall time is measured, of processes of its own."""
 
-    over_network: ClassVar[bool] = False
-    """Whether the cell's links have a part in its answer."""
+    over_network: ClassVar[bool] = False  # whether the cell's links have a part in its answer
 
     of_requests: ClassVar[bool] = True
     """Whether the lengths of the workload's prompts and answers have a part in its answer."""
@@ -55,7 +54,8 @@ class Study(ABC):
 
 
 def drafts_from_law(cell: Cell) -> DraftScheme:
-    """The one scheme of a cell, where it draws drafts from the very law that it sends. Raises ConfigError otherwise."""
+    """The one scheme of a cell, where it draws drafts from the very distribution that it sends. Raises ConfigError
+    otherwise."""
     scheme = cell.scheme
     if cell.fleet:
         raise ConfigError("fleet: a study is of one scheme; leave the fleet out")

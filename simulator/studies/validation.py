@@ -3,7 +3,7 @@
 One calibration is made just before the real run and one just after, since a machine is faster in one minute than in the
 next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging are timed on texts
 of their own, without the network, and what the path adds by a small run of another cell. Seeds are the same, and so are
-drafts, verdicts, losses and delays; what may differ is time. Both rows have the metrics of a simulation.
+drafts, verification results, losses and delays; what may differ is time. Both rows have the metrics of a simulation.
 """
 
 from __future__ import annotations
@@ -24,10 +24,8 @@ from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
 from simulator.testbed.calibration.merged_calibrations import merge
 from simulator.testbed.supervisor import real
 
-BUDGET_S: Final = 20.0
-"""Of each of the two calibrations."""
-Texts = Mapping[tuple[int, int], tuple[int, ...]]
-"""Output tokens by device and request."""
+BUDGET_S: Final = 20.0  # of each of the two calibrations
+Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
 
 
 class Validation(Study):

@@ -33,7 +33,7 @@ from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise, summarise_curves
 from simulator.results.lossy import marked, with_lossy
 from simulator.results.result_directory import own_folder, record
-from simulator.results.trace_file import SUFFIX, trace_path
+from simulator.results.trace import SUFFIX, trace_path
 from simulator.results.unanswered import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
