@@ -71,6 +71,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "c_sqs": ("#009E73", "D"),
     "half_dense": ("#56B4E9", "P"),
     "half_top_k": ("#E69F00", "X"),
+    "truncated_fp16": ("#E69F00", "X"),
     "s_q": ("#CC79A7", "v"),
     "colocated": ("#8C6BB1", "p"),
     "edge_only": ("#A6761D", "h"),

@@ -53,7 +53,7 @@ def sent_by(scheme: SplitScheme) -> Sent:
         return lambda p, _text: p.astype(np.float16).astype(float) / p.astype(np.float16).astype(float).sum()
     reply, packets = scheme.families.reply, DraftSetting(lambda: PAIR, scheme, V, 1.0).packets
     assert isinstance(reply, EdgeCorrection)
-    return lambda p, text: reply.heard_law(p, packets, text)
+    return lambda p, text: reply.received_law(p, packets, text)
 
 
 @pytest.mark.parametrize("name", SINGLE)

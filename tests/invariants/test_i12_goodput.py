@@ -39,11 +39,11 @@ def taught(decode_s: float, bps: float) -> PolicyState:
     learned.decisions, learned.acceptance.expected = 1000.0, [100.0] * 8
     learned.acceptance.observed, learned.acceptance.looked = [70.0] * 3 + [140.0] * 5, [1.0] * 8
     for mean, value in ((learned.bits[0], 80.0), (learned.bits[1], 52.0), (learned.header, 100.0)):
-        mean.hear(value, 1)
-    learned.pass_s.hear(0.006, 1)
-    learned.cloud.hear_judge(0.04)
-    learned.cloud.decode.hear(decode_s, 1)
-    learned.link.hear(-1.0, 1e9, 0.04 + 1e9 / bps, False)
+        mean.observe(value, 1)
+    learned.pass_s.observe(0.006, 1)
+    learned.cloud.observe_verification(0.04)
+    learned.cloud.decode.observe(decode_s, 1)
+    learned.link.observe(-1.0, 1e9, 0.04 + 1e9 / bps, False)
     learned.link.least_s, learned.link.mean, learned.link.last = 0.04, 1 / bps, 1 / bps
     return learned.floats()
 

@@ -22,9 +22,9 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Parts, Payload
 from simulator.protocols.machine import AddPart, MessageKind, SendMessage
 from simulator.protocols.speculate import OpenDrafts, SpeculateEdge
-from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
+from simulator.schemes import CSqs, Dense, KSqs, TruncatedFp16
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState, Wait
+from simulator.schemes.policy import DRAFT, Action, EdgeView, FixedLength, Policy, PolicyState, Wait
 
 SCHEME = {"kind": "k_sqs", "k": 4, "partial": True}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
@@ -139,7 +139,7 @@ ENUMERATED = [
     KSqs(k=3, resolution=5, max_drafts=2, partial=True, code="enumerative", token="flat"),
     CSqs(resolution=5, max_drafts=2, initial=0.12, step=0.3, partial=True),
     Dense(resolution=5, max_drafts=2, partial=True),
-    HalfTopK(k=2, max_drafts=2, partial=True),
+    TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2, partial=True),
 ]
 
 

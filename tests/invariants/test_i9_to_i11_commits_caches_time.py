@@ -18,8 +18,8 @@ from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.results import BREAKDOWN
 from simulator.results.ledger import Ledger
 from simulator.results.requests import Request
-from simulator.schemes import KSqs
 from simulator.schemes.code import Packets
+from simulator.schemes.reply import TokenReply
 
 EDGE_CORRECTS = ("dssd", "asym")
 
@@ -47,12 +47,12 @@ def test_i9_sees_a_token_committed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_i9_sees_a_reply_that_takes_a_draft_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    encode_reply = KSqs.encode_reply
+    encode = TokenReply.encode
 
-    def fewer(self: KSqs, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        return encode_reply(self, Verdict(max(0, verdict.accepted - 1), verdict.token), p, packets, context)
+    def fewer(self: TokenReply, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        return encode(self, Verdict(max(0, verdict.accepted - 1), verdict.token), p, packets, context)
 
-    monkeypatch.setattr(KSqs, "encode_reply", fewer)
+    monkeypatch.setattr(TokenReply, "encode", fewer)
     with pytest.raises(AssertionError, match="I9: edge and cloud differ"):
         ran(busy())
 
