@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf
+from math import inf, nan
 from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -31,7 +31,7 @@ class Packet:
     """Header included."""
     attempt: int = field(default=0, init=False)
     """The attempt under way, counted from 0."""
-    sent_s: float = field(default=0.0, init=False)
+    sent_s: float = field(default=nan, init=False)
     """When the last bit of that attempt left."""
     arrived: bool = field(default=False, init=False)
     acked: bool = field(default=False, init=False)
@@ -155,6 +155,16 @@ class Sender(Generic[P]):
         """How long the next attempt will wait for its acknowledgement, seconds."""
         return self._timer.timeout_s
 
+    @property
+    def under_way(self) -> Sequence[P]:
+        """From the oldest that is not acknowledged to the newest, in order."""
+        return self._open[self._closed :] if self._closed else self._open
+
+    @property
+    def holds(self) -> bool:
+        """Whether packets are held until the window has room."""
+        return self._released < len(self._held)
+
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
         if len(self._open) - self._closed < self._window:
@@ -202,6 +212,9 @@ class Sender(Generic[P]):
         under_way, closed = self._open, self._closed
         while closed < len(under_way) and under_way[closed].acked:
             closed += 1
+        if closed == len(under_way):
+            under_way.clear()
+            closed = 0
         self._closed = _cut(under_way, closed) if closed else 0
         return self._release() if self._held else ()
 

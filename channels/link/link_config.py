@@ -225,12 +225,13 @@ class LinkConfig(Part):
 
         `parts_bits` says what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
         """
+        if self.mtu_bits is None and not parts_bits:
+            return [payload_bits + self.header_bits]
         room = self.room_bits
         if parts_bits:
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
             return [bits + self.header_bits for bits in parts_bits]
-        if room is None:
-            return [payload_bits + self.header_bits]
+        assert room is not None
         full, rest = divmod(payload_bits, room)
         tail = [rest + self.header_bits] if rest or not full else []
         return [room + self.header_bits] * full + tail

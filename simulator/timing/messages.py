@@ -17,11 +17,11 @@ from typing import Final
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
-from channels.link.rates import Curve, MessageIndex
+from channels.link.rates import Curve, MessageIndex, Position
 from channels.link.timers import TimerJitter
 from channels.link.transmitter import Transmitter
 from simulator.results.observer import Airing
-from simulator.results.station import Customer
+from simulator.results.station import Customer, Visit
 
 QUEUE: Final = "queue"
 TRANSMIT: Final = "transmit"
@@ -140,8 +140,12 @@ class Fragment(Packet):
     """When its first attempt joined the link's queue."""
     visited_s: float = nan
     """When its latest attempt did."""
-    rate_bps: float = inf
-    """At which its latest attempt went out; inf where that took no time."""
+    turn: Position = Position(nan)
+    """Where a planned link stands when it is this packet's turn."""
+    begin_s: float = inf
+    """When its first bit goes out there."""
+    left_s: float = inf
+    """When its last one has."""
     arrivals: int = 0
     """How often it has come."""
     once: bool = False
@@ -151,6 +155,11 @@ class Fragment(Packet):
     def address(self) -> PacketIndex:
         """Of the attempt under way."""
         return (*self.index, self.number, self.attempt)
+
+    @property
+    def booked(self) -> Visit:
+        """Its visit to the queue of a planned link."""
+        return self.visited_s, self.turn[0], self.left_s
 
     @property
     def acknowledges(self) -> bool:

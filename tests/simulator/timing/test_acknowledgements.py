@@ -92,7 +92,7 @@ class Both:
         told = {"arq": arq | {"ack_bits": ack_bits}, "loss": Given(by=up or Scripted()), "mtu_bits": mtu_bits}
         self.up = self._link("uplink", known | told)
         self.down = self._link("downlink", known | {"loss": Given(by=lost or Scripted())} | back)
-        self.up.way_back.reverse = lambda device: self.down
+        self.up.reverse = lambda device: self.down
 
     def _link(self, name: str, fields: dict[str, Any]) -> Link:
         return Link(self.env, LinkConfig.model_validate(fields), Uniforms.of(0, "test"), name, lambda device: 0.1)

@@ -268,7 +268,7 @@ def test_a_window_that_is_not_freed_is_no_tie() -> None:
     alone = in_step(0, 1, 2, uplink=link(1e4, 0.2, arq=arq), downlink=link(1e5, 0.05, arq=arq))
     assert compare_cell(alone)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError, match="where nothing is tied"):
-        patch.setattr(PlannedLink, "_forget", lambda self, port, message: None)
+        patch.setattr(PlannedLink, "withdraw", lambda self, message: message.end())
         compare_cell(alone)
 
 
