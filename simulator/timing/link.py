@@ -22,7 +22,7 @@ import simpy
 from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
 from channels.link.rates import MessageIndex
-from channels.link.transmitter import Gate
+from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
@@ -321,7 +321,7 @@ class Link:
         link = self.reverse(index[0])
         packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.port(index[0]))
         packet.attempt = attempt
-        link._enqueue(packet)  # noqa: SLF001 - of the same class
+        link._enqueue(packet)
 
     def _return(self, packet: Fragment, _: simpy.Event) -> None:
         """An acknowledgement is back where it is awaited."""

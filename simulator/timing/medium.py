@@ -11,7 +11,7 @@ from itertools import count
 
 import simpy
 
-from channels.link.transmitter import Gate
+from channels.link.sharing import Gate
 from simulator.timing.later import later
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Lane

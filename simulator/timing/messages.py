@@ -18,8 +18,8 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import Curve, MessageIndex, Position
+from channels.link.sharing import Transmitter
 from channels.link.timers import TimerJitter
-from channels.link.transmitter import Transmitter
 from simulator.results.observer import Airing
 from simulator.results.station import Customer, Visit
 
@@ -28,6 +28,7 @@ TRANSMIT: Final = "transmit"
 RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
+_UNPLANNED: Final = Position(nan)
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
@@ -140,7 +141,7 @@ class Fragment(Packet):
     """When its first attempt joined the link's queue."""
     visited_s: float = nan
     """When its latest attempt did."""
-    turn: Position = Position(nan)
+    turn: Position = _UNPLANNED
     """Where a planned link stands when it is this packet's turn."""
     begin_s: float = inf
     """When its first bit goes out there."""

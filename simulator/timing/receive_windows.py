@@ -19,7 +19,7 @@ from math import isnan
 
 import simpy
 
-from channels.link.transmitter import Gate
+from channels.link.sharing import Gate
 from simulator.results.observer import Airing, Observer
 from simulator.timing.later import later
 from simulator.timing.link import Link

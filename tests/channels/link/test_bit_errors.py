@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from channels.link.bit_errors import BitErrors
 from channels.link.link_config import LinkConfig
+from channels.link.losses import BitErrors
 from channels.uniforms import Uniforms
 
 

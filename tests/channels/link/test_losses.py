@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from channels.link.bursts import GilbertElliott
 from channels.link.delays import Delay
 from channels.link.link_config import LinkConfig
-from channels.link.losses import Loss, LossProcess, PacketIndex, is_memoryless
+from channels.link.losses import GilbertElliott, Loss, LossProcess, PacketIndex, is_memoryless
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 
@@ -91,7 +90,7 @@ def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: U
 
 def test_gilbert_elliott_in_time_forgets_what_lies_behind(uniforms: Uniforms, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory is bounded, and a silence of too many changes is told."""
-    monkeypatch.setattr("channels.link.bursts.MOST_IDLE_CHANGES", 1_000)
+    monkeypatch.setattr("channels.link.losses.MOST_IDLE_CHANGES", 1_000)
     process = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 1000, "to_good": 1000}).process(uniforms)
     lost(process, 100, 0.1)
     assert len(process._changes_s) < 300  # type: ignore[attr-defined]
